@@ -1,0 +1,19 @@
+"""The latent-keypoint generator: draws images from keypoints, so that it can say where they are.
+
+Reading order:
+    config         every choice, with its source
+    latents        the noises of image i, from (seed, i) alone
+    keypoints      noise to keypoints and embeddings
+    layers         the factorised style convolution, SPADE, AdaIN
+    synthesis      the foreground network and its mask
+    background     the background network
+    model          the three put together
+    discriminator  real or generated
+    losses         one function per term of the paper
+    ema            averaged weights
+    batches        real images for training
+    train          the training loop
+    sheet          sample sheets
+    stream         image-keypoint pairs, addressed by index
+    export         pairs into HDF5 shards
+"""

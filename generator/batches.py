@@ -1,0 +1,58 @@
+"""Real images for training: batch t follows from (seed, t) alone; random crops and flips."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from generator.config import DataConfig
+from kpdetect.seeds import derived_generator
+
+OVERSIZE = 1.25
+"""Images are cached this much larger than they are trained at, so that a random crop loses no detail."""
+
+
+def cached_side(size: int) -> int:
+    """Side of the cached images for a training size."""
+    return round(size * OVERSIZE)
+
+
+class RealBatches:
+    """Endless shuffled batches of augmented images."""
+
+    def __init__(self, images: NDArray[np.uint8], size: int, batch: int, config: DataConfig, seed: int) -> None:
+        self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
+        self.orders: dict[int, Tensor] = {}
+
+    def at(self, step: int) -> Tensor:
+        """Batch of a step: float32 [batch, 3, size, size] in [-1, 1]."""
+        chosen = self._indices(step)
+        pixels = torch.from_numpy(np.stack([self.images[index] for index in chosen]))
+        images = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        grid = functional.affine_grid(self._crops(step), [len(chosen), 3, self.size, self.size], align_corners=False)
+        return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+    def _indices(self, step: int) -> list[int]:
+        count = len(self.images)
+        positions = range(step * self.batch, (step + 1) * self.batch)
+        return [int(self._order(position // count)[position % count]) for position in positions]
+
+    def _order(self, epoch: int) -> Tensor:
+        if epoch not in self.orders:
+            source = derived_generator(self.seed, "order", epoch)
+            self.orders = {epoch: torch.randperm(len(self.images), generator=source)}
+        return self.orders[epoch]
+
+    def _crops(self, step: int) -> Tensor:
+        """Affine maps [batch, 2, 3] from the training square to the cached one, in normalised coordinates."""
+        source = derived_generator(self.seed, "crop", step)
+        draws = torch.rand(self.batch, 4, generator=source)
+        share = self.config.crop_share + (1 - self.config.crop_share) * draws[:, 0]
+        mirror = torch.where((draws[:, 3] < 0.5) & self.config.flip, -1.0, 1.0)
+        maps = torch.zeros(self.batch, 2, 3)
+        maps[:, 0, 0], maps[:, 1, 1] = share * mirror, share
+        maps[:, :, 2] = (2 * draws[:, 1:3] - 1) * (1 - share)[:, None]
+        return maps

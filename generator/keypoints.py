@@ -1,0 +1,70 @@
+"""Keypoint generator (paper 3.1): noises to keypoint positions, keypoint embeddings and a background embedding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from generator.config import ModelConfig
+from generator.latents import Latents
+
+SLOPE = 0.2
+"""Negative slope of every leaky ReLU (paper appendix E)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What is drawn.
+
+    Attributes:
+        keypoints: [batch, keypoints, 2], normalised, float32.
+        embeddings: [batch, keypoints, embedding], w_j = w_global * w_const_j (paper Eq. 1).
+        background: [batch, embedding], w_bg.
+        centre: [batch, 2], origin of the background's positional encoding.
+    """
+
+    keypoints: Tensor
+    embeddings: Tensor
+    background: Tensor
+    centre: Tensor
+
+
+def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """A three-layer MLP with leaky ReLUs and Kaiming initialisation (paper 3.1, appendix E)."""
+    mlp = nn.Sequential(
+        nn.Linear(inputs, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, outputs)
+    )
+    for layer in mlp:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+            nn.init.zeros_(layer.bias)
+    return mlp
+
+
+class KeypointGenerator(nn.Module):
+    """Noises to `Parts`. Always computed in float32: in bfloat16 a coordinate loses whole pixels."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.count, self.divisor = config.keypoints, config.pose_divisor
+        self.pose = three_layers(config.noise_width, config.mlp_width, 2 * config.keypoints)
+        self.appearance = three_layers(config.noise_width, config.mlp_width, config.embedding_width)
+        self.background = three_layers(config.noise_width, config.mlp_width, config.embedding_width)
+        self.constants = nn.Parameter(torch.randn(config.keypoints, config.embedding_width))
+
+    def positions(self, pose: Tensor) -> Tensor:
+        """Keypoints [batch, keypoints, 2] in (-1, 1) from pose noise [batch, noise]."""
+        return torch.tanh(self.pose(pose) / self.divisor).view(-1, self.count, 2)
+
+    def forward(self, latents: Latents) -> Parts:
+        """Draw the parts of a batch."""
+        with torch.autocast(latents.pose.device.type, enabled=False):
+            overall = self.appearance(latents.appearance)
+            return Parts(
+                keypoints=self.positions(latents.pose),
+                embeddings=overall[:, None] * self.constants,
+                background=self.background(latents.background),
+                centre=latents.centre,
+            )

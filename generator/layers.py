@@ -1,0 +1,159 @@
+"""Layers of the image generator: positional start, factorised style convolution, SPADE, AdaIN, margin-keeping up-sampling."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from generator.keypoints import SLOPE
+from kpdetect.heatmaps import gaussian_axes, grid_axis
+
+
+def kaiming_conv(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, padding: int | None = None) -> nn.Conv2d:
+    """A convolution with Kaiming initialisation for leaky ReLU (paper appendix E)."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if padding is None else padding)
+    nn.init.kaiming_normal_(conv.weight, a=SLOPE)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+def grow(features: Tensor, margin: int) -> Tensor:
+    """Double the resolution bilinearly and crop the doubled margin back to `margin` pixels (paper appendix B)."""
+    doubled = functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+    return crop(doubled, margin)
+
+
+def crop(features: Tensor, border: int) -> Tensor:
+    """Remove `border` pixels on every side. (Negative padding: unlike a slice's, its gradient stays channels-last.)"""
+    return functional.pad(features, (-border,) * 4) if border else features
+
+
+class PositionalStart(nn.Module):
+    """First feature map M(p) = [sin(pi L(p - k_1 .. p - k_n)), cos(pi L(...))] with L linear (paper Eq. 8).
+
+    L is linear, so L(p - k) = (sum_j W_j) p - sum_j W_j k_j + b: one small product per image and one per axis.
+
+    Args:
+        points: number of points the encoding is relative to.
+        width: channels, even.
+        size: side of the map without margin.
+        margin: pixels added on every side.
+    """
+
+    def __init__(self, points: int, width: int, size: int, margin: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * points, width // 2)
+        self.size, self.margin = size, margin
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Points [batch, points, 2], normalised, to features [batch, width, side, side], side = size + 2 margin."""
+        axis = grid_axis(self.size, self.margin, device=points.device)
+        with torch.autocast(points.device.type, enabled=False):
+            offset = functional.linear(points.flatten(1), self.linear.weight, -self.linear.bias)
+            along_x, along_y = self.linear.weight.view(-1, points.shape[1], 2).sum(dim=1).unbind(dim=1)
+            plane = along_x[:, None, None] * axis + along_y[:, None, None] * axis[:, None]
+            phase = math.pi * (plane - offset[:, :, None, None])
+            return torch.cat([phase.sin(), phase.cos()], dim=1).contiguous(memory_format=torch.channels_last)
+
+
+class StyleConv(nn.Module):
+    """3x3 convolution over the keypoint style map S_j = H_j w_j (paper Eq. 2), without building that map.
+
+    The map has keypoints x embedding channels. Contracting the kernel with the embeddings first leaves a per-image kernel
+    over the heatmaps alone, and a Gaussian heatmap is a product of one factor per axis, so the convolution is two batched
+    matrix products. Exact: borders are zero-padded as in the convolution over the concatenated map.
+    """
+
+    def __init__(self, keypoints: int, embedding: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, keypoints, embedding, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.kaiming_normal_(self.weight.view(outputs, keypoints * embedding, 3, 3))
+
+    def forward(self, along_y: Tensor, along_x: Tensor, embeddings: Tensor) -> Tensor:
+        """Heatmap factors [batch, keypoints, height], [batch, keypoints, width] and embeddings to [batch, out, height, width]."""
+        batch, count, width = along_x.shape
+        outputs, height = len(self.bias), along_y.shape[2]
+        kernels = torch.einsum("ojcyx,bjc->bjoxy", self.weight, embeddings)
+        windows_y = functional.pad(along_y, (1, 1)).unfold(2, height, 1)  # [batch, keypoints, 3, height]
+        windows_x = functional.pad(along_x, (1, 1)).unfold(2, width, 1)
+        rows = torch.matmul(kernels.reshape(batch, count, outputs * 3, 3), windows_y)  # [batch, keypoints, out 3, height]
+        rows = rows.view(batch, count, outputs, 3, height).permute(0, 2, 4, 1, 3).reshape(batch, outputs * height, count * 3)
+        result = torch.bmm(rows, windows_x.reshape(batch, count * 3, width)).view(batch, outputs, height, width)
+        return result + self.bias[:, None, None]
+
+
+class Spade(nn.Module):
+    """Spatially adaptive normalisation from keypoints: (1 + gamma) * BatchNorm(x) + beta (paper Eq. 9; 1 + gamma as SPADE's code)."""
+
+    def __init__(self, width: int, keypoints: int, embedding: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(width, affine=False)
+        self.style = StyleConv(keypoints, embedding, hidden)
+        self.scale_shift = kaiming_conv(hidden, 2 * width)
+        with torch.no_grad():
+            self.scale_shift.weight.mul_(0.5)
+
+    def forward(self, features: Tensor, heat: tuple[Tensor, Tensor], embeddings: Tensor) -> Tensor:
+        """Features [batch, width, height, width] of the same shape, normalised and restyled."""
+        style = functional.relu(self.style(*heat, embeddings))
+        gamma, beta = self.scale_shift(style.contiguous(memory_format=torch.channels_last)).chunk(2, dim=1)
+        return torch.addcmul(beta, self.norm(features), 1 + gamma)
+
+
+class InstanceNorm(torch.autograd.Function):
+    """Instance normalisation whose gradient stays channels-last: measured 3 times faster on CPU than group_norm's own."""
+
+    @staticmethod
+    def forward(context: Any, features: Tensor) -> Tensor:
+        """Normalise [batch, width, height, width] over the last two axes; statistics in at least float32."""
+        wide = torch.promote_types(features.dtype, torch.float32)
+        mean = features.mean(dim=(2, 3), keepdim=True, dtype=wide)
+        square = (features * features).mean(dim=(2, 3), keepdim=True, dtype=wide)
+        scale = torch.rsqrt((square - mean * mean).clamp_min(0) + 1e-5)
+        normed = torch.addcmul((-mean * scale).to(features.dtype), features, scale.to(features.dtype))
+        context.save_for_backward(normed, scale)
+        return normed
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        """dx = scale * (g - mean(g) - normed * mean(g * normed))."""
+        normed, scale = context.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        mean = gradient.mean(dim=(2, 3), keepdim=True, dtype=scale.dtype)
+        along = (gradient * normed).mean(dim=(2, 3), keepdim=True, dtype=scale.dtype)
+        kind = gradient.dtype
+        centred = torch.addcmul((-mean * scale).to(kind), gradient, scale.to(kind))
+        return torch.addcmul(centred, normed, (-along * scale).to(kind))
+
+
+class AdaIn(nn.Module):
+    """Adaptive instance normalisation from one embedding: (1 + gamma) * InstanceNorm(x) + beta."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.scale_shift = nn.Linear(embedding, 2 * width)
+
+    def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
+        """Features [batch, width, height, width] restyled by embedding [batch, embedding]."""
+        gamma, beta = self.scale_shift(embedding)[:, :, None, None].chunk(2, dim=1)
+        return torch.addcmul(beta, InstanceNorm.apply(features), 1 + gamma)
+
+
+class HeatFactors:
+    """Heatmap factors of one set of keypoints, evaluated afresh at each resolution and kept while an image is drawn."""
+
+    def __init__(self, keypoints: Tensor, tau: float, margin: int) -> None:
+        self.keypoints, self.tau, self.margin = keypoints, tau, margin
+        self.known: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def at(self, side: int) -> tuple[Tensor, Tensor]:
+        """Factors for a map of `side` pixels plus margin."""
+        if side not in self.known:
+            self.known[side] = gaussian_axes(self.keypoints, (side, side), self.tau, self.margin)
+        return self.known[side]

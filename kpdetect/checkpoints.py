@@ -1,0 +1,94 @@
+"""Checkpoints (everything needed to continue exactly) and weights files (what is given away).
+
+A checkpoint is a `torch.save` of plain tensors, numbers, strings and containers, so that it loads with `weights_only=True`.
+A weights file is safetensors; its metadata is one JSON string that says what the model is and where it came from.
+Both have their final name only once they are complete.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kpdetect.errors import CheckpointError
+from kpdetect.files import replacing
+
+CHECKPOINT_VERSION = 1
+WEIGHTS_VERSION = 1
+
+
+def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
+    """Write `state` of a trainer of `kind` (for example "generator") to `path`."""
+    with replacing(path) as temporary:
+        torch.save({"kind": kind, "version": CHECKPOINT_VERSION, "state": state}, temporary)
+
+
+def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
+    """Read the state that `save_checkpoint` wrote.
+
+    Raises:
+        CheckpointError: missing, damaged, of another version, or of another kind of trainer.
+    """
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        found, version, state = content["kind"], content["version"], content["state"]
+    except Exception as error:  # torch.load raises many types on damaged files; all mean the same to the user
+        raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start anew") from error
+    if found != kind or version != CHECKPOINT_VERSION:
+        raise CheckpointError(
+            f"{path}: a {found} checkpoint of version {version}, expected {kind} of version {CHECKPOINT_VERSION}"
+        )
+    return dict(state)
+
+
+def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write named tensors and their `description` (JSON-ready) as safetensors."""
+    from safetensors.torch import save_file
+
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    metadata = {"kpdetect": json.dumps({"kind": kind, "version": WEIGHTS_VERSION, **description})}
+    with replacing(path) as temporary:
+        save_file(plain, temporary, metadata=metadata)
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """The description of a weights file, without its tensors.
+
+    Raises:
+        CheckpointError: missing, damaged, or not written by kpdetect.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged weights file ({error}); make or copy it again") from error
+    if "kpdetect" not in metadata:
+        raise CheckpointError(f"{path}: not written by kpdetect; expected a model.safetensors of a run folder")
+    return dict(json.loads(metadata["kpdetect"]))
+
+
+def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and description of a weights file of `kind` ("generator" or "detector").
+
+    Raises:
+        CheckpointError: missing, damaged, of another kind or version.
+    """
+    from safetensors.torch import load_file
+
+    description = read_description(path)
+    if description.get("kind") != kind or description.get("version") != WEIGHTS_VERSION:
+        raise CheckpointError(
+            f"{path}: holds a {description.get('kind')} of version {description.get('version')}, "
+            f"expected a {kind} of version {WEIGHTS_VERSION}"
+        )
+    return load_file(path), description

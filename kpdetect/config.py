@@ -1,0 +1,134 @@
+"""Configurations: frozen pydantic models, one commented YAML, `--set a.b=c`, and the difference between two of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kpdetect.errors import ConfigError
+from kpdetect.files import write_text
+
+
+class StrictConfig(BaseModel):
+    """Base of every configuration: keyword-only, frozen, unknown keys refused, one docstring per field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+
+
+Config = TypeVar("Config", bound=StrictConfig)
+
+
+def build_config(kind: type[Config], values: Mapping[str, Any], source: str = "configuration") -> Config:
+    """Validate `values` into a configuration.
+
+    Raises:
+        ConfigError: an unknown key (the nearest known one is suggested) or a value out of range.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(kind, error)}") from error
+
+
+def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{key}'{_suggestion(kind, key)}"
+    return f"{key or 'value'} = {first['input']!r} is not valid: {first['msg']}"
+
+
+def _suggestion(kind: type[StrictConfig], key: str) -> str:
+    known = list(config_keys(kind))
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    if not near:
+        last = key.rsplit(".", 1)[-1]
+        near = [name for name in known if difflib.SequenceMatcher(None, name.rsplit(".", 1)[-1], last).ratio() > 0.6][:1]
+    return f"; did you mean '{near[0]}'?" if near else f"; known keys: {', '.join(known)}"
+
+
+def config_keys(kind: type[StrictConfig], prefix: str = "") -> Iterable[str]:
+    """All dotted keys of a configuration, depth first."""
+    for name, field in kind.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, StrictConfig):
+            yield from config_keys(nested, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
+    """A copy of `config` with `a.b=c` assignments applied; values are parsed as YAML.
+
+    Raises:
+        ConfigError: a malformed assignment, an unknown key or an invalid value.
+    """
+    kind = type(config)
+    values = config.model_dump()
+    for assignment in overrides:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {assignment}: expected key=value, for example --set seed=3")
+        *parents, last = key.split(".")
+        target: Any = values
+        for parent in parents:
+            target = target.get(parent) if isinstance(target, dict) else None
+        if not isinstance(target, dict) or last not in target:
+            raise ConfigError(f"--set {assignment}: unknown key '{key}'{_suggestion(kind, key)}")
+        target[last] = yaml.safe_load(text)
+    return build_config(kind, values, source="--set")
+
+
+def read_config(kind: type[Config], path: Path) -> Config:
+    """Read a YAML configuration.
+
+    Raises:
+        ConfigError: the file is missing, is no YAML mapping, or holds unknown keys or invalid values.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML; expected lines of 'key: value'") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected 'key: value' lines, got {type(values).__name__}")
+    return build_config(kind, values, source=str(path))
+
+
+def write_config(config: StrictConfig, path: Path) -> None:
+    """Write a configuration as YAML, every field preceded by its docstring."""
+    write_text(path, "\n".join(_commented(config, indent="")) + "\n")
+
+
+def _commented(config: StrictConfig, indent: str) -> Iterable[str]:
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if field.description:
+            yield from (f"{indent}# {line}" for line in field.description.strip().splitlines())
+        if isinstance(value, StrictConfig):
+            yield f"{indent}{name}:"
+            yield from _commented(value, indent + "  ")
+        else:
+            plain = config.model_dump(mode="json")[name]
+            yield f"{indent}{name}: {yaml.safe_dump(plain, default_flow_style=True, width=10_000).splitlines()[0]}"
+
+
+def differences(old: StrictConfig, new: StrictConfig, exempt: Iterable[str] = ()) -> list[str]:
+    """Lines `key: old -> new` for every field that differs, leaving out the dotted keys in `exempt`."""
+    before, after = dict(_flat(old.model_dump(mode="json"))), dict(_flat(new.model_dump(mode="json")))
+    keys = [key for key in {**before, **after} if key not in set(exempt)]
+    return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

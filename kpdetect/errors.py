@@ -1,0 +1,49 @@
+"""Every error that a user can cause, in one tree.
+
+    KpdetectError
+    ├── InputError       an image, a folder or an argument is not usable
+    ├── ConfigError      a configuration value or key is wrong, or differs from the run's own
+    ├── FormatError      a file that should follow one of our formats does not
+    │   └── ShardError   the same, for a shard or a shard folder
+    ├── CheckpointError  a checkpoint or a weights file is damaged or belongs to something else
+    ├── OutputError      a result cannot be written (permissions, disk full, would overwrite)
+    └── TrainingError    training collapsed, or its result is not usable
+
+A message is one line: what, what was got, what was expected, what to do. The command line prints it and exits with code 2.
+"""
+
+from __future__ import annotations
+
+
+class KpdetectError(Exception):
+    """Base of the tree; `exit_code` is what the command line returns."""
+
+    exit_code = 2
+
+
+class InputError(KpdetectError):
+    """An image, a folder or an argument is not usable."""
+
+
+class ConfigError(KpdetectError):
+    """A configuration key or value is wrong, or differs from the one a run was started with."""
+
+
+class FormatError(KpdetectError):
+    """A file that should follow one of our formats does not."""
+
+
+class ShardError(FormatError):
+    """A shard, or a folder of shards, is damaged or incomplete."""
+
+
+class CheckpointError(KpdetectError):
+    """A checkpoint or weights file is damaged, of another version, or belongs to another model."""
+
+
+class OutputError(KpdetectError):
+    """A result cannot be written."""
+
+
+class TrainingError(KpdetectError):
+    """Training collapsed, or what it produced cannot be used."""

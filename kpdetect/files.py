@@ -1,0 +1,113 @@
+"""Files that are either complete or absent: written under a temporary name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kpdetect.errors import FormatError, InputError, OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on any failure.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The one line that explains why `path` could not be written."""
+    if error.errno == errno.ENOSPC or "No space left" in str(error):
+        return OutputError(f"{path}: the disk is full; free some space and run the same command again, it continues")
+    reason = error.strerror or str(error)
+    return OutputError(f"{path}: cannot be written ({reason}); check the path and its permissions")
+
+
+def make_folder(folder: Path) -> Path:
+    """Create `folder` and check that it can be written.
+
+    Raises:
+        OutputError: it is a file, or cannot be created or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        InputError: the file is missing.
+        FormatError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not valid JSON ({error}); the file is damaged, make it again") from error
+
+
+def file_hash(path: Path) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+SOURCES = "sources.csv"
+"""Name of the record of real images behind a model: columns image, sha256 (see `file_hash`)."""
+
+
+def write_sources(folder: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write the record of real images that something was made from: rows (image, sha256)."""
+    with replacing(folder / SOURCES) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("image", "sha256"))
+        writer.writerows(rows)
+
+
+def copy_sources(source: Path, target: Path) -> None:
+    """Hand the record on from one folder to the next; where there is none, none is made."""
+    record = source / SOURCES
+    if record.exists():
+        write_text(target / SOURCES, record.read_text(encoding="utf-8"))

@@ -1,0 +1,60 @@
+"""Heatmaps of keypoints on pixel grids, and the way back.
+
+Everything here is float32 or wider: in bfloat16 a coordinate near 1 is a whole pixel of a 512-pixel image.
+Source of the generator's Gaussian: LatentKeypointGAN (2021), Eq. 2, `H(p) = exp(-|p - k|^2 / tau)`, tau in normalised units.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kpdetect.coords import Size
+
+
+def grid_axis(length: int, margin: int = 0, *, device: torch.device | None = None) -> Tensor:
+    """Normalised centres [length + 2 * margin] of a row of `length` pixels with `margin` more at each end."""
+    index = torch.arange(-margin, length + margin, dtype=torch.float32, device=device)
+    return (2 * index + 1) / length - 1
+
+
+def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) -> tuple[Tensor, Tensor]:
+    """The two factors of every Gaussian heatmap: `H[k, y, x] = along_y[k, y] * along_x[k, x]`.
+
+    Args:
+        keypoints: [batch, keypoints, 2], normalised.
+        size: (height, width) of the grid without its margin.
+        tau: width of the Gaussian in squared normalised units (2 * sigma^2).
+        margin: pixels added on every side.
+
+    Returns:
+        along_y [batch, keypoints, height + 2 margin], along_x [batch, keypoints, width + 2 margin], float32.
+    """
+    keypoints = keypoints.float()
+    axis_y = grid_axis(size[0], margin, device=keypoints.device)
+    axis_x = grid_axis(size[1], margin, device=keypoints.device)
+    along_x = torch.exp(-((axis_x - keypoints[..., 0:1]) ** 2) / tau)
+    along_y = torch.exp(-((axis_y - keypoints[..., 1:2]) ** 2) / tau)
+    return along_y, along_x
+
+
+def gaussian_heatmaps(keypoints: Tensor, size: Size, tau: float, margin: int = 0) -> Tensor:
+    """Heatmaps [batch, keypoints, height, width] with peak 1 at the keypoints (normalised [batch, keypoints, 2])."""
+    along_y, along_x = gaussian_axes(keypoints, size, tau, margin)
+    return along_y[..., :, None] * along_x[..., None, :]
+
+
+def soft_argmax(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected position under the softmax of heatmap logits.
+
+    Args:
+        logits: [batch, keypoints, height, width].
+
+    Returns:
+        keypoints [batch, keypoints, 2], normalised float32, and the probabilities [batch, keypoints, height, width].
+    """
+    batch, count, height, width = logits.shape
+    probabilities = logits.float().flatten(2).softmax(dim=-1).view(batch, count, height, width)
+    x = (probabilities.sum(dim=2) * grid_axis(width, device=logits.device)).sum(dim=-1)
+    y = (probabilities.sum(dim=3) * grid_axis(height, device=logits.device)).sum(dim=-1)
+    return torch.stack([x, y], dim=-1), probabilities

@@ -1,0 +1,154 @@
+"""Finding, reading, fitting and writing images.
+
+Images in memory are uint8 RGB [height, width, 3]. EXIF rotation is honoured. A model sees a square; which part of a picture
+that square shows is the crop policy:
+    centre   the largest centred square, resized
+    pad      the whole picture, centred in a square of its longer side, the border filled by its edge pixels, resized
+    stretch  the whole picture, both axes resized to the square's side
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.coords import Affine, crop_resize_affine
+from kpdetect.errors import InputError, OutputError
+from kpdetect.files import replacing
+
+Image = NDArray[np.uint8]
+CropPolicy = Literal["centre", "pad", "stretch"]
+CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+MAX_PIXELS = 200_000_000
+"""Larger pictures are refused from their header, before anything is decoded."""
+
+
+def list_images(folder: Path) -> list[Path]:
+    """All image files under `folder`, sorted by path.
+
+    Raises:
+        InputError: `folder` is not a folder, or holds no image.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; give a folder of images")
+    found = sorted(_walk(folder))
+    if not found:
+        raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+                yield Path(parent, name)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) as displayed, from the file's header alone.
+
+    Raises:
+        InputError: the file is no readable image.
+    """
+    from PIL import Image as Pillow
+
+    try:
+        Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
+        with Pillow.open(path) as header:
+            width, height = header.size
+            turned = header.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
+    return (width, height) if turned else (height, width)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "unknown format" if text.startswith("cannot identify") else text
+
+
+def read_image(path: Path) -> Image:
+    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, 16 bit scaled to 8.
+
+    Raises:
+        InputError: the file is missing, damaged, truncated, not an image, or has more than `MAX_PIXELS` pixels.
+    """
+    height, width = image_size(path)
+    if height * width > MAX_PIXELS:
+        raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    try:
+        with Pillow.open(path) as file:
+            file.load()  # raises on truncated data, where OpenCV would fill in grey
+            upright = ImageOps.exif_transpose(file)
+            return _as_rgb(upright)
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        raise InputError(f"{path}: damaged image ({_reason(error)}); remove or replace it") from error
+
+
+def _as_rgb(picture: object) -> Image:
+    from PIL import Image as Pillow
+
+    assert isinstance(picture, Pillow.Image)
+    if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip instead of scale
+        values = np.asarray(picture, dtype=np.float64)
+        grey = np.clip(values * (255 / 65535), 0, 255).round().astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    return np.asarray(picture.convert("RGB"), dtype=np.uint8).copy()
+
+
+def fit_box(size: tuple[int, int], policy: CropPolicy) -> tuple[float, float, float, float]:
+    """The part (left, top, width, height; pixel edges) of an image of `size` (height, width) that the square shows."""
+    height, width = size
+    if policy == "stretch":
+        return 0.0, 0.0, float(width), float(height)
+    side = min(height, width) if policy == "centre" else max(height, width)
+    return float((width - side) // 2), float((height - side) // 2), float(side), float(side)
+
+
+def fit_image(image: Image, size: int, policy: CropPolicy = "centre") -> tuple[Image, Affine]:
+    """Fit an image into a square under a crop policy.
+
+    Args:
+        image: uint8 [height, width, 3].
+        size: side of the square in pixels.
+        policy: `centre`, `pad` or `stretch`.
+
+    Returns:
+        The square, uint8 [size, size, 3], and the map from the image's pixels to the square's.
+    """
+    box = fit_box(image.shape[:2], policy)
+    left, top, width, height = (round(value) for value in box)
+    if policy == "pad":
+        above, before = -top, -left
+        image = cv2.copyMakeBorder(  # type: ignore[assignment]
+            image, above, height - image.shape[0] - above, before, width - image.shape[1] - before, cv2.BORDER_REPLICATE
+        )
+        left = top = 0
+    part = image[top : top + height, left : left + width]
+    shrinking = width > size or height > size
+    square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(square, dtype=np.uint8), crop_resize_affine(box, (size, size))
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write uint8 RGB [height, width, 3]; the file has its name only once it is complete.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
+    if not done:
+        raise OutputError(f"{path}: cannot encode as {path.suffix}; use .png or .jpg")
+    with replacing(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())

@@ -1,0 +1,47 @@
+"""The contract between whoever makes image-keypoint pairs and whoever learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairBatch:
+    """Consecutive pairs.
+
+    Attributes:
+        images: uint8 RGB [batch, height, width, 3].
+        keypoints: float32 [batch, keypoints, 2], normalised (x, y); values outside [-1, 1] are legal.
+        visible: bool [batch, keypoints]; inside the frame and on the foreground.
+    """
+
+    images: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class PairSource(Protocol):
+    """Endless pairs addressed by index; pair i depends on the source and i alone."""
+
+    @property
+    def keypoints(self) -> int:
+        """Number of keypoints per pair."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the images."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """JSON-ready: what makes the pairs (checkpoint hash, seed, settings). Equal provenance means equal pairs."""
+
+    def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
+        """Pairs start <= i < stop, in order, in batches."""

@@ -1,0 +1,152 @@
+"""The run folder: what was run, on what, how it went, and how to continue.
+
+    config.yaml        the resolved configuration, commented
+    environment.json   commit, versions, hardware, start time
+    metrics.jsonl      one JSON object per line
+    samples/           pictures made on the way
+    checkpoint.pt      everything needed to continue exactly
+    model.safetensors  the result
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kpdetect.config import StrictConfig, differences, read_config, write_config
+from kpdetect.errors import ConfigError
+from kpdetect.files import make_folder, write_json, write_text
+
+PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
+
+
+class RunFolder:
+    """One stage's folder; opening it again with the same configuration continues the run.
+
+    Raises:
+        ConfigError: the folder holds a run with another configuration; the differences are named.
+        OutputError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, config: StrictConfig, exempt: Iterable[str] = ()) -> None:
+        self.folder = make_folder(folder)
+        existing = folder / "config.yaml"
+        if existing.exists():
+            changed = differences(read_config(type(config), existing), config, exempt)
+            if changed:
+                raise ConfigError(
+                    f"{folder}: holds a run with another configuration ({'; '.join(changed)}); "
+                    "use another --out, or the same settings to continue"
+                )
+        write_config(config, existing)
+        if not (folder / "environment.json").exists():
+            write_json(folder / "environment.json", environment())
+
+    @property
+    def checkpoint(self) -> Path:
+        """Path of the latest checkpoint."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """Path of the weights that are given away."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """Path of the metrics, one JSON object per line."""
+        return self.folder / "metrics.jsonl"
+
+    def sample(self, step: int) -> Path:
+        """Path of the sample sheet of a step."""
+        return self.folder / "samples" / f"{step:07d}.png"
+
+    def log(self, **values: Any) -> None:
+        """Append one line to the metrics."""
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Drop metrics after `step`: what a killed run logged after its last checkpoint happens again."""
+        if not self.metrics.exists():
+            return
+        lines = self.metrics.read_text(encoding="utf-8").splitlines()
+        write_text(self.metrics, "".join(f"{line}\n" for line in lines if _step(line) <= step))
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return float("inf")  # a line cut off by a kill
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The metrics of a run folder, whole lines only; empty when there are none."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if _step(line) != float("inf")]
+
+
+def environment() -> dict[str, Any]:
+    """Commit, package versions and hardware of this machine, as JSON-ready values."""
+    return {
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": code_commit(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "hardware": hardware(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def code_commit() -> str:
+    """The git commit of this code, with "+" when files were changed since; "unknown" outside a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return "unknown"
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory and accelerator."""
+    import torch
+
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30) if os.name == "posix" else None,
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return platform.machine()
