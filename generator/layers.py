@@ -52,7 +52,7 @@ class PositionalStart(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Points [batch, points, 2], normalised, to features [batch, width, side, side], side = size + 2 margin."""
-        axis = grid_axis(self.size, self.margin, device=points.device)
+        axis = grid_axis(self.size, self.margin, like=points)
         with torch.autocast(points.device.type, enabled=False):
             offset = functional.linear(points.flatten(1), self.linear.weight, -self.linear.bias)
             along_x, along_y = self.linear.weight.view(-1, points.shape[1], 2).sum(dim=1).unbind(dim=1)

@@ -92,3 +92,18 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
             f"expected a {kind} of version {WEIGHTS_VERSION}"
         )
     return load_file(path), description
+
+
+def find_weights(path: Path, kind: str) -> Path:
+    """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it.
+
+    Raises:
+        CheckpointError: nothing there.
+    """
+    candidates = [path] if path.is_file() else [path / "model.safetensors", path / kind / "model.safetensors"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise CheckpointError(
+        f"{path}: no trained {kind} here; expected a model.safetensors, the run folder that holds one, or its project folder"
+    )

@@ -12,10 +12,18 @@ from torch import Tensor
 from kpdetect.coords import Size
 
 
-def grid_axis(length: int, margin: int = 0, *, device: torch.device | None = None) -> Tensor:
-    """Normalised centres [length + 2 * margin] of a row of `length` pixels with `margin` more at each end."""
-    index = torch.arange(-margin, length + margin, dtype=torch.float32, device=device)
+def grid_axis(length: int, margin: int = 0, *, like: Tensor | None = None) -> Tensor:
+    """Normalised centres [length + 2 * margin] of a row of `length` pixels with `margin` more at each end.
+
+    They are float32, or float64 where `like` is; on the device of `like`.
+    """
+    device = None if like is None else like.device
+    index = torch.arange(-margin, length + margin, dtype=_wide(like), device=device)
     return (2 * index + 1) / length - 1
+
+
+def _wide(like: Tensor | None) -> torch.dtype:
+    return torch.float32 if like is None else torch.promote_types(like.dtype, torch.float32)
 
 
 def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) -> tuple[Tensor, Tensor]:
@@ -30,9 +38,9 @@ def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) ->
     Returns:
         along_y [batch, keypoints, height + 2 margin], along_x [batch, keypoints, width + 2 margin], float32.
     """
-    keypoints = keypoints.float()
-    axis_y = grid_axis(size[0], margin, device=keypoints.device)
-    axis_x = grid_axis(size[1], margin, device=keypoints.device)
+    keypoints = keypoints.to(_wide(keypoints))
+    axis_y = grid_axis(size[0], margin, like=keypoints)
+    axis_x = grid_axis(size[1], margin, like=keypoints)
     along_x = torch.exp(-((axis_x - keypoints[..., 0:1]) ** 2) / tau)
     along_y = torch.exp(-((axis_y - keypoints[..., 1:2]) ** 2) / tau)
     return along_y, along_x
@@ -55,6 +63,6 @@ def soft_argmax(logits: Tensor) -> tuple[Tensor, Tensor]:
     """
     batch, count, height, width = logits.shape
     probabilities = logits.float().flatten(2).softmax(dim=-1).view(batch, count, height, width)
-    x = (probabilities.sum(dim=2) * grid_axis(width, device=logits.device)).sum(dim=-1)
-    y = (probabilities.sum(dim=3) * grid_axis(height, device=logits.device)).sum(dim=-1)
+    x = (probabilities.sum(dim=2) * grid_axis(width, like=probabilities)).sum(dim=-1)
+    y = (probabilities.sum(dim=3) * grid_axis(height, like=probabilities)).sum(dim=-1)
     return torch.stack([x, y], dim=-1), probabilities

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import cv2
 import numpy as np
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from kpdetect.coords import Affine, crop_resize_affine
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import replacing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pillow
 
 Image = NDArray[np.uint8]
 CropPolicy = Literal["centre", "pad", "stretch"]
@@ -53,26 +57,15 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) as displayed, from the file's header alone.
+    """(height, width) as displayed, without decoding where the format allows it.
 
     Raises:
-        InputError: the file is no readable image.
+        InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels.
     """
-    from PIL import Image as Pillow
-
-    try:
-        Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
-        with Pillow.open(path) as header:
-            width, height = header.size
-            turned = header.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
+    with _opened(path) as picture:
+        width, height = picture.size
+        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     return (width, height) if turned else (height, width)
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return "unknown format" if text.startswith("cannot identify") else text
 
 
 def read_image(path: Path) -> Image:
@@ -81,25 +74,35 @@ def read_image(path: Path) -> Image:
     Raises:
         InputError: the file is missing, damaged, truncated, not an image, or has more than `MAX_PIXELS` pixels.
     """
-    height, width = image_size(path)
-    if height * width > MAX_PIXELS:
-        raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")
-    from PIL import Image as Pillow
     from PIL import ImageOps
 
+    with _opened(path) as picture:
+        picture.load()  # raises on truncated data, where OpenCV would fill in grey
+        return _as_rgb(ImageOps.exif_transpose(picture))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Pillow]:
+    """An image file whose header was read and found small enough; what goes wrong inside becomes one line."""
+    from PIL import Image as Module
+
+    Module.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
     try:
-        with Pillow.open(path) as file:
-            file.load()  # raises on truncated data, where OpenCV would fill in grey
-            upright = ImageOps.exif_transpose(file)
-            return _as_rgb(upright)
+        with Module.open(path) as picture:
+            width, height = picture.size
+            if height * width > MAX_PIXELS:
+                raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")
+            yield picture
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        raise InputError(f"{path}: damaged image ({_reason(error)}); remove or replace it") from error
+        raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
 
 
-def _as_rgb(picture: object) -> Image:
-    from PIL import Image as Pillow
+def _reason(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "unknown format" if text.startswith("cannot identify") else text
 
-    assert isinstance(picture, Pillow.Image)
+
+def _as_rgb(picture: Pillow) -> Image:
     if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip instead of scale
         values = np.asarray(picture, dtype=np.float64)
         grey = np.clip(values * (255 / 65535), 0, 255).round().astype(np.uint8)

@@ -1,0 +1,122 @@
+"""Image-keypoint pairs, endless and addressed by index: pair i follows from (weights, seed, i) alone.
+
+Keypoints come from a float64 product rounded to 2^-20, so they are equal on every machine and in every batch. Images are
+drawn in float32 in batches of one fixed size (the last bits of a convolution depend on its batch size).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from generator.config import GeneratorConfig
+from generator.keypoints import KeypointGenerator
+from generator.latents import latents_of
+from generator.model import Drawing, Generator
+from generator.sheet import to_uint8
+from generator.train import channels_last
+from kpdetect.checkpoints import find_weights, load_weights
+from kpdetect.config import build_config
+from kpdetect.errors import InputError
+from kpdetect.files import file_hash
+from kpdetect.pairs import PairBatch
+from kpdetect.runtime import Runtime
+
+BATCH = 64
+"""Images drawn at once, always."""
+GRID = 2.0**-20
+"""Keypoints are multiples of this."""
+
+
+def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
+    """A trained generator in evaluation mode and its description, from weights, a run folder or a project folder.
+
+    Raises:
+        CheckpointError: nothing there, or not a generator of this version.
+    """
+    tensors, description = load_weights(find_weights(path, "generator"), "generator")
+    config = build_config(GeneratorConfig, description["config"], source=str(path))
+    network = Generator(config.model)
+    network.load_state_dict(tensors)
+    channels_last(network)
+    return network.eval().requires_grad_(False), description
+
+
+class PairStream:
+    """A `PairSource` over a trained generator.
+
+    Args:
+        model: weights, run folder or project folder of a generator.
+        runtime: device; drawing is in float32 whatever its precision.
+        seed: first half of every pair's address.
+        truncation: factor in (0, 1] on pose and appearance noise; 1 draws the whole distribution.
+    """
+
+    def __init__(self, model: Path, runtime: Runtime, *, seed: int = 0, truncation: float = 1.0) -> None:
+        if not 0 < truncation <= 1:
+            raise InputError(f"--truncation {truncation}: expected a number above 0, at most 1")
+        self.network, self.description = load_generator(model)
+        self.network.to(runtime.device)
+        self.exact = _float64_pose(self.network.parts)
+        self.runtime, self.seed, self.truncation = runtime, seed, truncation
+        self.hash = file_hash(find_weights(model, "generator"))
+
+    @property
+    def keypoints(self) -> int:
+        """Number of keypoints per pair."""
+        return self.network.config.keypoints
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the images."""
+        return self.network.config.size, self.network.config.size
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What makes these pairs."""
+        crop = self.description["config"]["data"]["crop"]
+        known = {name: self.description[name] for name in ("images_seen", "training_images", "minutes", "commit")}
+        return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": known}
+
+    def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
+        """Pairs start <= i < stop, in order, at most `BATCH` at once."""
+        for first in range(start, stop, BATCH):
+            yield self._batch(first, min(first + BATCH, stop))
+
+    def _batch(self, start: int, stop: int) -> PairBatch:
+        drawing = self.draw(start)
+        count = stop - start
+        keypoints = drawing.keypoints[:count]
+        return PairBatch(
+            images=to_uint8(drawing.image[:count]),
+            keypoints=keypoints.cpu().numpy(),
+            visible=visible_keypoints(keypoints, drawing.mask[:count]).cpu().numpy(),
+        )
+
+    @torch.no_grad()
+    def draw(self, start: int) -> Drawing:
+        """The `BATCH` images from index `start` with their parts."""
+        latents = latents_of(self.seed, start, start + BATCH, self.network.config.noise_width).scaled(self.truncation)
+        positions = torch.tanh(self.exact(latents.pose.double()) / self.network.config.pose_divisor)
+        keypoints = (positions.view(BATCH, -1, 2) / GRID).round().mul(GRID).float()
+        parts = self.network.parts(latents.to(self.runtime.device))
+        return self.network.draw(replace(parts, keypoints=keypoints.to(self.runtime.device)))
+
+
+def _float64_pose(parts: KeypointGenerator) -> nn.Module:
+    return copy.deepcopy(parts.pose).double().cpu()
+
+
+def visible_keypoints(keypoints: Tensor, mask: Tensor) -> Tensor:
+    """Whether keypoints [batch, K, 2] lie inside the frame and on the foreground of mask [batch, 1, height, width]."""
+    inside = (keypoints.abs() <= 1).all(dim=-1)
+    sampled = functional.grid_sample(mask.float(), keypoints[:, :, None], align_corners=False, padding_mode="border")
+    return inside & (sampled[:, 0, :, 0] > 0.5)

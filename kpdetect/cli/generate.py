@@ -1,0 +1,40 @@
+"""`kpdetect generate`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.upper import upper
+
+
+class Codec(str, Enum):
+    """How images are stored in a shard."""
+
+    jpeg = "jpeg"
+    raw = "raw"
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A trained generator: run folder, project folder or weights file.")],
+    out: options.Out,
+    count: Annotated[int, typer.Option(min=1, help="Number of pairs. A larger number extends the folder.")] = 20_000,
+    codec: Annotated[Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: five times larger.")] = Codec.jpeg,
+    shard_size: Annotated[int, typer.Option(min=1, help="Pairs per shard.")] = 5_000,
+    truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise: lower is more typical, less varied.")] = 1.0,
+    seed: options.Seed = 0,
+    device: options.DeviceOption = options.Device.auto,
+) -> None:
+    """Write image-keypoint pairs into HDF5 shards."""
+    from kpdetect.checkpoints import find_weights
+    from kpdetect.runtime import resolve_runtime
+
+    stream = upper("PairStream")(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation)
+    upper("export_pairs")(
+        stream, out, count, codec=codec.value, shard_size=shard_size, sources_from=find_weights(model, "generator").parent
+    )
+    print(f"pairs: {out}")

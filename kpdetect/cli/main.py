@@ -1,0 +1,64 @@
+"""The command `kpdetect`. Importing this file, and so `kpdetect --help`, loads none of the heavy packages."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from kpdetect import __version__
+from kpdetect.cli import benchmark, doctor, generate, info, predict, report, run, toy, train_detector, train_generator
+from kpdetect.errors import KpdetectError
+
+app = typer.Typer(
+    name="kpdetect",
+    help="Find keypoints in images that nobody has labelled.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"kpdetect {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+) -> None:
+    pass
+
+
+VERBS = {
+    "run": run,
+    "train-generator": train_generator,
+    "generate": generate,
+    "train-detector": train_detector,
+    "predict": predict,
+    "benchmark": benchmark,
+    "report": report,
+    "toy": toy,
+    "info": info,
+    "doctor": doctor,
+}
+for _name, _module in VERBS.items():
+    app.command(_name)(_module.command)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except KpdetectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped; everything up to here is saved, run the same command again to continue", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

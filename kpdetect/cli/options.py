@@ -1,0 +1,58 @@
+"""Options that several verbs share, each described once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. Repeating the command continues.")]
+Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, over all continuations.")]
+Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value; repeatable.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from.")]
+Exclude = Annotated[
+    list[Path] | None,
+    typer.Option("--exclude-list", metavar="FILE", help="Text file of image names never to train on; repeatable."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
+
+
+class Preset(str, Enum):
+    """Sizes of network and schedule."""
+
+    tiny = "tiny"
+    small = "small"
+    paper = "paper"
+
+
+class Device(str, Enum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(str, Enum):
+    """What to compute in."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Crop(str, Enum):
+    """Crop policies."""
+
+    centre = "centre"
+    pad = "pad"
+    stretch = "stretch"
+
+
+PresetOption = Annotated[Preset, typer.Option("--preset", help="Network widths and schedule; tiny and small suit a CPU.")]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat16 is faster where the hardware has it.")]
+CropOption = Annotated[Crop, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")]

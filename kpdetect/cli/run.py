@@ -1,0 +1,48 @@
+"""`kpdetect run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.upper import upper
+
+
+def command(
+    images: Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")],
+    out: options.Out,
+    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
+    size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
+    preset: options.PresetOption = options.Preset.tiny,
+    crop: options.CropOption = options.Crop.centre,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Training time in all; three quarters go to the generator.")
+    ] = None,
+    seed: options.Seed = 0,
+    exclude_list: options.Exclude = None,
+    strict: options.Strict = False,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    set_: options.Set = None,
+    config: options.Config = None,
+) -> None:
+    """From a folder of images to a detector, keypoints on the images and a report."""
+    upper("run_project")(
+        images,
+        out,
+        preset=preset.value,
+        size=size,
+        keypoints=keypoints,
+        crop=crop.value,
+        seed=seed,
+        minutes=minutes,
+        exclude_lists=exclude_list or [],
+        strict=strict,
+        device=device.value,
+        precision=precision.value,
+        overrides=set_ or [],
+        config=config,
+    )

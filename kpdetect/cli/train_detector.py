@@ -1,0 +1,33 @@
+"""`kpdetect train-detector`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+
+
+def command(
+    pairs: Annotated[Path, typer.Argument(help="Folder of shards made by `kpdetect generate`.")],
+    out: options.Out,
+    preset: options.PresetOption = options.Preset.tiny,
+    minutes: options.Minutes = None,
+    seed: options.Seed = 0,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    set_: options.Set = None,
+    config: options.Config = None,
+) -> None:
+    """Train a detector on generated pairs."""
+    from kpdetect.config import apply_overrides, read_config
+    from kpdetect.detector.config import DetectorConfig, preset_config
+    from kpdetect.detector.train import train_detector
+    from kpdetect.runtime import resolve_runtime
+
+    base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
+    settings = apply_overrides(base, [f"seed={seed}", *(set_ or [])])
+    weights = train_detector(pairs, out, settings, resolve_runtime(device.value, precision.value), minutes=minutes)
+    print(f"detector: {weights}")

@@ -1,0 +1,47 @@
+"""`kpdetect train-generator`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.upper import upper
+
+
+def command(
+    images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
+    out: options.Out,
+    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
+    size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
+    preset: options.PresetOption = options.Preset.tiny,
+    crop: options.CropOption = options.Crop.centre,
+    minutes: options.Minutes = None,
+    seed: options.Seed = 0,
+    exclude_list: options.Exclude = None,
+    strict: options.Strict = False,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    set_: options.Set = None,
+    config: options.Config = None,
+) -> None:
+    """Train a generator on a folder of images."""
+    from kpdetect.config import apply_overrides, read_config
+    from kpdetect.data.folder import read_exclusions
+    from kpdetect.runtime import resolve_runtime
+
+    base = upper("preset")(preset.value, size, keypoints)
+    settings = base if config is None else read_config(type(base), config)
+    settings = apply_overrides(settings, [f"seed={seed}", f"data.crop={crop.value}", *(set_ or [])])
+    weights = upper("train_generator")(
+        images,
+        out,
+        settings,
+        resolve_runtime(device.value, precision.value),
+        minutes=minutes,
+        exclude=frozenset(read_exclusions(exclude_list or [])),
+        strict=strict,
+    )
+    print(f"generator: {weights}")

@@ -1,0 +1,26 @@
+"""How verbs reach the packages above kpdetect: by name, imported only when called.
+
+Nothing in kpdetect imports `generator` or `benchmarks`; this table is the one place where they are named.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+TABLE = {
+    "preset": "generator.config:preset",
+    "train_generator": "generator.train:train_generator",
+    "PairStream": "generator.stream:PairStream",
+    "export_pairs": "generator.export:export_pairs",
+    "run_project": "benchmarks.pipeline:run_project",
+    "run_benchmark": "benchmarks.run:run_benchmark",
+    "write_report": "benchmarks.report:write_report",
+    "write_table": "benchmarks.table:write_table",
+}
+
+
+def upper(name: str) -> Any:
+    """The object that `TABLE` lists under `name`."""
+    module, _, attribute = TABLE[name].partition(":")
+    return getattr(import_module(module), attribute)

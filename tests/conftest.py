@@ -1,0 +1,35 @@
+"""Fixtures shared by the tests: small folders of images, and real data where KPDETECT_DATA says it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of real data sets; a missing file in it is a failure, an unset variable a skip."""
+    if "KPDETECT_DATA" not in os.environ:
+        pytest.skip("KPDETECT_DATA is unset; set it to a folder with celeba10k/ and mafl_golden/ to run this test")
+    return Path(os.environ["KPDETECT_DATA"])
+
+
+@pytest.fixture
+def blob_folder(tmp_path: Path) -> Path:
+    """24 images, 40 wide and 36 high, each with one bright disc on a dark gradient."""
+    folder = tmp_path / "blobs"
+    folder.mkdir()
+    source = np.random.default_rng(5)
+    for number in range(24):
+        image = np.tile(np.linspace(0, 80, 40, dtype=np.uint8)[None, :, None], (36, 1, 3))
+        centre = (int(source.integers(10, 30)), int(source.integers(10, 26)))
+        cv2.circle(image, centre, 6, (200, 220, 90), -1)
+        cv2.imwrite(str(folder / f"{number:03d}.png"), image)
+    return folder

@@ -1,0 +1,132 @@
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from kpdetect.coords import apply_affine
+from kpdetect.data.folder import ImageCache, build_cache, read_exclusions
+from kpdetect.errors import InputError, OutputError
+from kpdetect.images import fit_image, image_size, list_images, read_image, write_image
+
+
+def dotted(height: int, width: int, x: int, y: int) -> np.ndarray:
+    image = np.zeros((height, width, 3), np.uint8)
+    cv2.circle(image, (x, y), 3, (255, 255, 255), -1)
+    return image
+
+
+@pytest.mark.parametrize("policy", ["centre", "pad", "stretch"])
+@pytest.mark.parametrize(("height", "width"), [(90, 60), (61, 97)])
+def test_fitting_moves_pixels_and_points_alike(policy, height, width):
+    image = dotted(height, width, 25, 40)
+    square, matrix = fit_image(image, 120, policy)
+    assert square.shape == (120, 120, 3)
+    ys, xs = np.nonzero(square[..., 0] > 127)
+    np.testing.assert_allclose(apply_affine(matrix, np.array([25.0, 40.0])), [xs.mean(), ys.mean()], atol=0.6)
+
+
+def test_exif_rotation_is_honoured(tmp_path):
+    stored = dotted(20, 40, 5, 15)
+    picture = Pillow.fromarray(stored)
+    exif = picture.getexif()
+    exif[0x0112] = 6  # to be shown turned a quarter clockwise
+    picture.save(tmp_path / "a.png", exif=exif)
+    shown = read_image(tmp_path / "a.png")
+    assert shown.shape == (40, 20, 3) == (*image_size(tmp_path / "a.png"), 3)
+    np.testing.assert_array_equal(shown, np.rot90(stored, k=-1))
+
+
+def test_grey_alpha_palette_and_16_bit_become_rgb(tmp_path):
+    grey = np.full((4, 6), 100, np.uint8)
+    Pillow.fromarray(grey).save(tmp_path / "grey.png")
+    Pillow.fromarray(np.dstack([grey] * 4)).save(tmp_path / "alpha.png")
+    Pillow.fromarray(grey).convert("P").save(tmp_path / "palette.png")
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 6), 100 * 257, np.uint16))
+    for path in list_images(tmp_path):
+        np.testing.assert_array_equal(read_image(path), np.full((4, 6, 3), 100, np.uint8), err_msg=path.name)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def huge_png(path):
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"")))
+
+
+def damage(folder):
+    """One file of every bad kind; returns what its message says."""
+    huge_png(folder / "huge.png")
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "zero.jpg").write_bytes(b"")
+    whole = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (60, 50, 3), np.uint8))[1].tobytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    return {"huge.png": "over the limit", "text.jpg": "not a readable image", "zero.jpg": "not a readable", "cut.jpg": "truncated"}
+
+
+def test_unreadable_images_are_named_with_a_reason(tmp_path):
+    for name, reason in damage(tmp_path).items():
+        with pytest.raises(InputError, match=reason) as caught:
+            read_image(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_cache_skips_and_lists_unreadable_images(blob_folder, tmp_path, capsys):
+    reasons = damage(blob_folder)
+    cache = build_cache(blob_folder, tmp_path / "cache", 20, "centre", set())
+    assert cache.images.shape == (24, 20, 20, 3)
+    square, _ = fit_image(read_image(blob_folder / "003.png"), 20, "centre")
+    np.testing.assert_array_equal(cache.images[3], square)
+    listed = (tmp_path / "cache" / "skipped.csv").read_text()
+    assert all(name in listed for name in reasons)
+    with pytest.raises(InputError, match=r"cut\.jpg"):
+        build_cache(blob_folder, tmp_path / "strict", 20, "centre", set(), strict=True)
+    assert not (tmp_path / "strict" / "images.h5").exists()
+
+
+def test_cache_is_reused_until_the_folder_changes(blob_folder, tmp_path, capsys):
+    first = build_cache(blob_folder, tmp_path / "cache", 16, "pad", set())
+    changed = (tmp_path / "cache" / "images.h5").stat().st_mtime_ns
+    assert build_cache(blob_folder, tmp_path / "cache", 16, "pad", set()).key == first.key
+    assert (tmp_path / "cache" / "images.h5").stat().st_mtime_ns == changed
+    without = build_cache(blob_folder, tmp_path / "cache", 16, "pad", {"004.png"})
+    assert without.key != first.key
+    assert len(without) == 23
+    assert "004.png" not in (tmp_path / "cache" / "sources.csv").read_text()
+
+
+def test_empty_and_tiny_folders_are_refused(blob_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no images found"):
+        build_cache(tmp_path / "empty", tmp_path / "c", 16, "centre", set())
+    with pytest.raises(InputError, match=r"2 images after leaving out 22; training needs at least 16"):
+        build_cache(blob_folder, tmp_path / "c", 16, "centre", {f"{number:03d}.png" for number in range(22)})
+    assert not (tmp_path / "c").exists()
+
+
+def test_exclusion_lists(tmp_path):
+    (tmp_path / "list.txt").write_text("a.jpg\nb.jpg 3 4\n\n")
+    assert read_exclusions([tmp_path / "list.txt"]) == {"a.jpg", "b.jpg"}
+    with pytest.raises(InputError, match="exclude-list"):
+        read_exclusions([tmp_path / "missing.txt"])
+
+
+def test_writing_leaves_nothing_half_written(tmp_path):
+    image = dotted(5, 7, 2, 2)
+    write_image(tmp_path / "new" / "a.png", image)
+    np.testing.assert_array_equal(read_image(tmp_path / "new" / "a.png"), image)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        write_image(tmp_path / "file" / "a.png", image)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "new"]
+
+
+def test_cache_survives_being_opened_twice(blob_folder, tmp_path):
+    build_cache(blob_folder, tmp_path, 16, "stretch", set())
+    one, two = ImageCache(tmp_path / "images.h5"), ImageCache(tmp_path / "images.h5")
+    np.testing.assert_array_equal(one.images, two.images)

@@ -1,0 +1,139 @@
+"""The training loop: interrupted equals uninterrupted, refusals, and what a run folder holds."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from generator.config import DataConfig, GeneratorConfig, OptimiserConfig
+from generator.train import GeneratorTrainer, train_generator
+from kpdetect.checkpoints import load_checkpoint, load_weights
+from kpdetect.config import apply_overrides
+from kpdetect.errors import CheckpointError, ConfigError, TrainingError
+from kpdetect.runtime import Runtime
+from tests.test_generator import TEST_MODEL
+
+CPU = Runtime(device=torch.device("cpu"), compute=torch.float32)
+BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
+CONFIG = GeneratorConfig(
+    model=TEST_MODEL,
+    optimiser=OptimiserConfig(batch=4, r1_every=2, discriminator_widths=(4, 6, 8)),
+    data=DataConfig(crop_share=0.8),
+    steps=6, checkpoint_every=2, sample_every=4, log_every=1, seed=3,
+)  # fmt: skip
+
+
+def states_equal(one: object, two: object) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, two)
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(states_equal(one[key], two[key]) for key in one if key != "seconds")
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(two) and all(map(states_equal, one, two))
+    return one == two
+
+
+@pytest.mark.parametrize("runtime", [CPU, BFLOAT], ids=["float32", "bfloat16"])
+def test_interrupted_equals_uninterrupted(blob_folder, tmp_path, monkeypatch, runtime):
+    train_generator(blob_folder, tmp_path / "whole", CONFIG, runtime)
+    step = GeneratorTrainer.train_step
+
+    def killed_at_five(trainer):
+        if trainer.step == 5:
+            raise RuntimeError("killed")
+        return step(trainer)
+
+    monkeypatch.setattr(GeneratorTrainer, "train_step", killed_at_five)
+    with pytest.raises(RuntimeError, match="killed"):
+        train_generator(blob_folder, tmp_path / "broken", CONFIG, runtime)
+    monkeypatch.setattr(GeneratorTrainer, "train_step", step)
+    assert load_checkpoint(tmp_path / "broken" / "checkpoint.pt", "generator")["step"] == 4
+    train_generator(blob_folder, tmp_path / "broken", CONFIG, runtime)
+
+    ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "broken")]
+    assert ends[0]["step"] == 6
+    assert states_equal(ends[0], ends[1])
+    weights = [load_weights(tmp_path / name / "model.safetensors", "generator")[0] for name in ("whole", "broken")]
+    assert states_equal(*weights)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "broken")]
+    timeless = [[{k: v for k, v in json.loads(line).items() if k not in ("seconds", "rate")} for line in run] for run in lines]
+    assert timeless[0] == timeless[1]
+    assert [row["step"] for row in timeless[0]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_training_changes_both_networks_and_the_average(blob_folder, tmp_path):
+    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
+    early = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)  # a larger budget continues
+    late = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
+    for network in ("generator", "discriminator", "average"):
+        moved = [name for name, tensor in early[network].items() if not torch.equal(tensor, late[network][name])]
+        assert len(moved) == len(early[network]), network
+
+
+def test_ctrl_c_saves_the_step_at_hand(blob_folder, tmp_path, monkeypatch):
+    step = GeneratorTrainer.train_step
+
+    def interrupted(trainer):
+        if trainer.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return step(trainer)
+
+    monkeypatch.setattr(GeneratorTrainer, "train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 3
+
+
+def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, exclude=frozenset({"001.png"}))
+    names = [line.split(",")[0] for line in (tmp_path / "run" / "sources.csv").read_text().splitlines()]
+    assert names == ["image", *(f"{number:03d}.png" for number in range(24) if number != 1)]
+    _, description = load_weights(tmp_path / "run" / "model.safetensors", "generator")
+    assert description["images_seen"] == 24
+    assert description["training_images"] == 23
+    assert sorted(path.name for path in (tmp_path / "run" / "samples").iterdir()) == ["0000004.png", "0000006.png"]
+
+
+def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    (blob_folder / "023.png").unlink()
+    with pytest.raises(ConfigError, match="was trained on other images"):
+        train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
+
+
+def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    with pytest.raises(ConfigError, match=r"optimiser\.r1_weight: 10\.0 -> 1\.0"):
+        train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["optimiser.r1_weight=1.0"]), CPU)
+
+
+def test_damaged_checkpoint_is_named(blob_folder, tmp_path):
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    path = tmp_path / "run" / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="damaged checkpoint"):
+        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(blob_folder, tmp_path, monkeypatch):
+    step = GeneratorTrainer.train_step
+
+    def broken(trainer):
+        metrics = step(trainer)
+        return metrics if trainer.step < 4 else metrics | {"loss_generator": torch.tensor(float("nan"))}
+
+    monkeypatch.setattr(GeneratorTrainer, "train_step", broken)
+    with pytest.raises(TrainingError, match="not finite at step 4"):
+        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 2
+
+
+def test_minutes_count_over_continuations(blob_folder, tmp_path):
+    assert isinstance(train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9), Path)
+    first = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9)
+    again = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
+    assert first["step"] == again["step"] == 1
