@@ -15,10 +15,11 @@ $(VENV)/installed: pyproject.toml constraints/cpu.txt
 	touch $@
 
 demo: setup
-	$(BIN)/kpdetect toy --count 4000 --size 32 --out $(DEMO)/toy
-	$(BIN)/kpdetect run $(DEMO)/toy/images --out $(DEMO)/project --exclude-list $(DEMO)/toy/fit.txt \
-		--exclude-list $(DEMO)/toy/test.txt --size 32 --minutes 4 --set pairs.count=8000
-	$(BIN)/kpdetect benchmark toy --model $(DEMO)/project --data $(DEMO)/toy
+	$(BIN)/kpdetect toy --count 4000 --size 32 --seed 0 --out $(DEMO)/unlabelled
+	$(BIN)/kpdetect toy --count 1000 --size 32 --seed 1 --out $(DEMO)/annotated
+	$(BIN)/kpdetect run $(DEMO)/unlabelled/images --out $(DEMO)/project --size 32 --minutes 4 \
+		--set pairs.count=8000 --set detector.model.input_size=64
+	$(BIN)/kpdetect benchmark toy --model $(DEMO)/project --data $(DEMO)/annotated
 	$(BIN)/kpdetect report $(DEMO)/project
 
 test: setup

@@ -18,19 +18,18 @@ from typing import Literal
 from pydantic import Field
 
 from benchmarks.report import write_report
-from generator.config import BUDGETS as GENERATOR_BUDGETS
 from generator.config import GeneratorConfig, Preset, preset
 from generator.export import export_pairs
 from generator.stream import PairStream
 from generator.train import train_generator
 from kpdetect.config import StrictConfig, apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
-from kpdetect.detector.config import BUDGETS as DETECTOR_BUDGETS
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.runlog import RunFolder
+from kpdetect.training import BUDGETS
 from kpdetect.runtime import DeviceName, Precision, resolve_runtime
 
 GENERATOR_SHARE = 0.75
@@ -63,11 +62,7 @@ class ProjectConfig(StrictConfig):
     """Training of the detector."""
 
 
-EXEMPT = (
-    "pairs.count",
-    *(f"generator.{key}" for key in GENERATOR_BUDGETS),
-    *(f"detector.{key}" for key in DETECTOR_BUDGETS),
-)
+EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in ("generator", "detector") for key in BUDGETS))
 
 
 def project_config(name: Preset, size: int, keypoints: int, crop: CropPolicy, seed: int) -> ProjectConfig:
@@ -137,10 +132,10 @@ def run_project(
     rest = None if minutes is None or share is None else minutes - share
     train_detector(out / "pairs", out / "detector", settings.detector, runtime, minutes=rest)
     _stage(4, "predict keypoints on the images")
-    predict_folder(out / "detector", images, out / "predictions", runtime=runtime, strict=strict)
+    predict_folder(out / "detector", images, out / "predictions", device=device, strict=strict)
     _stage(5, "write the report")
     report = out / "report" / "index.html"
-    write_report(out, report, sorted((out / "results").glob("*.json")))
+    write_report(out, report, sorted((out / "results").glob("*.json")), images=images)
     print(f"report: {report}")
     return report
 

@@ -10,7 +10,7 @@ Reading order:
     model          the three put together
     discriminator  real or generated
     losses         one function per term of the paper
-    ema            averaged weights
+    calibration    batch-norm statistics of the averaged weights
     batches        real images for training
     train          the training loop
     sheet          sample sheets

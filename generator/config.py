@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from kpdetect.config import StrictConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
+from kpdetect.training import TrainingConfig
 
 Preset = Literal["tiny", "small", "paper"]
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -89,7 +90,7 @@ class DataConfig(StrictConfig):
     """Mirror half of the images."""
 
 
-class GeneratorConfig(StrictConfig):
+class GeneratorConfig(TrainingConfig):
     """A training run of the generator."""
 
     model: ModelConfig = ModelConfig()
@@ -98,22 +99,9 @@ class GeneratorConfig(StrictConfig):
     """Losses, optimisers and the discriminator."""
     data: DataConfig = DataConfig()
     """Real images."""
-    seed: int = Field(0, ge=0)
-    """Everything random follows from this number."""
-    steps: int = Field(200_000, ge=1)
+    steps: int = Field(16_000, ge=1)
     """Steps to train; no schedule depends on it, so that a finished run can be continued."""
-    checkpoint_every: int = Field(500, ge=1)
-    """Steps between checkpoints."""
-    sample_every: int = Field(500, ge=1)
-    """Steps between sample sheets."""
-    log_every: int = Field(50, ge=1)
-    """Steps between lines of metrics."""
-    compile: bool = False
-    """Compile the networks with torch.compile: a minute or two to start, then faster."""
 
-
-BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
-"""Keys that may change when a run is continued."""
 
 _WIDTHS: dict[str, dict[int, int]] = {
     "tiny": {16: 96, 32: 64, 64: 32, 128: 16, 256: 8, 512: 8},

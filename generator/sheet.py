@@ -9,7 +9,7 @@ from torch import Tensor
 
 from generator.model import Drawing
 from kpdetect.coords import to_pixels
-from kpdetect.inference.draw import draw_keypoints
+from kpdetect.draw import draw_keypoints
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -18,18 +18,13 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
-def sample_sheet(drawing: Drawing, scale: int = 2) -> NDArray[np.uint8]:
-    """One picture of a generated batch, uint8 [5 * side, batch * side, 3], side = scale * size."""
+def sample_sheet(drawing: Drawing) -> NDArray[np.uint8]:
+    """One picture of a generated batch, uint8 [5 * side, batch * side, 3]; small images are enlarged."""
     size = drawing.image.shape[-1]
-    plain = to_uint8(drawing.image).repeat(scale, 1).repeat(scale, 2)
-    mask = to_uint8(drawing.mask * 2 - 1).repeat(3, axis=3).repeat(scale, 1).repeat(scale, 2)
-    points = to_pixels(drawing.keypoints.float().cpu().numpy(), (size * scale, size * scale))
+    plain, mask = to_uint8(drawing.image), to_uint8(drawing.mask * 2 - 1).repeat(3, axis=3)
+    points = to_pixels(drawing.keypoints.float().cpu().numpy(), (size, size))
     marked = [draw_keypoints(image, keypoints) for image, keypoints in zip(plain, points, strict=True)]
-    rows = [
-        plain,
-        marked,
-        mask,
-        to_uint8(drawing.foreground).repeat(scale, 1).repeat(scale, 2),
-        to_uint8(drawing.background).repeat(scale, 1).repeat(scale, 2),
-    ]
-    return np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
+    factor = marked[0].shape[0] // size
+    rows = [plain, mask, to_uint8(drawing.foreground), to_uint8(drawing.background)]
+    enlarged = [np.concatenate(list(row.repeat(factor, axis=1).repeat(factor, axis=2)), axis=1) for row in rows]
+    return np.concatenate([enlarged[0], np.concatenate(marked, axis=1), *enlarged[1:]], axis=0)

@@ -22,13 +22,12 @@ from generator.keypoints import KeypointGenerator
 from generator.latents import latents_of
 from generator.model import Drawing, Generator
 from generator.sheet import to_uint8
-from generator.train import channels_last
 from kpdetect.checkpoints import find_weights, load_weights
 from kpdetect.config import build_config
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash
 from kpdetect.pairs import PairBatch
-from kpdetect.runtime import Runtime
+from kpdetect.runtime import Runtime, channels_last
 
 BATCH = 64
 """Images drawn at once, always."""

@@ -33,18 +33,28 @@ def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, damaged, of another version, or of another kind of trainer.
     """
+    found, state = load_checkpoint_header(path)
+    if found != kind:
+        raise CheckpointError(f"{path}: a checkpoint of a {found}, expected one of a {kind}")
+    return state
+
+
+def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
+    """Kind and state of any checkpoint.
+
+    Raises:
+        CheckpointError: missing, damaged, or of another version.
+    """
     if not path.exists():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        found, version, state = content["kind"], content["version"], content["state"]
+        kind, version, state = content["kind"], content["version"], content["state"]
     except Exception as error:  # torch.load raises many types on damaged files; all mean the same to the user
         raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start anew") from error
-    if found != kind or version != CHECKPOINT_VERSION:
-        raise CheckpointError(
-            f"{path}: a {found} checkpoint of version {version}, expected {kind} of version {CHECKPOINT_VERSION}"
-        )
-    return dict(state)
+    if version != CHECKPOINT_VERSION:
+        raise CheckpointError(f"{path}: a checkpoint of version {version}, expected {CHECKPOINT_VERSION}; train anew in another --out")
+    return str(kind), dict(state)
 
 
 def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:

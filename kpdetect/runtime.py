@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+from torch import nn
 
 from kpdetect.errors import InputError
 
@@ -44,3 +45,10 @@ def resolve_runtime(device: DeviceName = "auto", precision: Precision = "auto") 
 def _cpu_has_bfloat16() -> bool:
     probe = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return bool(probe()) if probe is not None else False
+
+
+def channels_last(module: nn.Module) -> None:
+    """Lay convolution weights out for channels-last images, which CPUs and tensor cores are fast with."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

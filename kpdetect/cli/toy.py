@@ -16,7 +16,9 @@ def command(
     seed: options.Seed = 0,
 ) -> None:
     """Draw a data set of cartoon faces whose keypoints are known exactly."""
+    from kpdetect.progress import Progress
     from kpdetect.toy.dataset import write_toy
 
-    write_toy(out, count, size=size, seed=seed)
+    with Progress(count, "draw") as progress:
+        write_toy(out, count, size=size, seed=seed, report=progress.update)
     print(f"images: {out / 'images'}")

@@ -16,7 +16,6 @@ TABLE = {
     "run_project": "benchmarks.pipeline:run_project",
     "run_benchmark": "benchmarks.run:run_benchmark",
     "write_report": "benchmarks.report:write_report",
-    "write_table": "benchmarks.table:write_table",
 }
 
 

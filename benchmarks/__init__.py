@@ -1,0 +1,19 @@
+"""Measuring detectors against landmark annotations. Read the files in this order:
+
+protocols    what a benchmark is: landmarks, frames, regressions, headline; frozen and named
+datasets/    landmarks (the data in memory) and one loader per data set on disk
+regression   least squares from predicted keypoints to annotated landmarks
+metrics/     errors, one family per file
+baselines    what a detector has to beat: the mean shape, and features of a network with random weights
+evaluate     predictions + data + protocol -> rows
+predict      detector + data -> a predictions folder
+contamination
+             did the model see the test images?
+results      rows + provenance -> a result file, and back
+table        result files -> Markdown and CSV, with published numbers beside them
+figures      pictures for a page
+report       a project folder -> one HTML page
+run          a whole benchmark behind one call
+
+Two stages with a predictions file between them: `predict` needs a detector, `evaluate` needs only its predictions.
+"""

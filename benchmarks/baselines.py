@@ -1,0 +1,131 @@
+"""What a detector has to beat.
+
+Mean shape: the mean landmarks of the fitting images, whatever the picture. A detector that is not clearly below it has
+learned nothing.
+
+Random features: how far the same regression gets on a network that learned nothing either. A ResNet-18 with random
+weights sees the image stretched to 128x128; its map at 1/4 resolution is averaged over 8x8 cells, so that the features
+know where things are. Of all maps and cell counts this was the strongest in cross-validation on face images (globally
+pooled features never beat the mean shape). Features have no origin, so their regression always has a bias. Two rows: as
+many principal components as the keypoints have coordinates, which is the same regression exactly; and as many as 5-fold
+cross-validation inside the fitting images likes best, the strongest form of this baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.regression import fit_regression
+from kpdetect.images import fit_image, read_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BACKBONE, SEED, SIZE, CELLS, BATCH = "resnet18", 0, 128, 8, 64
+STRIDE = 4
+COMPONENTS = (4, 8, 16, 32, 64, 128, 256)
+FOLDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Numbers per image, with the images they belong to in the order fitted, then tested.
+
+    Attributes:
+        fit: float32 [fitting images, columns].
+        test: float32 [test images, columns].
+        name: as shown in tables.
+    """
+
+    fit: NDArray[np.float32]
+    test: NDArray[np.float32]
+    name: str
+
+
+def random_features(fit: Sequence[Path], test: Sequence[Path], backbone: str = BACKBONE, seed: int = SEED) -> Features:
+    """Spatially pooled features of a network with random weights; see the module's text.
+
+    Raises:
+        InputError: an image is damaged.
+    """
+    values = _extract([*fit, *test], backbone, seed)
+    name = f"random-weights {backbone} features"
+    return Features(fit=values[: len(fit)], test=values[len(fit) :], name=name)
+
+
+def _extract(paths: Sequence[Path], backbone: str, seed: int) -> NDArray[np.float32]:
+    import torch
+
+    from kpdetect.detector.backbone import create_backbone
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = create_backbone(backbone, pretrained=False).eval()
+    with torch.inference_mode():
+        maps = (_at_stride(network(batch)) for batch in _batches(paths))
+        pooled = [torch.nn.functional.adaptive_avg_pool2d(level.float(), CELLS).flatten(1).numpy() for level in maps]
+    return np.concatenate(pooled).astype(np.float32)
+
+
+def _at_stride(levels: Iterable[Tensor]) -> Tensor:
+    return next(level for level in levels if level.shape[-1] == SIZE // STRIDE)
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[Tensor]:
+    import torch
+
+    for start in range(0, len(paths), BATCH):
+        squares = [fit_image(read_image(path), SIZE, "stretch")[0] for path in paths[start : start + BATCH]]
+        yield torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int | None = None) -> list[Features]:
+    """Standardise, then keep principal components: `columns` of them, and as many as predict held-out fitting images
+    best.
+
+    Args:
+        features: raw features.
+        landmarks: [fitting images, landmarks, 2]; only their folds decide, no test image does.
+        columns: numbers per image that the model's own regression uses; None leaves that version out.
+    """
+    limit = min(features.fit.shape) - 1
+    counts = {"same regression": columns, "best by cross-validation": choose_components(features.fit, landmarks)}
+    kept = {label: min(count, limit) for label, count in counts.items() if count is not None}
+    fit, test = _principal(features.fit, features.test, max(kept.values()))
+    return [
+        Features(fit=fit[:, :count], test=test[:, :count], name=f"{features.name}: {count} components ({label})")
+        for label, count in kept.items()
+    ]
+
+
+def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64]) -> int:
+    """The entry of `COMPONENTS` with the lowest mean squared distance in cross-validation over [images, columns]."""
+    from sklearn.model_selection import KFold
+
+    folds = min(FOLDS, len(values))
+    smallest = len(values) - -(-len(values) // folds)  # images that remain when the largest fold is held out
+    choices = [count for count in COMPONENTS if count < min(smallest, values.shape[1])] or [1]
+    losses = np.zeros(len(choices))
+    for kept, held in KFold(folds, shuffle=True, random_state=SEED).split(values):
+        inner, outer = _principal(values[kept], values[held], max(choices))
+        for column, count in enumerate(choices):
+            regression = fit_regression(inner[:, :count], landmarks[kept], bias=True)
+            losses[column] += ((regression(outer[:, :count]) - landmarks[held]) ** 2).sum()
+    return choices[int(losses.argmin())]
+
+
+def _principal(
+    fit: NDArray[np.float32], test: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipeline = make_pipeline(StandardScaler(), PCA(count, svd_solver="randomized", random_state=SEED))
+    return pipeline.fit_transform(fit), pipeline.transform(test)

@@ -1,0 +1,85 @@
+"""Annotated images in memory, whatever they looked like on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files import file_hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkSet:
+    """Images with annotated landmarks and a fixed split.
+
+    Attributes:
+        name: what a number measured on these images may be called.
+        folder: folder of the images.
+        images: POSIX paths relative to `folder`.
+        sizes: int [images, 2], (height, width) of each image file.
+        landmarks_px: float64 [images, landmarks, 2], (x, y) in pixels of the image file; an integer is a pixel's
+            centre.
+        fit: indices of the images that the regression is fitted on.
+        test: indices of the images that the error is measured on.
+        names_identify: whether a file name means the same picture in every copy of the data set.
+        lists: names of the lists or tables that define the split, and the hash of each one's content.
+        notes: what a reader of the number has to know.
+    """
+
+    name: str
+    folder: Path
+    images: list[str]
+    sizes: NDArray[np.int64]
+    landmarks_px: NDArray[np.float64]
+    fit: NDArray[np.int64]
+    test: NDArray[np.int64]
+    names_identify: bool
+    lists: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that arrays, names and split belong together.
+
+        Raises:
+            FormatError: counts differ, a coordinate is not finite, or a name is there twice.
+            InputError: an empty split, or one whose parts overlap.
+        """
+        count = len(self.images)
+        if len(self.landmarks_px) != count or len(self.sizes) != count:
+            raise FormatError(
+                f"{self.name}: {count} images, {len(self.landmarks_px)} landmark rows, {len(self.sizes)} sizes"
+            )
+        if not np.isfinite(self.landmarks_px).all():
+            raise FormatError(f"{self.name}: landmarks are not all finite; remove those images")
+        if len(set(self.images)) != count:
+            raise FormatError(f"{self.name}: an image is listed twice")
+        if not len(self.fit) or not len(self.test):
+            raise InputError(
+                f"{self.name}: {len(self.fit)} images to fit and {len(self.test)} to test; both must be over 0"
+            )
+        if np.intersect1d(self.fit, self.test).size:
+            raise InputError(f"{self.name}: some images are both fitted and tested; expected lists without overlap")
+
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Indices of all images that a benchmark needs predictions for, ascending."""
+        return np.sort(np.concatenate([self.fit, self.test]))
+
+    def path(self, index: int) -> Path:
+        """Path of image `index`."""
+        return self.folder / self.images[index]
+
+    def content_hashes(self, indices: Iterable[int]) -> list[str]:
+        """Hash of the file bytes of each image."""
+        return [file_hash(self.path(int(index))) for index in indices]
+
+
+def names_hash(names: Iterable[str]) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of the sorted names, one per line: equal for equal sets of names."""
+    return hashlib.sha256("".join(f"{name}\n" for name in sorted(names)).encode()).hexdigest()[:16]

@@ -1,0 +1,111 @@
+"""The first stage: a detector's keypoints on the images of a data set, kept in a predictions folder.
+
+A folder is used again only if weights, images and code are the same as when it was made: `stage.json`, written last,
+says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files import file_hash, read_json, write_json
+from kpdetect.images import read_image
+from kpdetect.progress import Progress
+from kpdetect.runlog import code_commit, environment
+
+if TYPE_CHECKING:
+    from kpdetect.inference.predictions import Predictions
+
+STAGE = "stage.json"
+WEIGHTS = "model.safetensors"
+
+
+def find_weights(model: Path) -> Path:
+    """The detector's weights file of a project folder, a detector's run folder, or the file itself.
+
+    Raises:
+        InputError: there is none.
+    """
+    candidates = [model] if model.is_file() else [model / WEIGHTS, model / "detector" / WEIGHTS]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise InputError(
+        f"{model}: no trained detector; expected a {WEIGHTS}, or a folder of kpdetect run or train-detector"
+    )
+
+
+def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Predictions:
+    """Predict the images that a benchmark uses, or read the predictions an earlier call left in `out`.
+
+    Args:
+        model: weights file, detector folder or project folder.
+        landmark_set: annotated images.
+        out: folder that holds one predictions folder per model and data set.
+
+    Raises:
+        InputError: no weights, or a damaged image.
+        OutputError: `out` cannot be written.
+    """
+    from kpdetect.inference.predictions import Predictions
+
+    weights = find_weights(model)
+    stage = _stage(weights, landmark_set)
+    folder = out / f"{landmark_set.name}-{stage['model']}"
+    if _is_current(folder, stage):
+        return Predictions.read(folder)
+    predictions = _predict(weights, landmark_set)
+    (folder / STAGE).unlink(missing_ok=True)  # from here to the end of writing, the folder is not complete
+    predictions.write(folder, {**stage, "environment": environment()})
+    write_json(folder / STAGE, stage)
+    return predictions
+
+
+def _stage(weights: Path, landmark_set: LandmarkSet) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for index, content in zip(landmark_set.used, landmark_set.content_hashes(landmark_set.used), strict=True):
+        digest.update(f"{landmark_set.images[index]} {content}\n".encode())
+    return {"model": file_hash(weights), "images": digest.hexdigest()[:16], "commit": code_commit()}
+
+
+def _is_current(folder: Path, stage: dict[str, Any]) -> bool:
+    if not (folder / STAGE).exists() or stage["commit"].endswith("+"):  # changed code has no name to compare
+        return False
+    try:
+        return bool(read_json(folder / STAGE) == stage)
+    except FormatError:
+        return False
+
+
+def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
+    import kpdetect
+    from kpdetect.inference.predictions import Predictions
+
+    detector = kpdetect.load(weights)
+    used = landmark_set.used
+    found = [_as_arrays(detector(read_image(landmark_set.path(index)))) for index in _progress(used)]
+    return Predictions(
+        images=[landmark_set.images[index] for index in used],
+        keypoints_px=np.stack([keypoints for keypoints, _ in found]),
+        confidence=np.stack([confidence for _, confidence in found]),
+        sizes=landmark_set.sizes[used],
+    )
+
+
+def _progress(indices: np.ndarray) -> Iterator[int]:
+    with Progress(len(indices), "predict") as progress:
+        for index in indices:
+            yield int(index)
+            progress.update(1)
+
+
+def _as_arrays(answer: Any) -> tuple[np.ndarray, np.ndarray]:
+    keypoints_px, confidence = answer
+    return np.asarray(keypoints_px, np.float32), np.asarray(confidence, np.float32)

@@ -1,0 +1,179 @@
+"""A whole benchmark in one call: read the data, predict, check for contamination, evaluate, write result and table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.baselines import SEED, Features, random_features
+from benchmarks.contamination import Contamination, check_contamination, mark_contaminated, refuse_contamination
+from benchmarks.datasets.celeba import load_celeba
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.datasets.toy import load_toy
+from benchmarks.evaluate import align, evaluate, evaluate_regression
+from benchmarks.predict import find_weights, predict
+from benchmarks.protocols import Protocol, find_protocol
+from benchmarks.results import Result, write_result
+from benchmarks.table import markdown_table, write_table
+from kpdetect.errors import InputError
+from kpdetect.files import file_hash, make_folder, read_json, replacing
+from kpdetect.runlog import environment, read_metrics
+
+if TYPE_CHECKING:
+    from kpdetect.inference.predictions import Predictions
+
+
+def run_benchmark(
+    protocol_name: str,
+    model: Path | None,
+    data: Path,
+    out: Path | None = None,
+    *,
+    predictions: Path | None = None,
+    allow_contaminated: bool = False,
+    baselines: bool = True,
+) -> Path:
+    """Measure one model, or finished predictions, under one protocol.
+
+    Args:
+        protocol_name: a key of `PROTOCOLS`.
+        model: weights file, detector folder or project folder; None when `predictions` are given.
+        data: folder of the annotated data set.
+        out: folder for the result, its per-image errors, the table and the predictions; `results` in the model's
+            folder unless given.
+        predictions: predictions folder to measure instead of predicting with `model`.
+        allow_contaminated: measure a model that saw test images; its rows are marked.
+        baselines: measure random features too; the mean shape always is.
+
+    Returns:
+        Path of the result file; `table.md`, `table.csv` and `<name>-errors.csv` stand beside it.
+
+    Raises:
+        InputError: unknown protocol, missing data or model, or a contaminated model that is not allowed.
+        FormatError: damaged annotations, predictions or record.
+        OutputError: `out` cannot be written.
+    """
+    protocol = find_protocol(protocol_name)
+    if (model is None) == (predictions is None):
+        raise InputError("benchmark: give either a model or a predictions folder")
+    landmark_set = load_dataset(protocol, data)
+    weights = None if model is None else find_weights(model)
+    contamination = check_contamination(weights.parent if weights else None, landmark_set)
+    refuse_contamination(contamination, allow_contaminated)
+    out = make_folder(out or _project(weights or predictions) / "results")
+    found = _predictions(weights, predictions, landmark_set, out)
+    features = _features(landmark_set) if baselines else None
+    rows = mark_contaminated(evaluate(found, landmark_set, protocol, features=features), contamination)
+    result = Result(
+        **_facts(protocol, landmark_set, contamination),
+        model=_describe_model(weights, predictions),
+        rows=rows,
+    )
+    path = write_result(result, out)
+    _write_errors(found, landmark_set, protocol, path.with_name(f"{path.stem}-errors.csv"))
+    write_table(sorted(out.glob("*_*_*.json")), out)
+    print(markdown_table(result) + f"\nresult: {path}")
+    return path
+
+
+def load_dataset(protocol: Protocol, data: Path) -> LandmarkSet:
+    """Read the annotated data set of a protocol from `data`.
+
+    Raises:
+        InputError: `data` is no folder, or files are missing.
+        FormatError: the annotations are damaged.
+    """
+    if not data.is_dir():
+        raise InputError(f"{data}: not a folder; give the folder of the data set with --data")
+    if protocol.dataset == "toy":
+        return load_toy(data, protocol.landmarks)
+    return load_celeba(data)
+
+
+def _predictions(weights: Path | None, folder: Path | None, landmark_set: LandmarkSet, out: Path) -> Predictions:
+    from kpdetect.inference.predictions import Predictions
+
+    if folder is not None:
+        return Predictions.read(folder)
+    assert weights is not None
+    return predict(weights, landmark_set, out / "predictions")
+
+
+def _project(source: Path | None) -> Path:
+    assert source is not None
+    folder = source.parent if source.is_file() else source
+    return folder.parent if folder.name in ("detector", "predictions") else folder
+
+
+def _features(landmark_set: LandmarkSet) -> Features:
+    fit, test = ([landmark_set.path(index) for index in part] for part in (landmark_set.fit, landmark_set.test))
+    return random_features(fit, test)
+
+
+def _facts(protocol: Protocol, landmark_set: LandmarkSet, contamination: Contamination) -> dict[str, Any]:
+    return {
+        "protocol": protocol.name,
+        "metric": protocol.metric,
+        "protocol_source": protocol.source,
+        "data": landmark_set.name,
+        "data_folder": str(landmark_set.folder),
+        "lists": landmark_set.lists,
+        "fitted": len(landmark_set.fit),
+        "tested": len(landmark_set.test),
+        "notes": landmark_set.notes,
+        "contamination": str(contamination),
+        "contaminated": contamination.status == "contaminated",
+        "environment": environment(),
+        "seed": SEED,
+    }
+
+
+def _describe_model(weights: Path | None, predictions: Path | None) -> dict[str, Any]:
+    if weights is None:
+        assert predictions is not None
+        record = read_json(predictions / "predictions.json")
+        return {"hash": file_hash(predictions / "predictions.csv"), "predictions": record}
+    from kpdetect.checkpoints import read_description
+
+    return {
+        "hash": file_hash(weights),
+        "description": read_description(weights),
+        "minutes": minutes_trained(weights.parent),
+    }
+
+
+def minutes_trained(detector: Path) -> dict[str, float]:
+    """Minutes of training by stage, from the metrics of a detector's run folder and of the generator's beside it."""
+    found = {}
+    for stage, folder in (("generator", detector.parent / "generator"), ("detector", detector)):
+        seconds = [row["seconds"] for row in read_metrics(folder / "metrics.jsonl") if "seconds" in row]
+        if seconds:
+            found[stage] = max(seconds) / 60
+    return found
+
+
+def _write_errors(found: Predictions, landmark_set: LandmarkSet, protocol: Protocol, path: Path) -> None:
+    """Per test image and landmark, headline regression: predicted and true place in pixels of the file, and the
+    error."""
+    import pandas as pd
+
+    from benchmarks.metrics.nme import point_errors_percent
+
+    regression, test = protocol.headline, landmark_set.test
+    result = evaluate_regression(align(found, landmark_set), landmark_set, protocol, regression)
+    sizes, truth_px = landmark_set.sizes[test], landmark_set.landmarks_px[test]
+    truth = regression.frame.place(truth_px, sizes, regression.origin)
+    errors = point_errors_percent(result.predicted, truth, protocol.normaliser_indices)
+    predicted_px = regression.frame.unplace(result.predicted, sizes, regression.origin)
+    names = [landmark_set.images[index] for index in test]
+    columns = {
+        "image": [name for name in names for _ in protocol.landmarks],
+        "landmark": list(protocol.landmarks) * len(names),
+        "x_px": predicted_px[..., 0].ravel().round(3),
+        "y_px": predicted_px[..., 1].ravel().round(3),
+        "true_x_px": truth_px[..., 0].ravel().round(3),
+        "true_y_px": truth_px[..., 1].ravel().round(3),
+        "error_percent": errors.ravel().round(4),
+    }
+    with replacing(path) as temporary:
+        pd.DataFrame(columns).to_csv(temporary, index=False)

@@ -1,0 +1,19 @@
+"""`kpdetect info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    path: Annotated[Path, typer.Argument(help="Any file or folder that kpdetect wrote.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Check the checksums of shards.")] = False,
+) -> None:
+    """Describe a file or folder that kpdetect wrote."""
+    from kpdetect.inference.describe import describe
+
+    for line in describe(path, verify=verify):
+        typer.echo(line)

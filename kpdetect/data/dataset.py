@@ -1,0 +1,64 @@
+"""Shards as a map-style torch data set, and a shuffled order that reads few shards at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from kpdetect.data.reader import ShardFolder
+from kpdetect.seeds import derived_seed
+
+
+class PairDataset(Dataset[dict[str, Any]]):
+    """Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], index."""
+
+    def __init__(self, folder: ShardFolder) -> None:
+        self.folder = folder
+
+    def __len__(self) -> int:
+        return len(self.folder)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        image, keypoints, visible = self.folder.read(index)
+        return {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
+
+
+class ShardShuffle(Sampler[int]):
+    """A shuffled order by (seed, epoch), local to a few shards at a time, split between ranks.
+
+    Args:
+        lengths: pairs in each shard.
+        seed: with `epoch`, decides the order.
+        together: shards whose pairs are mixed with each other.
+        rank, world: this process takes every `world`-th pair, beginning with the `rank`-th.
+    """
+
+    def __init__(self, lengths: Sequence[int], seed: int, *, together: int = 4, rank: int = 0, world: int = 1) -> None:
+        self.starts = np.concatenate([[0], np.cumsum(lengths)])
+        self.seed, self.together, self.rank, self.world = seed, together, rank, world
+        self.epoch = 0
+        self.skip = 0
+
+    def resume(self, epoch: int, done: int) -> None:
+        """Continue in `epoch` after `done` pairs of this rank."""
+        self.epoch, self.skip = epoch, done
+
+    def order(self) -> NDArray[np.int64]:
+        """The whole order of the epoch, over all ranks."""
+        source = np.random.default_rng(derived_seed(self.seed, "shards", self.epoch))
+        shards = source.permutation(len(self.starts) - 1)
+        mixed = []
+        for first in range(0, len(shards), self.together):
+            rows = [np.arange(self.starts[shard], self.starts[shard + 1]) for shard in shards[first : first + self.together]]
+            mixed.append(source.permutation(np.concatenate(rows)))
+        return np.concatenate(mixed)
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self.order()[self.rank :: self.world][self.skip :].tolist()
+
+    def __len__(self) -> int:
+        return len(range(self.rank, int(self.starts[-1]), self.world)) - self.skip

@@ -1,0 +1,129 @@
+"""The format of image-keypoint pairs on disk.
+
+A folder of shards holds `manifest.json` and files `pairs-00000.h5`, .... Each shard is one closed HDF5 file with
+
+    keypoints  float32 [count, K, 2]   normalised (x, y), +-1 are the outer edges of the border pixels
+    visible    bool    [count, K]      inside the frame and on the foreground
+    images     codec raw:  uint8 RGB [count, height, width, 3], one image a chunk
+               codec jpeg: uint8 [bytes], the JPEG files one after the other
+    offsets    int64 [count + 1]       codec jpeg only: image i is images[offsets[i]:offsets[i + 1]]
+
+and the facts of `Facts`, with schema, version, start and stop, as attributes of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from kpdetect.errors import ConfigError, ShardError
+from kpdetect.files import read_json, write_json
+
+SCHEMA = "kpdetect-pairs"
+VERSION = 1
+MANIFEST = "manifest.json"
+Codec = Literal["jpeg", "raw"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What all shards of a folder share.
+
+    Attributes:
+        codec: how images are stored.
+        size: (height, width) of the images.
+        keypoints: number of keypoints per pair.
+        shard_size: pairs per shard; the last one may hold fewer.
+        provenance: what made the pairs; equal provenance means equal pairs.
+    """
+
+    codec: Codec
+    size: tuple[int, int]
+    keypoints: int
+    shard_size: int
+    provenance: dict[str, Any]
+
+    def attributes(self, start: int, stop: int) -> dict[str, Any]:
+        """The attributes of the shard that holds the pairs start <= i < stop."""
+        known = {"schema": SCHEMA, "version": VERSION, "coordinates": "normalised xy, edges at +-1", "start": start, "stop": stop}
+        return known | {name: json.dumps(value, sort_keys=True) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One finished shard: its pairs start <= i < stop, its size in bytes and its checksum."""
+
+    file: str
+    start: int
+    stop: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The finished shards of a folder, in order, and what they share."""
+
+    facts: Facts
+    shards: tuple[Shard, ...] = field(default_factory=tuple)
+
+    @property
+    def count(self) -> int:
+        """Number of pairs in finished shards."""
+        return sum(shard.stop - shard.start for shard in self.shards)
+
+    def including(self, shard: Shard) -> Manifest:
+        """The manifest with `shard` in its place."""
+        others = [other for other in self.shards if other.file != shard.file]
+        return replace(self, shards=tuple(sorted([*others, shard], key=lambda each: each.start)))
+
+    def write(self, folder: Path) -> None:
+        """Replace the folder's manifest."""
+        shards = [asdict(shard) for shard in self.shards]
+        write_json(folder / MANIFEST, {"schema": SCHEMA, "version": VERSION, "count": self.count, **asdict(self.facts), "shards": shards})
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read the manifest of a folder.
+
+        Raises:
+            InputError: there is none.
+            ShardError: it is of another schema or version, or incomplete.
+        """
+        content = read_json(folder / MANIFEST)
+        if not isinstance(content, dict) or (content.get("schema"), content.get("version")) != (SCHEMA, VERSION):
+            raise ShardError(f"{folder / MANIFEST}: not a manifest of {SCHEMA} version {VERSION}; make the pairs again")
+        try:
+            names = Facts.__dataclass_fields__
+            facts = Facts(**{name: content[name] for name in names} | {"size": tuple(content["size"])})
+            return cls(facts=facts, shards=tuple(Shard(**row) for row in content["shards"]))
+        except (KeyError, TypeError) as error:
+            raise ShardError(f"{folder / MANIFEST}: incomplete manifest ({error}); make the pairs again") from error
+
+
+def require_same_facts(folder: Path, old: Facts, new: Facts) -> None:
+    """Refuse to mix pairs of different kinds in one folder.
+
+    Raises:
+        ConfigError: naming what differs.
+    """
+    before, after = dict(_flat(asdict(old))), dict(_flat(asdict(new)))
+    changed = [f"{name}: {before.get(name)} -> {after.get(name)}" for name in {**before, **after} if before.get(name) != after.get(name)]
+    if changed:
+        raise ConfigError(f"{folder}: holds pairs made differently ({'; '.join(changed)}); use another --out")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def shard_name(number: int) -> str:
+    """File name of shard `number`."""
+    return f"pairs-{number:05d}.h5"

@@ -1,0 +1,111 @@
+"""One shard, written under a temporary name and renamed once it is closed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from types import TracebackType
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.data.codec import encode_jpeg
+from kpdetect.data.schema import Facts, Shard
+from kpdetect.files import file_hash, output_error
+from kpdetect.pairs import PairBatch
+
+
+class ShardWriter:
+    """Writes the pairs start <= i < stop of a folder into one file.
+
+    Used as a context: leaving it normally finishes the file, leaving it by an exception removes what was begun.
+
+    Args:
+        path: final name.
+        facts: what the folder's shards share.
+        start, stop: the pairs this shard will hold.
+        pool: threads that encode images.
+
+    Raises:
+        OutputError: the file cannot be written, or the disk is full.
+    """
+
+    def __init__(self, path: Path, facts: Facts, start: int, stop: int, pool: Executor) -> None:
+        self.path, self.facts, self.start, self.stop, self.pool = path, facts, start, stop, pool
+        self.temporary = path.with_name(f"{path.name}.part")
+        self.filled = 0
+        self.ends: list[int] = [0]
+        try:
+            self.file = h5py.File(self.temporary, "w", track_order=True)
+            self._create(stop - start)
+        except OSError as error:
+            raise output_error(path, error) from error
+
+    def _create(self, count: int) -> None:
+        facts = self.facts
+        self.file.attrs.update(facts.attributes(self.start, self.stop))
+        self.keypoints = self.file.create_dataset("keypoints", (count, facts.keypoints, 2), np.float32)
+        self.visible = self.file.create_dataset("visible", (count, facts.keypoints), np.bool_)
+        if facts.codec == "raw":
+            shape = (*facts.size, 3)
+            self.images = self.file.create_dataset("images", (count, *shape), np.uint8, chunks=(1, *shape))
+        else:
+            self.images = self.file.create_dataset("images", (0,), np.uint8, maxshape=(None,), chunks=(1 << 20,))
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def append(self, batch: PairBatch) -> None:
+        """Add the next pairs."""
+        rows = slice(self.filled, self.filled + len(batch))
+        try:
+            self.keypoints[rows], self.visible[rows] = batch.keypoints, batch.visible
+            if self.facts.codec == "raw":
+                self.images[rows] = batch.images
+            else:
+                self._append_bytes(list(self.pool.map(encode_jpeg, batch.images)))
+        except OSError as error:
+            raise output_error(self.path, error) from error
+        self.filled += len(batch)
+
+    def _append_bytes(self, encoded: Sequence[NDArray[np.uint8]]) -> None:
+        begin = self.ends[-1]
+        self.ends.extend((begin + np.cumsum([len(data) for data in encoded])).tolist())
+        self.images.resize((self.ends[-1],))
+        self.images[begin:] = np.concatenate(encoded)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        except OSError as failure:
+            raise output_error(self.path, failure) from failure
+        finally:
+            self._discard()
+
+    def _finish(self) -> None:
+        assert self.filled == self.stop - self.start, "a shard must be filled before it is finished"
+        if self.facts.codec == "jpeg":
+            self.file.create_dataset("offsets", data=np.asarray(self.ends, dtype=np.int64))
+        self.file.flush()
+        self.file.close()
+        with open(self.temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(self.temporary, self.path)
+
+    def _discard(self) -> None:
+        try:
+            self.file.close()  # on a full disk closing fails too; the file is removed all the same
+        except (OSError, RuntimeError):
+            pass
+        self.temporary.unlink(missing_ok=True)
+
+    def describe(self) -> Shard:
+        """The manifest's line about the finished shard."""
+        size = self.path.stat().st_size
+        return Shard(file=self.path.name, start=self.start, stop=self.stop, bytes=size, sha256=file_hash(self.path))

@@ -1,0 +1,91 @@
+"""Feature extractors from timm. This is the one module that imports timm.
+
+timm imports torchvision, whose compiled operators are missing where torch is a CPU build and torchvision is not; then
+`import torchvision` fails while it registers shape functions for operators that do not exist. Nothing here needs those
+operators, so exactly that failure is tolerated: after it, and only then, the import is repeated with that registration made
+to do nothing for names of torchvision. A healthy installation passes through untouched.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kpdetect.errors import CheckpointError, ConfigError
+
+
+def _import_timm() -> Any:
+    try:
+        import timm
+    except RuntimeError as error:
+        if "operator torchvision::" not in str(error):
+            raise
+        return _import_without_torchvision_operators()
+    return timm
+
+
+def _import_without_torchvision_operators() -> Any:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("torchvision", "timm")]:
+        del sys.modules[name]  # half imported
+    register = torch.library.register_fake
+
+    def tolerant(name: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(name, str) and name.startswith("torchvision::"):
+            return _ignore
+        return register(name, *arguments, **options)
+
+    torch.library.register_fake = tolerant
+    try:
+        import timm
+    finally:
+        torch.library.register_fake = register
+    return timm
+
+
+def _ignore(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+def create_backbone(name: str, *, weights: Path | None = None) -> nn.Module:
+    """A network whose forward maps images [batch, 3, height, width] to a list of feature maps, finest first.
+
+    Args:
+        name: timm's name of the network, for example resnet18.
+        weights: local file of weights for it; without one it starts random. Nothing is downloaded.
+
+    Raises:
+        ConfigError: timm has no such network, or it gives no feature maps.
+        CheckpointError: the weights file is missing or does not fit.
+    """
+    timm = _import_timm()
+    if name not in timm.list_models():
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        raise ConfigError(f"backbone '{name}': timm has no such network" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    try:
+        network: nn.Module = timm.create_model(name, pretrained=False, features_only=True)
+    except (RuntimeError, AttributeError, TypeError, AssertionError) as error:
+        raise ConfigError(f"backbone '{name}': gives no feature maps ({error}); take a ResNet such as resnet18") from error
+    if weights is not None:
+        _load(network, weights)
+    return network
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        missing, _ = network.load_state_dict(state, strict=False)
+    except Exception as error:  # torch.load raises many types on foreign files; all mean the same to the user
+        raise CheckpointError(f"{path}: cannot be loaded into the backbone ({type(error).__name__}: {error})") from error
+    if missing:
+        raise CheckpointError(f"{path}: lacks {len(missing)} of the backbone's weights, {missing[0]} first; expected timm's own names")

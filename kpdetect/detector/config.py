@@ -1,0 +1,77 @@
+"""Every choice of the detector and its training. The paper (section 4.7) gives the backbone's kind, 128x128 images and 200,000
+pairs; loss and schedule are ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from kpdetect.config import StrictConfig
+from kpdetect.data.augment import AugmentConfig
+from kpdetect.errors import ConfigError
+from kpdetect.training import TrainingConfig
+
+
+class DetectorModelConfig(StrictConfig):
+    """The network."""
+
+    backbone: str = "resnet10t"
+    """Any timm network that gives feature maps: resnet10t, resnet18, resnet34, resnet50, ..."""
+    backbone_weights: Path | None = None
+    """Local file of weights to start from (.safetensors, .pth); nothing is ever downloaded."""
+    head_width: int = Field(64, ge=1)
+    """Channels of the transposed convolutions (Simple Baselines: 256)."""
+    head_stages: int = Field(3, ge=1, le=5)
+    """Transposed convolutions, each doubling the resolution."""
+    input_size: int = Field(128, ge=32, le=512)
+    """Side to which images are resized before the network (paper: 128)."""
+
+
+class DetectorConfig(TrainingConfig):
+    """A training run of the detector."""
+
+    model: DetectorModelConfig = DetectorModelConfig()
+    """The network."""
+    augment: AugmentConfig = AugmentConfig()
+    """How generated pairs are varied, aimed at the gap between them and real images."""
+    steps: int = Field(6_000, ge=1)
+    """Steps to train; only the warm-up depends on the step, so that a finished run can be continued."""
+    batch: int = Field(32, ge=2)
+    """Pairs per step."""
+    rate: float = Field(1e-3, gt=0)
+    """Learning rate of AdamW."""
+    warmup: int = Field(200, ge=0)
+    """Steps over which the learning rate rises to `rate`."""
+    weight_decay: float = Field(1e-4, ge=0)
+    """AdamW's weight decay."""
+    average_decay: float = Field(0.998, ge=0, lt=1)
+    """Decay per step of the averaged weights."""
+    coordinate_weight: float = Field(5.0, ge=0)
+    """Factor of the distance between predicted and true keypoint."""
+    heatmap_weight: float = Field(1.0, ge=0)
+    """Factor of the cross-entropy between heatmap and target Gaussian."""
+    target_sigma: float = Field(0.06, gt=0)
+    """Standard deviation of the target Gaussian in normalised units: about one cell of a 32x32 heatmap."""
+    hidden_weight: float = Field(1.0, ge=0)
+    """Weight of keypoints that are in the frame but not on the generated foreground, which hair and chin often are."""
+    held_out: float = Field(0.02, gt=0, lt=0.5)
+    """Share of the pairs that is never trained on and measures progress."""
+
+
+def preset_config(name: str) -> DetectorConfig:
+    """The configuration of a preset: tiny (resnet10t), small (resnet18), paper (resnet50, Simple Baselines' head).
+
+    Raises:
+        ConfigError: an unknown preset.
+    """
+    presets: dict[str, tuple[dict[str, Any], int]] = {
+        "tiny": ({"backbone": "resnet10t"}, 6_000),
+        "small": ({"backbone": "resnet18", "head_width": 128}, 10_000),
+        "paper": ({"backbone": "resnet50", "head_width": 256}, 60_000),
+    }
+    if name not in presets:
+        raise ConfigError(f"--preset {name}: expected one of {', '.join(presets)}")
+    model, steps = presets[name]
+    return DetectorConfig(model=DetectorModelConfig(**model), steps=steps)

@@ -1,0 +1,57 @@
+"""Backbone and head together, and how heatmaps are read."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kpdetect.detector.backbone import create_backbone
+from kpdetect.detector.config import DetectorModelConfig
+from kpdetect.detector.head import HeatmapHead
+from kpdetect.heatmaps import grid_axis, soft_argmax
+
+PEAK_RADIUS = 0.15
+"""Probability within this distance (normalised units) of the prediction counts as confidence."""
+
+
+class Detector(nn.Module):
+    """Images to heatmap logits.
+
+    Args:
+        backbone: gives a list of feature maps; the last is used.
+        head: maps it to heatmaps.
+        input_size: side to which images are resized first.
+    """
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, input_size: int) -> None:
+        super().__init__()
+        self.backbone, self.head, self.input_size = backbone, head, input_size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images float32 [batch, 3, height, width] in [-1, 1] to logits [batch, keypoints, h, w]."""
+        size = (self.input_size, self.input_size)
+        if images.shape[-2:] != size:
+            images = functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        features = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        return self.head(features[-1])  # type: ignore[no-any-return]
+
+
+def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: bool = True) -> Detector:
+    """A detector for K keypoints; `initialise` reads `backbone_weights`, which a trained detector does not need."""
+    backbone = create_backbone(config.backbone, weights=config.backbone_weights if initialise else None)
+    channels = backbone.feature_info.channels()[-1]  # type: ignore[operator, union-attr]
+    return Detector(backbone, HeatmapHead(channels, config.head_width, config.head_stages, keypoints), config.input_size)
+
+
+def read_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Keypoints and confidence of heatmap logits [batch, keypoints, h, w].
+
+    Returns:
+        keypoints [batch, keypoints, 2], normalised float32; confidence [batch, keypoints] in [0, 1]: the probability
+        mass within `PEAK_RADIUS` of the prediction, low where a heatmap is flat or has two peaks.
+    """
+    keypoints, probabilities = soft_argmax(logits)
+    axis_y, axis_x = grid_axis(logits.shape[2], like=probabilities), grid_axis(logits.shape[3], like=probabilities)
+    squared = (axis_x - keypoints[..., 0:1])[..., None, :] ** 2 + (axis_y - keypoints[..., 1:2])[..., None] ** 2
+    return keypoints, (probabilities * (squared <= PEAK_RADIUS**2)).sum(dim=(2, 3))

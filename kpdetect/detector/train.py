@@ -1,0 +1,161 @@
+"""Training of the detector on shards of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kpdetect.averaging import averaged_copy, update_average
+from kpdetect.checkpoints import save_weights
+from kpdetect.coords import to_pixels
+from kpdetect.data.reader import ShardFolder
+from kpdetect.detector.batches import PairBatches, TrainingPairs
+from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
+from kpdetect.detector.model import build_detector, read_heatmaps
+from kpdetect.draw import contact_sheet, draw_keypoints
+from kpdetect.files import copy_sources
+from kpdetect.images import write_image
+from kpdetect.runlog import RunFolder, code_commit, hardware
+from kpdetect.runtime import Runtime, channels_last
+from kpdetect.seeds import derived_seed
+from kpdetect.training import BUDGETS, Trainer
+
+SHEET_IMAGES = 24
+
+
+def train_detector(
+    pairs: Path, out: Path, config: DetectorConfig, runtime: Runtime, *, minutes: float | None = None
+) -> Path:
+    """Train a detector on a folder of shards, or continue the run in `out`.
+
+    Args:
+        pairs: folder of shards.
+        out: run folder.
+        config: what to train; must equal that of the run being continued, budgets aside.
+        runtime: device and precision.
+        minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
+
+    Returns:
+        The weights file, model.safetensors.
+
+    Raises:
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
+        TrainingError: a loss is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: after the step at hand was finished and saved.
+    """
+    folder = ShardFolder(pairs)
+    run = RunFolder(out, config, exempt=BUDGETS)
+    copy_sources(pairs, out)
+    trainer = DetectorTrainer(run, folder, config, runtime)
+    trainer.run_until(config.steps, minutes)
+    return run.weights
+
+
+class DetectorTrainer(Trainer):
+    """One network, one optimiser, one average."""
+
+    kind = "detector"
+    stateful = ("detector", "average", "adam")
+
+    def __init__(self, run: RunFolder, folder: ShardFolder, config: DetectorConfig, runtime: Runtime) -> None:
+        key = f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
+        super().__init__(run, config, config.batch, key, runtime)
+        self.folder, self.config = folder, config
+        torch.manual_seed(derived_seed(config.seed, "weights"))
+        self.detector = build_detector(config.model, folder.facts.keypoints).to(runtime.device)
+        channels_last(self.detector)
+        self.average = averaged_copy(self.detector)
+        self.adam = torch.optim.AdamW(self.detector.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
+        self.batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
+        self.held_out = self.batches.held_out()
+        self.upcoming: Iterator[TrainingPairs] | None = None
+        self.restore()
+
+    def train_step(self) -> dict[str, Tensor]:
+        """One update; returns the losses of the batch."""
+        if self.upcoming is None:
+            self.upcoming = self.batches.ahead(self.step)
+        pairs = next(self.upcoming)
+        config, device = self.config, self.runtime.device
+        with self.runtime.autocast():
+            logits = self.detector(pairs.images.to(device))
+        keypoints = pairs.keypoints.to(device)
+        weights = keypoint_weights(keypoints, pairs.visible.to(device), config.hidden_weight)
+        predicted, _ = read_heatmaps(logits)
+        distance = weighted_mean(coordinate_distance(predicted, keypoints), weights)
+        excess = weighted_mean(heatmap_cross_entropy(logits, keypoints, config.target_sigma), weights)
+        self.adam.zero_grad()
+        (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
+        for group in self.adam.param_groups:
+            group["lr"] = config.rate * min(1.0, (self.step + 1) / max(1, config.warmup))
+        self.adam.step()
+        update_average(self.average, self.detector, config.average_decay, self.step)
+        return {"loss_coordinate": distance.detach(), "loss_heatmap": excess.detach()}
+
+    def run_until(self, steps: int, minutes: float | None) -> None:
+        """Train; the thread that prepares batches ends with it."""
+        try:
+            super().run_until(steps, minutes)
+        finally:
+            if self.upcoming is not None:
+                self.upcoming.close()  # type: ignore[attr-defined]
+                self.upcoming = None
+
+    @torch.no_grad()
+    def predict_held_out(self) -> tuple[Tensor, Tensor]:
+        """Keypoints [count, K, 2] and confidence [count, K] of the held-out pairs by the averaged weights."""
+        parts = []
+        for images in self.held_out.images.split(64):
+            with self.runtime.autocast():
+                logits = self.average(images.to(self.runtime.device))
+            parts.append(read_heatmaps(logits))
+        keypoints, confidence = zip(*parts, strict=True)
+        return torch.cat(keypoints).cpu(), torch.cat(confidence).cpu()
+
+    def held_out_error(self) -> float:
+        """Mean distance on held-out pairs, in percent of the image's side, over keypoints inside the frame."""
+        predicted, _ = self.predict_held_out()
+        weights = keypoint_weights(self.held_out.keypoints, self.held_out.visible, 1.0)
+        return float(weighted_mean(coordinate_distance(predicted, self.held_out.keypoints), weights)) * 50
+
+    def write_sheet(self) -> None:
+        """Held-out pairs: true keypoints in the upper of two rows, predicted ones below; and a line of metrics."""
+        self.run.log(step=self.step, held_out_percent=round(self.held_out_error(), 4))
+        predicted, confidence = self.predict_held_out()
+        pixels = ((self.held_out.images[:SHEET_IMAGES] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        size = pixels.shape[1:3]
+        columns = []
+        for image, true, found, sure in zip(pixels, self.held_out.keypoints, predicted, confidence, strict=False):
+            upper = draw_keypoints(image, to_pixels(true.numpy(), size))
+            lower = draw_keypoints(image, to_pixels(found.numpy(), size), sure.numpy())
+            columns.append(np.concatenate([upper, lower]))
+        write_image(self.run.sample(self.step), contact_sheet(columns, columns=12))
+
+    def write_weights(self) -> None:
+        """Write the average and where it came from."""
+        config, facts = self.config, self.folder.facts
+        description = {
+            "config": config.model_dump(mode="json"),
+            "keypoints": facts.keypoints,
+            "pair_size": list(facts.size),
+            "crop": facts.provenance.get("crop", "centre"),
+            "provenance": facts.provenance,
+            "pairs": len(self.folder),
+            "step": self.step,
+            "images_seen": self.step * config.batch,
+            "minutes": round(self.seconds / 60, 1),
+            "held_out_percent": round(self.held_out_error(), 4),
+            "commit": code_commit(),
+            "hardware": hardware(),
+        }
+        save_weights(self.run.weights, "detector", self.average.state_dict(), description)
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of values [batch, keypoints] under weights of the same shape; 0 where all weights are."""
+    return (values * weights).sum() / weights.sum().clamp_min(1e-6)

@@ -1,0 +1,140 @@
+"""What a file or folder written by this project is, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kpdetect.checkpoints import load_checkpoint_header, read_description
+from kpdetect.data.reader import REPAIR, ShardFolder
+from kpdetect.data.schema import MANIFEST, SCHEMA
+from kpdetect.errors import InputError, ShardError
+from kpdetect.files import read_json
+from kpdetect.inference.predictions import RECORD, Predictions
+from kpdetect.runlog import read_metrics
+
+STAGES = ("generator", "pairs", "detector", "predictions", "results", "report")
+
+
+def describe(path: Path, *, verify: bool = False) -> Iterator[str]:
+    """Describe a project, a run folder, a shard folder, a predictions folder, or one of their files.
+
+    Raises:
+        InputError: nothing is there, or it is nothing that this project writes.
+        KpdetectError: it is damaged.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    for applies, lines in _KINDS:
+        if applies(path):
+            yield from lines(path, verify)
+            return
+    raise InputError(f"{path}: nothing that kpdetect writes; expected a project, run, shard or predictions folder, or a file of one")
+
+
+def _shards(path: Path, verify: bool) -> Iterator[str]:
+    folder = ShardFolder(path if path.is_dir() else path.parent)
+    facts, manifest = folder.facts, folder.manifest
+    size = sum(shard.bytes for shard in manifest.shards)
+    yield f"pairs: {len(folder):,} of {facts.size[0]}x{facts.size[1]} px with {facts.keypoints} keypoints"
+    yield f"shards: {len(manifest.shards)}, codec {facts.codec}, {size / 2**20:.1f} MiB, {size / len(folder):,.0f} bytes per pair"
+    yield from _tree("provenance", facts.provenance)
+    if verify:
+        damaged = folder.damaged()
+        if damaged:
+            raise ShardError(f"{folder.folder}: checksum differs in {', '.join(shard.file for shard in damaged)}; {REPAIR}")
+        yield f"checksums: all {len(manifest.shards)} shards are whole"
+
+
+def _shard(path: Path, verify: bool) -> Iterator[str]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("schema") != SCHEMA:
+                raise InputError(f"{path}: an HDF5 file, but not a shard of {SCHEMA}")
+            for name, value in file.attrs.items():
+                yield f"{name}: {value}"
+            for name, data in file.items():
+                yield f"dataset {name}: {data.dtype} {list(data.shape)}"
+    except OSError as error:
+        raise ShardError(f"{path}: damaged shard; {REPAIR}") from error
+
+
+def _weights(path: Path, verify: bool) -> Iterator[str]:
+    description = read_description(path)
+    yield f"weights of a {description.pop('kind')}, {path.stat().st_size / 2**20:.1f} MiB"
+    yield from _tree("", description)
+
+
+def _checkpoint(path: Path, verify: bool) -> Iterator[str]:
+    kind, state = load_checkpoint_header(path)
+    yield f"checkpoint of a {kind} at step {state['step']:,} after {state['seconds'] / 60:.1f} minutes, {path.stat().st_size / 2**20:.1f} MiB"
+
+
+def _run(path: Path, verify: bool) -> Iterator[str]:
+    if (path / "model.safetensors").exists():
+        yield from _weights(path / "model.safetensors", verify)
+    if (path / "checkpoint.pt").exists():
+        yield from _checkpoint(path / "checkpoint.pt", verify)
+    metrics = read_metrics(path / "metrics.jsonl")
+    if metrics:
+        yield "last metrics: " + ", ".join(f"{name} {value}" for name, value in metrics[-1].items())
+
+
+def _predictions(path: Path, verify: bool) -> Iterator[str]:
+    folder = path if path.is_dir() else path.parent
+    found, record = Predictions.read(folder), read_json(folder / RECORD)
+    yield f"predictions: {len(found.images):,} images, {found.keypoints_px.shape[1]} keypoints, mean confidence {found.confidence.mean():.2f}"
+    yield f"model: {record.get('model')}, skipped images: {len(record.get('skipped', {}))}"
+
+
+def _project(path: Path, verify: bool) -> Iterator[str]:
+    for stage in STAGES:
+        folder = path / stage
+        if not folder.exists():
+            yield f"{stage}: not there yet"
+            continue
+        yield f"{stage}:"
+        if stage in ("results", "report"):
+            yield from (f"  {file.name}" for file in sorted(folder.iterdir()) if file.is_file())
+        else:
+            yield from (f"  {line}" for line in describe(folder, verify=verify))
+
+
+def _environment(path: Path, verify: bool) -> Iterator[str]:
+    yield from _tree("", read_json(path))
+
+
+def _tree(title: str, values: dict[str, Any], indent: str = "") -> Iterator[str]:
+    if title:
+        yield f"{indent}{title}:"
+        indent += "  "
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _tree(name, value, indent)
+        else:
+            yield f"{indent}{name}: {value}"
+
+
+def _has(*names: str) -> Any:
+    return lambda path: path.is_dir() and any((path / name).exists() for name in names)
+
+
+def _named(*endings: str) -> Any:
+    return lambda path: path.is_file() and path.name.endswith(endings)
+
+
+_KINDS = (
+    (_has(MANIFEST), _shards),
+    (_has(RECORD), _predictions),
+    (_has("model.safetensors", "checkpoint.pt"), _run),
+    (_has("generator", "detector"), _project),
+    (_named(MANIFEST), _shards),
+    (_named(RECORD, "predictions.csv"), _predictions),
+    (_named(".safetensors"), _weights),
+    (_named(".pt"), _checkpoint),
+    (_named(".h5"), _shard),
+    (_named(".json"), _environment),
+)

@@ -1,0 +1,205 @@
+"""A scene: every factor of one cartoon face, each drawn uniformly and independently of all others.
+
+Lengths inside the face are in head units: 1 is half the head's height. The head's own frame has its origin in the middle
+of the head, x to the right and y down in an upright face; left means smaller x there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kpdetect.errors import ConfigError
+
+MAX_SEED = 2**63 - 1
+OCCLUDED_SHARE = 0.15
+BACKGROUND_KINDS = ("plain", "gradient", "stripes", "blobs", "noise")
+OCCLUDER_KINDS = ("bar", "disc")
+Factors = TypeVar("Factors", bound="Pose | Parts | Colours | Light")
+
+
+def between(low: float, high: float) -> Any:
+    """A factor that is drawn uniformly from [low, high)."""
+    return field(metadata={"range": (low, high)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pose:
+    """Where the head is. Angles in degrees; x, y and diameter in shares of the frame's side."""
+
+    x: float = between(0.44, 0.56)
+    y: float = between(0.46, 0.58)
+    diameter: float = between(0.48, 0.80)
+    """Height of the head without hair."""
+    roll: float = between(-25.0, 25.0)
+    """Turn in the image plane, clockwise."""
+    yaw: float = between(-20.0, 20.0)
+    """Positive moves the inner parts towards larger x."""
+    pitch: float = between(-14.0, 14.0)
+    """Positive moves the inner parts down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Shapes within the head, in head units."""
+
+    head_width: float = between(0.78, 0.92)
+    jaw: float = between(0.05, 0.30)
+    """How much narrower than an ellipse the chin is."""
+    hairline: float = between(0.56, 0.74)
+    """Height of the hairline's middle above the head's centre."""
+    parting: float = between(-0.18, 0.18)
+    """Slope of the hairline."""
+    hair_length: float = between(0.0, 1.0)
+    hair_volume: float = between(0.08, 0.22)
+    eye_spacing: float = between(0.29, 0.43)
+    """From the face's middle to an eye's centre."""
+    eye_height: float = between(0.02, 0.13)
+    eye_open: float = between(0.10, 0.19)
+    """Half the height of an eye's opening."""
+    gaze_x: float = between(-0.06, 0.06)
+    gaze_y: float = between(-0.03, 0.03)
+    brow_raise: float = between(-0.05, 0.11)
+    brow_asymmetry: float = between(-0.05, 0.05)
+    """The right brow is lifted and the left one lowered by this much."""
+    brow_tilt: float = between(-24.0, 24.0)
+    """Degrees; positive lowers the inner ends."""
+    nose_length: float = between(0.14, 0.34)
+    """From the eyes' line to the tip, beyond a fixed bridge."""
+    mouth_height: float = between(0.50, 0.62)
+    """Depth of the mouth's middle below the head's centre."""
+    mouth_shift: float = between(-0.13, 0.13)
+    mouth_width: float = between(0.20, 0.40)
+    """Half the distance between the corners."""
+    mouth_open: float = between(0.0, 0.20)
+    smile: float = between(-0.11, 0.15)
+    """How far the corners lie above the mouth's middle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colours:
+    """Hue, saturation and value of each material, all in [0, 1]."""
+
+    skin_hue: float = between(0.035, 0.105)
+    skin_saturation: float = between(0.28, 0.58)
+    skin_value: float = between(0.76, 1.0)
+    hair_hue: float = between(-0.06, 0.12)
+    hair_saturation: float = between(0.20, 0.95)
+    hair_value: float = between(0.08, 0.38)
+    iris_hue: float = between(0.05, 0.70)
+    iris_value: float = between(0.15, 0.45)
+    lips_hue: float = between(-0.10, 0.01)
+    lips_value: float = between(0.60, 0.90)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Light:
+    """A brightness that changes linearly across the frame."""
+
+    gain: float = between(0.75, 1.12)
+    direction: float = between(0.0, 360.0)
+    """Degrees, towards the bright side."""
+    slope: float = between(0.0, 0.30)
+    """Relative change from the frame's middle to its border."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """What is behind the head: two colours (hue, saturation, value), never those of skin, and a texture."""
+
+    kind: str
+    first: tuple[float, float, float]
+    second: tuple[float, float, float]
+    angle: float
+    """Degrees; of gradients and stripes."""
+    period: float
+    """Share of the frame's side; of stripes and blobs."""
+    texture: int
+    """Seed of positions and noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occluder:
+    """A plain thing in front of the head; lengths and place in head units, in the head's frame."""
+
+    kind: str
+    x: float
+    y: float
+    radius: float
+    """Of the disc; half the bar's thickness is 0.6 of it, half its length 3 times."""
+    angle: float
+    colour: tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Every factor of one image; everything that is drawn follows from it."""
+
+    pose: Pose
+    parts: Parts
+    colours: Colours
+    light: Light
+    background: Background
+    occluder: Occluder | None
+
+
+def sample_scene(seed: int, index: int) -> Scene:
+    """Draw scene number `index` of the set `seed`; nothing else has an influence.
+
+    Raises:
+        ConfigError: `seed` or `index` is outside 0 to 2^63 - 1.
+    """
+    for name, value in (("seed", seed), ("index", index)):
+        if not 0 <= value <= MAX_SEED:
+            raise ConfigError(f"{name} {value}: outside the range of 0 to {MAX_SEED}; choose another")
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
+    return Scene(
+        pose=_draw(Pose, generator),
+        parts=_draw(Parts, generator),
+        colours=_draw(Colours, generator),
+        light=_draw(Light, generator),
+        background=_draw_background(generator),
+        occluder=_draw_occluder(generator),
+    )
+
+
+@cache
+def factor_ranges(kind: Callable[..., object]) -> dict[str, tuple[float, float]]:
+    """The range (low, high) of each factor of a group, in the order in which they are drawn."""
+    return {entry.name: entry.metadata["range"] for entry in fields(kind)}  # type: ignore[arg-type]
+
+
+def _draw(kind: type[Factors], generator: np.random.Generator) -> Factors:
+    ranges = factor_ranges(kind)  # type: ignore[arg-type]
+    shares = generator.random(len(ranges)).tolist()
+    return kind(**{name: low + (high - low) * share for (name, (low, high)), share in zip(ranges.items(), shares, strict=True)})
+
+
+def _draw_background(generator: np.random.Generator) -> Background:
+    hue, saturation, value, other_hue, other_saturation, other_value, angle, period = generator.random(8).tolist()
+    return Background(
+        kind=BACKGROUND_KINDS[int(generator.integers(len(BACKGROUND_KINDS)))],
+        first=(0.25 + 0.52 * hue, 0.30 + 0.50 * saturation, 0.50 + 0.45 * value),
+        second=(0.25 + 0.52 * other_hue, 0.30 + 0.50 * other_saturation, 0.35 + 0.60 * other_value),
+        angle=360.0 * angle,
+        period=0.16 + 0.22 * period,
+        texture=int(generator.integers(MAX_SEED)),
+    )
+
+
+def _draw_occluder(generator: np.random.Generator) -> Occluder | None:
+    chance, kind, x, y, radius, angle, hue, value = generator.random(8).tolist()
+    if chance >= OCCLUDED_SHARE:
+        return None
+    return Occluder(
+        kind=OCCLUDER_KINDS[int(2 * kind)],
+        x=1.4 * x - 0.7,
+        y=1.6 * y - 0.8,
+        radius=0.20 + 0.15 * radius,
+        angle=180.0 * angle,
+        colour=(0.20 + 0.60 * hue, 0.75, 0.40 + 0.55 * value),
+    )

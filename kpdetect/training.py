@@ -1,0 +1,153 @@
+"""The training loop that both networks share: budgets, metrics, pictures, checkpoints, stopping and continuing.
+
+    run_until -> train_step (of the subclass) -> periodic work, a list of (every, action)
+
+Everything random in step t follows from (seed, t), so a checkpoint needs no random state and a continued run is bit-equal to
+an uninterrupted one on the same machine. No schedule reads the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from kpdetect.checkpoints import load_checkpoint, save_checkpoint
+from kpdetect.config import StrictConfig
+from kpdetect.errors import ConfigError, TrainingError
+from kpdetect.interrupts import StopRequest
+from kpdetect.progress import Progress
+from kpdetect.runlog import RunFolder
+from kpdetect.runtime import Runtime
+
+
+class TrainingConfig(StrictConfig):
+    """How long to train and how often to report; what both trainers' configurations begin with."""
+
+    seed: int = Field(0, ge=0)
+    """Everything random follows from this number."""
+    steps: int = Field(1, ge=1)
+    """Steps to train; no schedule depends on it, so that a finished run can be continued."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Steps between checkpoints."""
+    sample_every: int = Field(500, ge=1)
+    """Steps between sample sheets."""
+    log_every: int = Field(50, ge=1)
+    """Steps between lines of metrics."""
+
+
+BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
+"""Keys that may change when a run is continued."""
+
+
+class Trainer(ABC):
+    """A run that can be stopped and continued.
+
+    Args:
+        run: folder of the run.
+        config: the run's configuration.
+        batch: images per step.
+        data: a key of the training data; a continued run must have the same.
+        runtime: device and precision.
+    """
+
+    kind: ClassVar[str]
+    """What is trained, as checkpoints name it."""
+    stateful: ClassVar[tuple[str, ...]]
+    """Attributes with a `state_dict` that a checkpoint holds."""
+
+    def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime) -> None:
+        self.run, self.schedule, self.batch, self.data, self.runtime = run, config, batch, data, runtime
+        self.step, self.seconds = 0, 0.0
+
+    @abstractmethod
+    def train_step(self) -> dict[str, Tensor]:
+        """One optimisation step; returns metrics as scalars."""
+
+    @abstractmethod
+    def write_sheet(self) -> None:
+        """Write the sample sheet of this step."""
+
+    @abstractmethod
+    def write_weights(self) -> None:
+        """Write the weights that are given away."""
+
+    def periodic(self) -> list[tuple[int, Callable[[], object]]]:
+        """Work that is done every so many steps."""
+        return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
+
+    def run_until(self, steps: int, minutes: float | None) -> None:
+        """Train to a number of steps, or minutes over all continuations; save at the end and when asked to stop.
+
+        Raises:
+            TrainingError: a loss is not finite; the last good checkpoint is kept.
+            KeyboardInterrupt: Ctrl-C or termination, after the step at hand was finished and saved.
+        """
+        budget = float("inf") if minutes is None else minutes * 60
+        if self._finished(steps, budget):
+            return
+        left = None if minutes is None else max(0.0, budget - self.seconds)
+        start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
+        with StopRequest() as stop, Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
+            while self.step < steps and self.seconds < budget and not stop.requested:
+                began = time.monotonic()
+                metrics = self.train_step()
+                self.step += 1
+                self.seconds += time.monotonic() - began
+                bar.update(self.batch, **_losses(metrics))
+                if self.step % self.schedule.log_every == 0:
+                    self._log(metrics, bar.rate)
+                for every, action in self.periodic():
+                    if self.step % every == 0:
+                        action()
+        self.save()
+        self.write_weights()
+        self.write_sheet()
+        if stop.requested:
+            raise KeyboardInterrupt
+
+    def _finished(self, steps: int, budget: float) -> bool:
+        """Whether an earlier call has used the budget up and left its weights."""
+        return self.run.weights.exists() and self.step > 0 and (self.step >= steps or self.seconds >= budget)
+
+    def _log(self, metrics: dict[str, Tensor], rate: float) -> None:
+        values = {name: round(float(value), 5) for name, value in metrics.items()}
+        if not all(abs(value) < float("inf") for value in values.values()):
+            raise TrainingError(
+                f"{self.run.folder}: a loss is not finite at step {self.step}; the last good checkpoint is kept. "
+                "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
+            )
+        self.run.log(step=self.step, images=self.step * self.batch, seconds=round(self.seconds, 1), rate=round(rate, 1), **values)
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self.stateful}
+        save_checkpoint(self.run.checkpoint, self.kind, state | {"step": self.step, "seconds": self.seconds, "data": self.data})
+
+    def restore(self) -> None:
+        """Continue from the checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: it is damaged, or of another kind.
+            ConfigError: it was made with other training data.
+        """
+        if not self.run.checkpoint.exists():
+            return
+        state = load_checkpoint(self.run.checkpoint, self.kind)
+        if state["data"] != self.data:
+            raise ConfigError(
+                f"{self.run.folder}: was trained on other data (files were added, removed or changed, or other names are excluded); "
+                "use another --out, or the same data to continue"
+            )
+        for name in self.stateful:
+            getattr(self, name).load_state_dict(state[name])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.run.rewind(self.step)
+
+
+def _losses(metrics: dict[str, Tensor]) -> dict[str, float]:
+    return {name.removeprefix("loss_"): float(value) for name, value in metrics.items() if name.startswith("loss_")}

@@ -1,0 +1,144 @@
+"""Reading CelebA with the MAFL lists: small synthetic copies in the official format, whole, half size, and broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.datasets.celeba import load_celeba
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluate import evaluate
+from benchmarks.protocols import MAFL_ALIGNED
+from kpdetect.errors import FormatError, InputError
+from kpdetect.images import write_image
+
+COLUMNS = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
+ROWS = {
+    "000005.jpg": "69 110 107 112 81 135 70 151 108 153",
+    "000002.jpg": "72 111 109 110 90 132 71 152 107 150",
+    "000009.jpg": "68 113 110 111 97 139 66 152 109 150",
+    "000031.jpg": "70 112 108 111 88 137 73 150 105 154",
+}
+FIT, TEST = ["000005.jpg", "000002.jpg"], ["000031.jpg", "000009.jpg"]
+TABLE, TRAINING = "list_landmarks_align_celeba.txt", "MAFL/training.txt"
+
+
+def write_copy(folder: Path, size: tuple[int, int] = (218, 178)) -> Path:
+    """An official layout with four images of `size` (height, width)."""
+    (folder / "MAFL").mkdir(parents=True)
+    (folder / "img_align_celeba").mkdir()
+    for value, name in enumerate(ROWS):
+        write_image(folder / "img_align_celeba" / name, np.full((*size, 3), 40 * value, np.uint8))
+    lines = [str(len(ROWS)), COLUMNS, *(f"{name} {values}" for name, values in ROWS.items())]
+    (folder / TABLE).write_text("\n".join(lines) + "\n")
+    (folder / TRAINING).write_text("\n".join(FIT) + "\n")
+    (folder / "MAFL" / "testing.txt").write_text("\n".join(TEST) + "\n")
+    return folder
+
+
+def names(landmark_set: LandmarkSet, indices: np.ndarray) -> list[str]:
+    return [landmark_set.images[index] for index in indices]
+
+
+def test_official_copy(tmp_path: Path) -> None:
+    found = load_celeba(write_copy(tmp_path))
+    assert names(found, found.fit) == FIT
+    assert names(found, found.test) == TEST
+    assert found.landmarks_px[found.test[1]].tolist() == [[68, 113], [110, 111], [97, 139], [66, 152], [109, 150]]
+    assert found.sizes.tolist() == [[218, 178]] * 4
+    assert found.name == "mafl-mini"
+    assert found.notes == ("not MAFL: 2 images fitted and 2 tested instead of 19,000 and 1,000",)
+    assert sorted(found.lists) == ["testing", "training"]
+
+
+def test_half_size_copy(tmp_path: Path) -> None:
+    found = load_celeba(write_copy(tmp_path, size=(109, 89)))
+    # (68 + 0.5) / 2 - 0.5 and (113 + 0.5) / 2 - 0.5
+    assert found.landmarks_px[found.test[1]][0] == pytest.approx([33.75, 56.25])
+    assert found.sizes.tolist() == [[109, 89]] * 4
+    assert "resized copy: images of 89x109 pixels" in found.notes
+
+
+def test_whole_and_half_size_copies_have_the_same_floor(tmp_path: Path) -> None:
+    whole, half = load_celeba(write_copy(tmp_path / "a")), load_celeba(write_copy(tmp_path / "b", size=(109, 89)))
+    for first, second in zip(evaluate(None, whole, MAFL_ALIGNED), evaluate(None, half, MAFL_ALIGNED), strict=True):
+        assert first.mean_of_ratios > 1
+        assert second.mean_of_ratios == pytest.approx(first.mean_of_ratios)
+
+
+def test_folders_as_downloaded(tmp_path: Path) -> None:
+    write_copy(tmp_path)
+    (tmp_path / "Img").mkdir()
+    (tmp_path / "Anno").mkdir()
+    (tmp_path / "img_align_celeba").rename(tmp_path / "Img" / "img_align_celeba")
+    (tmp_path / TABLE).rename(tmp_path / "Anno" / TABLE)
+    assert len(load_celeba(tmp_path).images) == 4
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (TABLE, "4\n", "5\n", r"line 1: announces 5 images, the table holds 4"),
+        (TABLE, "4\n", "four\n", r"line 1: expected the number of images, got 'four'"),
+        (TABLE, " 107 150", " 107", r"line 4: expected a name and 10 numbers, got 9"),
+        (TABLE, "109 150", "nan 150", r"line 5: 000009.jpg has a coordinate that is not finite"),
+        (TABLE, "109 150", "109 inf", r"line 5: 000009.jpg has a coordinate that is not finite"),
+        (TABLE, "109 150", "109 x150", r"line 5: could not convert string to float: 'x150'"),
+        (TABLE, "000031.jpg", "000005.jpg", r"line 6: 000005.jpg is there a second time"),
+        (TABLE, "000031.jpg", "000032.jpg", r"no landmarks for 1 listed images, the first is 000031.jpg"),
+        (TRAINING, "000002.jpg", "000005.jpg", r"training.txt, line 2: 000005.jpg is already on line 1"),
+        (TRAINING, "000002.jpg", "000002.jpg 1", r"training.txt, line 2: expected one image name, got 2 words"),
+    ],
+)
+def test_damaged_files_are_named_with_their_line(tmp_path: Path, file: str, old: str, new: str, message: str) -> None:
+    replace(write_copy(tmp_path) / file, old, new)
+    with pytest.raises(FormatError, match=message) as caught:
+        load_celeba(tmp_path)
+    assert str(tmp_path / file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_empty_list(tmp_path: Path) -> None:
+    (write_copy(tmp_path) / TRAINING).write_text("\n\n")
+    with pytest.raises(FormatError, match=r"training.txt: no names"):
+        load_celeba(tmp_path)
+
+
+def test_binary_file_instead_of_a_list(tmp_path: Path) -> None:
+    (write_copy(tmp_path) / TRAINING).write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(FormatError, match=r"training.txt: not a readable text file"):
+        load_celeba(tmp_path)
+
+
+def test_image_in_both_lists(tmp_path: Path) -> None:
+    replace(write_copy(tmp_path) / TRAINING, "000002.jpg", "000009.jpg")
+    with pytest.raises(InputError, match="both fitted and tested"):
+        load_celeba(tmp_path)
+
+
+def test_missing_image(tmp_path: Path) -> None:
+    (write_copy(tmp_path) / "img_align_celeba" / "000009.jpg").unlink()
+    with pytest.raises(InputError, match=r"1 listed images are missing, the first is 000009.jpg"):
+        load_celeba(tmp_path)
+
+
+def test_cropped_images_are_refused(tmp_path: Path) -> None:
+    write_copy(tmp_path)
+    write_image(tmp_path / "img_align_celeba" / "000009.jpg", np.zeros((178, 178, 3), np.uint8))
+    with pytest.raises(InputError, match=r"000009.jpg: 178x178 pixels; expected 178x218"):
+        load_celeba(tmp_path)
+
+
+@pytest.mark.parametrize("name", [TABLE, TRAINING, "MAFL/testing.txt"])
+def test_missing_file(tmp_path: Path, name: str) -> None:
+    (write_copy(tmp_path) / name).unlink()
+    with pytest.raises(InputError, match=name):
+        load_celeba(tmp_path)
