@@ -66,7 +66,7 @@ def _extract(paths: Sequence[Path], backbone: str, seed: int) -> NDArray[np.floa
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = create_backbone(backbone, pretrained=False).eval()
+        network = create_backbone(backbone).eval()
     with torch.inference_mode():
         maps = (_at_stride(network(batch)) for batch in _batches(paths))
         pooled = [torch.nn.functional.adaptive_avg_pool2d(level.float(), CELLS).flatten(1).numpy() for level in maps]

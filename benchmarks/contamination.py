@@ -76,9 +76,7 @@ def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tupl
     if contamination.status != "contaminated":
         return tuple(rows)
     note = f"CONTAMINATED: trained on {len(contamination.test_images):,} test images"
-    return tuple(
-        replace(row, note="; ".join(filter(None, (note, row.note)))) if row.kind == "model" else row for row in rows
-    )
+    return tuple(replace(row, note="; ".join(filter(None, (note, row.note)))) if row.kind == "model" else row for row in rows)
 
 
 def _seen(landmark_set: LandmarkSet, indices: Iterable[int], names: set[str], hashes: set[str]) -> Iterable[str]:
@@ -93,9 +91,7 @@ def _read_record(path: Path) -> tuple[set[str], set[str]]:
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != ["image", "sha256"]:
-            raise FormatError(
-                f"{path}: columns {reader.fieldnames}; expected image,sha256; copy the record of the run again"
-            )
+            raise FormatError(f"{path}: columns {reader.fieldnames}; expected image,sha256; copy the record of the run again")
         rows = [(row["image"], row["sha256"]) for row in reader]
     if any(not content for _, content in rows):
         raise FormatError(f"{path}: a row has no sha256; copy the record of the run again")

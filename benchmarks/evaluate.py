@@ -109,9 +109,7 @@ def evaluate_arrays(
 def evaluate_mean_shape(train_gt: Points, test_gt: Points, normaliser: tuple[int, int] = (0, 1)) -> Evaluation:
     """The floor: the mean of `train_gt` [images, landmarks, 2] as the answer for every image of `test_gt`."""
     predicted = np.broadcast_to(np.mean(train_gt, axis=0, dtype=np.float64), test_gt.shape)
-    return Evaluation(
-        score=nme_interocular_percent(predicted, test_gt, normaliser), predicted=predicted, rank=0, columns=0
-    )
+    return Evaluation(score=nme_interocular_percent(predicted, test_gt, normaliser), predicted=predicted, rank=0, columns=0)
 
 
 def evaluate(
@@ -136,9 +134,7 @@ def evaluate(
     """
     keypoints_px = None if predictions is None else align(predictions, landmark_set)
     columns = None if keypoints_px is None else 2 * keypoints_px.shape[1]
-    reduced = (
-        [] if features is None else reduce_features(features, _landmarks(landmark_set, protocol.headline)[0], columns)
-    )
+    reduced = [] if features is None else reduce_features(features, _landmarks(landmark_set, protocol.headline)[0], columns)
     rows: list[Row] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
         evaluations: list[tuple[str, Kind, Evaluation]] = []
@@ -170,9 +166,7 @@ def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.flo
     used = landmark_set.used
     missing = [landmark_set.images[index] for index in used if landmark_set.images[index] not in position]
     if missing:
-        raise InputError(
-            f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict the whole data set"
-        )
+        raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict the whole data set")
     source = np.array([position[landmark_set.images[index]] for index in used])
     differ = np.flatnonzero((predictions.sizes[source] != landmark_set.sizes[used]).any(axis=1))
     if len(differ):

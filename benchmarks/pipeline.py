@@ -10,10 +10,11 @@ PROJECT/report        index.html
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,15 +25,16 @@ from generator.stream import PairStream
 from generator.train import train_generator
 from kpdetect.config import StrictConfig, apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
+from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.runlog import RunFolder
-from kpdetect.training import BUDGETS
 from kpdetect.runtime import DeviceName, Precision, resolve_runtime
+from kpdetect.training import BUDGETS
 
-GENERATOR_SHARE = 0.75
+GENERATOR_SHARE = 0.7
 """Part of the training minutes that the generator gets."""
 
 
@@ -114,12 +116,11 @@ def run_project(
     runtime = resolve_runtime(device, precision)
     share = None if minutes is None else minutes * GENERATOR_SHARE
     _stage(1, "train the generator")
-    train_generator(
-        images, out / "generator", settings.generator, runtime, minutes=share, exclude=exclude, strict=strict
-    )
+    train_generator(images, out / "generator", settings.generator, runtime, minutes=share, exclude=exclude, strict=strict)
     _stage(2, "generate pairs")
     pairs = settings.pairs
     stream = PairStream(out / "generator", runtime, seed=pairs.seed, truncation=pairs.truncation)
+    discard_outdated(out, stream.provenance)
     export_pairs(
         stream,
         out / "pairs",
@@ -138,6 +139,17 @@ def run_project(
     write_report(out, report, sorted((out / "results").glob("*.json")), images=images)
     print(f"report: {report}")
     return report
+
+
+def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
+    """Remove the later stages of a project whose generator was trained further since: they are made from the old one."""
+    if not (out / "pairs" / MANIFEST).exists():
+        return
+    if Manifest.read(out / "pairs").facts.provenance.get("generator") == provenance["generator"]:
+        return
+    print("the generator has changed: pairs, detector and predictions are made anew", file=sys.stderr)
+    for stage in ("pairs", "detector", "predictions"):
+        shutil.rmtree(out / stage, ignore_errors=True)
 
 
 def _stage(number: int, name: str) -> None:

@@ -7,16 +7,15 @@ says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from kpdetect.errors import FormatError, InputError
+from kpdetect.checkpoints import find_weights
+from kpdetect.errors import FormatError
 from kpdetect.files import file_hash, read_json, write_json
-from kpdetect.images import read_image
 from kpdetect.progress import Progress
 from kpdetect.runlog import code_commit, environment
 
@@ -24,22 +23,8 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
 
 STAGE = "stage.json"
-WEIGHTS = "model.safetensors"
-
-
-def find_weights(model: Path) -> Path:
-    """The detector's weights file of a project folder, a detector's run folder, or the file itself.
-
-    Raises:
-        InputError: there is none.
-    """
-    candidates = [model] if model.is_file() else [model / WEIGHTS, model / "detector" / WEIGHTS]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise InputError(
-        f"{model}: no trained detector; expected a {WEIGHTS}, or a folder of kpdetect run or train-detector"
-    )
+BLOCK = 64
+"""Images read and predicted at once."""
 
 
 def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Predictions:
@@ -56,7 +41,7 @@ def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Predictions:
     """
     from kpdetect.inference.predictions import Predictions
 
-    weights = find_weights(model)
+    weights = find_weights(model, "detector")
     stage = _stage(weights, landmark_set)
     folder = out / f"{landmark_set.name}-{stage['model']}"
     if _is_current(folder, stage):
@@ -89,23 +74,16 @@ def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
     from kpdetect.inference.predictions import Predictions
 
     detector = kpdetect.load(weights)
-    used = landmark_set.used
-    found = [_as_arrays(detector(read_image(landmark_set.path(index)))) for index in _progress(used)]
+    used, found = landmark_set.used, []
+    with Progress(len(used), "predict") as progress:
+        for start in range(0, len(used), BLOCK):
+            block = used[start : start + BLOCK]
+            found.append(detector([landmark_set.path(index) for index in block]))
+            progress.update(len(block))
+    keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
     return Predictions(
         images=[landmark_set.images[index] for index in used],
-        keypoints_px=np.stack([keypoints for keypoints, _ in found]),
-        confidence=np.stack([confidence for _, confidence in found]),
+        keypoints_px=keypoints_px,
+        confidence=confidence,
         sizes=landmark_set.sizes[used],
     )
-
-
-def _progress(indices: np.ndarray) -> Iterator[int]:
-    with Progress(len(indices), "predict") as progress:
-        for index in indices:
-            yield int(index)
-            progress.update(1)
-
-
-def _as_arrays(answer: Any) -> tuple[np.ndarray, np.ndarray]:
-    keypoints_px, confidence = answer
-    return np.asarray(keypoints_px, np.float32), np.asarray(confidence, np.float32)

@@ -49,9 +49,7 @@ class Frame:
         scale, shift = self._scale_and_shift(sizes, origin)
         return (np.asarray(points, np.float64) + shift) / scale - 0.5
 
-    def _scale_and_shift(
-        self, sizes: NDArray[np.integer], origin: Origin
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _scale_and_shift(self, sizes: NDArray[np.integer], origin: Origin) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         extent = np.asarray(sizes, np.float64)[:, None, ::-1]  # (width, height)
         target = extent if self.size is None else np.broadcast_to(np.array(self.size[::-1], np.float64), extent.shape)
         shifts = {"corner": 0 * target, "first pixel": 0 * target + 0.5, "centre": target / 2}

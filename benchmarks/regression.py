@@ -54,9 +54,7 @@ def fit_regression(inputs: NDArray[np.floating], landmarks: NDArray[np.floating]
 
     columns, targets = _columns(inputs), _columns(landmarks)
     if len(columns) != len(targets) or not len(columns):
-        raise InputError(
-            f"regression: {len(columns)} predictions for {len(targets)} annotated images; expected equal, not 0"
-        )
+        raise InputError(f"regression: {len(columns)} predictions for {len(targets)} annotated images; expected equal, not 0")
     if not (np.isfinite(columns).all() and np.isfinite(targets).all()):
         raise InputError("regression: keypoints or landmarks are not finite; remove those images from the fitting list")
     model = LinearRegression(fit_intercept=bias).fit(columns, targets)

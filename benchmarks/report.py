@@ -94,9 +94,7 @@ def _samples_section(project: Path) -> dict[str, Any]:
     sheet = latest_sheet(project / "generator" / "samples")
     return {
         "title": "What the generator draws",
-        "text": f"Sample sheet of step {int(sheet.stem):,}."
-        if sheet and sheet.stem.isdigit()
-        else "The latest sample sheet.",
+        "text": f"Sample sheet of step {int(sheet.stem):,}." if sheet and sheet.stem.isdigit() else "The latest sample sheet.",
         "pictures": [picture(read_image(sheet), longest=1200)] if sheet else [],
     }
 
@@ -154,7 +152,7 @@ def _read_errors(path: Path) -> Any:
 
     try:
         table = pd.read_csv(path, dtype={"image": str, "landmark": str})
-        return table.astype({name: float for name in ("x_px", "y_px", "true_x_px", "true_y_px", "error_percent")})
+        return table.astype(dict.fromkeys(("x_px", "y_px", "true_x_px", "true_y_px", "error_percent"), float))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, KeyError, ValueError) as error:
         raise FormatError(f"{path}: damaged table of errors ({error}); run the benchmark again") from error
 

@@ -83,9 +83,7 @@ def read_result(path: Path) -> Result:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise FormatError(f"{path}: not a benchmark result; expected the schema {SCHEMA}")
     if content.get("version") != VERSION:
-        raise FormatError(
-            f"{path}: result of version {content.get('version')}, expected {VERSION}; run the benchmark again"
-        )
+        raise FormatError(f"{path}: result of version {content.get('version')}, expected {VERSION}; run the benchmark again")
     fields = {key: value for key, value in content.items() if key not in ("schema", "version")}
     try:
         rows = tuple(Row(**{**row, "interval95": tuple(row["interval95"])}) for row in fields.pop("rows"))

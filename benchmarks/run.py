@@ -11,10 +11,11 @@ from benchmarks.datasets.celeba import load_celeba
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.toy import load_toy
 from benchmarks.evaluate import align, evaluate, evaluate_regression
-from benchmarks.predict import find_weights, predict
+from benchmarks.predict import predict
 from benchmarks.protocols import Protocol, find_protocol
 from benchmarks.results import Result, write_result
 from benchmarks.table import markdown_table, write_table
+from kpdetect.checkpoints import find_weights
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, make_folder, read_json, replacing
 from kpdetect.runlog import environment, read_metrics
@@ -57,7 +58,7 @@ def run_benchmark(
     if (model is None) == (predictions is None):
         raise InputError("benchmark: give either a model or a predictions folder")
     landmark_set = load_dataset(protocol, data)
-    weights = None if model is None else find_weights(model)
+    weights = None if model is None else find_weights(model, "detector")
     contamination = check_contamination(weights.parent if weights else None, landmark_set)
     refuse_contamination(contamination, allow_contaminated)
     out = make_folder(out or _project(weights or predictions) / "results")

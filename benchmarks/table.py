@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -13,11 +13,6 @@ from benchmarks.evaluate import Row
 from benchmarks.protocols import PROTOCOLS
 from benchmarks.results import Result, read_result
 from kpdetect.files import replacing, write_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HEADER = ("method", "regression", "mean of ratios", "95 % interval", "ratio of means", "median", "rank", "note")
 

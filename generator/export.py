@@ -39,7 +39,9 @@ def export_pairs(
         ConfigError: `out` holds pairs made differently.
         OutputError: `out` cannot be written, or the disk is full; finished shards are kept.
     """
-    facts = Facts(codec=codec, size=source.size, keypoints=source.keypoints, shard_size=shard_size, provenance=source.provenance)
+    facts = Facts(
+        codec=codec, size=source.size, keypoints=source.keypoints, shard_size=shard_size, provenance=source.provenance
+    )
     make_folder(out)
     manifest = Manifest(facts=facts)
     if (out / MANIFEST).exists():

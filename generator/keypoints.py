@@ -34,7 +34,11 @@ class Parts:
 def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """A three-layer MLP with leaky ReLUs and Kaiming initialisation (paper 3.1, appendix E)."""
     mlp = nn.Sequential(
-        nn.Linear(inputs, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, outputs)
+        nn.Linear(inputs, hidden),
+        nn.LeakyReLU(SLOPE),
+        nn.Linear(hidden, hidden),
+        nn.LeakyReLU(SLOPE),
+        nn.Linear(hidden, outputs),
     )
     for layer in mlp:
         if isinstance(layer, nn.Linear):

@@ -76,7 +76,7 @@ class StyleConv(nn.Module):
         nn.init.kaiming_normal_(self.weight.view(outputs, keypoints * embedding, 3, 3))
 
     def forward(self, along_y: Tensor, along_x: Tensor, embeddings: Tensor) -> Tensor:
-        """Heatmap factors [batch, keypoints, height], [batch, keypoints, width] and embeddings to [batch, out, height, width]."""
+        """Heatmap factors [batch, keypoints, height] and [.., width], and embeddings, to [batch, out, height, width]."""
         batch, count, width = along_x.shape
         outputs, height = len(self.bias), along_y.shape[2]
         kernels = torch.einsum("ojcyx,bjc->bjoxy", self.weight, embeddings)
@@ -89,7 +89,10 @@ class StyleConv(nn.Module):
 
 
 class Spade(nn.Module):
-    """Spatially adaptive normalisation from keypoints: (1 + gamma) * BatchNorm(x) + beta (paper Eq. 9; 1 + gamma as SPADE's code)."""
+    """Spatially adaptive normalisation from keypoints: (1 + gamma) * BatchNorm(x) + beta.
+
+    Paper Eq. 9, which prints gamma; 1 + gamma is SPADE's code.
+    """
 
     def __init__(self, width: int, keypoints: int, embedding: int, hidden: int) -> None:
         super().__init__()
@@ -122,7 +125,7 @@ class InstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        """dx = scale * (g - mean(g) - normed * mean(g * normed))."""
+        """Dx = scale * (g - mean(g) - normed * mean(g * normed))."""
         normed, scale = context.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         mean = gradient.mean(dim=(2, 3), keepdim=True, dtype=scale.dtype)
@@ -142,7 +145,7 @@ class AdaIn(nn.Module):
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         """Features [batch, width, height, width] restyled by embedding [batch, embedding]."""
         gamma, beta = self.scale_shift(embedding)[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(beta, InstanceNorm.apply(features), 1 + gamma)
+        return torch.addcmul(beta, InstanceNorm.apply(features), 1 + gamma)  # type: ignore[no-untyped-call]
 
 
 class HeatFactors:

@@ -41,7 +41,11 @@ class Foreground(nn.Module):
         self.to_image = kaiming_conv(widths[-1], 4, kernel=1)
 
     def forward(self, keypoints: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Keypoints [batch, K, 2] and embeddings [batch, K, embedding] to colours [batch, 3, size, size] in (-1, 1) and mask logits [batch, 1, size, size]."""
+        """Draw keypoints [batch, K, 2] with embeddings [batch, K, embedding].
+
+        Returns:
+            Colours [batch, 3, size, size] in (-1, 1) and mask logits [batch, 1, size, size].
+        """
         heat = HeatFactors(keypoints, self.tau, self.margin)
         features = self.start(keypoints)
         side = self.blocks[0].side

@@ -111,7 +111,11 @@ class GeneratorTrainer(Trainer):
             real_logits, fake_logits = self.discriminator(torch.cat([real, fake.float()])).chunk(2)
         loss = discriminator_loss(real_logits, fake_logits).mean()
         total = loss
-        metrics = {"loss_discriminator": loss.detach(), "logit_real": real_logits.detach().mean(), "logit_fake": fake_logits.detach().mean()}
+        metrics = {
+            "loss_discriminator": loss.detach(),
+            "logit_real": real_logits.detach().mean(),
+            "logit_fake": fake_logits.detach().mean(),
+        }
         if optimiser.r1_weight and self.step % optimiser.r1_every == 0:
             penalty = gradient_penalty(self.discriminator, real).mean()
             total = total + optimiser.r1_weight * optimiser.r1_every * penalty

@@ -53,7 +53,9 @@ def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
     except Exception as error:  # torch.load raises many types on damaged files; all mean the same to the user
         raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start anew") from error
     if version != CHECKPOINT_VERSION:
-        raise CheckpointError(f"{path}: a checkpoint of version {version}, expected {CHECKPOINT_VERSION}; train anew in another --out")
+        raise CheckpointError(
+            f"{path}: a checkpoint of version {version}, expected {CHECKPOINT_VERSION}; train anew in another --out"
+        )
     return str(kind), dict(state)
 
 

@@ -1,11 +1,11 @@
 """The run folder: what was run, on what, how it went, and how to continue.
 
-    config.yaml        the resolved configuration, commented
-    environment.json   commit, versions, hardware, start time
-    metrics.jsonl      one JSON object per line
-    samples/           pictures made on the way
-    checkpoint.pt      everything needed to continue exactly
-    model.safetensors  the result
+config.yaml        the resolved configuration, commented
+environment.json   commit, versions, hardware, start time
+metrics.jsonl      one JSON object per line
+samples/           pictures made on the way
+checkpoint.pt      everything needed to continue exactly
+model.safetensors  the result
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def environment() -> dict[str, Any]:
     """Commit, package versions and hardware of this machine, as JSON-ready values."""
     return {
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": code_commit(),
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},

@@ -121,7 +121,9 @@ class Trainer(ABC):
                 f"{self.run.folder}: a loss is not finite at step {self.step}; the last good checkpoint is kept. "
                 "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
             )
-        self.run.log(step=self.step, images=self.step * self.batch, seconds=round(self.seconds, 1), rate=round(rate, 1), **values)
+        self.run.log(
+            step=self.step, images=self.step * self.batch, seconds=round(self.seconds, 1), rate=round(rate, 1), **values
+        )
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -140,7 +142,7 @@ class Trainer(ABC):
         state = load_checkpoint(self.run.checkpoint, self.kind)
         if state["data"] != self.data:
             raise ConfigError(
-                f"{self.run.folder}: was trained on other data (files were added, removed or changed, or other names are excluded); "
+                f"{self.run.folder}: was trained on other data (files were added, removed or changed, or others are excluded); "
                 "use another --out, or the same data to continue"
             )
         for name in self.stateful:

@@ -17,7 +17,15 @@ from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import gaussian_heatmaps, grid_axis
 
 TEST_MODEL = ModelConfig(
-    size=32, keypoints=3, embedding_width=4, noise_width=8, mlp_width=8, start_size=16, widths=(8, 6), background_widths=(4, 4), spade_width=4
+    size=32,
+    keypoints=3,
+    embedding_width=4,
+    noise_width=8,
+    mlp_width=8,
+    start_size=16,
+    widths=(8, 6),
+    background_widths=(4, 4),
+    spade_width=4,
 )
 
 
@@ -36,10 +44,16 @@ def test_factorised_style_convolution_is_exact(dtype, tolerance):
     along_y = torch.rand(2, 5, 9, dtype=dtype, requires_grad=True)  # H != W, and any factors: exactness is not of Gaussians
     along_x = torch.rand(2, 5, 12, dtype=dtype, requires_grad=True)
     inputs = (along_y, along_x, embeddings, conv.weight, conv.bias)
-    ours, theirs = conv(along_y, along_x, embeddings), concatenated(conv, along_y[..., None] * along_x[..., None, :], embeddings)
+    ours, theirs = (
+        conv(along_y, along_x, embeddings),
+        concatenated(conv, along_y[..., None] * along_x[..., None, :], embeddings),
+    )
     assert ours.shape == (2, 6, 9, 12)
     weights = torch.randn_like(ours)
-    pairs = [(ours, theirs), *zip(torch.autograd.grad(ours, inputs, weights), torch.autograd.grad(theirs, inputs, weights), strict=True)]
+    pairs = [
+        (ours, theirs),
+        *zip(torch.autograd.grad(ours, inputs, weights), torch.autograd.grad(theirs, inputs, weights), strict=True),
+    ]
     for mine, reference in pairs:
         assert (mine - reference).abs().max() <= tolerance * reference.abs().max()
 
@@ -83,7 +97,9 @@ def test_growing_keeps_the_margin_and_the_place():
 
 def whole_pixel_shift(parts: Parts, pixels: int, config: ModelConfig) -> Parts:
     step = torch.tensor([2 * pixels / config.start_size, 0.0], dtype=torch.float64)
-    return Parts(keypoints=parts.keypoints + step, embeddings=parts.embeddings, background=parts.background, centre=parts.centre)
+    return Parts(
+        keypoints=parts.keypoints + step, embeddings=parts.embeddings, background=parts.background, centre=parts.centre
+    )
 
 
 def test_foreground_and_mask_move_with_the_keypoints():
@@ -164,7 +180,9 @@ def test_discriminator_sees_any_size():
     assert Discriminator(32, widths)(torch.randn(3, 3, 32, 32)).shape == (3,)
 
 
-@pytest.mark.parametrize(("arguments", "said"), [(("tiny", 48), "--size 48"), (("tiny", 64, 0), "--keypoints 0"), (("huge", 64), "--preset huge")])
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(("tiny", 48), "--size 48"), (("tiny", 64, 0), "--keypoints 0"), (("huge", 64), "--preset huge")]
+)
 def test_bad_choices_are_named(arguments, said):
     with pytest.raises(ConfigError, match=said):
         preset(*arguments)

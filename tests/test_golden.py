@@ -60,9 +60,7 @@ def test_the_arrays_are_all_of_mafl(pixels: Arrays) -> None:
         (0.0, True, "3.2609", "3.1309"),
     ],
 )
-def test_stored_coordinates(
-    stored: Arrays, offset: float, bias: bool, mean_of_ratios: str, ratio_of_means: str
-) -> None:
+def test_stored_coordinates(stored: Arrays, offset: float, bias: bool, mean_of_ratios: str, ratio_of_means: str) -> None:
     assert_digits(evaluate_arrays(*stored, bias=bias, offset=(offset, offset)), mean_of_ratios, ratio_of_means)
 
 

@@ -65,7 +65,12 @@ def damage(folder):
     (folder / "zero.jpg").write_bytes(b"")
     whole = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (60, 50, 3), np.uint8))[1].tobytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    return {"huge.png": "over the limit", "text.jpg": "not a readable image", "zero.jpg": "not a readable", "cut.jpg": "truncated"}
+    return {
+        "huge.png": "over the limit",
+        "text.jpg": "not a readable image",
+        "zero.jpg": "not a readable",
+        "cut.jpg": "truncated",
+    }
 
 
 def test_unreadable_images_are_named_with_a_reason(tmp_path):

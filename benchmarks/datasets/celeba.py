@@ -120,9 +120,7 @@ def read_landmarks(path: Path) -> Annotations:
             raise FormatError(f"{path}, line {number}: {name} is there a second time; remove one")
         found[name] = values
     if len(found) != int(lines[0]):
-        raise FormatError(
-            f"{path}, line 1: announces {int(lines[0]):,} images, the table holds {len(found):,}; it is cut off"
-        )
+        raise FormatError(f"{path}, line 1: announces {int(lines[0]):,} images, the table holds {len(found):,}; it is cut off")
     return found
 
 
@@ -163,9 +161,7 @@ def _checked_size(path: Path) -> Size:
     height, width = image_size(path)
     expected = width * OFFICIAL_SIZE[0] / OFFICIAL_SIZE[1]
     if abs(height - expected) > 1:
-        raise InputError(
-            f"{path}: {width}x{height} pixels; expected 178x218 or a resized copy of the whole aligned image"
-        )
+        raise InputError(f"{path}: {width}x{height} pixels; expected 178x218 or a resized copy of the whole aligned image")
     return height, width
 
 

@@ -52,17 +52,13 @@ class LandmarkSet:
         """
         count = len(self.images)
         if len(self.landmarks_px) != count or len(self.sizes) != count:
-            raise FormatError(
-                f"{self.name}: {count} images, {len(self.landmarks_px)} landmark rows, {len(self.sizes)} sizes"
-            )
+            raise FormatError(f"{self.name}: {count} images, {len(self.landmarks_px)} landmark rows, {len(self.sizes)} sizes")
         if not np.isfinite(self.landmarks_px).all():
             raise FormatError(f"{self.name}: landmarks are not all finite; remove those images")
         if len(set(self.images)) != count:
             raise FormatError(f"{self.name}: an image is listed twice")
         if not len(self.fit) or not len(self.test):
-            raise InputError(
-                f"{self.name}: {len(self.fit)} images to fit and {len(self.test)} to test; both must be over 0"
-            )
+            raise InputError(f"{self.name}: {len(self.fit)} images to fit and {len(self.test)} to test; both must be over 0")
         if np.intersect1d(self.fit, self.test).size:
             raise InputError(f"{self.name}: some images are both fitted and tested; expected lists without overlap")
 

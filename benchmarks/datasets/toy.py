@@ -63,9 +63,7 @@ def _read_table(path: Path) -> pandas.DataFrame:
     try:
         table = pd.read_csv(path, dtype={"image": str, "keypoint": str})
     except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: no such file; make a toy data set with: kpdetect toy --count 500 --out DIR"
-        ) from error
+        raise InputError(f"{path}: no such file; make a toy data set with: kpdetect toy --count 500 --out DIR") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not a CSV table ({str(error).splitlines()[0]}); make the folder again") from error
     missing = [column for column in COLUMNS if column not in table.columns]
@@ -82,15 +80,11 @@ def _pivot(table: pandas.DataFrame, landmarks: Sequence[str], path: Path) -> pan
     twice = table.duplicated(["image", "keypoint"])
     if twice.any():
         row = table[twice].iloc[0]
-        raise FormatError(
-            f"{path}, line {int(table.index[twice][0]) + 2}: a second {row['keypoint']} of {row['image']}"
-        )
+        raise FormatError(f"{path}, line {int(table.index[twice][0]) + 2}: a second {row['keypoint']} of {row['image']}")
     points: pandas.DataFrame = table.pivot(index="image", columns="keypoint", values=["x_px", "y_px"]).sort_index()
     holes = points.index[points.isna().any(axis=1)]
     if len(holes):
-        raise FormatError(
-            f"{path}: {len(holes)} images lack a coordinate, the first is {holes[0]}; make the folder again"
-        )
+        raise FormatError(f"{path}: {len(holes)} images lack a coordinate, the first is {holes[0]}; make the folder again")
     return points
 
 
@@ -109,7 +103,5 @@ def _index(name: str, path: Path) -> int:
 def _image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise InputError(
-            f"{folder}: {len(missing):,} images are missing, the first is {missing[0]}; make the folder again"
-        )
+        raise InputError(f"{folder}: {len(missing):,} images are missing, the first is {missing[0]}; make the folder again")
     return np.array([image_size(folder / name) for name in names], dtype=np.int64)

@@ -52,9 +52,7 @@ def point_errors_percent(
     _check(predicted, truth)
     unit = interocular(truth, normaliser)
     if not unit.all():
-        raise InputError(
-            f"test image {int(np.argmin(unit))}: inter-ocular distance 0; remove the image from the test list"
-        )
+        raise InputError(f"test image {int(np.argmin(unit))}: inter-ocular distance 0; remove the image from the test list")
     return 100.0 * _distances(predicted, truth) / unit[:, None]
 
 
@@ -99,6 +97,4 @@ def _check(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> None
     if predicted.shape != truth.shape or not len(truth):
         raise InputError(f"predictions {predicted.shape} and landmarks {truth.shape}: expected equal, non-empty shapes")
     if not (np.isfinite(predicted).all() and np.isfinite(truth).all()):
-        raise InputError(
-            "predictions or landmarks hold values that are not finite; remove those images or mend the files"
-        )
+        raise InputError("predictions or landmarks hold values that are not finite; remove those images or mend the files")

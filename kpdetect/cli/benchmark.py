@@ -14,7 +14,9 @@ def command(
     protocol: Annotated[str, typer.Argument(help="mafl-aligned or toy.")],
     model: Annotated[Path, typer.Option("--model", help="A trained detector: project folder, run folder or weights file.")],
     data: Annotated[Path, typer.Option("--data", help="The annotated data set, in its official layout.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for predictions and result; MODEL/results unless given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for predictions and result; MODEL/results unless given.")
+    ] = None,
     allow_contaminated: Annotated[
         bool, typer.Option("--allow-contaminated", help="Evaluate a model that was trained on test images; its row is marked.")
     ] = False,

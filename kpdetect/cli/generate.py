@@ -23,7 +23,9 @@ def command(
     model: Annotated[Path, typer.Argument(help="A trained generator: run folder, project folder or weights file.")],
     out: options.Out,
     count: Annotated[int, typer.Option(min=1, help="Number of pairs. A larger number extends the folder.")] = 20_000,
-    codec: Annotated[Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: five times larger.")] = Codec.jpeg,
+    codec: Annotated[
+        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: five times larger.")
+    ] = Codec.jpeg,
     shard_size: Annotated[int, typer.Option(min=1, help="Pairs per shard.")] = 5_000,
     truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise: lower is more typical, less varied.")] = 1.0,
     seed: options.Seed = 0,

@@ -11,7 +11,9 @@ import typer
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. Repeating the command continues.")]
 Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, over all continuations.")]
 Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value; repeatable.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value; repeatable.")
+]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from.")]
 Exclude = Annotated[
     list[Path] | None,
@@ -55,4 +57,6 @@ class Crop(str, Enum):
 PresetOption = Annotated[Preset, typer.Option("--preset", help="Network widths and schedule; tiny and small suit a CPU.")]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat16 is faster where the hardware has it.")]
-CropOption = Annotated[Crop, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")]
+CropOption = Annotated[
+    Crop, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")
+]

@@ -22,8 +22,6 @@ def command(
     """Write keypoints of images as a table (original pixels), and overlays."""
     from kpdetect.inference.folder import predict_folder
 
-    predictions = predict_folder(
-        model, source, out, device=device.value, overlays=overlays, strict=strict, overwrite=overwrite
-    )
+    predictions = predict_folder(model, source, out, device=device.value, overlays=overlays, strict=strict, overwrite=overwrite)
     print(f"predictions: {out / 'predictions.csv'} ({len(predictions.images):,} images)")
     print(f"overlays: {out / 'overlays'}")

@@ -12,9 +12,12 @@ from kpdetect.cli.upper import upper
 
 def command(
     project: Annotated[Path, typer.Argument(help="A project folder made by `kpdetect run`.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write; PROJECT/report/index.html unless given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The page to write; PROJECT/report/index.html unless given.")
+    ] = None,
     results: Annotated[
-        list[Path] | None, typer.Option("--result", help="A benchmark result (JSON) to show; repeatable. PROJECT/results/*.json unless given.")
+        list[Path] | None,
+        typer.Option("--result", help="A benchmark result (JSON) to show; repeatable. PROJECT/results/*.json unless given."),
     ] = None,
 ) -> None:
     """Write one self-contained HTML page about a project."""

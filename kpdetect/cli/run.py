@@ -19,7 +19,7 @@ def command(
     preset: options.PresetOption = options.Preset.tiny,
     crop: options.CropOption = options.Crop.centre,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Training time in all; three quarters go to the generator.")
+        float | None, typer.Option(min=0, help="Training time in all; seven tenths go to the generator.")
     ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,

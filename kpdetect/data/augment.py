@@ -41,9 +41,7 @@ class PairAugmenter:
         self.config = config
         self.pixels = _pixel_transform(config)
 
-    def __call__(
-        self, image: Image, keypoints: NDArray[np.float32], seed: int
-    ) -> tuple[Image, NDArray[np.float32]]:
+    def __call__(self, image: Image, keypoints: NDArray[np.float32], seed: int) -> tuple[Image, NDArray[np.float32]]:
         """Vary image uint8 [height, width, 3] and keypoints [K, 2] (normalised; they may leave the frame)."""
         height, width = image.shape[:2]
         matrix = self.warp(np.random.default_rng(seed), (height, width))
@@ -87,6 +85,10 @@ def _pixel_transform(config: AugmentConfig) -> Any:
         p=0.5,
     )
     cover = A.CoarseDropout(
-        num_holes_range=(1, 2), hole_height_range=(0.1, 0.3), hole_width_range=(0.1, 0.3), fill="random_uniform", p=config.occlusion
+        num_holes_range=(1, 2),
+        hole_height_range=(0.1, 0.3),
+        hole_width_range=(0.1, 0.3),
+        fill="random_uniform",
+        p=config.occlusion,
     )
     return A.Compose([A.Sequential([colour, quality], p=config.photometric), cover])

@@ -1,8 +1,8 @@
 """A folder of images as training data: decoded once into one packed file, memory-mapped from then on.
 
-    images.h5   images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attribute `key`
-    sources.csv the record of what is in it
-    skipped.csv unreadable files and why
+images.h5   images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attribute `key`
+sources.csv the record of what is in it
+skipped.csv unreadable files and why
 """
 
 from __future__ import annotations
@@ -154,9 +154,7 @@ def _write_cache(
     return skipped
 
 
-def _decoded(
-    paths: Iterable[Path], side: int, policy: CropPolicy
-) -> Iterator[tuple[Path, tuple[Image, str] | InputError]]:
+def _decoded(paths: Iterable[Path], side: int, policy: CropPolicy) -> Iterator[tuple[Path, tuple[Image, str] | InputError]]:
     """Decoded images in order, a few threads ahead; memory stays flat however many there are."""
     remaining = iter(paths)
     with ThreadPoolExecutor(max_workers=4) as pool:

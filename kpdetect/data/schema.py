@@ -48,7 +48,13 @@ class Facts:
 
     def attributes(self, start: int, stop: int) -> dict[str, Any]:
         """The attributes of the shard that holds the pairs start <= i < stop."""
-        known = {"schema": SCHEMA, "version": VERSION, "coordinates": "normalised xy, edges at +-1", "start": start, "stop": stop}
+        known = {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "coordinates": "normalised xy, edges at +-1",
+            "start": start,
+            "stop": stop,
+        }
         return known | {name: json.dumps(value, sort_keys=True) for name, value in asdict(self).items()}
 
 
@@ -83,7 +89,10 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Replace the folder's manifest."""
         shards = [asdict(shard) for shard in self.shards]
-        write_json(folder / MANIFEST, {"schema": SCHEMA, "version": VERSION, "count": self.count, **asdict(self.facts), "shards": shards})
+        write_json(
+            folder / MANIFEST,
+            {"schema": SCHEMA, "version": VERSION, "count": self.count, **asdict(self.facts), "shards": shards},
+        )
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -111,7 +120,11 @@ def require_same_facts(folder: Path, old: Facts, new: Facts) -> None:
         ConfigError: naming what differs.
     """
     before, after = dict(_flat(asdict(old))), dict(_flat(asdict(new)))
-    changed = [f"{name}: {before.get(name)} -> {after.get(name)}" for name in {**before, **after} if before.get(name) != after.get(name)]
+    changed = [
+        f"{name}: {before.get(name)} -> {after.get(name)}"
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
     if changed:
         raise ConfigError(f"{folder}: holds pairs made differently ({'; '.join(changed)}); use another --out")
 

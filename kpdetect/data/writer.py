@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -77,9 +78,7 @@ class ShardWriter:
         self.images.resize((self.ends[-1],))
         self.images[begin:] = np.concatenate(encoded)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             if error is None:
                 self._finish()
@@ -99,10 +98,8 @@ class ShardWriter:
         os.replace(self.temporary, self.path)
 
     def _discard(self) -> None:
-        try:
-            self.file.close()  # on a full disk closing fails too; the file is removed all the same
-        except (OSError, RuntimeError):
-            pass
+        with suppress(OSError, RuntimeError):  # on a full disk closing fails too; the file is removed all the same
+            self.file.close()
         self.temporary.unlink(missing_ok=True)
 
     def describe(self) -> Shard:

@@ -1,10 +1,10 @@
 """The detector: an image in, heatmaps of keypoints out.
 
-    config    every choice
-    backbone  ResNets and other networks from timm; the one module that imports it
-    head      transposed convolutions up to the heatmaps
-    model     backbone and head, and what a heatmap means
-    losses    one function per term
-    batches   augmented batches of pairs, prepared ahead
-    train     the training loop
+config    every choice
+backbone  ResNets and other networks from timm; the one module that imports it
+head      transposed convolutions up to the heatmaps
+model     backbone and head, and what a heatmap means
+losses    one function per term
+batches   augmented batches of pairs, prepared ahead
+train     the training loop
 """

@@ -19,12 +19,15 @@ from torch import nn
 
 from kpdetect.errors import CheckpointError, ConfigError
 
+MISSING_OPERATOR = "operator torchvision::nms does not exist"
+"""The one failure of `import torchvision` that is tolerated."""
+
 
 def _import_timm() -> Any:
     try:
         import timm
     except RuntimeError as error:
-        if "operator torchvision::" not in str(error):
+        if MISSING_OPERATOR not in str(error):
             raise
         return _import_without_torchvision_operators()
     return timm
@@ -66,7 +69,9 @@ def create_backbone(name: str, *, weights: Path | None = None) -> nn.Module:
     timm = _import_timm()
     if name not in timm.list_models():
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
-        raise ConfigError(f"backbone '{name}': timm has no such network" + (f"; did you mean {', '.join(near)}?" if near else ""))
+        raise ConfigError(
+            f"backbone '{name}': timm has no such network" + (f"; did you mean {', '.join(near)}?" if near else "")
+        )
     try:
         network: nn.Module = timm.create_model(name, pretrained=False, features_only=True)
     except (RuntimeError, AttributeError, TypeError, AssertionError) as error:
@@ -86,6 +91,9 @@ def _load(network: nn.Module, path: Path) -> None:
             state = torch.load(path, map_location="cpu", weights_only=True)
         missing, _ = network.load_state_dict(state, strict=False)
     except Exception as error:  # torch.load raises many types on foreign files; all mean the same to the user
-        raise CheckpointError(f"{path}: cannot be loaded into the backbone ({type(error).__name__}: {error})") from error
+        reason = " ".join(str(error).split())  # torch lists mismatches over many lines
+        raise CheckpointError(f"{path}: cannot be loaded into the backbone ({type(error).__name__}: {reason:.200})") from error
     if missing:
-        raise CheckpointError(f"{path}: lacks {len(missing)} of the backbone's weights, {missing[0]} first; expected timm's own names")
+        raise CheckpointError(
+            f"{path}: lacks {len(missing)} of the backbone's weights, {missing[0]} first; expected timm's own names"
+        )

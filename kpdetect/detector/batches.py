@@ -1,4 +1,4 @@
-"""Augmented batches of pairs: batch t follows from (seed, t) alone, and the next ones are prepared while one is learned from."""
+"""Augmented batches of pairs: batch t follows from (seed, t) alone; the next ones are prepared while one is used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ AHEAD = 4
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPairs:
-    """One batch: images float32 [batch, 3, height, width] in [-1, 1], keypoints [batch, K, 2] normalised, visible [batch, K]."""
+    """One batch.
+
+    Attributes:
+        images: float32 [batch, 3, height, width] in [-1, 1].
+        keypoints: float32 [batch, K, 2], normalised.
+        visible: bool [batch, K].
+    """
 
     images: Tensor
     keypoints: Tensor

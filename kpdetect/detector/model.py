@@ -9,6 +9,7 @@ from torch.nn import functional
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.detector.config import DetectorModelConfig
 from kpdetect.detector.head import HeatmapHead
+from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import grid_axis, soft_argmax
 
 PEAK_RADIUS = 0.15
@@ -38,10 +39,31 @@ class Detector(nn.Module):
 
 
 def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: bool = True) -> Detector:
-    """A detector for K keypoints; `initialise` reads `backbone_weights`, which a trained detector does not need."""
+    """A detector for K keypoints; `initialise` reads `backbone_weights`, which a trained detector does not need.
+
+    Raises:
+        ConfigError: timm has no such backbone, or it gives no feature maps for images of `input_size`.
+        CheckpointError: `backbone_weights` is missing or does not fit.
+    """
     backbone = create_backbone(config.backbone, weights=config.backbone_weights if initialise else None)
     channels = backbone.feature_info.channels()[-1]  # type: ignore[operator, union-attr]
+    _require_feature_maps(backbone, channels, config)
     return Detector(backbone, HeatmapHead(channels, config.head_width, config.head_stages, keypoints), config.input_size)
+
+
+@torch.no_grad()
+def _require_feature_maps(backbone: nn.Module, channels: int, config: DetectorModelConfig) -> None:
+    """Some networks take one image size only, or put channels last; better said now than in the first step."""
+    side = config.input_size
+    advice = f"model.backbone {config.backbone}: take a ResNet such as resnet18"
+    try:
+        found = backbone.eval()(torch.zeros(1, 3, side, side))[-1].shape
+    except (AssertionError, RuntimeError) as error:
+        raise ConfigError(f"{advice}; this one refuses {side}x{side} images ({' '.join(str(error).split()):.200})") from error
+    finally:
+        backbone.train()
+    if len(found) != 4 or found[1] != channels:
+        raise ConfigError(f"{advice}; this one gives features {list(found)}, expected [1, {channels}, height, width]")
 
 
 def read_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,4 +76,5 @@ def read_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
     keypoints, probabilities = soft_argmax(logits)
     axis_y, axis_x = grid_axis(logits.shape[2], like=probabilities), grid_axis(logits.shape[3], like=probabilities)
     squared = (axis_x - keypoints[..., 0:1])[..., None, :] ** 2 + (axis_y - keypoints[..., 1:2])[..., None] ** 2
-    return keypoints, (probabilities * (squared <= PEAK_RADIUS**2)).sum(dim=(2, 3))
+    mass = (probabilities * (squared <= PEAK_RADIUS**2)).sum(dim=(2, 3))
+    return keypoints, mass.clamp(max=1.0)  # rounding of the softmax can exceed 1

@@ -18,6 +18,7 @@ from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
+from kpdetect.errors import InputError
 from kpdetect.files import copy_sources
 from kpdetect.images import write_image
 from kpdetect.runlog import RunFolder, code_commit, hardware
@@ -26,11 +27,11 @@ from kpdetect.seeds import derived_seed
 from kpdetect.training import BUDGETS, Trainer
 
 SHEET_IMAGES = 24
+MIN_PAIRS = 2
+"""One to hold out and one to learn from."""
 
 
-def train_detector(
-    pairs: Path, out: Path, config: DetectorConfig, runtime: Runtime, *, minutes: float | None = None
-) -> Path:
+def train_detector(pairs: Path, out: Path, config: DetectorConfig, runtime: Runtime, *, minutes: float | None = None) -> Path:
     """Train a detector on a folder of shards, or continue the run in `out`.
 
     Args:
@@ -49,11 +50,22 @@ def train_detector(
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
     folder = ShardFolder(pairs)
+    _require_usable(folder)
     run = RunFolder(out, config, exempt=BUDGETS)
     copy_sources(pairs, out)
     trainer = DetectorTrainer(run, folder, config, runtime)
     trainer.run_until(config.steps, minutes)
     return run.weights
+
+
+def _require_usable(folder: ShardFolder) -> None:
+    height, width = folder.facts.size
+    if height != width:
+        raise InputError(f"{folder.folder}: pairs of {width}x{height} pixels (width x height); expected square ones")
+    if len(folder) < MIN_PAIRS:
+        raise InputError(
+            f"{folder.folder}: {len(folder)} pair; expected at least {MIN_PAIRS}, thousands to learn well; generate more"
+        )
 
 
 class DetectorTrainer(Trainer):

@@ -30,7 +30,9 @@ def describe(path: Path, *, verify: bool = False) -> Iterator[str]:
         if applies(path):
             yield from lines(path, verify)
             return
-    raise InputError(f"{path}: nothing that kpdetect writes; expected a project, run, shard or predictions folder, or a file of one")
+    raise InputError(
+        f"{path}: nothing that kpdetect writes; expected a project, run, shard or predictions folder, or a file of one"
+    )
 
 
 def _shards(path: Path, verify: bool) -> Iterator[str]:
@@ -38,7 +40,7 @@ def _shards(path: Path, verify: bool) -> Iterator[str]:
     facts, manifest = folder.facts, folder.manifest
     size = sum(shard.bytes for shard in manifest.shards)
     yield f"pairs: {len(folder):,} of {facts.size[0]}x{facts.size[1]} px with {facts.keypoints} keypoints"
-    yield f"shards: {len(manifest.shards)}, codec {facts.codec}, {size / 2**20:.1f} MiB, {size / len(folder):,.0f} bytes per pair"
+    yield f"shards: {len(manifest.shards)}, codec {facts.codec}, {_mib(size)}, {size / len(folder):,.0f} bytes per pair"
     yield from _tree("provenance", facts.provenance)
     if verify:
         damaged = folder.damaged()
@@ -64,13 +66,14 @@ def _shard(path: Path, verify: bool) -> Iterator[str]:
 
 def _weights(path: Path, verify: bool) -> Iterator[str]:
     description = read_description(path)
-    yield f"weights of a {description.pop('kind')}, {path.stat().st_size / 2**20:.1f} MiB"
+    yield f"weights of a {description.pop('kind')}, {_mib(path.stat().st_size)}"
     yield from _tree("", description)
 
 
 def _checkpoint(path: Path, verify: bool) -> Iterator[str]:
     kind, state = load_checkpoint_header(path)
-    yield f"checkpoint of a {kind} at step {state['step']:,} after {state['seconds'] / 60:.1f} minutes, {path.stat().st_size / 2**20:.1f} MiB"
+    yield f"checkpoint of a {kind}, {_mib(path.stat().st_size)}"
+    yield f"step: {state['step']:,} after {state['seconds'] / 60:.1f} minutes"
 
 
 def _run(path: Path, verify: bool) -> Iterator[str]:
@@ -86,7 +89,8 @@ def _run(path: Path, verify: bool) -> Iterator[str]:
 def _predictions(path: Path, verify: bool) -> Iterator[str]:
     folder = path if path.is_dir() else path.parent
     found, record = Predictions.read(folder), read_json(folder / RECORD)
-    yield f"predictions: {len(found.images):,} images, {found.keypoints_px.shape[1]} keypoints, mean confidence {found.confidence.mean():.2f}"
+    yield f"predictions: {len(found.images):,} images, {found.keypoints_px.shape[1]} keypoints"
+    yield f"mean confidence: {found.confidence.mean():.2f}"
     yield f"model: {record.get('model')}, skipped images: {len(record.get('skipped', {}))}"
 
 
@@ -116,6 +120,10 @@ def _tree(title: str, values: dict[str, Any], indent: str = "") -> Iterator[str]
             yield from _tree(name, value, indent)
         else:
             yield f"{indent}{name}: {value}"
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
 
 
 def _has(*names: str) -> Any:

@@ -61,7 +61,10 @@ def predict_folder(
     record = {"crop": predictor.crop, "skipped": dict(skipped), "environment": environment()}
     predictions.write(out, {**stage, **record})
     if skipped:
-        print(f"warning: skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {skipped[0][1]}", file=sys.stderr)
+        print(
+            f"warning: skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {skipped[0][1]}",
+            file=sys.stderr,
+        )
     return predictions
 
 

@@ -68,21 +68,33 @@ class Predictions:
         """
         record, path = read_json(folder / RECORD), folder / TABLE
         try:
-            table = pd.read_csv(path, dtype={"image": str})
+            table = pd.read_csv(path, converters={"image": str})  # a converter keeps names such as "NA"
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such file; run `kpdetect predict` again") from error
         except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
             raise FormatError(f"{path}: not a table of predictions ({error}); run `kpdetect predict` again") from error
-        images, count = list(record["sizes"]), int(record["keypoints"])
+        try:
+            sizes, count = dict(record["sizes"]), int(record["keypoints"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{folder / RECORD}: not a record of predictions ({error}); run `kpdetect predict` again"
+            ) from error
+        images = list(sizes)
         if list(table.columns) != COLUMNS or len(table) != len(images) * count:
             raise FormatError(
                 f"{path}: got columns {', '.join(table.columns)} and {len(table)} rows, expected {', '.join(COLUMNS)} and "
                 f"{len(images) * count}; run `kpdetect predict` again"
             )
-        shape = (len(images), count)
+        expected = [(image, number) for image in images for number in range(count)]
+        if list(zip(table["image"], table["keypoint"], strict=True)) != expected:
+            raise FormatError(f"{path}: rows are not in the order of {RECORD}; run `kpdetect predict` again")
+        try:
+            values = table[COLUMNS[2:]].to_numpy(np.float32).reshape(len(images), count, 3)
+        except ValueError as error:
+            raise FormatError(f"{path}: holds a value that is no number ({error}); run `kpdetect predict` again") from error
         return cls(
             images=images,
-            keypoints_px=table[["x_px", "y_px"]].to_numpy(np.float32).reshape(*shape, 2),
-            confidence=table["confidence"].to_numpy(np.float32).reshape(shape),
-            sizes=np.array(list(record["sizes"].values()), dtype=np.int64).reshape(len(images), 2),
+            keypoints_px=np.ascontiguousarray(values[..., :2]),
+            confidence=np.ascontiguousarray(values[..., 2]),
+            sizes=np.array(list(sizes.values()), dtype=np.int64).reshape(len(images), 2),
         )

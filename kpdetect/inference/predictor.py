@@ -15,7 +15,7 @@ from kpdetect.config import build_config
 from kpdetect.coords import apply_affine, invert_affine, to_pixels
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.model import Detector, build_detector, read_heatmaps
-from kpdetect.errors import InputError
+from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import file_hash
 from kpdetect.images import Image, fit_image, read_image
 from kpdetect.runtime import DEVICES, DeviceName, Runtime, channels_last, resolve_runtime
@@ -56,7 +56,13 @@ class Predictor:
         tensors, description = load_weights(weights, "detector")
         config = build_config(DetectorConfig, description["config"], source=str(weights))
         detector = build_detector(config.model, int(description["keypoints"]), initialise=False)
-        detector.load_state_dict(tensors)
+        try:
+            detector.load_state_dict(tensors)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise CheckpointError(
+                f"{weights}: does not fit the network it describes ({reason:.200}); train it again"
+            ) from error
         return cls(detector, description, file_hash(weights), resolve_runtime(cast(DeviceName, device)))
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
@@ -72,7 +78,9 @@ class Predictor:
         several = [images] if single else list(cast(Sequence[Image], images))
         if not several:
             return np.empty((0, self.keypoints, 2), np.float32), np.empty((0, self.keypoints), np.float32)
-        parts = [self.predict_batch([_as_image(item) for item in several[at : at + BATCH]]) for at in range(0, len(several), BATCH)]
+        parts = [
+            self.predict_batch([_as_image(item) for item in several[at : at + BATCH]]) for at in range(0, len(several), BATCH)
+        ]
         keypoints_px, confidence = (np.concatenate(part) for part in zip(*parts, strict=True))
         return (keypoints_px[0], confidence[0]) if single else (keypoints_px, confidence)
 

@@ -1,0 +1,183 @@
+"""Predictions: original pixels under every crop policy, and files that are either right or refused."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import kpdetect
+from kpdetect.checkpoints import read_description, save_weights
+from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
+from kpdetect.detector.model import Detector, build_detector
+from kpdetect.errors import CheckpointError, FormatError, InputError
+from kpdetect.images import CROP_POLICIES, write_image
+from kpdetect.inference.folder import predict_folder
+from kpdetect.inference.predictions import COLUMNS, Predictions
+from kpdetect.inference.predictor import BATCH, Predictor
+from kpdetect.runtime import Runtime
+
+CPU = Runtime(device=torch.device("cpu"), compute=torch.float32)
+PLACES_PX = np.array([[61.0, 40.0], [48.0, 63.0]])
+"""(x, y) of the red and the green dot; inside the centred square of both shapes below."""
+
+
+class Brightness(nn.Module):
+    """A perfect detector of coloured dots: the logits are the red and the green channel."""
+
+    def forward(self, images):
+        return [30 * images[:, :2]]
+
+
+def picture(height, width):
+    """Black, with one soft red and one soft green dot at `PLACES_PX`."""
+    y, x = np.mgrid[:height, :width]
+    image = np.zeros((height, width, 3))
+    for channel, (x_px, y_px) in enumerate(PLACES_PX):
+        image[..., channel] = 255 * np.exp(-((x - x_px) ** 2 + (y - y_px) ** 2) / (2 * 4.0**2))
+    return image.round().astype(np.uint8)
+
+
+def perfect(crop, side=64):
+    description = {"keypoints": 2, "pair_size": [side, side], "crop": crop}
+    return Predictor(Detector(Brightness(), nn.Identity(), side), description, "0" * 16, CPU)
+
+
+@pytest.mark.parametrize("crop", CROP_POLICIES)
+@pytest.mark.parametrize("size", [(100, 118), (122, 100)])
+def test_keypoints_are_in_the_pixels_of_the_original(crop, size):
+    keypoints_px, confidence = perfect(crop)(picture(*size))
+    assert keypoints_px.shape == (2, 2)
+    assert keypoints_px.dtype == np.float32
+    assert np.abs(keypoints_px - PLACES_PX).max() < 0.35  # a pixel of the square is 1.6 to 1.9 of the original's
+    assert (confidence > 0.9).all()
+
+
+def test_a_list_gives_what_its_images_give_alone(tmp_path):
+    images = [picture(100, 118), picture(122, 100), picture(110, 110)]
+    write_image(tmp_path / "first.png", images[0])
+    predictor = perfect("pad")
+    keypoints_px, confidence = predictor([tmp_path / "first.png", str(tmp_path / "first.png"), *images] * (BATCH // 4))
+    assert keypoints_px.shape == (5 * (BATCH // 4), 2, 2)  # more than one batch
+    for row, image in zip((0, 1, 2, 3, 4), (images[0], images[0], *images), strict=True):
+        alone_px, sure = predictor(image)
+        np.testing.assert_allclose(keypoints_px[row], alone_px, atol=1e-3)
+        np.testing.assert_allclose(confidence[row], sure, atol=1e-5)
+    assert [part.shape for part in predictor([])] == [(0, 2, 2), (0, 2)]
+
+
+@pytest.mark.parametrize("image", [np.zeros((8, 9), np.uint8), np.zeros((8, 9, 3)), np.zeros((8, 9, 4), np.uint8), 3.0])
+def test_what_is_no_picture_is_refused(image):
+    with pytest.raises(InputError, match="expected uint8 RGB"):
+        perfect("pad")([image])
+
+
+EXAMPLE = Predictions(
+    images=["sub/NA.png", 'with, comma "and" quotes.png', "NA"],
+    keypoints_px=np.array([[[1.25, 2.5], [-3.0, 4.125]], [[5.0, 6.0], [7.0, 8.0]], [[0.5, 0.25], [9.0, 1.0]]], np.float32),
+    confidence=np.array([[0.5, 0.25], [1.0, 0.0], [0.125, 0.75]], np.float32),
+    sizes=np.array([[100, 118], [7, 9], [122, 100]]),
+)
+
+
+def test_files_hold_what_was_written(tmp_path):
+    EXAMPLE.write(tmp_path, {"model": "abc"})
+    lines = (tmp_path / "predictions.csv").read_text().splitlines()
+    assert lines[0] == "image,keypoint,x_px,y_px,confidence"
+    assert lines[2] == "sub/NA.png,1,-3.0,4.125,0.25"
+    assert len(lines) == 7
+    assert json.loads((tmp_path / "predictions.json").read_text())["model"] == "abc"
+    again = Predictions.read(tmp_path)
+    assert again.images == EXAMPLE.images
+    for name in ("keypoints_px", "confidence", "sizes"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(EXAMPLE, name))
+    assert again.keypoints_px.dtype == np.float32
+
+
+def reordered(lines):
+    return [lines[0], *lines[3:], *lines[1:3]]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (reordered, "rows are not in the order"),
+        (lambda lines: lines[:-1], "and 5 rows, expected"),
+        (lambda lines: [lines[0].replace("x_px", "x"), *lines[1:]], "got columns image, keypoint, x, y_px"),
+        (lambda lines: [*lines[:-1], lines[-1].replace("9.0", "nine")], "no number"),
+        (lambda lines: [], "not a table of predictions"),
+    ],
+)  # fmt: skip
+def test_a_changed_table_is_refused(tmp_path, change, reason):
+    EXAMPLE.write(tmp_path, {})
+    path = tmp_path / "predictions.csv"
+    path.write_text("\n".join(change(path.read_text().splitlines())))
+    with pytest.raises(FormatError, match=reason):
+        Predictions.read(tmp_path)
+
+
+def test_a_foreign_record_and_a_missing_table_are_refused(tmp_path):
+    EXAMPLE.write(tmp_path, {})
+    (tmp_path / "predictions.json").write_text('{"other": 1}')
+    with pytest.raises(FormatError, match=r"record of predictions"):
+        Predictions.read(tmp_path)
+    EXAMPLE.write(tmp_path, {})
+    (tmp_path / "predictions.csv").unlink()
+    with pytest.raises(InputError, match="no such file"):
+        Predictions.read(tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project folder with an untrained detector of 3 keypoints on 32-pixel pairs."""
+    config = DetectorConfig(model=DetectorModelConfig(input_size=32, head_width=4, head_stages=1))
+    description = {"config": config.model_dump(mode="json"), "keypoints": 3, "pair_size": [32, 32], "crop": "stretch"}
+    torch.manual_seed(0)
+    folder = tmp_path / "project" / "detector"
+    save_weights(folder / "model.safetensors", "detector", build_detector(config.model, 3).state_dict(), description)
+    return folder.parent
+
+
+def test_project_run_folder_and_weights_are_the_same_detector(project):
+    image = picture(70, 90)
+    answers = [kpdetect.load(path, device="cpu")(image) for path in (
+        project, project / "detector", project / "detector" / "model.safetensors"
+    )]  # fmt: skip
+    assert answers[0][0].shape == (3, 2)
+    for keypoints_px, confidence in answers[1:]:
+        np.testing.assert_array_equal(keypoints_px, answers[0][0])
+        np.testing.assert_array_equal(confidence, answers[0][1])
+    with pytest.raises(CheckpointError, match="no trained detector here"):
+        kpdetect.load(project.parent)
+
+
+def test_weights_of_another_network_are_refused(project):
+    path = project / "detector" / "model.safetensors"
+    description = read_description(path)
+    save_weights(path, "detector", {"conv.weight": torch.zeros(1)}, description)
+    with pytest.raises(CheckpointError, match="does not fit the network it describes") as caught:
+        kpdetect.load(project)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(project, tmp_path):
+    source = tmp_path / "images"
+    for number, size in enumerate([(40, 30), (50, 60)]):
+        write_image(source / "sub" / f"{number}.png", picture(*size))
+    (source / "broken.jpg").write_text("no picture")
+    predictions = predict_folder(project, source, tmp_path / "out", device="cpu", overlays=1)
+    assert predictions.images == ["sub/0.png", "sub/1.png"]
+    assert predictions.sizes.tolist() == [[40, 30], [50, 60]]
+    alone_px, _ = kpdetect.load(project, device="cpu")(source / "sub" / "1.png")
+    np.testing.assert_allclose(predictions.keypoints_px[1], alone_px, atol=1e-3)
+    record = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert list(record["skipped"]) == ["broken.jpg"]
+    assert record["crop"] == "stretch"
+    overlays = sorted((tmp_path / "out" / "overlays").rglob("*.png"))
+    assert [path.name for path in overlays] == ["0.png"]
+    assert cv2.imread(str(overlays[0])).shape == (200, 150, 3)  # the shorter side reaches 128 at five times its size
+    with pytest.raises(InputError, match=r"broken\.jpg"):
+        predict_folder(project, source, tmp_path / "strict", device="cpu", strict=True)
+    assert list(Predictions.read(tmp_path / "out").to_frame().columns) == COLUMNS
