@@ -38,6 +38,8 @@ class DetectorConfig(TrainingConfig):
     """How generated pairs are varied, aimed at the gap between them and real images."""
     steps: int = Field(6_000, ge=1)
     """Steps to train; only the warm-up depends on the step, so that a finished run can be continued."""
+    sample_every: int = Field(250, ge=1)
+    """Steps between sample sheets and measurements on held-out pairs."""
     batch: int = Field(32, ge=2)
     """Pairs per step."""
     rate: float = Field(1e-3, gt=0)

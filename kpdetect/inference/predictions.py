@@ -68,7 +68,7 @@ class Predictions:
         """
         record, path = read_json(folder / RECORD), folder / TABLE
         try:
-            table = pd.read_csv(path, converters={"image": str})  # a converter keeps names such as "NA"
+            table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)  # "NA" is a name
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such file; run `kpdetect predict` again") from error
         except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:

@@ -1,0 +1,153 @@
+"""The command line as a user meets it: what it prints, its exit codes, and that nothing is left half written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kpdetect.cli import upper
+from kpdetect.cli.main import VERBS, app, main
+from tests.test_images import damage
+
+
+def run(*arguments, monkeypatch, capsys):
+    """Exit code and standard error of one command, in this process."""
+    monkeypatch.setattr(sys, "argv", ["kpdetect", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code, capsys.readouterr().err
+
+
+@pytest.fixture
+def fails(monkeypatch, capsys):
+    """A command that must end in exit code 2 and one line."""
+
+    def call(*arguments):
+        code, err = run(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+        assert code == 2, err
+        lines = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, err
+        assert err.splitlines()[-1] == lines[0]
+        return lines[0]
+
+    return call
+
+
+def test_help_loads_nothing_heavy():
+    heavy = "torch numpy pandas h5py cv2 pydantic timm albumentations sklearn matplotlib"
+    code = f"import sys, kpdetect.cli.main; print([name for name in '{heavy}'.split() if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_lists_every_verb():
+    shown = CliRunner().invoke(app, ["--help"])
+    assert shown.exit_code == 0
+    for verb in ("run", "train-generator", "generate", "train-detector", "predict", "benchmark", "info", "doctor", "toy"):
+        assert verb in VERBS
+        assert verb in shown.output
+        assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", sorted(upper.TABLE))
+def test_table_of_upper_packages_is_right(name):
+    assert callable(upper.upper(name))
+
+
+def test_empty_folder(fails, tmp_path):
+    (tmp_path / "images").mkdir()
+    assert "no images found" in fails("run", tmp_path / "images", "--out", tmp_path / "project")
+    assert not (tmp_path / "project").exists()
+
+
+def test_two_images(fails, blob_folder, tmp_path):
+    for number in range(2, 24):
+        (blob_folder / f"{number:03d}.png").unlink()
+    assert "2 images; training needs at least 16" in fails("run", blob_folder, "--out", tmp_path / "project")
+    assert not (tmp_path / "project").exists()
+
+
+def test_a_file_in_the_place_of_a_folder(fails, tmp_path):
+    (tmp_path / "images").write_text("")
+    assert "not a folder" in fails("run", tmp_path / "images", "--out", tmp_path / "project")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--keypoints", "0"], "--keypoints 0: expected 1 to 64"),
+        (["--size", "48"], "--size 48: expected 32, 64"),
+        (["--set", "generator.model.keypiont=3"], "did you mean 'generator.model.keypoints'"),
+        (["--set", "seed"], "expected key=value"),
+        (["--set", "generator.optimiser.batch=1"], "generator.optimiser.batch = 1 is not valid"),
+        (["--exclude-list", "missing.txt"], "--exclude-list missing.txt"),
+        (["--config", "missing.yaml"], "missing.yaml: cannot be read"),
+        (["--device", "cuda"], "--device cuda"),
+    ],
+)
+def test_bad_options(fails, blob_folder, tmp_path, option, said):
+    assert said in fails("run", blob_folder, "--out", tmp_path / "project", *option)
+    assert not (tmp_path / "project" / "generator").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_output(fails, blob_folder, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert "cannot be written" in fails("run", blob_folder, "--out", tmp_path / "locked" / "project")
+
+
+def test_output_below_a_file(fails, blob_folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in fails("run", blob_folder, "--out", tmp_path / "file" / "project")
+
+
+def test_unreadable_images_stop_only_under_strict(fails, blob_folder, tmp_path):
+    damage(blob_folder)
+    said = fails("train-generator", blob_folder, "--out", tmp_path / "run", "--size", "32", "--strict")
+    assert "cut.jpg" in said
+    assert not (tmp_path / "run" / "images.h5").exists()
+
+
+def test_no_model(fails, tmp_path, blob_folder):
+    assert "no trained generator here" in fails("generate", tmp_path, "--out", tmp_path / "pairs")
+    assert "no trained detector here" in fails("predict", tmp_path, blob_folder, "--out", tmp_path / "found")
+    assert not (tmp_path / "pairs").exists()
+    assert not (tmp_path / "found").exists()
+
+
+def test_damaged_weights(fails, tmp_path, blob_folder):
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    assert "damaged weights file" in fails("predict", tmp_path, blob_folder, "--out", tmp_path / "found")
+
+
+def test_no_pairs(fails, tmp_path):
+    assert "no such file" in fails("train-detector", tmp_path, "--out", tmp_path / "detector")
+    assert not (tmp_path / "detector").exists()
+
+
+def test_info_of_nothing(fails, tmp_path):
+    assert "no such file or folder" in fails("info", tmp_path / "nothing")
+    assert "nothing that kpdetect writes" in fails("info", tmp_path)
+
+
+def test_unknown_protocol(fails, tmp_path):
+    said = fails("benchmark", "mafl-algined", "--model", tmp_path, "--data", tmp_path)
+    assert "mafl-aligned" in said
+
+
+def test_unexpected_errors_are_not_hidden(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["kpdetect", "doctor"])
+    monkeypatch.setattr("kpdetect.doctor.examine", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_doctor_finds_a_broken_package(monkeypatch, capsys):
+    code = "import sys; sys.modules['h5py'] = None; sys.argv = ['', 'doctor']; from kpdetect.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd(), check=False)
+    assert done.returncode == 2
+    assert "BROKEN h5py" in done.stdout
+    assert "to mend it: pip install" in done.stdout

@@ -1,0 +1,150 @@
+"""The main job at its smallest: images in; generator, pairs, detector, keypoints, report and benchmark out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kpdetect
+from benchmarks.pipeline import run_project
+from benchmarks.run import run_benchmark
+from generator.stream import PairStream
+from kpdetect.errors import ConfigError, InputError
+from kpdetect.images import list_images, read_image
+from kpdetect.inference.describe import describe
+from kpdetect.inference.folder import predict_folder
+from kpdetect.runtime import resolve_runtime
+from kpdetect.toy.dataset import write_toy
+
+SMALL = [
+    "generator.steps=3", "generator.model.widths=[8,6]", "generator.model.background_widths=[4,4]",
+    "generator.model.mlp_width=8",
+    "generator.model.embedding_width=4", "generator.model.spade_width=4", "generator.optimiser.batch=4",
+    "generator.optimiser.discriminator_widths=[4,6,8]", "pairs.count=100", "pairs.shard_size=60", "detector.steps=3",
+    "detector.batch=4", "detector.model.input_size=32", "detector.model.head_width=8", "detector.held_out=0.1",
+]  # fmt: skip
+
+
+def run_small(images: Path, out: Path, *more: str) -> Path:
+    return run_project(images, out, size=32, keypoints=4, overrides=[*SMALL, *more], device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("toy")
+    write_toy(folder / "unlabelled", 40, size=32, seed=0)
+    write_toy(folder / "annotated", 40, size=32, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(toy) -> Path:
+    run_small(toy / "unlabelled" / "images", toy / "project")
+    return toy / "project"
+
+
+def test_every_stage_leaves_what_it_should(project):
+    expected = [
+        "config.yaml", "environment.json", "generator/model.safetensors", "generator/checkpoint.pt", "pairs/manifest.json",
+        "pairs/pairs-00001.h5", "detector/model.safetensors", "detector/sources.csv", "predictions/predictions.csv",
+        "predictions/predictions.json", "predictions/overlays/000007.png", "report/index.html",
+    ]  # fmt: skip
+    assert [name for name in expected if not (project / name).exists()] == []
+    assert not list(project.rglob("*.part"))
+
+
+def test_predictions_are_in_original_pixels_of_every_image(project):
+    table = pd.read_csv(project / "predictions" / "predictions.csv")
+    assert list(table.columns) == ["image", "keypoint", "x_px", "y_px", "confidence"]
+    assert len(table) == 40 * 4
+    assert table["x_px"].between(-0.5, 31.5).all()
+    assert table["confidence"].between(0, 1).all()
+
+
+def test_report_is_one_self_contained_page(project):
+    page = (project / "report" / "index.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "http://" not in page
+    assert 'src="/' not in page
+
+
+def test_repeating_the_command_changes_nothing(project, toy):
+    kept = {path: path.read_bytes() for path in project.rglob("*") if path.is_file() and "report" not in path.parts}
+    run_small(toy / "unlabelled" / "images", project)
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_other_settings_are_refused(project, toy):
+    with pytest.raises(ConfigError, match=r"generator\.model\.tau: 0\.01 -> 0\.02"):
+        run_small(toy / "unlabelled" / "images", project, "generator.model.tau=0.02")
+
+
+def test_a_longer_budget_starts_the_later_stages_anew(toy, capsys):
+    first = run_small(toy / "unlabelled" / "images", toy / "longer")
+    before = (toy / "longer" / "pairs" / "manifest.json").read_text()
+    run_small(toy / "unlabelled" / "images", toy / "longer", "generator.steps=5")
+    assert first.exists()
+    assert "are made anew" in capsys.readouterr().err
+    after = (toy / "longer" / "pairs" / "manifest.json").read_text()
+    assert json.loads(after)["provenance"]["generator"] != json.loads(before)["provenance"]["generator"]
+
+
+def test_load_predicts_one_image_a_path_and_a_list(project, toy):
+    paths = list_images(toy / "annotated" / "images")[:3]
+    model = kpdetect.load(project)
+    keypoints_px, confidence = model(read_image(paths[1]))
+    assert keypoints_px.shape == (4, 2)
+    assert confidence.shape == (4,)
+    several, _ = model(paths)
+    assert several.shape == (3, 4, 2)
+    np.testing.assert_allclose(several[1], keypoints_px, atol=1e-3)
+    with pytest.raises(InputError, match=r"expected uint8 RGB"):
+        model(np.zeros((3, 8, 8), np.float32))
+
+
+def test_pairs_depend_on_seed_and_index_alone(project):
+    stream = PairStream(project, resolve_runtime("cpu", "float32"), seed=3)
+    (whole,), (part,) = list(stream.batches(0, 50)), list(stream.batches(0, 7))
+    np.testing.assert_array_equal(part.keypoints, whole.keypoints[:7])
+    np.testing.assert_array_equal(part.images, whole.images[:7])
+    other = next(iter(stream.batches(5, 6)))
+    np.testing.assert_array_equal(other.keypoints[0], whole.keypoints[5])
+    assert np.abs(other.images[0].astype(int) - whole.images[5]).max() <= 1
+
+
+def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_path):
+    result = json.loads(run_benchmark("toy", project, toy / "annotated", tmp_path).read_text())
+    rows = {row["method"].split(":")[0]: row for row in result["rows"]}
+    assert set(rows) == {"kpdetect", "mean shape", "random-weights resnet18 features"}
+    assert result["contamination"] == "clean"
+    assert "commit" in result["environment"]
+
+
+def test_benchmark_refuses_a_model_that_saw_the_test_images(project, toy, tmp_path):
+    with pytest.raises(InputError, match="was trained on 8 of the test images"):
+        run_benchmark("toy", project, toy / "unlabelled", tmp_path)
+
+
+def test_predict_skips_unreadable_images_and_finished_work(project, blob_folder, tmp_path, capsys):
+    (blob_folder / "broken.jpg").write_text("no picture")
+    predictions = predict_folder(project, blob_folder, tmp_path / "found", overlays=-1)
+    assert len(predictions.images) == 24
+    assert predictions.sizes.tolist() == [[36, 40]] * 24
+    assert "broken.jpg" in capsys.readouterr().err
+    assert len(list((tmp_path / "found" / "overlays").iterdir())) == 24
+    predict_folder(project, blob_folder, tmp_path / "found", overlays=-1)
+    assert "predicted already" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"broken\.jpg"):
+        predict_folder(project, blob_folder, tmp_path / "strict", strict=True)
+
+
+@pytest.mark.parametrize("name", ["", "generator", "pairs", "pairs/pairs-00000.h5", "detector/checkpoint.pt", "predictions"])
+def test_info_describes_everything(project, name):
+    lines = list(describe(project / name, verify=True))
+    assert lines
+    assert all(isinstance(line, str) for line in lines)
+    if name == "pairs":
+        assert lines[0] == "pairs: 100 of 32x32 px with 4 keypoints"
+        assert lines[-1] == "checksums: all 2 shards are whole"
