@@ -8,12 +8,15 @@ from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Codec, Facts, Manifest, Shard, require_same_facts, shard_name
 from kpdetect.data.writer import ShardWriter
+from kpdetect.errors import ConfigError
 from kpdetect.files import copy_sources, file_hash, make_folder
 from kpdetect.pairs import PairSource
 from kpdetect.progress import Progress
 
 AHEAD = 4
 """Batches that may wait for the disk before the generator waits too."""
+SHARD_LIMIT = 4 * 2**30
+"""Bytes of the images of one shard, not compressed."""
 
 
 def export_pairs(
@@ -36,12 +39,13 @@ def export_pairs(
         sources_from: folder whose record of real images is handed on.
 
     Raises:
-        ConfigError: `out` holds pairs made differently.
+        ConfigError: `out` holds pairs made differently, or a shard would be too large.
         OutputError: `out` cannot be written, or the disk is full; finished shards are kept.
     """
     facts = Facts(
         codec=codec, size=source.size, keypoints=source.keypoints, shard_size=shard_size, provenance=source.provenance
     )
+    _require_moderate(facts)
     make_folder(out)
     manifest = Manifest(facts=facts)
     if (out / MANIFEST).exists():
@@ -61,6 +65,15 @@ def export_pairs(
             manifest.write(out)
     manifest.write(out)
     return manifest
+
+
+def _require_moderate(facts: Facts) -> None:
+    size = facts.shard_size * facts.size[0] * facts.size[1] * 3
+    if size > SHARD_LIMIT:
+        most = SHARD_LIMIT * facts.shard_size // size
+        raise ConfigError(
+            f"--shard-size {facts.shard_size}: a shard is held in memory; at {facts.size[0]} px take at most {most}"
+        )
 
 
 def _is_whole(out: Path, shard: Shard) -> bool:

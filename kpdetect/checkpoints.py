@@ -7,6 +7,7 @@ Both have their final name only once they are complete.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ WEIGHTS_VERSION = 1
 
 def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
     """Write `state` of a trainer of `kind` (for example "generator") to `path`."""
+    content = io.BytesIO()  # torch's own writer ends a full disk in an unspecific RuntimeError
+    torch.save({"kind": kind, "version": CHECKPOINT_VERSION, "state": state}, content)
     with replacing(path) as temporary:
-        torch.save({"kind": kind, "version": CHECKPOINT_VERSION, "state": state}, temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
@@ -61,12 +64,12 @@ def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
 
 def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
     """Write named tensors and their `description` (JSON-ready) as safetensors."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"kpdetect": json.dumps({"kind": kind, "version": WEIGHTS_VERSION, **description})}
     with replacing(path) as temporary:
-        save_file(plain, temporary, metadata=metadata)
+        temporary.write_bytes(save(plain, metadata=metadata))
 
 
 def read_description(path: Path) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
-from kpdetect.checkpoints import load_checkpoint, save_checkpoint
+from kpdetect.checkpoints import load_checkpoint, read_description, save_checkpoint
 from kpdetect.config import StrictConfig
-from kpdetect.errors import ConfigError, TrainingError
+from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
 from kpdetect.progress import Progress
 from kpdetect.runlog import RunFolder
@@ -44,6 +45,10 @@ BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
 """Keys that may change when a run is continued."""
 
 
+SAVE_SECONDS = 300.0
+"""A checkpoint is written at least this often, however slow the steps are; what is computed does not depend on it."""
+
+
 class Trainer(ABC):
     """A run that can be stopped and continued.
 
@@ -63,6 +68,7 @@ class Trainer(ABC):
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime) -> None:
         self.run, self.schedule, self.batch, self.data, self.runtime = run, config, batch, data, runtime
         self.step, self.seconds = 0, 0.0
+        self.saved = time.monotonic()
 
     @abstractmethod
     def train_step(self) -> dict[str, Tensor]:
@@ -98,12 +104,15 @@ class Trainer(ABC):
                 metrics = self.train_step()
                 self.step += 1
                 self.seconds += time.monotonic() - began
+                self._require_finite(metrics)
                 bar.update(self.batch, **_losses(metrics))
                 if self.step % self.schedule.log_every == 0:
                     self._log(metrics, bar.rate)
                 for every, action in self.periodic():
                     if self.step % every == 0:
                         action()
+                if time.monotonic() - self.saved > SAVE_SECONDS:
+                    self.save()
         self.save()
         self.write_weights()
         self.write_sheet()
@@ -111,30 +120,36 @@ class Trainer(ABC):
             raise KeyboardInterrupt
 
     def _finished(self, steps: int, budget: float) -> bool:
-        """Whether an earlier call has used the budget up and left its weights."""
-        return self.run.weights.exists() and self.step > 0 and (self.step >= steps or self.seconds >= budget)
+        """Whether an earlier call has used the budget up and left the weights of this very step."""
+        if self.step == 0 or (self.step < steps and self.seconds < budget):
+            return False
+        return self.run.weights.exists() and read_description(self.run.weights).get("step") == self.step
 
     def _log(self, metrics: dict[str, Tensor], rate: float) -> None:
         values = {name: round(float(value), 5) for name, value in metrics.items()}
-        if not all(abs(value) < float("inf") for value in values.values()):
-            raise TrainingError(
-                f"{self.run.folder}: a loss is not finite at step {self.step}; the last good checkpoint is kept. "
-                "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
-            )
         self.run.log(
             step=self.step, images=self.step * self.batch, seconds=round(self.seconds, 1), rate=round(rate, 1), **values
         )
 
+    def _require_finite(self, metrics: dict[str, Tensor]) -> None:
+        """Checked in every step, before anything of it is saved."""
+        if not torch.stack([value.detach().float() for value in metrics.values()]).isfinite().all():
+            raise TrainingError(
+                f"{self.run.folder}: a loss is not finite at step {self.step}; the last good checkpoint is kept. "
+                "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
+            )
+
     def save(self) -> None:
         """Write the checkpoint."""
         state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self.stateful}
+        self.saved = time.monotonic()
         save_checkpoint(self.run.checkpoint, self.kind, state | {"step": self.step, "seconds": self.seconds, "data": self.data})
 
     def restore(self) -> None:
         """Continue from the checkpoint, if there is one.
 
         Raises:
-            CheckpointError: it is damaged, or of another kind.
+            CheckpointError: it is damaged, of another kind, or of networks of another shape.
             ConfigError: it was made with other training data.
         """
         if not self.run.checkpoint.exists():
@@ -145,8 +160,14 @@ class Trainer(ABC):
                 f"{self.run.folder}: was trained on other data (files were added, removed or changed, or others are excluded); "
                 "use another --out, or the same data to continue"
             )
-        for name in self.stateful:
-            getattr(self, name).load_state_dict(state[name])
+        try:
+            for name in self.stateful:
+                getattr(self, name).load_state_dict(state[name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())  # torch lists mismatches over many lines
+            raise CheckpointError(
+                f"{self.run.checkpoint}: belongs to another configuration ({reason:.160}); put back the right one or delete it"
+            ) from error
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         self.run.rewind(self.step)
 

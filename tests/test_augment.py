@@ -69,6 +69,13 @@ def test_the_warp_is_a_similarity_within_its_limits():
     assert np.abs(shifts).max(axis=0) == pytest.approx([0.1 * WIDTH, 0.1 * HEIGHT], rel=0.05)
 
 
+def test_scale_and_rotation_leave_the_centre_where_it_is():
+    augmenter = PairAugmenter(AugmentConfig(shift=0))
+    for seed in range(10):
+        matrix = augmenter.warp(np.random.default_rng(seed), (HEIGHT, WIDTH))
+        np.testing.assert_allclose(apply_affine(matrix, np.array([[35.5, 23.5]])), [[35.5, 23.5]], atol=1e-9)
+
+
 def test_equal_seeds_give_equal_pairs_whatever_came_before():
     image = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     keypoints = np.array([[0.1, -0.3], [0.6, 0.2]], np.float32)

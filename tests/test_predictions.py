@@ -55,6 +55,19 @@ def test_keypoints_are_in_the_pixels_of_the_original(crop, size):
     assert (confidence > 0.9).all()
 
 
+@pytest.mark.parametrize("size", [(60, 118), (122, 60)])
+def test_pad_and_stretch_see_what_the_centred_square_leaves_out(size):
+    height, width = size
+    place_px = np.array([12.0, 31.0]) if width > height else np.array([31.0, 12.0])
+    y, x = np.mgrid[:height, :width]
+    value = 255 * np.exp(-((x - place_px[0]) ** 2 + (y - place_px[1]) ** 2) / (2 * 4.0**2))
+    image = np.stack([value, value, 0 * value], axis=-1).round().astype(np.uint8)
+    off_px = {crop: np.abs(perfect(crop)(image)[0] - place_px).max() for crop in CROP_POLICIES}
+    assert off_px["pad"] < 0.1
+    assert off_px["stretch"] < 0.1
+    assert off_px["centre"] > 5
+
+
 def test_a_list_gives_what_its_images_give_alone(tmp_path):
     images = [picture(100, 118), picture(122, 100), picture(110, 110)]
     write_image(tmp_path / "first.png", images[0])

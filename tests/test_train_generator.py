@@ -110,6 +110,31 @@ def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):
         train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["optimiser.r1_weight=1.0"]), CPU)
 
 
+def test_checkpoint_of_another_configuration_is_named(blob_folder, tmp_path):
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    wider = apply_overrides(CONFIG, ["model.spade_width=5"])
+    train_generator(blob_folder, tmp_path / "other", wider, CPU)
+    (tmp_path / "other" / "checkpoint.pt").replace(tmp_path / "run" / "checkpoint.pt")
+    with pytest.raises(CheckpointError, match="belongs to another configuration") as caught:
+        train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
+    assert "\n" not in str(caught.value)
+
+
+def test_slow_steps_are_saved_by_the_clock(blob_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("kpdetect.training.SAVE_SECONDS", 0.0)
+    step = GeneratorTrainer.train_step
+
+    def killed_at_one(trainer):
+        if trainer.step == 1:
+            raise RuntimeError("killed")
+        return step(trainer)
+
+    monkeypatch.setattr(GeneratorTrainer, "train_step", killed_at_one)
+    with pytest.raises(RuntimeError, match="killed"):
+        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 1
+
+
 def test_damaged_checkpoint_is_named(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     path = tmp_path / "run" / "checkpoint.pt"

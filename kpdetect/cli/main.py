@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -55,6 +56,12 @@ def main() -> None:
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # what a full or locked disk does where no result file is being written
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT):
+            raise
+        reason = f"{error.filename or 'output'}: {error.strerror}"
+        print(f"error: {reason}; check space and permissions, then run the same command again", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; everything up to here is saved, run the same command again to continue", file=sys.stderr)
         sys.exit(130)

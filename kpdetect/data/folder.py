@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.errors import FormatError, InputError
+from kpdetect.errors import FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, replacing, write_sources
 from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image
 from kpdetect.progress import Progress
@@ -126,6 +127,7 @@ def build_cache(
 def _write_cache(
     folder: Path, paths: list[Path], target: Path, side: int, policy: CropPolicy, key: str, strict: bool
 ) -> list[tuple[str, str]]:
+    _require_space(target, len(paths) * side * side * 3)
     names: list[tuple[str, str]] = []
     skipped: list[tuple[str, str]] = []
     with replacing(target) as temporary, h5py.File(temporary, "w", libver="latest") as file:
@@ -152,6 +154,13 @@ def _write_cache(
         file.attrs["key"] = key
     write_sources(target.parent, names)
     return skipped
+
+
+def _require_space(target: Path, size: int) -> None:
+    """HDF5 crashes the process when the disk fills up under it, so that is found out beforehand."""
+    free = shutil.disk_usage(target.parent).free
+    if free < size * 1.05:
+        raise OutputError(f"{target}: needs {size / 2**20:,.0f} MiB and the disk has {free / 2**20:,.0f} left; free some space")
 
 
 def _decoded(paths: Iterable[Path], side: int, policy: CropPolicy) -> Iterator[tuple[Path, tuple[Image, str] | InputError]]:

@@ -1,11 +1,12 @@
-"""One shard, written under a temporary name and renamed once it is closed."""
+"""One shard, put together in memory and written as a whole.
+
+HDF5 crashes the process when a write fails under it (measured: a full disk ends in an invalid free), so it never sees the disk.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -15,14 +16,14 @@ from numpy.typing import NDArray
 
 from kpdetect.data.codec import encode_jpeg
 from kpdetect.data.schema import Facts, Shard
-from kpdetect.files import file_hash, output_error
+from kpdetect.files import file_hash, replacing
 from kpdetect.pairs import PairBatch
 
 
 class ShardWriter:
     """Writes the pairs start <= i < stop of a folder into one file.
 
-    Used as a context: leaving it normally finishes the file, leaving it by an exception removes what was begun.
+    Used as a context: leaving it normally writes the file, leaving it by an exception leaves nothing.
 
     Args:
         path: final name.
@@ -36,14 +37,10 @@ class ShardWriter:
 
     def __init__(self, path: Path, facts: Facts, start: int, stop: int, pool: Executor) -> None:
         self.path, self.facts, self.start, self.stop, self.pool = path, facts, start, stop, pool
-        self.temporary = path.with_name(f"{path.name}.part")
         self.filled = 0
         self.ends: list[int] = [0]
-        try:
-            self.file = h5py.File(self.temporary, "w", track_order=True)
-            self._create(stop - start)
-        except OSError as error:
-            raise output_error(path, error) from error
+        self.file = h5py.File(path.name, "w", driver="core", backing_store=False, track_order=True)
+        self._create(stop - start)
 
     def _create(self, count: int) -> None:
         facts = self.facts
@@ -62,14 +59,11 @@ class ShardWriter:
     def append(self, batch: PairBatch) -> None:
         """Add the next pairs."""
         rows = slice(self.filled, self.filled + len(batch))
-        try:
-            self.keypoints[rows], self.visible[rows] = batch.keypoints, batch.visible
-            if self.facts.codec == "raw":
-                self.images[rows] = batch.images
-            else:
-                self._append_bytes(list(self.pool.map(encode_jpeg, batch.images)))
-        except OSError as error:
-            raise output_error(self.path, error) from error
+        self.keypoints[rows], self.visible[rows] = batch.keypoints, batch.visible
+        if self.facts.codec == "raw":
+            self.images[rows] = batch.images
+        else:
+            self._append_bytes(list(self.pool.map(encode_jpeg, batch.images)))
         self.filled += len(batch)
 
     def _append_bytes(self, encoded: Sequence[NDArray[np.uint8]]) -> None:
@@ -80,27 +74,19 @@ class ShardWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            if error is None:
-                self._finish()
-        except OSError as failure:
-            raise output_error(self.path, failure) from failure
+            content = self._content() if error is None else b""
         finally:
-            self._discard()
+            self.file.close()
+        if error is None:
+            with replacing(self.path) as temporary:
+                temporary.write_bytes(content)
 
-    def _finish(self) -> None:
-        assert self.filled == self.stop - self.start, "a shard must be filled before it is finished"
+    def _content(self) -> bytes:
+        assert self.filled == self.stop - self.start, "a shard must be filled before it is written"
         if self.facts.codec == "jpeg":
             self.file.create_dataset("offsets", data=np.asarray(self.ends, dtype=np.int64))
         self.file.flush()
-        self.file.close()
-        with open(self.temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(self.temporary, self.path)
-
-    def _discard(self) -> None:
-        with suppress(OSError, RuntimeError):  # on a full disk closing fails too; the file is removed all the same
-            self.file.close()
-        self.temporary.unlink(missing_ok=True)
+        return bytes(self.file.id.get_file_image())
 
     def describe(self) -> Shard:
         """The manifest's line about the finished shard."""

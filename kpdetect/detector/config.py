@@ -55,7 +55,7 @@ class DetectorConfig(TrainingConfig):
     heatmap_weight: float = Field(1.0, ge=0)
     """Factor of the cross-entropy between heatmap and target Gaussian."""
     target_sigma: float = Field(0.06, gt=0)
-    """Standard deviation of the target Gaussian in normalised units: about one cell of a 32x32 heatmap."""
+    """Standard deviation of the target Gaussian in normalised units, at least half a heatmap cell: 0.06 is a cell of 32x32."""
     hidden_weight: float = Field(1.0, ge=0)
     """Weight of keypoints that are in the frame but not on the generated foreground, which hair and chin often are."""
     held_out: float = Field(0.02, gt=0, lt=0.5)

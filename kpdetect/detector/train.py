@@ -100,7 +100,8 @@ class DetectorTrainer(Trainer):
         weights = keypoint_weights(keypoints, pairs.visible.to(device), config.hidden_weight)
         predicted, _ = read_heatmaps(logits)
         distance = weighted_mean(coordinate_distance(predicted, keypoints), weights)
-        excess = weighted_mean(heatmap_cross_entropy(logits, keypoints, config.target_sigma), weights)
+        sigma = max(config.target_sigma, 1 / min(logits.shape[2:]))  # half a cell: narrower ones are biased to cell centres
+        excess = weighted_mean(heatmap_cross_entropy(logits, keypoints, sigma), weights)
         self.adam.zero_grad()
         (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
         for group in self.adam.param_groups:

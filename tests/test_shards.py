@@ -1,0 +1,291 @@
+"""Shards and the export into them: exact round trips, interruptions, kills, damage and full disks."""
+
+import errno
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.export import export_pairs
+from kpdetect.data.dataset import PairDataset, ShardShuffle
+from kpdetect.data.reader import ShardFolder
+from kpdetect.errors import ConfigError, OutputError, ShardError
+from kpdetect.files import file_hash
+from kpdetect.pairs import PairBatch
+
+
+class FakeSource:
+    """Pairs that follow from their index: height 6, width 10, three keypoints, one of them outside the frame."""
+
+    keypoints = 3
+    size = (6, 10)
+
+    def __init__(self, seed: int = 0, fail_at: int | None = None) -> None:
+        self.seed, self.fail_at = seed, fail_at
+        self.provenance = {"generator": "abc", "seed": seed}
+
+    def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
+        for first in range(start, stop, 4):
+            index = np.arange(first, min(first + 4, stop))
+            if self.fail_at is not None and self.fail_at in index:
+                raise RuntimeError("killed")
+            places = np.stack([np.sin(index), np.cos(index)], axis=1).astype(np.float32)
+            rows, columns = np.mgrid[0:6, 0:10]
+            ramp = (index[:, None, None] * 3 + 10 * rows + 5 * columns + self.seed) % 256
+            yield PairBatch(
+                images=np.stack([ramp, 255 - ramp, ramp // 2], axis=-1).astype(np.uint8),
+                keypoints=np.stack([places, -places, places + 1.5], axis=1),
+                visible=np.stack([index % 2 == 0, index % 3 == 0, index < 0], axis=1),
+            )
+
+
+def expected(count: int) -> PairBatch:
+    parts = list(FakeSource().batches(0, count))
+    return PairBatch(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "keypoints", "visible")}
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@given(count=st.integers(1, 30), shard_size=st.integers(1, 12))
+@settings(max_examples=15, deadline=None)
+def test_raw_pairs_come_back_bit_for_bit(tmp_path_factory, count, shard_size):
+    out = tmp_path_factory.mktemp("pairs")
+    export_pairs(FakeSource(), out, count, codec="raw", shard_size=shard_size)
+    folder, truth = ShardFolder(out), expected(count)
+    assert len(folder) == count
+    everything = folder.read_all()
+    for name in ("images", "keypoints", "visible"):
+        np.testing.assert_array_equal(getattr(everything, name), getattr(truth, name))
+    image, keypoints, visible = folder.read(count - 1)
+    np.testing.assert_array_equal(image, truth.images[-1])
+    np.testing.assert_array_equal(keypoints, truth.keypoints[-1])
+    np.testing.assert_array_equal(visible, truth.visible[-1])
+
+
+def test_jpeg_pairs_are_close_and_their_keypoints_exact(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 11, shard_size=5)
+    folder, truth = ShardFolder(tmp_path), expected(11)
+    everything = folder.read_all()
+    assert np.abs(everything.images.astype(int) - truth.images).mean() < 4
+    np.testing.assert_array_equal(everything.keypoints, truth.keypoints)
+    np.testing.assert_array_equal(folder.batch([7, 2]).images, everything.images[[7, 2]])
+
+
+def test_a_shard_is_plain_hdf5(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 9, shard_size=5)
+    with h5py.File(tmp_path / "pairs-00001.h5") as file:
+        assert (file.attrs["schema"], file.attrs["version"]) == ("kpdetect-pairs", 1)
+        assert (file.attrs["start"], file.attrs["stop"]) == (5, 9)
+        begin, end = file["offsets"][2], file["offsets"][3]
+        image = cv2.imdecode(file["images"][begin:end], cv2.IMREAD_COLOR)[..., ::-1]
+        keypoints = file["keypoints"][2]
+    assert image.shape == (6, 10, 3)
+    np.testing.assert_array_equal(keypoints, expected(9).keypoints[7])
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "raw"])
+def test_interrupted_equals_uninterrupted(tmp_path, codec):
+    export_pairs(FakeSource(), tmp_path / "whole", 23, codec=codec, shard_size=8)
+    with pytest.raises(RuntimeError, match="killed"):
+        export_pairs(FakeSource(fail_at=18), tmp_path / "broken", 23, codec=codec, shard_size=8)
+    assert sorted(contents(tmp_path / "broken")) == ["manifest.json", "pairs-00000.h5", "pairs-00001.h5"]
+    untouched = (tmp_path / "broken" / "pairs-00000.h5").stat().st_mtime_ns
+    export_pairs(FakeSource(), tmp_path / "broken", 23, codec=codec, shard_size=8)
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+    assert (tmp_path / "broken" / "pairs-00000.h5").stat().st_mtime_ns == untouched
+
+
+def test_a_larger_count_extends(tmp_path):
+    export_pairs(FakeSource(), tmp_path / "once", 21, shard_size=8)
+    for count in (5, 13, 21):
+        export_pairs(FakeSource(), tmp_path / "thrice", count, shard_size=8)
+        assert len(ShardFolder(tmp_path / "thrice")) == count
+    assert contents(tmp_path / "thrice") == contents(tmp_path / "once")
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tests.test_shards import FakeSource
+from generator.export import export_pairs
+
+class Slow(FakeSource):
+    def batches(self, start, stop):
+        for batch in super().batches(start, stop):
+            time.sleep(0.02)
+            yield batch
+
+print("ready", flush=True)
+export_pairs(Slow(), Path(sys.argv[1]), 400, shard_size=20)
+"""
+
+
+def test_kill_9_leaves_whole_shards_only(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "killed")], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "killed" / "pairs-00001.h5").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    left = sorted((tmp_path / "killed").glob("*.h5"))
+    assert 2 <= len(left) < 20
+    for number, path in enumerate(left):
+        with h5py.File(path) as file:  # each one opens and is complete
+            assert file["keypoints"].shape == (20, 3, 2)
+            assert file.attrs["start"] == 20 * number
+    export_pairs(FakeSource(), tmp_path / "killed", 400, shard_size=20)
+    export_pairs(FakeSource(), tmp_path / "whole", 400, shard_size=20)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_a_shard_cut_in_half_is_named_and_rebuilt_alone(tmp_path):
+    manifest = export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    victim = tmp_path / "pairs-00001.h5"
+    victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+    with pytest.raises(ShardError, match=r"pairs-00001\.h5: damaged shard.*generate. command again"):
+        ShardFolder(tmp_path)
+    others = (tmp_path / "pairs-00000.h5").stat().st_mtime_ns
+    export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    assert file_hash(victim) == manifest.shards[1].sha256
+    assert (tmp_path / "pairs-00000.h5").stat().st_mtime_ns == others
+
+
+def test_a_flipped_bit_is_found_by_verification(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    victim = tmp_path / "pairs-00002.h5"
+    data = bytearray(victim.read_bytes())
+    data[-40] ^= 1
+    victim.write_bytes(data)
+    assert [shard.file for shard in ShardFolder(tmp_path).damaged()] == ["pairs-00002.h5"]
+
+
+def test_missing_shards_and_foreign_manifests_are_named(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    (tmp_path / "pairs-00001.h5").unlink()
+    with pytest.raises(ShardError, match=r"pairs-00001\.h5: shard is missing"):
+        ShardFolder(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"schema": "kpdetect-pairs", "version": 99}))
+    with pytest.raises(ShardError, match="not a manifest of kpdetect-pairs version 1"):
+        ShardFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        (FakeSource(seed=1), {}, "provenance.seed: 0 -> 1"),
+        (FakeSource(), {"codec": "raw"}, "codec: jpeg -> raw"),
+        (FakeSource(), {"shard_size": 9}, "shard_size: 8 -> 9"),
+    ],
+)
+def test_pairs_of_another_kind_are_refused(tmp_path, source, options, said):
+    export_pairs(FakeSource(), tmp_path, 10, shard_size=8)
+    before = contents(tmp_path)
+    with pytest.raises(ConfigError, match=said):
+        export_pairs(source, tmp_path, 10, **{"shard_size": 8, **options})
+    assert contents(tmp_path) == before
+
+
+def test_a_full_disk_stops_with_one_line_and_keeps_whole_shards(tmp_path, monkeypatch):
+    write = Path.write_bytes
+
+    def full(path, data):
+        if path.name.startswith("pairs-00002"):
+            write(path, data[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="the disk is full") as caught:
+        export_pairs(FakeSource(), tmp_path, 30, shard_size=8)
+    assert "\n" not in str(caught.value)
+    assert sorted(contents(tmp_path)) == ["manifest.json", "pairs-00000.h5", "pairs-00001.h5"]
+    monkeypatch.undo()
+    export_pairs(FakeSource(), tmp_path, 30, shard_size=8)
+    assert len(ShardFolder(tmp_path)) == 30
+
+
+def test_a_shard_larger_than_memory_should_hold_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="--shard-size 100000000: .* take at most 23860929"):
+        export_pairs(FakeSource(), tmp_path / "pairs", 10, shard_size=100_000_000)
+    assert not (tmp_path / "pairs").exists()
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from generator.export import export_pairs
+from kpdetect.errors import OutputError
+from kpdetect.pairs import PairBatch
+from tests.test_shards import FakeSource
+
+class Large(FakeSource):
+    size = (64, 64)
+    def batches(self, start, stop):
+        yield PairBatch(images=np.random.default_rng(0).integers(0, 255, (stop - start, 64, 64, 3), dtype=np.uint8),
+                        keypoints=np.zeros((stop - start, 3, 2), np.float32), visible=np.ones((stop - start, 3), bool))
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    export_pairs(Large(), Path(sys.argv[1]), 100, codec="raw", shard_size=50)
+except OutputError as error:
+    print("refused:", error)
+"""
+
+
+def test_writing_that_really_fails_leaves_nothing_half_written(tmp_path):
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path / "pairs")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("refused: ")
+    assert len(done.stdout.splitlines()) == 1
+    assert list((tmp_path / "pairs").iterdir()) == []
+
+
+def test_data_set_reads_in_worker_processes(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 10, codec="raw", shard_size=4)
+    data = PairDataset(ShardFolder(tmp_path))
+    assert data[6]["index"] == 6  # opens a file, which must not travel
+    copy = pickle.loads(pickle.dumps(data))
+    np.testing.assert_array_equal(copy[6]["image"], expected(10).images[6])
+    with pytest.raises(IndexError):
+        data[10]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_shuffle_covers_everything_once_over_all_ranks(world):
+    ranks = [ShardShuffle([7, 5, 9], seed=4, together=2, rank=rank, world=world) for rank in range(world)]
+    seen = [index for rank in ranks for index in rank]
+    assert sorted(seen) == list(range(21))
+    assert [len(rank) for rank in ranks] == [len(list(rank)) for rank in ranks]
+
+
+def test_shuffle_continues_where_it_stopped_and_changes_every_epoch():
+    whole = list(ShardShuffle([7, 5, 9], seed=4))
+    resumed = ShardShuffle([7, 5, 9], seed=4)
+    resumed.resume(epoch=0, done=6)
+    assert list(resumed) == whole[6:]
+    resumed.resume(epoch=1, done=0)
+    assert list(resumed) != whole
+    assert whole != sorted(whole)
