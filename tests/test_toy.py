@@ -84,6 +84,23 @@ def test_colours_at_the_keypoints(size: int, roll: float) -> None:
         assert found[KEYPOINT_NAMES.index(name)].max() < 90
 
 
+@pytest.mark.parametrize("size", [48, 97])
+@pytest.mark.parametrize("roll", [0.0, -15.0])
+def test_irises_are_drawn_at_the_eyes(size: int, roll: float) -> None:
+    """The centroid of what changes with the iris' colour, found in the picture, is the keypoint."""
+    scene = plain_scene(roll=roll)
+    red, blue = (
+        render(replace(scene, colours=replace(scene.colours, iris_hue=hue, iris_value=0.45)), size) for hue in (0.0, 2 / 3)
+    )
+    coverage = np.abs(red.image.astype(float) - blue.image).sum(axis=2)
+    rows, columns = np.indices(coverage.shape)
+    for x, y in red.keypoints_px[[LEFT_EYE, RIGHT_EYE]]:
+        near = coverage * (np.hypot(columns - x, rows - y) < 0.2 * 0.32 * size)  # half an eye's distance from the middle
+        assert near.sum() > 1_000
+        assert [(near * columns).sum() / near.sum(), (near * rows).sum() / near.sum()] == pytest.approx([x, y], abs=0.3)
+        assert abs(x - y) > 1
+
+
 def test_drawn_place_is_unbiased() -> None:
     """The centroid of a drawn disc is where the geometry says, to a tenth of a pixel."""
     blue = Occluder(kind="disc", x=0.3, y=-0.2, radius=0.3, angle=0.0, colour=(2 / 3, 1.0, 1.0))
