@@ -20,7 +20,7 @@ from generator.losses import discriminator_loss, generator_loss, gradient_penalt
 from generator.model import Drawing, Generator
 from generator.sheet import sample_sheet
 from kpdetect.averaging import averaged_copy, update_average
-from kpdetect.checkpoints import save_weights
+from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.images import write_image
 from kpdetect.runlog import RunFolder, code_commit, hardware
@@ -61,7 +61,9 @@ def train_generator(
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
     run = RunFolder(out, config, exempt=BUDGETS)
-    cache = build_cache(images, out, cached_side(config.model.size), config.data.crop, set(exclude), strict=strict)
+    known = str(load_checkpoint(run.checkpoint, "generator")["data"]) if run.checkpoint.exists() else None
+    side = cached_side(config.model.size)
+    cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
     trainer = GeneratorTrainer(run, cache, config, runtime)
     trainer.run_until(config.steps, minutes)
     return run.weights

@@ -99,9 +99,11 @@ def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
 
 def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    record = (tmp_path / "run" / "sources.csv").read_text()
     (blob_folder / "023.png").unlink()
-    with pytest.raises(ConfigError, match="was trained on other data"):
+    with pytest.raises(ConfigError, match="was trained on other images"):
         train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
+    assert (tmp_path / "run" / "sources.csv").read_text() == record
 
 
 def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.errors import FormatError, InputError, OutputError
+from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, replacing, write_sources
 from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image
 from kpdetect.progress import Progress
@@ -96,7 +96,14 @@ class ImageCache:
 
 
 def build_cache(
-    folder: Path, out: Path, side: int, policy: CropPolicy, exclude: set[str], *, strict: bool = False
+    folder: Path,
+    out: Path,
+    side: int,
+    policy: CropPolicy,
+    exclude: set[str],
+    *,
+    strict: bool = False,
+    expected_key: str | None = None,
 ) -> ImageCache:
     """Decode a folder into `out`/images.h5, or reuse the one there when it holds the same.
 
@@ -107,13 +114,20 @@ def build_cache(
         policy: crop policy.
         exclude: names to leave out.
         strict: stop at an unreadable image instead of skipping it.
+        expected_key: key of the images that a run to be continued was trained on.
 
     Raises:
         InputError: no usable images, or an unreadable one under `strict`.
+        ConfigError: the folder holds other images than `expected_key` says; nothing is touched.
         OutputError: the cache cannot be written.
     """
     paths = select_images(folder, exclude)
     key = folder_key(folder, paths, side, policy)
+    if expected_key is not None and key != expected_key:
+        raise ConfigError(
+            f"{out}: was trained on other images (files were added, removed or changed, or others are excluded); "
+            "use another --out, or the same images to continue"
+        )
     target = make_folder(out) / "images.h5"
     if target.exists() and (cache := ImageCache(target)).key == key:
         return cache
@@ -152,7 +166,7 @@ def _write_cache(
         file["names"] = [name for name, _ in names]
         file["sha256"] = [digest for _, digest in names]
         file.attrs["key"] = key
-    write_sources(target.parent, names)
+        write_sources(target.parent, names)  # before the cache has its name: a cache is never there without its record
     return skipped
 
 

@@ -52,8 +52,8 @@ def train_detector(pairs: Path, out: Path, config: DetectorConfig, runtime: Runt
     folder = ShardFolder(pairs)
     _require_usable(folder)
     run = RunFolder(out, config, exempt=BUDGETS)
-    copy_sources(pairs, out)
     trainer = DetectorTrainer(run, folder, config, runtime)
+    copy_sources(pairs, out)
     trainer.run_until(config.steps, minutes)
     return run.weights
 
