@@ -38,6 +38,10 @@ GENERATOR_SHARE = 0.7
 """Part of the training minutes that the generator gets."""
 
 
+UNLIMITED = 10**9
+"""Steps of a run that a time budget ends."""
+
+
 class PairsConfig(StrictConfig):
     """The synthetic data set."""
 
@@ -97,7 +101,7 @@ def run_project(
         images: folder of unlabelled images.
         out: project folder; the same call continues there.
         preset, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
-        minutes: training time of generator and detector together; without it each trains its configured steps.
+        minutes: training time of generator and detector together, whatever the steps; without it each trains its steps.
         exclude_lists: files of image names never to train on.
         strict: stop at an unreadable image instead of skipping it.
         device, precision: where and in what to compute.
@@ -109,6 +113,8 @@ def run_project(
     settings = project_config(preset, size, keypoints, crop, seed)
     if config is not None:
         settings = read_config(ProjectConfig, config)
+    if minutes is not None:  # the clock ends the stages, not the preset's steps
+        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in ("generator", "detector")])
     settings = apply_overrides(settings, overrides)
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written

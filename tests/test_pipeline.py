@@ -148,3 +148,11 @@ def test_info_describes_everything(project, name):
     if name == "pairs":
         assert lines[0] == "pairs: 100 of 32x32 px with 4 keypoints"
         assert lines[-1] == "checksums: all 2 shards are whole"
+
+
+def test_a_time_budget_ends_the_stages_whatever_the_steps(toy, tmp_path):
+    clocked = [override for override in SMALL if not override.endswith(".steps=3")]
+    run_project(toy / "unlabelled" / "images", tmp_path / "p", size=32, keypoints=4, minutes=0.02, overrides=clocked)
+    config = (tmp_path / "p" / "config.yaml").read_text()
+    assert config.count("steps: 1000000000") == 2
+    assert (tmp_path / "p" / "detector" / "model.safetensors").exists()
