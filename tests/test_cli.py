@@ -138,6 +138,16 @@ def test_unknown_protocol(fails, tmp_path):
     assert "mafl-aligned" in said
 
 
+def test_ctrl_c_says_that_the_work_is_saved(monkeypatch, capsys, tmp_path):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kpdetect.toy.dataset.write_toy", interrupted)
+    code, err = run("toy", "--count", 20, "--out", tmp_path / "toy", monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 130
+    assert err.splitlines()[-1].startswith("stopped; ")
+
+
 def test_unexpected_errors_are_not_hidden(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["kpdetect", "doctor"])
     monkeypatch.setattr("kpdetect.doctor.examine", lambda: 1 / 0)

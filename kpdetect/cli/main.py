@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = 130
+"""Exit code of a command stopped by Ctrl-C; typer makes it from KeyboardInterrupt."""
+
+
 def _version(shown: bool) -> None:
     if shown:
         typer.echo(f"kpdetect {__version__}")
@@ -62,9 +66,10 @@ def main() -> None:
         reason = f"{error.filename or 'output'}: {error.strerror}"
         print(f"error: {reason}; check space and permissions, then run the same command again", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; everything up to here is saved, run the same command again to continue", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("stopped; what was finished is saved, run the same command again to continue", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":
