@@ -1,9 +1,12 @@
-"""The whole chain as one call: images -> generator -> pairs -> detector -> keypoints on the images -> report.
+"""The whole chain as one call: images -> generator -> pairs -> detector -> refined detector -> keypoints -> report.
+
+With the method `imm` the first four are one: IMM trains a detector on the images themselves.
 
 PROJECT/config.yaml   what was asked for
 PROJECT/generator     run folder of the generator
 PROJECT/pairs         shards
 PROJECT/detector      run folder of the detector
+PROJECT/refined       run folder of the detector's second stage, on real images
 PROJECT/predictions   keypoints on the input images
 PROJECT/report        index.html
 """
@@ -12,9 +15,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -23,20 +26,28 @@ from generator.config import GeneratorConfig, Preset, preset
 from generator.export import export_pairs
 from generator.stream import PairStream
 from generator.train import train_generator
+from kpdetect.checkpoints import REFINED, find_weights, load_checkpoint
 from kpdetect.config import StrictConfig, apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
+from kpdetect.errors import ConfigError
+from kpdetect.files import file_hash
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
+from kpdetect.refine.config import RefineConfig, imm_config
+from kpdetect.refine.train import refine_detector
 from kpdetect.runlog import RunFolder
-from kpdetect.runtime import DeviceName, Precision, resolve_runtime
+from kpdetect.runtime import DeviceName, Precision, Runtime, resolve_runtime
 from kpdetect.training import BUDGETS
 
-GENERATOR_SHARE = 0.7
-"""Part of the training minutes that the generator gets."""
-
+GENERATOR_SHARE, REFINE_SHARE = 0.5, 0.3
+"""Parts of the training minutes that the generator and the detector's second stage get."""
+GENERATOR_SHARE_ALONE = 0.7
+"""Part that the generator gets where there is no second stage."""
+Method = Literal["gan", "imm"]
+METHODS: tuple[str, ...] = get_args(Method)
 
 UNLIMITED = 10**9
 """Steps of a run that a time budget ends."""
@@ -64,24 +75,46 @@ class ProjectConfig(StrictConfig):
     """Training of the generator."""
     pairs: PairsConfig = PairsConfig()
     """The synthetic data set."""
+    method: Method = "gan"
+    """How keypoints are discovered: `gan`, the latent-keypoint generator, or `imm` (Jakab et al. 2018)."""
     detector: DetectorConfig
-    """Training of the detector."""
+    """Training of the detector on pairs."""
+    refined: bool = True
+    """Whether the detector is trained on the real images too."""
+    refine: RefineConfig = RefineConfig()
+    """Training on real images; the whole training of `imm`."""
 
 
-EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in ("generator", "detector") for key in BUDGETS))
+TRAINED = ("generator", "detector", "refine")
+EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
 
 
-def project_config(name: Preset, size: int, keypoints: int, crop: CropPolicy, seed: int) -> ProjectConfig:
-    """The configuration of a preset."""
+def project_config(
+    name: Preset, size: int, keypoints: int, crop: CropPolicy, seed: int, method: Method = "gan", refined: bool = True
+) -> ProjectConfig:
+    """The configuration of a preset.
+
+    Raises:
+        ConfigError: an unknown preset or method, or a size or number of keypoints out of range.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"--method {method}: expected one of {', '.join(METHODS)}")
     generator = apply_overrides(preset(name, size, keypoints), [f"seed={seed}", f"data.crop={crop}"])
     detector = apply_overrides(preset_config(name), [f"seed={seed}"])
-    return ProjectConfig(generator=generator, detector=detector, pairs=PairsConfig(seed=seed))
+    common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
+    refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
+    refine = refine.model_copy(update={"model": detector.model})
+    return ProjectConfig(
+        generator=generator, detector=detector, pairs=PairsConfig(seed=seed), method=method, refined=refined, refine=refine
+    )
 
 
 def run_project(
     images: Path,
     out: Path,
     *,
+    method: Method = "gan",
+    refined: bool = True,
     preset: Preset = "tiny",
     size: int = 64,
     keypoints: int = 10,
@@ -100,8 +133,10 @@ def run_project(
     Args:
         images: folder of unlabelled images.
         out: project folder; the same call continues there.
+        method: `gan` or `imm`.
+        refined: whether the detector has a second stage on the real images; `imm` has no other.
         preset, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
-        minutes: training time of generator and detector together, whatever the steps; without it each trains its steps.
+        minutes: training time of all stages together, whatever the steps; without it each trains its steps.
         exclude_lists: files of image names never to train on.
         strict: stop at an unreadable image instead of skipping it.
         device, precision: where and in what to compute.
@@ -110,41 +145,121 @@ def run_project(
     Raises:
         KpdetectError: with one line that says what to do.
     """
-    settings = project_config(preset, size, keypoints, crop, seed)
+    settings = project_config(preset, size, keypoints, crop, seed, method, refined)
     if config is not None:
         settings = read_config(ProjectConfig, config)
     if minutes is not None:  # the clock ends the stages, not the preset's steps
-        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in ("generator", "detector")])
+        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in TRAINED])
     settings = apply_overrides(settings, overrides)
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=EXEMPT)
-    runtime = resolve_runtime(device, precision)
-    share = None if minutes is None else minutes * GENERATOR_SHARE
-    _stage(1, "train the generator")
-    train_generator(images, out / "generator", settings.generator, runtime, minutes=share, exclude=exclude, strict=strict)
-    _stage(2, "generate pairs")
-    pairs = settings.pairs
-    stream = PairStream(out / "generator", runtime, seed=pairs.seed, truncation=pairs.truncation)
-    discard_outdated(out, stream.provenance)
-    export_pairs(
-        stream,
-        out / "pairs",
-        pairs.count,
-        codec=pairs.codec,
-        shard_size=pairs.shard_size,
-        sources_from=out / "generator",
-    )
-    _stage(3, "train the detector")
-    rest = None if minutes is None or share is None else minutes - share
-    train_detector(out / "pairs", out / "detector", settings.detector, runtime, minutes=rest)
-    _stage(4, "predict keypoints on the images")
-    predict_folder(out / "detector", images, out / "predictions", device=device, strict=strict)
-    _stage(5, "write the report")
-    report = out / "report" / "index.html"
-    write_report(out, report, sorted((out / "results").glob("*.json")), images=images)
-    print(f"report: {report}")
-    return report
+    project = Project(images, out, settings, resolve_runtime(device, precision), minutes, exclude, strict)
+    for number, stage in enumerate(project.stages(), start=1):
+        title = (stage.__doc__ or "").rstrip(".")
+        print(f"[{number}/{len(project.stages())}] {title}", file=sys.stderr, flush=True)
+        stage()
+    print(f"report: {project.report}")
+    return project.report
+
+
+class Project:
+    """The stages of a project, each of which does nothing when it is finished already."""
+
+    def __init__(
+        self,
+        images: Path,
+        out: Path,
+        settings: ProjectConfig,
+        runtime: Runtime,
+        minutes: float | None,
+        exclude: frozenset[str],
+        strict: bool,
+    ) -> None:
+        self.images, self.out, self.settings, self.runtime = images, out, settings, runtime
+        self.minutes, self.exclude, self.strict = minutes, exclude, strict
+        self.report = out / "report" / "index.html"
+
+    def stages(self) -> list[Callable[[], None]]:
+        """What is to be done, in order."""
+        found = [self.imm] if self.settings.method == "imm" else [self.generator, self.pairs, self.detector]
+        if self.settings.method == "gan" and self.settings.refined:
+            found.append(self.refine)
+        return [*found, self.predict, self.write_report]
+
+    def share(self, stage: str) -> float | None:
+        """Training minutes of a stage."""
+        if self.minutes is None:
+            return None
+        if self.settings.method == "imm":
+            return self.minutes
+        shares = {"generator": GENERATOR_SHARE, "refine": REFINE_SHARE}
+        if not self.settings.refined:
+            shares = {"generator": GENERATOR_SHARE_ALONE, "refine": 0.0}
+        return self.minutes * (shares | {"detector": 1 - sum(shares.values())})[stage]
+
+    def generator(self) -> None:
+        """Train the generator."""
+        train_generator(
+            self.images,
+            self.out / "generator",
+            self.settings.generator,
+            self.runtime,
+            minutes=self.share("generator"),
+            exclude=self.exclude,
+            strict=self.strict,
+        )
+
+    def pairs(self) -> None:
+        """Generate pairs."""
+        pairs, out = self.settings.pairs, self.out
+        stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
+        discard_outdated(out, stream.provenance)
+        export_pairs(
+            stream,
+            out / "pairs",
+            pairs.count,
+            codec=pairs.codec,
+            shard_size=pairs.shard_size,
+            sources_from=out / "generator",
+        )
+
+    def detector(self) -> None:
+        """Train the detector on the pairs."""
+        out, minutes = self.out, self.share("detector")
+        train_detector(out / "pairs", out / "detector", self.settings.detector, self.runtime, minutes=minutes)
+
+    def refine(self) -> None:
+        """Refine the detector on the images."""
+        discard_outdated_refinement(self.out)
+        self._refine(self.out / REFINED, self.out / "detector", self.out / "pairs", self.share("refine"))
+
+    def imm(self) -> None:
+        """Train a detector on the images by IMM."""
+        self._refine(self.out / "detector", None, None, self.minutes)
+
+    def _refine(self, out: Path, model: Path | None, pairs: Path | None, minutes: float | None) -> None:
+        settings, exclude = self.settings.refine, self.exclude
+        refine_detector(
+            self.images,
+            out,
+            settings,
+            self.runtime,
+            model=model,
+            pairs=pairs,
+            minutes=minutes,
+            exclude=exclude,
+            strict=self.strict,
+        )
+
+    def predict(self) -> None:
+        """Predict keypoints on the images."""
+        device = self.runtime.device.type
+        predict_folder(self.out, self.images, self.out / "predictions", device=device, strict=self.strict)
+
+    def write_report(self) -> None:
+        """Write the report."""
+        write_report(self.out, self.report, sorted((self.out / "results").glob("*.json")), images=self.images)
 
 
 def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
@@ -154,9 +269,18 @@ def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
     if Manifest.read(out / "pairs").facts.provenance.get("generator") == provenance["generator"]:
         return
     print("the generator has changed: pairs, detector and predictions are made anew", file=sys.stderr)
-    for stage in ("pairs", "detector", "predictions"):
+    for stage in ("pairs", "detector", REFINED, "predictions"):
         shutil.rmtree(out / stage, ignore_errors=True)
 
 
-def _stage(number: int, name: str) -> None:
-    print(f"[{number}/5] {name}", file=sys.stderr, flush=True)
+def discard_outdated_refinement(out: Path) -> None:
+    """Remove the second stage of a project whose detector was trained further since it began."""
+    checkpoint = out / REFINED / "checkpoint.pt"
+    if not checkpoint.exists():
+        return
+    began_with = str(load_checkpoint(checkpoint, "detector")["data"]).split("/")[1]
+    if began_with == file_hash(find_weights(out / "detector", "detector")):
+        return
+    print("the detector has changed: its second stage and predictions are made anew", file=sys.stderr)
+    for stage in (REFINED, "predictions"):
+        shutil.rmtree(out / stage, ignore_errors=True)

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.figures import Tile, curves, error_histogram, latest_sheet, picture, tile_grid
 from benchmarks.results import Result, read_result
 from benchmarks.table import HEADER, comparison_note, facts, published_rows, row_cells, shown_rows, title
+from kpdetect.checkpoints import REFINED
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import read_json, write_text
 from kpdetect.images import read_image
@@ -21,7 +22,7 @@ SHOWN = 24
 """Input images with predictions on the page."""
 PER_GROUP = 8
 """Images of each of the groups best, median, worst."""
-STAGES = ("generator", "detector")
+STAGES = ("generator", "detector", REFINED)
 
 
 def write_report(project: Path, out: Path, results: Sequence[Path] = (), *, images: Path | None = None) -> Path:
@@ -102,7 +103,7 @@ def _samples_section(project: Path) -> dict[str, Any]:
 def _curves_section(project: Path, stage: str) -> dict[str, Any]:
     drawn = curves(read_metrics(project / stage / "metrics.jsonl"))
     return {
-        "title": f"Training of the {stage}",
+        "title": "Training on the real images" if stage == REFINED else f"Training of the {stage}",
         "text": "Every number that was logged, over the training step.",
         "pictures": [drawn] if drawn else [],
     }

@@ -15,7 +15,7 @@ from benchmarks.predict import predict
 from benchmarks.protocols import Protocol, find_protocol
 from benchmarks.results import Result, write_result
 from benchmarks.table import markdown_table, write_table
-from kpdetect.checkpoints import find_weights
+from kpdetect.checkpoints import REFINED, find_weights, read_description
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, make_folder, read_json, replacing
 from kpdetect.runlog import environment, read_metrics
@@ -64,17 +64,23 @@ def run_benchmark(
     out = make_folder(out or _project(weights or predictions) / "results")
     found = _predictions(weights, predictions, landmark_set, out)
     features = _features(landmark_set) if baselines else None
-    rows = mark_contaminated(evaluate(found, landmark_set, protocol, features=features), contamination)
+    rows = evaluate(found, landmark_set, protocol, features=features, method=method_name(weights))
     result = Result(
         **_facts(protocol, landmark_set, contamination),
         model=_describe_model(weights, predictions),
-        rows=rows,
+        rows=mark_contaminated(rows, contamination),
     )
     path = write_result(result, out)
     _write_errors(found, landmark_set, protocol, path.with_name(f"{path.stem}-errors.csv"))
     write_table(sorted(out.glob("*_*_*.json")), out)
     print(markdown_table(result) + f"\nresult: {path}")
     return path
+
+
+def method_name(weights: Path | None) -> str:
+    """What rows call a detector: by how it was trained, where its weights say so."""
+    trained = {} if weights is None else read_description(weights).get("refined", {})
+    return {"imm": "IMM", "refine": "kpdetect, refined"}.get(trained.get("method", ""), "kpdetect")
 
 
 def load_dataset(protocol: Protocol, data: Path) -> LandmarkSet:
@@ -103,7 +109,7 @@ def _predictions(weights: Path | None, folder: Path | None, landmark_set: Landma
 def _project(source: Path | None) -> Path:
     assert source is not None
     folder = source.parent if source.is_file() else source
-    return folder.parent if folder.name in ("detector", "predictions") else folder
+    return folder.parent if folder.name in ("detector", REFINED, "predictions") else folder
 
 
 def _features(landmark_set: LandmarkSet) -> Features:
@@ -134,8 +140,6 @@ def _describe_model(weights: Path | None, predictions: Path | None) -> dict[str,
         assert predictions is not None
         record = read_json(predictions / "predictions.json")
         return {"hash": file_hash(predictions / "predictions.csv"), "predictions": record}
-    from kpdetect.checkpoints import read_description
-
     return {
         "hash": file_hash(weights),
         "description": read_description(weights),
@@ -144,9 +148,11 @@ def _describe_model(weights: Path | None, predictions: Path | None) -> dict[str,
 
 
 def minutes_trained(detector: Path) -> dict[str, float]:
-    """Minutes of training by stage, from the metrics of a detector's run folder and of the generator's beside it."""
+    """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' beside it."""
     found = {}
-    for stage, folder in (("generator", detector.parent / "generator"), ("detector", detector)):
+    stages = ["generator", "detector", REFINED] if detector.name == REFINED else ["generator", "detector"]
+    folders = {stage: detector.parent / stage for stage in stages} | {stages[-1]: detector}
+    for stage, folder in folders.items():
         seconds = [row["seconds"] for row in read_metrics(folder / "metrics.jsonl") if "seconds" in row]
         if seconds:
             found[stage] = max(seconds) / 60

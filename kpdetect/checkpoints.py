@@ -20,6 +20,8 @@ from kpdetect.files import replacing
 
 CHECKPOINT_VERSION = 1
 WEIGHTS_VERSION = 1
+REFINED = "refined"
+"""Folder of a project that holds the detector after its second stage."""
 
 
 def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
@@ -110,12 +112,14 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
 
 
 def find_weights(path: Path, kind: str) -> Path:
-    """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it.
+    """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it, where a
+    refined detector goes before the one it was made from.
 
     Raises:
         CheckpointError: nothing there.
     """
-    candidates = [path] if path.is_file() else [path / "model.safetensors", path / kind / "model.safetensors"]
+    folders = [path, *([path / REFINED] if kind == "detector" else []), path / kind]
+    candidates = [path] if path.is_file() else [folder / "model.safetensors" for folder in folders]
     for candidate in candidates:
         if candidate.is_file():
             return candidate

@@ -112,3 +112,14 @@ def copy_sources(source: Path, target: Path) -> None:
     record = source / SOURCES
     if record.exists():
         write_text(target / SOURCES, record.read_text(encoding="utf-8"))
+
+
+def merge_sources(target: Path, *others: Path) -> None:
+    """Add the records of other folders to the one of `target`, so that it names every real image behind a model."""
+    rows: dict[tuple[str, ...], None] = {}
+    for folder in (target, *others):
+        if (folder / SOURCES).exists():
+            with open(folder / SOURCES, newline="", encoding="utf-8") as file:
+                rows |= dict.fromkeys(tuple(row) for row in list(csv.reader(file))[1:])
+    if rows:
+        write_sources(target, rows)

@@ -11,6 +11,7 @@ import kpdetect
 from benchmarks.pipeline import run_project
 from benchmarks.run import run_benchmark
 from generator.stream import PairStream
+from kpdetect.checkpoints import read_description
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.images import list_images, read_image
 from kpdetect.inference.describe import describe
@@ -24,6 +25,7 @@ SMALL = [
     "generator.model.embedding_width=4", "generator.model.spade_width=4", "generator.optimiser.batch=4",
     "generator.optimiser.discriminator_widths=[4,6,8]", "pairs.count=100", "pairs.shard_size=60", "detector.steps=3",
     "detector.batch=4", "detector.model.input_size=32", "detector.model.head_width=8", "detector.held_out=0.1",
+    "refine.steps=2", "refine.batch=4", "refine.reconstruction.width=16",
 ]  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def test_every_stage_leaves_what_it_should(project):
     expected = [
         "config.yaml", "environment.json", "generator/model.safetensors", "generator/checkpoint.pt", "pairs/manifest.json",
         "pairs/pairs-00001.h5", "detector/model.safetensors", "detector/sources.csv", "predictions/predictions.csv",
-        "predictions/predictions.json", "predictions/overlays/000007.png", "report/index.html",
+        "predictions/predictions.json", "predictions/overlays/000007.png", "refined/model.safetensors", "refined/sources.csv", "report/index.html",
     ]  # fmt: skip
     assert [name for name in expected if not (project / name).exists()] == []
     assert not list(project.rglob("*.part"))
@@ -91,6 +93,30 @@ def test_a_longer_budget_starts_the_later_stages_anew(toy, capsys):
     assert json.loads(after)["provenance"]["generator"] != json.loads(before)["provenance"]["generator"]
 
 
+def test_a_detector_trained_further_is_refined_anew(toy, capsys):
+    run_small(toy / "unlabelled" / "images", toy / "further")
+    before = read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"]
+    run_small(toy / "unlabelled" / "images", toy / "further", "detector.steps=4")
+    assert "its second stage and predictions are made anew" in capsys.readouterr().err
+    assert read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"] != before
+
+
+def test_imm_needs_no_generator(toy, tmp_path):
+    out = tmp_path / "imm"
+    run_project(toy / "unlabelled" / "images", out, method="imm", size=32, keypoints=4, overrides=SMALL, device="cpu")
+    assert not (out / "generator").exists()
+    assert read_description(out / "detector" / "model.safetensors")["refined"]["method"] == "imm"
+    assert (out / "predictions" / "predictions.csv").exists()
+    assert (out / "report" / "index.html").exists()
+
+
+def test_without_a_second_stage_the_first_detector_predicts(toy, tmp_path):
+    out = tmp_path / "plain"
+    run_project(toy / "unlabelled" / "images", out, refined=False, size=32, keypoints=4, overrides=SMALL, device="cpu")
+    assert not (out / "refined").exists()
+    assert (out / "predictions" / "predictions.csv").exists()
+
+
 def test_load_predicts_one_image_a_path_and_a_list(project, toy):
     paths = list_images(toy / "annotated" / "images")[:3]
     model = kpdetect.load(project)
@@ -117,7 +143,7 @@ def test_pairs_depend_on_seed_and_index_alone(project):
 def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_path):
     result = json.loads(run_benchmark("toy", project, toy / "annotated", tmp_path).read_text())
     rows = {row["method"].split(":")[0]: row for row in result["rows"]}
-    assert set(rows) == {"kpdetect", "mean shape", "random-weights resnet18 features"}
+    assert set(rows) == {"kpdetect, refined", "mean shape", "random-weights resnet18 features"}
     assert result["contamination"] == "clean"
     assert "commit" in result["environment"]
 
@@ -151,8 +177,8 @@ def test_info_describes_everything(project, name):
 
 
 def test_a_time_budget_ends_the_stages_whatever_the_steps(toy, tmp_path):
-    clocked = [override for override in SMALL if not override.endswith(".steps=3")]
+    clocked = [override for override in SMALL if ".steps=" not in override]
     run_project(toy / "unlabelled" / "images", tmp_path / "p", size=32, keypoints=4, minutes=0.02, overrides=clocked)
     config = (tmp_path / "p" / "config.yaml").read_text()
-    assert config.count("steps: 1000000000") == 2
+    assert config.count("steps: 1000000000") == 3
     assert (tmp_path / "p" / "detector" / "model.safetensors").exists()

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kpdetect import __version__
-from kpdetect.cli import benchmark, doctor, generate, info, predict, report, run, toy, train_detector, train_generator
+from kpdetect.cli import benchmark, doctor, generate, info, predict, refine, report, run, toy, train_detector, train_generator
 from kpdetect.errors import KpdetectError
 
 app = typer.Typer(
@@ -51,6 +51,8 @@ VERBS = {
 }
 for _name, _module in VERBS.items():
     app.command(_name)(_module.command)
+app.command("refine")(refine.refine)
+app.command("imm")(refine.imm)
 
 
 def main() -> None:

@@ -22,6 +22,13 @@ Exclude = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
 
 
+class Method(str, Enum):
+    """How keypoints are discovered."""
+
+    gan = "gan"
+    imm = "imm"
+
+
 class Preset(str, Enum):
     """Sizes of network and schedule."""
 

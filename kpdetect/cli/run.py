@@ -18,9 +18,11 @@ def command(
     size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     crop: options.CropOption = options.Crop.centre,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="Training time in all; seven tenths go to the generator.")
-    ] = None,
+    method: Annotated[
+        options.Method, typer.Option(help="gan: draw images from keypoints; imm: reconstruct them (Jakab et al. 2018).")
+    ] = options.Method.gan,
+    refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Train the detector on the real images too.")] = True,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Training time in all; half of it is the generator's.")] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     strict: options.Strict = False,
@@ -33,6 +35,8 @@ def command(
     upper("run_project")(
         images,
         out,
+        method=method.value,
+        refined=refine,
         preset=preset.value,
         size=size,
         keypoints=keypoints,

@@ -39,7 +39,7 @@ class PairAugmenter:
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
-        self.pixels = _pixel_transform(config)
+        self.pixels = pixel_transform(config)
 
     def __call__(self, image: Image, keypoints: NDArray[np.float32], seed: int) -> tuple[Image, NDArray[np.float32]]:
         """Vary image uint8 [height, width, 3] and keypoints [K, 2] (normalised; they may leave the frame)."""
@@ -63,7 +63,8 @@ class PairAugmenter:
         return compose_affine(back, to_middle)
 
 
-def _pixel_transform(config: AugmentConfig) -> Any:
+def pixel_transform(config: AugmentConfig) -> Any:
+    """The albumentations transform that changes pixels only; deterministic after `set_random_seed`."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network at import otherwise
     import albumentations as A
 

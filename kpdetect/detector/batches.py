@@ -39,6 +39,12 @@ class TrainingPairs:
     keypoints: Tensor
     visible: Tensor
 
+    def to(self, device: torch.device) -> TrainingPairs:
+        """The same batch on a device."""
+        return TrainingPairs(
+            images=self.images.to(device), keypoints=self.keypoints.to(device), visible=self.visible.to(device)
+        )
+
 
 def as_tensors(batch: PairBatch) -> TrainingPairs:
     """A batch of pairs as the network takes it."""

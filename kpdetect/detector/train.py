@@ -92,16 +92,14 @@ class DetectorTrainer(Trainer):
         """One update; returns the losses of the batch."""
         if self.upcoming is None:
             self.upcoming = self.batches.ahead(self.step)
-        pairs = next(self.upcoming)
-        config, device = self.config, self.runtime.device
+        config, pairs = self.config, next(self.upcoming).to(self.runtime.device)
         with self.runtime.autocast():
-            logits = self.detector(pairs.images.to(device))
-        keypoints = pairs.keypoints.to(device)
-        weights = keypoint_weights(keypoints, pairs.visible.to(device), config.hidden_weight)
+            logits = self.detector(pairs.images)
+        weights = keypoint_weights(pairs.keypoints, pairs.visible, config.hidden_weight)
         predicted, _ = read_heatmaps(logits)
-        distance = weighted_mean(coordinate_distance(predicted, keypoints), weights)
+        distance = weighted_mean(coordinate_distance(predicted, pairs.keypoints), weights)
         sigma = max(config.target_sigma, 1 / min(logits.shape[2:]))  # half a cell: narrower ones are biased to cell centres
-        excess = weighted_mean(heatmap_cross_entropy(logits, keypoints, sigma), weights)
+        excess = weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
         self.adam.zero_grad()
         (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
         for group in self.adam.param_groups:

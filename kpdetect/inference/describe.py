@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kpdetect.checkpoints import load_checkpoint_header, read_description
+from kpdetect.checkpoints import REFINED, load_checkpoint_header, read_description
 from kpdetect.data.reader import REPAIR, ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.errors import InputError, ShardError
@@ -14,7 +14,7 @@ from kpdetect.files import read_json
 from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.runlog import read_metrics
 
-STAGES = ("generator", "pairs", "detector", "predictions", "results", "report")
+STAGES = ("generator", "pairs", "detector", REFINED, "predictions", "results", "report")
 
 
 def describe(path: Path, *, verify: bool = False) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""`kpdetect refine` and `kpdetect imm`: training on real, unlabelled images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kpdetect.cli import options
+
+if TYPE_CHECKING:
+    from kpdetect.refine.config import RefineConfig
+
+Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
+
+
+def refine(
+    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
+    images: Images,
+    out: options.Out,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Shards that keep the keypoints where they are; a project's own unless given.")
+    ] = None,
+    minutes: options.Minutes = None,
+    seed: options.Seed = 0,
+    exclude_list: options.Exclude = None,
+    strict: options.Strict = False,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    set_: options.Set = None,
+    config: options.Config = None,
+) -> None:
+    """Continue a detector on real images: views must agree, and images must be drawable from their keypoints."""
+    from kpdetect.config import read_config
+    from kpdetect.data.schema import MANIFEST
+    from kpdetect.refine.config import RefineConfig
+
+    base = RefineConfig() if config is None else read_config(RefineConfig, config)
+    if pairs is None and (model / "pairs" / MANIFEST).exists():
+        pairs = model / "pairs"
+    _train(base, model, images, out, pairs, minutes, seed, exclude_list, strict, device, precision, set_)
+
+
+def imm(
+    images: Images,
+    out: options.Out,
+    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
+    crop: options.CropOption = options.Crop.centre,
+    minutes: options.Minutes = None,
+    seed: options.Seed = 0,
+    exclude_list: options.Exclude = None,
+    strict: options.Strict = False,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    set_: options.Set = None,
+    config: options.Config = None,
+) -> None:
+    """Train a detector by IMM (Jakab et al. 2018): no generator, images drawn from a keypoint bottleneck."""
+    from kpdetect.config import apply_overrides, read_config
+    from kpdetect.refine.config import RefineConfig, imm_config
+
+    base = imm_config() if config is None else read_config(RefineConfig, config)
+    base = apply_overrides(base, [f"keypoints={keypoints}", f"crop={crop.value}"])
+    _train(base, None, images, out, None, minutes, seed, exclude_list, strict, device, precision, set_)
+
+
+def _train(
+    base: RefineConfig,
+    model: Path | None,
+    images: Path,
+    out: Path,
+    pairs: Path | None,
+    minutes: float | None,
+    seed: int,
+    exclude_list: list[Path] | None,
+    strict: bool,
+    device: options.Device,
+    precision: options.Precision,
+    overrides: list[str] | None,
+) -> None:
+    from kpdetect.config import apply_overrides
+    from kpdetect.data.folder import read_exclusions
+    from kpdetect.refine.train import refine_detector
+    from kpdetect.runtime import resolve_runtime
+
+    weights = refine_detector(
+        images,
+        out,
+        apply_overrides(base, [f"seed={seed}", *(overrides or [])]),
+        resolve_runtime(device.value, precision.value),
+        model=model,
+        pairs=pairs,
+        minutes=minutes,
+        exclude=frozenset(read_exclusions(exclude_list or [])),
+        strict=strict,
+    )
+    print(f"detector: {weights}")

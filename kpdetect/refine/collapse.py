@@ -1,0 +1,51 @@
+"""Keypoints that drift away from those of the first stage, or fall together, stop the run: their numbers would still look
+smooth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kpdetect.errors import TrainingError
+from kpdetect.refine.config import RefineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Where the averaged detector stands on fixed real images.
+
+    Attributes:
+        spread: standard deviation of the keypoints within an image, mean over images.
+        motion: standard deviation of a keypoint between images, mean over keypoints.
+        drift: mean distance to the keypoints of the detector the run started from; 0 without one.
+    """
+
+    spread: float
+    motion: float
+    drift: float
+
+
+def measure_health(keypoints: Tensor, before: Tensor | None) -> Health:
+    """Health of keypoints [images, K, 2]; `before` are those of the detector the run started from."""
+    drift = 0.0 if before is None else float(torch.linalg.vector_norm(keypoints - before, dim=-1).mean())
+    spread = float(keypoints.std(dim=1, correction=0).mean())
+    return Health(spread=spread, motion=float(keypoints.std(dim=0, correction=0).mean()), drift=drift)
+
+
+def require_health(health: Health, start: Health | None, config: RefineConfig, folder: str) -> None:
+    """Stop a run whose keypoints have collapsed; without a first stage there is nothing to compare with.
+
+    Raises:
+        TrainingError: naming what happened and what to try.
+    """
+    if start is None:
+        return
+    advice = "the last good checkpoint is kept; try --set rate=0.0001 or a larger --set anchor_weight in a new --out"
+    if health.spread < config.least_spread * start.spread:
+        raise TrainingError(
+            f"{folder}: keypoints are falling together (spread {health.spread:.3f}, {start.spread:.3f} before); {advice}"
+        )
+    if health.drift > config.most_drift:
+        raise TrainingError(f"{folder}: keypoints have moved by {health.drift:.3f} on average; {advice}")

@@ -1,0 +1,40 @@
+"""The detector that a run on real images continues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from kpdetect.checkpoints import find_weights, load_weights
+from kpdetect.config import build_config
+from kpdetect.detector.config import DetectorConfig
+from kpdetect.errors import CheckpointError
+from kpdetect.refine.config import RefineConfig
+
+
+class FirstStage:
+    """Weights of a detector, and what they say of themselves."""
+
+    def __init__(self, weights: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+        self.weights, self.tensors, self.description = weights, tensors, description
+        self.config = build_config(DetectorConfig, description["config"], source=str(weights))
+
+    @classmethod
+    def load(cls, model: Path) -> FirstStage:
+        """Read it.
+
+        Raises:
+            CheckpointError: nothing there, or damaged, or refined already.
+        """
+        weights = find_weights(model, "detector")
+        tensors, description = load_weights(weights, "detector")
+        if "refined" in description:
+            raise CheckpointError(f"{weights}: is refined already; give the detector of the first stage")
+        return cls(weights, tensors, description)
+
+    def apply(self, config: RefineConfig) -> RefineConfig:
+        """The configuration with this detector's network, number of keypoints and crop policy."""
+        fixed = {"model": self.config.model, "keypoints": self.description["keypoints"], "crop": self.description["crop"]}
+        return config.model_copy(update=fixed)

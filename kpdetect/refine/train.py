@@ -1,0 +1,299 @@
+"""Training of a detector on real, unlabelled images: train_step -> reconstruct / agree / anchor -> one update.
+
+The student finds keypoints in a recoloured view. It learns from three things: an image decoder that must draw that view from
+them and from another view's look (IMM), the averaged detector's mean over both views, and synthetic pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kpdetect.averaging import averaged_copy, update_average
+from kpdetect.checkpoints import load_checkpoint, save_weights
+from kpdetect.config import build_config
+from kpdetect.coords import to_pixels
+from kpdetect.data.augment import AugmentConfig
+from kpdetect.data.folder import ImageCache, build_cache
+from kpdetect.data.reader import ShardFolder
+from kpdetect.detector.batches import PairBatches, TrainingPairs
+from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
+from kpdetect.detector.model import build_detector, read_heatmaps
+from kpdetect.detector.train import weighted_mean
+from kpdetect.draw import contact_sheet, draw_keypoints
+from kpdetect.errors import InputError
+from kpdetect.files import file_hash, merge_sources
+from kpdetect.images import write_image
+from kpdetect.refine.collapse import Health, measure_health, require_health
+from kpdetect.refine.config import RefineConfig
+from kpdetect.refine.first_stage import FirstStage
+from kpdetect.refine.losses import closeness, fixed_statistics
+from kpdetect.refine.perception import Perception, feature_error, feature_weights
+from kpdetect.refine.reconstruction import Reconstruction, shrink
+from kpdetect.refine.views import ViewBatches, Views, as_images
+from kpdetect.runlog import RunFolder, code_commit, hardware
+from kpdetect.runtime import Runtime, channels_last
+from kpdetect.seeds import derived_seed
+from kpdetect.training import BUDGETS, Trainer
+
+WATCHED = 256
+"""Real images on which health is measured and sheets are drawn."""
+SHEET_IMAGES = 12
+
+
+def refine_detector(
+    images: Path,
+    out: Path,
+    config: RefineConfig,
+    runtime: Runtime,
+    *,
+    model: Path | None = None,
+    pairs: Path | None = None,
+    minutes: float | None = None,
+    exclude: frozenset[str] = frozenset(),
+    strict: bool = False,
+) -> Path:
+    """Train a detector on real images, or continue the run in `out`.
+
+    Args:
+        images: folder of unlabelled images.
+        out: run folder.
+        config: what to train; `model`, `keypoints` and `crop` are taken from the detector that is continued.
+        runtime: device and precision.
+        model: detector to continue (project, run folder or weights); none for `imm`.
+        pairs: shards whose pairs anchor the keypoints; none leaves the anchor out.
+        minutes: training time over all continuations.
+        exclude: image names never to train on.
+        strict: stop at an unreadable image.
+
+    Returns:
+        The weights file, model.safetensors: a detector like any other.
+
+    Raises:
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
+        TrainingError: a loss is not finite, or the keypoints collapse; the last good checkpoint is kept.
+        KeyboardInterrupt: after the step at hand was finished and saved.
+    """
+    if (model is None) != (config.method == "imm"):
+        raise InputError(
+            "refine continues a detector and imm starts from nothing: give a model to the first, none to the second"
+        )
+    start = None if model is None else FirstStage.load(model)
+    if start is not None:
+        config = start.apply(config)
+    run = RunFolder(out, config, exempt=BUDGETS)
+    known = str(load_checkpoint(run.checkpoint, "detector")["data"]).split("/")[0] if run.checkpoint.exists() else None
+    cache = build_cache(images, out, config.side, config.crop, set(exclude), strict=strict, expected_key=known)
+    if start is not None:
+        merge_sources(out, start.weights.parent)
+    folder = None if pairs is None or not config.anchor_weight else ShardFolder(pairs)
+    trainer = RefineTrainer(run, cache, config, runtime, start, folder)
+    trainer.run_until(config.steps, minutes)
+    return run.weights
+
+
+class RefineTrainer(Trainer):
+    """A detector, an image decoder, and the averaged detector that is teacher and result."""
+
+    kind = "detector"
+    stateful = ("detector", "decoder", "average", "adam")
+
+    def __init__(
+        self,
+        run: RunFolder,
+        cache: ImageCache,
+        config: RefineConfig,
+        runtime: Runtime,
+        start: FirstStage | None,
+        pairs: ShardFolder | None,
+    ) -> None:
+        first = "" if start is None else file_hash(start.weights)
+        anchor = "" if pairs is None else "/".join(shard.sha256 for shard in pairs.manifest.shards)
+        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}", runtime)
+        self.cache, self.config, self.start = cache, config, start
+        torch.manual_seed(derived_seed(config.seed, "weights"))
+        self.detector = build_detector(config.model, config.keypoints, initialise=start is None)
+        if start is not None:
+            self.detector.load_state_dict(start.tensors)
+        self.detector.to(runtime.device)
+        rebuild = config.reconstruction
+        self.decoder = Reconstruction(config.keypoints, rebuild.size, rebuild.width, rebuild.sigma).to(runtime.device)
+        self.perception = _perception(config, runtime)
+        channels_last(self.detector)
+        channels_last(self.decoder)
+        self.average = averaged_copy(self.detector)
+        groups = [(self.detector, config.rate), (self.decoder, config.rate_decoder)]
+        self.adam = torch.optim.AdamW(
+            [{"params": list(part.parameters()), "lr": rate, "full": rate} for part, rate in groups],
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.views = ViewBatches(cache.images, config)
+        self.pairs = None if pairs is None else PairBatches(pairs, config.batch, 0.02, _anchor_augment(config), config.seed)
+        self.upcoming: Iterator[Views] | None = None
+        self.upcoming_pairs: Iterator[TrainingPairs] | None = None
+        self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
+        self.before = None if start is None else self.find(self.average, self.watched)
+        self.healthy = None if self.before is None else measure_health(self.before, self.before)
+        self.restore()
+
+    def train_step(self) -> dict[str, Tensor]:
+        """One update; returns the losses of the batch."""
+        config = self.config
+        views = self._next_views()
+        self._warm_up()
+        with self.runtime.autocast():
+            logits = self.detector(views.student)
+        keypoints, _ = read_heatmaps(logits)
+        losses: dict[str, Tensor] = {}
+        total = torch.zeros((), device=self.runtime.device)
+        if config.reconstruction.weight:
+            losses |= self.reconstruct(views, keypoints)
+            total = total + config.reconstruction.weight * sum(losses.values())
+        if config.agreement_weight:
+            losses["loss_agreement"] = self.disagreement(views, keypoints)
+            total = total + config.agreement_weight * losses["loss_agreement"]
+        if config.separation_weight:
+            losses["loss_separation"] = closeness(keypoints, config.separation_sigma).mean()
+            total = total + config.separation_weight * losses["loss_separation"]
+        if self.pairs is not None:
+            losses["loss_anchor"] = self.anchor()
+            total = total + config.anchor_weight * losses["loss_anchor"]
+        self.adam.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        self.adam.step()
+        update_average(self.average, self.detector, config.average_decay, self.step)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def reconstruct(self, views: Views, keypoints: Tensor) -> dict[str, Tensor]:
+        """How badly the second view is drawn from its keypoints and the first view's look."""
+        side = self.config.reconstruction.size
+        source, wanted = shrink(views.first, side), shrink(views.second, side)
+        with self.runtime.autocast():
+            drawn = self.decoder(source, keypoints)
+            losses = {"loss_pixels": ((drawn - wanted) ** 2).mean()}
+            if self.perception is not None:
+                with torch.no_grad():
+                    target = self.perception(wanted)
+                losses["loss_features"] = feature_error(self.perception(drawn), target)
+        return losses
+
+    def disagreement(self, views: Views, keypoints: Tensor) -> Tensor:
+        """Mean distance, in the image's frame, between the student and the teacher's mean over both views."""
+        with torch.no_grad():
+            first, second = (self.find(self.average, view) for view in (views.first, views.second))
+            agreed = (views.warp_first(first) + views.warp_second(second)) / 2
+        return coordinate_distance(views.warp_second(keypoints), agreed).mean()
+
+    def anchor(self) -> Tensor:
+        """The detector's own losses on synthetic pairs, normalised by the pairs' statistics; the running ones stay real."""
+        pairs = self._next_pairs()
+        with self.runtime.autocast(), fixed_statistics(self.detector):
+            logits = self.detector(pairs.images)
+        weights = keypoint_weights(pairs.keypoints, pairs.visible, 1.0)
+        distance = weighted_mean(coordinate_distance(read_heatmaps(logits)[0], pairs.keypoints), weights)
+        sigma = max(0.06, 1 / min(logits.shape[2:]))
+        return 5 * distance + weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
+
+    @torch.no_grad()
+    def find(self, detector: nn.Module, images: Tensor) -> Tensor:
+        """Keypoints [count, K, 2] of images [count, 3, height, width]."""
+        found = []
+        for part in images.split(64):
+            with self.runtime.autocast():
+                found.append(read_heatmaps(detector(part.to(self.runtime.device)))[0])
+        return torch.cat(found)
+
+    def _warm_up(self) -> None:
+        factor = min(1.0, (self.step + 1) / max(1, self.config.warmup))
+        for group in self.adam.param_groups:
+            group["lr"] = group["full"] * factor
+
+    def _next_views(self) -> Views:
+        if self.upcoming is None:
+            self.upcoming = self.views.ahead(self.step)
+        return next(self.upcoming).to(self.runtime.device)
+
+    def _next_pairs(self) -> TrainingPairs:
+        assert self.pairs is not None
+        if self.upcoming_pairs is None:
+            self.upcoming_pairs = self.pairs.ahead(self.step)
+        return next(self.upcoming_pairs).to(self.runtime.device)
+
+    def run_until(self, steps: int, minutes: float | None) -> None:
+        """Train; the threads that prepare batches end with it."""
+        try:
+            super().run_until(steps, minutes)
+        finally:
+            for upcoming in (self.upcoming, self.upcoming_pairs):
+                if upcoming is not None:
+                    upcoming.close()  # type: ignore[union-attr]
+            self.upcoming = self.upcoming_pairs = None
+
+    def save(self) -> None:
+        """Write the checkpoint, unless the keypoints have collapsed.
+
+        Raises:
+            TrainingError: they have; the checkpoint before is kept.
+        """
+        require_health(self.health(), self.healthy, self.config, str(self.run.folder))
+        super().save()
+
+    def health(self) -> Health:
+        """Of the averaged detector on the watched images."""
+        return measure_health(self.find(self.average, self.watched), self.before)
+
+    def write_sheet(self) -> None:
+        """Watched images with the keypoints of the first stage above and today's below; and a line of metrics."""
+        health = self.health()
+        self.run.log(step=self.step, spread=health.spread, motion=health.motion, drift=health.drift)
+        now = self.find(self.average, self.watched[:SHEET_IMAGES]).cpu()
+        rows = [now] if self.before is None else [self.before[:SHEET_IMAGES].cpu(), now]
+        pixels = ((self.watched[:SHEET_IMAGES] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        columns = [
+            np.concatenate([draw_keypoints(image, to_pixels(row[index].numpy(), image.shape[:2])) for row in rows])
+            for index, image in enumerate(pixels)
+        ]
+        write_image(self.run.sample(self.step), contact_sheet(columns, columns=SHEET_IMAGES))
+
+    def write_weights(self) -> None:
+        """Write the average as a detector, and where it came from."""
+        config, health = self.config, self.health()
+        first = {} if self.start is None else self.start.description
+        settings = build_config(DetectorConfig, {"model": config.model.model_dump(mode="json")})
+        description = {
+            "config": settings.model_dump(mode="json"),
+            "keypoints": config.keypoints,
+            "pair_size": [config.side, config.side],
+            "crop": config.crop,
+            "provenance": first.get("provenance", {}),
+            "first_stage": None if self.start is None else file_hash(self.start.weights),
+            "refined": config.model_dump(mode="json"),
+            "drift": round(health.drift, 4),
+            "spread": round(health.spread, 4),
+            "training_images": len(self.cache),
+            "step": self.step,
+            "images_seen": self.step * config.batch,
+            "minutes": round(self.seconds / 60, 1),
+            "commit": code_commit(),
+            "hardware": hardware(),
+        }
+        save_weights(self.run.weights, "detector", self.average.state_dict(), description)
+
+
+def _perception(config: RefineConfig, runtime: Runtime) -> Perception | None:
+    rebuild = config.reconstruction
+    if rebuild.features is None or not rebuild.weight:
+        return None
+    network = Perception(rebuild.feature_network, feature_weights(rebuild.features))
+    channels_last(network)
+    return network.to(runtime.device)
+
+
+def _anchor_augment(config: RefineConfig) -> AugmentConfig:
+    return AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
