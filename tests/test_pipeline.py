@@ -51,7 +51,8 @@ def test_every_stage_leaves_what_it_should(project):
     expected = [
         "config.yaml", "environment.json", "generator/model.safetensors", "generator/checkpoint.pt", "pairs/manifest.json",
         "pairs/pairs-00001.h5", "detector/model.safetensors", "detector/sources.csv", "predictions/predictions.csv",
-        "predictions/predictions.json", "predictions/overlays/000007.png", "refined/model.safetensors", "refined/sources.csv", "report/index.html",
+        "predictions/predictions.json", "predictions/overlays/000007.png", "refined/model.safetensors", "refined/sources.csv",
+        "report/index.html",
     ]  # fmt: skip
     assert [name for name in expected if not (project / name).exists()] == []
     assert not list(project.rglob("*.part"))
