@@ -125,6 +125,8 @@ def run_project(
     strict: bool = False,
     device: DeviceName = "auto",
     precision: Precision = "auto",
+    init_generator: Path | None = None,
+    init_detector: Path | None = None,
     overrides: Sequence[str] = (),
     config: Path | None = None,
 ) -> Path:
@@ -140,6 +142,7 @@ def run_project(
         exclude_lists: files of image names never to train on.
         strict: stop at an unreadable image instead of skipping it.
         device, precision: where and in what to compute.
+        init_generator, init_detector: models whose weights these stages start from.
         overrides: assignments such as "generator.model.tau=0.02".
 
     Raises:
@@ -155,6 +158,7 @@ def run_project(
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=EXEMPT)
     project = Project(images, out, settings, resolve_runtime(device, precision), minutes, exclude, strict)
+    project.initial = {"generator": init_generator, "detector": init_detector}
     for number, stage in enumerate(project.stages(), start=1):
         title = (stage.__doc__ or "").rstrip(".")
         print(f"[{number}/{len(project.stages())}] {title}", file=sys.stderr, flush=True)
@@ -178,6 +182,7 @@ class Project:
     ) -> None:
         self.images, self.out, self.settings, self.runtime = images, out, settings, runtime
         self.minutes, self.exclude, self.strict = minutes, exclude, strict
+        self.initial: dict[str, Path | None] = {"generator": None, "detector": None}
         self.report = out / "report" / "index.html"
 
     def stages(self) -> list[Callable[[], None]]:
@@ -208,6 +213,7 @@ class Project:
             minutes=self.share("generator"),
             exclude=self.exclude,
             strict=self.strict,
+            initial=self.initial["generator"],
         )
 
     def pairs(self) -> None:
@@ -226,8 +232,14 @@ class Project:
 
     def detector(self) -> None:
         """Train the detector on the pairs."""
-        out, minutes = self.out, self.share("detector")
-        train_detector(out / "pairs", out / "detector", self.settings.detector, self.runtime, minutes=minutes)
+        train_detector(
+            self.out / "pairs",
+            self.out / "detector",
+            self.settings.detector,
+            self.runtime,
+            minutes=self.share("detector"),
+            initial=self.initial["detector"],
+        )
 
     def refine(self) -> None:
         """Refine the detector on the images."""

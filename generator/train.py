@@ -23,6 +23,7 @@ from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.images import write_image
+from kpdetect.initial import InitialWeights, began_with, load_fitting
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
@@ -40,6 +41,7 @@ def train_generator(
     minutes: float | None = None,
     exclude: frozenset[str] = frozenset(),
     strict: bool = False,
+    initial: Path | None = None,
 ) -> Path:
     """Train a generator on a folder of images, or continue the run in `out`.
 
@@ -51,6 +53,8 @@ def train_generator(
         minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
         exclude: image names never to train on.
         strict: stop at an unreadable image.
+        initial: generator whose weights a new run starts from, and the discriminator of its run folder, where there is one;
+            not read when a run is continued.
 
     Returns:
         The weights file, model.safetensors.
@@ -65,6 +69,8 @@ def train_generator(
     side = cached_side(config.model.size)
     cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
     trainer = GeneratorTrainer(run, cache, config, runtime)
+    if initial is not None and not run.checkpoint.exists():
+        trainer.start_from(InitialWeights.read(initial, "generator"))
     trainer.run_until(config.steps, minutes)
     return run.weights
 
@@ -87,11 +93,24 @@ class GeneratorTrainer(Trainer):
         self.average = averaged_copy(self.generator)
         self.adam_generator = self._adam(self.generator, optimiser.rate_generator)
         self.adam_discriminator = self._adam(self.discriminator, optimiser.rate_discriminator)
+        self.penalty: Tensor | None = None  # the last one, so that lines of metrics between penalties show it too
         self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed)
         self.restore()
 
     def _adam(self, network: nn.Module, rate: float) -> torch.optim.Optimizer:
         return torch.optim.Adam(network.parameters(), lr=rate, betas=self.config.optimiser.betas, fused=True)
+
+    def start_from(self, initial: InitialWeights) -> None:
+        """Take the weights of a trained generator, and its discriminator where its run folder still has one.
+
+        Raises:
+            CheckpointError: they have another shape.
+        """
+        initial.load_into(self.generator, self.average)
+        discriminator = initial.companion("discriminator")
+        if discriminator is not None:
+            load_fitting(self.discriminator, discriminator, initial.path.with_name("checkpoint.pt"))
+        initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
@@ -121,11 +140,11 @@ class GeneratorTrainer(Trainer):
         if optimiser.r1_weight and self.step % optimiser.r1_every == 0:
             penalty = gradient_penalty(self.discriminator, real).mean()
             total = total + optimiser.r1_weight * optimiser.r1_every * penalty
-            metrics["r1"] = penalty.detach()
+            self.penalty = penalty.detach()
         self.adam_discriminator.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         self.adam_discriminator.step()
-        return metrics
+        return metrics if self.penalty is None else metrics | {"r1": self.penalty}
 
     def update_generator(self, drawing: Drawing) -> dict[str, Tensor]:
         """Non-saturating loss through the discriminator as it is now."""
@@ -162,6 +181,7 @@ class GeneratorTrainer(Trainer):
             "images_seen": self.step * config.optimiser.batch,
             "minutes": round(self.seconds / 60, 1),
             "training_images": len(self.cache),
+            "began_with": began_with(self.run),
             "data": self.cache.key,
             "commit": code_commit(),
             "hardware": hardware(),

@@ -19,6 +19,10 @@ Exclude = Annotated[
     list[Path] | None,
     typer.Option("--exclude-list", metavar="FILE", help="Text file of image names never to train on; repeatable."),
 ]
+InitFrom = Annotated[
+    Path | None,
+    typer.Option("--init-from", metavar="MODEL", help="Weights file, run folder or project that a new run starts from."),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
 
 

@@ -28,6 +28,8 @@ def command(
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    init_generator: Annotated[Path | None, typer.Option(metavar="MODEL", help="Generator to start from.")] = None,
+    init_detector: Annotated[Path | None, typer.Option(metavar="MODEL", help="Detector to start from.")] = None,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -47,6 +49,8 @@ def command(
         strict=strict,
         device=device.value,
         precision=precision.value,
+        init_generator=init_generator,
+        init_detector=init_detector,
         overrides=set_ or [],
         config=config,
     )

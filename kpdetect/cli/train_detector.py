@@ -18,6 +18,7 @@ def command(
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    init_from: options.InitFrom = None,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -29,5 +30,6 @@ def command(
 
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
     settings = apply_overrides(base, [f"seed={seed}", *(set_ or [])])
-    weights = train_detector(pairs, out, settings, resolve_runtime(device.value, precision.value), minutes=minutes)
+    runtime = resolve_runtime(device.value, precision.value)
+    weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
     print(f"detector: {weights}")

@@ -24,6 +24,7 @@ def command(
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    init_from: options.InitFrom = None,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -43,5 +44,6 @@ def command(
         minutes=minutes,
         exclude=frozenset(read_exclusions(exclude_list or [])),
         strict=strict,
+        initial=init_from,
     )
     print(f"generator: {weights}")

@@ -19,8 +19,9 @@ from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy,
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
-from kpdetect.files import copy_sources
+from kpdetect.files import merge_sources
 from kpdetect.images import write_image
+from kpdetect.initial import InitialWeights, began_with
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_seed
@@ -31,7 +32,15 @@ MIN_PAIRS = 2
 """One to hold out and one to learn from."""
 
 
-def train_detector(pairs: Path, out: Path, config: DetectorConfig, runtime: Runtime, *, minutes: float | None = None) -> Path:
+def train_detector(
+    pairs: Path,
+    out: Path,
+    config: DetectorConfig,
+    runtime: Runtime,
+    *,
+    minutes: float | None = None,
+    initial: Path | None = None,
+) -> Path:
     """Train a detector on a folder of shards, or continue the run in `out`.
 
     Args:
@@ -40,6 +49,7 @@ def train_detector(pairs: Path, out: Path, config: DetectorConfig, runtime: Runt
         config: what to train; must equal that of the run being continued, budgets aside.
         runtime: device and precision.
         minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
+        initial: detector whose weights a new run starts from; not read when a run is continued.
 
     Returns:
         The weights file, model.safetensors.
@@ -53,7 +63,9 @@ def train_detector(pairs: Path, out: Path, config: DetectorConfig, runtime: Runt
     _require_usable(folder)
     run = RunFolder(out, config, exempt=BUDGETS)
     trainer = DetectorTrainer(run, folder, config, runtime)
-    copy_sources(pairs, out)
+    if initial is not None and not run.checkpoint.exists():
+        trainer.start_from(InitialWeights.read(initial, "detector"))
+    merge_sources(out, pairs)
     trainer.run_until(config.steps, minutes)
     return run.weights
 
@@ -87,6 +99,15 @@ class DetectorTrainer(Trainer):
         self.held_out = self.batches.held_out()
         self.upcoming: Iterator[TrainingPairs] | None = None
         self.restore()
+
+    def start_from(self, initial: InitialWeights) -> None:
+        """Take the weights of a trained detector.
+
+        Raises:
+            CheckpointError: they have another shape.
+        """
+        initial.load_into(self.detector, self.average)
+        initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
         """One update; returns the losses of the batch."""
@@ -157,6 +178,7 @@ class DetectorTrainer(Trainer):
             "crop": facts.provenance.get("crop", "centre"),
             "provenance": facts.provenance,
             "pairs": len(self.folder),
+            "began_with": began_with(self.run),
             "step": self.step,
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),

@@ -1,0 +1,95 @@
+"""Starting a new run from weights that exist: `--init-from`.
+
+Unlike continuing, the configuration may differ in everything but the shapes of the networks; optimisers and step count start
+afresh. The run folder keeps `initial.json`, so that a continued run needs the old weights no more, and its record of real
+images names those behind them too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from kpdetect.checkpoints import find_weights, load_checkpoint, load_weights
+from kpdetect.errors import CheckpointError
+from kpdetect.files import file_hash, merge_sources, read_json, write_json
+from kpdetect.runlog import RunFolder
+
+RECORD = "initial.json"
+
+
+class InitialWeights:
+    """Weights to start from.
+
+    Attributes:
+        path: the weights file.
+        tensors: what it holds.
+    """
+
+    def __init__(self, path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+        self.path, self.tensors, self.description = path, tensors, description
+
+    @classmethod
+    def read(cls, source: Path, kind: str) -> InitialWeights:
+        """Read the weights of a `kind` ("generator" or "detector") from a weights file, run folder or project.
+
+        Raises:
+            CheckpointError: nothing there, or damaged.
+        """
+        path = find_weights(source, kind)
+        return cls(path, *load_weights(path, kind))
+
+    def load_into(self, *networks: nn.Module) -> None:
+        """Give the weights to networks of their shape.
+
+        Raises:
+            CheckpointError: they have another shape; the first mismatch is named.
+        """
+        for network in networks:
+            load_fitting(network, self.tensors, self.path)
+
+    def companion(self, name: str) -> dict[str, Tensor] | None:
+        """The state of another network of the same run, from the checkpoint beside the weights; None without one."""
+        checkpoint = self.path.with_name("checkpoint.pt")
+        if not checkpoint.exists():
+            return None
+        state: dict[str, Tensor] = load_checkpoint(checkpoint, str(self.description["kind"]))[name]
+        return state
+
+    def record(self, run: RunFolder) -> None:
+        """Note in the run folder what it began with, and add to its record the real images behind that."""
+        facts = {
+            "weights": self.path.name,
+            "hash": file_hash(self.path),
+            "images_seen": self.description.get("images_seen"),
+            "minutes": self.description.get("minutes"),
+            "began_with": self.description.get("began_with"),
+        }
+        merge_sources(run.folder, self.path.parent)
+        write_json(run.folder / RECORD, facts)
+
+
+def load_fitting(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Load tensors into a network of the same shape.
+
+    Raises:
+        CheckpointError: naming the first tensor that is missing, unknown or of another shape.
+    """
+    own = network.state_dict()
+    for name in sorted({**own, **tensors}):
+        ours, theirs = own.get(name), tensors.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape:
+            shapes = ["nothing" if each is None else str(list(each.shape)) for each in (theirs, ours)]
+            raise CheckpointError(
+                f"{source}: does not fit this configuration: {name} is {shapes[0]} there and {shapes[1]} here; "
+                "use the configuration it was trained with, see kpdetect info"
+            )
+    network.load_state_dict(tensors)
+
+
+def began_with(run: RunFolder) -> dict[str, Any] | None:
+    """What `InitialWeights.record` noted; None for a run that began with random weights."""
+    path = run.folder / RECORD
+    return dict(read_json(path)) if path.exists() else None
