@@ -1,4 +1,4 @@
-"""Starting new runs from weights: what is taken, what is refused, what is recorded, and that continuing does not read them again."""
+"""Starting new runs from weights: what is taken, refused and recorded; continuing does not read them again."""
 
 import shutil
 
@@ -41,7 +41,10 @@ def test_a_generator_starts_from_generator_and_discriminator(blob_folder, tmp_pa
     monkeypatch.setattr(GeneratorTrainer, "train_step", watched)
     other = apply_overrides(CONFIG, ["steps=2", "optimiser.r1_weight=0.5", "seed=9"])
     second = train_generator(blob_folder, tmp_path / "second", other, CPU, initial=tmp_path / "first")
-    weights, checkpoint = load_weights(first, "generator")[0], load_checkpoint(tmp_path / "first" / "checkpoint.pt", "generator")
+    weights, checkpoint = (
+        load_weights(first, "generator")[0],
+        load_checkpoint(tmp_path / "first" / "checkpoint.pt", "generator"),
+    )
     assert all(torch.equal(began["generator"][name], weights[name]) for name in weights)
     assert all(torch.equal(value, checkpoint["discriminator"][name]) for name, value in began["discriminator"].items())
     told = read_description(second)["began_with"]

@@ -85,6 +85,18 @@ class PairBatches:
         """Held-out pairs, not augmented, at most `limit`."""
         return as_tensors(self.folder.batch(int(index) for index in self.held_out_indices[:limit]))
 
+    def held_out_varied(self, limit: int = 1024) -> TrainingPairs:
+        """Held-out pairs varied like those that are trained on, at most `limit`."""
+        chosen = self.folder.batch(int(index) for index in self.held_out_indices[:limit])
+        images, keypoints = zip(
+            *(
+                self.augmenter(image, points, derived_seed(self.seed, "held out", number))
+                for number, (image, points) in enumerate(zip(chosen.images, chosen.keypoints, strict=True))
+            ),
+            strict=True,
+        )
+        return as_tensors(PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=chosen.visible))
+
     def at(self, step: int) -> TrainingPairs:
         """Batch of a step."""
         images, keypoints, visible = zip(*(self._pair(place) for place in self._places(step)), strict=True)

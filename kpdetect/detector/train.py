@@ -15,6 +15,7 @@ from kpdetect.coords import to_pixels
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
@@ -138,16 +139,9 @@ class DetectorTrainer(Trainer):
                 self.upcoming.close()  # type: ignore[attr-defined]
                 self.upcoming = None
 
-    @torch.no_grad()
     def predict_held_out(self) -> tuple[Tensor, Tensor]:
-        """Keypoints [count, K, 2] and confidence [count, K] of the held-out pairs by the averaged weights."""
-        parts = []
-        for images in self.held_out.images.split(64):
-            with self.runtime.autocast():
-                logits = self.average(images.to(self.runtime.device))
-            parts.append(read_heatmaps(logits))
-        keypoints, confidence = zip(*parts, strict=True)
-        return torch.cat(keypoints).cpu(), torch.cat(confidence).cpu()
+        """Keypoints [count, K, 2] and heatmap mass [count, K] of the held-out pairs by the averaged weights."""
+        return find_keypoints(self.average, self.held_out.images, self.runtime)
 
     def held_out_error(self) -> float:
         """Mean distance on held-out pairs, in percent of the image's side, over keypoints inside the frame."""
@@ -171,6 +165,7 @@ class DetectorTrainer(Trainer):
     def write_weights(self) -> None:
         """Write the average and where it came from."""
         config, facts = self.config, self.folder.facts
+        calibration = calibrate(self.average, self.batches, self.runtime, self.run.folder)
         description = {
             "config": config.model_dump(mode="json"),
             "keypoints": facts.keypoints,
@@ -183,6 +178,7 @@ class DetectorTrainer(Trainer):
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),
             "held_out_percent": round(self.held_out_error(), 4),
+            "calibration": calibration.description(),
             "commit": code_commit(),
             "hardware": hardware(),
         }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kpdetect.checkpoints import find_weights, load_weights
 from kpdetect.config import build_config
 from kpdetect.coords import apply_affine, invert_affine, to_pixels
+from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.model import Detector, build_detector, read_heatmaps
 from kpdetect.errors import CheckpointError, InputError
@@ -39,6 +40,7 @@ class Predictor:
         channels_last(detector)
         self.detector = detector.eval().requires_grad_(False).to(runtime.device)
         self.description, self.hash, self.runtime = description, weights_hash, runtime
+        self.calibration = Calibration.read(description.get("calibration"))
         self.keypoints = int(description["keypoints"])
         self.side, self.crop = int(description["pair_size"][0]), description["crop"]
 
@@ -94,7 +96,7 @@ class Predictor:
         keypoints, confidence = read_heatmaps(logits)
         square_px = to_pixels(keypoints.cpu().numpy().astype(np.float64), (self.side, self.side))
         original = [apply_affine(invert_affine(matrix), points) for matrix, points in zip(matrices, square_px, strict=True)]
-        return np.stack(original).astype(np.float32), confidence.cpu().numpy()
+        return np.stack(original).astype(np.float32), self.calibration(confidence.cpu().numpy())
 
 
 def _as_image(item: Image | str | Path | Any) -> Image:

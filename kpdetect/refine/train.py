@@ -22,6 +22,7 @@ from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.train import weighted_mean
@@ -44,6 +45,8 @@ from kpdetect.training import BUDGETS, Trainer
 WATCHED = 256
 """Real images on which health is measured and sheets are drawn."""
 SHEET_IMAGES = 12
+HELD_OUT = 0.02
+"""Share of the pairs that is not trained on, as in the first stage."""
 
 
 def refine_detector(
@@ -134,7 +137,8 @@ class RefineTrainer(Trainer):
             fused=True,
         )
         self.views = ViewBatches(cache.images, config)
-        self.pairs = None if pairs is None else PairBatches(pairs, config.batch, 0.02, _anchor_augment(config), config.seed)
+        varied = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
+        self.pairs = None if pairs is None else PairBatches(pairs, config.batch, HELD_OUT, varied, config.seed)
         self.upcoming: Iterator[Views] | None = None
         self.upcoming_pairs: Iterator[TrainingPairs] | None = None
         self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
@@ -200,14 +204,9 @@ class RefineTrainer(Trainer):
         sigma = max(0.06, 1 / min(logits.shape[2:]))
         return 5 * distance + weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
 
-    @torch.no_grad()
     def find(self, detector: nn.Module, images: Tensor) -> Tensor:
         """Keypoints [count, K, 2] of images [count, 3, height, width]."""
-        found = []
-        for part in images.split(64):
-            with self.runtime.autocast():
-                found.append(read_heatmaps(detector(part.to(self.runtime.device)))[0])
-        return torch.cat(found)
+        return find_keypoints(detector, images, self.runtime)[0].to(self.runtime.device)
 
     def _warm_up(self) -> None:
         factor = min(1.0, (self.step + 1) / max(1, self.config.warmup))
@@ -243,6 +242,12 @@ class RefineTrainer(Trainer):
         """
         require_health(self.health(), self.healthy, self.config, str(self.run.folder))
         super().save()
+
+    def calibration(self) -> dict[str, object] | None:
+        """Of confidence, measured where there are pairs."""
+        if self.pairs is None:
+            return None
+        return calibrate(self.average, self.pairs, self.runtime, self.run.folder).description()
 
     def health(self) -> Health:
         """Of the averaged detector on the watched images."""
@@ -280,6 +285,7 @@ class RefineTrainer(Trainer):
             "step": self.step,
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),
+            "calibration": self.calibration() or first.get("calibration"),
             "commit": code_commit(),
             "hardware": hardware(),
         }
@@ -293,7 +299,3 @@ def _perception(config: RefineConfig, runtime: Runtime) -> Perception | None:
     network = Perception(rebuild.feature_network, feature_weights(rebuild.features))
     channels_last(network)
     return network.to(runtime.device)
-
-
-def _anchor_augment(config: RefineConfig) -> AugmentConfig:
-    return AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)

@@ -1,0 +1,91 @@
+"""Confidence that means something: the probability that a keypoint lies near where the generator put it.
+
+The mass of a heatmap's peak rises with that probability but is not equal to it; a monotone map (isotonic regression, Zadrozny
+and Elkan 2002) fitted on varied held-out pairs makes it so. It is measured on generated pairs: on real images, which differ
+from them, it is an upper estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEAR = 0.1
+"""A keypoint within this distance (normalised units: 5 % of the image's side) counts as found."""
+BINS = 10
+"""Of the reliability table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """A piecewise linear, rising map from heatmap mass to probability.
+
+    Attributes:
+        mass: corner points, rising, in [0, 1].
+        probability: their values, not falling, in [0, 1].
+    """
+
+    mass: tuple[float, ...]
+    probability: tuple[float, ...]
+
+    def __call__(self, mass: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Probability of each mass, of the same shape."""
+        return np.interp(mass, self.mass, self.probability).astype(np.float32)
+
+    def description(self) -> dict[str, Any]:
+        """As weights files keep it."""
+        return {"near": NEAR, "mass": list(self.mass), "probability": list(self.probability)}
+
+    @classmethod
+    def read(cls, description: dict[str, Any] | None) -> Calibration:
+        """What a weights file says; without a word of it confidence is the mass itself."""
+        if not description:
+            return cls(mass=(0.0, 1.0), probability=(0.0, 1.0))
+        return cls(mass=tuple(description["mass"]), probability=tuple(description["probability"]))
+
+
+def fit_calibration(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Calibration:
+    """Fit on heatmap masses [count] and whether those keypoints were found [count]; both kinds have to be there."""
+    from sklearn.isotonic import IsotonicRegression
+
+    if found.all() or not found.any():  # nothing to tell apart: one probability for all, a little short of certain
+        level = (found.sum() + 1) / (len(found) + 2)
+        return Calibration(mass=(0.0, 1.0), probability=(float(level), float(level)))
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(mass.astype(np.float64), found.astype(np.float64))
+    return Calibration(
+        mass=tuple(np.round(model.X_thresholds_, 5).tolist()), probability=tuple(np.round(model.y_thresholds_, 5).tolist())
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """How well a confidence keeps its word; arrays [bins], bins without keypoints left out.
+
+    Attributes:
+        said: mean confidence.
+        true: share that was found.
+        count: keypoints.
+    """
+
+    said: NDArray[np.float64]
+    true: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean over keypoints of |said - true| of their bin (Naeini et al. 2015)."""
+        return float((np.abs(self.said - self.true) * self.count).sum() / self.count.sum())
+
+
+def reliability(confidence: NDArray[np.floating], found: NDArray[np.bool_]) -> Reliability:
+    """Table of `BINS` equal bins of confidence [count] against whether keypoints were found [count]."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    kept = [index for index in range(BINS) if (bins == index).any()]
+    return Reliability(
+        said=np.array([confidence[bins == index].mean() for index in kept], np.float64),
+        true=np.array([found[bins == index].mean() for index in kept], np.float64),
+        count=np.array([(bins == index).sum() for index in kept]),
+    )
