@@ -8,7 +8,20 @@ import sys
 import typer
 
 from kpdetect import __version__
-from kpdetect.cli import benchmark, doctor, generate, info, predict, refine, report, run, toy, train_detector, train_generator
+from kpdetect.cli import (
+    benchmark,
+    convert,
+    doctor,
+    generate,
+    info,
+    predict,
+    refine,
+    report,
+    run,
+    toy,
+    train_detector,
+    train_generator,
+)
 from kpdetect.errors import KpdetectError
 
 app = typer.Typer(
@@ -41,6 +54,7 @@ VERBS = {
     "run": run,
     "train-generator": train_generator,
     "generate": generate,
+    "convert": convert,
     "train-detector": train_detector,
     "predict": predict,
     "benchmark": benchmark,

@@ -6,5 +6,6 @@ codec    images to bytes and back
 writer   one shard, written whole or not at all
 reader   a folder of shards
 dataset  shards as a torch data set, and the order to read them in
+coco, webdataset  pairs for other programs
 augment  photometric changes and exact warps of pairs
 """

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.data.codec import decode_jpeg
+from kpdetect.data.codec import decode_jpeg, encode_jpeg
 from kpdetect.data.schema import Manifest, Shard
 from kpdetect.errors import ShardError
 from kpdetect.files import file_hash
@@ -75,16 +75,21 @@ class ShardFolder:
 
     def read(self, index: int) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
         """Pair `index`: image uint8 [height, width, 3], keypoints float32 [K, 2], visible bool [K]."""
+        file, row = self._place(index)
+        image = file["images"][row] if self.facts.codec == "raw" else decode_jpeg(_encoded(file, row))
+        return image, file["keypoints"][row], file["visible"][row]
+
+    def read_jpeg(self, index: int) -> tuple[bytes, NDArray[np.float32], NDArray[np.bool_]]:
+        """Pair `index` with its image as a JPEG file; that of the codec `jpeg` is handed on as it is."""
+        file, row = self._place(index)
+        data = encode_jpeg(file["images"][row]) if self.facts.codec == "raw" else _encoded(file, row)
+        return data.tobytes(), file["keypoints"][row], file["visible"][row]
+
+    def _place(self, index: int) -> tuple[h5py.File, int]:
         if not 0 <= index < len(self):
             raise IndexError(index)
         shard = self.manifest.shards[bisect_right(self.starts, index) - 1]
-        file, row = self._file(shard), index - shard.start
-        if self.facts.codec == "raw":
-            image = file["images"][row]
-        else:
-            begin, end = file["offsets"][row : row + 2]
-            image = decode_jpeg(file["images"][begin:end])
-        return image, file["keypoints"][row], file["visible"][row]
+        return self._file(shard), index - shard.start
 
     def batch(self, indices: Iterable[int]) -> PairBatch:
         """Any pairs, in the order asked for."""
@@ -110,3 +115,9 @@ class ShardFolder:
             keypoints=np.concatenate([file["keypoints"][:] for file in files]),
             visible=np.concatenate([file["visible"][:] for file in files]),
         )
+
+
+def _encoded(file: h5py.File, row: int) -> NDArray[np.uint8]:
+    begin, end = file["offsets"][row : row + 2]
+    data: NDArray[np.uint8] = file["images"][begin:end]
+    return data

@@ -1,0 +1,39 @@
+"""`kpdetect convert`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+
+
+class PairFormat(str, Enum):
+    """What other programs read."""
+
+    coco = "coco"
+    webdataset = "webdataset"
+
+
+def command(
+    pairs: Annotated[Path, typer.Argument(help="Folder of shards made by `kpdetect generate`.")],
+    out: options.Out,
+    format_: Annotated[
+        PairFormat, typer.Option("--format", help="coco: JPEG files and annotations.json; webdataset: tar files.")
+    ],
+) -> None:
+    """Write pairs in a format that other programs train on."""
+    from kpdetect.data.coco import write_coco
+    from kpdetect.data.reader import ShardFolder
+    from kpdetect.data.webdataset import write_webdataset
+    from kpdetect.files import copy_sources
+
+    folder = ShardFolder(pairs)
+    if format_ is PairFormat.coco:
+        print(f"annotations: {write_coco(folder, out)}")
+    else:
+        print(f"tar files: {len(write_webdataset(folder, out))} in {out}")
+    copy_sources(pairs, out)

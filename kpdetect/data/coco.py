@@ -1,0 +1,79 @@
+"""Pairs as a COCO keypoints data set: `images/*.jpg` and `annotations.json`, for people who train elsewhere.
+
+Points are in pixels with integers at pixel centres. Visibility is COCO's: 2 visible, 1 hidden but in the frame, 0 (with
+x = y = 0) outside of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.coords import Size, to_pixels
+from kpdetect.data.reader import ShardFolder
+from kpdetect.files import make_folder, write_json
+from kpdetect.progress import Progress
+
+ANNOTATIONS = "annotations.json"
+
+
+def write_coco(folder: ShardFolder, out: Path) -> Path:
+    """Write every pair of a folder of shards; the annotations come last, so they are there only if all images are.
+
+    Returns:
+        The annotations file.
+
+    Raises:
+        OutputError: `out` cannot be written.
+    """
+    make_folder(out / "images")
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    height, width = folder.facts.size
+    with Progress(len(folder), "write COCO", unit="pairs") as progress:
+        for index in range(len(folder)):
+            data, keypoints, visible = folder.read_jpeg(index)
+            name = f"{index:08d}.jpg"
+            (out / "images" / name).write_bytes(data)
+            images.append({"id": index, "file_name": name, "height": height, "width": width})
+            annotations.append(annotation(index, keypoints, visible, folder.facts.size))
+            progress.update(1)
+    category = {
+        "id": 1,
+        "name": "object",
+        "keypoints": [str(number) for number in range(folder.facts.keypoints)],
+        "skeleton": [],
+    }
+    content = {
+        "info": {"description": "kpdetect pairs", "provenance": folder.facts.provenance},
+        "images": images,
+        "annotations": annotations,
+        "categories": [category],
+    }
+    write_json(out / ANNOTATIONS, content)
+    return out / ANNOTATIONS
+
+
+def annotation(index: int, keypoints: NDArray[np.float32], visible: NDArray[np.bool_], size: Size) -> dict[str, Any]:
+    """One object of COCO's `annotations` from keypoints [K, 2] (normalised) and their visibility [K]."""
+    points_px = to_pixels(keypoints.astype(np.float64), size)
+    inside = (np.abs(keypoints) <= 1).all(axis=1)
+    flags = np.where(inside, np.where(visible, 2, 1), 0)
+    points_px[~inside] = 0
+    triples = np.concatenate([points_px.round(3), flags[:, None]], axis=1)
+    kept = points_px[inside] if inside.any() else np.zeros((1, 2))
+    (left, top), (right, bottom) = kept.min(axis=0), kept.max(axis=0)
+    box = [float(left), float(top), float(right - left), float(bottom - top)]
+    return {
+        "id": index + 1,
+        "image_id": index,
+        "category_id": 1,
+        "keypoints": [int(value) if number % 3 == 2 else float(value) for number, value in enumerate(triples.ravel())],
+        "num_keypoints": int(inside.sum()),
+        "bbox": box,
+        "area": box[2] * box[3],
+        "iscrowd": 0,
+    }

@@ -1,0 +1,43 @@
+"""Pairs as WebDataset: tar files whose members 00000007.jpg and 00000007.json are one pair, for training that streams."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from kpdetect.data.reader import ShardFolder
+from kpdetect.files import make_folder, replacing
+from kpdetect.progress import Progress
+
+
+def write_webdataset(folder: ShardFolder, out: Path) -> list[Path]:
+    """Write one tar file per shard; a tar file has its name only once it is complete, and one that is there is kept.
+
+    The JSON holds `keypoints` (normalised x, y), `visible` and `index`.
+
+    Raises:
+        OutputError: `out` cannot be written.
+    """
+    make_folder(out)
+    written = []
+    with Progress(len(folder), "write WebDataset", unit="pairs") as progress:
+        for shard in folder.manifest.shards:
+            path = out / f"{Path(shard.file).stem}.tar"
+            written.append(path)
+            if not path.exists():
+                with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
+                    for index in range(shard.start, shard.stop):
+                        _add_pair(tar, folder, index)
+            progress.update(shard.stop - shard.start)
+    return written
+
+
+def _add_pair(tar: tarfile.TarFile, folder: ShardFolder, index: int) -> None:
+    data, keypoints, visible = folder.read_jpeg(index)
+    facts = {"keypoints": keypoints.round(6).tolist(), "visible": visible.tolist(), "index": index}
+    for ending, content in (("jpg", data), ("json", json.dumps(facts).encode())):
+        member = tarfile.TarInfo(f"{index:08d}.{ending}")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
