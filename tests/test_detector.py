@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from kpdetect.checkpoints import load_checkpoint, load_weights
 from kpdetect.config import apply_overrides
 from kpdetect.data.augment import AugmentConfig
+from kpdetect.data.dataset import LivePairs
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import Facts, Manifest, shard_name
 from kpdetect.data.writer import ShardWriter
-from kpdetect.detector.batches import PairBatches
+from kpdetect.detector.batches import HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset_config
 from kpdetect.detector.head import HeatmapHead
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import Detector, build_detector, read_heatmaps
-from kpdetect.detector.train import DetectorTrainer, train_detector, weighted_mean
+from kpdetect.detector.train import DetectorTrainer, train_detector, train_detector_live, weighted_mean
 from kpdetect.errors import ConfigError, InputError, TrainingError
 from kpdetect.files import write_sources
 from kpdetect.heatmaps import gaussian_heatmaps
@@ -220,6 +222,50 @@ def test_an_epoch_shows_every_pair_once_and_none_that_is_held_out(pairs):
 
 
 # Training
+
+
+class Numbered:
+    """A source whose image i is filled with i mod 251, drawn 64 at a time."""
+
+    keypoints, size, provenance = 2, (SIDE, SIDE), {"generator": "numbered"}
+
+    def batches(self, start, stop):
+        for first in range(start, stop, 64):
+            numbers = np.arange(first, min(first + 64, stop))
+            images = np.zeros((len(numbers), SIDE, SIDE, 3), np.uint8) + (numbers % 251).astype(np.uint8)[:, None, None, None]
+            keypoints = np.full((len(numbers), 2, 2), 0.25, np.float32)
+            yield PairBatch(images=images, keypoints=keypoints, visible=np.ones((len(numbers), 2), bool))
+
+
+def test_live_batches_take_every_pair_once_and_none_that_is_held_out():
+    still = AugmentConfig(scale=0, rotation=0, shift=0, photometric=0, occlusion=0)
+    batches = LiveBatches(Numbered(), 40, still, seed=0)
+    seen = [round((value + 1) * 127.5) for step in (0, 1, 2) for value in batches.at(step).images[:, 0, 5, 7].tolist()]
+    assert seen == [(HELD_OUT_LIVE + place) % 251 for place in range(120)]
+    held = batches.held_out(limit=70).images[:, 0, 0, 0]
+    assert [round((value + 1) * 127.5) for value in held.tolist()] == list(range(70))
+    assert len(batches.held_out_varied(30).images) == 30
+
+
+def test_training_live_continues_exactly(tmp_path):
+    config = CONFIG.model_copy(update={"steps": 3})
+    source = tmp_path / "source"
+    source.mkdir()
+    write_sources(source, [("face.png", "0123")])
+    whole = train_detector_live(Numbered(), source, tmp_path / "whole", config, CPU)
+    train_detector_live(Numbered(), source, tmp_path / "parts", config.model_copy(update={"steps": 1}), CPU)
+    parts = train_detector_live(Numbered(), source, tmp_path / "parts", config, CPU)
+    assert states_equal(load_weights(whole, "detector")[0], load_weights(parts, "detector")[0])
+    assert "face.png,0123" in (tmp_path / "whole" / "sources.csv").read_text()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_live_pairs_are_given_once_over_ranks_and_workers(workers):
+    seen = []
+    for rank in range(2):
+        data = LivePairs(Numbered(), start=3, stop=50, rank=rank, world=2, block=8)
+        seen += [int(item["index"]) for item in DataLoader(data, batch_size=None, num_workers=workers)]
+    assert sorted(seen) == list(range(3, 50))
 
 
 def test_overfits_a_few_dots(tmp_path):

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
+from kpdetect.cli.upper import upper
 
 
 def command(
-    pairs: Annotated[Path, typer.Argument(help="Folder of shards made by `kpdetect generate`.")],
+    pairs: Annotated[
+        Path, typer.Argument(help="Folder of shards made by `kpdetect generate`, or a generator whose pairs are drawn live.")
+    ],
     out: options.Out,
     preset: options.PresetOption = options.Preset.tiny,
     minutes: options.Minutes = None,
@@ -23,13 +26,24 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a detector on generated pairs."""
+    from kpdetect.checkpoints import find_weights
     from kpdetect.config import apply_overrides, read_config
+    from kpdetect.data.schema import MANIFEST
     from kpdetect.detector.config import DetectorConfig, preset_config
-    from kpdetect.detector.train import train_detector
+    from kpdetect.detector.train import train_detector, train_detector_live
     from kpdetect.runtime import resolve_runtime
 
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
     settings = apply_overrides(base, [f"seed={seed}", *(set_ or [])])
     runtime = resolve_runtime(device.value, precision.value)
-    weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
+    if (pairs / MANIFEST).exists() or not _has_generator(pairs):
+        weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
+    else:
+        source = upper("PairStream")(pairs, runtime, seed=seed)
+        sources = find_weights(pairs, "generator").parent
+        weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
     print(f"detector: {weights}")
+
+
+def _has_generator(path: Path) -> bool:
+    return path.suffix == ".safetensors" or any((path / part / "model.safetensors").exists() for part in (".", "generator"))

@@ -1,4 +1,4 @@
-"""Shards as a map-style torch data set, and a shuffled order that reads few shards at a time."""
+"""Pairs as torch data sets: shards map-style, with a shuffled order that reads few shards at a time; live ones endless."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from kpdetect.data.reader import ShardFolder
+from kpdetect.pairs import PairSource
 from kpdetect.seeds import derived_seed
 
 
@@ -25,6 +26,38 @@ class PairDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         image, keypoints, visible = self.folder.read(index)
         return {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
+
+
+class LivePairs(IterableDataset[dict[str, Any]]):
+    """Pairs drawn as they are asked for, endless unless `stop` is given; items as those of `PairDataset`.
+
+    Workers and ranks take turns in blocks, so that together they give every pair once.
+
+    Args:
+        source: makes the pairs.
+        start, stop: first index, and the one after the last.
+        rank, world: this process takes every `world`-th block, beginning with the `rank`-th.
+        block: pairs drawn at once; the generator's own batch is fastest.
+    """
+
+    def __init__(
+        self, source: PairSource, start: int = 0, stop: int | None = None, *, rank: int = 0, world: int = 1, block: int = 64
+    ) -> None:
+        self.source, self.start, self.stop = source, start, stop
+        self.rank, self.world, self.block = rank, world, block
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        worker = get_worker_info()
+        number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        position = self.start + (self.rank * count + number) * self.block
+        while self.stop is None or position < self.stop:
+            end = position + self.block if self.stop is None else min(position + self.block, self.stop)
+            index = position
+            for batch in self.source.batches(position, end):
+                for image, keypoints, visible in zip(batch.images, batch.keypoints, batch.visible, strict=True):
+                    yield {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
+                    index += 1
+            position += self.world * count * self.block
 
 
 class ShardShuffle(Sampler[int]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,13 +17,19 @@ from kpdetect.data.augment import AugmentConfig, PairAugmenter
 from kpdetect.data.dataset import ShardShuffle
 from kpdetect.data.reader import ShardFolder
 from kpdetect.images import Image
-from kpdetect.pairs import PairBatch
+from kpdetect.pairs import PairBatch, PairSource
 from kpdetect.seeds import derived_seed
 
 RAM_LIMIT = 2 * 2**30
 """Pairs that decode to fewer bytes than this are kept in memory."""
 AHEAD = 4
 """Batches prepared in advance."""
+BLOCK = 64
+"""Pairs drawn at once when they are drawn live; what a generator draws in one pass."""
+HELD_OUT_LIVE = 1024
+"""Pairs of a live source that are never trained on."""
+Pair = tuple[Image, NDArray[np.float32], NDArray[np.bool_]]
+"""Image uint8 [height, width, 3], keypoints [K, 2] (normalised), visible [K]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,72 +63,50 @@ def as_tensors(batch: PairBatch) -> TrainingPairs:
     )
 
 
-class PairBatches:
-    """Endless batches of the pairs that are trained on, and the held-out ones as they are.
+class Batches(ABC):
+    """Endless augmented batches, and held-out pairs as they are.
 
     Args:
-        folder: shards.
         batch: pairs per batch.
-        held_out: share of the pairs that is held out: every n-th, so that it does not depend on how many there are.
         augment: how pairs are varied.
         seed: with the step, decides everything.
     """
 
-    def __init__(self, folder: ShardFolder, batch: int, held_out: float, augment: AugmentConfig, seed: int) -> None:
-        self.folder, self.batch, self.seed, self.every = folder, batch, seed, round(1 / held_out)
+    def __init__(self, batch: int, augment: AugmentConfig, seed: int) -> None:
+        self.batch, self.seed = batch, seed
         self.augmenter = PairAugmenter(augment)
-        height, width = folder.facts.size
-        self.kept = folder.read_all() if len(folder) * height * width * 3 < RAM_LIMIT else None
-        self.shuffle = ShardShuffle([shard.stop - shard.start for shard in folder.manifest.shards], seed)
-        self.orders: dict[int, NDArray[np.int64]] = {}
-        self.count = len(folder) - len(self.held_out_indices)
 
-    @property
-    def held_out_indices(self) -> NDArray[np.int64]:
-        """Indices of the held-out pairs."""
-        return np.arange(0, len(self.folder), self.every)
+    @abstractmethod
+    def pair(self, place: int) -> Pair:
+        """What stands at a place in the endless order of training, not augmented."""
+
+    @abstractmethod
+    def held_out_pairs(self, limit: int) -> PairBatch:
+        """Pairs that are never trained on, at most `limit`."""
 
     def held_out(self, limit: int = 512) -> TrainingPairs:
         """Held-out pairs, not augmented, at most `limit`."""
-        return as_tensors(self.folder.batch(int(index) for index in self.held_out_indices[:limit]))
+        return as_tensors(self.held_out_pairs(limit))
 
     def held_out_varied(self, limit: int = 1024) -> TrainingPairs:
         """Held-out pairs varied like those that are trained on, at most `limit`."""
-        chosen = self.folder.batch(int(index) for index in self.held_out_indices[:limit])
-        images, keypoints = zip(
-            *(
-                self.augmenter(image, points, derived_seed(self.seed, "held out", number))
-                for number, (image, points) in enumerate(zip(chosen.images, chosen.keypoints, strict=True))
-            ),
-            strict=True,
-        )
-        return as_tensors(PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=chosen.visible))
+        chosen = self.held_out_pairs(limit)
+        pairs = zip(chosen.images, chosen.keypoints, chosen.visible, strict=True)
+        return self._varied(pairs, [derived_seed(self.seed, "held out", number) for number in range(len(chosen))])
 
     def at(self, step: int) -> TrainingPairs:
         """Batch of a step."""
-        images, keypoints, visible = zip(*(self._pair(place) for place in self._places(step)), strict=True)
-        batch = PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible))
-        return as_tensors(batch)
+        places = range(step * self.batch, (step + 1) * self.batch)
+        return self._varied(map(self.pair, places), [derived_seed(self.seed, "augment", place) for place in places])
 
-    def _places(self, step: int) -> range:
-        return range(step * self.batch, (step + 1) * self.batch)
-
-    def _pair(self, place: int) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
-        epoch, position = divmod(place, self.count)
-        index = int(self._order(epoch)[position])
-        if self.kept is not None:
-            image, keypoints, visible = self.kept.images[index], self.kept.keypoints[index], self.kept.visible[index]
-        else:
-            image, keypoints, visible = self.folder.read(index)
-        image, keypoints = self.augmenter(image, keypoints, derived_seed(self.seed, "augment", place))
-        return image, keypoints, visible
-
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        if epoch not in self.orders:
-            self.shuffle.resume(epoch, 0)
-            order = self.shuffle.order()
-            self.orders = {epoch: order[order % self.every != 0]}
-        return self.orders[epoch]
+    def _varied(self, pairs: Iterable[Pair], seeds: list[int]) -> TrainingPairs:
+        images, keypoints, visible = [], [], []
+        for (image, points, seen), seed in zip(pairs, seeds, strict=True):
+            varied, moved = self.augmenter(image, points, seed)
+            images.append(varied)
+            keypoints.append(moved)
+            visible.append(seen)
+        return as_tensors(PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible)))
 
     def ahead(self, step: int) -> Iterator[TrainingPairs]:
         """Batches from `step` on, prepared by one thread; close the iterator to end it."""
@@ -135,3 +120,84 @@ class PairBatches:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+class PairBatches(Batches):
+    """Batches of the pairs of a folder of shards.
+
+    Args:
+        folder: shards.
+        batch: pairs per batch.
+        held_out: share of the pairs that is held out: every n-th, so that it does not depend on how many there are.
+        augment: how pairs are varied.
+        seed: with the step, decides everything.
+    """
+
+    def __init__(self, folder: ShardFolder, batch: int, held_out: float, augment: AugmentConfig, seed: int) -> None:
+        super().__init__(batch, augment, seed)
+        self.folder, self.every = folder, round(1 / held_out)
+        height, width = folder.facts.size
+        self.kept = folder.read_all() if len(folder) * height * width * 3 < RAM_LIMIT else None
+        self.shuffle = ShardShuffle([shard.stop - shard.start for shard in folder.manifest.shards], seed)
+        self.orders: dict[int, NDArray[np.int64]] = {}
+        self.count = len(folder) - len(self.held_out_indices)
+
+    @property
+    def held_out_indices(self) -> NDArray[np.int64]:
+        """Indices of the held-out pairs."""
+        return np.arange(0, len(self.folder), self.every)
+
+    def held_out_pairs(self, limit: int) -> PairBatch:
+        """Every n-th pair, the first `limit` of them."""
+        return self.folder.batch(int(index) for index in self.held_out_indices[:limit])
+
+    def pair(self, place: int) -> Pair:
+        """Place p is position p mod count of epoch p // count."""
+        epoch, position = divmod(place, self.count)
+        index = int(self._order(epoch)[position])
+        if self.kept is not None:
+            return self.kept.images[index], self.kept.keypoints[index], self.kept.visible[index]
+        return self.folder.read(index)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if epoch not in self.orders:
+            self.shuffle.resume(epoch, 0)
+            order = self.shuffle.order()
+            self.orders = {epoch: order[order % self.every != 0]}
+        return self.orders[epoch]
+
+
+class LiveBatches(Batches):
+    """Batches of pairs that are drawn as they are needed, each once (the paper's 200,000 pairs are made on the fly).
+
+    Args:
+        source: makes the pairs; the first `HELD_OUT_LIVE` of them are held out.
+        batch: pairs per batch.
+        augment: how pairs are varied.
+        seed: with the step, decides how they are varied.
+    """
+
+    def __init__(self, source: PairSource, batch: int, augment: AugmentConfig, seed: int) -> None:
+        super().__init__(batch, augment, seed)
+        self.source = source
+        self.blocks: OrderedDict[int, PairBatch] = OrderedDict()
+
+    def held_out_pairs(self, limit: int) -> PairBatch:
+        """The source's first pairs."""
+        count = min(limit, HELD_OUT_LIVE)
+        parts = list(self.source.batches(0, count))
+        return PairBatch(
+            images=np.concatenate([part.images for part in parts]),
+            keypoints=np.concatenate([part.keypoints for part in parts]),
+            visible=np.concatenate([part.visible for part in parts]),
+        )
+
+    def pair(self, place: int) -> Pair:
+        """Place p is the source's pair HELD_OUT_LIVE + p."""
+        number, row = divmod(HELD_OUT_LIVE + place, BLOCK)
+        if number not in self.blocks:
+            (self.blocks[number],) = self.source.batches(number * BLOCK, (number + 1) * BLOCK)
+            while len(self.blocks) > 2:  # a batch may lie across two
+                self.blocks.popitem(last=False)
+        block = self.blocks[number]
+        return block.images[row], block.keypoints[row], block.visible[row]

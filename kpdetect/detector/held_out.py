@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kpdetect.detector.batches import PairBatches
+from kpdetect.detector.batches import Batches
 from kpdetect.detector.calibration import NEAR, Calibration, fit_calibration, reliability
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import read_heatmaps
@@ -27,7 +27,7 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
     return torch.cat(keypoints).cpu(), torch.cat(mass).cpu()
 
 
-def calibrate(detector: nn.Module, batches: PairBatches, runtime: Runtime, folder: Path) -> Calibration:
+def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:
     """Fit confidence on one half of the varied held-out pairs; the other half gives `folder`/reliability.png."""
     pairs = batches.held_out_varied()
     keypoints, mass = find_keypoints(detector, pairs.images, runtime)

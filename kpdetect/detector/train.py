@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +16,7 @@ from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import save_weights
 from kpdetect.coords import to_pixels
 from kpdetect.data.reader import ShardFolder
-from kpdetect.detector.batches import PairBatches, TrainingPairs
+from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
@@ -23,6 +26,7 @@ from kpdetect.errors import InputError
 from kpdetect.files import merge_sources
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with
+from kpdetect.pairs import PairSource
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_seed
@@ -62,11 +66,81 @@ def train_detector(
     """
     folder = ShardFolder(pairs)
     _require_usable(folder)
+    batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
+    key = f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
+    facts = folder.facts
+    learned = LearnedFrom(
+        size=facts.size, keypoints=facts.keypoints, provenance=facts.provenance, pairs=len(folder), key=key, sources=pairs
+    )
+    return _train(batches, learned, out, config, runtime, minutes, initial)
+
+
+def train_detector_live(
+    source: PairSource,
+    sources: Path,
+    out: Path,
+    config: DetectorConfig,
+    runtime: Runtime,
+    *,
+    minutes: float | None = None,
+    initial: Path | None = None,
+) -> Path:
+    """Train a detector on pairs that are drawn as they are needed, or continue the run in `out`.
+
+    Args:
+        source: makes the pairs.
+        sources: folder with the source's record of real images.
+        out, config, runtime, minutes, initial: see `train_detector`.
+
+    Returns:
+        The weights file, model.safetensors.
+
+    Raises:
+        As `train_detector`.
+    """
+    batches = LiveBatches(source, config.batch, config.augment, config.seed)
+    key = f"live/{json.dumps(source.provenance, sort_keys=True)}"
+    learned = LearnedFrom(
+        size=source.size, keypoints=source.keypoints, provenance=source.provenance, pairs=None, key=key, sources=sources
+    )
+    return _train(batches, learned, out, config, runtime, minutes, initial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedFrom:
+    """What is known of the pairs a detector learns from.
+
+    Attributes:
+        size: (height, width) of the images.
+        keypoints: K.
+        provenance: what made them.
+        pairs: how many there are; None where they are drawn live.
+        key: differs when the pairs do.
+        sources: folder with the record of real images behind them.
+    """
+
+    size: tuple[int, int]
+    keypoints: int
+    provenance: dict[str, Any]
+    pairs: int | None
+    key: str
+    sources: Path
+
+
+def _train(
+    batches: Batches,
+    learned: LearnedFrom,
+    out: Path,
+    config: DetectorConfig,
+    runtime: Runtime,
+    minutes: float | None,
+    initial: Path | None,
+) -> Path:
     run = RunFolder(out, config, exempt=BUDGETS)
-    trainer = DetectorTrainer(run, folder, config, runtime)
+    trainer = DetectorTrainer(run, batches, learned, config, runtime)
     if initial is not None and not run.checkpoint.exists():
         trainer.start_from(InitialWeights.read(initial, "detector"))
-    merge_sources(out, pairs)
+    merge_sources(out, learned.sources)
     trainer.run_until(config.steps, minutes)
     return run.weights
 
@@ -87,16 +161,16 @@ class DetectorTrainer(Trainer):
     kind = "detector"
     stateful = ("detector", "average", "adam")
 
-    def __init__(self, run: RunFolder, folder: ShardFolder, config: DetectorConfig, runtime: Runtime) -> None:
-        key = f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
-        super().__init__(run, config, config.batch, key, runtime)
-        self.folder, self.config = folder, config
+    def __init__(
+        self, run: RunFolder, batches: Batches, learned: LearnedFrom, config: DetectorConfig, runtime: Runtime
+    ) -> None:
+        super().__init__(run, config, config.batch, learned.key, runtime)
+        self.batches, self.learned, self.config = batches, learned, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
-        self.detector = build_detector(config.model, folder.facts.keypoints).to(runtime.device)
+        self.detector = build_detector(config.model, learned.keypoints).to(runtime.device)
         channels_last(self.detector)
         self.average = averaged_copy(self.detector)
         self.adam = torch.optim.AdamW(self.detector.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
-        self.batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
         self.held_out = self.batches.held_out()
         self.upcoming: Iterator[TrainingPairs] | None = None
         self.restore()
@@ -164,15 +238,15 @@ class DetectorTrainer(Trainer):
 
     def write_weights(self) -> None:
         """Write the average and where it came from."""
-        config, facts = self.config, self.folder.facts
+        config, learned = self.config, self.learned
         calibration = calibrate(self.average, self.batches, self.runtime, self.run.folder)
         description = {
             "config": config.model_dump(mode="json"),
-            "keypoints": facts.keypoints,
-            "pair_size": list(facts.size),
-            "crop": facts.provenance.get("crop", "centre"),
-            "provenance": facts.provenance,
-            "pairs": len(self.folder),
+            "keypoints": learned.keypoints,
+            "pair_size": list(learned.size),
+            "crop": learned.provenance.get("crop", "centre"),
+            "provenance": learned.provenance,
+            "pairs": learned.pairs,
             "began_with": began_with(self.run),
             "step": self.step,
             "images_seen": self.step * config.batch,
