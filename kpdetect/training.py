@@ -82,6 +82,10 @@ class Trainer(ABC):
     def write_weights(self) -> None:
         """Write the weights that are given away."""
 
+    def is_done(self) -> bool:
+        """Whether more training would gain nothing; ends the run before its budget does."""
+        return False
+
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
         """Work that is done every so many steps."""
         return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
@@ -99,7 +103,7 @@ class Trainer(ABC):
         left = None if minutes is None else max(0.0, budget - self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
         with StopRequest() as stop, Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
-            while self.step < steps and self.seconds < budget and not stop.requested:
+            while self.step < steps and self.seconds < budget and not stop.requested and not self.is_done():
                 began = time.monotonic()
                 metrics = self.train_step()
                 self.step += 1
@@ -121,7 +125,7 @@ class Trainer(ABC):
 
     def _finished(self, steps: int, budget: float) -> bool:
         """Whether an earlier call has used the budget up and left the weights of this very step."""
-        if self.step == 0 or (self.step < steps and self.seconds < budget):
+        if self.step == 0 or (self.step < steps and self.seconds < budget and not self.is_done()):
             return False
         return self.run.weights.exists() and read_description(self.run.weights).get("step") == self.step
 

@@ -24,6 +24,7 @@ from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset
 from kpdetect.detector.head import HeatmapHead
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import Detector, build_detector, read_heatmaps
+from kpdetect.detector.patience import Patience
 from kpdetect.detector.train import DetectorTrainer, train_detector, train_detector_live, weighted_mean
 from kpdetect.errors import ConfigError, InputError, TrainingError
 from kpdetect.files import write_sources
@@ -266,6 +267,26 @@ def test_live_pairs_are_given_once_over_ranks_and_workers(workers):
         data = LivePairs(Numbered(), start=3, stop=50, rank=rank, world=2, block=8)
         seen += [int(item["index"]) for item in DataLoader(data, batch_size=None, num_workers=workers)]
     assert sorted(seen) == list(range(3, 50))
+
+
+def test_patience_by_hand():
+    patience = Patience(2)
+    for error, exhausted in [(5.0, False), (4.0, False), (4.5, False), (3.0, False), (3.0, False), (3.5, True)]:
+        patience.measure(error)
+        assert patience.exhausted is exhausted
+    endless = Patience(0)
+    for error in (1.0, 2.0, 3.0):
+        endless.measure(error)
+    assert not endless.exhausted
+
+
+def test_training_stops_early_and_stays_stopped(pairs, tmp_path, monkeypatch):
+    config = CONFIG.model_copy(update={"steps": 50, "sample_every": 1, "patience": 2})
+    monkeypatch.setattr(DetectorTrainer, "held_out_error", lambda trainer: 3.0)
+    train_detector(pairs, tmp_path / "run", config, CPU)
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "detector")["step"] == 3  # the best, and two that are not better
+    train_detector(pairs, tmp_path / "run", config, CPU)
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "detector")["step"] == 3
 
 
 def test_overfits_a_few_dots(tmp_path):

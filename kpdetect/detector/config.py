@@ -58,6 +58,8 @@ class DetectorConfig(TrainingConfig):
     """Standard deviation of the target Gaussian in normalised units, at least half a heatmap cell: 0.06 is a cell of 32x32."""
     hidden_weight: float = Field(1.0, ge=0)
     """Weight of keypoints that are in the frame but not on the generated foreground, which hair and chin often are."""
+    patience: int = Field(0, ge=0)
+    """Training ends when the error on held-out pairs has not fallen for this many measurements; 0: at the budget alone."""
     held_out: float = Field(0.02, gt=0, lt=0.5)
     """Share of the pairs that is never trained on and measures progress."""
 

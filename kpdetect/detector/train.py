@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
+from kpdetect.detector.patience import Patience
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files import merge_sources
@@ -159,7 +160,7 @@ class DetectorTrainer(Trainer):
     """One network, one optimiser, one average."""
 
     kind = "detector"
-    stateful = ("detector", "average", "adam")
+    stateful = ("detector", "average", "adam", "patience")
 
     def __init__(
         self, run: RunFolder, batches: Batches, learned: LearnedFrom, config: DetectorConfig, runtime: Runtime
@@ -171,6 +172,7 @@ class DetectorTrainer(Trainer):
         channels_last(self.detector)
         self.average = averaged_copy(self.detector)
         self.adam = torch.optim.AdamW(self.detector.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
+        self.patience = Patience(config.patience)
         self.held_out = self.batches.held_out()
         self.upcoming: Iterator[TrainingPairs] | None = None
         self.restore()
@@ -223,9 +225,22 @@ class DetectorTrainer(Trainer):
         weights = keypoint_weights(self.held_out.keypoints, self.held_out.visible, 1.0)
         return float(weighted_mean(coordinate_distance(predicted, self.held_out.keypoints), weights)) * 50
 
+    def is_done(self) -> bool:
+        """Whether the held-out error has stopped falling."""
+        return self.patience.exhausted
+
+    def periodic(self) -> list[tuple[int, Callable[[], object]]]:
+        """The measurement comes before the checkpoint that has to remember it."""
+        return [(self.config.sample_every, self.measure), *super().periodic()]
+
+    def measure(self) -> None:
+        """Log the held-out error and take note of it."""
+        error = self.held_out_error()
+        self.patience.measure(error)
+        self.run.log(step=self.step, held_out_percent=round(error, 4))
+
     def write_sheet(self) -> None:
-        """Held-out pairs: true keypoints in the upper of two rows, predicted ones below; and a line of metrics."""
-        self.run.log(step=self.step, held_out_percent=round(self.held_out_error(), 4))
+        """Held-out pairs: true keypoints in the upper of two rows, predicted ones below."""
         predicted, confidence = self.predict_held_out()
         pixels = ((self.held_out.images[:SHEET_IMAGES] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         size = pixels.shape[1:3]
