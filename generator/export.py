@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Codec, Facts, Manifest, Shard, require_same_facts, shard_name
 from kpdetect.data.writer import ShardWriter
 from kpdetect.errors import ConfigError
-from kpdetect.files import copy_sources, file_hash, make_folder
+from kpdetect.files import copy_sources, file_hash, locked, make_folder
 from kpdetect.pairs import PairSource
 from kpdetect.progress import Progress
 
@@ -17,6 +20,19 @@ AHEAD = 4
 """Batches that may wait for the disk before the generator waits too."""
 SHARD_LIMIT = 4 * 2**30
 """Bytes of the images of one shard, not compressed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Process `rank` of `world` that write one folder together; it writes every `world`-th shard."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def of_torchrun(cls) -> Part:
+        """As torchrun tells this process by its environment; the whole without it."""
+        return cls(rank=int(os.environ.get("RANK", 0)), world=int(os.environ.get("WORLD_SIZE", 1)))
 
 
 def export_pairs(
@@ -27,6 +43,8 @@ def export_pairs(
     codec: Codec = "jpeg",
     shard_size: int = 5_000,
     sources_from: Path | None = None,
+    workers: int = 2,
+    part: Part = Part(),
 ) -> Manifest:
     """Write the pairs 0 <= i < count of a source into shards, keeping those that are there already.
 
@@ -37,6 +55,11 @@ def export_pairs(
         codec: `jpeg` or `raw`.
         shard_size: pairs per shard.
         sources_from: folder whose record of real images is handed on.
+        workers: threads that encode images.
+        part: which shards are this process's own, when several write one folder.
+
+    Returns:
+        The manifest as this process left it; it is complete when every process has ended.
 
     Raises:
         ConfigError: `out` holds pairs made differently, or a shard would be too large.
@@ -47,23 +70,40 @@ def export_pairs(
     )
     _require_moderate(facts)
     make_folder(out)
-    manifest = Manifest(facts=facts)
-    if (out / MANIFEST).exists():
-        manifest = Manifest.read(out)
-        require_same_facts(out, manifest.facts, facts)
-    kept = {shard.start: shard for shard in manifest.shards if _is_whole(out, shard)}
-    ranges = [(start, min(start + shard_size, count)) for start in range(0, count, shard_size)]
+    known = _finished(out, facts)
+    kept = {shard.start: shard for shard in known if _is_whole(out, shard)}
+    ranges = [(start, min(start + shard_size, count)) for start in range(0, count, shard_size)][part.rank :: part.world]
     todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
-    manifest = Manifest(facts=facts, shards=tuple(kept[start] for start in sorted(kept)))
-    if sources_from is not None:
+    if sources_from is not None and part.rank == 0:
         copy_sources(sources_from, out)
-    left = sum(stop - start for start, stop in todo)
-    with Progress(count, "generate", unit="pairs", start=count - left) as progress, ThreadPoolExecutor(2) as pool:
+    left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))
+    damaged = [shard for shard in known if shard.start not in kept]
+    manifest = Manifest(facts=facts, shards=tuple(kept.values()))
+    if damaged:
+        manifest = _updated(out, facts, forget=damaged)
+    with Progress(share, "generate", unit="pairs", start=share - left) as progress, ThreadPoolExecutor(workers) as pool:
         for start, stop in todo:
             shard = _write_shard(source, out / shard_name(start // shard_size), facts, (start, stop), pool, progress)
-            manifest = manifest.including(shard)
-            manifest.write(out)
-    manifest.write(out)
+            manifest = _updated(out, facts, add=shard)
+    return manifest
+
+
+def _finished(out: Path, facts: Facts) -> tuple[Shard, ...]:
+    if not (out / MANIFEST).exists():
+        return ()
+    manifest = Manifest.read(out)
+    require_same_facts(out, manifest.facts, facts)
+    return manifest.shards
+
+
+def _updated(out: Path, facts: Facts, *, add: Shard | None = None, forget: Sequence[Shard] = ()) -> Manifest:
+    """Change the manifest while no other process does."""
+    with locked(out):
+        kept = tuple(shard for shard in _finished(out, facts) if shard not in forget)
+        manifest = Manifest(facts=facts, shards=kept)
+        if add is not None:
+            manifest = manifest.including(add)
+        manifest.write(out)
     return manifest
 
 

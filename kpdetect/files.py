@@ -36,6 +36,22 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which other processes wait for; where the system has no such locks, do without."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """The one line that explains why `path` could not be written."""
     if error.errno == errno.ENOSPC or "No space left" in str(error):

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -19,9 +20,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.export import export_pairs
+from generator.export import Part, export_pairs
 from kpdetect.data.dataset import PairDataset, ShardShuffle
 from kpdetect.data.reader import ShardFolder
+from kpdetect.data.schema import Manifest
 from kpdetect.errors import ConfigError, OutputError, ShardError
 from kpdetect.files import file_hash
 from kpdetect.pairs import PairBatch
@@ -157,6 +159,28 @@ def test_kill_9_leaves_whole_shards_only(tmp_path):
     export_pairs(FakeSource(), tmp_path / "killed", 400, shard_size=20)
     export_pairs(FakeSource(), tmp_path / "whole", 400, shard_size=20)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_processes_that_share_a_folder_write_what_one_alone_would(tmp_path):
+    export_pairs(FakeSource(), tmp_path / "alone", 50, shard_size=4)
+    with ThreadPoolExecutor(3) as pool:
+        parts = [Part(rank=rank, world=3) for rank in range(3)]
+        list(pool.map(lambda part: export_pairs(FakeSource(), tmp_path / "shared", 50, shard_size=4, part=part), parts))
+    manifests = [Manifest.read(tmp_path / name) for name in ("alone", "shared")]
+    assert manifests[0] == manifests[1]
+    assert ShardFolder(tmp_path / "shared").damaged() == []
+
+
+def test_a_part_writes_every_other_shard(tmp_path):
+    manifest = export_pairs(FakeSource(), tmp_path, 20, shard_size=4, part=Part(rank=1, world=2))
+    assert [shard.start for shard in manifest.shards] == [4, 12]
+
+
+def test_torchrun_tells_the_part(monkeypatch):
+    assert Part.of_torchrun() == Part(rank=0, world=1)
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert Part.of_torchrun() == Part(rank=2, world=4)
 
 
 def test_a_shard_cut_in_half_is_named_and_rebuilt_alone(tmp_path):

@@ -28,15 +28,23 @@ def command(
     ] = Codec.jpeg,
     shard_size: Annotated[int, typer.Option(min=1, help="Pairs per shard.")] = 5_000,
     truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise: lower is more typical, less varied.")] = 1.0,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that encode images.")] = 2,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Write image-keypoint pairs into HDF5 shards."""
+    """Write image-keypoint pairs into HDF5 shards; under torchrun each process writes its part of them."""
     from kpdetect.checkpoints import find_weights
     from kpdetect.runtime import resolve_runtime
 
     stream = upper("PairStream")(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation)
     upper("export_pairs")(
-        stream, out, count, codec=codec.value, shard_size=shard_size, sources_from=find_weights(model, "generator").parent
+        stream,
+        out,
+        count,
+        codec=codec.value,
+        shard_size=shard_size,
+        sources_from=find_weights(model, "generator").parent,
+        workers=workers,
+        part=upper("Part").of_torchrun(),
     )
     print(f"pairs: {out}")

@@ -13,6 +13,7 @@ TABLE = {
     "train_generator": "generator.train:train_generator",
     "PairStream": "generator.stream:PairStream",
     "export_pairs": "generator.export:export_pairs",
+    "Part": "generator.export:Part",
     "run_project": "benchmarks.pipeline:run_project",
     "run_benchmark": "benchmarks.run:run_benchmark",
     "write_report": "benchmarks.report:write_report",
