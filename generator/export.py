@@ -42,6 +42,7 @@ def export_pairs(
     *,
     codec: Codec = "jpeg",
     shard_size: int = 5_000,
+    masks: bool = False,
     sources_from: Path | None = None,
     workers: int = 2,
     part: Part = Part(),
@@ -54,6 +55,7 @@ def export_pairs(
         count: number of pairs; a larger one than before extends the folder.
         codec: `jpeg` or `raw`.
         shard_size: pairs per shard.
+        masks: store foreground masks too; the source has to give them.
         sources_from: folder whose record of real images is handed on.
         workers: threads that encode images.
         part: which shards are this process's own, when several write one folder.
@@ -66,7 +68,12 @@ def export_pairs(
         OutputError: `out` cannot be written, or the disk is full; finished shards are kept.
     """
     facts = Facts(
-        codec=codec, size=source.size, keypoints=source.keypoints, shard_size=shard_size, provenance=source.provenance
+        codec=codec,
+        size=source.size,
+        keypoints=source.keypoints,
+        shard_size=shard_size,
+        provenance=source.provenance,
+        masks=masks,
     )
     _require_moderate(facts)
     make_folder(out)

@@ -56,15 +56,16 @@ class PairStream:
         runtime: device; drawing is in float32 whatever its precision.
         seed: first half of every pair's address.
         truncation: factor in (0, 1] on pose and appearance noise; 1 draws the whole distribution.
+        masks: give foreground masks with the pairs.
     """
 
-    def __init__(self, model: Path, runtime: Runtime, *, seed: int = 0, truncation: float = 1.0) -> None:
+    def __init__(self, model: Path, runtime: Runtime, *, seed: int = 0, truncation: float = 1.0, masks: bool = False) -> None:
         if not 0 < truncation <= 1:
             raise InputError(f"--truncation {truncation}: expected a number above 0, at most 1")
         self.network, self.description = load_generator(model)
         self.network.to(runtime.device)
         self.exact = _float64_pose(self.network.parts)
-        self.runtime, self.seed, self.truncation = runtime, seed, truncation
+        self.runtime, self.seed, self.truncation, self.masks = runtime, seed, truncation, masks
         self.hash = file_hash(find_weights(model, "generator"))
 
     @property
@@ -97,6 +98,7 @@ class PairStream:
             images=to_uint8(drawing.image[:count]),
             keypoints=keypoints.cpu().numpy(),
             visible=visible_keypoints(keypoints, drawing.mask[:count]).cpu().numpy(),
+            masks=(drawing.mask[:count, 0] * 255).round().to(torch.uint8).cpu().numpy() if self.masks else None,
         )
 
     @torch.no_grad()

@@ -18,11 +18,13 @@ class PairBatch:
         images: uint8 RGB [batch, height, width, 3].
         keypoints: float32 [batch, keypoints, 2], normalised (x, y); values outside [-1, 1] are legal.
         visible: bool [batch, keypoints]; inside the frame and on the foreground.
+        masks: uint8 [batch, height, width], 255 on the foreground; None where they are not asked for.
     """
 
     images: NDArray[np.uint8]
     keypoints: NDArray[np.float32]
     visible: NDArray[np.bool_]
+    masks: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

@@ -141,6 +141,16 @@ def test_pairs_depend_on_seed_and_index_alone(project):
     assert np.abs(other.images[0].astype(int) - whole.images[5]).max() <= 1
 
 
+def test_a_stream_gives_masks_that_agree_with_visibility(project):
+    (batch,) = list(PairStream(project, resolve_runtime("cpu", "float32"), masks=True).batches(0, 9))
+    assert batch.masks.shape == (9, 32, 32)
+    assert batch.masks.dtype == np.uint8
+    shown = {(image, place) for image, place in np.argwhere(batch.visible)}
+    for image, place in shown:
+        column, row = ((batch.keypoints[image, place] + 1) * 16 - 0.5).round().astype(int).clip(1, 30)
+        assert batch.masks[image, row - 1 : row + 2, column - 1 : column + 2].max() > 127
+
+
 def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_path):
     result = json.loads(run_benchmark("toy", project, toy / "annotated", tmp_path).read_text())
     rows = {row["method"].split(":")[0]: row for row in result["rows"]}

@@ -51,6 +51,7 @@ class FakeSource:
                 images=np.stack([ramp, 255 - ramp, ramp // 2], axis=-1).astype(np.uint8),
                 keypoints=np.stack([places, -places, places + 1.5], axis=1),
                 visible=np.stack([index % 2 == 0, index % 3 == 0, index < 0], axis=1),
+                masks=(ramp // 3).astype(np.uint8),
             )
 
 
@@ -112,6 +113,25 @@ def test_interrupted_equals_uninterrupted(tmp_path, codec):
     export_pairs(FakeSource(), tmp_path / "broken", 23, codec=codec, shard_size=8)
     assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
     assert (tmp_path / "broken" / "pairs-00000.h5").stat().st_mtime_ns == untouched
+
+
+def test_masks_are_stored_where_they_are_asked_for(tmp_path):
+    export_pairs(FakeSource(), tmp_path / "with", 11, shard_size=4, masks=True)
+    export_pairs(FakeSource(), tmp_path / "without", 11, shard_size=4)
+    whole = ShardFolder(tmp_path / "with")
+    np.testing.assert_array_equal(whole.read_mask(9), np.concatenate([part.masks for part in FakeSource().batches(0, 11)])[9])
+    with pytest.raises(ShardError, match="--masks"):
+        ShardFolder(tmp_path / "without").read_mask(0)
+    with pytest.raises(ConfigError, match="masks: False -> True"):
+        export_pairs(FakeSource(), tmp_path / "without", 11, shard_size=4, masks=True)
+
+
+def test_folders_of_before_there_were_masks_are_read(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 5)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["masks"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert not ShardFolder(tmp_path).facts.masks
 
 
 def test_a_larger_count_extends(tmp_path):

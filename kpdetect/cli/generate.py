@@ -28,6 +28,7 @@ def command(
     ] = Codec.jpeg,
     shard_size: Annotated[int, typer.Option(min=1, help="Pairs per shard.")] = 5_000,
     truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise: lower is more typical, less varied.")] = 1.0,
+    masks: Annotated[bool, typer.Option("--masks", help="Store the foreground mask of every image too.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads that encode images.")] = 2,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
@@ -36,13 +37,14 @@ def command(
     from kpdetect.checkpoints import find_weights
     from kpdetect.runtime import resolve_runtime
 
-    stream = upper("PairStream")(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation)
+    stream = upper("PairStream")(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation, masks=masks)
     upper("export_pairs")(
         stream,
         out,
         count,
         codec=codec.value,
         shard_size=shard_size,
+        masks=masks,
         sources_from=find_weights(model, "generator").parent,
         workers=workers,
         part=upper("Part").of_torchrun(),

@@ -85,6 +85,18 @@ class ShardFolder:
         data = encode_jpeg(file["images"][row]) if self.facts.codec == "raw" else _encoded(file, row)
         return data.tobytes(), file["keypoints"][row], file["visible"][row]
 
+    def read_mask(self, index: int) -> NDArray[np.uint8]:
+        """Foreground mask of pair `index`: uint8 [height, width], 255 on the foreground.
+
+        Raises:
+            ShardError: the pairs were made without masks.
+        """
+        if not self.facts.masks:
+            raise ShardError(f"{self.folder}: holds no masks; make the pairs with `kpdetect generate --masks` in another --out")
+        file, row = self._place(index)
+        mask: NDArray[np.uint8] = file["masks"][row]
+        return mask
+
     def _place(self, index: int) -> tuple[h5py.File, int]:
         if not 0 <= index < len(self):
             raise IndexError(index)

@@ -8,6 +8,8 @@ A folder of shards holds `manifest.json` and files `pairs-00000.h5`, .... Each s
                codec jpeg: uint8 [bytes], the JPEG files one after the other
     offsets    int64 [count + 1]       codec jpeg only: image i is images[offsets[i]:offsets[i + 1]]
 
+    masks      uint8 [count, height, width], gzip; 255 on the foreground; only where they were asked for
+
 and the facts of `Facts`, with schema, version, start and stop, as attributes of the file.
 """
 
@@ -38,6 +40,7 @@ class Facts:
         keypoints: number of keypoints per pair.
         shard_size: pairs per shard; the last one may hold fewer.
         provenance: what made the pairs; equal provenance means equal pairs.
+        masks: whether foreground masks are stored too.
     """
 
     codec: Codec
@@ -45,6 +48,7 @@ class Facts:
     keypoints: int
     shard_size: int
     provenance: dict[str, Any]
+    masks: bool = False
 
     def attributes(self, start: int, stop: int) -> dict[str, Any]:
         """The attributes of the shard that holds the pairs start <= i < stop."""
@@ -106,8 +110,9 @@ class Manifest:
         if not isinstance(content, dict) or (content.get("schema"), content.get("version")) != (SCHEMA, VERSION):
             raise ShardError(f"{folder / MANIFEST}: not a manifest of {SCHEMA} version {VERSION}; make the pairs again")
         try:
-            names = Facts.__dataclass_fields__
-            facts = Facts(**{name: content[name] for name in names} | {"size": tuple(content["size"])})
+            names = [name for name in Facts.__dataclass_fields__ if name != "masks"]
+            masks = bool(content.get("masks", False))  # not in folders of before there were any
+            facts = Facts(**{name: content[name] for name in names} | {"size": tuple(content["size"]), "masks": masks})
             return cls(facts=facts, shards=tuple(Shard(**row) for row in content["shards"]))
         except (KeyError, TypeError) as error:
             raise ShardError(f"{folder / MANIFEST}: incomplete manifest ({error}); make the pairs again") from error

@@ -47,6 +47,10 @@ class ShardWriter:
         self.file.attrs.update(facts.attributes(self.start, self.stop))
         self.keypoints = self.file.create_dataset("keypoints", (count, facts.keypoints, 2), np.float32)
         self.visible = self.file.create_dataset("visible", (count, facts.keypoints), np.bool_)
+        if facts.masks:
+            self.masks = self.file.create_dataset(
+                "masks", (count, *facts.size), np.uint8, chunks=(1, *facts.size), compression="gzip", compression_opts=1
+            )
         if facts.codec == "raw":
             shape = (*facts.size, 3)
             self.images = self.file.create_dataset("images", (count, *shape), np.uint8, chunks=(1, *shape))
@@ -60,6 +64,8 @@ class ShardWriter:
         """Add the next pairs."""
         rows = slice(self.filled, self.filled + len(batch))
         self.keypoints[rows], self.visible[rows] = batch.keypoints, batch.visible
+        if self.facts.masks:
+            self.masks[rows] = batch.masks
         if self.facts.codec == "raw":
             self.images[rows] = batch.images
         else:

@@ -45,8 +45,6 @@ from kpdetect.training import BUDGETS, Trainer
 WATCHED = 256
 """Real images on which health is measured and sheets are drawn."""
 SHEET_IMAGES = 12
-HELD_OUT = 0.02
-"""Share of the pairs that is not trained on, as in the first stage."""
 
 
 def refine_detector(
@@ -138,7 +136,8 @@ class RefineTrainer(Trainer):
         )
         self.views = ViewBatches(cache.images, config)
         varied = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
-        self.pairs = None if pairs is None else PairBatches(pairs, config.batch, HELD_OUT, varied, config.seed)
+        held_out = DetectorConfig().held_out if start is None else start.config.held_out  # the first stage did not see those
+        self.pairs = None if pairs is None else PairBatches(pairs, config.batch, held_out, varied, config.seed)
         self.upcoming: Iterator[Views] | None = None
         self.upcoming_pairs: Iterator[TrainingPairs] | None = None
         self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
