@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kpdetect import __version__
-from kpdetect.cli import benchmark, doctor, generate, info, predict, report, run, toy, train_detector, train_generator
+from kpdetect.cli import benchmark, doctor, generate, info, label, predict, report, run, toy, train_detector, train_generator
 from kpdetect.errors import KpdetectError
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ VERBS = {
     "generate": generate,
     "train-detector": train_detector,
     "predict": predict,
+    "label": label,
     "benchmark": benchmark,
     "report": report,
     "toy": toy,

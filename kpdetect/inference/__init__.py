@@ -2,6 +2,7 @@
 
 predictor    images to keypoints in their own pixels
 labels       names, pairs, links and dropped keypoints, stored beside a model's weights
+label        changing them
 predictions  keypoints of many images or frames, in memory and as files
 formats/     the same in the formats of other tools
 config       every choice of `kpdetect predict`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from kpdetect.detector.model import Detector, build_detector, read_heatmaps
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import file_hash
 from kpdetect.images import Image, fit_image, fit_region, read_image
-from kpdetect.inference.labels import Labels, read_labels
+from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.runtime import DEVICES, DeviceName, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
@@ -91,7 +92,11 @@ class Predictor:
             ) from error
         runtime = resolve_runtime(cast(DeviceName, device))
         labels = read_labels(weights, int(description["keypoints"]))
-        return cls(detector, description, file_hash(weights), runtime, labels)
+        digest = file_hash(weights)
+        if labels.weights not in ("", digest):
+            told = f"warning: {weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`"
+            print(told, file=sys.stderr)
+        return cls(detector, description, digest, runtime, labels)
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
         """Predict one image (uint8 RGB [height, width, 3], or a path) or a sequence of them, of any sizes.
