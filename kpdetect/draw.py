@@ -77,7 +77,8 @@ def draw_keypoints(
 
 
 def _label(skeleton: Skeleton, index: int) -> str:
-    return skeleton.names[index] if skeleton.named else str(skeleton.numbers[index])
+    name = skeleton.names[index]
+    return name if skeleton.named and name.isascii() else str(skeleton.numbers[index])  # OpenCV's letters are ASCII
 
 
 def _places(keypoints_px: NDArray[np.floating], size: tuple[int, ...], factor: int) -> list[_Place | None]:
