@@ -8,7 +8,20 @@ import sys
 import typer
 
 from kpdetect import __version__
-from kpdetect.cli import benchmark, doctor, generate, info, label, predict, report, run, toy, train_detector, train_generator
+from kpdetect.cli import (
+    benchmark,
+    doctor,
+    export,
+    generate,
+    info,
+    label,
+    predict,
+    report,
+    run,
+    toy,
+    train_detector,
+    train_generator,
+)
 from kpdetect.errors import KpdetectError
 
 app = typer.Typer(
@@ -40,6 +53,7 @@ VERBS = {
     "train-detector": train_detector,
     "predict": predict,
     "label": label,
+    "export": export,
     "benchmark": benchmark,
     "report": report,
     "toy": toy,

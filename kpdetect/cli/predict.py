@@ -35,7 +35,7 @@ def command(
     smooth_cutoff: Annotated[float, typer.Option(help="Hertz at rest; less is smoother.")] = 1.0,
     smooth_beta: Annotated[float, typer.Option(min=0, help="Hertz per image side and second; more lags less.")] = 20.0,
     two_pass: Annotated[bool, typer.Option("--two-pass", help="Predict, crop to the keypoints, predict again.")] = False,
-    margin: Annotated[float, typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box.")] = 0.5,
+    margin: Annotated[float, typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box.")] = 0.4,
     flip_average: Annotated[bool, typer.Option("--flip-average", help="Average with the mirror image.")] = False,
     boxes: Annotated[
         Path | None,

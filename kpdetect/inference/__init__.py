@@ -17,5 +17,6 @@ folder       predicting images
 clips        predicting a video
 finished     whether that was done already
 job          predicting everything a command was given
+export       a detector as a file that runs without this project
 describe     what a file written by this project is
 """

@@ -39,7 +39,7 @@ class PredictConfig(StrictConfig):
     """CSV `image,left,top,width,height`: predict inside these boxes; inputs it does not name are predicted whole."""
     two_pass: bool = False
     """Predict, crop to the box around the keypoints, predict again there."""
-    margin: float = Field(0.5, ge=0)
+    margin: float = Field(0.4, ge=0)
     """Border of that box, as a share of its longer side, on every side."""
     flip_average: bool = False
     """Average with the prediction on the mirror image."""
