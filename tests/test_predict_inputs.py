@@ -184,4 +184,7 @@ def test_the_command_says_what_it_did(small_project, mixed, tmp_path):
     record = json.loads((out / "videos" / "fl ö" / "predictions.json").read_text(encoding="utf-8"))
     assert record["settings"]["stride"] == 2
     assert record["clip"]["size"] == [102, 122]
+    told = CliRunner().invoke(app, ["info", str(out)]).output.splitlines()
+    assert told[0] == "predictions: 2 images, 3 keypoints"
+    assert "  predictions: 3 frames of a video at 25 a second, 3 keypoints" in told
     assert len(list((out / "overlays").rglob("*.png"))) == 2  # the third is the broken one

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kpdetect.errors import InputError
+from kpdetect.inference import clips
 from kpdetect.inference.clips import predict_clip
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.predictions import Predictions
@@ -49,6 +50,26 @@ def test_start_end_and_stride_choose_frames(tmp_path):
         assert len(list(reader.frames())) == 3
     with pytest.raises(InputError, match="no readable frame from 30"):
         predict_clip(perfect(), clip(tmp_path / "v.avi"), tmp_path / "late", PredictConfig(start=30))
+
+
+def test_few_frames_are_held_at_a_time(tmp_path, monkeypatch):
+    """However long the video: a block in use, one being read, each of `BLOCK_BYTES` or one frame."""
+    read, used = [], []
+    whole = clips._ClipJob._predict
+
+    def predict(job, block, video):
+        used.append(len(block))
+        assert len(read) - sum(used) <= 2 + 1  # the block being read, and the frame that did not fit it
+        whole(job, block, video)
+
+    original = VideoReader.frames
+    monkeypatch.setattr(VideoReader, "frames", lambda *given: (read.append(1) or item for item in original(*given)))
+    monkeypatch.setattr(clips._ClipJob, "_predict", predict)
+    monkeypatch.setattr(clips, "BLOCK_BYTES", 2 * 102 * 122 * 3)
+    write_video(tmp_path / "v.avi", 15)
+    found, _ = predict_clip(perfect(), clip(tmp_path / "v.avi"), tmp_path / "out", PredictConfig())
+    assert used == [2] * 7 + [1]
+    assert len(found.frames) == 15
 
 
 @pytest.mark.parametrize("h264", [False, True])

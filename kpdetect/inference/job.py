@@ -13,11 +13,11 @@ from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.clips import predict_clip
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.folder import predict_images
+from kpdetect.inference.predictions import VIDEOS
 from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Sources, find_sources
 from kpdetect.inference.video import import_av
 
-VIDEOS = "videos"
 SKIPPED = "skipped.csv"
 
 

@@ -18,7 +18,7 @@ COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
 """Last column of the table of a model whose keypoints have names."""
-TABLE, RECORD = "predictions.csv", "predictions.json"
+TABLE, RECORD, VIDEOS = "predictions.csv", "predictions.json", "videos"
 _AGAIN = "run `kpdetect predict` again"
 
 
