@@ -70,13 +70,18 @@ def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Se
     for kind in dict.fromkeys(("eager", *kinds)):
         run = _RUNNERS[kind](predictor)
         for batch in BATCHES:
-            squares = np.random.default_rng(batch).integers(0, 256, (batch, predictor.side, predictor.side, 3), dtype=np.uint8)
-            rate = batch / median_seconds(lambda run=run, squares=squares: run(squares), seconds)  # type: ignore[misc]
+            rate = _network_rate(run, predictor.side, batch, seconds)
             eager.setdefault(batch, rate)
             yield Rate(what=kind, batch=batch, images_per_second=rate, share=None if kind == "eager" else rate / eager[batch])
     if images is not None:
         rate = _folder_rate(predictor, images)
-        yield Rate(what="predict", batch=BATCH, images_per_second=rate, share=rate / eager[BATCH])
+        beside = _network_rate(_eager(predictor), predictor.side, BATCH, seconds)  # the pace may have changed
+        yield Rate(what="predict", batch=BATCH, images_per_second=rate, share=rate / beside)
+
+
+def _network_rate(run: Callable[[np.ndarray], object], side: int, batch: int, seconds: float) -> float:
+    squares = np.random.default_rng(batch).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
+    return batch / median_seconds(lambda: run(squares), seconds)
 
 
 def median_seconds(call: Callable[[], object], seconds: float) -> float:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from benchmarks.speed_inference import WARM_UP, main, measure, median_seconds
+from benchmarks.speed_inference import WARM_UP, _folder_rate, main, measure, median_seconds
 from tests.dots import perfect
 
 
@@ -22,12 +22,21 @@ def test_the_median_of_repetitions_after_a_warm_up(monkeypatch):
     assert len(calls) == WARM_UP + 3
 
 
-def test_rates_and_shares(blob_folder):
+def test_rates_and_shares(blob_folder, monkeypatch):
+    monkeypatch.setattr("benchmarks.speed_inference.median_seconds", lambda call, seconds: call() is None or 0.25)
+    monkeypatch.setattr("benchmarks.speed_inference._folder_rate", lambda predictor, images: 96.0)
     rates = list(measure(perfect(side=32), blob_folder, 0.01, ("eager",)))
     assert [(rate.what, rate.batch) for rate in rates] == [("eager", 1), ("eager", 32), ("predict", 32)]
-    assert rates[2].share == pytest.approx(rates[2].images_per_second / rates[1].images_per_second)
+    assert [rate.images_per_second for rate in rates] == [4, 128, 96]  # a quarter of a second for one image, and for 32
+    assert [rate.share for rate in rates] == [None, None, 0.75]
     assert "of eager" in rates[2].line()
     assert "of eager" not in rates[0].line()
+
+
+def test_the_rate_of_a_folder_counts_its_images(blob_folder, monkeypatch):
+    now = iter([10.0, 14.0])
+    monkeypatch.setattr("benchmarks.speed_inference.time.perf_counter", lambda: next(now))
+    assert _folder_rate(perfect(side=32), blob_folder) == 24 / 4.0
 
 
 def test_the_command_writes_what_it_prints(small_project, tmp_path, capsys):
