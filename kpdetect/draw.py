@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.images import Image
-from kpdetect.skeleton import Skeleton
+from kpdetect.skeleton import Skeleton, default_name
 
 MIN_SIDE = 128
 """Images whose shorter side is less are enlarged by a whole factor before anything is drawn."""
@@ -77,8 +77,8 @@ def draw_keypoints(
 
 
 def _label(skeleton: Skeleton, index: int) -> str:
-    name = skeleton.names[index]
-    return name if skeleton.named and name.isascii() else str(skeleton.numbers[index])  # OpenCV's letters are ASCII
+    name, number = skeleton.names[index], skeleton.numbers[index]
+    return name if name != default_name(number) and name.isascii() else str(number)  # OpenCV's letters are ASCII
 
 
 def _places(keypoints_px: NDArray[np.floating], size: tuple[int, ...], factor: int) -> list[_Place | None]:

@@ -76,9 +76,8 @@ def test_averaging_with_the_mirror_image_cancels_a_one_sided_error(labels):
     predictor, true_px = sided(labels), np.array([places for places, _ in scenes(40)])
     fitted = [predictor.fit(image) for _, image in scenes(40)]
     plain, averaged = (Passes(predictor, PredictConfig(flip_average=flip)) for flip in (False, True))
-    assert averaged.wants_sample == (labels is None)
-    if labels is None:
-        averaged.learn(fitted)
+    assert (plain.wants_sample, averaged.wants_sample) == (False, True)
+    averaged.learn(fitted)
     assert averaged.mirror.tolist() == [1, 0, 2]
     kept = len(predictor.skeleton.numbers)
     off_px = [(passes(fitted, list)[0] - true_px[:, :kept])[..., 0].mean() for passes in (plain, averaged)]
@@ -93,6 +92,8 @@ def test_partners_in_a_mirror_image_are_found_and_the_unfaithful_left_alone():
     assert match_mirror(keypoints, unmirrored).tolist() == [1, 0, 2, 4, 3]
     unmirrored[:, 2] = source.uniform(-1, 1, (50, 2))  # found anywhere in the mirror image
     assert match_mirror(keypoints, unmirrored).tolist() == [1, 0, -1, 4, 3]
+    # what is known stands, and those that lose their partner to it are left alone
+    assert match_mirror(keypoints, unmirrored, [(2, 3)]).tolist() == [1, 0, 3, 2, -1]
 
 
 def test_what_has_no_partner_is_not_averaged():

@@ -31,18 +31,15 @@ class Passes:
         self.predictor, self.config = predictor, config
         self.kept = list(predictor.skeleton.numbers)
         self.mirror: NDArray[np.int64] | None = None
-        if config.flip_average and predictor.labels.pairs:
-            whole = predictor.labels.model_copy(update={"drop": ()}).skeleton(predictor.keypoints)
-            self.mirror = whole.mirror()
 
     @property
     def wants_sample(self) -> bool:
-        """Whether `learn` must be called first: averaging was asked for and nobody has paired the keypoints."""
+        """Whether `learn` must be called first: averaging was asked for, and not every keypoint's partner is known."""
         return self.config.flip_average and self.mirror is None
 
     def learn(self, sample: Sequence[Fitted]) -> None:
-        """Find out from pictures which keypoint is which in a mirror image."""
-        self.mirror = find_mirror(self.predictor, sample)
+        """Find out from pictures which keypoint is which in a mirror image; pairs of the labels stand."""
+        self.mirror = find_mirror(self.predictor, sample, self.predictor.labels.pairs)
 
     def __call__(self, fitted: Sequence[Fitted], refit: Refit) -> Keypoints:
         """Predict pictures.
