@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.images import Image
+from kpdetect.skeleton import Skeleton, default_name
 
 MIN_SIDE = 128
 """Images whose shorter side is less are enlarged by a whole factor before anything is drawn."""
+MIN_OPACITY = 0.15
+"""Of a keypoint without any confidence: still to be seen."""
+PALETTE = (
+    (230, 25, 75), (60, 180, 75), (255, 225, 25), (67, 99, 216), (245, 130, 49), (66, 212, 244), (240, 50, 230),
+    (250, 250, 250), (128, 0, 0), (170, 255, 195), (145, 30, 180), (128, 128, 0), (250, 190, 212), (0, 0, 117),
+    (70, 153, 144), (154, 99, 36), (220, 190, 255), (191, 239, 69), (128, 128, 128), (255, 216, 177),
+)  # fmt: skip
+"""RGB of the first twenty keypoints, after Trubetskoy's list of distinct colours; the first ten differ most."""
 _GOLDEN = 0.61803398875
+_Place = tuple[int, int]
 
 
 def keypoint_colour(number: int) -> tuple[int, int, int]:
-    """RGB of a keypoint: neighbours in number are far apart in hue, later rounds are darker."""
+    """RGB of a keypoint: from `PALETTE`, and beyond it hues that are far apart for neighbours in number."""
+    if number < len(PALETTE):
+        return PALETTE[number]
     hue = (number * _GOLDEN) % 1.0
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65 if number % 2 else 1.0, 1.0 if number % 3 else 0.85)
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65 if number % 2 else 1.0, 1.0 if number % 3 else 0.7)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
@@ -29,42 +41,101 @@ def draw_keypoints(
     confidence: NDArray[np.floating] | None = None,
     *,
     numbers: bool = False,
+    skeleton: Skeleton | None = None,
+    trails_px: Sequence[NDArray[np.floating]] = (),
 ) -> Image:
     """Draw keypoints on a copy of an image.
 
     Args:
         image: uint8 RGB [height, width, 3].
-        keypoints_px: [K, 2] in its pixels; points outside are left out.
-        confidence: [K] in [0, 1], drawn as opacity (never below 0.15); opaque without it.
-        numbers: write each keypoint's number beside it.
+        keypoints_px: [K, 2] in its pixels; points outside, or NaN, are left out.
+        confidence: [K] in [0, 1], drawn as opacity (never below `MIN_OPACITY`); opaque without it.
+        numbers: write each keypoint's number beside it, or its name where `skeleton` has one.
+        skeleton: links to draw, and the model's numbers of the keypoints, which choose their colours.
+        trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
 
     Returns:
         uint8 [factor * height, factor * width, 3], factor = 1 for images of at least `MIN_SIDE` pixels.
     """
-    height, width = image.shape[:2]
-    factor = max(1, -(-MIN_SIDE // min(height, width)))
-    canvas = image.repeat(factor, axis=0).repeat(factor, axis=1)
+    skeleton = skeleton or Skeleton.plain(len(keypoints_px))
+    factor = max(1, -(-MIN_SIDE // min(image.shape[:2])))
+    canvas = np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
     radius = max(2, round(min(canvas.shape[:2]) / 64))
-    for number, (x, y) in enumerate(np.asarray(keypoints_px, dtype=np.float64)):
-        if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
-            continue
-        opacity = 1.0 if confidence is None else float(np.clip(confidence[number], 0.15, 1.0))
-        centre = (round((x + 0.5) * factor - 0.5), round((y + 0.5) * factor - 0.5))
-        canvas = _blend(canvas, centre, radius, keypoint_colour(number), opacity, str(number) if numbers else "")
+    opacity = np.ones(len(keypoints_px)) if confidence is None else np.clip(confidence, MIN_OPACITY, 1.0)
+    history = [_places(points, image.shape[:2], factor) for points in [*trails_px, keypoints_px]]
+    _draw_trails(canvas, history, skeleton, opacity, radius)
+    places = history[-1]
+    for one, other in skeleton.links:
+        start, end = places[one], places[other]
+        if start is not None and end is not None:
+            _line(canvas, start, end, (255, 255, 255), max(1, radius // 2), float(min(opacity[one], opacity[other])))
+    for index, place in enumerate(places):
+        if place is not None:
+            label = _label(skeleton, index) if numbers else ""
+            _point(canvas, place, radius, keypoint_colour(skeleton.numbers[index]), float(opacity[index]), label)
     return canvas
 
 
-def _blend(
-    canvas: Image, centre: tuple[int, int], radius: int, colour: tuple[int, int, int], opacity: float, label: str
-) -> Image:
-    layer = canvas.copy()
-    cv2.circle(layer, centre, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
-    cv2.circle(layer, centre, radius, colour, -1, cv2.LINE_AA)
-    if label:
-        place = (centre[0] + radius + 1, centre[1] - radius)
-        for shade, thickness in (((0, 0, 0), 3), (colour, 1)):
-            cv2.putText(layer, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.13 * radius, shade, thickness, cv2.LINE_AA)
-    return cv2.addWeighted(layer, opacity, canvas, 1 - opacity, 0)  # type: ignore[return-value]
+def _label(skeleton: Skeleton, index: int) -> str:
+    name, number = skeleton.names[index], skeleton.numbers[index]
+    return name if name != default_name(number) and name.isascii() else str(number)  # OpenCV's letters are ASCII
+
+
+def _places(keypoints_px: NDArray[np.floating], size: tuple[int, ...], factor: int) -> list[_Place | None]:
+    """Canvas pixels of the keypoints inside an image of `size`."""
+    height, width = size
+    places: list[_Place | None] = []
+    for x, y in np.asarray(keypoints_px, dtype=np.float64):
+        inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5  # False for NaN
+        places.append((round((x + 0.5) * factor - 0.5), round((y + 0.5) * factor - 0.5)) if inside else None)
+    return places
+
+
+def _draw_trails(
+    canvas: Image, history: list[list[_Place | None]], skeleton: Skeleton, opacity: NDArray[np.floating], radius: int
+) -> None:
+    for age, (before, after) in enumerate(zip(history[:-1], history[1:], strict=True), start=1):
+        for index, (start, end) in enumerate(zip(before, after, strict=True)):
+            if start is not None and end is not None:
+                fading = 0.8 * float(opacity[index]) * age / len(history)
+                _line(canvas, start, end, keypoint_colour(skeleton.numbers[index]), max(1, radius // 2), fading)
+
+
+def _line(canvas: Image, start: _Place, end: _Place, colour: tuple[int, int, int], thickness: int, opacity: float) -> None:
+    def paint(layer: Image, left: int, top: int) -> None:
+        first, last = ((x - left, y - top) for x, y in (start, end))
+        cv2.line(layer, first, last, colour, thickness, cv2.LINE_AA)
+
+    (left, right), (top, bottom) = sorted((start[0], end[0])), sorted((start[1], end[1]))
+    _stamp(canvas, (left - thickness - 1, top - thickness - 1, right + thickness + 2, bottom + thickness + 2), paint, opacity)
+
+
+def _point(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, int], opacity: float, label: str) -> None:
+    scale = 0.13 * radius
+    width, height = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, 3)[0] if label else (0, 0)
+
+    def paint(layer: Image, left: int, top: int) -> None:
+        place = (centre[0] - left, centre[1] - top)
+        cv2.circle(layer, place, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
+        cv2.circle(layer, place, radius, colour, -1, cv2.LINE_AA)
+        if label:
+            beside = (place[0] + radius + 1, place[1] - radius)
+            for shade, thickness in (((0, 0, 0), 3), (colour, 1)):
+                cv2.putText(layer, label, beside, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, thickness, cv2.LINE_AA)
+
+    reach = radius + 3
+    box = (centre[0] - reach, centre[1] - reach - height - 3, centre[0] + reach + width + 3, centre[1] + reach + 1)
+    _stamp(canvas, box, paint, opacity)
+
+
+def _stamp(canvas: Image, box: tuple[int, int, int, int], paint: Callable[[Image, int, int], None], opacity: float) -> None:
+    """Paint on a copy of the part `box` (left, top, right, bottom) of the canvas and blend it in: only that part is copied."""
+    left, top = max(0, box[0]), max(0, box[1])
+    part = canvas[top : max(0, box[3]), left : max(0, box[2])]
+    if part.size:
+        layer = part.copy()
+        paint(layer, left, top)
+        part[...] = cv2.addWeighted(layer, opacity, part, 1 - opacity, 0)
 
 
 def contact_sheet(images: Sequence[Image], columns: int, gap: int = 2) -> Image:

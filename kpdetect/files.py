@@ -70,7 +70,7 @@ def make_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have looked too
     except OSError as error:
         raise output_error(folder, error) from error
     return folder

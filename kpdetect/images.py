@@ -10,7 +10,7 @@ that square shows is the crop policy:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 CropPolicy = Literal["centre", "pad", "stretch"]
 CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused from their header, before anything is decoded."""
 
@@ -42,17 +42,18 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder; give a folder of images")
-    found = sorted(_walk(folder))
+    found = sorted(walk_files(folder, SUFFIXES))
     if not found:
         raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}")
     return found
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Files under `folder` with one of the lower-case `suffixes`, in no order; hidden files and folders are left out."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
                 yield Path(parent, name)
 
 
@@ -69,7 +70,8 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def read_image(path: Path) -> Image:
-    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, 16 bit scaled to 8.
+    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, 16 bit scaled to 8,
+    the first picture of an animation.
 
     Raises:
         InputError: the file is missing, damaged, truncated, not an image, or has more than `MAX_PIXELS` pixels.
@@ -131,17 +133,26 @@ def fit_image(image: Image, size: int, policy: CropPolicy = "centre") -> tuple[I
         The square, uint8 [size, size, 3], and the map from the image's pixels to the square's.
     """
     box = fit_box(image.shape[:2], policy)
+    return fit_region(image, box, size), crop_resize_affine(box, (size, size))
+
+
+def fit_region(image: Image, box: tuple[float, float, float, float], size: int) -> Image:
+    """Resize a part of an image to a square; what lies outside the image is filled by its edge pixels.
+
+    Args:
+        image: uint8 [height, width, 3].
+        box: (left, top, width, height) in whole pixels, measured at pixel edges; it must overlap the image.
+        size: side of the square in pixels.
+    """
     left, top, width, height = (round(value) for value in box)
-    if policy == "pad":
-        above, before = -top, -left
-        image = cv2.copyMakeBorder(  # type: ignore[assignment]
-            image, above, height - image.shape[0] - above, before, width - image.shape[1] - before, cv2.BORDER_REPLICATE
-        )
-        left = top = 0
-    part = image[top : top + height, left : left + width]
+    above, before = max(0, -top), max(0, -left)
+    below, after = max(0, top + height - image.shape[0]), max(0, left + width - image.shape[1])
+    part = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
+    if above or below or before or after:
+        part = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
     shrinking = width > size or height > size
     square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
-    return np.ascontiguousarray(square, dtype=np.uint8), crop_resize_affine(box, (size, size))
+    return np.ascontiguousarray(square, dtype=np.uint8)
 
 
 def write_image(path: Path, image: Image) -> None:

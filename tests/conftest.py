@@ -34,3 +34,20 @@ def blob_folder(tmp_path: Path) -> Path:
         cv2.circle(image, centre, 6, (200, 220, 90), -1)
         cv2.imwrite(str(folder / f"{number:03d}.png"), image)
     return folder
+
+
+@pytest.fixture
+def small_project(tmp_path: Path) -> Path:
+    """A project folder with an untrained detector of 3 keypoints on 32-pixel pairs."""
+    import torch
+
+    from kpdetect.checkpoints import save_weights
+    from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
+    from kpdetect.detector.model import build_detector
+
+    config = DetectorConfig(model=DetectorModelConfig(input_size=32, head_width=4, head_stages=1))
+    description = {"config": config.model_dump(mode="json"), "keypoints": 3, "pair_size": [32, 32], "crop": "stretch"}
+    torch.manual_seed(0)
+    folder = tmp_path / "project" / "detector"
+    save_weights(folder / "model.safetensors", "detector", build_detector(config.model, 3).state_dict(), description)
+    return folder.parent

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from kpdetect.coords import apply_affine
 from kpdetect.data.folder import ImageCache, build_cache, read_exclusions
 from kpdetect.errors import InputError, OutputError
-from kpdetect.images import fit_image, image_size, list_images, read_image, write_image
+from kpdetect.images import fit_image, fit_region, image_size, list_images, read_image, write_image
 
 
 def dotted(height: int, width: int, x: int, y: int) -> np.ndarray:
@@ -47,6 +47,24 @@ def test_grey_alpha_palette_and_16_bit_become_rgb(tmp_path):
     cv2.imwrite(str(tmp_path / "deep.png"), np.full((4, 6), 100 * 257, np.uint16))
     for path in list_images(tmp_path):
         np.testing.assert_array_equal(read_image(path), np.full((4, 6, 3), 100, np.uint8), err_msg=path.name)
+
+
+def test_cmyk_animated_and_transparent_palette_become_rgb(tmp_path):
+    shade = Pillow.new("RGB", (6, 4), (200, 100, 40))
+    shade.convert("CMYK").save(tmp_path / "cmyk.tif")
+    shade.convert("P", palette=Pillow.Palette.ADAPTIVE).save(tmp_path / "clear.png", transparency=0)
+    later = Pillow.new("RGB", (6, 4), (0, 0, 255))
+    shade.save(tmp_path / "moving.gif", save_all=True, append_images=[later])
+    shade.save(tmp_path / "moving.png", save_all=True, append_images=[later])
+    assert len(list_images(tmp_path)) == 4
+    for path in list_images(tmp_path):
+        np.testing.assert_array_equal(read_image(path), np.tile(np.uint8([200, 100, 40]), (4, 6, 1)), err_msg=path.name)
+
+
+def test_a_region_beyond_the_image_is_filled_with_its_edge():
+    image = np.arange(2 * 3, dtype=np.uint8).reshape(2, 3, 1).repeat(3, axis=2)  # rows 0 1 2 and 3 4 5
+    square = fit_region(image, (-1.0, -2.0, 4.0, 4.0), 4)
+    np.testing.assert_array_equal(square[..., 0], [[0, 0, 1, 2], [0, 0, 1, 2], [0, 0, 1, 2], [3, 3, 4, 5]])
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:

@@ -10,8 +10,7 @@ from torch import nn
 
 import kpdetect
 from kpdetect.checkpoints import read_description, save_weights
-from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
-from kpdetect.detector.model import Detector, build_detector
+from kpdetect.detector.model import Detector
 from kpdetect.errors import CheckpointError, FormatError, InputError
 from kpdetect.images import CROP_POLICIES, write_image
 from kpdetect.inference.folder import predict_folder
@@ -142,48 +141,37 @@ def test_a_foreign_record_and_a_missing_table_are_refused(tmp_path):
         Predictions.read(tmp_path)
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project folder with an untrained detector of 3 keypoints on 32-pixel pairs."""
-    config = DetectorConfig(model=DetectorModelConfig(input_size=32, head_width=4, head_stages=1))
-    description = {"config": config.model_dump(mode="json"), "keypoints": 3, "pair_size": [32, 32], "crop": "stretch"}
-    torch.manual_seed(0)
-    folder = tmp_path / "project" / "detector"
-    save_weights(folder / "model.safetensors", "detector", build_detector(config.model, 3).state_dict(), description)
-    return folder.parent
-
-
-def test_project_run_folder_and_weights_are_the_same_detector(project):
+def test_project_run_folder_and_weights_are_the_same_detector(small_project):
     image = picture(70, 90)
     answers = [kpdetect.load(path, device="cpu")(image) for path in (
-        project, project / "detector", project / "detector" / "model.safetensors"
+        small_project, small_project / "detector", small_project / "detector" / "model.safetensors"
     )]  # fmt: skip
     assert answers[0][0].shape == (3, 2)
     for keypoints_px, confidence in answers[1:]:
         np.testing.assert_array_equal(keypoints_px, answers[0][0])
         np.testing.assert_array_equal(confidence, answers[0][1])
     with pytest.raises(CheckpointError, match="no trained detector here"):
-        kpdetect.load(project.parent)
+        kpdetect.load(small_project.parent)
 
 
-def test_weights_of_another_network_are_refused(project):
-    path = project / "detector" / "model.safetensors"
+def test_weights_of_another_network_are_refused(small_project):
+    path = small_project / "detector" / "model.safetensors"
     description = read_description(path)
     save_weights(path, "detector", {"conv.weight": torch.zeros(1)}, description)
     with pytest.raises(CheckpointError, match="does not fit the network it describes") as caught:
-        kpdetect.load(project)
+        kpdetect.load(small_project)
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(project, tmp_path):
+def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(small_project, tmp_path):
     source = tmp_path / "images"
     for number, size in enumerate([(40, 30), (50, 60)]):
         write_image(source / "sub" / f"{number}.png", picture(*size))
     (source / "broken.jpg").write_text("no picture")
-    predictions = predict_folder(project, source, tmp_path / "out", device="cpu", overlays=-1)
+    predictions = predict_folder(small_project, source, tmp_path / "out", device="cpu", overlays=-1)
     assert predictions.images == ["sub/0.png", "sub/1.png"]
     assert predictions.sizes.tolist() == [[40, 30], [50, 60]]
-    alone_px, _ = kpdetect.load(project, device="cpu")(source / "sub" / "1.png")
+    alone_px, _ = kpdetect.load(small_project, device="cpu")(source / "sub" / "1.png")
     np.testing.assert_allclose(predictions.keypoints_px[1], alone_px, atol=1e-3)
     record = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert list(record["skipped"]) == ["broken.jpg"]
@@ -192,5 +180,5 @@ def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(project,
     assert [path.name for path in overlays] == ["0.png", "1.png"]
     assert cv2.imread(str(overlays[0])).shape == (200, 150, 3)  # the shorter side reaches 128 at five times its size
     with pytest.raises(InputError, match=r"broken\.jpg"):
-        predict_folder(project, source, tmp_path / "strict", device="cpu", strict=True)
+        predict_folder(small_project, source, tmp_path / "strict", device="cpu", strict=True)
     assert list(Predictions.read(tmp_path / "out").to_frame().columns) == COLUMNS

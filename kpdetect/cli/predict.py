@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,19 +10,56 @@ import typer
 
 from kpdetect.cli import options
 
+SHOWN = 5
+
 
 def command(
+    ctx: typer.Context,
     model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image, or a folder of images.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, videos, quoted patterns, webcam:0; any mix.")
+    ],
     out: options.Out,
-    overlays: Annotated[int, typer.Option(help="How many overlays to write, spread over the images; -1 for all.")] = 200,
+    formats: Annotated[
+        str, typer.Option("--format", help="Also for other tools: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio (commas).")
+    ] = "csv",
+    overlays: Annotated[int, typer.Option(help="Overlays of images, spread over them; -1 for all; 0: no video either.")] = 200,
+    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Less counts as missing, save in the long CSV.")] = 0.0,
+    max_side: Annotated[int, typer.Option(min=32, help="Largest longer side of overlays in pixels.")] = 1920,
+    stride: Annotated[int, typer.Option(min=1, help="Every how manieth frame of a video.")] = 1,
+    start: Annotated[int, typer.Option(min=0, help="First frame of a video.")] = 0,
+    end: Annotated[int | None, typer.Option(min=1, help="Frame before which a video ends.")] = None,
+    trail: Annotated[int, typer.Option(min=0, help="Frames of fading trail in an overlay video.")] = 10,
+    h264: Annotated[bool, typer.Option("--h264", help="H.264 overlay videos; needs the extra h264.")] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth videos over time (one-euro filter).")] = False,
+    smooth_cutoff: Annotated[float, typer.Option(help="Hertz at rest; less is smoother.")] = 1.0,
+    smooth_beta: Annotated[float, typer.Option(min=0, help="Hertz per image side and second; more lags less.")] = 20.0,
+    two_pass: Annotated[bool, typer.Option("--two-pass", help="Predict, crop to the keypoints, predict again.")] = False,
+    margin: Annotated[float, typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box.")] = 0.4,
+    flip_average: Annotated[bool, typer.Option("--flip-average", help="Average with the mirror image.")] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option("--crop-boxes", metavar="FILE", help="CSV image,left,top,width,height: predict inside these boxes."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what this model predicted already.")] = False,
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Write keypoints of images as a table (original pixels), and overlays."""
-    from kpdetect.inference.folder import predict_folder
+    """Write keypoints of images and videos as a table (original pixels), and overlays."""
+    from kpdetect.config import build_config
+    from kpdetect.inference.config import PredictConfig
+    from kpdetect.inference.job import predict_inputs
 
-    predictions = predict_folder(model, source, out, device=device.value, overlays=overlays, strict=strict, overwrite=overwrite)
-    print(f"predictions: {out / 'predictions.csv'} ({len(predictions.images):,} images)")
-    print(f"overlays: {out / 'overlays'}")
+    values = {name: ctx.params[name] for name in PredictConfig.model_fields if name != "formats"}
+    values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())
+    config = build_config(PredictConfig, values, source="predict")
+    summary = predict_inputs(model, inputs, out, config, device.value)
+    if summary.images:
+        print(f"predictions: {out / 'predictions.csv'} ({summary.images:,} images)")
+        print(f"overlays: {out / 'overlays'}")
+    for folder, frames in summary.clips:
+        print(f"video: {folder} ({frames:,} frames)")
+    if summary.skipped:
+        print(f"warning: skipped {len(summary.skipped)} inputs, listed in {out / 'skipped.csv'}:", file=sys.stderr)
+        for reason in list(summary.skipped.values())[:SHOWN]:
+            print(f"  {reason}", file=sys.stderr)

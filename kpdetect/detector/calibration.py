@@ -55,9 +55,10 @@ def fit_calibration(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Cal
         level = (found.sum() + 1) / (len(found) + 2)
         return Calibration(mass=(0.0, 1.0), probability=(float(level), float(level)))
     model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(mass.astype(np.float64), found.astype(np.float64))
-    return Calibration(
-        mass=tuple(np.round(model.X_thresholds_, 5).tolist()), probability=tuple(np.round(model.y_thresholds_, 5).tolist())
-    )
+    corners = dict(zip(model.X_thresholds_.round(5).tolist(), model.y_thresholds_.round(5).tolist(), strict=True))
+    if len(corners) == 1:  # one mass for all
+        corners = dict.fromkeys((0.0, 1.0), next(iter(corners.values())))
+    return Calibration(mass=tuple(corners), probability=tuple(corners.values()))
 
 
 @dataclass(frozen=True, kw_only=True)

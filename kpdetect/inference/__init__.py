@@ -1,7 +1,22 @@
 """Using a trained detector.
 
 predictor    images to keypoints in their own pixels
-predictions  keypoints of many images, in memory and as files
-folder       everything in a folder, with overlays
+labels       names, pairs, links and dropped keypoints, stored beside a model's weights
+label        changing them
+predictions  keypoints of many images or frames, in memory and as files
+formats/     the same in the formats of other tools
+config       every choice of `kpdetect predict`
+sources      what its inputs are
+boxes        parts of images to predict in
+passes       how often and how the detector looks at a picture
+mirror       which keypoint is which in a mirror image
+smoothing    the one-euro filter
+overlay      a picture with its keypoints
+video        reading and writing videos
+folder       predicting images
+clips        predicting a video
+finished     whether that was done already
+job          predicting everything a command was given
+export       a detector as a file that runs without this project
 describe     what a file written by this project is
 """

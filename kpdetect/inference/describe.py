@@ -11,7 +11,7 @@ from kpdetect.data.reader import REPAIR, ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.errors import InputError, ShardError
 from kpdetect.files import read_json
-from kpdetect.inference.predictions import RECORD, Predictions
+from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
 from kpdetect.runlog import read_metrics
 
 STAGES = ("generator", "pairs", "detector", REFINED, "predictions", "results", "report")
@@ -89,9 +89,26 @@ def _run(path: Path, verify: bool) -> Iterator[str]:
 def _predictions(path: Path, verify: bool) -> Iterator[str]:
     folder = path if path.is_dir() else path.parent
     found, record = Predictions.read(folder), read_json(folder / RECORD)
-    yield f"predictions: {len(found.images):,} images, {found.keypoints_px.shape[1]} keypoints"
+    what = "images" if found.frames is None else f"frames of a video at {found.rate:g} a second"
+    yield f"predictions: {len(found.images):,} {what}, {found.keypoints_px.shape[1]} keypoints"
+    if found.points.named:
+        yield f"names: {', '.join(found.points.names)}"
     yield f"mean confidence: {found.confidence.mean():.2f}"
     yield f"model: {record.get('model')}, skipped images: {len(record.get('skipped', {}))}"
+
+
+def _videos(path: Path, verify: bool) -> Iterator[str]:
+    for folder in sorted((path / VIDEOS).iterdir()):
+        if (folder / RECORD).exists():
+            yield f"{folder.name}:"
+            yield from (f"  {line}" for line in _predictions(folder, verify))
+
+
+def _images_and_videos(path: Path, verify: bool) -> Iterator[str]:
+    if (path / RECORD).exists():
+        yield from _predictions(path, verify)
+    if (path / VIDEOS).is_dir():
+        yield from _videos(path, verify)
 
 
 def _project(path: Path, verify: bool) -> Iterator[str]:
@@ -136,11 +153,11 @@ def _named(*endings: str) -> Any:
 
 _KINDS = (
     (_has(MANIFEST), _shards),
-    (_has(RECORD), _predictions),
+    (_has(RECORD, VIDEOS), _images_and_videos),
     (_has("model.safetensors", "checkpoint.pt"), _run),
     (_has("generator", "detector"), _project),
     (_named(MANIFEST), _shards),
-    (_named(RECORD, "predictions.csv"), _predictions),
+    (_named(RECORD, TABLE), _predictions),
     (_named(".safetensors"), _weights),
     (_named(".pt"), _checkpoint),
     (_named(".h5"), _shard),

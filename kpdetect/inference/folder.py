@@ -1,27 +1,36 @@
-"""Predict everything in a folder: a table, a record, and overlays to look at."""
+"""Predict images: a table, a record, and overlays to look at. Only a few images are decoded at any time."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from kpdetect.draw import draw_keypoints
 from kpdetect.errors import InputError
-from kpdetect.files import make_folder, read_json
-from kpdetect.images import Image, list_images, read_image, write_image
+from kpdetect.files import make_folder
+from kpdetect.images import list_images, read_image, write_image
+from kpdetect.inference.boxes import require_overlap
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.finished import is_finished, stage_of
+from kpdetect.inference.formats.choice import write_formats
+from kpdetect.inference.mirror import SAMPLE
+from kpdetect.inference.overlay import draw_overlay
+from kpdetect.inference.passes import Passes
 from kpdetect.inference.predictions import RECORD, Predictions
-from kpdetect.inference.predictor import BATCH, Predictor
+from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predictor
+from kpdetect.inference.sources import image_name
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 
-OVERLAYS = 200
-"""Overlays written unless asked for otherwise: enough to look through."""
+OVERLAYS = "overlays"
+THREADS = 2
+"""Images decoded at once."""
+Skipped = dict[str, str]
+"""Inputs that could not be read, and why."""
 
 
 def predict_folder(
@@ -30,7 +39,7 @@ def predict_folder(
     out: Path,
     *,
     device: str = "auto",
-    overlays: int = OVERLAYS,
+    overlays: int = 200,
     strict: bool = False,
     overwrite: bool = False,
 ) -> Predictions:
@@ -52,82 +61,170 @@ def predict_folder(
     """
     predictor = Predictor.load(model, device)
     root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source))
-    make_folder(out)
-    stage = {"model": predictor.hash, "source": str(root.resolve()), "asked": len(paths), "overlays": overlays}
-    if not overwrite and _is_finished(out, stage):
-        print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
-        return Predictions.read(out)
-    predictions, skipped = _predict(predictor, paths, root, strict, _overlay_numbers(len(paths), overlays), out / "overlays")
-    record = {"crop": predictor.crop, "skipped": dict(skipped), "environment": environment()}
-    predictions.write(out, {**stage, **record})
+    config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
+    predictions, skipped = predict_images(predictor, paths, root, make_folder(out), config)
     if skipped:
+        first = next(iter(skipped.values()))
         print(
-            f"warning: skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {skipped[0][1]}",
-            file=sys.stderr,
+            f"warning: skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {first}", file=sys.stderr
         )
     return predictions
 
 
-def _is_finished(out: Path, stage: dict[str, Any]) -> bool:
-    if not (out / RECORD).exists():
-        return False
-    record = read_json(out / RECORD)
-    return all(record.get(key) == value for key, value in stage.items())
+def predict_images(
+    predictor: Predictor,
+    paths: Sequence[Path],
+    root: Path,
+    out: Path,
+    config: PredictConfig,
+    boxes: Mapping[str, Box] | None = None,
+) -> tuple[Predictions, Skipped]:
+    """Predict image files, or read what an equal call left in `out`.
+
+    Args:
+        predictor: the detector.
+        paths: image files below `root`.
+        root: folder to which names are relative.
+        out: gets predictions.csv, predictions.json, overlays/ and the formats asked for.
+        config: how.
+        boxes: parts to predict in, by name.
+
+    Raises:
+        InputError: no image is readable, or one is not under `strict`.
+        OutputError: `out` cannot be written.
+    """
+    stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
+    if not config.overwrite and is_finished(out, stage):
+        print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
+        predictions, skipped = Predictions.read(out), {}
+    else:
+        job = _ImageJob(predictor, paths, root, out, config, boxes or {})
+        predictions, skipped = job.run(), job.skipped
+        record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
+        predictions.write(out, {**stage, **record})
+    write_formats(predictions, config.formats, out, config.min_confidence)
+    return predictions, skipped
+
+
+class _ImageJob:
+    """One pass over image files."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        paths: Sequence[Path],
+        root: Path,
+        out: Path,
+        config: PredictConfig,
+        boxes: Mapping[str, Box],
+    ) -> None:
+        self.predictor, self.paths, self.root, self.out, self.config, self.boxes = predictor, paths, root, out, config, boxes
+        self.names = [image_name(path, root) for path in paths]
+        self.pictures = _picture_names(self.names)
+        self.drawn = _overlay_numbers(len(paths), config.overlays)
+        self.passes = Passes(predictor, config)
+        self.skipped: Skipped = {}
+
+    @property
+    def mirror(self) -> list[int] | None:
+        """Partner of each keypoint in a mirror image, as it was used."""
+        return None if self.passes.mirror is None else self.passes.mirror.tolist()
+
+    def run(self) -> Predictions:
+        found: list[Keypoints] = []
+        images: list[str] = []
+        sizes: list[tuple[int, int]] = []
+        with Progress(len(self.paths), "predict") as progress, ThreadPoolExecutor(THREADS) as pool:
+            self._learn(pool)
+            drawing: list[Future[None]] = []
+            for block in self._blocks(pool):
+                numbers = [number for number, outcome in block if isinstance(outcome, Fitted)]
+                fitted = [outcome for _, outcome in block if isinstance(outcome, Fitted)]
+                self._note(block)
+                if fitted:
+                    found.append(self._detect(pool, numbers, fitted))
+                    images += [self.names[number] for number in numbers]
+                    sizes += [item.size for item in fitted]
+                    _finish(drawing)
+                    drawing = self._draw(pool, numbers, found[-1])
+                progress.update(len(block))
+            _finish(drawing)
+        if not images:
+            reason = next(iter(self.skipped.values()))
+            raise InputError(f"{self.root}: none of {len(self.paths)} images can be read; the first: {reason}")
+        keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+        return Predictions(
+            images=images,
+            keypoints_px=keypoints_px,
+            confidence=confidence,
+            sizes=np.array(sizes, dtype=np.int64),
+            skeleton=self.predictor.skeleton,
+        )
+
+    def _learn(self, pool: ThreadPoolExecutor) -> None:
+        if self.passes.wants_sample:
+            numbers = sorted(_overlay_numbers(len(self.paths), SAMPLE))
+            sample = [outcome for outcome in pool.map(self._read, numbers) if isinstance(outcome, Fitted)]
+            if sample:
+                self.passes.learn(sample)
+
+    def _blocks(self, pool: ThreadPoolExecutor) -> Iterator[list[tuple[int, Fitted | InputError]]]:
+        """Fitted images with their numbers, one network batch at a time; the next block is read while this one is used."""
+        ahead: list[tuple[int, Future[Fitted | InputError]]] = []
+        for at in range(0, len(self.paths) + BATCH, BATCH):
+            numbers = range(at, min(at + BATCH, len(self.paths)))
+            current, ahead = ahead, [(number, pool.submit(self._read, number)) for number in numbers]
+            if current:
+                yield [(number, future.result()) for number, future in current]
+
+    def _read(self, number: int) -> Fitted | InputError:
+        try:
+            image = read_image(self.paths[number])
+            box = require_overlap(self.boxes, self.names[number], (image.shape[0], image.shape[1]))
+        except InputError as error:
+            return error
+        return self.predictor.fit(image, None if box is None else self.predictor.square_box(box))
+
+    def _note(self, block: Sequence[tuple[int, Fitted | InputError]]) -> None:
+        for number, outcome in block:
+            if isinstance(outcome, InputError):
+                if self.config.strict:
+                    raise outcome
+                self.skipped[self.names[number]] = str(outcome)
+
+    def _detect(self, pool: ThreadPoolExecutor, numbers: Sequence[int], fitted: Sequence[Fitted]) -> Keypoints:
+        def again(index: int, box: Box) -> Fitted:  # the picture itself is not kept: it may be large
+            return self.predictor.fit(read_image(self.paths[numbers[index]]), box)
+
+        return self.passes(fitted, lambda jobs: list(pool.map(again, *zip(*jobs, strict=True))))
+
+    def _draw(self, pool: ThreadPoolExecutor, numbers: Sequence[int], found: Keypoints) -> list[Future[None]]:
+        return [
+            pool.submit(self._overlay, number, points, sure)
+            for number, points, sure in zip(numbers, *found, strict=True)
+            if number in self.drawn
+        ]
+
+    def _overlay(self, number: int, points: np.ndarray, sure: np.ndarray) -> None:
+        path = self.out / OVERLAYS / self.pictures[number]
+        points = np.where((sure >= self.config.min_confidence)[:, None], points, np.nan)
+        image = read_image(self.paths[number])
+        write_image(path, draw_overlay(image, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
+
+
+def _finish(tasks: Sequence[Future[None]]) -> None:
+    for task in tasks:
+        task.result()  # raises what went wrong in it
+
+
+def _picture_names(names: Sequence[str]) -> list[str]:
+    """Names of overlays: a.jpg gives a.png, but a.jpg.png where there is an a.tif too."""
+    plain = [Path(name).with_suffix(".png").as_posix() for name in names]
+    counts = Counter(plain)
+    return [f"{name}.png" if counts[short] > 1 else short for name, short in zip(names, plain, strict=True)]
 
 
 def _overlay_numbers(count: int, overlays: int) -> set[int]:
     if overlays < 0 or overlays >= count:
         return set(range(count))
     return set(np.linspace(0, count - 1, overlays).round().astype(int).tolist())
-
-
-def _predict(
-    predictor: Predictor, paths: list[Path], root: Path, strict: bool, drawn: set[int], overlays: Path
-) -> tuple[Predictions, list[tuple[str, str]]]:
-    names: list[str] = []
-    sizes: list[tuple[int, int]] = []
-    found = []
-    skipped: list[tuple[str, str]] = []
-    with Progress(len(paths), "predict") as progress:
-        for block in _blocks(paths):
-            readable: list[tuple[int, Image]] = []
-            for number, outcome in block:
-                if isinstance(outcome, InputError):
-                    if strict:
-                        raise outcome
-                    skipped.append((paths[number].relative_to(root).as_posix(), str(outcome)))
-                else:
-                    readable.append((number, outcome))
-            progress.update(len(block))
-            if not readable:
-                continue
-            keypoints_px, confidence = predictor.predict_batch([image for _, image in readable])
-            found.append((keypoints_px, confidence))
-            for (number, image), points, sure in zip(readable, keypoints_px, confidence, strict=True):
-                name = paths[number].relative_to(root)
-                names.append(name.as_posix())
-                sizes.append(image.shape[:2])
-                if number in drawn:
-                    write_image(overlays / name.with_suffix(".png"), draw_keypoints(image, points, sure))
-    if not names:
-        raise InputError(f"{root}: none of {len(paths)} images can be read; the first: {skipped[0][1]}")
-    keypoints_all, confidence_all = (np.concatenate(part) for part in zip(*found, strict=True))
-    sizes_all = np.array(sizes, dtype=np.int64)
-    return Predictions(images=names, keypoints_px=keypoints_all, confidence=confidence_all, sizes=sizes_all), skipped
-
-
-def _blocks(paths: list[Path]) -> Iterator[list[tuple[int, Image | InputError]]]:
-    """Decoded images with their numbers, one network batch at a time; the next block is read while this one is used."""
-    numbers: Iterable[int] = iter(range(len(paths)))
-    with ThreadPoolExecutor(2) as pool:
-        ahead = [(number, pool.submit(_read, paths[number])) for number in islice(numbers, BATCH)]
-        while ahead:
-            current, ahead = ahead, [(number, pool.submit(_read, paths[number])) for number in islice(numbers, BATCH)]
-            yield [(number, future.result()) for number, future in current]
-
-
-def _read(path: Path) -> Image | InputError:
-    try:
-        return read_image(path)
-    except InputError as error:
-        return error

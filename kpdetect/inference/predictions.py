@@ -1,4 +1,4 @@
-"""Keypoints of many images: in memory, and as a long CSV with a JSON file beside it that says where they come from."""
+"""Keypoints of images or frames: in memory, and as a long CSV with a JSON file beside it that says where they come from."""
 
 from __future__ import annotations
 
@@ -12,39 +12,63 @@ from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import read_json, replacing, write_json
+from kpdetect.skeleton import Skeleton
 
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
-TABLE, RECORD = "predictions.csv", "predictions.json"
+VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
+NAME_COLUMN = "name"
+"""Last column of the table of a model whose keypoints have names."""
+TABLE, RECORD, VIDEOS = "predictions.csv", "predictions.json", "videos"
+_AGAIN = "run `kpdetect predict` again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Keypoints of images.
+    """Keypoints of images, or of the frames of one video.
 
     Attributes:
-        images: POSIX paths relative to the input folder.
+        images: POSIX paths relative to the input folder; of a video, VIDEO/FRAME.png, names for tools that want one a frame.
         keypoints_px: float32 [images, K, 2] in the original pixels of each image.
         confidence: float32 [images, K] in [0, 1].
         sizes: int64 [images, 2], (height, width) of each image.
+        skeleton: which keypoints these are; the model's first K without names if it is not given.
+        frames: int64 [images], the number of each frame in its video; None for images.
+        rate: frames per second of the video; None for images.
     """
 
     images: list[str]
     keypoints_px: NDArray[np.float32]
     confidence: NDArray[np.float32]
     sizes: NDArray[np.int64]
+    skeleton: Skeleton | None = None
+    frames: NDArray[np.int64] | None = None
+    rate: float | None = None
+
+    @property
+    def points(self) -> Skeleton:
+        """The skeleton, given or plain."""
+        return self.skeleton or Skeleton.plain(self.keypoints_px.shape[1])
+
+    def confident(self, min_confidence: float) -> NDArray[np.float32]:
+        """A copy of `keypoints_px` with NaN where the confidence is below `min_confidence`."""
+        return np.where((self.confidence >= min_confidence)[..., None], self.keypoints_px, np.float32(np.nan))
 
     def to_frame(self) -> pd.DataFrame:
-        """The long table: one row per image and keypoint, columns `COLUMNS`."""
-        count = self.keypoints_px.shape[1]
-        return pd.DataFrame(
-            {
-                "image": np.repeat(np.array(self.images, dtype=object), count),
-                "keypoint": np.tile(np.arange(count), len(self.images)),
-                "x_px": self.keypoints_px[..., 0].ravel().round(3),
-                "y_px": self.keypoints_px[..., 1].ravel().round(3),
-                "confidence": self.confidence.ravel().round(4),
-            }
-        )
+        """The long table: a row per image and keypoint, columns `COLUMNS` or `VIDEO_COLUMNS`, then names if there are any."""
+        count, points = self.keypoints_px.shape[1], self.points
+        columns: dict[str, Any] = {}
+        if self.frames is None:
+            columns["image"] = np.repeat(np.array(self.images, dtype=object), count)
+        else:
+            columns["frame"] = np.repeat(self.frames, count)
+            columns["time_s"] = np.repeat((self.frames / (self.rate or 1.0)).round(4), count)
+        columns["keypoint"] = np.tile(np.array(points.numbers, dtype=np.int64), len(self.images))
+        columns["x_px"] = self.keypoints_px[..., 0].ravel().round(3)
+        columns["y_px"] = self.keypoints_px[..., 1].ravel().round(3)
+        columns["confidence"] = self.confidence.ravel().round(4)
+        if points.named:
+            columns[NAME_COLUMN] = list(points.names) * len(self.images)
+        return pd.DataFrame(columns)
 
     def write(self, folder: Path, provenance: dict[str, Any]) -> None:
         """Write predictions.csv, then predictions.json; the second is there only if the first is complete.
@@ -54,9 +78,14 @@ class Predictions:
         """
         (folder / RECORD).unlink(missing_ok=True)
         with replacing(folder / TABLE) as temporary:
-            self.to_frame().to_csv(temporary, index=False)
-        sizes = {image: size.tolist() for image, size in zip(self.images, self.sizes, strict=True)}
-        write_json(folder / RECORD, {**provenance, "keypoints": int(self.keypoints_px.shape[1]), "sizes": sizes})
+            self.to_frame().to_csv(temporary, index=False, encoding="utf-8")
+        record = {**provenance, "keypoints": int(self.keypoints_px.shape[1]), "skeleton": self.points.to_record()}
+        if self.frames is None:
+            record["sizes"] = {image: size.tolist() for image, size in zip(self.images, self.sizes, strict=True)}
+        else:
+            clip = self.images[0].rpartition("/")[0]
+            record["clip"] = {"name": clip, "rate": self.rate, "frames": len(self.frames), "size": self.sizes[0].tolist()}
+        write_json(folder / RECORD, record)
 
     @classmethod
     def read(cls, folder: Path) -> Predictions:
@@ -67,34 +96,57 @@ class Predictions:
             FormatError: a file is damaged, or the two do not fit each other.
         """
         record, path = read_json(folder / RECORD), folder / TABLE
+        table, source = _read_table(path), str(folder / RECORD)
         try:
-            table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)  # "NA" is a name
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file; run `kpdetect predict` again") from error
-        except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-            raise FormatError(f"{path}: not a table of predictions ({error}); run `kpdetect predict` again") from error
-        try:
-            sizes, count = dict(record["sizes"]), int(record["keypoints"])
+            count = int(record["keypoints"])
+            skeleton = Skeleton.from_record(record["skeleton"], source) if "skeleton" in record else Skeleton.plain(count)
+            facts: dict[str, Any] = _image_facts(record) if "sizes" in record else _frame_facts(record, table, count)
         except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{source}: not a record of predictions ({error}); {_AGAIN}") from error
+        items = facts["images"]
+        columns = (COLUMNS if facts.get("frames") is None else VIDEO_COLUMNS) + [NAME_COLUMN] * skeleton.named
+        if list(table.columns) != columns or len(table) != len(items) * count:
             raise FormatError(
-                f"{folder / RECORD}: not a record of predictions ({error}); run `kpdetect predict` again"
-            ) from error
-        images = list(sizes)
-        if list(table.columns) != COLUMNS or len(table) != len(images) * count:
-            raise FormatError(
-                f"{path}: got columns {', '.join(table.columns)} and {len(table)} rows, expected {', '.join(COLUMNS)} and "
-                f"{len(images) * count}; run `kpdetect predict` again"
+                f"{path}: got columns {', '.join(table.columns)} and {len(table)} rows, expected {', '.join(columns)} and "
+                f"{len(items) * count}; {_AGAIN}"
             )
-        expected = [(image, number) for image in images for number in range(count)]
-        if list(zip(table["image"], table["keypoint"], strict=True)) != expected:
-            raise FormatError(f"{path}: rows are not in the order of {RECORD}; run `kpdetect predict` again")
+        labels = items if "image" in columns else facts["frames"].tolist()
+        expected = [(item, number) for item in labels for number in skeleton.numbers]
+        if list(zip(table[columns[0]], table["keypoint"], strict=True)) != expected:
+            raise FormatError(f"{path}: rows are not in the order of {RECORD}; {_AGAIN}")
         try:
-            values = table[COLUMNS[2:]].to_numpy(np.float32).reshape(len(images), count, 3)
+            values = table[COLUMNS[2:]].to_numpy(np.float32).reshape(len(items), count, 3)
         except ValueError as error:
-            raise FormatError(f"{path}: holds a value that is no number ({error}); run `kpdetect predict` again") from error
-        return cls(
-            images=images,
-            keypoints_px=np.ascontiguousarray(values[..., :2]),
-            confidence=np.ascontiguousarray(values[..., 2]),
-            sizes=np.array(list(sizes.values()), dtype=np.int64).reshape(len(images), 2),
-        )
+            raise FormatError(f"{path}: holds a value that is no number ({error}); {_AGAIN}") from error
+        points_px, confidence = np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
+        return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **facts)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"image": str, NAME_COLUMN: str}, keep_default_na=False)  # "NA" is a name
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; {_AGAIN}") from error
+    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
+        raise FormatError(f"{path}: not a table of predictions ({error}); {_AGAIN}") from error
+
+
+def _image_facts(record: dict[str, Any]) -> dict[str, Any]:
+    sizes = dict(record["sizes"])
+    return {"images": list(sizes), "sizes": np.array(list(sizes.values()), dtype=np.int64).reshape(len(sizes), 2)}
+
+
+def _frame_facts(record: dict[str, Any], table: pd.DataFrame, count: int) -> dict[str, Any]:
+    clip = record["clip"]
+    frames = table["frame"].to_numpy(np.int64)[::count]
+    return {
+        "images": frame_names(clip["name"], frames),
+        "sizes": np.tile(np.array(clip["size"], dtype=np.int64).reshape(1, 2), (len(frames), 1)),
+        "frames": frames,
+        "rate": float(clip["rate"]),
+    }
+
+
+def frame_names(clip: str, frames: NDArray[np.int64]) -> list[str]:
+    """Names of the frames of a video, for tools that want an image a frame."""
+    return [f"{clip}/{frame:06d}.png" for frame in frames]

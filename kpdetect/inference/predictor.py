@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,19 +14,37 @@ from numpy.typing import NDArray
 
 from kpdetect.checkpoints import find_weights, load_weights
 from kpdetect.config import build_config
-from kpdetect.coords import apply_affine, invert_affine, to_pixels
+from kpdetect.coords import Affine, apply_affine, crop_resize_affine, invert_affine, to_pixels
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.model import Detector, build_detector, read_heatmaps
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import file_hash
-from kpdetect.images import Image, fit_image, read_image
+from kpdetect.images import Image, fit_image, fit_region, read_image
+from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.runtime import DEVICES, DeviceName, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
 """Images predicted at once."""
 Keypoints = tuple[NDArray[np.float32], NDArray[np.float32]]
 """`keypoints_px` [..., K, 2] and `confidence` [..., K]."""
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in pixels, measured at pixel edges: (0, 0, W, H) is a whole image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What the network sees of an image.
+
+    Attributes:
+        square: uint8 [side, side, 3].
+        matrix: map from the image's pixels to the square's.
+        size: (height, width) of the image.
+    """
+
+    square: Image
+    matrix: Affine
+    size: tuple[int, int]
 
 
 class Predictor:
@@ -33,16 +53,22 @@ class Predictor:
     Attributes:
         description: what the weights file says of itself.
         hash: of the weights file; results are keyed by it.
-        keypoints: K.
+        keypoints: K; a detector always gives all of them, dropped or not.
+        labels: names, pairs, links and dropped keypoints, from the file beside the weights.
+        skeleton: the keypoints that are kept, from the labels.
     """
 
-    def __init__(self, detector: Detector, description: dict[str, Any], weights_hash: str, runtime: Runtime) -> None:
+    def __init__(
+        self, detector: Detector, description: dict[str, Any], weights_hash: str, runtime: Runtime, labels: Labels | None = None
+    ) -> None:
         channels_last(detector)
         self.detector = detector.eval().requires_grad_(False).to(runtime.device)
         self.description, self.hash, self.runtime = description, weights_hash, runtime
         self.calibration = Calibration.read(description.get("calibration"))
         self.keypoints = int(description["keypoints"])
         self.side, self.crop = int(description["pair_size"][0]), description["crop"]
+        self.labels = labels or Labels()
+        self.skeleton = self.labels.skeleton(self.keypoints)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> Predictor:
@@ -51,6 +77,7 @@ class Predictor:
         Raises:
             CheckpointError: nothing there, or damaged.
             InputError: an unknown or missing device.
+            ConfigError: the labels beside the weights do not fit.
         """
         if device not in DEVICES:
             raise InputError(f"device '{device}': expected one of {', '.join(DEVICES)}")
@@ -65,7 +92,13 @@ class Predictor:
             raise CheckpointError(
                 f"{weights}: does not fit the network it describes ({reason:.200}); train it again"
             ) from error
-        return cls(detector, description, file_hash(weights), resolve_runtime(cast(DeviceName, device)))
+        runtime = resolve_runtime(cast(DeviceName, device))
+        labels = read_labels(weights, int(description["keypoints"]))
+        digest = file_hash(weights)
+        if labels.weights not in ("", digest):
+            told = f"warning: {weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`"
+            print(told, file=sys.stderr)
+        return cls(detector, description, digest, runtime, labels)
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
         """Predict one image (uint8 RGB [height, width, 3], or a path) or a sequence of them, of any sizes.
@@ -86,17 +119,71 @@ class Predictor:
         keypoints_px, confidence = (np.concatenate(part) for part in zip(*parts, strict=True))
         return (keypoints_px[0], confidence[0]) if single else (keypoints_px, confidence)
 
-    @torch.inference_mode()
     def predict_batch(self, images: Sequence[Image]) -> Keypoints:
         """Predict images of any sizes in one pass of the network."""
-        fitted, matrices = zip(*(fit_image(image, self.side, self.crop) for image in images), strict=True)
-        pixels = torch.from_numpy(np.stack(fitted).transpose(0, 3, 1, 2).copy()).to(self.runtime.device)
+        return self.predict_fitted([self.fit(image) for image in images])
+
+    def fit(self, image: Image, box: Box | None = None) -> Fitted:
+        """The square that the network sees of an image, or of its part `box`, see `square_box`."""
+        if box is None:
+            square, matrix = fit_image(image, self.side, self.crop)
+        else:
+            square, matrix = fit_region(image, box, self.side), crop_resize_affine(box, (self.side, self.side))
+        return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
+
+    def square_box(self, box: Box) -> Box:
+        """What is shown of a box (left, top, width, height): whole pixels, widened to a square unless models stretch."""
+        left, top, width, height = box
+        if self.crop != "stretch":
+            side = max(width, height)
+            left, top, width, height = left + (width - side) / 2, top + (height - side) / 2, side, side
+        return float(round(left)), float(round(top)), float(max(1, round(width))), float(max(1, round(height)))
+
+    def predict_fitted(self, fitted: Sequence[Fitted], mirror: NDArray[np.int64] | None = None) -> Keypoints:
+        """Predict fitted squares in one pass of the network.
+
+        Args:
+            fitted: from `fit`.
+            mirror: average with the prediction on the mirrored square, in which keypoint k is found as number `mirror[k]`;
+                where that is -1, k is not averaged.
+
+        Returns:
+            `keypoints_px` float32 [count, K, 2] in the original images' pixels, and `confidence` float32 [count, K].
+        """
+        squares = np.stack([item.square for item in fitted])
+        keypoints, confidence = self.read_squares(squares)
+        if mirror is not None:
+            keypoints, confidence = _averaged(keypoints, confidence, *self.read_squares(squares[:, :, ::-1]), mirror)
+        square_px = to_pixels(keypoints.astype(np.float64), (self.side, self.side))
+        original = [apply_affine(invert_affine(item.matrix), points) for item, points in zip(fitted, square_px, strict=True)]
+        return np.stack(original).astype(np.float32), confidence
+
+    @torch.inference_mode()
+    def read_squares(self, squares: Image) -> Keypoints:
+        """Normalised keypoints [count, K, 2] and confidence [count, K] of squares uint8 [count, side, side, 3]."""
+        pixels = torch.from_numpy(squares.transpose(0, 3, 1, 2).copy()).to(self.runtime.device)
         with self.runtime.autocast():
             logits = self.detector(pixels.float().div_(127.5).sub_(1))
         keypoints, confidence = read_heatmaps(logits)
-        square_px = to_pixels(keypoints.cpu().numpy().astype(np.float64), (self.side, self.side))
-        original = [apply_affine(invert_affine(matrix), points) for matrix, points in zip(matrices, square_px, strict=True)]
-        return np.stack(original).astype(np.float32), self.calibration(confidence.cpu().numpy())
+        return keypoints.cpu().numpy(), self.calibration(confidence.cpu().numpy())
+
+
+def _averaged(
+    keypoints: NDArray[np.float32],
+    confidence: NDArray[np.float32],
+    mirrored: NDArray[np.float32],
+    mirrored_confidence: NDArray[np.float32],
+    mirror: NDArray[np.int64],
+) -> Keypoints:
+    back, sure = unmirror(mirrored)[:, mirror], mirrored_confidence[:, mirror]
+    back[:, mirror < 0], sure[:, mirror < 0] = keypoints[:, mirror < 0], confidence[:, mirror < 0]
+    half = np.float32(0.5)
+    return half * (keypoints + back), half * (confidence + sure)
+
+
+def unmirror(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where normalised keypoints [..., 2] of a mirrored image are in the image itself."""
+    return keypoints * np.array([-1, 1], dtype=keypoints.dtype)
 
 
 def _as_image(item: Image | str | Path | Any) -> Image:

@@ -1,0 +1,37 @@
+"""`kpdetect export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+REAL = 16
+"""Images that parity is checked on."""
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
+    onnx: Annotated[Path | None, typer.Option("--onnx", metavar="FILE", help="Write ONNX; needs the extra onnx.")] = None,
+    torch: Annotated[Path | None, typer.Option("--torch", metavar="FILE", help="Write torch.export's format (.pt2).")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="Folder of real images to check parity on.")] = None,
+) -> None:
+    """Write a detector for use without kpdetect, and say how exactly it agrees."""
+    from kpdetect.errors import InputError
+    from kpdetect.images import list_images, read_image
+    from kpdetect.inference.export import check_parity, export_onnx, export_torch
+    from kpdetect.inference.predictor import Predictor
+
+    if onnx is None and torch is None:
+        raise InputError("kpdetect export: nothing to write; give --onnx FILE or --torch FILE")
+    predictor = Predictor.load(model, "cpu")
+    real = [read_image(path) for path in list_images(images)[:REAL]] if images is not None else []
+    for path, export in ((onnx, export_onnx), (torch, export_torch)):
+        if path is not None:
+            graph = export(predictor, path)
+            typer.echo(
+                f"wrote: {path} ({path.stat().st_size / 2**20:.1f} MiB), images [batch, 3, {predictor.side}, {predictor.side}]"
+            )
+            for parity in check_parity(predictor, graph, real):
+                typer.echo(f"  {parity.line(predictor.side)}")

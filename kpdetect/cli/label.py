@@ -1,0 +1,35 @@
+"""`kpdetect label`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
+    names: Annotated[list[str] | None, typer.Option("--name", metavar="N=NAME", help="Name a keypoint; repeatable.")] = None,
+    pairs: Annotated[list[str] | None, typer.Option("--pair", metavar="N,M", help="Mirror images; repeatable.")] = None,
+    links: Annotated[list[str] | None, typer.Option("--link", metavar="N-M", help="Join by a line; repeatable.")] = None,
+    drop: Annotated[list[int] | None, typer.Option("--drop", metavar="N", help="Leave out of results; repeatable.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="YAML with names, pairs, links, drop, to start from.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget what was said before.")] = False,
+    images: Annotated[Path | None, typer.Option("--images", help="Folder: draw all keypoints on some of its images.")] = None,
+    sheet: Annotated[Path | None, typer.Option("--sheet", help="Where to; keypoints.png beside the weights.")] = None,
+    device: options.DeviceOption = options.Device.auto,
+) -> None:
+    """Name keypoints, pair left with right, drop dead ones, link them; without options, say what they are called."""
+    from kpdetect.inference.label import change_labels, describe_labels, draw_sheet
+
+    target, labels, keypoints = change_labels(
+        model, names=names or (), pairs=pairs or (), links=links or (), drop=drop or (), file=file, clear=clear
+    )
+    for line in describe_labels(labels, keypoints):
+        typer.echo(line)
+    typer.echo(f"labels: {target}" if target.exists() else "labels: none yet")
+    if images is not None:
+        typer.echo(f"picture: {draw_sheet(model, images, sheet, device.value)}")

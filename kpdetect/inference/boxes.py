@@ -1,0 +1,68 @@
+"""Boxes to predict in, from a CSV file: image,left,top,width,height."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kpdetect.errors import FormatError, InputError
+from kpdetect.inference.predictor import Box
+
+COLUMNS = ["image", "left", "top", "width", "height"]
+LARGEST = 4
+"""Boxes may be this many times larger than their image; what lies outside is filled with its edge."""
+
+
+def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
+    """Boxes by name of image or video.
+
+    Args:
+        path: CSV with the columns `COLUMNS`, in pixels measured at pixel edges.
+        known: names of the inputs.
+
+    Raises:
+        InputError: the file is missing, or names something that is no input.
+        FormatError: it is no such table, or holds a box that is empty or no numbers, or two boxes for one image.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; --crop-boxes wants a CSV with {', '.join(COLUMNS)}") from error
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not a table ({error}); expected a CSV with {', '.join(COLUMNS)}") from error
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise FormatError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
+    values = table[COLUMNS[1:]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    for row, name in enumerate(table["image"]):
+        if not np.isfinite(values[row]).all() or (values[row, 2:] <= 0).any():
+            raise FormatError(f"{path}: {name}: not a box; expected four numbers, width and height above 0")
+    if table["image"].duplicated().any():
+        raise FormatError(
+            f"{path}: {table['image'][table['image'].duplicated()].iloc[0]}: has two boxes; expected one an image"
+        )
+    if strange := [name for name in table["image"] if name not in known]:
+        raise InputError(
+            f"{path}: names {len(strange)} that are no inputs, {strange[0]} first; names are as in predictions.csv"
+        )
+    return {
+        str(name): (left, top, width, height) for name, (left, top, width, height) in zip(table["image"], values, strict=True)
+    }
+
+
+def require_overlap(boxes: Mapping[str, Box], name: str, size: tuple[int, int]) -> Box | None:
+    """The box of `name`, None if it has none.
+
+    Raises:
+        InputError: the box lies outside the image of `size` (height, width), or is far larger.
+    """
+    box = boxes.get(name)
+    if box is not None:
+        left, top, width, height = box
+        if left + width <= 1 or top + height <= 1 or left >= size[1] - 1 or top >= size[0] - 1:
+            raise InputError(f"{name}: its box lies outside the image of {size[1]} x {size[0]} pixels; correct or remove it")
+        if max(width, height) > LARGEST * max(size):
+            raise InputError(f"{name}: its box is over {LARGEST} times as large as the image; correct or remove it")
+    return box

@@ -1,0 +1,175 @@
+"""Predict a video or webcam: a table, a record, an overlay video. Frames are streamed; only keypoints are kept."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.errors import InputError
+from kpdetect.files import make_folder
+from kpdetect.images import Image
+from kpdetect.inference.boxes import require_overlap
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.finished import is_finished, stage_of
+from kpdetect.inference.formats.choice import write_formats
+from kpdetect.inference.overlay import draw_overlay
+from kpdetect.inference.passes import Passes
+from kpdetect.inference.predictions import Predictions, frame_names
+from kpdetect.inference.predictor import BATCH, Box, Fitted, Predictor
+from kpdetect.inference.smoothing import OneEuroFilter
+from kpdetect.inference.sources import Clip
+from kpdetect.inference.video import OverlayVideo, VideoReader, overlay_video
+from kpdetect.interrupts import StopRequest
+from kpdetect.progress import Progress
+from kpdetect.runlog import environment
+
+OVERLAY = "overlay.mp4"
+BLOCK_BYTES = 64 * 2**20
+"""Frames decoded at once take at most about this much memory, or are one."""
+Frame = tuple[int, Image]
+
+
+def predict_clip(
+    predictor: Predictor, clip: Clip, out: Path, config: PredictConfig, boxes: dict[str, Box] | None = None
+) -> tuple[Predictions, str]:
+    """Predict a video, or read what an equal call left in `out`.
+
+    Args:
+        predictor: the detector.
+        clip: a video file, or a webcam, which runs until `config.end` frames or Ctrl-C.
+        out: gets predictions.csv, predictions.json, overlay.mp4 and the formats asked for.
+        config: how.
+        boxes: parts to predict in, by name of the video.
+
+    Returns:
+        The predictions, and what is to be said of a file that ended early.
+
+    Raises:
+        InputError: it is no readable video, or has no frame in the range asked for.
+        OutputError: `out` cannot be written.
+    """
+    live = isinstance(clip.source, int)
+    stage = stage_of(predictor, config, clip.source, [clip.source] if isinstance(clip.source, Path) else [])
+    if not live and not config.overwrite and is_finished(out, stage):
+        print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
+        predictions, note = Predictions.read(out), ""
+    else:
+        with VideoReader(clip.source) as reader, StopRequest() as stop:
+            job = _ClipJob(predictor, clip.name, reader, out, config, (boxes or {}).get(clip.name))
+            predictions = job.run(stop)
+            if stop.requested and not live:
+                raise KeyboardInterrupt  # half a video is no result
+            note = "" if stop.requested else reader.shortfall(config.end)
+        mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
+        record = {"crop": predictor.crop, "mirror": mirror, "skipped": {clip.name: note} if note else {}}
+        predictions.write(out, {**stage, **record, "environment": environment()})
+    write_formats(predictions, config.formats, out, config.min_confidence)
+    return predictions, note
+
+
+class _ClipJob:
+    """One pass over the frames of a clip."""
+
+    def __init__(
+        self, predictor: Predictor, name: str, reader: VideoReader, out: Path, config: PredictConfig, box: Box | None
+    ) -> None:
+        self.predictor, self.name, self.reader, self.out, self.config, self.box = predictor, name, reader, out, config, box
+        self.passes = Passes(predictor, config)
+        self.rate = reader.rate / config.stride
+        self.trail: deque[NDArray[np.floating]] = deque(maxlen=config.trail)
+        self.filter: OneEuroFilter | None = None
+        self.points: list[NDArray[np.float32]] = []
+        self.sure: list[NDArray[np.float32]] = []
+        self.frames: list[int] = []
+        self.size = (0, 0)
+
+    def run(self, stop: StopRequest) -> Predictions:
+        config = self.config
+        with ExitStack() as stack:
+            progress = stack.enter_context(Progress(self._total(), f"predict {self.name}", unit="frames"))
+            video = None
+            for block in _ahead(self._blocks()):
+                if video is None and config.overlays:  # no folder for what is no video
+                    video = stack.enter_context(overlay_video(make_folder(self.out) / OVERLAY, self.rate, config.h264))
+                self._predict(block, video)
+                progress.update(len(block))
+                if stop.requested:
+                    break
+        if not self.frames:
+            wanted = f"from {config.start} to {config.end or 'the end'}"
+            raise InputError(f"{self.reader.name}: no readable frame {wanted}; the file is empty, damaged or shorter than that")
+        frames = np.array(self.frames, dtype=np.int64)
+        return Predictions(
+            images=frame_names(self.name, frames),
+            keypoints_px=np.stack(self.points),
+            confidence=np.stack(self.sure),
+            sizes=np.tile(np.array(self.size, dtype=np.int64), (len(frames), 1)),
+            skeleton=self.predictor.skeleton,
+            frames=frames,
+            rate=self.reader.rate,
+        )
+
+    def _total(self) -> int | None:
+        if not self.reader.count:
+            return None
+        end = min(self.reader.count, self.config.end or self.reader.count)
+        return max(0, -(-(end - self.config.start) // self.config.stride))
+
+    def _blocks(self) -> Iterator[list[Frame]]:
+        block: list[Frame] = []
+        for number, image in self.reader.frames(self.config.start, self.config.end, self.config.stride):
+            block.append((number, image))
+            if len(block) >= min(BATCH, max(1, BLOCK_BYTES // image.nbytes)):
+                yield block
+                block = []
+        if block:
+            yield block
+
+    def _predict(self, block: Sequence[Frame], video: OverlayVideo | None) -> None:
+        fitted = [self._fit(image) for _, image in block]
+        if self.passes.wants_sample:
+            self.passes.learn(fitted)
+        found = self.passes(fitted, lambda jobs: [self.predictor.fit(block[index][1], box) for index, box in jobs])
+        for (number, image), points, sure in zip(block, *found, strict=True):
+            self._take(number, image, points, sure, video)
+
+    def _fit(self, image: Image) -> Fitted:
+        box = None
+        if self.box is not None:
+            require_overlap({self.name: self.box}, self.name, (image.shape[0], image.shape[1]))
+            box = self.predictor.square_box(self.box)
+        return self.predictor.fit(image, box)
+
+    def _take(
+        self, number: int, image: Image, points: NDArray[np.float32], sure: NDArray[np.float32], video: OverlayVideo | None
+    ) -> None:
+        config = self.config
+        self.size = (image.shape[0], image.shape[1])
+        if config.smooth:
+            if self.filter is None:
+                self.filter = OneEuroFilter(self.rate, max(self.size), config.smooth_cutoff, config.smooth_beta)
+            points = self.filter(points)
+        self.frames.append(number)
+        self.points.append(points)
+        self.sure.append(sure)
+        if video is not None:
+            shown = np.where((sure >= config.min_confidence)[:, None], points, np.nan)
+            skeleton, side = self.predictor.skeleton, config.max_side
+            video.add(draw_overlay(image, shown, sure, skeleton, max_side=side, trails_px=tuple(self.trail)))
+            self.trail.append(shown)
+
+
+def _ahead(blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
+    """The same blocks; the next is decoded while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block

@@ -1,0 +1,61 @@
+"""Every choice of `kpdetect predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from kpdetect.config import StrictConfig
+from kpdetect.inference.formats.choice import require_formats
+
+
+class PredictConfig(StrictConfig):
+    """How inputs are predicted, and what is written."""
+
+    formats: tuple[str, ...] = ()
+    """Formats of other tools to write beside the long CSV, see `kpdetect.inference.formats.choice`."""
+    overlays: int = 200
+    """Overlays of images to write, spread evenly over them; negative for all. Videos get an overlay video unless it is 0."""
+    min_confidence: float = Field(0.0, ge=0, le=1)
+    """Keypoints of less confidence are not drawn, and count as missing in every format but the long CSV."""
+    max_side: int = Field(1920, ge=32)
+    """Overlays are scaled down until their longer side has at most this many pixels; coordinates are never touched."""
+    strict: bool = False
+    """Stop at what cannot be read instead of skipping it."""
+    overwrite: bool = False
+    """Predict again what was predicted already with the same model and settings."""
+    stride: int = Field(1, ge=1)
+    """Of a video, every how manieth frame is predicted."""
+    start: int = Field(0, ge=0)
+    """First frame of a video."""
+    end: int | None = Field(None, ge=1)
+    """Frame before which a video ends; None for its own end."""
+    trail: int = Field(10, ge=0)
+    """Earlier frames whose keypoints an overlay video shows as fading lines."""
+    h264: bool = False
+    """Write overlay videos as H.264 instead of MPEG-4 part 2, with the package `av`."""
+    boxes: Path | None = None
+    """CSV `image,left,top,width,height`: predict inside these boxes; inputs it does not name are predicted whole."""
+    two_pass: bool = False
+    """Predict, crop to the box around the keypoints, predict again there."""
+    margin: float = Field(0.4, ge=0)
+    """Border of that box, as a share of its longer side, on every side."""
+    flip_average: bool = False
+    """Average with the prediction on the mirror image."""
+    smooth: bool = False
+    """Smooth videos over time with a one-euro filter."""
+    smooth_cutoff: float = Field(1.0, gt=0)
+    """Cut-off frequency in hertz of a keypoint at rest: less is smoother and lags more."""
+    smooth_beta: float = Field(20.0, ge=0)
+    """Hertz added to the cut-off per image side and second of speed: more follows fast motion closer."""
+
+    @field_validator("formats")
+    @classmethod
+    def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        require_formats(formats)
+        return formats
+
+    def choices(self) -> dict[str, object]:
+        """The fields that a finished result must share to be used again."""
+        return self.model_dump(mode="json", exclude={"formats", "strict", "overwrite"})

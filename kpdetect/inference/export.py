@@ -1,0 +1,181 @@
+"""A detector as a file that runs without this project: ONNX, or torch.export's own.
+
+The graph takes `images`, float32 [batch, 3, S, S] in [-1, 1], RGB, the square that the crop policy shows, and returns
+`keypoints`, float32 [batch, K, 2] normalised (x, y), and `confidence`, float32 [batch, K]. It computes in float32. Dropped
+keypoints stay: the labels of a model belong to its results.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kpdetect.detector.calibration import Calibration
+from kpdetect.detector.model import Detector, read_heatmaps
+from kpdetect.errors import InputError
+from kpdetect.files import replacing
+from kpdetect.images import Image
+from kpdetect.inference.predictor import Predictor
+
+Graph = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Images to keypoints and confidence."""
+OPSET = 18
+"""The first ONNX operator set with an anti-aliased Resize."""
+RANDOM = 5
+"""Random images in a parity check; any number but the one that was traced."""
+
+
+class KeypointGraph(nn.Module):
+    """Images to keypoints and confidence.
+
+    Args:
+        detector: gives heatmap logits.
+        calibration: from heatmap mass to probability.
+    """
+
+    starts: Tensor
+    lengths: Tensor
+    rises: Tensor
+
+    def __init__(self, detector: Detector, calibration: Calibration) -> None:
+        super().__init__()
+        self.detector, self.lowest = detector, calibration.probability[0]
+        corners, values = torch.tensor(calibration.mass), torch.tensor(calibration.probability)
+        self.register_buffer("starts", corners[:-1])
+        self.register_buffer("lengths", corners.diff())
+        self.register_buffer("rises", values.diff())
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images float32 [batch, 3, S, S] in [-1, 1] to keypoints [batch, K, 2] and confidence [batch, K]."""
+        side = self.detector.input_size
+        if images.shape[-1] < side:  # enlarging never aliases; a plain Resize is understood by every runtime
+            images = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
+        keypoints, mass = read_heatmaps(self.detector(images))
+        ramps = ((mass[..., None] - self.starts) / self.lengths).clamp(0, 1)
+        return keypoints, self.lowest + (ramps * self.rises).sum(dim=-1)  # piecewise linear interpolation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How far an exported graph is from the detector it came from.
+
+    Attributes:
+        images: what was compared on.
+        keypoints: largest distance along an axis, normalised.
+        confidence: largest difference.
+    """
+
+    images: str
+    keypoints: float
+    confidence: float
+
+    def line(self, side: int) -> str:
+        """For people; `side` is the square's in pixels."""
+        pixels = self.keypoints * side / 2
+        return f"parity on {self.images}: keypoints {self.keypoints:.1e} ({pixels:.1e} px), confidence {self.confidence:.1e}"
+
+
+def export_onnx(predictor: Predictor, path: Path) -> Graph:
+    """Write ONNX and return it running in onnxruntime.
+
+    Raises:
+        InputError: a package of the extra `onnx` is not installed.
+        OutputError: the file cannot be written.
+    """
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401  the exporter needs it
+    except ImportError as error:
+        raise InputError(f'--onnx: the package {error.name} is not installed; pip install "kpdetect[onnx]"') from error
+    graph, example, shapes = _prepared(predictor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter about its own parts
+        program = torch.onnx.export(
+            graph,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["images"],
+            output_names=["keypoints", "confidence"],
+            dynamic_shapes=shapes,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    onnx.helper.set_model_props(model, {"kpdetect": json.dumps(facts(predictor))})
+    with replacing(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda images: tuple(session.run(["keypoints", "confidence"], {"images": images}))
+
+
+def export_torch(predictor: Predictor, path: Path) -> Graph:
+    """Write what `torch.export.load` reads, and return it as read back.
+
+    Raises:
+        InputError: the name does not end in .pt2.
+        OutputError: the file cannot be written.
+    """
+    if path.suffix != ".pt2":  # torch.export.load would refuse it
+        raise InputError(f"--torch {path}: the name must end in .pt2")
+    graph, example, shapes = _prepared(predictor)
+    program = torch.export.export(graph, (example,), dynamic_shapes=shapes)
+    with replacing(path) as temporary, open(temporary, "wb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own handling of weights that share memory
+        torch.export.save(program, file, extra_files={"kpdetect.json": json.dumps(facts(predictor))})
+    module = torch.export.load(path).module()
+
+    def run(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.inference_mode():
+            keypoints, confidence = module(torch.from_numpy(images))
+        return keypoints.numpy(), confidence.numpy()
+
+    return run
+
+
+def facts(predictor: Predictor) -> dict[str, Any]:
+    """What a user of the graph must know."""
+    names = predictor.labels.skeleton_names(predictor.keypoints)
+    return {"side": predictor.side, "crop": predictor.crop, "keypoints": names, "weights": predictor.hash}
+
+
+def _prepared(predictor: Predictor) -> tuple[KeypointGraph, Tensor, dict[str, Any]]:
+    graph = KeypointGraph(predictor.detector, predictor.calibration).cpu().eval()
+    example = torch.zeros(2, 3, predictor.side, predictor.side)  # one image would be taken for a constant
+    return graph, example, {"images": {0: torch.export.Dim("batch", min=1)}}
+
+
+def check_parity(predictor: Predictor, graph: Graph, images: Sequence[Image] = ()) -> list[Parity]:
+    """Compare an exported graph with the detector, in float32, on random and on real images.
+
+    Args:
+        predictor: the detector.
+        graph: from `export_onnx` or `export_torch`.
+        images: real ones, uint8 RGB of any sizes.
+    """
+    random = np.random.default_rng(0).uniform(-1, 1, (RANDOM, 3, predictor.side, predictor.side)).astype(np.float32)
+    found = [_compare(predictor, graph, random, f"{RANDOM} random images")]
+    if images:
+        squares = np.stack([predictor.fit(image).square for image in images]).transpose(0, 3, 1, 2)
+        values = np.ascontiguousarray(squares.astype(np.float32) / 127.5 - 1)
+        found.append(_compare(predictor, graph, values, f"{len(images)} real images"))
+    return found
+
+
+@torch.inference_mode()
+def _compare(predictor: Predictor, graph: Graph, images: NDArray[np.float32], title: str) -> Parity:
+    keypoints, mass = read_heatmaps(predictor.detector.cpu()(torch.from_numpy(images)))
+    expected = (keypoints.numpy(), predictor.calibration(mass.numpy()))
+    differences = [np.abs(one - other).max() for one, other in zip(expected, graph(images), strict=True)]
+    return Parity(images=title, keypoints=float(differences[0]), confidence=float(differences[1]))

@@ -1,0 +1,37 @@
+"""Whether results in a folder are those that a command would make."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kpdetect.files import read_json
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.predictions import RECORD, TABLE
+from kpdetect.inference.predictor import Predictor
+
+
+def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, files: Iterable[Path]) -> dict[str, Any]:
+    """What decides a result: weights, labels, settings and inputs (name, size and time of change)."""
+    digest = hashlib.sha256()
+    for file in files:
+        facts = file.stat() if file.exists() else None  # a dangling link is skipped later, with its name
+        state = "missing" if facts is None else f"{facts.st_size}\t{facts.st_mtime_ns}"
+        digest.update(f"{file}\t{state}\n".encode(errors="surrogateescape"))
+    return {
+        "model": predictor.hash,
+        "labels": predictor.labels.model_dump(mode="json", exclude={"weights"}),
+        "settings": config.choices(),
+        "source": str(source if isinstance(source, int) else source.resolve()),
+        "inputs": digest.hexdigest()[:16],
+    }
+
+
+def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
+    """Whether `folder` holds complete predictions of exactly this stage."""
+    if not (folder / RECORD).exists() or not (folder / TABLE).exists():
+        return False
+    record = read_json(folder / RECORD)
+    return all(record.get(key) == value for key, value in stage.items())

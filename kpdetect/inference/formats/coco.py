@@ -1,0 +1,69 @@
+"""COCO keypoints: one JSON with images, one annotation per image, and the category with names and skeleton.
+
+`keypoints` are x, y, v with v = 2, or 0, 0, 0 where a keypoint is missing or outside; coordinates are pixels with integers at
+pixel centres, as ours. The confidences are in `keypoint_scores`, their mean in `score`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.files import write_json
+from kpdetect.inference.predictions import Predictions
+
+JSON = "predictions-coco.json"
+CATEGORY = "object"
+
+
+def write_coco(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
+    """Write predictions-coco.json."""
+    points = predictions.points
+    category = {
+        "id": 1,
+        "name": CATEGORY,
+        "supercategory": CATEGORY,
+        "keypoints": list(points.names),
+        "skeleton": [[one + 1, other + 1] for one, other in points.links],  # COCO counts from 1
+    }
+    images = [
+        {"id": number, "file_name": name, "height": int(height), "width": int(width)}
+        for number, (name, (height, width)) in enumerate(zip(predictions.images, predictions.sizes, strict=True), start=1)
+    ]
+    shown = inside(predictions, min_confidence)
+    annotations = [
+        {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, **_annotation(*item)}
+        for number, item in enumerate(zip(predictions.keypoints_px, predictions.confidence, shown, strict=True), start=1)
+    ]
+    value = {"images": images, "annotations": annotations, "categories": [category]}
+    write_json(folder / JSON, value)
+    return folder / JSON
+
+
+def _annotation(points_px: NDArray[np.float32], sure: NDArray[np.float32], shown: NDArray[np.bool_]) -> dict[str, Any]:
+    rows = [
+        [round(float(x), 3), round(float(y), 3), 2] if there else [0, 0, 0]
+        for (x, y), there in zip(points_px, shown, strict=True)
+    ]
+    box = [0.0, 0.0, 0.0, 0.0]
+    if shown.any():
+        low, high = points_px[shown].min(axis=0), points_px[shown].max(axis=0)
+        box = [round(float(value), 3) for value in (*low, *(high - low))]
+    return {
+        "keypoints": [value for row in rows for value in row],
+        "num_keypoints": int(shown.sum()),
+        "keypoint_scores": [round(float(value), 4) for value in sure],
+        "score": round(float(sure.mean()), 4),
+        "bbox": box,
+        "area": round(box[2] * box[3], 3),
+    }
+
+
+def inside(predictions: Predictions, min_confidence: float) -> NDArray[np.bool_]:
+    """[images, K]: whether a keypoint lies in its image and has at least this confidence."""
+    low, high = -0.5, predictions.sizes[:, None, ::-1] - 0.5
+    within = ((predictions.keypoints_px >= low) & (predictions.keypoints_px <= high)).all(axis=-1)
+    return np.asarray(within & (predictions.confidence >= min_confidence))

@@ -1,0 +1,51 @@
+"""DeepLabCut: one row per frame or image, columns (scorer, bodyparts, coords), coords x, y, likelihood.
+
+As DeepLabCut's own `analyze_videos` writes them: the .h5 is a pandas table under the key `df_with_missing`. Coordinates are
+pixels with integers at pixel centres, as ours; missing keypoints are NaN and keep their likelihood.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kpdetect.errors import InputError
+from kpdetect.files import replacing
+from kpdetect.inference.predictions import Predictions
+
+CSV, H5, KEY = "predictions-dlc.csv", "predictions-dlc.h5", "df_with_missing"
+SCORER = "kpdetect"
+
+
+def to_dlc_frame(predictions: Predictions, min_confidence: float) -> pd.DataFrame:
+    """The table: index is the frame of a video, or the name of an image."""
+    columns = pd.MultiIndex.from_product(
+        [[SCORER], predictions.points.names, ["x", "y", "likelihood"]], names=["scorer", "bodyparts", "coords"]
+    )
+    values = np.concatenate([predictions.confident(min_confidence), predictions.confidence[..., None]], axis=-1)
+    index = pd.Index(predictions.images if predictions.frames is None else predictions.frames)
+    return pd.DataFrame(values.reshape(len(values), -1).astype(np.float64), index=index, columns=columns)
+
+
+def write_dlc_csv(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
+    """Write predictions-dlc.csv."""
+    with replacing(folder / CSV) as temporary:
+        to_dlc_frame(predictions, min_confidence).to_csv(temporary, encoding="utf-8")
+    return folder / CSV
+
+
+def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
+    """Write predictions-dlc.h5.
+
+    Raises:
+        InputError: the package tables is not installed.
+    """
+    frame = to_dlc_frame(predictions, min_confidence)
+    try:
+        with replacing(folder / H5) as temporary:
+            frame.to_hdf(temporary, key=KEY, mode="w", format="table")
+    except ImportError as error:
+        raise InputError('--format dlc-h5: the package tables is not installed; pip install "kpdetect[dlc]"') from error
+    return folder / H5

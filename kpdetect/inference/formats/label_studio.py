@@ -1,0 +1,66 @@
+"""Label Studio: tasks with our keypoints as predictions, to be corrected by hand, and the labelling configuration for them.
+
+Coordinates are percent of the image's width and height measured at pixel edges: 100 (x_px + 0.5) / W. Images are referred to as
+`/data/local-files/?d=NAME`, Label Studio's local storage: serve the input folder as its document root.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+from kpdetect.draw import keypoint_colour
+from kpdetect.files import write_json, write_text
+from kpdetect.inference.formats.coco import inside
+from kpdetect.inference.predictions import Predictions
+
+JSON, CONFIG = "predictions-label-studio.json", "label-studio.xml"
+WIDTH_PERCENT = 0.75
+"""Of a keypoint's dot."""
+
+
+def write_label_studio(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
+    """Write predictions-label-studio.json and label-studio.xml."""
+    shown = inside(predictions, min_confidence)
+    tasks = []
+    for row, image in enumerate(predictions.images):
+        found = [_result(predictions, row, index) for index in range(shown.shape[1]) if shown[row, index]]
+        score = round(float(predictions.confidence[row].mean()), 4)
+        prediction = {"model_version": "kpdetect", "score": score, "result": found}
+        tasks.append({"data": {"image": f"/data/local-files/?d={quote(image)}"}, "predictions": [prediction]})
+    write_text(folder / CONFIG, _config(predictions))
+    write_json(folder / JSON, tasks)
+    return folder / JSON
+
+
+def _result(predictions: Predictions, row: int, index: int) -> dict[str, Any]:
+    height, width = predictions.sizes[row].tolist()
+    x, y = predictions.keypoints_px[row, index].tolist()
+    return {
+        "id": f"{row}-{index}",
+        "from_name": "keypoints",
+        "to_name": "image",
+        "type": "keypointlabels",
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "score": round(float(predictions.confidence[row, index]), 4),
+        "value": {
+            "x": round(100 * (x + 0.5) / width, 4),
+            "y": round(100 * (y + 0.5) / height, 4),
+            "width": WIDTH_PERCENT,
+            "keypointlabels": [predictions.points.names[index]],
+        },
+    }
+
+
+def _config(predictions: Predictions) -> str:
+    points = predictions.points
+    labels = [
+        f'    <Label value={quoteattr(name)} background="#{"".join(f"{part:02x}" for part in keypoint_colour(number))}"/>'
+        for number, name in zip(points.numbers, points.names, strict=True)
+    ]
+    head = ["<View>", '  <Image name="image" value="$image"/>', '  <KeyPointLabels name="keypoints" toName="image">']
+    return "\n".join([*head, *labels, "  </KeyPointLabels>", "</View>"]) + "\n"

@@ -1,0 +1,63 @@
+"""YOLO pose: `yolo/labels/NAME.txt`, one line `class cx cy w h  x y v  x y v ...` per image, and `yolo/data.yaml`.
+
+Coordinates are shares of the image's width and height measured at pixel edges: (x_px + 0.5) / W. v is 2, or 0 where a keypoint
+is missing or outside. The format has no place for a confidence that every reader accepts (some take v for an integer), so
+`yolo/confidence/NAME.txt` holds a line of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.errors import InputError
+from kpdetect.files import write_text
+from kpdetect.inference.formats.coco import CATEGORY, inside
+from kpdetect.inference.predictions import Predictions
+
+FOLDER = "yolo"
+
+
+def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
+    """Write yolo/.
+
+    Raises:
+        InputError: two images have the same name but for their ending, which YOLO's layout cannot hold.
+    """
+    names = [Path(image).with_suffix(".txt").as_posix() for image in predictions.images]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"--format yolo: {count} images share the label file {name}; rename them, or choose another format")
+    shown = inside(predictions, min_confidence)
+    shares = (predictions.keypoints_px + 0.5) / predictions.sizes[:, None, ::-1]
+    for row, label in enumerate(names):
+        sure = " ".join(f"{value:.4f}" for value in predictions.confidence[row])
+        write_text(folder / FOLDER / "confidence" / label, sure + "\n")
+        write_text(folder / FOLDER / "labels" / label, _line(shares[row], shown[row]))
+    _write_data(predictions, folder / FOLDER / "data.yaml")
+    return folder / FOLDER
+
+
+def _line(shares: NDArray[np.floating], shown: NDArray[np.bool_]) -> str:
+    if not shown.any():
+        return ""  # YOLO's way to say: nothing here
+    low, high = shares[shown].min(axis=0), shares[shown].max(axis=0)
+    parts = ["0", *(f"{value:.6f}" for value in (*((low + high) / 2), *(high - low)))]
+    parts += [f"{x:.6f} {y:.6f} 2" if there else "0 0 0" for (x, y), there in zip(shares, shown, strict=True)]
+    return " ".join(parts) + "\n"
+
+
+def _write_data(predictions: Predictions, path: Path) -> None:
+    import yaml
+
+    points = predictions.points
+    value = {
+        "names": {0: CATEGORY},
+        "kpt_shape": [len(points.names), 3],
+        "flip_idx": points.mirror().tolist(),
+        "kpt_names": {0: list(points.names)},
+    }
+    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True))

@@ -1,0 +1,120 @@
+"""Predict everything a command was given: images together, each video for itself, and a summary of what was skipped."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kpdetect.errors import InputError
+from kpdetect.files import make_folder, replacing
+from kpdetect.inference.boxes import read_boxes
+from kpdetect.inference.clips import predict_clip
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.folder import predict_images
+from kpdetect.inference.predictions import VIDEOS
+from kpdetect.inference.predictor import Box, Predictor
+from kpdetect.inference.sources import Sources, find_sources
+from kpdetect.inference.video import import_av
+
+SKIPPED = "skipped.csv"
+
+
+@dataclass
+class Summary:
+    """What a command did.
+
+    Attributes:
+        images: images predicted.
+        clips: folder and number of frames of every video predicted.
+        skipped: inputs that could not be read, or not to their end, and why.
+    """
+
+    images: int = 0
+    clips: list[tuple[Path, int]] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def predict_inputs(
+    model: Path, inputs: Sequence[str], out: Path, config: PredictConfig | None = None, device: str = "auto"
+) -> Summary:
+    """Predict files, folders, glob patterns and webcams.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        inputs: see `kpdetect.inference.sources`.
+        out: images go to `out`, each video to `out`/videos/NAME.
+        config: how.
+        device: where to compute.
+
+    Raises:
+        InputError: an input does not exist, nothing is readable, or something is not under `strict`.
+        CheckpointError: no detector at `model`.
+        OutputError: `out` cannot be written.
+    """
+    config = config or PredictConfig()
+    if config.h264:
+        import_av()  # better said now than after the first video
+    predictor, sources = Predictor.load(model, device), find_sources(inputs, out)
+    boxes = _boxes(config, sources)
+    make_folder(out)
+    summary, wrong = Summary(), list[InputError]()
+    if sources.images:
+        _predict_images(predictor, sources, out, config, boxes, summary, wrong)
+    for clip in sources.clips:
+        folder = out / VIDEOS / clip.name
+        try:
+            predictions, note = predict_clip(predictor, clip, folder, config, boxes)
+        except InputError as error:
+            wrong.append(error)
+            summary.skipped[str(clip.source)] = str(error)
+            if config.strict:
+                raise
+            continue
+        summary.clips.append((folder, len(predictions.images)))
+        if note:
+            summary.skipped[str(clip.source)] = note
+            if config.strict:
+                raise InputError(note)
+    if wrong and not summary.images and not summary.clips:
+        raise wrong[0]
+    _write_skipped(out / SKIPPED, summary.skipped)
+    return summary
+
+
+def _predict_images(
+    predictor: Predictor,
+    sources: Sources,
+    out: Path,
+    config: PredictConfig,
+    boxes: dict[str, Box],
+    summary: Summary,
+    wrong: list[InputError],
+) -> None:
+    try:
+        predictions, skipped = predict_images(predictor, sources.images, sources.root, out, config, boxes)
+    except InputError as error:
+        if config.strict or not sources.clips:
+            raise
+        wrong.append(error)
+        summary.skipped[str(sources.root)] = str(error)
+        return
+    summary.images = len(predictions.images)
+    summary.skipped.update(skipped)
+
+
+def _boxes(config: PredictConfig, sources: Sources) -> dict[str, Box]:
+    if config.boxes is None:
+        return {}
+    return read_boxes(config.boxes, {*sources.names, *(clip.name for clip in sources.clips)})
+
+
+def _write_skipped(path: Path, skipped: dict[str, str]) -> None:
+    if not skipped:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("input", "reason"))
+        writer.writerows(skipped.items())

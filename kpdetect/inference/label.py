@@ -1,0 +1,133 @@
+"""Changing the labels of a model, saying what they are, and a picture by which to choose them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kpdetect.checkpoints import find_weights, read_description
+from kpdetect.config import read_config, write_config
+from kpdetect.draw import contact_sheet, draw_keypoints
+from kpdetect.errors import ConfigError, InputError
+from kpdetect.files import file_hash
+from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image, write_image
+from kpdetect.inference.labels import LABELS, Labels, Pair, read_labels
+from kpdetect.inference.predictor import Predictor
+
+SHEET = "keypoints.png"
+SHOWN, COLUMNS, TILE = 12, 4, 384
+"""Images on the picture, how many beside each other, and the side of each in pixels."""
+
+
+def change_labels(
+    model: Path,
+    *,
+    names: Sequence[str] = (),
+    pairs: Sequence[str] = (),
+    links: Sequence[str] = (),
+    drop: Sequence[int] = (),
+    file: Path | None = None,
+    clear: bool = False,
+) -> tuple[Path, Labels, int]:
+    """Add to the labels of a model and write them beside its weights, if anything is to be changed.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        names: `0=nose`.
+        pairs: `1,2`, mirror images of each other.
+        links: `0-1`, to be joined by a line.
+        drop: keypoints to leave out of every result.
+        file: YAML with the fields of `Labels`, instead of the labels there are.
+        clear: begin without any labels.
+
+    Returns:
+        The file beside the weights, the labels, and the model's K.
+
+    Raises:
+        ConfigError: an unknown keypoint, a name given twice, or anything else that `Labels.require` refuses.
+        CheckpointError: no detector there.
+    """
+    weights = find_weights(model, "detector")
+    keypoints = int(read_description(weights)["keypoints"])
+    target = weights.parent / LABELS
+    old = Labels() if clear or file is not None else read_labels(weights, keypoints)
+    base = old if file is None else read_config(Labels, file)
+    merged = Labels(
+        names={**base.names, **dict(_name(text) for text in names)},
+        pairs=_merged(base.pairs, [_pair(text, ",", "--pair", "1,2") for text in pairs]),
+        links=_merged(base.links, [_pair(text, "-", "--link", "0-1") for text in links]),
+        drop=tuple(dict.fromkeys((*base.drop, *drop))),
+        weights=file_hash(weights),
+    )
+    merged.require(keypoints, "kpdetect label" if file is None else str(file))
+    if names or pairs or links or drop or file or clear:
+        write_config(merged, target)
+    return target, merged, keypoints
+
+
+def _name(text: str) -> tuple[int, str]:
+    number, equals, name = text.partition("=")
+    if not equals or not number.strip().isdecimal():
+        raise ConfigError(f"--name {text}: expected NUMBER=NAME, for example --name 0=nose")
+    return int(number), name.strip()
+
+
+def _pair(text: str, separator: str, option: str, example: str) -> Pair:
+    found = re.fullmatch(rf"\s*(\d+)\s*{separator}\s*(\d+)\s*", text)
+    if found is None:
+        raise ConfigError(f"{option} {text}: expected two keypoints, for example {option} {example}")
+    return int(found[1]), int(found[2])
+
+
+def _merged(old: Sequence[Pair], new: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Both, each pair once whichever way round it was given."""
+    return tuple({frozenset(pair): pair for pair in (*old, *new)}.values())
+
+
+def describe_labels(labels: Labels, keypoints: int) -> Iterator[str]:
+    """A line per keypoint of a model of K, then the links."""
+    partner = {one: other for pair in labels.pairs for one, other in (pair, pair[::-1])}
+    for number, name in enumerate(labels.skeleton_names(keypoints)):
+        notes = [f"mirror image of {partner[number]}"] if number in partner else []
+        notes += ["dropped"] * (number in labels.drop)
+        yield f"{number:3d}  {name}" + (f"  ({', '.join(notes)})" if notes else "")
+    yield "links: " + (", ".join(f"{one}-{other}" for one, other in labels.links) or "none")
+
+
+def draw_sheet(model: Path, images: Path, out: Path | None = None, device: str = "auto") -> Path:
+    """A picture of all keypoints, with numbers or names, on images spread evenly over a folder.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        images: a folder of images.
+        out: the picture; `SHEET` beside the weights without it.
+        device: where to compute.
+
+    Raises:
+        InputError: no readable image.
+    """
+    predictor = Predictor.load(model, device)
+    skeleton = predictor.labels.model_copy(update={"drop": ()}).skeleton(predictor.keypoints)
+    paths = list_images(images)
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
+    tiles = []
+    for tile in _tiles([paths[index] for index in chosen], predictor.crop):
+        keypoints_px, confidence = predictor(tile)
+        tiles.append(draw_keypoints(tile, keypoints_px, confidence, numbers=True, skeleton=skeleton))
+    if not tiles:
+        raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
+    target = out or find_weights(model, "detector").parent / SHEET
+    write_image(target, contact_sheet(tiles, COLUMNS))
+    return target
+
+
+def _tiles(paths: Sequence[Path], crop: CropPolicy) -> Iterator[Image]:
+    for path in paths:
+        try:
+            yield fit_image(read_image(path), TILE, crop)[0]
+        except InputError as error:
+            print(f"warning: left out {error}", file=sys.stderr)

@@ -1,0 +1,95 @@
+"""Names, left-right pairs, links and dropped keypoints of a model: `keypoints.yaml` beside its weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
+
+from kpdetect.config import StrictConfig, read_config
+from kpdetect.errors import ConfigError
+from kpdetect.skeleton import Skeleton, default_name
+
+LABELS = "keypoints.yaml"
+Pair = tuple[int, int]
+Item = TypeVar("Item")
+
+
+class Labels(StrictConfig):
+    """What somebody said of a model's keypoints, all by the model's own numbers."""
+
+    names: dict[int, str] = Field(default_factory=dict)
+    """Name of a keypoint; those without one are called keypoint3 and the like."""
+    pairs: tuple[Pair, ...] = ()
+    """Keypoints that are each other's mirror image, such as the two eyes."""
+    drop: tuple[int, ...] = ()
+    """Keypoints left out of every result."""
+    links: tuple[Pair, ...] = ()
+    """Keypoints joined by a line in pictures and by an edge in the formats of other tools."""
+    weights: str = ""
+    """Hash of the weights that the labels were given to."""
+
+    def require(self, keypoints: int, source: str) -> None:
+        """Check against a model of K keypoints; `source` begins the message.
+
+        Raises:
+            ConfigError: a keypoint that the model lacks, a name given twice or empty, a keypoint paired or linked with
+                itself, in two pairs, or nothing left.
+        """
+        used = [*self.names, *self.drop, *(number for pair in (*self.pairs, *self.links) for number in pair)]
+        for number in used:
+            if not 0 <= number < keypoints:
+                raise ConfigError(f"{source}: keypoint {number}: the model has 0 to {keypoints - 1}")
+        names = self.skeleton_names(keypoints)
+        if name := _repeated(names):
+            raise ConfigError(f"{source}: the name '{name}' is given twice; names must differ")
+        if any(not name.strip() or len(name.splitlines()) > 1 for name in names):
+            raise ConfigError(f"{source}: a name must be one line that is not empty")
+        for one, other in (*self.pairs, *self.links):
+            if one == other:
+                raise ConfigError(f"{source}: {one},{other}: a pair or link needs two different keypoints")
+        if (twice := _repeated(number for pair in self.pairs for number in pair)) is not None:
+            raise ConfigError(f"{source}: keypoint {twice} is in two pairs; it can have one mirror image only")
+        if len(set(self.drop)) == keypoints:
+            raise ConfigError(f"{source}: drops all {keypoints} keypoints; keep at least one")
+
+    def skeleton_names(self, keypoints: int) -> list[str]:
+        """Names of all K keypoints."""
+        return [self.names.get(number, default_name(number)) for number in range(keypoints)]
+
+    def skeleton(self, keypoints: int) -> Skeleton:
+        """The keypoints of a model of K that are kept."""
+        names = self.skeleton_names(keypoints)
+        kept = [number for number in range(keypoints) if number not in set(self.drop)]
+        place = {number: position for position, number in enumerate(kept)}
+        return Skeleton(
+            numbers=tuple(kept),
+            names=tuple(names[number] for number in kept),
+            links=_at_positions(self.links, place),
+            pairs=_at_positions(self.pairs, place),
+        )
+
+
+def _repeated(items: Iterable[Item]) -> Item | None:
+    return next((item for item, count in Counter(items).items() if count > 1), None)
+
+
+def _at_positions(pairs: Iterable[Pair], place: dict[int, int]) -> tuple[Pair, ...]:
+    return tuple((place[one], place[other]) for one, other in pairs if one in place and other in place)
+
+
+def read_labels(weights: Path, keypoints: int) -> Labels:
+    """The labels beside a weights file of a model of K keypoints; empty ones where there is no such file.
+
+    Raises:
+        ConfigError: the file is no YAML of labels, or does not fit the model.
+    """
+    path = weights.parent / LABELS
+    if not path.exists():
+        return Labels()
+    labels = read_config(Labels, path)
+    labels.require(keypoints, str(path))
+    return labels

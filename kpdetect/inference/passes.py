@@ -1,0 +1,86 @@
+"""How often and how the detector looks at a picture: once or twice, as it is or averaged with its mirror image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.mirror import find_mirror
+from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
+
+TRUSTED = 0.3
+"""Keypoints of at least this confidence span the box of the second pass, if there are three of them."""
+MIN_BOX = 0.1
+"""The box of the second pass is never smaller than this share of the image's longer side: keypoints that coincide are wrong."""
+
+Refit = Callable[[Sequence[tuple[int, Box]]], list[Fitted]]
+
+
+class Passes:
+    """The detector as configured; gives the keypoints that are kept.
+
+    Attributes:
+        mirror: [K] number of each keypoint in a mirrored image, -1 where it is not averaged; None without averaging, or while
+            it is not known.
+    """
+
+    def __init__(self, predictor: Predictor, config: PredictConfig) -> None:
+        self.predictor, self.config = predictor, config
+        self.kept = list(predictor.skeleton.numbers)
+        self.mirror: NDArray[np.int64] | None = None
+
+    @property
+    def wants_sample(self) -> bool:
+        """Whether `learn` must be called first: averaging was asked for, and not every keypoint's partner is known."""
+        return self.config.flip_average and self.mirror is None
+
+    def learn(self, sample: Sequence[Fitted]) -> None:
+        """Find out from pictures which keypoint is which in a mirror image; pairs of the labels stand."""
+        self.mirror = find_mirror(self.predictor, sample, self.predictor.labels.pairs)
+
+    def __call__(self, fitted: Sequence[Fitted], refit: Refit) -> Keypoints:
+        """Predict pictures.
+
+        Args:
+            fitted: the pictures.
+            refit: fits parts of the pictures, given as (index, box); used by the second pass only.
+
+        Returns:
+            `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
+        """
+        keypoints_px, confidence = self._once(fitted)
+        if self.config.two_pass:
+            boxes = [
+                self.predictor.square_box(keypoint_box(points, sure, picture.size, self.config.margin))
+                for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
+            ]
+            keypoints_px, confidence = self._once(refit(list(enumerate(boxes))))
+        return keypoints_px, confidence
+
+    def _once(self, fitted: Sequence[Fitted]) -> Keypoints:
+        keypoints_px, confidence = self.predictor.predict_fitted(fitted, self.mirror)
+        return keypoints_px[:, self.kept], confidence[:, self.kept]
+
+
+def keypoint_box(
+    keypoints_px: NDArray[np.float32], confidence: NDArray[np.float32], size: tuple[int, int], margin: float
+) -> Box:
+    """The box (left, top, width, height; pixel edges) around keypoints [K, 2], with a border.
+
+    Args:
+        keypoints_px: in pixels of an image of `size`.
+        confidence: [K]; where three or more reach `TRUSTED`, the others are left out.
+        size: (height, width).
+        margin: border on every side, as a share of the longer side of the keypoints' own box.
+    """
+    trusted = confidence >= TRUSTED
+    chosen = keypoints_px[trusted] if trusted.sum() >= 3 else keypoints_px
+    inside = np.clip(chosen.astype(np.float64), -0.5, np.array([size[1], size[0]]) - 0.5)
+    low, high = inside.min(axis=0), inside.max(axis=0)
+    side = max(float((high - low).max()), MIN_BOX * max(size))
+    middle, reach = (low + high) / 2, np.maximum(high - low, MIN_BOX * max(size)) / 2 + margin * side
+    left, top = middle + 0.5 - reach  # from pixel centres to pixel edges
+    return float(left), float(top), float(2 * reach[0]), float(2 * reach[1])

@@ -1,0 +1,106 @@
+"""Second looks and mirror images: where they look, and that they bring what they promise."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kpdetect.detector.model import Detector
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.labels import Labels
+from kpdetect.inference.mirror import match_mirror
+from kpdetect.inference.passes import MIN_BOX, Passes, keypoint_box
+from kpdetect.inference.predictor import Predictor
+from tests.dots import CPU, dots, perfect
+
+SURE = np.ones(3, np.float32)
+
+
+def test_the_box_of_the_second_pass_by_hand():
+    points_px = np.array([[20.0, 40.0], [60.0, 50.0], [30.0, 60.0]], np.float32)
+    # 40 x 20 around the pixel centre (40, 50), which is 40.5, 50.5 from the edges; a border of 0.25 * 40 everywhere
+    assert keypoint_box(points_px, SURE, (150, 200), 0.25) == (10.5, 30.5, 60.0, 40.0)
+    outside = np.concatenate([points_px, [[190.0, 10.0]]]).astype(np.float32)
+    assert keypoint_box(outside, np.array([1, 0.3, 0.5, 0.29]), (150, 200), 0.25) == (10.5, 30.5, 60.0, 40.0)
+    assert keypoint_box(outside, np.array([1, 0.3, 0.1, 0.1]), (150, 200), 0.0)[2] == 170.0  # two sure ones are too few
+    same = np.full((3, 2), 50, np.float32)
+    assert keypoint_box(same, SURE, (150, 200), 0.0)[2:] == pytest.approx((MIN_BOX * 200, MIN_BOX * 200))
+
+
+@pytest.mark.parametrize("crop", ["pad", "stretch"])
+def test_a_second_look_is_sharper(crop):
+    """On a large picture the square of 32 px is too coarse for small dots; the crop around them is not."""
+    image = np.zeros((300, 420, 3), np.uint8)
+    image[150:250, 200:320] = dots(100, 120, (40.3, 50.8), (80.6, 30.2))
+    true_px = np.array([[240.3, 200.8], [280.6, 180.2]])
+    predictor = perfect(crop, side=32)
+    off = {}
+    for two_pass in (False, True):
+        passes = Passes(predictor, PredictConfig(two_pass=two_pass, margin=0.5))
+        found_px, _ = passes([predictor.fit(image)], lambda jobs: [predictor.fit(image, box) for _, box in jobs])
+        off[two_pass] = np.abs(found_px[0] - true_px).max()
+    assert off[True] < 1.0  # a square of 32 px shows 2.5 px as one
+    assert off[True] < 0.5 * off[False]
+
+
+class Sided(nn.Module):
+    """Finds the red dot as keypoint 0 if it is the left one, as 1 if it is the right one; green likewise; blue is 2.
+
+    It sees everything two pixels too far to the right, which averaging with the mirror image must cancel.
+    """
+
+    def forward(self, images):
+        shifted = torch.roll(images, 2, dims=-1)
+        width = images.shape[-1]
+        both = torch.maximum(shifted[:, 0], shifted[:, 1])
+        left, right = both.clone(), both.clone()
+        left[..., width // 2 :], right[..., : width // 2] = -1, -1
+        return [30 * torch.stack([left, right, shifted[:, 2]], dim=1)]
+
+
+def sided(labels=None):
+    description = {"keypoints": 3, "pair_size": [120, 120], "crop": "stretch"}
+    return Predictor(Detector(Sided(), nn.Identity(), 120), description, "0" * 16, CPU, labels)
+
+
+def scenes(count):
+    source = np.random.default_rng(3)
+    for _ in range(count):
+        places = [(source.uniform(15, 40), source.uniform(30, 90)), (source.uniform(80, 105), source.uniform(30, 90))]
+        middle = (source.uniform(56, 64), source.uniform(30, 90))
+        yield np.array([*places, middle]), dots(120, 120, *places, middle)
+
+
+@pytest.mark.parametrize("labels", [None, Labels(pairs=((0, 1),)), Labels(pairs=((0, 1),), drop=(2,))])
+def test_averaging_with_the_mirror_image_cancels_a_one_sided_error(labels):
+    predictor, true_px = sided(labels), np.array([places for places, _ in scenes(40)])
+    fitted = [predictor.fit(image) for _, image in scenes(40)]
+    plain, averaged = (Passes(predictor, PredictConfig(flip_average=flip)) for flip in (False, True))
+    assert (plain.wants_sample, averaged.wants_sample) == (False, True)
+    averaged.learn(fitted)
+    assert averaged.mirror.tolist() == [1, 0, 2]
+    kept = len(predictor.skeleton.numbers)
+    off_px = [(passes(fitted, list)[0] - true_px[:, :kept])[..., 0].mean() for passes in (plain, averaged)]
+    assert off_px[0] == pytest.approx(2.0, abs=0.2)
+    assert off_px[1] == pytest.approx(0.0, abs=0.2)
+
+
+def test_partners_in_a_mirror_image_are_found_and_the_unfaithful_left_alone():
+    source = np.random.default_rng(1)
+    keypoints = source.uniform(-1, 1, (50, 5, 2))
+    unmirrored = keypoints[:, [1, 0, 2, 4, 3]] + source.normal(0, 0.02, (50, 5, 2))
+    assert match_mirror(keypoints, unmirrored).tolist() == [1, 0, 2, 4, 3]
+    unmirrored[:, 2] = source.uniform(-1, 1, (50, 2))  # found anywhere in the mirror image
+    assert match_mirror(keypoints, unmirrored).tolist() == [1, 0, -1, 4, 3]
+    # what is known stands, and those that lose their partner to it are left alone
+    assert match_mirror(keypoints, unmirrored, [(2, 3)]).tolist() == [1, 0, 3, 2, -1]
+
+
+def test_what_has_no_partner_is_not_averaged():
+    predictor = sided()
+    places, image = next(scenes(1))
+    fitted = [predictor.fit(image)]
+    alone, _ = predictor.predict_fitted(fitted)
+    found, _ = predictor.predict_fitted(fitted, np.array([1, 0, -1]))
+    np.testing.assert_allclose(found[0, 2], alone[0, 2], atol=1e-4)
+    np.testing.assert_allclose(found[0, :2], places[:2], atol=0.5)
