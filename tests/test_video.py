@@ -12,6 +12,7 @@ from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.smoothing import OneEuroFilter
 from kpdetect.inference.sources import Clip
 from kpdetect.inference.video import VideoReader, overlay_video
+from kpdetect.interrupts import StopRequest
 from tests.dots import dots, path_px, perfect, write_video
 
 
@@ -137,6 +138,19 @@ def test_an_interrupted_overlay_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="cannot go on"), overlay_video(tmp_path / "o.mp4", 25, h264=False) as video:
         _add_then_fail(video)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_video_leaves_no_result(tmp_path, monkeypatch):
+    class Stopped(StopRequest):
+        def __enter__(self):
+            self.requested = True
+            return self
+
+    monkeypatch.setattr(clips, "StopRequest", Stopped)
+    write_video(tmp_path / "v.avi", 40)
+    with pytest.raises(KeyboardInterrupt):
+        predict_clip(perfect(), clip(tmp_path / "v.avi"), tmp_path / "out", PredictConfig())
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_one_euro_by_hand():

@@ -62,10 +62,8 @@ def predict_clip(
         predictions, note = Predictions.read(out), ""
     else:
         with VideoReader(clip.source) as reader, StopRequest() as stop:
-            job = _ClipJob(predictor, clip.name, reader, out, config, (boxes or {}).get(clip.name))
+            job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
             predictions = job.run(stop)
-            if stop.requested and not live:
-                raise KeyboardInterrupt  # half a video is no result
             note = "" if stop.requested else reader.shortfall(config.end)
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
         record = {"crop": predictor.crop, "mirror": mirror, "skipped": {clip.name: note} if note else {}}
@@ -78,9 +76,10 @@ class _ClipJob:
     """One pass over the frames of a clip."""
 
     def __init__(
-        self, predictor: Predictor, name: str, reader: VideoReader, out: Path, config: PredictConfig, box: Box | None
+        self, predictor: Predictor, clip: Clip, reader: VideoReader, out: Path, config: PredictConfig, box: Box | None
     ) -> None:
-        self.predictor, self.name, self.reader, self.out, self.config, self.box = predictor, name, reader, out, config, box
+        self.predictor, self.reader, self.out, self.config, self.box = predictor, reader, out, config, box
+        self.name, self.source = clip.name, clip.source
         self.passes = Passes(predictor, config)
         self.rate = reader.rate / config.stride
         self.trail: deque[NDArray[np.floating]] = deque(maxlen=config.trail)
@@ -100,6 +99,8 @@ class _ClipJob:
                     video = stack.enter_context(overlay_video(make_folder(self.out) / OVERLAY, self.rate, config.h264))
                 self._predict(block, video)
                 progress.update(len(block))
+                if stop.requested and not isinstance(self.source, int):
+                    raise KeyboardInterrupt  # half a video is no result
                 if stop.requested:
                     break
         if not self.frames:
