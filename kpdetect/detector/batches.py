@@ -21,7 +21,7 @@ from kpdetect.pairs import PairBatch, PairSource
 from kpdetect.seeds import derived_seed
 
 RAM_LIMIT = 2 * 2**30
-"""Pairs that decode to fewer bytes than this are kept in memory."""
+"""Bytes of decoded pairs that are kept in memory."""
 AHEAD = 4
 """Batches prepared in advance."""
 BLOCK = 64
@@ -131,13 +131,23 @@ class PairBatches(Batches):
         held_out: share of the pairs that is held out: every n-th, so that it does not depend on how many there are.
         augment: how pairs are varied.
         seed: with the step, decides everything.
+        memory: pairs that decode to fewer bytes than this are kept in memory.
     """
 
-    def __init__(self, folder: ShardFolder, batch: int, held_out: float, augment: AugmentConfig, seed: int) -> None:
+    def __init__(
+        self,
+        folder: ShardFolder,
+        batch: int,
+        held_out: float,
+        augment: AugmentConfig,
+        seed: int,
+        *,
+        memory: int = RAM_LIMIT,
+    ) -> None:
         super().__init__(batch, augment, seed)
         self.folder, self.every = folder, round(1 / held_out)
         height, width = folder.facts.size
-        self.kept = folder.read_all() if len(folder) * height * width * 3 < RAM_LIMIT else None
+        self.kept = folder.read_all() if len(folder) * height * width * 3 < memory else None
         self.shuffle = ShardShuffle([shard.stop - shard.start for shard in folder.manifest.shards], seed)
         self.orders: dict[int, NDArray[np.int64]] = {}
         self.count = len(folder) - len(self.held_out_indices)

@@ -1,4 +1,4 @@
-"""How fast a detector is: `python -m benchmarks.speed_inference MODEL --images DIR`.
+"""How fast a detector is: `python -m benchmarks.speed inference MODEL --images DIR`.
 
 Images per second of the network and the reading of its heatmaps, at batch 1 and 32: eager as `kpdetect predict` runs it,
 compiled by torch.compile, and ONNX in onnxruntime; and of `predict` from files to table as a share of the eager rate at its own
@@ -8,31 +8,25 @@ batch. A rate is the median over repetitions after a warm-up; it depends on the 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from kpdetect.errors import KpdetectError
-from kpdetect.files import write_json
+from benchmarks.speed.timing import median_seconds
 from kpdetect.images import list_images
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.export import KeypointGraph, export_onnx
 from kpdetect.inference.folder import predict_images
 from kpdetect.inference.predictor import BATCH, Predictor
-from kpdetect.runlog import environment
 
 KINDS = ("eager", "compiled", "onnx")
 BATCHES = (1, BATCH)
-WARM_UP = 3
-"""Calls before anything is timed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,18 +78,6 @@ def _network_rate(run: Callable[[np.ndarray], object], side: int, batch: int, se
     return batch / median_seconds(lambda: run(squares), seconds)
 
 
-def median_seconds(call: Callable[[], object], seconds: float) -> float:
-    """Median duration of a call that is repeated for about `seconds`, at least three times."""
-    for _ in range(WARM_UP):
-        call()
-    durations: list[float] = []
-    while sum(durations) < seconds or len(durations) < 3:
-        began = time.perf_counter()
-        call()
-        durations.append(time.perf_counter() - began)
-    return statistics.median(durations)
-
-
 def _eager(predictor: Predictor) -> Callable[[np.ndarray], object]:
     return predictor.read_squares
 
@@ -139,30 +121,24 @@ def _folder_rate(predictor: Predictor, images: Path) -> float:
         return len(found.images) / (time.perf_counter() - began)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print rates; exit code 2 where the model or the images cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed_inference", description=__doc__)
-    parser.add_argument("model", type=Path, help="project folder, run folder or weights file")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this part."""
+    parser.add_argument("model", type=Path, help="project folder, run folder or weights file of a detector")
     parser.add_argument("--images", type=Path, help="folder of images for the rate of predict")
     parser.add_argument("--seconds", type=float, default=5.0, help="to repeat each measurement for")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    given = parser.parse_args(arguments)
-    try:
-        predictor, rates = Predictor.load(given.model, given.device), []
-        print(f"machine: {json.dumps(environment())}")
-        print(f"square {predictor.side} px, computed in {predictor.runtime.compute} on {predictor.runtime.device}")
-        for rate in measure(predictor, given.images, given.seconds, given.kinds):
-            print(rate.line(), flush=True)
-            rates.append(asdict(rate))
-        if given.out is not None:
-            write_json(given.out, {"model": predictor.hash, "rates": rates, "environment": environment()})
-    except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Print rates as they come; returns them JSON-ready.
+
+    Raises:
+        KpdetectError: the model or the images cannot be used.
+    """
+    predictor, rates = Predictor.load(given.model, given.device), []
+    print(f"square {predictor.side} px, computed in {predictor.runtime.compute} on {predictor.runtime.device}")
+    for rate in measure(predictor, given.images, given.seconds, given.kinds):
+        print(rate.line(), flush=True)
+        rates.append(asdict(rate))
+    return {"model": predictor.hash, "rates": rates}

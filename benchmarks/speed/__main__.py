@@ -1,0 +1,44 @@
+"""The command line of the speed benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+PARTS = ("generator", "pairs", "inference")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print what is measured; exit code 2 where something given cannot be used."""
+    import benchmarks.speed
+    from kpdetect.errors import KpdetectError
+    from kpdetect.files import write_json
+    from kpdetect.runlog import environment
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description=benchmarks.speed.__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    choices = parser.add_subparsers(dest="part", required=True)
+    for part in PARTS:
+        module = import_module(f"benchmarks.speed.{part}")
+        choice = choices.add_parser(part, help=(module.__doc__ or "").splitlines()[0])
+        module.add_arguments(choice)
+        choice.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    try:
+        print(f"machine: {json.dumps(environment())}", flush=True)
+        found = import_module(f"benchmarks.speed.{given.part}").run(given)
+        if given.out is not None:
+            write_json(given.out, {**found, "environment": environment()})
+    except KpdetectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

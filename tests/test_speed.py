@@ -1,0 +1,105 @@
+"""The speed benchmark: what is counted, and what is compared with what."""
+
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from benchmarks.speed.__main__ import main
+from benchmarks.speed.generator import count_flop, flop_per_image, style_table
+from benchmarks.speed.inference import _folder_rate, measure
+from benchmarks.speed.timing import WARM_UP, median_seconds
+from generator.config import GeneratorConfig
+from generator.model import Generator
+from kpdetect.checkpoints import save_weights
+from kpdetect.runtime import resolve_runtime
+from tests.dots import perfect
+from tests.test_generator import TEST_MODEL
+
+
+def test_the_median_of_repetitions_after_a_warm_up(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def call():
+        calls.append(None)
+        now[0] += 9.0 if len(calls) in (1, 5) else 2.0 if len(calls) == 6 else 1.0
+
+    # timed: 1, 9, 2; five seconds are over after two of them, but three are the least
+    assert median_seconds(call, 5.0) == 2.0
+    assert len(calls) == WARM_UP + 3
+
+
+def test_rates_and_shares(blob_folder, monkeypatch):
+    monkeypatch.setattr("benchmarks.speed.inference.median_seconds", lambda call, seconds: call() is None or 0.25)
+    monkeypatch.setattr("benchmarks.speed.inference._folder_rate", lambda predictor, images: 96.0)
+    rates = list(measure(perfect(side=32), blob_folder, 0.01, ("eager",)))
+    assert [(rate.what, rate.batch) for rate in rates] == [("eager", 1), ("eager", 32), ("predict", 32)]
+    assert [rate.images_per_second for rate in rates] == [4, 128, 96]  # a quarter of a second for one image, and for 32
+    assert [rate.share for rate in rates] == [None, None, 0.75]
+    assert "of eager" in rates[2].line()
+    assert "of eager" not in rates[0].line()
+
+
+def test_the_rate_of_a_folder_counts_its_images(blob_folder, monkeypatch):
+    now = iter([10.0, 14.0])
+    monkeypatch.setattr("benchmarks.speed.inference.time.perf_counter", lambda: next(now))
+    assert _folder_rate(perfect(side=32), blob_folder) == 24 / 4.0
+
+
+def test_the_command_writes_what_it_prints(small_project, tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    arguments = ["inference", str(small_project), "--seconds", "0.01", "--kinds", "onnx", "--device", "cpu"]
+    assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0
+    written = json.loads((tmp_path / "speed.json").read_text())
+    assert [rate["what"] for rate in written["rates"]] == ["eager", "eager", "onnx", "onnx"]
+    printed = capsys.readouterr().out
+    assert all(f"{rate['images_per_second']:.1f} images/s" in printed for rate in written["rates"])
+    assert main(["inference", str(tmp_path), "--device", "cpu"]) == 2
+    assert "no trained detector here" in capsys.readouterr().err
+
+
+def test_flop_of_a_convolution_by_hand():
+    conv = torch.nn.Conv2d(3, 5, 3, padding=1, bias=False)
+    assert count_flop(lambda: conv(torch.zeros(2, 3, 7, 11))) == 2 * 2 * 7 * 11 * 3 * 5 * 9
+
+
+def test_a_step_counts_both_networks_and_the_penalty_at_its_own_rate(tmp_path, monkeypatch):
+    class Counted:
+        step = 5
+        config = SimpleNamespace(optimiser=SimpleNamespace(r1_every=4, batch=2))
+
+    flop = iter([100.0, 60.0])
+    monkeypatch.setattr("benchmarks.speed.generator.count_flop", lambda call: next(flop))
+    assert flop_per_image(Counted()) == (100 + 3 * 60) / 4 / 2
+
+
+def test_the_factorised_convolution_needs_fewer_operations(capsys):
+    table = style_table(resolve_runtime("cpu", "float32"), 0.0, keypoints=3, embedding=32, side=16)
+    operations = [float(line.split("|")[2]) for line in table.splitlines()[2:]]
+    assert operations[1] < 0.5 * operations[0]
+
+
+def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.speed.generator.median_seconds", lambda call, seconds: 0.5)
+    arguments = ["generator", "--sizes", "32", "--presets", "tiny", "--precisions", "float32", "--seconds", "0"]
+    out = tmp_path / "speed.md"
+    assert main([*arguments, "--device", "cpu", "--write", str(out), "--out", str(tmp_path / "speed.json")]) == 0
+    (row,) = json.loads((tmp_path / "speed.json").read_text())["steps"]
+    assert row["images/s"] == "512.0"  # eight batches of 32 in half a second
+    assert "| tiny 32 px | float32 | eager | 512.0 |" in out.read_text()
+
+
+def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
+    weights = tmp_path / "model.safetensors"
+    config = GeneratorConfig(model=TEST_MODEL).model_dump(mode="json")
+    facts = {"config": config, "images_seen": 0, "training_images": 0, "minutes": 0, "commit": "none"}
+    save_weights(weights, "generator", Generator(TEST_MODEL).state_dict(), facts)
+    arguments = ["pairs", str(weights), "--pairs", "64", "--steps", "1", "--memory", "64", "128", "--device", "cpu"]
+    assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0
+    found = json.loads((tmp_path / "speed.json").read_text())
+    assert found["raw"]["share"] == pytest.approx(found["raw"]["per_second"] / found["drawn_per_second"])
+    assert found["raw"]["bytes_per_pair"] > TEST_MODEL.size**2 * 3
+    assert set(found["memory_mib"]) == {"64", "128"}
