@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.baselines import SEED, Features, random_features
 from benchmarks.contamination import Contamination, check_contamination, mark_contaminated, refuse_contamination
+from benchmarks.cross_validation import cross_validate, markdown, write_csv
 from benchmarks.datasets.celeba import load_celeba
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.toy import load_toy
@@ -74,6 +75,35 @@ def run_benchmark(
     _write_errors(found, landmark_set, protocol, path.with_name(f"{path.stem}-errors.csv"))
     write_table(sorted(out.glob("*_*_*.json")), out)
     print(markdown_table(result) + f"\nresult: {path}")
+    return path
+
+
+def run_cross_validation(protocol_name: str, model: Path, data: Path, out: Path | None = None) -> Path:
+    """Measure a model by cross-validation inside the fitting images; the test images are not read.
+
+    Args:
+        protocol_name: a key of `PROTOCOLS`.
+        model: weights file, detector folder or project folder.
+        data: folder of the annotated data set.
+        out: folder for the table; `results` in the model's folder unless given.
+
+    Returns:
+        Path of the table, CSV.
+
+    Raises:
+        InputError: unknown protocol, missing data or model, or too few fitting images.
+        FormatError: damaged annotations.
+        OutputError: `out` cannot be written.
+    """
+    import kpdetect
+
+    protocol = find_protocol(protocol_name)
+    landmark_set, weights = load_dataset(protocol, data), find_weights(model, "detector")
+    out = make_folder(out or _project(weights) / "results")
+    keypoints_px, _ = kpdetect.load(weights)([landmark_set.path(index) for index in landmark_set.fit])
+    rows = cross_validate(keypoints_px, landmark_set, protocol, method_name(weights))
+    path = write_csv(rows, out / f"{protocol.name}_{landmark_set.name}_{file_hash(weights)[:8]}-cross-validation.csv")
+    print(markdown(rows, landmark_set) + f"\n\ntable: {path}")
     return path
 
 

