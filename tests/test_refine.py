@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kpdetect.checkpoints import load_weights, read_description
+from kpdetect.checkpoints import find_weights, load_weights, read_description, save_weights
 from kpdetect.config import apply_overrides
 from kpdetect.detector.batches import TrainingPairs
 from kpdetect.errors import CheckpointError, InputError, TrainingError
@@ -163,8 +163,6 @@ def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     first = refine_detector(blob_folder, tmp_path / "first", config, CPU)
     description = read_description(first)
     description.pop("refined")  # stands for a detector trained on pairs
-    from kpdetect.checkpoints import save_weights
-
     for name in ("kind", "version"):
         description.pop(name)
     save_weights(first, "detector", load_weights(first, "detector")[0], description)
@@ -179,6 +177,18 @@ def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     assert "elsewhere.jpg" in (tmp_path / "second" / SOURCES).read_text()
     with pytest.raises(CheckpointError, match="refined already"):
         refine_detector(blob_folder, tmp_path / "third", steps, CPU, model=out)
+
+
+def test_a_project_is_refined_from_its_first_stage_also_when_repeated(blob_folder, tmp_path):
+    config = apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"])
+    trained = refine_detector(blob_folder, tmp_path / "detector", config, CPU)
+    tensors, description = load_weights(trained, "detector")
+    facts = {name: value for name, value in description.items() if name not in ("kind", "version", "refined")}
+    save_weights(trained, "detector", tensors, facts)
+    steps = apply_overrides(RefineConfig(), [*SMALL, "steps=1"])
+    for _ in range(2):
+        refine_detector(blob_folder, tmp_path / "refined", steps, CPU, model=tmp_path)
+    assert find_weights(tmp_path, "detector") == tmp_path / "refined" / "model.safetensors"
 
 
 def test_refine_needs_a_model_and_imm_none(blob_folder, tmp_path):

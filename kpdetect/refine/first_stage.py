@@ -23,12 +23,13 @@ class FirstStage:
 
     @classmethod
     def load(cls, model: Path) -> FirstStage:
-        """Read it.
+        """Read it; of a project always the detector of the first stage, whether there is a refined one or not.
 
         Raises:
             CheckpointError: nothing there, or damaged, or refined already.
         """
-        weights = find_weights(model, "detector")
+        first = model / "detector"
+        weights = find_weights(first if first.is_dir() else model, "detector")
         tensors, description = load_weights(weights, "detector")
         if "refined" in description:
             raise CheckpointError(f"{weights}: is refined already; give the detector of the first stage")
