@@ -10,7 +10,9 @@ Reading order:
     model          the three put together
     discriminator  real or generated
     losses         one function per term of the paper
+    augmentation   changes to what the discriminator sees, for small data sets
     calibration    batch-norm statistics of the averaged weights
+    collapse       a run that has failed stops
     batches        real images for training
     train          the training loop
     sheet          sample sheets

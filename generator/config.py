@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from generator.augmentation import Change
 from kpdetect.config import StrictConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
@@ -73,10 +74,27 @@ class OptimiserConfig(StrictConfig):
     """Factor of E|grad D(x)|^2 on real images, as the paper writes lambda_gp; Mescheder's gamma is twice this number."""
     r1_every: int = Field(8, ge=1)
     """Steps between gradient penalties, which are then scaled by the same number."""
+    diffaugment: tuple[Change, ...] = ()
+    """Changes to all that the discriminator sees, of colour, translation and cutout; for data sets of a few thousand images."""
     ema_decay: float = Field(0.999, ge=0, lt=1)
     """Decay per step of the averaged generator, ramped up at the start."""
     discriminator_widths: tuple[int, ...] = (32, 64, 128, 192)
     """Channels after each halving of the image."""
+
+
+class CollapseConfig(StrictConfig):
+    """When a run has failed and stops, see `generator.collapse`; healthy runs stay a factor of ten away from these."""
+
+    after_images: int = Field(10_000, ge=0)
+    """Images before which nothing is judged: keypoints start bunched and nearly still."""
+    patience: int = Field(200, ge=1)
+    """Steps in a row that something has to be wrong."""
+    least_motion: float = Field(0.004, ge=0)
+    """Standard deviation of a keypoint between images, normalised units (0.05 after 1,600 images of a healthy run)."""
+    least_variation: float = Field(0.02, ge=0)
+    """Standard deviation of a pixel between generated images, of the range from -1 to 1."""
+    least_discriminator_loss: float = Field(0.02, ge=0)
+    """Loss of a discriminator that has nothing left to learn (2 ln 2 = 1.39 is one that cannot tell)."""
 
 
 class DataConfig(StrictConfig):
@@ -99,6 +117,8 @@ class GeneratorConfig(TrainingConfig):
     """Losses, optimisers and the discriminator."""
     data: DataConfig = DataConfig()
     """Real images."""
+    collapse: CollapseConfig = CollapseConfig()
+    """When to give up."""
     steps: int = Field(16_000, ge=1)
     """Steps to train; no schedule depends on it, so that a finished run can be continued."""
 

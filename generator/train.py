@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from generator.augmentation import augment
 from generator.batches import RealBatches, cached_side
 from generator.calibration import recalibrate
+from generator.collapse import CollapseWatch
 from generator.config import GeneratorConfig
 from generator.discriminator import Discriminator
 from generator.latents import draw_latents, latents_of
@@ -22,6 +24,7 @@ from generator.sheet import sample_sheet
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
+from kpdetect.errors import TrainingError
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with, load_fitting
 from kpdetect.runlog import RunFolder, code_commit, hardware
@@ -79,7 +82,7 @@ class GeneratorTrainer(Trainer):
     """Two networks, two optimisers and an average."""
 
     kind = "generator"
-    stateful = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator")
+    stateful = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
 
     def __init__(self, run: RunFolder, cache: ImageCache, config: GeneratorConfig, runtime: Runtime) -> None:
         optimiser, model = config.optimiser, config.model
@@ -93,6 +96,7 @@ class GeneratorTrainer(Trainer):
         self.average = averaged_copy(self.generator)
         self.adam_generator = self._adam(self.generator, optimiser.rate_generator)
         self.adam_discriminator = self._adam(self.discriminator, optimiser.rate_discriminator)
+        self.collapse = CollapseWatch(config.collapse, optimiser.batch)
         self.penalty: Tensor | None = None  # the last one, so that lines of metrics between penalties show it too
         self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed)
         self.restore()
@@ -123,13 +127,30 @@ class GeneratorTrainer(Trainer):
         metrics = self.update_discriminator(real, drawing.image.detach())
         metrics |= self.update_generator(drawing)
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
+        self.require_health(metrics)
         return metrics
+
+    def require_health(self, metrics: dict[str, Tensor]) -> None:
+        """Stop a run that has failed.
+
+        Raises:
+            TrainingError: naming what is wrong and what to try; the last good checkpoint is kept.
+        """
+        wrong = self.collapse.look(self.step, {name: float(metrics[name]) for name in self.collapse.least})
+        if wrong:
+            raise TrainingError(f"{self.run.folder}: collapsed at step {self.step}, the last good checkpoint is kept: {wrong}")
+
+    def save(self) -> None:
+        """Write the checkpoint, unless the state is one that the run may have to go back behind."""
+        if not self.collapse.suspicious:
+            super().save()
 
     def update_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Logistic loss, and every few steps the gradient penalty on real images."""
         optimiser = self.config.optimiser
+        real, fake = self.changed(real, "real"), self.changed(fake.float(), "fake")
         with self.runtime.autocast():
-            real_logits, fake_logits = self.discriminator(torch.cat([real, fake.float()])).chunk(2)
+            real_logits, fake_logits = self.discriminator(torch.cat([real, fake])).chunk(2)
         loss = discriminator_loss(real_logits, fake_logits).mean()
         total = loss
         metrics = {
@@ -150,7 +171,7 @@ class GeneratorTrainer(Trainer):
         """Non-saturating loss through the discriminator as it is now."""
         self.discriminator.requires_grad_(False)
         with self.runtime.autocast():
-            logits = self.discriminator(drawing.image.float())
+            logits = self.discriminator(self.changed(drawing.image.float(), "drawn"))
         loss = generator_loss(logits).mean()
         self.adam_generator.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -161,8 +182,14 @@ class GeneratorTrainer(Trainer):
             "loss_generator": loss.detach(),
             "keypoint_spread": keypoints.std(dim=1).mean(),  # of the keypoints within an image
             "keypoint_motion": keypoints.std(dim=0).mean(),  # of a keypoint between images
+            "image_variation": drawing.image.detach().float().std(dim=0).mean(),  # of a pixel between images
             "mask_area": drawing.mask.detach().float().mean(),
         }
+
+    def changed(self, images: Tensor, which: str) -> Tensor:
+        """Images as the discriminator sees them."""
+        source = derived_generator(self.config.seed, "diffaugment", which, self.step)
+        return augment(images, self.config.optimiser.diffaugment, source)
 
     @torch.no_grad()
     def write_sheet(self) -> None:
