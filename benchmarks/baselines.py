@@ -9,6 +9,11 @@ know where things are. Of all maps and cell counts this was the strongest in cro
 pooled features never beat the mean shape). Features have no origin, so their regression always has a bias. Two rows: as
 many principal components as the keypoints have coordinates, which is the same regression exactly; and as many as 5-fold
 cross-validation inside the fitting images likes best, the strongest form of this baseline.
+
+Pixels: the image as a 32x32 grey picture, reduced and regressed in the same two ways.
+
+A fixed grid of keypoints holds no more than the constant term; its row is there because papers print one, and without a bias it
+shows how much of an error is the constant alone.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
 BACKBONE, SEED, SIZE, CELLS, BATCH = "resnet18", 0, 128, 8, 64
 STRIDE = 4
+PIXELS = 32
 COMPONENTS = (4, 8, 16, 32, 64, 128, 256)
 FOLDS = 5
 
@@ -57,6 +63,29 @@ def random_features(fit: Sequence[Path], test: Sequence[Path], backbone: str = B
     values = _extract([*fit, *test], backbone, seed)
     name = f"random-weights {backbone} features"
     return Features(fit=values[: len(fit)], test=values[len(fit) :], name=name)
+
+
+def pixel_features(fit: Sequence[Path], test: Sequence[Path]) -> Features:
+    """The images themselves, small and grey.
+
+    Raises:
+        InputError: an image is damaged.
+    """
+    values = np.stack([_small(path) for path in [*fit, *test]])
+    return Features(fit=values[: len(fit)], test=values[len(fit) :], name=f"PCA of {PIXELS}x{PIXELS} grey pixels")
+
+
+def _small(path: Path) -> NDArray[np.float32]:
+    square, _ = fit_image(read_image(path), PIXELS, "stretch")
+    return np.asarray(square.mean(axis=2).ravel(), np.float32)
+
+
+def grid_keypoints(count: int, sizes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """`count` keypoints on a regular grid [images, count, 2], in pixels of images of `sizes` [images, 2] (height, width)."""
+    side = int(np.ceil(np.sqrt(count)))
+    places = (np.arange(side) + 0.5) / side
+    grid = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)[:count]
+    return grid * np.asarray(sizes, np.float64)[:, None, ::-1] - 0.5
 
 
 def _extract(paths: Sequence[Path], backbone: str, seed: int) -> NDArray[np.float32]:
@@ -91,7 +120,7 @@ def reduce_features(features: Features, landmarks: NDArray[np.float64], columns:
 
     Args:
         features: raw features.
-        landmarks: [fitting images, landmarks, 2]; only their folds decide, no test image does.
+        landmarks: [fitting images, landmarks, 2], NaN where hidden; only their folds decide, no test image does.
         columns: numbers per image that the model's own regression uses; None leaves that version out.
     """
     limit = min(features.fit.shape) - 1
@@ -116,7 +145,7 @@ def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64
         inner, outer = _principal(values[kept], values[held], max(choices))
         for column, count in enumerate(choices):
             regression = fit_regression(inner[:, :count], landmarks[kept], bias=True)
-            losses[column] += ((regression(outer[:, :count]) - landmarks[held]) ** 2).sum()
+            losses[column] += np.nansum((regression(outer[:, :count]) - landmarks[held]) ** 2)
     return choices[int(losses.argmin())]
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluate import Points, evaluate_arrays, evaluate_mean_shape
-from benchmarks.metrics.nme import nme_interocular_percent
+from benchmarks.evaluate import Points
+from benchmarks.metrics.nme import nme_percent
+from benchmarks.metrics.units import unit_lengths
 from benchmarks.protocols import Protocol, Regression
+from benchmarks.regression import fit_regression
 from kpdetect.errors import InputError
 from kpdetect.files import replacing
 
@@ -26,7 +28,7 @@ Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True, kw_only=True)
 class CrossValidated:
-    """One line; errors in percent of the inter-ocular distance, means over the shuffles.
+    """One line; errors in the numbers of the protocol's metric, means over the shuffles.
 
     Attributes:
         method: `mean shape` or the model.
@@ -58,9 +60,10 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
     if len(landmark_set.fit) < 2 * FOLDS:
         raise InputError(f"{landmark_set.name}: {len(landmark_set.fit)} images to fit; cross-validation needs {2 * FOLDS}")
     sizes, truth_px = landmark_set.sizes[landmark_set.fit], landmark_set.landmarks_px[landmark_set.fit]
-    unit, rows = protocol.normaliser_indices, []
-    for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
+    forward, rows = [regression for regression in protocol.regressions if not regression.backward], []
+    for regression in sorted(forward, key=lambda regression: not regression.headline):
         truth = regression.frame.place(truth_px, sizes, regression.origin)
+        unit = unit_lengths(protocol, truth, regression.frame.extents(sizes))
         keypoints = regression.frame.place(keypoints_px, sizes, regression.origin)
         shuffles = splits(len(truth))
         found = [_regressed(keypoints, truth, parts, regression) for parts in shuffles]
@@ -82,22 +85,22 @@ def splits(count: int) -> list[list[Split]]:
 def _regressed(keypoints: Points, truth: Points, parts: list[Split], regression: Regression) -> NDArray[np.float64]:
     predicted = np.empty_like(truth, dtype=np.float64)
     for fit, check in parts:
-        arrays = (keypoints[fit], truth[fit], keypoints[check], truth[check])
-        predicted[check] = evaluate_arrays(*arrays, bias=regression.bias).predicted
+        fitted = fit_regression(keypoints[fit], truth[fit], bias=regression.bias, ridge=regression.ridge)
+        predicted[check] = fitted(keypoints[check])
     return predicted
 
 
 def _mean_shape(truth: Points, parts: list[Split]) -> NDArray[np.float64]:
     predicted = np.empty_like(truth, dtype=np.float64)
     for fit, check in parts:
-        predicted[check] = evaluate_mean_shape(truth[fit], truth[check]).predicted
+        predicted[check] = np.nanmean(truth[fit], axis=0)
     return predicted
 
 
 def _line(
-    method: str, regression: Regression, truth: Points, unit: tuple[int, int], predicted: list[NDArray[np.float64]]
+    method: str, regression: Regression, truth: Points, unit: Points, predicted: list[NDArray[np.float64]]
 ) -> CrossValidated:
-    scores = [nme_interocular_percent(each, truth, unit) for each in predicted]
+    scores = [nme_percent(each, truth, unit) for each in predicted]
     means = [score.mean_of_ratios for score in scores]
     return CrossValidated(
         method=method,

@@ -1,22 +1,23 @@
 """The second stage: predictions + annotated images + protocol -> rows of a result.
 
 Every regression of the protocol becomes a row for the predictions, one for the mean shape (floor), and one for each
-form of the random features, where given. Errors are measured on the test images alone, in the coordinates of the
-regression's frame.
+baseline that was given. Errors are measured on the test images alone, in the coordinates of the regression's frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.baselines import Features, reduce_features
+from benchmarks.baselines import Features, grid_keypoints, reduce_features
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.metrics.nme import NmeScore, nme_interocular_percent
+from benchmarks.metrics.nme import NmeScore, exchange_names, nme_percent, point_errors_percent
+from benchmarks.metrics.pck import auc_percent, pck_percent
+from benchmarks.metrics.units import unit_lengths
 from benchmarks.protocols import Protocol, Regression
 from benchmarks.regression import fit_regression
 from kpdetect.errors import InputError
@@ -24,7 +25,7 @@ from kpdetect.errors import InputError
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
 
-Kind = Literal["model", "floor", "baseline"]
+Kind = Literal["model", "floor", "baseline", "ceiling"]
 Points = NDArray[np.floating]
 
 
@@ -34,29 +35,33 @@ class Evaluation:
 
     Attributes:
         score: errors over the test images.
+        errors: error [test images, landmarks] in percent of the unit; NaN where hidden.
         predicted: [test images, landmarks, 2], in the coordinates of the arguments.
-        rank: rank of the regression's input; 0 for the mean shape.
-        columns: numbers per image in the regression's input; 0 for the mean shape.
+        rank: rank of the regression's input; 0 where nothing is regressed.
+        columns: numbers per image in the regression's input; 0 where nothing is regressed.
     """
 
     score: NmeScore
+    errors: NDArray[np.float64]
     predicted: NDArray[np.float64]
-    rank: int
-    columns: int
+    rank: int = 0
+    columns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a result; errors in percent of the inter-ocular distance.
+    """One line of a result; errors in the numbers of the protocol's metric, percent unless its unit is the pixel.
 
     Attributes:
         method: what made the prediction.
-        kind: the model itself, the mean-shape floor, or another baseline.
+        kind: the model itself, the mean-shape floor, another baseline, or a detector that was given labels (ceiling).
         regression: name of the regression within the protocol.
         bias: whether the regression has a constant term.
         headline: whether this regression is the protocol's headline.
         mean_of_ratios, ratio_of_means, median, interval95: see `NmeScore`.
         per_point: mean of ratios by landmark name.
+        pck: percent of points with an error of at most each of the protocol's thresholds.
+        auc: area under the PCK curve up to the last threshold, in percent.
         rank, columns: see `Evaluation`.
         note: what a reader has to know about this row, or empty.
     """
@@ -71,45 +76,83 @@ class Row:
     median: float
     interval95: tuple[float, float]
     per_point: dict[str, float]
+    pck: dict[str, float]
+    auc: float
     rank: int
     columns: int
     note: str = ""
 
 
-def evaluate_arrays(
-    train_pred: Points,
-    train_gt: Points,
-    test_pred: Points,
-    test_gt: Points,
-    *,
-    bias: bool,
-    offset: tuple[float, float] = (0.0, 0.0),
-    normaliser: tuple[int, int] = (0, 1),
-) -> Evaluation:
-    """Fit on one part, measure on the other.
+class Candidate(NamedTuple):
+    """What becomes a row: who, what kind, how well, and whether the regression had a constant term."""
 
-    Args:
-        train_pred, test_pred: keypoints [images, keypoints, 2], or features [images, columns].
-        train_gt, test_gt: landmarks [images, landmarks, 2], (x, y).
-        bias: whether the regression has a constant term.
-        offset: added to landmarks, and to keypoints [.., 2], before fitting: moves the origin.
-        normaliser: indices of the two landmarks whose distance is the unit.
+    method: str
+    kind: Kind
+    evaluation: Evaluation
+    bias: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """The annotated images of a benchmark in the coordinates of one regression.
+
+    Attributes:
+        fit: landmarks [fitting images, landmarks, 2]; NaN where hidden.
+        test: landmarks [test images, landmarks, 2]; NaN where hidden.
+        unit: [test images], see `unit_lengths`.
+        exchanged: order of the landmarks with exchanged names; None where the protocol knows none.
+    """
+
+    fit: NDArray[np.float64]
+    test: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    exchanged: NDArray[np.int64] | None = None
+
+    def measure(self, predicted: Points, rank: int = 0, columns: int = 0) -> Evaluation:
+        """Errors of landmarks [test images, landmarks, 2]."""
+        points = np.asarray(predicted, np.float64)
+        if self.exchanged is not None:
+            points = exchange_names(points, self.test, self.exchanged)
+        errors = point_errors_percent(points, self.test, self.unit)
+        return Evaluation(
+            score=nme_percent(points, self.test, self.unit), errors=errors, predicted=points, rank=rank, columns=columns
+        )
+
+    def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
+        """Errors of the linear map from keypoints [images, keypoints, 2] or features [images, columns]."""
+        regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge)
+        return self.measure(regression(test), regression.rank, regression.columns)
+
+    def mean_shape(self) -> Evaluation:
+        """The floor: the mean of the fitting images' landmarks as the answer for every test image."""
+        return self.measure(np.broadcast_to(np.nanmean(self.fit, axis=0), self.test.shape))
+
+
+def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression) -> Placed:
+    """Fitting and test images of a set in the coordinates of a regression.
 
     Raises:
-        InputError: shapes that do not fit, values that are not finite, an inter-ocular distance of zero.
+        InputError: the unit of a test image is zero or hidden.
     """
-    shift = np.asarray(offset, np.float64)
-    moved = shift if train_pred.ndim == 3 else 0.0
-    regression = fit_regression(train_pred + moved, train_gt + shift, bias=bias)
-    predicted = regression(test_pred + moved) - shift
-    score = nme_interocular_percent(predicted, test_gt, normaliser)
-    return Evaluation(score=score, predicted=predicted, rank=regression.rank, columns=regression.columns)
+    frame, sizes, test = regression.frame, landmark_set.sizes, landmark_set.test
+    landmarks = frame.place(landmark_set.landmarks_px, sizes, regression.origin)
+    return Placed(
+        fit=landmarks[landmark_set.fit],
+        test=landmarks[test],
+        unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test]),
+        exchanged=exchanged_order(protocol),
+    )
 
 
-def evaluate_mean_shape(train_gt: Points, test_gt: Points, normaliser: tuple[int, int] = (0, 1)) -> Evaluation:
-    """The floor: the mean of `train_gt` [images, landmarks, 2] as the answer for every image of `test_gt`."""
-    predicted = np.broadcast_to(np.mean(train_gt, axis=0, dtype=np.float64), test_gt.shape)
-    return Evaluation(score=nme_interocular_percent(predicted, test_gt, normaliser), predicted=predicted, rank=0, columns=0)
+def exchanged_order(protocol: Protocol) -> NDArray[np.int64] | None:
+    """Indices of the landmarks with the names of every pair of `swaps` exchanged."""
+    if not protocol.swaps:
+        return None
+    order = np.arange(len(protocol.landmarks))
+    for first, second in protocol.swaps:
+        a, b = protocol.landmarks.index(first), protocol.landmarks.index(second)
+        order[[a, b]] = order[[b, a]]
+    return order
 
 
 def evaluate(
@@ -117,7 +160,8 @@ def evaluate(
     landmark_set: LandmarkSet,
     protocol: Protocol,
     *,
-    features: Features | None = None,
+    features: Sequence[Features] = (),
+    supervised: Sequence[tuple[str, Predictions]] = (),
     method: str = "kpdetect",
 ) -> list[Row]:
     """All rows of a result, headline first.
@@ -126,7 +170,8 @@ def evaluate(
         predictions: keypoints of (at least) the images that are fitted and tested, or None for the baselines alone.
         landmark_set: annotated images.
         protocol: how to measure.
-        features: random features of the fitted and tested images, in the order of the set's indices.
+        features: features of the fitted and tested images, in the order of the set's indices.
+        supervised: name and landmarks of detectors that were given labels; measured as they are.
         method: name of the rows of `predictions`.
 
     Raises:
@@ -134,26 +179,55 @@ def evaluate(
     """
     keypoints_px = None if predictions is None else align(predictions, landmark_set)
     columns = None if keypoints_px is None else 2 * keypoints_px.shape[1]
-    reduced = [] if features is None else reduce_features(features, _landmarks(landmark_set, protocol.headline)[0], columns)
+    headline = place(landmark_set, protocol, protocol.headline)
+    reduced = [each for raw in features for each in reduce_features(raw, headline.fit, columns)]
+    taught = [(name, align(found, landmark_set)) for name, found in supervised]
     rows: list[Row] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
-        evaluations: list[tuple[str, Kind, Evaluation]] = []
+        if regression.backward:
+            rows += [] if keypoints_px is None else _backward(keypoints_px, landmark_set, protocol, regression, method)
+            continue
+        found: list[Candidate] = []
         if keypoints_px is not None:
-            evaluations.append((method, "model", evaluate_regression(keypoints_px, landmark_set, protocol, regression)))
-        evaluations += _baselines(landmark_set, protocol, regression, reduced)
-        rows += [_row(name, kind, result, protocol, regression) for name, kind, result in evaluations]
+            result = evaluate_regression(keypoints_px, landmark_set, protocol, regression)
+            found.append(Candidate(method, "model", result, regression.bias))
+        found += _baselines(landmark_set, protocol, regression, reduced, taught)
+        if keypoints_px is not None:
+            grid = grid_keypoints(keypoints_px.shape[1], landmark_set.sizes)
+            result = evaluate_regression(grid, landmark_set, protocol, regression)
+            found.append(Candidate(f"fixed grid of {keypoints_px.shape[1]}", "baseline", result, regression.bias))
+        rows += [_row(candidate, protocol, regression) for candidate in found]
     return rows
 
 
 def evaluate_regression(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression
 ) -> Evaluation:
-    """One regression of a protocol on keypoints [images of the set, keypoints, 2] in pixels of the image files."""
+    """One forward regression of a protocol on keypoints [images of the set, keypoints, 2] in pixels of the image files."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
-    train_pred, test_pred = keypoints[landmark_set.fit], keypoints[landmark_set.test]
-    train_gt, test_gt = _landmarks(landmark_set, regression)
-    unit = protocol.normaliser_indices
-    return evaluate_arrays(train_pred, train_gt, test_pred, test_gt, bias=regression.bias, normaliser=unit)
+    placed = place(landmark_set, protocol, regression)
+    fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
+    return placed.regress(fit, test, bias=regression.bias, ridge=regression.ridge)
+
+
+def _backward(
+    keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
+) -> list[Row]:
+    """The regression from landmarks to keypoints, and the mean keypoints as its floor; images with hidden landmarks are left
+    out."""
+    keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
+    landmarks = regression.frame.place(landmark_set.landmarks_px, landmark_set.sizes, regression.origin)
+    unit = place(landmark_set, protocol, regression).unit
+    complete = np.asarray(~np.isnan(landmarks).any(axis=(1, 2)))
+    fit, shown = landmark_set.fit[complete[landmark_set.fit]], complete[landmark_set.test]
+    test = landmark_set.test[shown]
+    if not len(fit) or not len(test):
+        return []
+    targets = Placed(fit=keypoints[fit], test=keypoints[test], unit=unit[shown])
+    regressed = targets.regress(landmarks[fit], landmarks[test], bias=regression.bias, ridge=regression.ridge)
+    names = [f"keypoint {number}" for number in range(keypoints.shape[1])]
+    found = [Candidate(method, "model", regressed, True), Candidate("mean keypoints", "floor", targets.mean_shape(), True)]
+    return [_row(candidate, protocol, regression, names) for candidate in found]
 
 
 def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.float64]:
@@ -178,44 +252,49 @@ def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.flo
 
 
 def _baselines(
-    landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, reduced: Sequence[Features]
-) -> list[tuple[str, Kind, Evaluation]]:
-    unit = protocol.normaliser_indices
-    fit, test = _landmarks(landmark_set, regression)
-    found: list[tuple[str, Kind, Evaluation]] = [("mean shape", "floor", evaluate_mean_shape(fit, test, unit))]
+    landmark_set: LandmarkSet,
+    protocol: Protocol,
+    regression: Regression,
+    reduced: Sequence[Features],
+    taught: Sequence[tuple[str, Points]],
+) -> list[Candidate]:
+    placed = place(landmark_set, protocol, regression)
+    found = [Candidate("mean shape", "floor", placed.mean_shape(), True)]
     for features in reduced:
-        result = evaluate_arrays(features.fit, fit, features.test, test, bias=True, normaliser=unit)
-        found.append((features.name, "baseline", result))
+        found.append(Candidate(features.name, "baseline", placed.regress(features.fit, features.test, bias=True), True))
+    for name, landmarks_px in taught:
+        landmarks = regression.frame.place(landmarks_px, landmark_set.sizes, regression.origin)
+        found.append(Candidate(name, "ceiling", placed.measure(landmarks[landmark_set.test]), True))
     return found
 
 
-def _landmarks(landmark_set: LandmarkSet, regression: Regression) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    landmarks = regression.frame.place(landmark_set.landmarks_px, landmark_set.sizes, regression.origin)
-    return landmarks[landmark_set.fit], landmarks[landmark_set.test]
-
-
-def _row(method: str, kind: Kind, result: Evaluation, protocol: Protocol, regression: Regression) -> Row:
-    score = result.score
+def _row(candidate: Candidate, protocol: Protocol, regression: Regression, names: Sequence[str] | None = None) -> Row:
+    method, kind, result, bias = candidate
+    score, limits = result.score, protocol.thresholds
     return Row(
         method=method,
         kind=kind,
         regression=regression.name,
-        bias=regression.bias or kind != "model",
+        bias=bias,
         headline=regression.headline,
         mean_of_ratios=score.mean_of_ratios,
         ratio_of_means=score.ratio_of_means,
         median=score.median,
         interval95=score.interval95,
-        per_point=dict(zip(protocol.landmarks, score.per_point, strict=True)),
+        per_point=dict(zip(names or protocol.landmarks, score.per_point, strict=True)),
+        pck=dict(zip([f"{limit:g}" for limit in limits], pck_percent(result.errors, limits), strict=True)),
+        auc=auc_percent(result.errors, limits[-1]),
         rank=result.rank,
         columns=result.columns,
-        note=_note(kind, result, regression),
+        note=_note(candidate, regression),
     )
 
 
-def _note(kind: Kind, result: Evaluation, regression: Regression) -> str:
+def _note(candidate: Candidate, regression: Regression) -> str:
+    kind, result = candidate.kind, candidate.evaluation
     notes: Sequence[str] = (
         f"input has rank {result.rank} of {result.columns}" if result.rank < result.columns else "",
-        "with bias" if kind == "baseline" and not regression.bias else "",
+        "with bias" if kind == "baseline" and candidate.bias and not regression.bias else "",
+        "no regression" if kind == "ceiling" else "",
     )
     return "; ".join(note for note in notes if note)

@@ -120,7 +120,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
-def error_histogram(errors_percent: NDArray[np.floating], levels: dict[str, float]) -> str:
+def error_histogram(errors_percent: NDArray[np.floating], levels: dict[str, float], metric: str) -> str:
     """Histogram of per-image errors, with named vertical lines such as the floor; the last bin holds everything
     above."""
     top = max(float(np.quantile(errors_percent, 0.97)), *levels.values()) * 1.15
@@ -128,8 +128,8 @@ def error_histogram(errors_percent: NDArray[np.floating], levels: dict[str, floa
     axes = figure.add_subplot()
     axes.hist(np.minimum(errors_percent, top), bins=40, range=(0, top), color="0.7", edgecolor="0.3")
     for (name, value), style in zip(levels.items(), cycle(("-", "--", ":", "-.")), strict=False):
-        axes.axvline(value, color="black", linestyle=style, label=f"{name}: {value:.2f} %")
-    axes.set_xlabel("mean error of an image, % of the inter-ocular distance", fontsize=8)
+        axes.axvline(value, color="black", linestyle=style, label=f"{name}: {value:.2f}")
+    axes.set_xlabel(f"mean error of an image: {metric}", fontsize=8)
     axes.set_ylabel("test images", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7)

@@ -1,8 +1,8 @@
-"""Least squares from predicted keypoints to annotated landmarks, in float64.
+"""Linear maps between predicted keypoints and annotated landmarks, in float64.
 
 Unsupervised keypoints have no names; a linear map fitted on annotated images gives them names (Thewlis et al. 2017).
 "Without bias" the map has no constant term, so the result depends on the origin of the coordinates; with bias it does
-not.
+not. Ridge shrinks the weights, which helps when labels are few.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
+
+PENALTIES = tuple(float(value) for value in np.logspace(-2, 6, 17))
+"""Ridge penalties to choose from, for inputs in pixels."""
+Fitted = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Weights [columns, targets] and constant terms [targets]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,31 +44,44 @@ class LandmarkRegression:
         return flat.reshape(len(flat), -1, 2)
 
 
-def fit_regression(inputs: NDArray[np.floating], landmarks: NDArray[np.floating], *, bias: bool) -> LandmarkRegression:
+def fit_regression(
+    inputs: NDArray[np.floating], landmarks: NDArray[np.floating], *, bias: bool, ridge: bool = False
+) -> LandmarkRegression:
     """Fit on annotated images.
 
     Args:
         inputs: keypoints [images, keypoints, 2] or features [images, columns].
-        landmarks: [images, landmarks, 2].
+        landmarks: [images, landmarks, 2]; NaN where hidden: each landmark is fitted on the images that show it.
         bias: whether the map has a constant term.
+        ridge: whether weights are shrunk, by the entry of `PENALTIES` that leave-one-out cross-validation likes best.
 
     Raises:
-        InputError: no images, counts that differ, or values that are not finite.
+        InputError: no images, counts that differ, a landmark that no image shows, or values that are not finite.
     """
-    from sklearn.linear_model import LinearRegression
-
     columns, targets = _columns(inputs), _columns(landmarks)
     if len(columns) != len(targets) or not len(columns):
         raise InputError(f"regression: {len(columns)} predictions for {len(targets)} annotated images; expected equal, not 0")
-    if not (np.isfinite(columns).all() and np.isfinite(targets).all()):
+    if not np.isfinite(columns).all() or np.isinf(targets).any():
         raise InputError("regression: keypoints or landmarks are not finite; remove those images from the fitting list")
-    model = LinearRegression(fit_intercept=bias).fit(columns, targets)
-    return LandmarkRegression(
-        weights=np.asarray(model.coef_, np.float64).T,
-        bias=np.broadcast_to(np.asarray(model.intercept_, np.float64), targets.shape[1:]).copy(),
-        rank=int(model.rank_),
-        columns=columns.shape[1],
-    )
+    visible = ~np.isnan(targets)
+    if not visible.any(axis=0).all():
+        number = int(np.argmin(visible.any(axis=0))) // 2
+        raise InputError(f"regression: no fitting image shows landmark {number}; fit on more images or leave it out")
+    weights, constant = np.empty((columns.shape[1], targets.shape[1])), np.empty(targets.shape[1])
+    for shown in np.unique(visible, axis=1).T:
+        same = (visible == shown[:, None]).all(axis=0)
+        weights[:, same], constant[same] = _fit(columns[shown], targets[np.ix_(shown, same)], bias, ridge)
+    centred = columns - columns.mean(axis=0) if bias else columns
+    rank = int(np.linalg.matrix_rank(centred))
+    return LandmarkRegression(weights=weights, bias=constant, rank=rank, columns=columns.shape[1])
+
+
+def _fit(inputs: NDArray[np.float64], targets: NDArray[np.float64], bias: bool, ridge: bool) -> Fitted:
+    from sklearn.linear_model import LinearRegression, RidgeCV
+
+    model = RidgeCV(PENALTIES, fit_intercept=bias) if ridge and len(inputs) > 1 else LinearRegression(fit_intercept=bias)
+    model.fit(inputs, targets)
+    return np.asarray(model.coef_, np.float64).reshape(-1, inputs.shape[1]).T, np.asarray(model.intercept_, np.float64)
 
 
 def _columns(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -145,7 +145,7 @@ def _error_pictures(result: Result, path: Path) -> dict[str, Any]:
         for name, names in groups.items()
         if (tiles := _error_tiles(errors, names, Path(result.data_folder)))
     ]
-    return {"histogram": error_histogram(per_image.to_numpy(), levels), "grids": grids}
+    return {"histogram": error_histogram(per_image.to_numpy(), levels, result.metric), "grids": grids}
 
 
 def _read_errors(path: Path) -> Any:

@@ -10,7 +10,7 @@ from benchmarks.evaluate import Row
 from kpdetect.errors import FormatError
 from kpdetect.files import read_json, write_json
 
-SCHEMA, VERSION = "kpdetect-result", 1
+SCHEMA, VERSION = "kpdetect-result", 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,8 @@ class Result:
 
     Attributes:
         protocol: name of the protocol.
-        metric: error measure of all rows, in percent.
+        metric: error measure of all rows, in words.
+        thresholds: errors of the PCK columns.
         protocol_source: where the protocol comes from.
         data: what the number may be called; the data set and its completeness.
         data_folder: folder of the images, as given.
@@ -36,6 +37,7 @@ class Result:
 
     protocol: str
     metric: str
+    thresholds: tuple[str, ...]
     protocol_source: str
     data: str
     data_folder: str
@@ -87,6 +89,7 @@ def read_result(path: Path) -> Result:
     fields = {key: value for key, value in content.items() if key not in ("schema", "version")}
     try:
         rows = tuple(Row(**{**row, "interval95": tuple(row["interval95"])}) for row in fields.pop("rows"))
-        return Result(**{**fields, "notes": tuple(fields["notes"]), "rows": rows})
+        texts = {name: tuple(fields[name]) for name in ("notes", "thresholds")}
+        return Result(**{**fields, **texts, "rows": rows})
     except (TypeError, KeyError, AttributeError) as error:
         raise FormatError(f"{path}: damaged result ({error}); run the benchmark again") from error

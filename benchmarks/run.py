@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.baselines import SEED, Features, random_features
+from benchmarks.baselines import SEED, Features, pixel_features, random_features
 from benchmarks.contamination import Contamination, check_contamination, mark_contaminated, refuse_contamination
 from benchmarks.cross_validation import cross_validate, markdown, write_csv
-from benchmarks.datasets.celeba import load_celeba
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.datasets.toy import load_toy
+from benchmarks.datasets.loaders import load_dataset
+from benchmarks.datasets.table import TABLE, Annotated, load_table
 from benchmarks.evaluate import align, evaluate, evaluate_regression
+from benchmarks.label_counts import label_counts
+from benchmarks.label_counts import markdown as label_counts_markdown
+from benchmarks.label_counts import write_csv as write_label_counts
 from benchmarks.predict import predict
 from benchmarks.protocols import Protocol, find_protocol
 from benchmarks.results import Result, write_result
@@ -25,6 +30,41 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
 
 
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What is measured beside the model.
+
+    Attributes:
+        baselines: random features and pixels; mean shape and grid always are.
+        supervised: numbers of labels of detectors trained on annotated fitting images.
+        supervised_minutes: training time of each of them.
+    """
+
+    baselines: bool = True
+    supervised: tuple[int, ...] = ()
+    supervised_minutes: float = 30.0
+
+
+def read_benchmark(protocol_name: str, data: Path, annotated: Annotated | None = None) -> tuple[Protocol, LandmarkSet]:
+    """The protocol and its annotated images.
+
+    Args:
+        protocol_name: a key of `PROTOCOLS`, or `table:` and the path of one's own annotations.
+        data: folder of the data set; for a table, of its images.
+        annotated: how a table is split and measured.
+
+    Raises:
+        InputError: unknown protocol, or missing data.
+        FormatError: damaged annotations.
+    """
+    if protocol_name.startswith(TABLE):
+        return load_table(Path(protocol_name.removeprefix(TABLE)), data, annotated or Annotated())
+    if annotated is not None and annotated != Annotated():
+        raise InputError(f"protocol '{protocol_name}': its split and unit are fixed; those options are for table:FILE")
+    protocol = find_protocol(protocol_name)
+    return protocol, load_dataset(protocol, data)
+
+
 def run_benchmark(
     protocol_name: str,
     model: Path | None,
@@ -33,58 +73,71 @@ def run_benchmark(
     *,
     predictions: Path | None = None,
     allow_contaminated: bool = False,
-    baselines: bool = True,
+    annotated: Annotated | None = None,
+    extras: Extras = Extras(),
 ) -> Path:
-    """Measure one model, or finished predictions, under one protocol.
+    """Measure one model, or finished predictions, or the baselines alone, under one protocol.
 
     Args:
-        protocol_name: a key of `PROTOCOLS`.
-        model: weights file, detector folder or project folder; None when `predictions` are given.
-        data: folder of the annotated data set.
+        protocol_name, data, annotated: see `read_benchmark`.
+        model: weights file, detector folder or project folder.
         out: folder for the result, its per-image errors, the table and the predictions; `results` in the model's
             folder unless given.
         predictions: predictions folder to measure instead of predicting with `model`.
         allow_contaminated: measure a model that saw test images; its rows are marked.
-        baselines: measure random features too; the mean shape always is.
+        extras: what is measured beside the model.
 
     Returns:
-        Path of the result file; `table.md`, `table.csv` and `<name>-errors.csv` stand beside it.
+        Path of the result file; `table.md`, `table.csv`, `<name>-errors.csv` and `<name>-labels.csv` stand beside it.
 
     Raises:
         InputError: unknown protocol, missing data or model, or a contaminated model that is not allowed.
         FormatError: damaged annotations, predictions or record.
         OutputError: `out` cannot be written.
     """
-    protocol = find_protocol(protocol_name)
-    if (model is None) == (predictions is None):
+    if model is not None and predictions is not None:
         raise InputError("benchmark: give either a model or a predictions folder")
-    landmark_set = load_dataset(protocol, data)
+    if model is None and predictions is None and out is None:
+        raise InputError("benchmark: give --model, or --out to measure the baselines alone")
+    protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
     weights = None if model is None else find_weights(model, "detector")
     contamination = check_contamination(weights.parent if weights else None, landmark_set)
     refuse_contamination(contamination, allow_contaminated)
     out = make_folder(out or _project(weights or predictions) / "results")
     found = _predictions(weights, predictions, landmark_set, out)
-    features = _features(landmark_set) if baselines else None
-    rows = evaluate(found, landmark_set, protocol, features=features, method=method_name(weights))
+    rows = evaluate(
+        found,
+        landmark_set,
+        protocol,
+        features=_features(landmark_set) if extras.baselines else (),
+        supervised=list(_supervised(landmark_set, protocol, extras, out)),
+        method=method_name(weights),
+    )
     result = Result(
         **_facts(protocol, landmark_set, contamination),
         model=_describe_model(weights, predictions),
         rows=mark_contaminated(rows, contamination),
     )
     path = write_result(result, out)
-    _write_errors(found, landmark_set, protocol, path.with_name(f"{path.stem}-errors.csv"))
+    text = markdown_table(result)
+    if found is not None:
+        _write_errors(found, landmark_set, protocol, path.with_name(f"{path.stem}-errors.csv"))
+        counts = label_counts(align(found, landmark_set), landmark_set, protocol, method_name(weights))
+        write_label_counts(counts, path.with_name(f"{path.stem}-labels.csv"))
+        text += "\n" + label_counts_markdown(counts) + "\n"
     write_table(sorted(out.glob("*_*_*.json")), out)
-    print(markdown_table(result) + f"\nresult: {path}")
+    print(f"{text}\nresult: {path}")
     return path
 
 
-def run_cross_validation(protocol_name: str, model: Path, data: Path, out: Path | None = None) -> Path:
+def run_cross_validation(
+    protocol_name: str, model: Path, data: Path, out: Path | None = None, *, annotated: Annotated | None = None
+) -> Path:
     """Measure a model by cross-validation inside the fitting images; the test images are not read.
 
     Args:
-        protocol_name: a key of `PROTOCOLS`.
+        protocol_name, data, annotated: see `read_benchmark`.
         model: weights file, detector folder or project folder.
-        data: folder of the annotated data set.
         out: folder for the table; `results` in the model's folder unless given.
 
     Returns:
@@ -97,8 +150,8 @@ def run_cross_validation(protocol_name: str, model: Path, data: Path, out: Path 
     """
     import kpdetect
 
-    protocol = find_protocol(protocol_name)
-    landmark_set, weights = load_dataset(protocol, data), find_weights(model, "detector")
+    protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
+    weights = find_weights(model, "detector")
     out = make_folder(out or _project(weights) / "results")
     keypoints_px, _ = kpdetect.load(weights)([landmark_set.path(index) for index in landmark_set.fit])
     rows = cross_validate(keypoints_px, landmark_set, protocol, method_name(weights))
@@ -113,27 +166,12 @@ def method_name(weights: Path | None) -> str:
     return {"imm": "IMM", "refine": "kpdetect, refined"}.get(trained.get("method", ""), "kpdetect")
 
 
-def load_dataset(protocol: Protocol, data: Path) -> LandmarkSet:
-    """Read the annotated data set of a protocol from `data`.
-
-    Raises:
-        InputError: `data` is no folder, or files are missing.
-        FormatError: the annotations are damaged.
-    """
-    if not data.is_dir():
-        raise InputError(f"{data}: not a folder; give the folder of the data set with --data")
-    if protocol.dataset == "toy":
-        return load_toy(data, protocol.landmarks)
-    return load_celeba(data)
-
-
-def _predictions(weights: Path | None, folder: Path | None, landmark_set: LandmarkSet, out: Path) -> Predictions:
+def _predictions(weights: Path | None, folder: Path | None, landmark_set: LandmarkSet, out: Path) -> Predictions | None:
     from kpdetect.inference.predictions import Predictions
 
     if folder is not None:
         return Predictions.read(folder)
-    assert weights is not None
-    return predict(weights, landmark_set, out / "predictions")
+    return None if weights is None else predict(weights, landmark_set, out / "predictions")
 
 
 def _project(source: Path | None) -> Path:
@@ -142,15 +180,28 @@ def _project(source: Path | None) -> Path:
     return folder.parent if folder.name in ("detector", REFINED, "predictions") else folder
 
 
-def _features(landmark_set: LandmarkSet) -> Features:
+def _features(landmark_set: LandmarkSet) -> list[Features]:
     fit, test = ([landmark_set.path(index) for index in part] for part in (landmark_set.fit, landmark_set.test))
-    return random_features(fit, test)
+    return [random_features(fit, test), pixel_features(fit, test)]
+
+
+def _supervised(landmark_set: LandmarkSet, protocol: Protocol, extras: Extras, out: Path) -> Iterable[tuple[str, Predictions]]:
+    from benchmarks.supervised import train_supervised
+    from kpdetect.runtime import resolve_runtime
+
+    for labels in extras.supervised:
+        folder = out / f"supervised-{landmark_set.name}-{labels}"
+        weights = train_supervised(landmark_set, protocol, labels, extras.supervised_minutes, folder, resolve_runtime())
+        minutes = float(read_description(weights)["minutes"])
+        name = f"supervised detector, {labels:,} labels, trained {minutes:.0f} minutes"
+        yield name, predict(weights, landmark_set, out / "predictions")
 
 
 def _facts(protocol: Protocol, landmark_set: LandmarkSet, contamination: Contamination) -> dict[str, Any]:
     return {
         "protocol": protocol.name,
         "metric": protocol.metric,
+        "thresholds": tuple(f"{limit:g}" for limit in protocol.thresholds),
         "protocol_source": protocol.source,
         "data": landmark_set.name,
         "data_folder": str(landmark_set.folder),
@@ -166,6 +217,8 @@ def _facts(protocol: Protocol, landmark_set: LandmarkSet, contamination: Contami
 
 
 def _describe_model(weights: Path | None, predictions: Path | None) -> dict[str, Any]:
+    if weights is None and predictions is None:
+        return {}
     if weights is None:
         assert predictions is not None
         record = read_json(predictions / "predictions.json")
@@ -194,13 +247,9 @@ def _write_errors(found: Predictions, landmark_set: LandmarkSet, protocol: Proto
     error."""
     import pandas as pd
 
-    from benchmarks.metrics.nme import point_errors_percent
-
     regression, test = protocol.headline, landmark_set.test
     result = evaluate_regression(align(found, landmark_set), landmark_set, protocol, regression)
     sizes, truth_px = landmark_set.sizes[test], landmark_set.landmarks_px[test]
-    truth = regression.frame.place(truth_px, sizes, regression.origin)
-    errors = point_errors_percent(result.predicted, truth, protocol.normaliser_indices)
     predicted_px = regression.frame.unplace(result.predicted, sizes, regression.origin)
     names = [landmark_set.images[index] for index in test]
     columns = {
@@ -210,7 +259,7 @@ def _write_errors(found: Predictions, landmark_set: LandmarkSet, protocol: Proto
         "y_px": predicted_px[..., 1].ravel().round(3),
         "true_x_px": truth_px[..., 0].ravel().round(3),
         "true_y_px": truth_px[..., 1].ravel().round(3),
-        "error_percent": errors.ravel().round(4),
+        "error_percent": result.errors.ravel().round(4),
     }
     with replacing(path) as temporary:
         pd.DataFrame(columns).to_csv(temporary, index=False)

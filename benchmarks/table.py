@@ -14,7 +14,7 @@ from benchmarks.protocols import PROTOCOLS
 from benchmarks.results import Result, read_result
 from kpdetect.files import replacing, write_text
 
-HEADER = ("method", "regression", "mean of ratios", "95 % interval", "ratio of means", "median", "rank", "note")
+HEADER = ("method", "regression", "mean of ratios", "95 % interval", "ratio of means", "median", "PCK", "AUC", "rank", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def markdown_table(result: Result) -> str:
 
 def title(result: Result) -> str:
     """Data and protocol; the name of the number."""
-    return f"{result.data.upper()} ({result.protocol}), error in % of the inter-ocular distance"
+    return f"{result.data.upper()} ({result.protocol}): {result.metric}"
 
 
 def facts(result: Result) -> list[str]:
@@ -73,6 +73,7 @@ def facts(result: Result) -> list[str]:
     return [
         f"- {result.fitted:,} images fitted, {result.tested:,} tested",
         f"- images of the benchmark in the model's training record: {result.contamination}",
+        f"- PCK: % of points within {' / '.join(result.thresholds)}; AUC: area under it up to {result.thresholds[-1]}, in %",
         f"- model {model.get('hash', 'none')}{trained}; commit {code.get('commit')}; {code.get('time')}",
         *(f"- {note}" for note in result.notes),
     ]
@@ -87,9 +88,11 @@ def published_rows(result: Result) -> list[tuple[str, str, str]]:
 
 def comparison_note(result: Result) -> str:
     """Whether published numbers may be compared with this result."""
-    if result.data == "mafl":
+    protocol = PROTOCOLS.get(result.protocol)
+    if protocol is not None and result.data == protocol.comparable:
         return "Published numbers, same images and split; details of each protocol may differ:"
-    return f"Published numbers, on the full MAFL (19,000 fitted, 1,000 tested): **not comparable** with {result.data}."
+    full = "the full MAFL (19,000 fitted, 1,000 tested)" if result.data == "mafl-mini" else "the data of their papers"
+    return f"Published numbers, on {full}: **not comparable** with {result.data}."
 
 
 def shown_rows(result: Result) -> list[Row]:
@@ -111,6 +114,8 @@ def row_cells(row: Row) -> tuple[str, ...]:
         f"{low:.2f} to {high:.2f}",
         f"{row.ratio_of_means:.2f}",
         f"{row.median:.2f}",
+        " / ".join(f"{value:.1f}" for value in row.pck.values()),
+        f"{row.auc:.1f}",
         f"{row.rank}/{row.columns}" if row.columns else "",
         row.note,
     )
@@ -145,6 +150,7 @@ def _write_csv(results: Sequence[Result], path: Path) -> None:
         "mean_of_ratios",
         "ratio_of_means",
         "median",
+        "auc",
         "rank",
         "note",
     )
@@ -158,6 +164,7 @@ def _write_csv(results: Sequence[Result], path: Path) -> None:
             **{column: row[column] for column in columns},
             "interval95_low": row["interval95"][0],
             "interval95_high": row["interval95"][1],
+            **{f"pck_{limit}": value for limit, value in row["pck"].items()},
         }
         for result in results
         for row in [*map(vars, result.rows), *_published_as_rows(result)]
@@ -167,7 +174,7 @@ def _write_csv(results: Sequence[Result], path: Path) -> None:
 
 
 def _published_as_rows(result: Result) -> list[dict[str, Any]]:
-    blank = dict.fromkeys(("regression", "bias", "headline", "ratio_of_means", "median", "rank"), "")
+    blank = dict.fromkeys(("regression", "bias", "headline", "ratio_of_means", "median", "auc", "rank"), "")
     return [
         {
             **blank,
@@ -175,6 +182,7 @@ def _published_as_rows(result: Result) -> list[dict[str, Any]]:
             "method": method,
             "mean_of_ratios": percent,
             "interval95": ("", ""),
+            "pck": {},
             "note": source,
         }
         for method, percent, source in published_rows(result)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.datasets.celeba import load_celeba
+from benchmarks.datasets.celeba import load_mafl
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluate import evaluate
 from benchmarks.protocols import MAFL_ALIGNED
@@ -43,7 +43,7 @@ def names(landmark_set: LandmarkSet, indices: np.ndarray) -> list[str]:
 
 
 def test_official_copy(tmp_path: Path) -> None:
-    found = load_celeba(write_copy(tmp_path))
+    found = load_mafl(write_copy(tmp_path), MAFL_ALIGNED)
     assert names(found, found.fit) == FIT
     assert names(found, found.test) == TEST
     assert found.landmarks_px[found.test[1]].tolist() == [[68, 113], [110, 111], [97, 139], [66, 152], [109, 150]]
@@ -54,7 +54,7 @@ def test_official_copy(tmp_path: Path) -> None:
 
 
 def test_half_size_copy(tmp_path: Path) -> None:
-    found = load_celeba(write_copy(tmp_path, size=(109, 89)))
+    found = load_mafl(write_copy(tmp_path, size=(109, 89)), MAFL_ALIGNED)
     # (68 + 0.5) / 2 - 0.5 and (113 + 0.5) / 2 - 0.5
     assert found.landmarks_px[found.test[1]][0] == pytest.approx([33.75, 56.25])
     assert found.sizes.tolist() == [[109, 89]] * 4
@@ -62,7 +62,10 @@ def test_half_size_copy(tmp_path: Path) -> None:
 
 
 def test_whole_and_half_size_copies_have_the_same_floor(tmp_path: Path) -> None:
-    whole, half = load_celeba(write_copy(tmp_path / "a")), load_celeba(write_copy(tmp_path / "b", size=(109, 89)))
+    whole, half = (
+        load_mafl(write_copy(tmp_path / "a"), MAFL_ALIGNED),
+        load_mafl(write_copy(tmp_path / "b", size=(109, 89)), MAFL_ALIGNED),
+    )
     for first, second in zip(evaluate(None, whole, MAFL_ALIGNED), evaluate(None, half, MAFL_ALIGNED), strict=True):
         assert first.mean_of_ratios > 1
         assert second.mean_of_ratios == pytest.approx(first.mean_of_ratios)
@@ -74,7 +77,7 @@ def test_folders_as_downloaded(tmp_path: Path) -> None:
     (tmp_path / "Anno").mkdir()
     (tmp_path / "img_align_celeba").rename(tmp_path / "Img" / "img_align_celeba")
     (tmp_path / TABLE).rename(tmp_path / "Anno" / TABLE)
-    assert len(load_celeba(tmp_path).images) == 4
+    assert len(load_mafl(tmp_path, MAFL_ALIGNED).images) == 4
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -101,7 +104,7 @@ def replace(path: Path, old: str, new: str) -> None:
 def test_damaged_files_are_named_with_their_line(tmp_path: Path, file: str, old: str, new: str, message: str) -> None:
     replace(write_copy(tmp_path) / file, old, new)
     with pytest.raises(FormatError, match=message) as caught:
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)
     assert str(tmp_path / file) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -109,36 +112,36 @@ def test_damaged_files_are_named_with_their_line(tmp_path: Path, file: str, old:
 def test_empty_list(tmp_path: Path) -> None:
     (write_copy(tmp_path) / TRAINING).write_text("\n\n")
     with pytest.raises(FormatError, match=r"training.txt: no names"):
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)
 
 
 def test_binary_file_instead_of_a_list(tmp_path: Path) -> None:
     (write_copy(tmp_path) / TRAINING).write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(FormatError, match=r"training.txt: not a readable text file"):
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)
 
 
 def test_image_in_both_lists(tmp_path: Path) -> None:
     replace(write_copy(tmp_path) / TRAINING, "000002.jpg", "000009.jpg")
     with pytest.raises(InputError, match="both fitted and tested"):
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)
 
 
 def test_missing_image(tmp_path: Path) -> None:
     (write_copy(tmp_path) / "img_align_celeba" / "000009.jpg").unlink()
     with pytest.raises(InputError, match=r"1 listed images are missing, the first is 000009.jpg"):
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)
 
 
 def test_cropped_images_are_refused(tmp_path: Path) -> None:
     write_copy(tmp_path)
     write_image(tmp_path / "img_align_celeba" / "000009.jpg", np.zeros((178, 178, 3), np.uint8))
     with pytest.raises(InputError, match=r"000009.jpg: 178x178 pixels; expected 178x218"):
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)
 
 
 @pytest.mark.parametrize("name", [TABLE, TRAINING, "MAFL/testing.txt"])
 def test_missing_file(tmp_path: Path, name: str) -> None:
     (write_copy(tmp_path) / name).unlink()
     with pytest.raises(InputError, match=name):
-        load_celeba(tmp_path)
+        load_mafl(tmp_path, MAFL_ALIGNED)

@@ -87,7 +87,7 @@ def test_refused_unless_allowed_and_then_marked(tmp_path: Path) -> None:
     refuse_contamination(found, allowed=True)
     predictions = Predicted(data)
     marked = mark_contaminated(evaluate(predictions, data, TOY), found)  # type: ignore[arg-type]
-    assert {row.kind: "CONTAMINATED" in row.note for row in marked} == {"model": True, "floor": False}
+    assert {row.kind: "CONTAMINATED" in row.note for row in marked} == {"model": True, "floor": False, "baseline": False}
 
 
 class Predicted:

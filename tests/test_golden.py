@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.datasets.celeba import data_name, load_celeba, read_names
-from benchmarks.evaluate import Evaluation, evaluate, evaluate_arrays, evaluate_mean_shape
+from benchmarks.datasets.celeba import data_name, load_mafl, read_names
+from benchmarks.evaluate import Evaluation, evaluate
 from benchmarks.protocols import CELEBA_PIXELS, MAFL_ALIGNED, SQUARE_128, Frame, Origin
+from tests.arrays import evaluate_arrays, evaluate_mean_shape
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 pytestmark = pytest.mark.skipif(
@@ -117,7 +118,7 @@ def test_the_official_lists_are_mafl_and_others_are_not() -> None:
 
 
 def test_floors_of_the_small_lists() -> None:
-    rows = evaluate(None, load_celeba(data() / "celeba10k"), MAFL_ALIGNED)
+    rows = evaluate(None, load_mafl(data() / "celeba10k", MAFL_ALIGNED), MAFL_ALIGNED)
     found = {row.regression: (row.mean_of_ratios, row.ratio_of_means, row.median) for row in rows}
     square, true_pixels = found["128x128, corner origin, no bias"], found["178x218 px, with bias"]
     assert [f"{value:.2f}" for value in square] == ["9.51", "8.53", "7.02"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from benchmarks.metrics.nme import bootstrap_interval95, nme_interocular_percent, point_errors_percent
-from benchmarks.protocols import Frame
+from benchmarks.metrics.nme import bootstrap_interval95, exchange_names, nme_percent, point_errors_percent
+from benchmarks.metrics.pck import auc_percent, pck_percent
+from benchmarks.metrics.units import pair_lengths, unit_lengths
+from benchmarks.protocols import TOY, Frame
 from kpdetect.errors import InputError
 
 # Two images, three landmarks; the eyes are landmarks 0 and 2: 5 apart in the first image (3-4-5), 20 in the second.
@@ -14,9 +18,11 @@ TRUTH = np.array([[[0.0, 0.0], [9.0, 9.0], [3.0, 4.0]], [[10.0, 5.0], [0.0, 0.0]
 # Distances 1, 0, 5 in the first image and 2, 10, 0 in the second.
 PREDICTED = TRUTH + np.array([[[1.0, 0.0], [0.0, 0.0], [3.0, 4.0]], [[0.0, -2.0], [6.0, 8.0], [0.0, 0.0]]])
 
+UNIT = np.array([5.0, 20.0])
+
 
 def test_every_statistic_by_hand() -> None:
-    score = nme_interocular_percent(PREDICTED, TRUTH, (0, 2))
+    score = nme_percent(PREDICTED, TRUTH, UNIT)
     # Ratios in percent: 20, 0, 100 and 10, 50, 0.
     assert score.mean_of_ratios == pytest.approx(30.0)
     assert score.ratio_of_means == pytest.approx(100 * (18 / 6) / 12.5)
@@ -25,13 +31,13 @@ def test_every_statistic_by_hand() -> None:
 
 
 def test_median_is_over_images_not_over_points() -> None:
-    ratios = point_errors_percent(PREDICTED, TRUTH, (0, 2))
+    ratios = point_errors_percent(PREDICTED, TRUTH, UNIT)
     assert np.median(ratios) == pytest.approx(15.0)
-    assert nme_interocular_percent(PREDICTED, TRUTH, (0, 2)).median == pytest.approx(30.0)
+    assert nme_percent(PREDICTED, TRUTH, UNIT).median == pytest.approx(30.0)
 
 
 def test_normaliser_chooses_the_landmarks() -> None:
-    ratios = point_errors_percent(PREDICTED[1:], TRUTH[1:], (1, 2))
+    ratios = point_errors_percent(PREDICTED[1:], TRUTH[1:], pair_lengths(TRUTH[1:], 1, 2))
     assert ratios[0] == pytest.approx(100 * np.array([2.0, 10.0, 0.0]) / np.hypot(10, 25))
 
 
@@ -42,8 +48,8 @@ def test_squashing_an_image_that_is_not_square_changes_the_error() -> None:
     predicted = truth + np.array([0.0, 5.0])
     square = Frame(name="100x100", size=(100, 100))
     place = [square.place(points, sizes, "corner") for points in (predicted, truth)]
-    assert nme_interocular_percent(predicted, truth, (0, 1)).mean_of_ratios == pytest.approx(50.0)
-    assert nme_interocular_percent(place[0], place[1], (0, 1)).mean_of_ratios == pytest.approx(25.0)
+    assert nme_percent(predicted, truth, pair_lengths(truth, 0, 1)).mean_of_ratios == pytest.approx(50.0)
+    assert nme_percent(place[0], place[1], pair_lengths(place[1], 0, 1)).mean_of_ratios == pytest.approx(25.0)
 
 
 def test_frame_origins_by_hand() -> None:
@@ -69,22 +75,65 @@ def test_unplace_undoes_place(origin: str, size: tuple[int, int] | None) -> None
 
 
 def test_interval_of_equal_images_is_a_point_and_of_two_images_their_extremes() -> None:
-    assert bootstrap_interval95(np.full(7, 3.0)) == (3.0, 3.0)
-    assert bootstrap_interval95(np.array([1.0, 5.0])) == (1.0, 5.0)
+    assert bootstrap_interval95(np.full(7, 6.0), np.full(7, 2)) == (3.0, 3.0)
+    assert bootstrap_interval95(np.array([1.0, 5.0]), np.ones(2, int)) == (1.0, 5.0)
 
 
 def test_interval_agrees_with_the_normal_approximation() -> None:
     errors = np.random.default_rng(1).gamma(2.0, 3.0, size=400)
-    low, high = bootstrap_interval95(errors)
+    low, high = bootstrap_interval95(errors, np.ones(400, int))
     margin = 1.96 * errors.std() / np.sqrt(400)
     assert low == pytest.approx(errors.mean() - margin, abs=0.1 * margin)
     assert high == pytest.approx(errors.mean() + margin, abs=0.1 * margin)
 
 
+def test_hidden_points_do_not_count() -> None:
+    truth = TRUTH.copy()
+    truth[0, 1], truth[1, 0] = np.nan, np.nan
+    score = nme_percent(PREDICTED, truth, UNIT)
+    # Ratios in percent: 20, -, 100 and -, 50, 0.
+    assert score.mean_of_ratios == pytest.approx(170 / 4)
+    assert score.ratio_of_means == pytest.approx(100 * (16 / 4) / 12.5)
+    assert score.per_point == pytest.approx((20.0, 50.0, 50.0))
+    assert score.median == pytest.approx((60.0 + 25.0) / 2)
+    truth[:, 1] = np.nan
+    assert np.isnan(nme_percent(PREDICTED, truth, UNIT).per_point[1])
+
+
+def test_correct_points_and_the_area_under_their_curve() -> None:
+    errors = np.array([[2.0, np.nan], [6.0, 12.0]])
+    assert pck_percent(errors, (2, 6, 11)) == pytest.approx([100 / 3, 200 / 3, 200 / 3])
+    # Up to 10, the three curves cover 8, 4 and 0 of 10.
+    assert auc_percent(errors, 10) == pytest.approx(100 * 12 / 30)
+
+
+def test_units_by_hand() -> None:
+    extents = np.array([[50.0, 100.0], [20.0, 80.0]])
+    shapes = np.concatenate([TRUTH, np.array([[[4.0, 5.0], [np.nan, np.nan]], [[5.0, 6.0], [np.nan, np.nan]]])], axis=1)
+    assert unit_lengths(TOY, shapes, extents) == pytest.approx([np.hypot(9, 9), np.hypot(10, 5)])
+    assert unit_lengths(replace(TOY, unit="box"), shapes, extents) == pytest.approx([9.0, np.sqrt(10 * 25)])
+    assert unit_lengths(replace(TOY, unit="image"), shapes, extents) == pytest.approx([np.sqrt(5000), 40.0])
+    assert unit_lengths(replace(TOY, unit="pixel"), shapes, extents) == pytest.approx([100.0, 100.0])
+    summed = unit_lengths(replace(TOY, unit="pixel", summed=True), shapes, extents)
+    assert nme_percent(shapes[:, :4] + [3.0, 4.0], shapes[:, :4], summed).mean_of_ratios == pytest.approx(25.0)
+    with pytest.raises(InputError, match=r"2 test images, the first is number 0.*mouth_left - mouth_right"):
+        unit_lengths(replace(TOY, unit=("mouth_left", "mouth_right")), shapes, extents)
+
+
+def test_names_are_exchanged_only_where_that_is_nearer() -> None:
+    order = np.array([2, 1, 0])
+    found = exchange_names(TRUTH[:, order] + [[[0.0, 0.0]], [[100.0, 0.0]]], TRUTH, order)
+    assert found[0] == pytest.approx(TRUTH[0])
+    far = exchange_names(PREDICTED, TRUTH, order)
+    assert far == pytest.approx(PREDICTED)
+
+
 def test_bad_values_are_refused() -> None:
-    with pytest.raises(InputError, match="not finite"):
-        nme_interocular_percent(np.where(PREDICTED == 0, np.nan, PREDICTED), TRUTH, (0, 2))
-    with pytest.raises(InputError, match=r"image 1: inter-ocular distance 0"):
-        nme_interocular_percent(PREDICTED, np.stack([TRUTH[0], np.ones((3, 2))]), (0, 2))
+    with pytest.raises(InputError, match="predictions hold values that are not finite"):
+        nme_percent(np.where(PREDICTED == 0, np.nan, PREDICTED), TRUTH, UNIT)
+    with pytest.raises(InputError, match="an image has none"):
+        nme_percent(PREDICTED, np.stack([TRUTH[0], np.full((3, 2), np.nan)]), UNIT)
+    with pytest.raises(InputError, match=r"image 1: unit of the error 0"):
+        nme_percent(PREDICTED, TRUTH, np.array([5.0, 0.0]))
     with pytest.raises(InputError, match="equal, non-empty"):
-        nme_interocular_percent(PREDICTED[:, :2], TRUTH, (0, 1))
+        nme_percent(PREDICTED[:, :2], TRUTH, UNIT)

@@ -154,7 +154,8 @@ def test_a_stream_gives_masks_that_agree_with_visibility(project):
 def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_path):
     result = json.loads(run_benchmark("toy", project, toy / "annotated", tmp_path).read_text())
     rows = {row["method"].split(":")[0]: row for row in result["rows"]}
-    assert set(rows) == {"kpdetect, refined", "mean shape", "random-weights resnet18 features"}
+    live = {"random-weights resnet18 features", "PCA of 32x32 grey pixels", "fixed grid of 4"}
+    assert set(rows) == {"kpdetect, refined", "mean shape", "mean keypoints", *live}
     assert result["contamination"] == "clean"
     assert "commit" in result["environment"]
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.evaluate import evaluate_arrays, evaluate_mean_shape
 from benchmarks.regression import fit_regression
 from kpdetect.errors import InputError
+from tests.arrays import evaluate_arrays, evaluate_mean_shape
 
 SEEDS = st.integers(0, 2**32 - 1)
 FINITE = st.floats(-50, 50)

@@ -46,7 +46,7 @@ def toy(tmp_path: Path) -> LandmarkSet:
         for index in range(COUNT):
             for name, (x, y) in zip([*TOY.landmarks, "chin"], [*points[index], (1, 2)], strict=True):
                 writer.writerow([f"{index:06d}.png", name, x, y, 1])
-    return load_toy(folder, TOY.landmarks)
+    return load_toy(folder, TOY)
 
 
 def toy_points() -> np.ndarray:
@@ -63,7 +63,8 @@ def exact(toy: LandmarkSet) -> Predicted:
 def result_of(toy: LandmarkSet, data: str = "toy") -> Result:
     return Result(
         protocol="toy",
-        metric="nme_interocular_percent",
+        metric=TOY.metric,
+        thresholds=("2", "5", "10"),
         protocol_source="here",
         data=data,
         data_folder=str(toy.folder),
@@ -90,7 +91,7 @@ def test_toy_split_and_order(toy: LandmarkSet) -> None:
 def test_rows_headline_first_with_the_floor_beside(toy: LandmarkSet) -> None:
     rows = evaluate(exact(toy), toy, TOY)  # type: ignore[arg-type]
     assert [(row.kind, row.headline) for row in rows[:2]] == [("model", True), ("floor", True)]
-    assert len(rows) == 2 * len(TOY.regressions)
+    assert [row.kind for row in rows] == 4 * ["model", "floor", "baseline"] + ["model", "floor"]  # the last are backward
     assert rows[0].mean_of_ratios < 1e-9
     # All landmarks of a test image are off by the same vector, and the eyes are 10 apart.
     fit, test = toy_points()[toy.fit], toy_points()[toy.test]
@@ -148,7 +149,7 @@ def test_result_survives_the_file(tmp_path: Path, toy: LandmarkSet) -> None:
     ("change", "message"),
     [
         ({"schema": "other"}, "not a benchmark result"),
-        ({"version": 99}, "version 99, expected 1"),
+        ({"version": 99}, "version 99, expected 2"),
         ({"unknown": 1}, "damaged result"),
         ({"rows": [{"method": "m"}]}, "damaged result"),
     ],
@@ -189,7 +190,7 @@ def test_tables_as_files(tmp_path: Path, toy: LandmarkSet) -> None:
     write_table([path], tmp_path)
     with open(tmp_path / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["kind"] for row in rows] == ["model", "floor"] * len(TOY.regressions)
+    assert [row["kind"] for row in rows[:3]] == ["model", "floor", "baseline"]
     assert rows[0]["protocol"] == "toy"
     floor = read_result(path).rows[1]
     assert float(rows[1]["interval95_low"]) == pytest.approx(floor.interval95[0])
@@ -200,8 +201,8 @@ def test_every_protocol_has_one_headline_and_names() -> None:
     for name, protocol in PROTOCOLS.items():
         assert find_protocol(name) is protocol
         assert len({regression.name for regression in protocol.regressions}) == len(protocol.regressions)
-        assert protocol.normaliser_indices == (0, 1)
-    with pytest.raises(InputError, match="'mafl' does not exist; choose one of: mafl-aligned, toy"):
+        assert protocol.metric.startswith("distance in % of the distance")
+    with pytest.raises(InputError, match="'mafl' does not exist; choose one of: mafl-aligned, mtfl, flies, toy, or table:FILE"):
         find_protocol("mafl")
 
 
@@ -242,17 +243,17 @@ def test_toy_folder_with_faults(tmp_path: Path, toy: LandmarkSet) -> None:
     table = folder / "keypoints.csv"
     good = table.read_text()
     with pytest.raises(FormatError, match="no keypoint named tail"):
-        load_toy(folder, ["nose", "tail"])
+        load_toy(folder, replace(TOY, landmarks=("left_eye", "right_eye", "tail")))
     table.write_text(good.replace("000003.png,nose", "000003.png,noise", 1))
     with pytest.raises(FormatError, match=r"1 images lack a coordinate, the first is 000003.png"):
-        load_toy(folder, TOY.landmarks)
+        load_toy(folder, TOY)
     table.write_text(good.replace("000001.png,left_eye", "000000.png,left_eye", 1))
     with pytest.raises(FormatError, match=r"line 8: a second left_eye of 000000.png"):
-        load_toy(folder, TOY.landmarks)
+        load_toy(folder, TOY)
     table.write_text(good.replace("x_px", "x"))
     with pytest.raises(FormatError, match=r"line 1: no column x_px"):
-        load_toy(folder, TOY.landmarks)
+        load_toy(folder, TOY)
     table.write_text(good)
     toy.path(7).unlink()
-    with pytest.raises(InputError, match=r"1 images are missing, the first is 000007.png"):
-        load_toy(folder, TOY.landmarks)
+    with pytest.raises(InputError, match=r"1 listed images are missing, the first is 000007.png"):
+        load_toy(folder, TOY)

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.landmarks import LandmarkSet, names_hash
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
+from benchmarks.protocols import Protocol
 from kpdetect.coords import Size, apply_affine, crop_resize_affine
 from kpdetect.errors import FormatError, InputError
-from kpdetect.images import image_size
 
 OFFICIAL_SIZE: Size = (218, 178)
 OFFICIAL_LISTS = ("2003c1b639046405", "abd1c30049ae2687")
@@ -29,8 +29,12 @@ LANDMARKS = 5
 Annotations = dict[str, list[float]]
 
 
-def load_celeba(folder: Path) -> LandmarkSet:
+def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
     """Read the layout above.
+
+    Args:
+        folder: the data set.
+        protocol: names the five landmarks in the order of the annotation.
 
     Raises:
         InputError: a file, folder or image is missing, or an image is no copy of an aligned CelebA image.
@@ -43,7 +47,7 @@ def load_celeba(folder: Path) -> LandmarkSet:
     annotations = read_landmarks(table)
     names = sorted({*fit, *test})
     _require_annotations(names, annotations, table)
-    sizes = _image_sizes(images, names)
+    sizes = _checked_sizes(images, names)
     position = {name: index for index, name in enumerate(names)}
     return LandmarkSet(
         name=data_name(fit, test),
@@ -150,19 +154,14 @@ def _require_annotations(names: Sequence[str], annotations: Annotations, table: 
         raise FormatError(f"{table}: no landmarks for {len(missing):,} listed images, the first is {missing[0]}")
 
 
-def _image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"{folder}: {len(missing):,} listed images are missing, the first is {missing[0]}; add them")
-    return np.array([_checked_size(folder / name) for name in names], dtype=np.int64)
-
-
-def _checked_size(path: Path) -> Size:
-    height, width = image_size(path)
-    expected = width * OFFICIAL_SIZE[0] / OFFICIAL_SIZE[1]
-    if abs(height - expected) > 1:
-        raise InputError(f"{path}: {width}x{height} pixels; expected 178x218 or a resized copy of the whole aligned image")
-    return height, width
+def _checked_sizes(images: Path, names: Sequence[str]) -> NDArray[np.int64]:
+    sizes = image_sizes(images, names)
+    squeezed = np.abs(sizes[:, 0] - sizes[:, 1] * OFFICIAL_SIZE[0] / OFFICIAL_SIZE[1]) > 1
+    if squeezed.any():
+        number = int(np.argmax(squeezed))
+        found = f"{sizes[number, 1]}x{sizes[number, 0]} pixels"
+        raise InputError(f"{images / names[number]}: {found}; expected 178x218 or a resized copy of the whole aligned image")
+    return sizes
 
 
 def _in_file_pixels(official: Sequence[Sequence[float]], sizes: NDArray[np.int64]) -> NDArray[np.float64]:

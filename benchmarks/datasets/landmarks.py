@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash
+from kpdetect.images import image_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class LandmarkSet:
         images: POSIX paths relative to `folder`.
         sizes: int [images, 2], (height, width) of each image file.
         landmarks_px: float64 [images, landmarks, 2], (x, y) in pixels of the image file; an integer is a pixel's
-            centre.
+            centre; NaN where a landmark is hidden or not annotated.
         fit: indices of the images that the regression is fitted on.
         test: indices of the images that the error is measured on.
         names_identify: whether a file name means the same picture in every copy of the data set.
@@ -47,20 +48,24 @@ class LandmarkSet:
         """Check that arrays, names and split belong together.
 
         Raises:
-            FormatError: counts differ, a coordinate is not finite, or a name is there twice.
-            InputError: an empty split, or one whose parts overlap.
+            FormatError: counts differ, a coordinate is infinite, only one of x and y is known, or a name is there twice.
+            InputError: an empty split, one whose parts overlap, or a landmark that no fitting image shows.
         """
         count = len(self.images)
         if len(self.landmarks_px) != count or len(self.sizes) != count:
             raise FormatError(f"{self.name}: {count} images, {len(self.landmarks_px)} landmark rows, {len(self.sizes)} sizes")
-        if not np.isfinite(self.landmarks_px).all():
-            raise FormatError(f"{self.name}: landmarks are not all finite; remove those images")
+        hidden = np.isnan(self.landmarks_px)
+        if np.isinf(self.landmarks_px).any() or (hidden[..., 0] != hidden[..., 1]).any():
+            raise FormatError(f"{self.name}: a landmark is infinite, or lacks one of x and y; mend or remove those images")
         if len(set(self.images)) != count:
             raise FormatError(f"{self.name}: an image is listed twice")
         if not len(self.fit) or not len(self.test):
             raise InputError(f"{self.name}: {len(self.fit)} images to fit and {len(self.test)} to test; both must be over 0")
         if np.intersect1d(self.fit, self.test).size:
             raise InputError(f"{self.name}: some images are both fitted and tested; expected lists without overlap")
+        shown = ~hidden[..., 0]
+        if not shown[self.fit].any(axis=0).all() or not shown[self.used].any(axis=1).all():
+            raise InputError(f"{self.name}: a landmark is hidden in all fitting images, or an image has none; leave those out")
 
     @property
     def used(self) -> NDArray[np.int64]:
@@ -79,3 +84,15 @@ class LandmarkSet:
 def names_hash(names: Iterable[str]) -> str:
     """First 16 hexadecimal digits of the SHA-256 of the sorted names, one per line: equal for equal sets of names."""
     return hashlib.sha256("".join(f"{name}\n" for name in sorted(names)).encode()).hexdigest()[:16]
+
+
+def image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
+    """(height, width) [images, 2] of image files.
+
+    Raises:
+        InputError: files are missing or damaged.
+    """
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder}: {len(missing):,} listed images are missing, the first is {missing[0]}; add or unlist them")
+    return np.array([image_size(folder / name) for name in names], dtype=np.int64)

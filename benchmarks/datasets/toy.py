@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
+from benchmarks.protocols import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash
-from kpdetect.images import image_size
 
 if TYPE_CHECKING:
     import pandas
@@ -28,18 +28,18 @@ COLUMNS = ("image", "keypoint", "x_px", "y_px")
 FITTED, TESTED = (0, 1, 2), (4,)
 
 
-def load_toy(folder: Path, landmarks: Sequence[str]) -> LandmarkSet:
+def load_toy(folder: Path, protocol: Protocol) -> LandmarkSet:
     """Read a toy folder.
 
     Args:
         folder: what `kpdetect toy --out` wrote.
-        landmarks: names of the keypoints to measure, in order.
+        protocol: names the keypoints to measure.
 
     Raises:
         InputError: a file or an image is missing.
         FormatError: keypoints.csv is damaged, or lacks a landmark of an image.
     """
-    path = folder / "keypoints.csv"
+    path, landmarks = folder / "keypoints.csv", protocol.landmarks
     points = _pivot(_read_table(path), landmarks, path)
     names = [str(name) for name in points.index]
     remainder = np.array([_index(name, path) % 5 for name in names])
@@ -47,7 +47,7 @@ def load_toy(folder: Path, landmarks: Sequence[str]) -> LandmarkSet:
         name="toy",
         folder=folder / "images",
         images=names,
-        sizes=_image_sizes(folder / "images", names),
+        sizes=image_sizes(folder / "images", names),
         landmarks_px=_stack(points, landmarks),
         fit=np.flatnonzero(np.isin(remainder, FITTED)),
         test=np.flatnonzero(np.isin(remainder, TESTED)),
@@ -98,10 +98,3 @@ def _index(name: str, path: Path) -> int:
     if not stem.isdigit():
         raise FormatError(f"{path}: image '{name}' has no number as its name; expected names such as 000012.png")
     return int(stem)
-
-
-def _image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"{folder}: {len(missing):,} images are missing, the first is {missing[0]}; make the folder again")
-    return np.array([image_size(folder / name) for name in names], dtype=np.int64)

@@ -11,11 +11,23 @@ from kpdetect.cli.upper import upper
 
 
 def command(
-    protocol: Annotated[str, typer.Argument(help="mafl-aligned or toy.")],
-    model: Annotated[Path, typer.Option("--model", help="A trained detector: project folder, run folder or weights file.")],
-    data: Annotated[Path, typer.Option("--data", help="The annotated data set, in its official layout.")],
+    protocol: Annotated[
+        str, typer.Argument(help="A protocol (kpdetect benchmark list shows them), or table:FILE for annotations of your own.")
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model", help="A trained detector: project folder, run folder or weights file. Without one: the baselines alone."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The data set in its official layout; for a table, the folder of its images.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for predictions and result; MODEL/results unless given.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Folder of kpdetect predict to measure instead of a model.")
     ] = None,
     allow_contaminated: Annotated[
         bool, typer.Option("--allow-contaminated", help="Evaluate a model that was trained on test images; its row is marked.")
@@ -26,9 +38,43 @@ def command(
             "--cross-validate", help="Measure inside the fitting images and leave the test images unread, to choose by."
         ),
     ] = False,
+    normaliser: Annotated[
+        str,
+        typer.Option("--normaliser", help="Tables: what distances are divided by: box, image, pixel, or two landmarks as a,b."),
+    ] = "box",
+    fit_list: Annotated[Path | None, typer.Option("--fit-list", help="Tables: names of the images to fit on.")] = None,
+    test_list: Annotated[Path | None, typer.Option("--test-list", help="Tables: names of the images to test on.")] = None,
+    supervised: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--supervised", metavar="LABELS", help="Train a detector on that many labels too: the ceiling; repeatable."
+        ),
+    ] = None,
+    supervised_minutes: Annotated[
+        float, typer.Option("--supervised-minutes", min=0, help="Training time of each of them.")
+    ] = 30.0,
 ) -> None:
     """Measure a detector against annotated landmarks, with the floor and baselines beside it."""
-    if cross_validate:
-        upper("run_cross_validation")(protocol, model=model, data=data, out=out)
+    from kpdetect.errors import InputError
+
+    if protocol == "list":
+        upper("print_protocols")()
         return
-    upper("run_benchmark")(protocol, model=model, data=data, out=out, allow_contaminated=allow_contaminated)
+    if data is None:
+        raise InputError("benchmark: no data; give the folder of the annotated data set with --data")
+    annotated = upper("Annotated")(unit=normaliser, fit=fit_list, test=test_list)
+    if cross_validate:
+        if model is None:
+            raise InputError("--cross-validate: give the model to choose with --model")
+        upper("run_cross_validation")(protocol, model=model, data=data, out=out, annotated=annotated)
+        return
+    upper("run_benchmark")(
+        protocol,
+        model=model,
+        data=data,
+        out=out,
+        predictions=predictions,
+        allow_contaminated=allow_contaminated,
+        annotated=annotated,
+        extras=upper("Extras")(supervised=tuple(supervised or ()), supervised_minutes=supervised_minutes),
+    )

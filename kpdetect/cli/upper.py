@@ -16,6 +16,9 @@ TABLE = {
     "Part": "generator.export:Part",
     "run_project": "benchmarks.pipeline:run_project",
     "run_benchmark": "benchmarks.run:run_benchmark",
+    "Extras": "benchmarks.run:Extras",
+    "Annotated": "benchmarks.datasets.table:Annotated",
+    "print_protocols": "benchmarks.protocols:print_protocols",
     "run_cross_validation": "benchmarks.run:run_cross_validation",
     "write_report": "benchmarks.report:write_report",
 }

@@ -1,0 +1,66 @@
+"""Fruit flies from SLEAP's example recording, cropped and turned head up.
+
+    landmarks.csv        image, head_x, head_y, thorax_x, ... in pixels of the image file, empty where missing
+    images/FRAME_FLY.png
+
+The points are a supervised tracker's, not people's. Neighbouring frames look alike, so the split is by time: frames below 900
+fit, 900 to 999 are left for validation, from 1,200 on they test.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
+from benchmarks.datasets.wide import AnnotationTable, read_wide
+from benchmarks.protocols import Protocol
+from kpdetect.errors import FormatError
+from kpdetect.files import file_hash
+
+FIT_BEFORE, TEST_FROM = 900, 1_200
+
+
+def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
+    """Read the layout above; crops in which a landmark of the unit is missing are left out.
+
+    Args:
+        folder: the data set.
+        protocol: names the landmarks to measure and the two of the unit.
+
+    Raises:
+        InputError: a file or an image is missing.
+        FormatError: the table is damaged; the message names the line.
+    """
+    table = read_wide(folder / "landmarks.csv")
+    points = table.chosen(protocol.landmarks)
+    needed = [protocol.landmarks.index(name) for name in protocol.unit]
+    kept = np.flatnonzero(~np.isnan(points[:, needed]).any(axis=(1, 2)))
+    frames = _frames(table)[kept]
+    names = [table.images[index] for index in kept]
+    sizes = image_sizes(folder, names)
+    table.require_inside(sizes, kept)
+    return LandmarkSet(
+        name="flies",
+        folder=folder,
+        images=names,
+        sizes=sizes,
+        landmarks_px=points[kept],
+        fit=np.flatnonzero(frames < FIT_BEFORE),
+        test=np.flatnonzero(frames >= TEST_FROM),
+        names_identify=False,
+        lists={"landmarks.csv": file_hash(table.path)},
+        notes=(
+            "landmarks are a supervised tracker's",
+            f"split by time; {len(table.images) - len(kept):,} crops without {' or '.join(protocol.unit)} are left out",
+        ),
+    )
+
+
+def _frames(table: AnnotationTable) -> np.ndarray:
+    texts = [PurePosixPath(name).name.partition("_")[0] for name in table.images]
+    for text, line in zip(texts, table.lines, strict=True):
+        if not text.isdigit():
+            raise FormatError(f"{table.path}, line {line}: the image's name begins with '{text}'; expected a frame number")
+    return np.array([int(text) for text in texts])

@@ -1,0 +1,178 @@
+"""Tables with one line per image: `image, NAME_x, NAME_y, ...` in pixels of the image file, empty where a point is hidden.
+
+Further columns are kept as they are; `NAME_visible` (0 or 1) hides a point whose place is given. Read line by line, so that
+every fault is named by its line.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.errors import FormatError, InputError
+
+MARGIN = 0.5
+"""Points may lie outside of their image by this share of its side, as those of cropped animals do."""
+TRUTHS = {"1": True, "true": True, "0": False, "false": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotationTable:
+    """Annotations of images, whatever file they came from.
+
+    Attributes:
+        path: the file, for messages.
+        images: names as written, POSIX paths.
+        landmarks: names of the points.
+        points_px: float64 [images, landmarks, 2]; NaN where hidden.
+        lines: line of each image in the file, for messages.
+        extra: other columns by name, a text per image.
+    """
+
+    path: Path
+    images: list[str]
+    landmarks: tuple[str, ...]
+    points_px: NDArray[np.float64]
+    lines: list[int]
+    extra: dict[str, list[str]]
+
+    def __post_init__(self) -> None:
+        """Refuse tables nobody can measure against.
+
+        Raises:
+            FormatError: an image is there twice, there is no image, or a coordinate is infinite.
+        """
+        seen: dict[str, int] = {}
+        for name, line in zip(self.images, self.lines, strict=True):
+            if name in seen:
+                raise FormatError(f"{self.path}, line {line}: {name} is already on line {seen[name]}; remove one")
+            seen[name] = line
+        if not self.images or not self.landmarks:
+            raise FormatError(f"{self.path}: {len(self.images)} images, {len(self.landmarks)} landmarks; expected more than 0")
+        bad = np.isinf(self.points_px).any(axis=(1, 2))
+        if bad.any():
+            raise FormatError(f"{self.path}, line {self.lines[int(np.argmax(bad))]}: an infinite coordinate; expected pixels")
+
+    def chosen(self, landmarks: Sequence[str]) -> NDArray[np.float64]:
+        """Points [images, landmarks, 2] of some landmarks, in the order given.
+
+        Raises:
+            FormatError: there is no such landmark.
+        """
+        absent = [name for name in landmarks if name not in self.landmarks]
+        if absent:
+            raise FormatError(
+                f"{self.path}, line 1: no columns {absent[0]}_x and {absent[0]}_y; found {', '.join(self.landmarks)}"
+            )
+        return self.points_px[:, [self.landmarks.index(name) for name in landmarks]]
+
+    def require_inside(self, sizes: NDArray[np.integer], rows: NDArray[np.integer] | None = None) -> None:
+        """Check points of `rows` (all images unless given) against their image files' (height, width) [rows, 2].
+
+        Raises:
+            FormatError: a point is far outside of its image.
+        """
+        used = np.arange(len(self.images)) if rows is None else rows
+        extents = np.asarray(sizes, np.float64)[:, None, ::-1]
+        with np.errstate(invalid="ignore"):
+            outside = ((self.points_px[used] < -MARGIN * extents) | (self.points_px[used] > (1 + MARGIN) * extents)).any(
+                axis=-1
+            )
+        if not outside.any():
+            return
+        row, landmark = np.argwhere(outside)[0]
+        x, y = self.points_px[used[row], landmark]
+        width, height = extents[row, 0]
+        fault = f"{self.landmarks[landmark]} at x {x:g}, y {y:g}, but the image is {width:g}x{height:g} pixels (width x height)"
+        raise FormatError(f"{self.path}, line {self.lines[used[row]]}: {fault}; are columns swapped, or the image resized?")
+
+
+def read_wide(path: Path) -> AnnotationTable:
+    """Read a table.
+
+    Raises:
+        InputError: no such file.
+        FormatError: columns without partner, wrong counts, or values that are no numbers; named by line.
+    """
+    rows = read_rows(path)
+    number, header = next(rows, (1, []))
+    if "image" not in header:
+        raise FormatError(f"{path}, line {number}: no column 'image'; expected image, NAME_x, NAME_y, ...")
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise FormatError(f"{path}, line {number}: column {twice} is there twice; rename one")
+    landmarks = tuple(name[:-2] for name in header if name.endswith("_x"))
+    lonely = [name for name in header if name.endswith("_y") and name[:-2] not in landmarks]
+    lonely += [f"{name}_x" for name in landmarks if f"{name}_y" not in header]
+    if lonely:
+        raise FormatError(f"{path}, line {number}: column {lonely[0]} has no partner; expected NAME_x and NAME_y")
+    named = {name: place for place, name in enumerate(header)}
+    points = [f"{name}_{axis}" for name in landmarks for axis in "xy"]
+    others = [name for name in header if name != "image" and name not in points]
+    images, values, lines = [], [], []
+    extra: dict[str, list[str]] = {name: [] for name in others}
+    for number, row in rows:
+        if len(row) != len(header):
+            raise FormatError(f"{path}, line {number}: {len(row)} values for {len(header)} columns; complete the line")
+        images.append(row[named["image"]])
+        values.append([_number(row[named[name]], f"{path}, line {number}, {name}") for name in points])
+        lines.append(number)
+        for name in others:
+            extra[name].append(row[named[name]])
+    table = np.array(values, np.float64).reshape(len(images), len(landmarks), 2)
+    for place, name in enumerate(landmarks):
+        hidden = _hidden(extra.get(f"{name}_visible"), lines, f"{path}, column {name}_visible")
+        table[hidden, place] = np.nan
+    _require_pairs(table, path, lines)
+    return AnnotationTable(path=path, images=images, landmarks=landmarks, points_px=table, lines=lines, extra=extra)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of the lines of a comma-separated file that are not empty.
+
+    Raises:
+        InputError: no such file.
+        FormatError: not UTF-8, or not comma-separated.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                if row:
+                    yield reader.line_num, [cell.strip() for cell in row]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the file of the annotations") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path}: not a comma-separated table in UTF-8 ({error}); save it as CSV") from error
+
+
+def _number(text: str, where: str) -> float:
+    if not text:
+        return np.nan
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise FormatError(f"{where}: '{text}' is no number; expected pixels, or nothing for a hidden point") from error
+    if np.isnan(value):
+        raise FormatError(f"{where}: not a number; expected pixels, or nothing for a hidden point")
+    return value
+
+
+def _hidden(texts: list[str] | None, lines: Sequence[int], where: str) -> NDArray[np.bool_]:
+    if texts is None:
+        return np.zeros(len(lines), np.bool_)
+    for text, line in zip(texts, lines, strict=True):
+        if text.lower() not in TRUTHS:
+            raise FormatError(f"{where}, line {line}: '{text}'; expected 1 (visible) or 0")
+    return np.array([not TRUTHS[text.lower()] for text in texts], np.bool_)
+
+
+def _require_pairs(points: NDArray[np.float64], path: Path, lines: Sequence[int]) -> None:
+    halves = (np.isnan(points[..., 0]) != np.isnan(points[..., 1])).any(axis=1)
+    if halves.any():
+        raise FormatError(f"{path}, line {lines[int(np.argmax(halves))]}: a point has only one of x and y; give both or none")

@@ -1,0 +1,176 @@
+"""Annotations as people have them: every format, every fault named by its line, and the benchmark of a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.datasets.annotations import read_annotations
+from benchmarks.datasets.flies import load_flies
+from benchmarks.datasets.mtfl import load_mtfl
+from benchmarks.datasets.table import Annotated, load_table
+from benchmarks.evaluate import place
+from benchmarks.protocols import FLIES, MTFL
+from kpdetect.errors import FormatError, InputError
+from kpdetect.images import write_image
+
+# Two images, two points; the tail of the second is hidden.
+POINTS = np.array([[[1.0, 2.0], [3.5, 4.0]], [[5.0, 6.0], [np.nan, np.nan]]])
+WIDE = "image,nose_x,nose_y,tail_x,tail_y\na.png,1,2,3.5,4\nsub/b.png,5,6,,\n"
+LONG = "image,keypoint,x_px,y_px,visible\na.png,nose,1,2,1\na.png,tail,3.5,4,1\nsub/b.png,nose,5,6,1\nsub/b.png,tail,9,9,0\n"
+DLC = (
+    "scorer,,,me,me,me,me\nbodyparts,,,nose,nose,tail,tail\ncoords,,,x,y,x,y\n"
+    "a.png,,,1,2,3.5,4\nsub,b.png,,5,6,,\n"
+)  # fmt: skip
+COCO = {
+    "categories": [{"id": 1, "keypoints": ["nose", "tail"]}],
+    "images": [{"id": 7, "file_name": "a.png"}, {"id": 3, "file_name": "sub/b.png"}],
+    "annotations": [
+        {"id": 1, "image_id": 7, "keypoints": [1, 2, 2, 3.5, 4, 1]},
+        {"id": 2, "image_id": 3, "keypoints": [5, 6, 2, 0, 0, 0]},
+    ],
+}
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("name", "text"), [("w.csv", WIDE), ("l.csv", LONG), ("d.csv", DLC), ("c.json", json.dumps(COCO))])
+def test_every_format_says_the_same(tmp_path: Path, name: str, text: str) -> None:
+    table = read_annotations(written(tmp_path, name, text))
+    assert table.images == ["a.png", "sub/b.png"]
+    assert table.landmarks == ("nose", "tail")
+    np.testing.assert_array_equal(table.points_px, POINTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (WIDE + "c.png,1,2\n", "line 4: 3 values for 5 columns"),
+        (WIDE + "c.png,1,nan,3,4\n", "line 4, nose_y: not a number"),
+        (WIDE + "c.png,1,two,3,4\n", "line 4, nose_y: 'two' is no number"),
+        (WIDE + "c.png,1,,3,4\n", "line 4: a point has only one of x and y"),
+        (WIDE + "c.png,1,inf,3,4\n", "line 4: an infinite coordinate"),
+        (WIDE + "a.png,1,2,3,4\n", "line 4: a.png is already on line 2"),
+        (WIDE.replace("tail_y", "tail"), "line 1: column tail_x has no partner"),
+        (WIDE.replace("tail", "nose"), "line 1: column nose_x is there twice"),
+        (WIDE.replace("image", "file"), "line 1: columns file, nose_x"),
+        (LONG + "a.png,nose,1,2,1\n", "line 6: a second nose of a.png"),
+        (LONG + "c.png,nose,1,2,maybe\n", "line 6: visible 'maybe'"),
+        (LONG + "c.png,nose,x,2,1\n", "line 6: 'x', '2'; expected two numbers"),
+        (DLC + "c.png,,,1,2\n", "line 6: 5 values for 7 columns"),
+        (DLC.replace("bodyparts,,,", "individuals,,,"), "line 2: expected DeepLabCut's lines"),
+    ],
+)
+def test_faults_are_named_by_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        read_annotations(written(tmp_path, "table.csv", text))
+
+
+def test_faults_of_coco(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="not JSON"):
+        read_annotations(written(tmp_path, "c.json", "{"))
+    with pytest.raises(FormatError, match="incomplete COCO"):
+        read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"categories": []})))
+    short = {"id": 5, "image_id": 3, "keypoints": [1, 2, 2]}
+    with pytest.raises(FormatError, match=r"annotation 2 \(id 5\): 3 numbers"):
+        read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"annotations": [*COCO["annotations"], short]})))
+    twice = [*COCO["annotations"], COCO["annotations"][0]]
+    with pytest.raises(FormatError, match="annotation 2 .* second object in a.png"):
+        read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"annotations": twice})))
+    with pytest.raises(InputError, match="no such file"):
+        read_annotations(tmp_path / "absent.csv")
+
+
+def annotated_folder(folder: Path, count: int = 10, extra: str = "") -> Path:
+    """Images 40 wide and 30 high, with three points that move together; returns the table."""
+    lines = ["image,a_x,a_y,b_x,b_y,c_x,c_y" + (",split" if extra else "")]
+    for number in range(count):
+        name = f"{number:02d}.png"
+        write_image(folder / "images" / name, np.zeros((30, 40, 3), np.uint8))
+        x = 5 + number
+        part = ",test" if number % 2 else ",train"
+        lines.append(f"{name},{x},5,{x + 3},9,{x + 10},{20}" + (part if extra else ""))
+    return written(folder, "mine.csv", "\n".join(lines) + "\n")
+
+
+def test_split_of_a_table_by_rule_column_and_lists(tmp_path: Path) -> None:
+    table = annotated_folder(tmp_path)
+    _, found = load_table(table, tmp_path / "images", Annotated())
+    assert [found.images[index] for index in found.fit] == [f"{number:02d}.png" for number in (0, 1, 2, 5, 6, 7)]
+    assert [found.images[index] for index in found.test] == ["04.png", "09.png"]
+    fit, test = written(tmp_path, "fit.txt", "03.png\n01.png\n"), written(tmp_path, "test.txt", "08.png\n")
+    _, found = load_table(table, tmp_path / "images", Annotated(fit=fit, test=test))
+    assert [found.images[index] for index in found.fit] == ["03.png", "01.png"]
+    assert found.landmarks_px[found.test[0], 0] == pytest.approx([13, 5])
+    _, found = load_table(annotated_folder(tmp_path, extra="split"), tmp_path / "images", Annotated())
+    assert [found.images[index] for index in found.test] == [f"{number:02d}.png" for number in (1, 3, 5, 7, 9)]
+    with pytest.raises(InputError, match="give both or none"):
+        load_table(table, tmp_path / "images", Annotated(fit=fit))
+    written(tmp_path, "test.txt", "99.png\n")
+    with pytest.raises(FormatError, match="1 names are not in .*mine.csv, the first is 99.png"):
+        load_table(table, tmp_path / "images", Annotated(fit=fit, test=test))
+
+
+def test_unit_of_a_table(tmp_path: Path) -> None:
+    table = annotated_folder(tmp_path)
+    protocol, found = load_table(table, tmp_path / "images", Annotated(unit="a,b"))
+    assert place(found, protocol, protocol.headline).unit == pytest.approx([5.0, 5.0])
+    protocol, found = load_table(table, tmp_path / "images", Annotated())
+    assert place(found, protocol, protocol.headline).unit == pytest.approx([np.sqrt(150)] * 2)
+    with pytest.raises(InputError, match="--normaliser a,d: expected box, image, pixel, or two of a, b, c"):
+        load_table(table, tmp_path / "images", Annotated(unit="a,d"))
+
+
+def test_swapped_columns_and_missing_images_are_named(tmp_path: Path) -> None:
+    table = annotated_folder(tmp_path)
+    good = table.read_text()
+    table.write_text(good.replace("04.png,9,5,12,9,19,20", "04.png,9,5,12,9,19,62"))
+    with pytest.raises(FormatError, match=r"line 6: c at x 19, y 62, but the image is 40x30 .*are columns swapped"):
+        load_table(table, tmp_path / "images", Annotated())
+    table.write_text(good)
+    (tmp_path / "images" / "09.png").unlink()
+    with pytest.raises(InputError, match="1 listed images are missing, the first is 09.png"):
+        load_table(table, tmp_path / "images", Annotated())
+
+
+def test_flies_are_split_by_time(tmp_path: Path) -> None:
+    names = [f"images/{frame:05d}_0.png" for frame in (0, 899, 900, 1199, 1200, 1300, 1301)]
+    lines = ["image," + ",".join(f"{name}_{axis}" for name in ("head", "wing", *FLIES.landmarks[1:]) for axis in "xy")]
+    for number, name in enumerate(names):
+        write_image(tmp_path / name, np.zeros((20, 20, 3), np.uint8))
+        head = "," if number == 6 else "10,2"
+        lines.append(f"{name},{head},,,10,8,10,{14 + number % 2},8,3,12,3")
+    written(tmp_path, "landmarks.csv", "\n".join(lines) + "\n")
+    found = load_flies(tmp_path, FLIES)
+    assert [found.images[index] for index in found.fit] == names[:2]
+    assert [found.images[index] for index in found.test] == names[4:6]
+    assert place(found, FLIES, FLIES.headline).unit == pytest.approx([12.0, 13.0])
+    assert "1 crops without head or abdomen" in found.notes[1]
+    written(tmp_path, "landmarks.csv", "\n".join(lines).replace("images/00000_0", "images/first_0") + "\n")
+    with pytest.raises(FormatError, match="line 2: the image's name begins with 'first'"):
+        load_flies(tmp_path, FLIES)
+
+
+def test_mtfl_is_split_within_each_part(tmp_path: Path) -> None:
+    columns = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+    lines = ["image,part,label_ok," + ",".join(f"{name}_{axis}" for name in columns for axis in "xy")]
+    for part, count in (("web", 6), ("lfw", 5)):
+        for number in reversed(range(count)):  # not in the order of the names
+            name = f"{part}/{number}.jpg"
+            write_image(tmp_path / name, np.zeros((16, 16, 3), np.uint8))
+            usable = not (part == "web" and number == 1)
+            y = 5 if usable else 900
+            lines.append(f"{name},{part},{int(usable)},4,{y},12,{y},8,8,5,12,11,12")
+    written(tmp_path, "landmarks.csv", "\n".join(lines) + "\n")
+    found = load_mtfl(tmp_path, MTFL)
+    assert sorted(found.images[index] for index in found.test) == ["lfw/4.jpg", "web/5.jpg"]
+    assert sorted(found.images[index] for index in found.fit)[:3] == ["lfw/0.jpg", "lfw/1.jpg", "lfw/2.jpg"]
+    assert "web/1.jpg" not in found.images
+    assert len(found.images) == 10
