@@ -25,6 +25,7 @@ from kpdetect.checkpoints import REFINED, find_weights, read_description
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, make_folder, read_json, replacing
 from kpdetect.runlog import environment, read_metrics
+from kpdetect.shipped import is_shipped
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
@@ -99,11 +100,12 @@ def run_benchmark(
         raise InputError("benchmark: give either a model or a predictions folder")
     if model is None and predictions is None and out is None:
         raise InputError("benchmark: give --model, or --out to measure the baselines alone")
-    protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
     weights = None if model is None else find_weights(model, "detector")
+    out = out or _project(weights or predictions) / "results"
+    protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
     contamination = check_contamination(weights.parent if weights else None, landmark_set)
     refuse_contamination(contamination, allow_contaminated)
-    out = make_folder(out or _project(weights or predictions) / "results")
+    make_folder(out)
     found = _predictions(weights, predictions, landmark_set, out)
     rows = evaluate(
         found,
@@ -176,6 +178,8 @@ def _predictions(weights: Path | None, folder: Path | None, landmark_set: Landma
 
 def _project(source: Path | None) -> Path:
     assert source is not None
+    if is_shipped(source):
+        raise InputError(f"{source}: comes with the package; give a folder for the results with --out")
     folder = source.parent if source.is_file() else source
     return folder.parent if folder.name in ("detector", REFINED, "predictions") else folder
 

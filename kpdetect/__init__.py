@@ -21,7 +21,7 @@ def load(path: str | Path, device: str = "auto") -> Predictor:
     """A trained detector as a function from images to keypoints.
 
     Args:
-        path: project folder, detector run folder or weights file.
+        path: project folder, detector run folder, weights file, or name of a model that comes with the package.
         device: "auto", "cpu" or "cuda".
 
     Returns:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from kpdetect.errors import CheckpointError
 from kpdetect.files import replacing
+from kpdetect.shipped import shipped_folder
 
 CHECKPOINT_VERSION = 1
 WEIGHTS_VERSION = 1
@@ -113,16 +114,18 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
 
 def find_weights(path: Path, kind: str) -> Path:
     """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it, where a
-    refined detector goes before the one it was made from.
+    refined detector goes before the one it was made from; a folder of `kpdetect pack`; or the name of a model that comes with
+    the package (`kpdetect models`).
 
     Raises:
         CheckpointError: nothing there.
     """
     folders = [path, *([path / REFINED] if kind == "detector" else []), path / kind]
-    candidates = [path] if path.is_file() else [folder / "model.safetensors" for folder in folders]
+    packed = (shipped_folder(path) or path) / f"{kind}.safetensors"
+    candidates = [path] if path.is_file() else [*(folder / "model.safetensors" for folder in folders), packed]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     raise CheckpointError(
-        f"{path}: no trained {kind} here; expected a model.safetensors, the run folder that holds one, or its project folder"
+        f"{path}: no trained {kind} here; expected a model.safetensors, its run or project folder, or one of `kpdetect models`"
     )

@@ -20,6 +20,8 @@ TABLE = {
     "Annotated": "benchmarks.datasets.table:Annotated",
     "print_protocols": "benchmarks.protocols:print_protocols",
     "run_cross_validation": "benchmarks.run:run_cross_validation",
+    "nearest_training_images": "benchmarks.nearest:nearest_training_images",
+    "describe_nearest": "benchmarks.nearest:describe",
     "write_report": "benchmarks.report:write_report",
 }
 

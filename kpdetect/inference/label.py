@@ -17,6 +17,7 @@ from kpdetect.files import file_hash
 from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image, write_image
 from kpdetect.inference.labels import LABELS, Labels, Pair, read_labels
 from kpdetect.inference.predictor import Predictor
+from kpdetect.shipped import is_shipped
 
 SHEET = "keypoints.png"
 SHOWN, COLUMNS, TILE = 12, 4, 384
@@ -65,8 +66,16 @@ def change_labels(
     )
     merged.require(keypoints, "kpdetect label" if file is None else str(file))
     if names or pairs or links or drop or file or clear:
+        _require_own(weights)
         write_config(merged, target)
     return target, merged, keypoints
+
+
+def _require_own(weights: Path) -> None:
+    if is_shipped(weights):
+        raise InputError(
+            f"{weights}: comes with the package; copy it with `kpdetect pack {weights.parent.name} --out DIR` first"
+        )
 
 
 def _name(text: str) -> tuple[int, str]:
@@ -120,6 +129,8 @@ def draw_sheet(model: Path, images: Path, out: Path | None = None, device: str =
         tiles.append(draw_keypoints(tile, keypoints_px, confidence, numbers=True, skeleton=skeleton))
     if not tiles:
         raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
+    if out is None:
+        _require_own(find_weights(model, "detector"))
     target = out or find_weights(model, "detector").parent / SHEET
     write_image(target, contact_sheet(tiles, COLUMNS))
     return target

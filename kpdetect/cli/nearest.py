@@ -1,0 +1,33 @@
+"""`kpdetect nearest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.upper import upper
+
+
+def command(
+    model: Annotated[
+        Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")
+    ],
+    images: Annotated[Path, typer.Argument(help="The folder of images it was trained on.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for nearest.json and a picture of the closest pairs.")],
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of generated images.")] = 1_000,
+    seed: options.Seed = 0,
+    exclude_list: options.Exclude = None,
+    device: options.DeviceOption = options.Device.auto,
+) -> None:
+    """Look for training images that a generator has stored: distances from generated images to the nearest one."""
+    from kpdetect.runtime import resolve_runtime
+
+    runtime = resolve_runtime(device.value)
+    result = upper("nearest_training_images")(
+        model, images, out, runtime, count=count, seed=seed, exclude=tuple(exclude_list or ())
+    )
+    print(upper("describe_nearest")(result))
+    print(f"picture: {out / 'nearest.png'}")

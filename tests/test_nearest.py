@@ -1,0 +1,35 @@
+"""Finding stored training images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.nearest import Nearest, _search, _vectors, describe
+
+
+def test_distance_is_in_grey_levels_and_mirrors_count() -> None:
+    random = np.random.default_rng(0)
+    training = random.integers(0, 256, (5, 32, 32, 3), np.uint8)
+    known = np.concatenate([_vectors(training), _vectors(training[:, :, ::-1])])
+    brighter = np.clip(training[3].astype(int) + 4, 0, 255).astype(np.uint8)
+    rows = _vectors([training[1, :, ::-1], brighter])
+    distances, places = _search(rows, known, None)
+    assert list(places) == [1 + 5, 3]
+    assert distances[0] == pytest.approx(0, abs=0.1)
+    assert distances[1] == pytest.approx(4, abs=0.1)
+
+
+def test_a_training_image_does_not_find_itself_or_its_mirror() -> None:
+    training = np.zeros((3, 32, 32, 3), np.uint8)
+    training[1], training[2] = 10, 30
+    known = np.concatenate([_vectors(training), _vectors(training[:, :, ::-1])])
+    distances, places = _search(_vectors(training), known, np.arange(3))
+    assert list(places % 3) == [1, 0, 1]
+    assert distances == pytest.approx([10, 10, 20], abs=0.01)
+
+
+def test_description_has_both_scales() -> None:
+    text = describe(Nearest(generated=(1, 2, 3, 4), training=(5, 6, 7, 8), closer=0.25, images=40, training_images=1234))
+    assert "| generated images | 1.0 | 2.0 | 3.0 | 4.0 |" in text
+    assert "25.0 % of 40 generated images are nearer to one of 1,234 training images" in text
