@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field
 
 from benchmarks.report import write_report
+from generator.architectures import Architecture, architecture
 from generator.config import GeneratorConfig, Preset, preset
 from generator.export import export_pairs
 from generator.stream import PairStream
@@ -90,16 +91,24 @@ EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDG
 
 
 def project_config(
-    name: Preset, size: int, keypoints: int, crop: CropPolicy, seed: int, method: Method = "gan", refined: bool = True
+    name: Preset,
+    size: int,
+    keypoints: int,
+    crop: CropPolicy,
+    seed: int,
+    method: Method = "gan",
+    refined: bool = True,
+    model: Architecture = "tuned",
 ) -> ProjectConfig:
-    """The configuration of a preset.
+    """The configuration of a preset and an architecture of the generator.
 
     Raises:
         ConfigError: an unknown preset or method, or a size or number of keypoints out of range.
     """
     if method not in METHODS:
         raise ConfigError(f"--method {method}: expected one of {', '.join(METHODS)}")
-    generator = apply_overrides(preset(name, size, keypoints), [f"seed={seed}", f"data.crop={crop}"])
+    named = architecture(preset(name, size, keypoints), model)
+    generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
     detector = apply_overrides(preset_config(name), [f"seed={seed}"])
     common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
@@ -116,6 +125,7 @@ def run_project(
     method: Method = "gan",
     refined: bool = True,
     preset: Preset = "tiny",
+    model: Architecture = "tuned",
     size: int = 64,
     keypoints: int = 10,
     crop: CropPolicy = "centre",
@@ -137,7 +147,7 @@ def run_project(
         out: project folder; the same call continues there.
         method: `gan` or `imm`.
         refined: whether the detector has a second stage on the real images; `imm` has no other.
-        preset, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
+        preset, model, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
         minutes: training time of all stages together, whatever the steps; without it each trains its steps.
         exclude_lists: files of image names never to train on.
         strict: stop at an unreadable image instead of skipping it.
@@ -148,7 +158,7 @@ def run_project(
     Raises:
         KpdetectError: with one line that says what to do.
     """
-    settings = project_config(preset, size, keypoints, crop, seed, method, refined)
+    settings = project_config(preset, size, keypoints, crop, seed, method, refined, model)
     if config is not None:
         settings = read_config(ProjectConfig, config)
     if minutes is not None:  # the clock ends the stages, not the preset's steps

@@ -15,6 +15,10 @@ OVERSIZE = 1.25
 """Images are cached this much larger than they are trained at, so that a random crop loses no detail."""
 
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in a grey image (ITU-R BT.601)."""
+
+
 def cached_side(size: int) -> int:
     """Side of the cached images for a training size."""
     return round(size * OVERSIZE)
@@ -23,15 +27,20 @@ def cached_side(size: int) -> int:
 class RealBatches:
     """Endless shuffled batches of augmented images."""
 
-    def __init__(self, images: NDArray[np.uint8], size: int, batch: int, config: DataConfig, seed: int) -> None:
+    def __init__(
+        self, images: NDArray[np.uint8], size: int, batch: int, config: DataConfig, seed: int, channels: int = 3
+    ) -> None:
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
+        self.channels = channels
         self.orders: dict[int, Tensor] = {}
 
     def at(self, step: int) -> Tensor:
-        """Batch of a step: float32 [batch, 3, size, size] in [-1, 1]."""
+        """Batch of a step: float32 [batch, channels, size, size] in [-1, 1]."""
         chosen = self._indices(step)
         pixels = torch.from_numpy(np.stack([self.images[index] for index in chosen]))
         images = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        if self.channels == 1:
+            images = (images * torch.tensor(LUMA)[:, None, None]).sum(dim=1, keepdim=True)
         grid = functional.affine_grid(self._crops(step), [len(chosen), 3, self.size, self.size], align_corners=False)
         return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 

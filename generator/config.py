@@ -17,8 +17,13 @@ Preset = Literal["tiny", "small", "paper"]
 PRESETS: tuple[str, ...] = get_args(Preset)
 
 
+Embedding = Literal["multiplied", "added", "constant", "contrastive", "none"]
+"""How keypoint embeddings are made, see `ModelConfig.embedding`."""
+
+
 class ModelConfig(StrictConfig):
-    """The tuned architecture (paper, appendix B): margin, positional start, separate background, large start."""
+    """The architecture; its defaults are the tuned one (paper, appendix B): margin, positional start, separate background,
+    large start. `generator.architectures` names the others."""
 
     size: int = Field(64, ge=32, le=512)
     """Side of the images in pixels: a power of two from 32 to 512."""
@@ -45,18 +50,62 @@ class ModelConfig(StrictConfig):
     spade_width: int = Field(16, ge=1)
     """Hidden channels between the style map and gamma, beta (128 in SPADE; the paper prints none)."""
     background_widths: tuple[int, ...] = (48, 32, 16)
-    """Channels of the background network at each resolution."""
+    """Channels of the background network at each resolution; unused without one."""
+    start: Literal["positional", "learned"] = "positional"
+    """First feature map: relative to the keypoints (appendix B), or learned and the same for all images (appendix E)."""
+    separate_background: bool = True
+    """A network of its own for the background, blended in by a mask (appendix B); else the keypoint network draws all."""
+    background_part: bool = True
+    """Without a separate background: a part of the style map where no keypoint is, H_bg = 1 - max H_j (paper 3.2); the LSUN
+    Bedroom setting and an ablation have none."""
+    block: Literal["conv", "resnet"] = "conv"
+    """Plain keypoint blocks (fig. 11), or SPADE's residual blocks (appendix B), twice the work."""
+    narrow_early: bool = True
+    """Narrow to the next resolution's channels before the up-sampling, which is cheaper; the paper's blocks do after it."""
+    style: Literal["spade", "adain"] = "spade"
+    """How features are styled: per place from keypoints, or alike everywhere from the background embedding (ablation: without
+    keypoints)."""
+    embedding: Embedding = "multiplied"
+    """Keypoint embeddings w_j: `multiplied`, global times constant (Eq. 1); `added` (Eq. 10); `constant`, without a global
+    style; `contrastive`, all from one MLP, told apart by a loss (Eq. 11); `none`, bare heatmaps."""
+    pose_scale: float = Field(1.0, gt=0)
+    """Factor on the initial weights of the pose MLP's last layer (paper: 0.05, with pose_divisor 1)."""
+    channels: Literal[1, 3] = 3
+    """1 draws grey images."""
+    progressive: bool = False
+    """Train small images first, then larger ones (appendix E); see `GrowthConfig`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelConfig:
         if self.size & (self.size - 1) or self.start_size & (self.start_size - 1):
             raise ValueError("size and start_size must be powers of two")
         steps = int(math.log2(self.size // self.start_size)) + 1 if self.size >= self.start_size else 0
-        if len(self.widths) != steps or len(self.background_widths) != steps:
+        if len(self.widths) != steps or (self.separate_background and len(self.background_widths) != steps):
             raise ValueError(f"widths and background_widths need {steps} entries, one per size {self.start_size}..{self.size}")
-        if self.widths[0] % 2 or self.background_widths[0] % 2:
+        first = (self.widths, self.background_widths) if self.separate_background else (self.widths,)
+        if self.start == "positional" and any(widths[0] % 2 for widths in first):
             raise ValueError("the first width must be even: half of it are sines, half cosines")
+        if self.progressive and self.separate_background:
+            raise ValueError("progressive growing is for models without a separate background")
+        if self.style == "adain" and not self._has_background_embedding:
+            raise ValueError("style adain needs the background part: its embedding is the style")
         return self
+
+    @property
+    def _has_background_embedding(self) -> bool:
+        return self.separate_background or self.background_part
+
+    def block_widths(self, widths: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Channels into and out of the last block at each resolution."""
+        if self.narrow_early:
+            return list(zip(widths, (*widths[1:], widths[-1]), strict=True))
+        return list(zip((widths[0], *widths[:-1]), widths, strict=True))
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Sides at which images are drawn: the last one alone, or, growing, all from 64 pixels up (appendix E)."""
+        first = max(min(64, self.size), self.start_size) if self.progressive else self.size
+        return tuple(first << step for step in range(int(math.log2(self.size // first)) + 1))
 
 
 class OptimiserConfig(StrictConfig):
@@ -80,6 +129,23 @@ class OptimiserConfig(StrictConfig):
     """Decay per step of the averaged generator, ramped up at the start."""
     discriminator_widths: tuple[int, ...] = (32, 64, 128, 192)
     """Channels after each halving of the image."""
+    discriminator_residual: bool = False
+    """Residual links in the discriminator (as the short paper calls it)."""
+    loss: Literal["logistic", "hinge"] = "logistic"
+    """Adversarial loss (Eq. 3, 4; hinge with spectral_norm is an ablation that leaves keypoints static)."""
+    spectral_norm: bool = False
+    """Spectral normalisation of the discriminator (Miyato et al. 2018)."""
+    background_weight: float = Field(0.0, ge=0)
+    """lambda_bg (Eq. 6; paper: 100): images that differ in their background alone must not differ where keypoints are. The mean
+    absolute difference over pixels and channels; costs a second drawing."""
+    contrastive_weight: float = Field(0.0, ge=0)
+    """Factor of the supervised contrastive loss of keypoint embeddings (Eq. 11); the paper gives none."""
+    contrastive_temperature: float = Field(0.1, gt=0)
+    """Its temperature; the paper gives none."""
+    pose_rate: float = Field(1.0, gt=0)
+    """Factor on the learning rate of the MLP that places keypoints (paper: 0.05; with pose_divisor 20 not needed)."""
+    rest_when_adapting: bool = True
+    """While a larger size is faded in, the keypoint generator's learning rate is 0 (appendix E)."""
 
 
 class CollapseConfig(StrictConfig):
@@ -95,6 +161,15 @@ class CollapseConfig(StrictConfig):
     """Standard deviation of a pixel between generated images, of the range from -1 to 1."""
     least_discriminator_loss: float = Field(0.02, ge=0)
     """Loss of a discriminator that has nothing left to learn (2 ln 2 = 1.39 is one that cannot tell)."""
+
+
+class GrowthConfig(StrictConfig):
+    """The schedule of a progressive model, in images seen; the paper prints none."""
+
+    images_stable: int = Field(300_000, ge=1)
+    """Images at each size once it is faded in."""
+    images_adapting: int = Field(150_000, ge=1)
+    """Images during which a size is faded in."""
 
 
 class DataConfig(StrictConfig):
@@ -117,6 +192,8 @@ class GeneratorConfig(TrainingConfig):
     """Losses, optimisers and the discriminator."""
     data: DataConfig = DataConfig()
     """Real images."""
+    growth: GrowthConfig = GrowthConfig()
+    """Schedule of progressive models."""
     collapse: CollapseConfig = CollapseConfig()
     """When to give up."""
     steps: int = Field(16_000, ge=1)
@@ -153,7 +230,8 @@ def preset(name: Preset, size: int, keypoints: int = 10) -> GeneratorConfig:
     if name == "small":
         model |= {"spade_width": 32, "margin": 4}
     if name == "paper":
-        model |= {"spade_width": 128, "margin": 10, "embedding_width": 128, "background_widths": widths}
+        model |= {"spade_width": 128, "margin": 10, "embedding_width": 128, "background_widths": widths, "block": "resnet"}
+        model["narrow_early"] = False
         optimiser |= {"rate_generator": 1e-4, "batch": {32: 128, 64: 128, 128: 64, 256: 32, 512: 8}[size]}
     return GeneratorConfig(model=ModelConfig(**model), optimiser=OptimiserConfig(**optimiser))
 
@@ -162,7 +240,7 @@ def _discriminator_widths(name: Preset, size: int) -> tuple[int, ...]:
     """Channels from the first halving of `size` down to 4 pixels (paper: down to 2)."""
     if name == "paper":
         halvings = int(math.log2(size)) - 1
-        return tuple(min(512, 64 * 256 // size * 2**step) for step in range(halvings))
+        return tuple(min(512, 128 * 256 // size * 2**step) for step in range(halvings))
     widest, first = {"tiny": (192, 32), "small": (384, 64)}[name]
     halvings = int(math.log2(size)) - 2
     first = max(8, first * 64 // size) if size > 64 else first

@@ -20,7 +20,7 @@ class Parts:
 
     Attributes:
         keypoints: [batch, keypoints, 2], normalised, float32.
-        embeddings: [batch, keypoints, embedding], w_j = w_global * w_const_j (paper Eq. 1).
+        embeddings: [batch, keypoints, embedding], w_j = w_global * w_const_j (paper Eq. 1) in the tuned model.
         background: [batch, embedding], w_bg.
         centre: [batch, 2], origin of the background's positional encoding.
     """
@@ -54,21 +54,39 @@ class KeypointGenerator(nn.Module):
         super().__init__()
         self.count, self.divisor = config.keypoints, config.pose_divisor
         self.pose = three_layers(config.noise_width, config.mlp_width, 2 * config.keypoints)
-        self.appearance = three_layers(config.noise_width, config.mlp_width, config.embedding_width)
-        self.background = three_layers(config.noise_width, config.mlp_width, config.embedding_width)
-        self.constants = nn.Parameter(torch.randn(config.keypoints, config.embedding_width))
+        self.kind, width = config.embedding, config.embedding_width
+        if config.pose_scale != 1:
+            with torch.no_grad():
+                next(reversed(self.pose)).weight.mul_(config.pose_scale)  # type: ignore[operator]
+        if self.kind in ("multiplied", "added"):
+            self.appearance = three_layers(config.noise_width, config.mlp_width, width)
+        if self.kind == "contrastive":
+            self.appearance = three_layers(config.noise_width, config.mlp_width, width * config.keypoints)
+        self.background = three_layers(config.noise_width, config.mlp_width, width)
+        if self.kind in ("multiplied", "added", "constant"):
+            self.constants = nn.Parameter(torch.randn(config.keypoints, width))
 
     def positions(self, pose: Tensor) -> Tensor:
         """Keypoints [batch, keypoints, 2] in (-1, 1) from pose noise [batch, noise]."""
         return torch.tanh(self.pose(pose) / self.divisor).view(-1, self.count, 2)
 
+    def embeddings(self, appearance: Tensor) -> Tensor:
+        """Embeddings [batch, keypoints, embedding] from appearance noise [batch, noise]; see `ModelConfig.embedding`."""
+        if self.kind == "none":
+            return appearance.new_ones(len(appearance), self.count, 1)
+        if self.kind == "constant":
+            return self.constants.expand(len(appearance), -1, -1)
+        overall: Tensor = self.appearance(appearance)
+        if self.kind == "contrastive":
+            return overall.view(len(appearance), self.count, -1)
+        return overall[:, None] * self.constants if self.kind == "multiplied" else overall[:, None] + self.constants
+
     def forward(self, latents: Latents) -> Parts:
         """Draw the parts of a batch."""
         with torch.autocast(latents.pose.device.type, enabled=False):
-            overall = self.appearance(latents.appearance)
             return Parts(
                 keypoints=self.positions(latents.pose),
-                embeddings=overall[:, None] * self.constants,
+                embeddings=self.embeddings(latents.appearance),
                 background=self.background(latents.background),
                 centre=latents.centre,
             )

@@ -61,21 +61,48 @@ class PositionalStart(nn.Module):
             return torch.cat([phase.sin(), phase.cos()], dim=1).contiguous(memory_format=torch.channels_last)
 
 
+class LearnedStart(nn.Module):
+    """First feature map that is the same for every image (paper 3.3, appendix E); it knows where in the frame it is."""
+
+    def __init__(self, width: int, size: int, margin: int) -> None:
+        super().__init__()
+        self.constant = nn.Parameter(torch.randn(1, width, size + 2 * margin, size + 2 * margin))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """For points [batch, points, 2], of which only the number of images counts: [batch, width, side, side]."""
+        return self.constant.expand(len(points), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+Behind = tuple[Tensor, Tensor]
+"""The background part of a style map: heatmap H_bg [batch, height, width] and embedding w_bg [batch, embedding]."""
+
+
 class StyleConv(nn.Module):
     """3x3 convolution over the keypoint style map S_j = H_j w_j (paper Eq. 2), without building that map.
 
     The map has keypoints x embedding channels. Contracting the kernel with the embeddings first leaves a per-image kernel
     over the heatmaps alone, and a Gaussian heatmap is a product of one factor per axis, so the convolution is two batched
-    matrix products. Exact: borders are zero-padded as in the convolution over the concatenated map.
+    matrix products. The background part's heatmap is no product; its one channel is convolved as it is. Exact: borders are
+    zero-padded as in the convolution over the concatenated map.
+
+    Args:
+        keypoints: number of keypoint parts.
+        embedding: channels per part.
+        outputs: channels of the result.
+        background: channels of the background part; 0 where there is none.
     """
 
-    def __init__(self, keypoints: int, embedding: int, outputs: int) -> None:
+    def __init__(self, keypoints: int, embedding: int, outputs: int, background: int = 0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, keypoints, embedding, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
         nn.init.kaiming_normal_(self.weight.view(outputs, keypoints * embedding, 3, 3))
+        self.has_background = background > 0
+        if background:
+            self.weight_behind = nn.Parameter(torch.empty(outputs, background, 3, 3))
+            nn.init.normal_(self.weight_behind, std=math.sqrt(2 / (9 * (keypoints * embedding + background))))
 
-    def forward(self, along_y: Tensor, along_x: Tensor, embeddings: Tensor) -> Tensor:
+    def forward(self, along_y: Tensor, along_x: Tensor, embeddings: Tensor, behind: Behind | None = None) -> Tensor:
         """Heatmap factors [batch, keypoints, height] and [.., width], and embeddings, to [batch, out, height, width]."""
         batch, count, width = along_x.shape
         outputs, height = len(self.bias), along_y.shape[2]
@@ -85,7 +112,14 @@ class StyleConv(nn.Module):
         rows = torch.matmul(kernels.reshape(batch, count, outputs * 3, 3), windows_y)  # [batch, keypoints, out 3, height]
         rows = rows.view(batch, count, outputs, 3, height).permute(0, 2, 4, 1, 3).reshape(batch, outputs * height, count * 3)
         result = torch.bmm(rows, windows_x.reshape(batch, count * 3, width)).view(batch, outputs, height, width)
+        if behind is not None:
+            result = result + self._behind(*behind)
         return result + self.bias[:, None, None]
+
+    def _behind(self, heatmap: Tensor, embedding: Tensor) -> Tensor:
+        kernels = torch.einsum("ocyx,bc->boyx", self.weight_behind, embedding).flatten(2)  # [batch, out, 9]
+        windows = functional.unfold(heatmap[:, None], 3, padding=1)  # [batch, 9, height width]
+        return torch.bmm(kernels, windows).view(len(heatmap), -1, *heatmap.shape[1:])
 
 
 class Spade(nn.Module):
@@ -94,17 +128,19 @@ class Spade(nn.Module):
     Paper Eq. 9, which prints gamma; 1 + gamma is SPADE's code.
     """
 
-    def __init__(self, width: int, keypoints: int, embedding: int, hidden: int) -> None:
+    def __init__(self, width: int, keypoints: int, embedding: int, hidden: int, background: int = 0) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(width, affine=False)
-        self.style = StyleConv(keypoints, embedding, hidden)
+        self.style = StyleConv(keypoints, embedding, hidden, background)
         self.scale_shift = kaiming_conv(hidden, 2 * width)
         with torch.no_grad():
             self.scale_shift.weight.mul_(0.5)
 
-    def forward(self, features: Tensor, heat: tuple[Tensor, Tensor], embeddings: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, heat: tuple[Tensor, Tensor], embeddings: Tensor, behind: Behind | None = None
+    ) -> Tensor:
         """Features [batch, width, height, width] of the same shape, normalised and restyled."""
-        style = functional.relu(self.style(*heat, embeddings))
+        style = functional.relu(self.style(*heat, embeddings, behind))
         gamma, beta = self.scale_shift(style.contiguous(memory_format=torch.channels_last)).chunk(2, dim=1)
         return torch.addcmul(beta, self.norm(features), 1 + gamma)
 
@@ -148,15 +184,36 @@ class AdaIn(nn.Module):
         return torch.addcmul(beta, InstanceNorm.apply(features), 1 + gamma)  # type: ignore[no-untyped-call]
 
 
-class HeatFactors:
-    """Heatmap factors of one set of keypoints, evaluated afresh at each resolution and kept while an image is drawn."""
+class StyleMap:
+    """What styles one batch: heatmaps evaluated afresh at each resolution, and embeddings.
 
-    def __init__(self, keypoints: Tensor, tau: float, margin: int) -> None:
-        self.keypoints, self.tau, self.margin = keypoints, tau, margin
+    Args:
+        keypoints: [batch, keypoints, 2].
+        embeddings: [batch, keypoints, embedding].
+        background: w_bg [batch, embedding].
+        tau: width of the heatmaps.
+        margin: pixels around every map.
+    """
+
+    def __init__(self, keypoints: Tensor, embeddings: Tensor, background: Tensor, tau: float, margin: int) -> None:
+        self.keypoints, self.embeddings, self.background = keypoints, embeddings, background
+        self.tau, self.margin = tau, margin
         self.known: dict[int, tuple[Tensor, Tensor]] = {}
+        self.known_behind: dict[int, Tensor] = {}
 
     def at(self, side: int) -> tuple[Tensor, Tensor]:
-        """Factors for a map of `side` pixels plus margin."""
+        """Heatmap factors for a map of `side` pixels plus margin."""
         if side not in self.known:
             self.known[side] = gaussian_axes(self.keypoints, (side, side), self.tau, self.margin)
         return self.known[side]
+
+    def behind(self, side: int) -> Behind:
+        """The background part, H_bg = 1 - max_j H_j (paper 3.2), for a map of `side` pixels plus margin."""
+        if side not in self.known_behind:
+            self.known_behind[side] = 1 - nearest_heat(*self.at(side))
+        return self.known_behind[side], self.background
+
+
+def nearest_heat(along_y: Tensor, along_x: Tensor) -> Tensor:
+    """max_j H_j [batch, height, width] of heatmap factors."""
+    return (along_y[..., None] * along_x[..., None, :]).amax(dim=1)

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from generator.background import Background
 from generator.config import ModelConfig
+from generator.growing import Stage
 from generator.keypoints import KeypointGenerator, Parts
 from generator.latents import Latents
-from generator.synthesis import Foreground
+from generator.layers import StyleMap
+from generator.synthesis import Foreground, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,38 +20,55 @@ class Drawing:
     """A generated batch and what it was put together from.
 
     Attributes:
-        image: [batch, 3, size, size] in (-1, 1).
+        image: [batch, channels, size, size] in (-1, 1).
         keypoints: [batch, keypoints, 2], normalised.
-        mask: [batch, 1, size, size] in (0, 1); 1 is foreground.
-        foreground: [batch, 3, size, size].
-        background: [batch, 3, size, size].
+        embeddings: [batch, keypoints, embedding].
+        mask: [batch, 1, size, size] in (0, 1); 1 is foreground. Without a separate background: the nearest keypoint's heatmap.
+        foreground: [batch, channels, size, size], or None without a separate background.
+        background: [batch, channels, size, size], or None without a separate background.
     """
 
     image: Tensor
     keypoints: Tensor
+    embeddings: Tensor
     mask: Tensor
-    foreground: Tensor
-    background: Tensor
+    foreground: Tensor | None = None
+    background: Tensor | None = None
 
 
 class Generator(nn.Module):
-    """LatentKeypointGAN-tuned (paper appendix B); the blend is in image space."""
+    """LatentKeypointGAN (paper 3 and appendix B); the blend with a separate background is in image space.
+
+    Attributes:
+        stage: what is drawn unless a stage is given; a growing model that was stopped early draws smaller images.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.stage = config, Stage(size=config.size)
         self.parts = KeypointGenerator(config)
         self.foreground = Foreground(config)
-        self.background = Background(config)
+        if config.separate_background:
+            self.background = Background(config)
 
-    def draw(self, parts: Parts) -> Drawing:
+    def draw(self, parts: Parts, stage: Stage | None = None) -> Drawing:
         """Draw given parts: the way in for editing."""
-        colours, logits = self.foreground(parts.keypoints, parts.embeddings)
+        stage, config = stage or self.stage, self.config
+        style = StyleMap(parts.keypoints, parts.embeddings, parts.background, config.tau, config.margin)
+        colours, logits = self.foreground(style, stage)
+        mask = whole(logits, style, stage.size)
+        if not config.separate_background:
+            return Drawing(image=colours, keypoints=parts.keypoints, embeddings=parts.embeddings, mask=mask)
         behind = self.background(parts.centre, parts.background)
-        mask = logits.sigmoid()
-        image = behind + mask * (colours - behind)
-        return Drawing(image=image, keypoints=parts.keypoints, mask=mask, foreground=colours, background=behind)
+        return Drawing(
+            image=behind + mask * (colours - behind),
+            keypoints=parts.keypoints,
+            embeddings=parts.embeddings,
+            mask=mask,
+            foreground=colours,
+            background=behind,
+        )
 
-    def forward(self, latents: Latents) -> Drawing:
+    def forward(self, latents: Latents, stage: Stage | None = None) -> Drawing:
         """Draw a batch from noise."""
-        return self.draw(self.parts(latents))
+        return self.draw(self.parts(latents), stage)

@@ -13,18 +13,19 @@ from kpdetect.draw import draw_keypoints
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """Images [batch, channels, height, width] in [-1, 1] to uint8 [batch, height, width, channels]."""
-    levels = images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+    """Images [batch, 1 or 3, height, width] in [-1, 1] to uint8 RGB [batch, height, width, 3]."""
+    levels = images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def sample_sheet(drawing: Drawing) -> NDArray[np.uint8]:
-    """One picture of a generated batch, uint8 [5 * side, batch * side, 3]; small images are enlarged."""
+    """One picture of a generated batch, uint8 [5 * side, batch * side, 3] (3 rows without a separate background); small images
+    are enlarged."""
     size = drawing.image.shape[-1]
-    plain, mask = to_uint8(drawing.image), to_uint8(drawing.mask * 2 - 1).repeat(3, axis=3)
+    plain, mask = to_uint8(drawing.image), to_uint8(drawing.mask * 2 - 1)
     points = to_pixels(drawing.keypoints.float().cpu().numpy(), (size, size))
     marked = [draw_keypoints(image, keypoints) for image, keypoints in zip(plain, points, strict=True)]
     factor = marked[0].shape[0] // size
-    rows = [plain, mask, to_uint8(drawing.foreground), to_uint8(drawing.background)]
+    rows = [plain, mask, *(to_uint8(layer) for layer in (drawing.foreground, drawing.background) if layer is not None)]
     enlarged = [np.concatenate(list(row.repeat(factor, axis=1).repeat(factor, axis=2)), axis=1) for row in rows]
     return np.concatenate([enlarged[0], np.concatenate(marked, axis=1), *enlarged[1:]], axis=0)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generator.config import GeneratorConfig
+from generator.growing import Stage
 from generator.keypoints import KeypointGenerator
 from generator.latents import latents_of
 from generator.model import Drawing, Generator
@@ -44,6 +45,7 @@ def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
     config = build_config(GeneratorConfig, description["config"], source=str(path))
     network = Generator(config.model)
     network.load_state_dict(tensors)
+    network.stage = Stage(size=int(description.get("drawn_size", config.model.size)))
     channels_last(network)
     return network.eval().requires_grad_(False), description
 
@@ -76,7 +78,7 @@ class PairStream:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the images."""
-        return self.network.config.size, self.network.config.size
+        return self.network.stage.size, self.network.stage.size
 
     @property
     def provenance(self) -> dict[str, Any]:

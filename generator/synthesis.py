@@ -1,4 +1,4 @@
-"""Foreground network (paper 3.3 and appendix B): keypoints and embeddings to colours and a foreground mask."""
+"""Keypoint network (paper 3.3, appendix B): keypoints and embeddings to colours and a foreground mask, or to whole images."""
 
 from __future__ import annotations
 
@@ -6,52 +6,127 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generator.config import ModelConfig
+from generator.growing import Stage, faded
 from generator.keypoints import SLOPE
-from generator.layers import HeatFactors, PositionalStart, Spade, crop, grow, kaiming_conv
+from generator.layers import AdaIn, LearnedStart, PositionalStart, Spade, StyleMap, crop, grow, kaiming_conv, nearest_heat
+from kpdetect.heatmaps import gaussian_axes
+
+
+def style_layer(width: int, config: ModelConfig) -> Spade | AdaIn:
+    """A normalisation of `width` channels under a style map: SPADE, or AdaIN from the background embedding."""
+    if config.style == "adain":
+        return AdaIn(width, config.embedding_width)
+    embedding = 1 if config.embedding == "none" else config.embedding_width
+    drawn_behind = not config.separate_background and config.background_part
+    return Spade(width, config.keypoints, embedding, config.spade_width, config.embedding_width if drawn_behind else 0)
+
+
+def restyle(layer: Spade | AdaIn, features: Tensor, style: StyleMap, side: int) -> Tensor:
+    """Features [batch, width, side + 2 margin, ...] of the same shape, by a layer of `style_layer`."""
+    if isinstance(layer, AdaIn):
+        return layer(features, style.background)  # type: ignore[no-any-return]
+    behind = style.behind(side) if layer.style.has_background else None
+    return layer(features, style.at(side), style.embeddings, behind)  # type: ignore[no-any-return]
 
 
 class KeypointBlock(nn.Module):
-    """SPADE, leaky ReLU, 3x3 convolution (paper fig. 11)."""
+    """Style, leaky ReLU, 3x3 convolution (paper fig. 11)."""
 
     def __init__(self, inputs: int, outputs: int, side: int, config: ModelConfig) -> None:
         super().__init__()
         self.side = side
-        self.spade = Spade(inputs, config.keypoints, config.embedding_width, config.spade_width)
+        self.spade = style_layer(inputs, config)
         self.conv = kaiming_conv(inputs, outputs)
 
-    def forward(self, features: Tensor, heat: HeatFactors, embeddings: Tensor) -> Tensor:
+    def forward(self, features: Tensor, style: StyleMap) -> Tensor:
         """Features [batch, inputs, side + 2 margin, ...] to [batch, outputs, ...] of the same size."""
-        styled = self.spade(features, heat.at(self.side), embeddings)
-        return self.conv(functional.leaky_relu(styled, SLOPE))  # type: ignore[no-any-return]
+        return self.conv(functional.leaky_relu(restyle(self.spade, features, style, self.side), SLOPE))  # type: ignore[no-any-return]
+
+
+class ResidualBlock(nn.Module):
+    """SPADE's residual block (Park et al. 2019; paper appendix B)."""
+
+    def __init__(self, inputs: int, outputs: int, side: int, config: ModelConfig) -> None:
+        super().__init__()
+        self.side, middle = side, min(inputs, outputs)
+        self.first, self.second = style_layer(inputs, config), style_layer(middle, config)
+        self.conv_first, self.conv_second = kaiming_conv(inputs, middle), kaiming_conv(middle, outputs)
+        if inputs != outputs:
+            self.short, self.conv_short = style_layer(inputs, config), kaiming_conv(inputs, outputs, kernel=1)
+
+    def forward(self, features: Tensor, style: StyleMap) -> Tensor:
+        """Features [batch, inputs, side + 2 margin, ...] to [batch, outputs, ...] of the same size."""
+        straight = features
+        if hasattr(self, "short"):
+            straight = self.conv_short(restyle(self.short, features, style, self.side))
+        inner = self.conv_first(functional.leaky_relu(restyle(self.first, features, style, self.side), SLOPE))
+        inner = functional.leaky_relu(restyle(self.second, inner, style, self.side), SLOPE)
+        return straight + self.conv_second(inner)  # type: ignore[no-any-return]
 
 
 class Foreground(nn.Module):
-    """Draws the object and says where it is."""
+    """Draws the object and says where it is; without a separate background network it draws whole images.
+
+    Growing models have one output per image size, of which `stage` chooses.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.tau, self.margin = config.tau, config.margin
+        self.config, self.margin = config, config.margin
         widths, side = config.widths, config.start_size
-        self.start = PositionalStart(config.keypoints, widths[0], side, config.margin)
-        blocks = [KeypointBlock(widths[0], widths[0], side, config) for _ in range(config.start_blocks - 1)]
-        for before, after in zip(widths, (*widths[1:], widths[-1]), strict=True):
-            blocks.append(KeypointBlock(before, after, side, config))  # narrows before the next up-sampling: cheaper there
+        self.start: PositionalStart | LearnedStart
+        if config.start == "positional":
+            self.start = PositionalStart(config.keypoints, widths[0], side, config.margin)
+        else:
+            self.start = LearnedStart(widths[0], side, config.margin)
+        block = KeypointBlock if config.block == "conv" else ResidualBlock
+        blocks: list[KeypointBlock | ResidualBlock] = []
+        blocks += [block(widths[0], widths[0], side, config) for _ in range(config.start_blocks - 1)]
+        outputs = {}
+        for before, after in config.block_widths(widths):
+            blocks.append(block(before, after, side, config))
+            outputs[side] = after
             side *= 2
         self.blocks = nn.ModuleList(blocks)
-        self.to_image = kaiming_conv(widths[-1], 4, kernel=1)
+        drawn = config.channels + 1 if config.separate_background else config.channels
+        *smaller, last = config.image_sizes
+        self.to_image = kaiming_conv(outputs[last], drawn, kernel=1)
+        self.to_smaller = nn.ModuleDict({str(side): kaiming_conv(outputs[side], drawn, kernel=1) for side in smaller})
 
-    def forward(self, keypoints: Tensor, embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw keypoints [batch, K, 2] with embeddings [batch, K, embedding].
+    def forward(self, style: StyleMap, stage: Stage | None = None) -> tuple[Tensor, Tensor | None]:
+        """Draw a style map.
 
         Returns:
-            Colours [batch, 3, size, size] in (-1, 1) and mask logits [batch, 1, size, size].
+            Colours [batch, channels, size, size] in (-1, 1), and mask logits [batch, 1, size, size] where there is a separate
+            background.
         """
-        heat = HeatFactors(keypoints, self.tau, self.margin)
-        features = self.start(keypoints)
-        side = self.blocks[0].side
+        stage = stage or Stage(size=self.config.size)
+        features, side = self.start(style.keypoints), self.config.start_size
+        smaller: Tensor | None = None
         for block in self.blocks:
-            if block.side != side:
-                features, side = grow(features, self.margin), block.side
-            features = block(features, heat, embeddings)
-        output = self.to_image(functional.leaky_relu(crop(features, self.margin), SLOPE))
-        return output[:, :3].tanh(), output[:, 3:]
+            here = int(block.side)  # type: ignore[arg-type]
+            if here > stage.size:
+                break
+            if here != side:
+                if stage.adapting and here == stage.size:
+                    smaller = self._image(features, side)
+                features, side = grow(features, self.margin), here
+            features = block(features, style)
+        output = self._image(features, side)
+        if smaller is not None:
+            output = faded(output, smaller, stage)
+        if self.config.separate_background:
+            return output[:, :-1].tanh(), output[:, -1:]
+        return output.tanh(), None
+
+    def _image(self, features: Tensor, side: int) -> Tensor:
+        layer = self.to_image if side == self.config.size else self.to_smaller[str(side)]
+        output: Tensor = layer(functional.leaky_relu(crop(features, self.margin), SLOPE))
+        return output
+
+
+def whole(logits: Tensor | None, style: StyleMap, size: int) -> Tensor:
+    """Foreground mask [batch, 1, size, size] in (0, 1): of mask logits, or, without any, the nearest keypoint's heatmap."""
+    if logits is not None:
+        return logits.sigmoid()
+    return nearest_heat(*gaussian_axes(style.keypoints, (size, size), style.tau))[:, None]

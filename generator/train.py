@@ -6,25 +6,30 @@ discriminator, which saves a forward pass.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from generator.augmentation import augment
 from generator.batches import RealBatches, cached_side
 from generator.calibration import recalibrate
 from generator.collapse import CollapseWatch
 from generator.config import GeneratorConfig
-from generator.discriminator import Discriminator
-from generator.latents import draw_latents, latents_of
-from generator.losses import discriminator_loss, generator_loss, gradient_penalty
+from generator.discriminator import build_discriminator
+from generator.growing import Stage, seen_at, stage_at
+from generator.latents import Latents, draw_latents, latents_of
+from generator.layers import nearest_heat
+from generator.losses import ADVERSARIAL, background_loss, contrastive_loss, gradient_penalty
 from generator.model import Drawing, Generator
 from generator.sheet import sample_sheet
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.errors import TrainingError
+from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with, load_fitting
 from kpdetect.runlog import RunFolder, code_commit, hardware
@@ -90,19 +95,43 @@ class GeneratorTrainer(Trainer):
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
         self.generator = Generator(model).to(runtime.device)
-        self.discriminator = Discriminator(model.size, optimiser.discriminator_widths).to(runtime.device)
+        self.discriminator = build_discriminator(model, optimiser).to(runtime.device)
         channels_last(self.generator)
         channels_last(self.discriminator)
         self.average = averaged_copy(self.generator)
-        self.adam_generator = self._adam(self.generator, optimiser.rate_generator)
-        self.adam_discriminator = self._adam(self.discriminator, optimiser.rate_discriminator)
+        self.adam_generator = self._adam(self._groups(), optimiser.rate_generator)
+        self.adam_discriminator = self._adam(self.discriminator.parameters(), optimiser.rate_discriminator)
+        self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
         self.penalty: Tensor | None = None  # the last one, so that lines of metrics between penalties show it too
-        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed)
+        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels)
         self.restore()
 
-    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(network.parameters(), lr=rate, betas=self.config.optimiser.betas, fused=True)
+    def _adam(self, parameters: Any, rate: float) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=rate, betas=self.config.optimiser.betas, fused=True)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The generator's parameters: all alike, or, where learning rates differ, those that place keypoints, the rest of the
+        keypoint generator, and the others."""
+        if self.config.optimiser.pose_rate == 1 and not self.config.model.progressive:
+            return [{"params": list(self.generator.parameters())}]
+        placing = list(self.generator.parts.pose.parameters())
+        parts = [each for name, each in self.generator.parts.named_parameters() if not name.startswith("pose.")]
+        others = [each for name, each in self.generator.named_parameters() if not name.startswith("parts.")]
+        return [{"params": placing}, {"params": parts}, {"params": others}]
+
+    @property
+    def stage(self) -> Stage:
+        """What size of images is trained now."""
+        return stage_at(self.step * self.config.optimiser.batch, self.config.model, self.config.growth)
+
+    def set_rates(self, stage: Stage) -> None:
+        """Learning rates of the generator's groups; the keypoint generator rests while a size is faded in (appendix E)."""
+        groups, optimiser = self.adam_generator.param_groups, self.config.optimiser
+        if len(groups) > 1:
+            working = 0.0 if stage.adapting and optimiser.rest_when_adapting else 1.0
+            for group, factor in zip(groups, (working * optimiser.pose_rate, working, 1.0), strict=True):
+                group["lr"] = optimiser.rate_generator * factor
 
     def start_from(self, initial: InitialWeights) -> None:
         """Take the weights of a trained generator, and its discriminator where its run folder still has one.
@@ -118,14 +147,15 @@ class GeneratorTrainer(Trainer):
 
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
-        config = self.config
-        real = self.batches.at(self.step).to(self.runtime.device)
+        config, stage = self.config, self.stage
+        real = seen_at(self.batches.at(self.step).to(self.runtime.device), stage)
+        self.set_rates(stage)
         noise = derived_generator(config.seed, "latents", self.step)
         latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise).to(self.runtime.device)
         with self.runtime.autocast():
-            drawing = self.generator(latents)
-        metrics = self.update_discriminator(real, drawing.image.detach())
-        metrics |= self.update_generator(drawing)
+            drawing = self.generator(latents, stage)
+        metrics = self.update_discriminator(real, drawing.image.detach(), stage)
+        metrics |= self.update_generator(drawing, latents, stage)
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
         return metrics
@@ -145,13 +175,13 @@ class GeneratorTrainer(Trainer):
         if not self.collapse.suspicious:
             super().save()
 
-    def update_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def update_discriminator(self, real: Tensor, fake: Tensor, stage: Stage) -> dict[str, Tensor]:
         """Logistic loss, and every few steps the gradient penalty on real images."""
         optimiser = self.config.optimiser
         real, fake = self.changed(real, "real"), self.changed(fake.float(), "fake")
         with self.runtime.autocast():
-            real_logits, fake_logits = self.discriminator(torch.cat([real, fake])).chunk(2)
-        loss = discriminator_loss(real_logits, fake_logits).mean()
+            real_logits, fake_logits = self.discriminator(torch.cat([real, fake]), stage).chunk(2)
+        loss = self.loss_discriminator(real_logits, fake_logits).mean()
         total = loss
         metrics = {
             "loss_discriminator": loss.detach(),
@@ -159,7 +189,7 @@ class GeneratorTrainer(Trainer):
             "logit_fake": fake_logits.detach().mean(),
         }
         if optimiser.r1_weight and self.step % optimiser.r1_every == 0:
-            penalty = gradient_penalty(self.discriminator, real).mean()
+            penalty = gradient_penalty(lambda images: self.discriminator(images, stage), real).mean()
             total = total + optimiser.r1_weight * optimiser.r1_every * penalty
             self.penalty = penalty.detach()
         self.adam_discriminator.zero_grad()
@@ -167,14 +197,15 @@ class GeneratorTrainer(Trainer):
         self.adam_discriminator.step()
         return metrics if self.penalty is None else metrics | {"r1": self.penalty}
 
-    def update_generator(self, drawing: Drawing) -> dict[str, Tensor]:
-        """Non-saturating loss through the discriminator as it is now."""
+    def update_generator(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, Tensor]:
+        """Adversarial loss through the discriminator as it is now, and the losses on parts that are switched on."""
         self.discriminator.requires_grad_(False)
         with self.runtime.autocast():
-            logits = self.discriminator(self.changed(drawing.image.float(), "drawn"))
-        loss = generator_loss(logits).mean()
+            logits = self.discriminator(self.changed(drawing.image.float(), "drawn"), stage)
+        loss = self.loss_generator(logits).mean()
+        extra = self.losses_on_parts(drawing, latents, stage)
         self.adam_generator.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + sum(weight * value for weight, value in extra.values())).backward()
         self.discriminator.requires_grad_(True)
         self.adam_generator.step()
         keypoints = drawing.keypoints.detach()
@@ -184,7 +215,25 @@ class GeneratorTrainer(Trainer):
             "keypoint_motion": keypoints.std(dim=0).mean(),  # of a keypoint between images
             "image_variation": drawing.image.detach().float().std(dim=0).mean(),  # of a pixel between images
             "mask_area": drawing.mask.detach().float().mean(),
+            **{name: value.detach() for name, (_, value) in extra.items()},
         }
+
+    def losses_on_parts(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, tuple[float, Tensor]]:
+        """Weight and value of the background loss (paper Eq. 6) and the contrastive loss (Eq. 11), where switched on."""
+        optimiser, found = self.config.optimiser, {}
+        if optimiser.background_weight:
+            source = derived_generator(self.config.seed, "other background", self.step)
+            width = self.config.model.noise_width
+            other = draw_latents(optimiser.batch, width, source).to(self.runtime.device)
+            with self.runtime.autocast():
+                changed = self.generator(replace(latents, background=other.background, centre=other.centre), stage)
+            heat = nearest_heat(*gaussian_axes(drawing.keypoints, (stage.size, stage.size), self.config.model.tau))
+            value = background_loss(drawing.image, changed.image, heat[:, None]).mean()
+            found["loss_background"] = (optimiser.background_weight, value)
+        if optimiser.contrastive_weight:
+            value = contrastive_loss(drawing.embeddings, optimiser.contrastive_temperature).mean()
+            found["loss_contrastive"] = (optimiser.contrastive_weight, value)
+        return found
 
     def changed(self, images: Tensor, which: str) -> Tensor:
         """Images as the discriminator sees them."""
@@ -196,14 +245,16 @@ class GeneratorTrainer(Trainer):
         """Draw the same latents with the averaged weights."""
         latents = latents_of(self.config.seed, 0, SHEET_COLUMNS, self.config.model.noise_width).to(self.runtime.device)
         with self.runtime.autocast():
-            write_image(self.run.sample(self.step), sample_sheet(self.average(latents)))
+            write_image(self.run.sample(self.step), sample_sheet(self.average(latents, self.stage)))
 
     def write_weights(self) -> None:
         """Write the average, its batch statistics measured afresh, and where it came from."""
         config = self.config
+        self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)
         description = {
             "config": config.model_dump(mode="json"),
+            "drawn_size": stage.size,
             "step": self.step,
             "images_seen": self.step * config.optimiser.batch,
             "minutes": round(self.seconds / 60, 1),

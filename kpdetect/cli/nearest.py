@@ -12,9 +12,7 @@ from kpdetect.cli.upper import upper
 
 
 def command(
-    model: Annotated[
-        Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")
-    ],
+    model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
     images: Annotated[Path, typer.Argument(help="The folder of images it was trained on.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for nearest.json and a picture of the closest pairs.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Number of generated images.")] = 1_000,

@@ -41,6 +41,17 @@ class Preset(str, Enum):
     paper = "paper"
 
 
+class Model(str, Enum):
+    """Architectures of the generator."""
+
+    tuned = "tuned"
+    no_start32 = "no-start32"
+    no_background = "no-background"
+    no_positional = "no-positional"
+    no_margin = "no-margin"
+    base = "base"
+
+
 class Device(str, Enum):
     """Where to compute."""
 
@@ -66,6 +77,9 @@ class Crop(str, Enum):
 
 
 PresetOption = Annotated[Preset, typer.Option("--preset", help="Network widths and schedule; tiny and small suit a CPU.")]
+ModelOption = Annotated[
+    Model, typer.Option("--model", help="The generator's architecture: the tuned one, with less and less of it, or the base.")
+]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat16 is faster where the hardware has it.")]
 CropOption = Annotated[

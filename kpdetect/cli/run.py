@@ -17,6 +17,7 @@ def command(
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
     size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
+    model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.Crop.centre,
     method: Annotated[
         options.Method, typer.Option(help="gan: draw images from keypoints; imm: reconstruct them (Jakab et al. 2018).")
@@ -40,6 +41,7 @@ def command(
         method=method.value,
         refined=refine,
         preset=preset.value,
+        model=model.value,
         size=size,
         keypoints=keypoints,
         crop=crop.value,

@@ -17,6 +17,7 @@ def command(
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
     size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
+    model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.Crop.centre,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
@@ -33,7 +34,7 @@ def command(
     from kpdetect.data.folder import read_exclusions
     from kpdetect.runtime import resolve_runtime
 
-    base = upper("preset")(preset.value, size, keypoints)
+    base = upper("architecture")(upper("preset")(preset.value, size, keypoints), model.value)
     settings = base if config is None else read_config(type(base), config)
     settings = apply_overrides(settings, [f"seed={seed}", f"data.crop={crop.value}", *(set_ or [])])
     weights = upper("train_generator")(

@@ -10,6 +10,7 @@ from typing import Any
 
 TABLE = {
     "preset": "generator.config:preset",
+    "architecture": "generator.architectures:architecture",
     "train_generator": "generator.train:train_generator",
     "PairStream": "generator.stream:PairStream",
     "export_pairs": "generator.export:export_pairs",

@@ -1,0 +1,60 @@
+"""Models by name: the ladder of the paper's table 3 from the tuned model down to the base model, and its ablations.
+
+Each step of the ladder takes one more thing away (appendix B, in the table's order). Which model the table's last row is, the
+paper does not say; `base` (appendix E) stands beside `no-margin`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+from generator.config import GeneratorConfig
+from kpdetect.config import apply_overrides
+from kpdetect.errors import ConfigError
+
+Architecture = Literal["tuned", "no-start32", "no-background", "no-positional", "no-margin", "base"]
+ARCHITECTURES: tuple[str, ...] = get_args(Architecture)
+LADDER = ARCHITECTURES[:-1]
+"""The five models of table 3."""
+SMALL_START = 4
+"""Side of the first feature map of the base model."""
+ABLATIONS: dict[str, tuple[str, ...]] = {
+    "without background": ("model.background_part=false", "optimiser.background_weight=0"),
+    "without global style": ("model.embedding=constant",),
+    "additive global style": ("model.embedding=added",),
+    "contrastive embedding": ("model.embedding=contrastive", "optimiser.contrastive_weight=1"),
+    "without keypoint embedding": ("model.embedding=none",),
+    "without keypoints": ("model.style=adain",),
+    "hinge loss and spectral norm": ("optimiser.loss=hinge", "optimiser.spectral_norm=true", "optimiser.r1_weight=0"),
+    "without background loss": ("optimiser.background_weight=0",),
+    "without keypoint scheduler": ("optimiser.rest_when_adapting=false",),
+}
+"""Ablations of the base model (table 2, appendices F.1 and F.3), as overrides of its configuration."""
+
+
+def architecture(config: GeneratorConfig, name: str) -> GeneratorConfig:
+    """The named model at the size, widths and schedule of a tuned configuration.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if name not in ARCHITECTURES:
+        raise ConfigError(f"--model {name}: expected one of {', '.join(ARCHITECTURES)}")
+    depth = ARCHITECTURES.index(name)
+    changes: list[str] = []
+    if depth >= 1:
+        doublings = max(0, round(math.log2(config.model.start_size / SMALL_START)))
+        widths, behind = config.model.widths, config.model.background_widths
+        changes.append(f"model.start_size={min(SMALL_START, config.model.start_size)}")
+        changes.append(f"model.widths={list((widths[0],) * doublings + widths)}")
+        changes.append(f"model.background_widths={list((behind[0],) * doublings + behind)}")
+    if depth >= 2:
+        changes += ["model.separate_background=false", "optimiser.background_weight=100"]
+    if depth >= 3:
+        changes.append("model.start=learned")
+    if depth >= 4:
+        changes.append("model.margin=0")
+    if depth >= 5:
+        changes += ["model.block=conv", "model.start_blocks=1", "model.progressive=true"]
+    return apply_overrides(config, changes)

@@ -1,0 +1,58 @@
+"""Progressive growing (paper appendix E, fig. 12): which image size is trained when, and how much of it is faded in.
+
+The networks begin with small images. Each doubling has an adapting period, in which the new size is faded in and the keypoint
+generator rests, and a non-adapting one. All of it follows from the number of images seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+from generator.config import GrowthConfig, ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A moment of the training.
+
+    Attributes:
+        size: side of the images that are drawn.
+        alpha: weight of that size against half of it, enlarged; 1 outside of adapting periods.
+    """
+
+    size: int
+    alpha: float = 1.0
+
+    @property
+    def adapting(self) -> bool:
+        """Whether the size is being faded in."""
+        return self.alpha < 1
+
+
+def stage_at(images: int, model: ModelConfig, growth: GrowthConfig) -> Stage:
+    """The stage after a number of images seen; models that do not grow have only the last one."""
+    if not model.progressive:
+        return Stage(size=model.size)
+    size, left = model.image_sizes[0], images - growth.images_stable
+    while left >= 0 and size < model.size:
+        size *= 2
+        if left < growth.images_adapting:
+            return Stage(size=size, alpha=left / growth.images_adapting)
+        left -= growth.images_adapting + growth.images_stable
+    return Stage(size=size)
+
+
+def seen_at(images: Tensor, stage: Stage) -> Tensor:
+    """Real images [batch, channels, size, size] as a stage compares them: reduced, and in adapting periods blended with what
+    half the size shows of them."""
+    if images.shape[-1] != stage.size:
+        images = functional.avg_pool2d(images, images.shape[-1] // stage.size)
+    return faded(images, functional.avg_pool2d(images, 2), stage) if stage.adapting else images
+
+
+def faded(large: Tensor, small: Tensor, stage: Stage) -> Tensor:
+    """`large` [.., size, size] with weight alpha, `small` [.., size / 2, size / 2], enlarged, with the rest."""
+    return stage.alpha * large + (1 - stage.alpha) * functional.interpolate(small, scale_factor=2, mode="nearest")
