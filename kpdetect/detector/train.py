@@ -65,8 +65,7 @@ def train_detector(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
-    folder = ShardFolder(pairs)
-    _require_usable(folder)
+    folder = open_pairs(pairs)
     batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
     key = f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
     facts = folder.facts
@@ -146,7 +145,18 @@ def _train(
     return run.weights
 
 
-def _require_usable(folder: ShardFolder) -> None:
+def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
+    """A folder of shards that a detector can learn from.
+
+    Args:
+        pairs: folder of shards.
+        keypoints: K that the pairs must have; any unless given.
+
+    Raises:
+        InputError: the images are not square, there are too few, or K is another.
+        ShardError: damaged.
+    """
+    folder = ShardFolder(pairs)
     height, width = folder.facts.size
     if height != width:
         raise InputError(f"{folder.folder}: pairs of {width}x{height} pixels (width x height); expected square ones")
@@ -154,6 +164,12 @@ def _require_usable(folder: ShardFolder) -> None:
         raise InputError(
             f"{folder.folder}: {len(folder)} pair; expected at least {MIN_PAIRS}, thousands to learn well; generate more"
         )
+    if keypoints not in (None, folder.facts.keypoints):
+        raise InputError(
+            f"{folder.folder}: pairs of {folder.facts.keypoints} keypoints; the detector has {keypoints}; "
+            "give the pairs that it was trained on"
+        )
+    return folder
 
 
 class DetectorTrainer(Trainer):
