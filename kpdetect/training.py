@@ -109,8 +109,8 @@ class Trainer(ABC):
                 began = time.monotonic()
                 metrics = self.train_step()
                 self.step += 1
+                self._require_finite(metrics)  # waits for the device, whose work counts
                 self.seconds += time.monotonic() - began
-                self._require_finite(metrics)
                 bar.update(self.batch, **_losses(metrics))
                 if self.step % self.schedule.log_every == 0:
                     self._log(metrics, bar.rate)
