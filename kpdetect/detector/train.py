@@ -15,15 +15,14 @@ from torch import Tensor
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import save_weights
 from kpdetect.coords import to_pixels
-from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.patience import Patience
+from kpdetect.detector.shards import LIVE, open_pairs, pairs_key
 from kpdetect.draw import contact_sheet, draw_keypoints
-from kpdetect.errors import InputError
 from kpdetect.files import merge_sources
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with
@@ -34,8 +33,6 @@ from kpdetect.seeds import derived_seed
 from kpdetect.training import BUDGETS, Trainer
 
 SHEET_IMAGES = 24
-MIN_PAIRS = 2
-"""One to hold out and one to learn from."""
 
 
 def train_detector(
@@ -67,10 +64,9 @@ def train_detector(
     """
     folder = open_pairs(pairs)
     batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
-    key = f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
-    facts = folder.facts
+    facts, count, key = folder.facts, len(folder), pairs_key(folder)
     learned = LearnedFrom(
-        size=facts.size, keypoints=facts.keypoints, provenance=facts.provenance, pairs=len(folder), key=key, sources=pairs
+        size=facts.size, keypoints=facts.keypoints, provenance=facts.provenance, pairs=count, key=key, sources=pairs
     )
     return _train(batches, learned, out, config, runtime, minutes, initial)
 
@@ -99,7 +95,7 @@ def train_detector_live(
         As `train_detector`.
     """
     batches = LiveBatches(source, config.batch, config.augment, config.seed)
-    key = f"live/{json.dumps(source.provenance, sort_keys=True)}"
+    key = f"{LIVE}{json.dumps(source.provenance, sort_keys=True)}"
     learned = LearnedFrom(
         size=source.size, keypoints=source.keypoints, provenance=source.provenance, pairs=None, key=key, sources=sources
     )
@@ -143,33 +139,6 @@ def _train(
     merge_sources(out, learned.sources)
     trainer.run_until(config.steps, minutes)
     return run.weights
-
-
-def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
-    """A folder of shards that a detector can learn from.
-
-    Args:
-        pairs: folder of shards.
-        keypoints: K that the pairs must have; any unless given.
-
-    Raises:
-        InputError: the images are not square, there are too few, or K is another.
-        ShardError: damaged.
-    """
-    folder = ShardFolder(pairs)
-    height, width = folder.facts.size
-    if height != width:
-        raise InputError(f"{folder.folder}: pairs of {width}x{height} pixels (width x height); expected square ones")
-    if len(folder) < MIN_PAIRS:
-        raise InputError(
-            f"{folder.folder}: {len(folder)} pair; expected at least {MIN_PAIRS}, thousands to learn well; generate more"
-        )
-    if keypoints not in (None, folder.facts.keypoints):
-        raise InputError(
-            f"{folder.folder}: pairs of {folder.facts.keypoints} keypoints; the detector has {keypoints}; "
-            "give the pairs that it was trained on"
-        )
-    return folder
 
 
 class DetectorTrainer(Trainer):

@@ -25,7 +25,8 @@ from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
-from kpdetect.detector.train import open_pairs, weighted_mean
+from kpdetect.detector.shards import open_pairs
+from kpdetect.detector.train import weighted_mean
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, merge_sources
@@ -81,9 +82,7 @@ def refine_detector(
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
     if (model is None) != (config.method == "imm"):
-        raise InputError(
-            "refine continues a detector and imm starts from nothing: give a model to the first, none to the second"
-        )
+        raise InputError("refine continues a detector, imm starts from nothing: give a model to the first, none to the second")
     start = None if model is None else FirstStage.load(model)
     config = config if start is None else start.apply(config)
     run = RunFolder(out, config, exempt=BUDGETS)
