@@ -31,7 +31,7 @@ from kpdetect.config import StrictConfig, apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
-from kpdetect.errors import ConfigError
+from kpdetect.errors import ConfigError, InputError
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.refine.config import RefineConfig, imm_config
@@ -152,6 +152,10 @@ def run_project(
     if minutes is not None:  # the clock ends the stages, not the preset's steps
         settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in TRAINED])
     settings = apply_overrides(settings, overrides)
+    if settings.method == "imm" and (init_generator or init_detector):
+        raise InputError(
+            f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
+        )
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=EXEMPT)
