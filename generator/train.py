@@ -26,7 +26,7 @@ from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.errors import TrainingError
 from kpdetect.images import write_image
-from kpdetect.initial import InitialWeights, began_with, load_fitting
+from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_fitting
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
@@ -72,8 +72,10 @@ def train_generator(
     side = cached_side(config.model.size)
     cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
     trainer = GeneratorTrainer(run, cache, config, runtime)
-    if initial is not None and not run.checkpoint.exists():
-        trainer.start_from(InitialWeights.read(initial, "generator"))
+    if not run.checkpoint.exists():
+        forget_beginning(run)
+        if initial is not None:
+            trainer.start_from(InitialWeights.read(initial, "generator"))
     trainer.run_until(config.steps, minutes)
     return run.weights
 

@@ -25,7 +25,7 @@ from kpdetect.detector.shards import LIVE, open_pairs, pairs_key
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.files import merge_sources
 from kpdetect.images import write_image
-from kpdetect.initial import InitialWeights, began_with
+from kpdetect.initial import InitialWeights, began_with, forget_beginning
 from kpdetect.pairs import PairSource
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
@@ -134,8 +134,10 @@ def _train(
 ) -> Path:
     run = RunFolder(out, config, exempt=BUDGETS)
     trainer = DetectorTrainer(run, batches, learned, config, runtime)
-    if initial is not None and not run.checkpoint.exists():
-        trainer.start_from(InitialWeights.read(initial, "detector"))
+    if not run.checkpoint.exists():
+        forget_beginning(run)
+        if initial is not None:
+            trainer.start_from(InitialWeights.read(initial, "detector"))
     merge_sources(out, learned.sources)
     trainer.run_until(config.steps, minutes)
     return run.weights
