@@ -128,6 +128,9 @@ def build_cache(
             f"{out}: was trained on other images (files were added, removed or changed, or others are excluded); "
             "use another --out, or the same images to continue"
         )
+    if exclude and len(paths) == len(list_images(folder)):
+        told = f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to be the same, ending included"
+        print(told, file=sys.stderr)
     target = make_folder(out) / "images.h5"
     if target.exists() and (cache := ImageCache(target)).key == key:
         return cache
