@@ -15,10 +15,13 @@ from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.shards import LIVE, pairs_key
 from kpdetect.files import file_hash
+from kpdetect.inference.labels import LABELS
 
 AFTER_DETECTOR = ("predictions", REFINED)
 AFTER_PAIRS = (*AFTER_DETECTOR, "detector")
 AFTER_GENERATOR = (*AFTER_PAIRS, "pairs")
+LAST = (MANIFEST, "checkpoint.pt")
+"""Files by which a stage is seen to be outdated."""
 
 
 def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
@@ -52,4 +55,15 @@ def discard_outdated_refinement(out: Path) -> None:
 def _discard(out: Path, stages: tuple[str, ...], told: str) -> None:
     print(told, file=sys.stderr)
     for stage in stages:
-        shutil.rmtree(out / stage, ignore_errors=True)
+        _clear(out / stage)
+
+
+def _clear(folder: Path) -> None:
+    """Empty a stage's folder; labels stay, for somebody gave them by hand and they tell that they are for other weights."""
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir(), key=lambda path: path.name in LAST):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LABELS:
+            path.unlink()

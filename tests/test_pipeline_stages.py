@@ -1,12 +1,11 @@
 """Stages of a project that were interrupted, or made from something that is different by now."""
 
-import shutil
-
 import pytest
 
 from benchmarks import outdated
 from kpdetect.checkpoints import load_checkpoint, read_description
 from kpdetect.data.schema import Manifest
+from kpdetect.inference.label import change_labels
 from tests.test_pipeline import run_small, toy  # noqa: F401  a fixture
 
 
@@ -17,15 +16,15 @@ class Interrupted(Exception):
 def interrupt_removal(monkeypatch, at):
     """Let the removal of the `at`-th folder be the last one that happens."""
     removed = []
-    remove = shutil.rmtree
+    clear = outdated._clear
 
-    def some(path, **options):
+    def some(folder):
         if len(removed) == at:
             raise Interrupted
-        removed.append(path.name)
-        remove(path, **options)
+        removed.append(folder.name)
+        clear(folder)
 
-    monkeypatch.setattr(outdated.shutil, "rmtree", some)
+    monkeypatch.setattr(outdated, "_clear", some)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
@@ -46,10 +45,12 @@ def test_more_pairs_start_the_detector_anew(toy, tmp_path, capsys):  # noqa: F81
     images, out = toy / "unlabelled" / "images", tmp_path / "project"
     run_small(images, out)
     shards = Manifest.read(out / "pairs").shards
+    change_labels(out, names=["0=nose"])
     run_small(images, out, "pairs.count=130")
     assert "the pairs have changed: detector, second stage and predictions are made anew" in capsys.readouterr().err
     assert Manifest.read(out / "pairs").shards[0] == shards[0]
     assert read_description(out / "detector" / "model.safetensors")["pairs"] == 130
+    assert "nose" in (out / "refined" / "keypoints.yaml").read_text()  # somebody's work
     first = read_description(out / "refined" / "model.safetensors")["first_stage"]
     assert str(load_checkpoint(out / "refined" / "checkpoint.pt", "detector")["data"]).split("/")[1] == first
     run_small(images, out, "pairs.count=100")  # fewer than there are: nothing to be done

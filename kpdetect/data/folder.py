@@ -129,13 +129,18 @@ def build_cache(
             "use another --out, or the same images to continue"
         )
     if exclude and len(paths) == len(list_images(folder)):
-        told = f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to be the same, ending included"
+        told = (
+            f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to agree in their ending too"
+        )
         print(told, file=sys.stderr)
     target = make_folder(out) / "images.h5"
     if target.exists() and (cache := ImageCache(target)).key == key:
         return cache
     if len(paths) < FEW_IMAGES:
-        print(f"warning: only {len(paths)} images; a generator wants a few thousand, expect it to memorise", file=sys.stderr)
+        print(
+            f"warning: only {len(paths)} images; training wants a few thousand, expect them to be learned by heart",
+            file=sys.stderr,
+        )
     behind = [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
     skipped = _write_cache(folder, paths, target, side, policy, key, strict, behind)
     _write_skipped(out, skipped)
