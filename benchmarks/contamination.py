@@ -1,8 +1,8 @@
 """Did the model see the test images? Compares the model's own record of real images (`sources.csv`) with the test list.
 
 A test image counts as seen when a file with the same bytes was, or, where file names identify pictures (CelebA), one of
-the same name: resized copies have other bytes, and endings do not count, for CelebA comes as JPEG and as PNG. Images of the same
-person under another name are not found.
+the same name: resized copies have other bytes, and endings do not count, for CelebA comes as JPEG and as PNG. Images of the
+same person under another name are not found.
 """
 
 from __future__ import annotations

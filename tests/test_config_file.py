@@ -110,3 +110,13 @@ def test_refine_refuses_settings_that_the_detector_decides(kpdetect, small_proje
     code, said = kpdetect("refine", small_project, blob_folder, "--out", tmp_path / "run", "--set", key)
     assert code == 2
     assert "is that of the detector that is continued" in said
+
+
+def test_refine_says_that_nothing_holds_the_keypoints(monkeypatch, capsys, small_project, blob_folder, tmp_path):
+    small = ["batch=4", "steps=1", "reconstruction.size=32", "reconstruction.width=16"]
+    options = [word for value in small for word in ("--set", value)]
+    command = ["kpdetect", "refine", small_project, blob_folder, "--out", tmp_path / "run", *options]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in command])
+    with pytest.raises(SystemExit):
+        main()
+    assert "note: no pairs hold the keypoints where they are" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,8 @@ def refine(
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
     if pairs is None and (model / "pairs" / MANIFEST).exists():
         pairs = model / "pairs"
+    if pairs is None:
+        print("note: no pairs hold the keypoints where they are; give the project folder, or --pairs", file=sys.stderr)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
     _train(settings, model, images, out, pairs, minutes, exclude_list, strict, device, precision)
 
