@@ -182,7 +182,7 @@ class GeneratorTrainer(Trainer):
         keypoints = drawing.keypoints.detach()
         return {
             "loss_generator": loss.detach(),
-            "keypoint_spread": keypoints.std(dim=1).mean(),  # of the keypoints within an image
+            "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
             "keypoint_motion": keypoints.std(dim=0).mean(),  # of a keypoint between images
             "image_variation": drawing.image.detach().float().std(dim=0).mean(),  # of a pixel between images
             "mask_area": drawing.mask.detach().float().mean(),
