@@ -1,10 +1,16 @@
 """The second stage with synthetic pairs that anchor it: continued exactly, unfit pairs refused, every source recorded."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
 from kpdetect.checkpoints import load_checkpoint, load_weights, read_description
 from kpdetect.config import apply_overrides
+from kpdetect.data.augment import AugmentConfig
+from kpdetect.detector.batches import PairBatches
+from kpdetect.detector.shards import open_pairs
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files import SOURCES, write_sources
@@ -99,3 +105,24 @@ def test_the_anchor_leaves_the_running_statistics_to_the_real_images(project, bl
     assert (
         read_description(without)["calibration"] == read_description(project / "detector" / "model.safetensors")["calibration"]
     )
+
+
+def test_held_out_pairs_vary_alike_while_batches_are_prepared(project):
+    batches = PairBatches(open_pairs(project / "pairs"), 16, 0.1, AugmentConfig(photometric=1.0), 3)
+    quiet = batches.held_out_varied().images
+    ended = threading.Event()
+
+    def prepare():
+        step = 0
+        while not ended.is_set():
+            batches.at(step)
+            step += 1
+
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(prepare)
+        try:
+            found = [batches.held_out_varied().images for _ in range(20)]
+        finally:
+            ended.set()
+        busy.result()
+    assert all(torch.equal(each, quiet) for each in found)
