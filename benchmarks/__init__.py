@@ -14,6 +14,8 @@ table        result files -> Markdown and CSV, with published numbers beside the
 figures      pictures for a page
 report       a project folder -> one HTML page
 run          a whole benchmark behind one call
+pipeline     the whole chain from images to a report behind one call
+outdated     which stages of it have to be made anew
 
 Two stages with a predictions file between them: `predict` needs a detector, `evaluate` needs only its predictions.
 """

@@ -1,7 +1,8 @@
 """Did the model see the test images? Compares the model's own record of real images (`sources.csv`) with the test list.
 
 A test image counts as seen when a file with the same bytes was, or, where file names identify pictures (CelebA), one of
-the same name: resized copies have other bytes. Images of the same person under another name are not found.
+the same name: resized copies have other bytes, and endings do not count, for CelebA comes as JPEG and as PNG. Images of the
+same person under another name are not found.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def check_contamination(model_folder: Path | None, landmark_set: LandmarkSet) ->
     if record is None or not record.exists():
         return Contamination(status="unknown")
     names, hashes = _read_record(record)
-    seen_names = {PurePosixPath(name).name for name in names} if landmark_set.names_identify else set()
+    seen_names = {PurePosixPath(name).stem for name in names} if landmark_set.names_identify else set()
     tested = tuple(_seen(landmark_set, landmark_set.test, seen_names, hashes))
     fitted = sum(1 for _ in _seen(landmark_set, landmark_set.fit, seen_names, hashes))
     return Contamination(status="contaminated" if tested else "clean", test_images=tested, fit_images=fitted)
@@ -83,7 +84,7 @@ def _seen(landmark_set: LandmarkSet, indices: Iterable[int], names: set[str], ha
     chosen = [int(index) for index in indices]
     for index, content in zip(chosen, landmark_set.content_hashes(chosen), strict=True):
         name = landmark_set.images[index]
-        if content in hashes or PurePosixPath(name).name in names:
+        if content in hashes or PurePosixPath(name).stem in names:
             yield name
 
 

@@ -13,28 +13,26 @@ PROJECT/report        index.html
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field
 
+from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from benchmarks.report import write_report
 from generator.architectures import Architecture, architecture
 from generator.config import GeneratorConfig, Preset, preset
 from generator.export import export_pairs
 from generator.stream import PairStream
 from generator.train import train_generator
-from kpdetect.checkpoints import REFINED, find_weights, load_checkpoint
+from kpdetect.checkpoints import REFINED
 from kpdetect.config import StrictConfig, apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
-from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
-from kpdetect.errors import ConfigError
-from kpdetect.files import file_hash
+from kpdetect.errors import ConfigError, InputError
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.refine.config import RefineConfig, imm_config
@@ -164,6 +162,10 @@ def run_project(
     if minutes is not None:  # the clock ends the stages, not the preset's steps
         settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in TRAINED])
     settings = apply_overrides(settings, overrides)
+    if settings.method == "imm" and (init_generator or init_detector):
+        raise InputError(
+            f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
+        )
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=EXEMPT)
@@ -242,6 +244,7 @@ class Project:
 
     def detector(self) -> None:
         """Train the detector on the pairs."""
+        discard_outdated_detector(self.out)
         train_detector(
             self.out / "pairs",
             self.out / "detector",
@@ -282,27 +285,3 @@ class Project:
     def write_report(self) -> None:
         """Write the report."""
         write_report(self.out, self.report, sorted((self.out / "results").glob("*.json")), images=self.images)
-
-
-def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
-    """Remove the later stages of a project whose generator was trained further since: they are made from the old one."""
-    if not (out / "pairs" / MANIFEST).exists():
-        return
-    if Manifest.read(out / "pairs").facts.provenance.get("generator") == provenance["generator"]:
-        return
-    print("the generator has changed: pairs, detector and predictions are made anew", file=sys.stderr)
-    for stage in ("pairs", "detector", REFINED, "predictions"):
-        shutil.rmtree(out / stage, ignore_errors=True)
-
-
-def discard_outdated_refinement(out: Path) -> None:
-    """Remove the second stage of a project whose detector was trained further since it began."""
-    checkpoint = out / REFINED / "checkpoint.pt"
-    if not checkpoint.exists():
-        return
-    began_with = str(load_checkpoint(checkpoint, "detector")["data"]).split("/")[1]
-    if began_with == file_hash(find_weights(out / "detector", "detector")):
-        return
-    print("the detector has changed: its second stage and predictions are made anew", file=sys.stderr)
-    for stage in (REFINED, "predictions"):
-        shutil.rmtree(out / stage, ignore_errors=True)

@@ -100,6 +100,8 @@ def run_benchmark(
         raise InputError("benchmark: give either a model or a predictions folder")
     if model is None and predictions is None and out is None:
         raise InputError("benchmark: give --model, or --out to measure the baselines alone")
+    if not protocol_name.startswith(TABLE):
+        find_protocol(protocol_name)
     weights = None if model is None else find_weights(model, "detector")
     out = out or _project(weights or predictions) / "results"
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)

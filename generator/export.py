@@ -104,9 +104,9 @@ def _finished(out: Path, facts: Facts) -> tuple[Shard, ...]:
 
 
 def _updated(out: Path, facts: Facts, *, add: Shard | None = None, forget: Sequence[Shard] = ()) -> Manifest:
-    """Change the manifest while no other process does."""
+    """Change the manifest while no other process does; what another has rebuilt meanwhile is not forgotten."""
     with locked(out):
-        kept = tuple(shard for shard in _finished(out, facts) if shard not in forget)
+        kept = tuple(shard for shard in _finished(out, facts) if shard not in forget or _is_whole(out, shard))
         manifest = Manifest(facts=facts, shards=kept)
         if add is not None:
             manifest = manifest.including(add)

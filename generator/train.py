@@ -31,7 +31,7 @@ from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.errors import TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
-from kpdetect.initial import InitialWeights, began_with, load_fitting
+from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_fitting
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
@@ -77,8 +77,10 @@ def train_generator(
     side = cached_side(config.model.size)
     cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
     trainer = GeneratorTrainer(run, cache, config, runtime)
-    if initial is not None and not run.checkpoint.exists():
-        trainer.start_from(InitialWeights.read(initial, "generator"))
+    if not run.checkpoint.exists():
+        forget_beginning(run)
+        if initial is not None:
+            trainer.start_from(InitialWeights.read(initial, "generator"))
     trainer.run_until(config.steps, minutes)
     return run.weights
 
@@ -211,7 +213,7 @@ class GeneratorTrainer(Trainer):
         keypoints = drawing.keypoints.detach()
         return {
             "loss_generator": loss.detach(),
-            "keypoint_spread": keypoints.std(dim=1).mean(),  # of the keypoints within an image
+            "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
             "keypoint_motion": keypoints.std(dim=0).mean(),  # of a keypoint between images
             "image_variation": drawing.image.detach().float().std(dim=0).mean(),  # of a pixel between images
             "mask_area": drawing.mask.detach().float().mean(),

@@ -84,8 +84,12 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
     return build_config(kind, values, source="--set")
 
 
-def read_config(kind: type[Config], path: Path) -> Config:
+def read_config(kind: type[Config] | Config, path: Path) -> Config:
     """Read a YAML configuration.
+
+    Args:
+        kind: what to read; of a configuration instead of its type the values stand that the file does not name.
+        path: the file.
 
     Raises:
         ConfigError: the file is missing, is no YAML mapping, or holds unknown keys or invalid values.
@@ -98,7 +102,14 @@ def read_config(kind: type[Config], path: Path) -> Config:
         raise ConfigError(f"{path}: not valid YAML; expected lines of 'key: value'") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected 'key: value' lines, got {type(values).__name__}")
+    if isinstance(kind, StrictConfig):
+        return build_config(type(kind), _merged(kind.model_dump(), values), source=str(path))
     return build_config(kind, values, source=str(path))
+
+
+def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(base[key], value) for key, value in values.items() if isinstance(value, dict) and key in base}
+    return {**base, **values, **both}
 
 
 def write_config(config: StrictConfig, path: Path) -> None:

@@ -130,12 +130,16 @@ def copy_sources(source: Path, target: Path) -> None:
         write_text(target / SOURCES, record.read_text(encoding="utf-8"))
 
 
+def read_sources(folder: Path) -> list[tuple[str, ...]]:
+    """The rows of a folder's record; none where there is no record."""
+    if not (folder / SOURCES).exists():
+        return []
+    with open(folder / SOURCES, newline="", encoding="utf-8") as file:
+        return [tuple(row) for row in list(csv.reader(file))[1:]]
+
+
 def merge_sources(target: Path, *others: Path) -> None:
     """Add the records of other folders to the one of `target`, so that it names every real image behind a model."""
-    rows: dict[tuple[str, ...], None] = {}
-    for folder in (target, *others):
-        if (folder / SOURCES).exists():
-            with open(folder / SOURCES, newline="", encoding="utf-8") as file:
-                rows |= dict.fromkeys(tuple(row) for row in list(csv.reader(file))[1:])
+    rows = dict.fromkeys(row for folder in (target, *others) for row in read_sources(folder))
     if rows:
         write_sources(target, rows)

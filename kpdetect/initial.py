@@ -71,6 +71,11 @@ class InitialWeights:
         write_json(run.folder / RECORD, facts)
 
 
+def forget_beginning(run: RunFolder) -> None:
+    """Remove the note of a run that was killed before its first checkpoint: the next one may begin otherwise."""
+    (run.folder / RECORD).unlink(missing_ok=True)
+
+
 def load_fitting(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
     """Load tensors into a network of the same shape.
 

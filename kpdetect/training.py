@@ -64,6 +64,8 @@ class Trainer(ABC):
     """What is trained, as checkpoints name it."""
     stateful: ClassVar[tuple[str, ...]]
     """Attributes with a `state_dict` that a checkpoint holds."""
+    other_data: ClassVar[str] = "other data (files were added, removed or changed, or others are excluded)"
+    """What is said of a checkpoint whose `data` differs."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime) -> None:
         self.run, self.schedule, self.batch, self.data, self.runtime = run, config, batch, data, runtime
@@ -107,8 +109,8 @@ class Trainer(ABC):
                 began = time.monotonic()
                 metrics = self.train_step()
                 self.step += 1
+                self._require_finite(metrics)  # waits for the device, whose work counts
                 self.seconds += time.monotonic() - began
-                self._require_finite(metrics)
                 bar.update(self.batch, **_losses(metrics))
                 if self.step % self.schedule.log_every == 0:
                     self._log(metrics, bar.rate)
@@ -161,8 +163,7 @@ class Trainer(ABC):
         state = load_checkpoint(self.run.checkpoint, self.kind)
         if state["data"] != self.data:
             raise ConfigError(
-                f"{self.run.folder}: was trained on other data (files were added, removed or changed, or others are excluded); "
-                "use another --out, or the same data to continue"
+                f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
             )
         try:
             for name in self.stateful:

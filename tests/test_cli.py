@@ -124,7 +124,7 @@ def test_damaged_weights(fails, tmp_path, blob_folder):
 
 
 def test_no_pairs(fails, tmp_path):
-    assert "no such file" in fails("train-detector", tmp_path, "--out", tmp_path / "detector")
+    assert "no such file; expected a folder of pairs" in fails("train-detector", tmp_path, "--out", tmp_path / "detector")
     assert not (tmp_path / "detector").exists()
 
 

@@ -106,3 +106,10 @@ def test_damaged_record(tmp_path: Path) -> None:
     (tmp_path / "sources.csv").write_text("image,sha256\nc.png\n")
     with pytest.raises(FormatError, match="a row has no sha256"):
         check_contamination(tmp_path, data)
+
+
+def test_the_same_picture_in_another_file_format(tmp_path: Path) -> None:
+    """CelebA comes as JPEG and as PNG; its lists name the JPEG files."""
+    write_sources(tmp_path, [("part/c.jpg", "0" * 16), ("d.tiff", "1" * 16), ("cc.png", "2" * 16)])
+    found = check_contamination(tmp_path, landmark_set(tmp_path / "images"))
+    assert found.test_images == ("c.png", "d.png")

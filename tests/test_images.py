@@ -123,6 +123,12 @@ def test_cache_is_reused_until_the_folder_changes(blob_folder, tmp_path, capsys)
     assert "004.png" not in (tmp_path / "cache" / "sources.csv").read_text()
 
 
+@pytest.mark.parametrize(("name", "warned"), [("004.jpg", True), ("004.png", False), ("blobs/004.png", True)])
+def test_names_to_leave_out_that_are_not_there_are_told(blob_folder, tmp_path, capsys, name, warned):
+    build_cache(blob_folder, tmp_path / "cache", 16, "centre", {name})
+    assert ("none of the 1 names to leave out is in" in capsys.readouterr().err) == warned
+
+
 def test_empty_and_tiny_folders_are_refused(blob_folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no images found"):

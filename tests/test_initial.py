@@ -81,3 +81,25 @@ def test_a_detector_starts_from_a_detector_and_inherits_its_record(tmp_path):
     name = "head.heatmaps.weight"
     torch.testing.assert_close(after[name], found.tensors[name], rtol=0, atol=1e-9)
     assert {"old.jpg,2", "new.jpg,1"} <= set((tmp_path / "second" / SOURCES).read_text().split())
+
+
+def test_a_run_that_was_killed_at_once_and_begun_without_weights_says_so(blob_folder, tmp_path, monkeypatch):
+    first = train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
+    one = CONFIG.model_copy(update={"steps": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(GeneratorTrainer, "run_until", lambda *arguments: None)  # killed before the first checkpoint
+        train_generator(blob_folder, tmp_path / "second", one, CPU, initial=first)
+    second = train_generator(blob_folder, tmp_path / "second", one, CPU)
+    assert read_description(second)["began_with"] is None
+
+
+def test_the_record_of_old_weights_survives_a_lost_image_cache(blob_folder, tmp_path):
+    begin = {"initial": tmp_path / "first"}
+    train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
+    write_sources(tmp_path / "first", [("elsewhere.jpg", "0" * 16)])
+    train_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 1}), CPU, **begin)
+    (tmp_path / "second" / "images.h5").unlink()  # what the message about a damaged one says
+    train_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 2}), CPU, **begin)
+    record = (tmp_path / "second" / SOURCES).read_text()
+    assert "elsewhere.jpg" in record
+    assert "000.png" in record

@@ -14,8 +14,10 @@ from generator.stream import PairStream
 from kpdetect.checkpoints import read_description
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.images import list_images, read_image
+from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.describe import describe
 from kpdetect.inference.folder import predict_folder
+from kpdetect.inference.job import predict_inputs
 from kpdetect.runtime import resolve_runtime
 from kpdetect.toy.dataset import write_toy
 
@@ -109,6 +111,16 @@ def test_imm_needs_no_generator(toy, tmp_path):
     assert read_description(out / "detector" / "model.safetensors")["refined"]["method"] == "imm"
     assert (out / "predictions" / "predictions.csv").exists()
     assert (out / "report" / "index.html").exists()
+
+
+def test_one_keypoint_is_enough(toy, tmp_path):
+    images, out = toy / "unlabelled" / "images", tmp_path / "one"
+    run_project(images, out, size=32, keypoints=1, overrides=SMALL, device="cpu")
+    table = pd.read_csv(out / "predictions" / "predictions.csv")
+    assert table["keypoint"].tolist() == [0] * 40
+    assert np.isfinite(table[["x_px", "y_px", "confidence"]].to_numpy()).all()
+    config = PredictConfig(two_pass=True, flip_average=True)
+    assert predict_inputs(out, [str(images)], tmp_path / "found", config, "cpu").images == 40
 
 
 def test_without_a_second_stage_the_first_detector_predicts(toy, tmp_path):

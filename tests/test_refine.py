@@ -191,6 +191,12 @@ def test_a_project_is_refined_from_its_first_stage_also_when_repeated(blob_folde
     assert find_weights(tmp_path, "detector") == tmp_path / "refined" / "model.safetensors"
 
 
+def test_a_detector_by_imm_is_no_first_stage(blob_folder, tmp_path):
+    trained = refine_detector(blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "steps=1"]), CPU)
+    with pytest.raises(CheckpointError, match="was trained by IMM, on real images alone"):
+        refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU, model=trained)
+
+
 def test_refine_needs_a_model_and_imm_none(blob_folder, tmp_path):
     with pytest.raises(InputError, match="give a model"):
         refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU)

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generator import export
 from generator.export import Part, export_pairs
 from kpdetect.data.dataset import PairDataset, ShardShuffle
 from kpdetect.data.reader import ShardFolder
@@ -189,6 +190,23 @@ def test_processes_that_share_a_folder_write_what_one_alone_would(tmp_path):
     manifests = [Manifest.read(tmp_path / name) for name in ("alone", "shared")]
     assert manifests[0] == manifests[1]
     assert ShardFolder(tmp_path / "shared").damaged() == []
+
+
+def test_a_process_that_starts_late_does_not_forget_what_another_rebuilt(tmp_path, monkeypatch):
+    export_pairs(FakeSource(), tmp_path, 20, shard_size=4)
+    (tmp_path / "pairs-00001.h5").write_bytes(b"damaged")
+    whole = export._is_whole
+
+    def look_then_wait(out, shard):
+        found = whole(out, shard)
+        if shard.start == 16:  # after its last look the other process overtakes
+            monkeypatch.setattr(export, "_is_whole", whole)
+            export_pairs(FakeSource(), tmp_path, 20, shard_size=4, part=Part(rank=1, world=2))
+        return found
+
+    monkeypatch.setattr(export, "_is_whole", look_then_wait)
+    export_pairs(FakeSource(), tmp_path, 20, shard_size=4, part=Part(rank=0, world=2))
+    assert len(ShardFolder(tmp_path)) == 20
 
 
 def test_a_part_writes_every_other_shard(tmp_path):

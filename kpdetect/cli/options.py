@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from kpdetect.errors import InputError
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. Repeating the command continues.")]
 Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, over all continuations.")]
@@ -14,7 +17,9 @@ Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from i
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value; repeatable.")
 ]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from, instead of a preset.")
+]
 Exclude = Annotated[
     list[Path] | None,
     typer.Option("--exclude-list", metavar="FILE", help="Text file of image names never to train on; repeatable."),
@@ -85,3 +90,31 @@ PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat1
 CropOption = Annotated[
     Crop, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")
 ]
+
+
+def assignments(context: typer.Context, fields: Mapping[str, str]) -> list[str]:
+    """Assignments `field=value` of options; beside --config only of those that were given, so that the file stands.
+
+    Args:
+        context: of the command.
+        fields: the configuration's field of each option.
+    """
+    chosen = [name for name in fields if context.params["config"] is None or _is_given(context, name)]
+    values = {name: context.params[name] for name in chosen}
+    return [f"{fields[name]}={getattr(value, 'value', value)}" for name, value in values.items()]
+
+
+def refuse_beside_config(context: typer.Context, *names: str) -> None:
+    """Stop where an option was given that --config decides.
+
+    Raises:
+        InputError: naming it.
+    """
+    for name in names:
+        if context.params["config"] is not None and _is_given(context, name):
+            raise InputError(f"--{name}: cannot be given beside --config; change it in the file, or take --set")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

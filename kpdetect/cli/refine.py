@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searc
 
 
 def refine(
+    ctx: typer.Context,
     model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
     images: Images,
     out: options.Out,
@@ -32,17 +34,22 @@ def refine(
     config: options.Config = None,
 ) -> None:
     """Continue a detector on real images: views must agree, and images must be drawable from their keypoints."""
-    from kpdetect.config import read_config
+    from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
-    from kpdetect.refine.config import RefineConfig
+    from kpdetect.refine.config import RefineConfig, require_free
 
+    require_free(set_ or [])
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
     if pairs is None and (model / "pairs" / MANIFEST).exists():
         pairs = model / "pairs"
-    _train(base, model, images, out, pairs, minutes, seed, exclude_list, strict, device, precision, set_)
+    if pairs is None:
+        print("note: no pairs hold the keypoints where they are; give the project folder, or --pairs", file=sys.stderr)
+    settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
+    _train(settings, model, images, out, pairs, minutes, exclude_list, strict, device, precision)
 
 
 def imm(
+    ctx: typer.Context,
     images: Images,
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
@@ -58,28 +65,26 @@ def imm(
 ) -> None:
     """Train a detector by IMM (Jakab et al. 2018): no generator, images drawn from a keypoint bottleneck."""
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.refine.config import RefineConfig, imm_config
+    from kpdetect.refine.config import imm_config
 
-    base = imm_config() if config is None else read_config(RefineConfig, config)
-    base = apply_overrides(base, [f"keypoints={keypoints}", f"crop={crop.value}"])
-    _train(base, None, images, out, None, minutes, seed, exclude_list, strict, device, precision, set_)
+    base = imm_config() if config is None else read_config(imm_config(), config)
+    given = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
+    settings = apply_overrides(base, [*given, *(set_ or [])])
+    _train(settings, None, images, out, None, minutes, exclude_list, strict, device, precision)
 
 
 def _train(
-    base: RefineConfig,
+    settings: RefineConfig,
     model: Path | None,
     images: Path,
     out: Path,
     pairs: Path | None,
     minutes: float | None,
-    seed: int,
     exclude_list: list[Path] | None,
     strict: bool,
     device: options.Device,
     precision: options.Precision,
-    overrides: list[str] | None,
 ) -> None:
-    from kpdetect.config import apply_overrides
     from kpdetect.data.folder import read_exclusions
     from kpdetect.refine.train import refine_detector
     from kpdetect.runtime import resolve_runtime
@@ -87,7 +92,7 @@ def _train(
     weights = refine_detector(
         images,
         out,
-        apply_overrides(base, [f"seed={seed}", *(overrides or [])]),
+        settings,
         resolve_runtime(device.value, precision.value),
         model=model,
         pairs=pairs,

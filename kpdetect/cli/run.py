@@ -12,6 +12,7 @@ from kpdetect.cli.upper import upper
 
 
 def command(
+    ctx: typer.Context,
     images: Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")],
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
@@ -35,6 +36,7 @@ def command(
     config: options.Config = None,
 ) -> None:
     """From a folder of images to a detector, keypoints on the images and a report."""
+    options.refuse_beside_config(ctx, "method", "refine", "preset", "model", "size", "keypoints", "crop", "seed")
     upper("run_project")(
         images,
         out,

@@ -12,6 +12,7 @@ from kpdetect.cli.upper import upper
 
 
 def command(
+    ctx: typer.Context,
     pairs: Annotated[
         Path, typer.Argument(help="Folder of shards made by `kpdetect generate`, or a generator whose pairs are drawn live.")
     ],
@@ -33,13 +34,14 @@ def command(
     from kpdetect.detector.train import train_detector, train_detector_live
     from kpdetect.runtime import resolve_runtime
 
+    options.refuse_beside_config(ctx, "preset")
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
-    settings = apply_overrides(base, [f"seed={seed}", *(set_ or [])])
+    settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
     runtime = resolve_runtime(device.value, precision.value)
     if (pairs / MANIFEST).exists() or not _has_generator(pairs):
         weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
     else:
-        source = upper("PairStream")(pairs, runtime, seed=seed)
+        source = upper("PairStream")(pairs, runtime, seed=settings.seed)
         sources = find_weights(pairs, "generator").parent
         weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
     print(f"detector: {weights}")

@@ -12,6 +12,7 @@ from kpdetect.cli.upper import upper
 
 
 def command(
+    ctx: typer.Context,
     images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
@@ -34,9 +35,11 @@ def command(
     from kpdetect.data.folder import read_exclusions
     from kpdetect.runtime import resolve_runtime
 
+    options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")
     base = upper("architecture")(upper("preset")(preset.value, size, keypoints), model.value)
     settings = base if config is None else read_config(type(base), config)
-    settings = apply_overrides(settings, [f"seed={seed}", f"data.crop={crop.value}", *(set_ or [])])
+    given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop"})
+    settings = apply_overrides(settings, [*given, *(set_ or [])])
     weights = upper("train_generator")(
         images,
         out,

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
-from kpdetect.files import file_hash, make_folder, replacing, write_sources
+from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
 from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image
 from kpdetect.progress import Progress
 
@@ -128,18 +128,34 @@ def build_cache(
             f"{out}: was trained on other images (files were added, removed or changed, or others are excluded); "
             "use another --out, or the same images to continue"
         )
+    if exclude and len(paths) == len(list_images(folder)):
+        told = (
+            f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to agree in their ending too"
+        )
+        print(told, file=sys.stderr)
     target = make_folder(out) / "images.h5"
     if target.exists() and (cache := ImageCache(target)).key == key:
         return cache
     if len(paths) < FEW_IMAGES:
-        print(f"warning: only {len(paths)} images; a generator wants a few thousand, expect it to memorise", file=sys.stderr)
-    skipped = _write_cache(folder, paths, target, side, policy, key, strict)
+        print(
+            f"warning: only {len(paths)} images; training wants a few thousand, expect them to be learned by heart",
+            file=sys.stderr,
+        )
+    behind = [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
+    skipped = _write_cache(folder, paths, target, side, policy, key, strict, behind)
     _write_skipped(out, skipped)
     return ImageCache(target)
 
 
 def _write_cache(
-    folder: Path, paths: list[Path], target: Path, side: int, policy: CropPolicy, key: str, strict: bool
+    folder: Path,
+    paths: list[Path],
+    target: Path,
+    side: int,
+    policy: CropPolicy,
+    key: str,
+    strict: bool,
+    behind: Sequence[tuple[str, ...]],
 ) -> list[tuple[str, str]]:
     _require_space(target, len(paths) * side * side * 3)
     names: list[tuple[str, str]] = []
@@ -166,7 +182,9 @@ def _write_cache(
         file["names"] = [name for name, _ in names]
         file["sha256"] = [digest for _, digest in names]
         file.attrs["key"] = key
-        write_sources(target.parent, names)  # before the cache has its name: a cache is never there without its record
+        write_sources(
+            target.parent, dict.fromkeys((*names, *behind))
+        )  # before the cache has its name: a cache is never there without its record
     return skipped
 
 

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from kpdetect.errors import ConfigError, ShardError
+from kpdetect.errors import ConfigError, InputError, ShardError
 from kpdetect.files import read_json, write_json
 
 SCHEMA = "kpdetect-pairs"
@@ -106,6 +106,8 @@ class Manifest:
             InputError: there is none.
             ShardError: it is of another schema or version, or incomplete.
         """
+        if not (folder / MANIFEST).exists():
+            raise InputError(f"{folder / MANIFEST}: no such file; expected a folder of pairs, see `kpdetect generate`")
         content = read_json(folder / MANIFEST)
         if not isinstance(content, dict) or (content.get("schema"), content.get("version")) != (SCHEMA, VERSION):
             raise ShardError(f"{folder / MANIFEST}: not a manifest of {SCHEMA} version {VERSION}; make the pairs again")

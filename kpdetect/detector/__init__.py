@@ -5,6 +5,7 @@ backbone  ResNets and other networks from timm; the one module that imports it
 head      transposed convolutions up to the heatmaps
 model     backbone and head, and what a heatmap means
 losses    one function per term
+shards    folders of pairs to learn from
 batches   augmented batches of pairs, prepared ahead
 train     the training loop
 """

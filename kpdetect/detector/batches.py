@@ -92,17 +92,19 @@ class Batches(ABC):
         """Held-out pairs varied like those that are trained on, at most `limit`."""
         chosen = self.held_out_pairs(limit)
         pairs = zip(chosen.images, chosen.keypoints, chosen.visible, strict=True)
-        return self._varied(pairs, [derived_seed(self.seed, "held out", number) for number in range(len(chosen))])
+        alone = PairAugmenter(self.augmenter.config)  # the other one may be at work in the thread that prepares batches
+        return self._varied(pairs, [derived_seed(self.seed, "held out", number) for number in range(len(chosen))], alone)
 
     def at(self, step: int) -> TrainingPairs:
         """Batch of a step."""
         places = range(step * self.batch, (step + 1) * self.batch)
-        return self._varied(map(self.pair, places), [derived_seed(self.seed, "augment", place) for place in places])
+        seeds = [derived_seed(self.seed, "augment", place) for place in places]
+        return self._varied(map(self.pair, places), seeds, self.augmenter)
 
-    def _varied(self, pairs: Iterable[Pair], seeds: list[int]) -> TrainingPairs:
+    def _varied(self, pairs: Iterable[Pair], seeds: list[int], augmenter: PairAugmenter) -> TrainingPairs:
         images, keypoints, visible = [], [], []
         for (image, points, seen), seed in zip(pairs, seeds, strict=True):
-            varied, moved = self.augmenter(image, points, seed)
+            varied, moved = augmenter(image, points, seed)
             images.append(varied)
             keypoints.append(moved)
             visible.append(seen)

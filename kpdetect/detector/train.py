@@ -15,18 +15,17 @@ from torch import Tensor
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import save_weights
 from kpdetect.coords import to_pixels
-from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.patience import Patience
+from kpdetect.detector.shards import LIVE, open_pairs, pairs_key
 from kpdetect.draw import contact_sheet, draw_keypoints
-from kpdetect.errors import InputError
 from kpdetect.files import merge_sources
 from kpdetect.images import write_image
-from kpdetect.initial import InitialWeights, began_with
+from kpdetect.initial import InitialWeights, began_with, forget_beginning
 from kpdetect.pairs import PairSource
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
@@ -34,8 +33,6 @@ from kpdetect.seeds import derived_seed
 from kpdetect.training import BUDGETS, Trainer
 
 SHEET_IMAGES = 24
-MIN_PAIRS = 2
-"""One to hold out and one to learn from."""
 
 
 def train_detector(
@@ -65,13 +62,11 @@ def train_detector(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
-    folder = ShardFolder(pairs)
-    _require_usable(folder)
+    folder = open_pairs(pairs)
     batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
-    key = f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
-    facts = folder.facts
+    facts, count, key = folder.facts, len(folder), pairs_key(folder)
     learned = LearnedFrom(
-        size=facts.size, keypoints=facts.keypoints, provenance=facts.provenance, pairs=len(folder), key=key, sources=pairs
+        size=facts.size, keypoints=facts.keypoints, provenance=facts.provenance, pairs=count, key=key, sources=pairs
     )
     return _train(batches, learned, out, config, runtime, minutes, initial)
 
@@ -100,7 +95,7 @@ def train_detector_live(
         As `train_detector`.
     """
     batches = LiveBatches(source, config.batch, config.augment, config.seed)
-    key = f"live/{json.dumps(source.provenance, sort_keys=True)}"
+    key = f"{LIVE}{json.dumps(source.provenance, sort_keys=True)}"
     learned = LearnedFrom(
         size=source.size, keypoints=source.keypoints, provenance=source.provenance, pairs=None, key=key, sources=sources
     )
@@ -139,21 +134,13 @@ def _train(
 ) -> Path:
     run = RunFolder(out, config, exempt=BUDGETS)
     trainer = DetectorTrainer(run, batches, learned, config, runtime)
-    if initial is not None and not run.checkpoint.exists():
-        trainer.start_from(InitialWeights.read(initial, "detector"))
+    if not run.checkpoint.exists():
+        forget_beginning(run)
+        if initial is not None:
+            trainer.start_from(InitialWeights.read(initial, "detector"))
     merge_sources(out, learned.sources)
     trainer.run_until(config.steps, minutes)
     return run.weights
-
-
-def _require_usable(folder: ShardFolder) -> None:
-    height, width = folder.facts.size
-    if height != width:
-        raise InputError(f"{folder.folder}: pairs of {width}x{height} pixels (width x height); expected square ones")
-    if len(folder) < MIN_PAIRS:
-        raise InputError(
-            f"{folder.folder}: {len(folder)} pair; expected at least {MIN_PAIRS}, thousands to learn well; generate more"
-        )
 
 
 class DetectorTrainer(Trainer):

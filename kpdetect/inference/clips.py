@@ -17,7 +17,7 @@ from kpdetect.files import make_folder
 from kpdetect.images import Image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.finished import is_finished, stage_of
+from kpdetect.inference.finished import is_finished, skipped_before, stage_of
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.overlay import draw_overlay
 from kpdetect.inference.passes import Passes
@@ -56,10 +56,10 @@ def predict_clip(
         OutputError: `out` cannot be written.
     """
     live = isinstance(clip.source, int)
-    stage = stage_of(predictor, config, clip.source, [clip.source] if isinstance(clip.source, Path) else [])
+    stage = stage_of(predictor, config, clip.source, [path for path in (clip.source, config.boxes) if isinstance(path, Path)])
     if not live and not config.overwrite and is_finished(out, stage):
         print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
-        predictions, note = Predictions.read(out), ""
+        predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
         with VideoReader(clip.source) as reader, StopRequest() as stop:
             job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))

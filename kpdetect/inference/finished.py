@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from kpdetect.errors import InputError
 from kpdetect.files import read_json
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.predictions import RECORD, TABLE
@@ -35,3 +36,15 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
         return False
     record = read_json(folder / RECORD)
     return all(record.get(key) == value for key, value in stage.items())
+
+
+def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
+    """What could not be read when the finished predictions in `folder` were made, and why.
+
+    Raises:
+        InputError: there is something, and `strict` wants none.
+    """
+    skipped = {str(name): str(reason) for name, reason in dict(read_json(folder / RECORD).get("skipped", {})).items()}
+    if strict and skipped:
+        raise InputError(next(iter(skipped.values())))
+    return skipped

@@ -15,7 +15,7 @@ from kpdetect.files import make_folder
 from kpdetect.images import list_images, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.finished import is_finished, stage_of
+from kpdetect.inference.finished import is_finished, skipped_before, stage_of
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.mirror import SAMPLE
 from kpdetect.inference.overlay import draw_overlay
@@ -96,7 +96,8 @@ def predict_images(
     stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
     if not config.overwrite and is_finished(out, stage):
         print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
-        predictions, skipped = Predictions.read(out), {}
+        skipped = skipped_before(out, strict=config.strict)
+        predictions = Predictions.read(out)
     else:
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
         predictions, skipped = job.run(), job.skipped

@@ -7,12 +7,14 @@ teacher (Tarvainen and Valpola 2017).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from pydantic import Field
 
 from kpdetect.config import StrictConfig
 from kpdetect.detector.config import DetectorModelConfig
+from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
 from kpdetect.training import TrainingConfig
 
@@ -110,3 +112,14 @@ class RefineConfig(TrainingConfig):
 def imm_config() -> RefineConfig:
     """IMM alone: reconstruction, no teacher, no pairs, from random weights."""
     return RefineConfig(method="imm", agreement_weight=0, anchor_weight=0, occlusion=0, photometric=0, rate=1e-3, steps=10_000)
+
+
+def require_free(assignments: Iterable[str]) -> None:
+    """Stop at a setting of `refine` that would be overruled.
+
+    Raises:
+        ConfigError: `model`, `keypoints` or `crop` is to be set.
+    """
+    for assignment in assignments:
+        if assignment.partition("=")[0].split(".")[0] in ("model", "keypoints", "crop"):
+            raise ConfigError(f"--set {assignment}: is that of the detector that is continued; leave it out")

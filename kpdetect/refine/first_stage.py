@@ -13,6 +13,9 @@ from kpdetect.detector.config import DetectorConfig
 from kpdetect.errors import CheckpointError
 from kpdetect.refine.config import RefineConfig
 
+ALREADY = {"refine": "is refined already", "imm": "was trained by IMM, on real images alone"}
+"""What is said of a detector that is no first stage, by the method that it was trained with."""
+
 
 class FirstStage:
     """Weights of a detector, and what they say of themselves."""
@@ -26,13 +29,14 @@ class FirstStage:
         """Read it; of a project always the detector of the first stage, whether there is a refined one or not.
 
         Raises:
-            CheckpointError: nothing there, or damaged, or refined already.
+            CheckpointError: nothing there, or damaged, or trained on real images already.
         """
         first = model / "detector"
         weights = find_weights(first if first.is_dir() else model, "detector")
         tensors, description = load_weights(weights, "detector")
         if "refined" in description:
-            raise CheckpointError(f"{weights}: is refined already; give the detector of the first stage")
+            method = description["refined"]["method"]
+            raise CheckpointError(f"{weights}: {ALREADY[method]}; give a detector that was trained on pairs")
         return cls(weights, tensors, description)
 
     def apply(self, config: RefineConfig) -> RefineConfig:

@@ -25,6 +25,7 @@ from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
+from kpdetect.detector.shards import open_pairs
 from kpdetect.detector.train import weighted_mean
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
@@ -81,19 +82,16 @@ def refine_detector(
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
     if (model is None) != (config.method == "imm"):
-        raise InputError(
-            "refine continues a detector and imm starts from nothing: give a model to the first, none to the second"
-        )
+        raise InputError("refine continues a detector, imm starts from nothing: give a model to the first, none to the second")
     start = None if model is None else FirstStage.load(model)
-    if start is not None:
-        config = start.apply(config)
+    config = config if start is None else start.apply(config)
     run = RunFolder(out, config, exempt=BUDGETS)
     known = str(load_checkpoint(run.checkpoint, "detector")["data"]).split("/")[0] if run.checkpoint.exists() else None
+    folder = None if pairs is None or not config.anchor_weight else open_pairs(pairs, config.keypoints)
     cache = build_cache(images, out, config.side, config.crop, set(exclude), strict=strict, expected_key=known)
-    if start is not None:
-        merge_sources(out, start.weights.parent)
-    folder = None if pairs is None or not config.anchor_weight else ShardFolder(pairs)
     trainer = RefineTrainer(run, cache, config, runtime, start, folder)
+    if start is not None:
+        merge_sources(out, start.weights.parent, *([] if folder is None else [folder.folder]))
     trainer.run_until(config.steps, minutes)
     return run.weights
 
@@ -103,6 +101,7 @@ class RefineTrainer(Trainer):
 
     kind = "detector"
     stateful = ("detector", "decoder", "average", "adam")
+    other_data = "other images, from another first stage or with other pairs"
 
     def __init__(
         self,

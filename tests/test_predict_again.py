@@ -1,0 +1,51 @@
+"""A prediction that is repeated: what is finished is used again with all that was said of it, what has changed is not."""
+
+import pandas as pd
+import pytest
+
+from kpdetect.errors import InputError
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.job import predict_inputs
+from tests.dots import write_video
+
+
+def test_what_was_skipped_is_said_again(small_project, blob_folder, tmp_path):
+    (blob_folder / "broken.jpg").write_text("no picture")
+    out = tmp_path / "found"
+    first = predict_inputs(small_project, [str(blob_folder)], out, device="cpu")
+    listed = (out / "skipped.csv").read_text()
+    again = predict_inputs(small_project, [str(blob_folder)], out, device="cpu")
+    assert again.skipped == first.skipped
+    assert list(first.skipped) == ["broken.jpg"]
+    assert (out / "skipped.csv").read_text() == listed
+
+
+def test_strict_does_not_accept_what_lenient_left(small_project, blob_folder, tmp_path):
+    (blob_folder / "broken.jpg").write_text("no picture")
+    predict_inputs(small_project, [str(blob_folder)], tmp_path / "found", device="cpu")
+    with pytest.raises(InputError, match=r"broken\.jpg"):
+        predict_inputs(small_project, [str(blob_folder)], tmp_path / "found", PredictConfig(strict=True), device="cpu")
+
+
+def test_a_damaged_video_is_said_again(small_project, tmp_path):
+    write_video(tmp_path / "film.avi", 40)
+    data = (tmp_path / "film.avi").read_bytes()
+    (tmp_path / "film.avi").write_bytes(data[: len(data) // 2])
+    arguments = small_project, [str(tmp_path / "film.avi")], tmp_path / "found", PredictConfig(overlays=0)
+    first = predict_inputs(*arguments, device="cpu")
+    assert "damaged after frame" in next(iter(first.skipped.values()))
+    assert predict_inputs(*arguments, device="cpu").skipped == first.skipped
+    with pytest.raises(InputError, match="damaged after frame"):
+        predict_inputs(*arguments[:3], PredictConfig(overlays=0, strict=True), device="cpu")
+
+
+def test_other_boxes_in_the_same_file_are_predicted_anew(small_project, tmp_path):
+    write_video(tmp_path / "film.avi", 5)
+    boxes, found = tmp_path / "boxes.csv", {}
+    for left in (0, 30):
+        boxes.write_text(f"image,left,top,width,height\nfilm,{left},10,40,50\n")
+        config = PredictConfig(overlays=0, boxes=boxes)
+        predict_inputs(small_project, [str(tmp_path / "film.avi")], tmp_path / "found", config, device="cpu")
+        found[left] = pd.read_csv(tmp_path / "found" / "videos" / "film" / "predictions.csv")["x_px"]
+    assert found[0].between(-0.5, 49.5).all()
+    assert found[30].mean() - found[0].mean() == pytest.approx(30, abs=5)
