@@ -228,7 +228,7 @@ def preset(name: Preset, size: int, keypoints: int = 10) -> GeneratorConfig:
     }  # fmt: skip
     optimiser: dict[str, Any] = {"discriminator_widths": _discriminator_widths(name, size)}
     if name == "small":
-        model |= {"spade_width": 32, "margin": 4}
+        model |= {"spade_width": 32}
     if name == "paper":
         model |= {"spade_width": 128, "margin": 10, "embedding_width": 128, "background_widths": widths, "block": "resnet"}
         model["narrow_early"] = False

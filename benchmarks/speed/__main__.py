@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("generator", "pairs", "inference")
+PARTS = ("generator", "pairs", "inference", "counts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ TABLE = {
     "run_cross_validation": "benchmarks.run:run_cross_validation",
     "nearest_training_images": "benchmarks.nearest:nearest_training_images",
     "describe_nearest": "benchmarks.nearest:describe",
+    "run_ladder": "benchmarks.ladder:run_ladder",
     "write_report": "benchmarks.report:write_report",
 }
 

@@ -1,0 +1,82 @@
+"""Sizes of the models: parameters, and floating-point operations of drawing one image.
+
+    python -m benchmarks.speed counts --write docs/counts.md
+
+Nothing is computed: the networks are built and run on fake tensors. FLOP are those of convolutions and matrix products (a
+multiplication and an addition are two).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from benchmarks.speed.generator import count_flop, markdown
+from generator.architectures import ARCHITECTURES, architecture
+from generator.config import GeneratorConfig, preset
+from generator.discriminator import build_discriminator
+from generator.latents import Latents
+from generator.model import Generator
+from kpdetect.files import write_text
+
+BATCH = 4
+SIZES = {"tiny": (32, 64, 128), "small": (64, 128), "paper": (64, 128, 256, 512)}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this part."""
+    parser.add_argument("--models", nargs="+", default=list(ARCHITECTURES), help=f"of {', '.join(ARCHITECTURES)}")
+    parser.add_argument("--presets", nargs="+", default=list(SIZES), help="of tiny, small, paper")
+    parser.add_argument("--write", type=Path, help="Markdown file for the table")
+
+
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Print the table; returns its rows JSON-ready.
+
+    Raises:
+        ConfigError: an unknown model or preset.
+    """
+    rows = []
+    for name in given.presets:
+        for size in SIZES.get(name, (64,)):
+            for model in given.models if size == SIZES.get(name, (64,))[-1] or size == 64 else ["tuned"]:
+                rows.append(counted(model, name, size))
+    table = markdown(rows)
+    print(table)
+    if given.write is not None:
+        write_text(given.write, table + "\n")
+    return {"rows": rows}
+
+
+def counted(model: str, name: str, size: int) -> dict[str, str]:
+    """One line: a model at a preset's widths."""
+    config = architecture(preset(name, size), model)  # type: ignore[arg-type]
+    with FakeTensorMode():
+        generator, critic = Generator(config.model).eval(), build_discriminator(config.model, config.optimiser)
+        flop = drawing_flop(generator, config)
+    return {
+        "preset": name,
+        "size": f"{size}",
+        "model": model,
+        "generator, M parameters": f"{parameters(generator) / 1e6:.2f}",
+        "discriminator, M parameters": f"{parameters(critic) / 1e6:.2f}",
+        "drawing, GFLOP per image": f"{flop / 1e9:.2f}",
+    }
+
+
+def parameters(network: nn.Module) -> int:
+    """Number of trained numbers."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@torch.no_grad()
+def drawing_flop(generator: Generator, config: GeneratorConfig) -> float:
+    """FLOP of drawing one image."""
+    pose, appearance, background = torch.randn(3, BATCH, config.model.noise_width)
+    latents = Latents(pose=pose, appearance=appearance, background=background, centre=torch.randn(BATCH, 2))
+    return count_flop(lambda: generator(latents)) / BATCH
