@@ -133,6 +133,8 @@ def run_project(
     strict: bool = False,
     device: DeviceName = "auto",
     precision: Precision = "auto",
+    compiled: bool = False,
+    events: bool = False,
     init_generator: Path | None = None,
     init_detector: Path | None = None,
     overrides: Sequence[str] = (),
@@ -149,7 +151,7 @@ def run_project(
         minutes: training time of all stages together, whatever the steps; without it each trains its steps.
         exclude_lists: files of image names never to train on.
         strict: stop at an unreadable image instead of skipping it.
-        device, precision: where and in what to compute.
+        device, precision, compiled, events: see `kpdetect.runtime.Runtime`.
         init_generator, init_detector: models whose weights these stages start from.
         overrides: assignments such as "generator.model.tau=0.02".
 
@@ -169,7 +171,8 @@ def run_project(
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=EXEMPT)
-    project = Project(images, out, settings, resolve_runtime(device, precision), minutes, exclude, strict)
+    runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
+    project = Project(images, out, settings, runtime, minutes, exclude, strict)
     project.initial = {"generator": init_generator, "detector": init_detector}
     for number, stage in enumerate(project.stages(), start=1):
         title = (stage.__doc__ or "").rstrip(".")

@@ -25,11 +25,21 @@ def cached_side(size: int) -> int:
 
 
 class RealBatches:
-    """Endless shuffled batches of augmented images."""
+    """Endless shuffled batches of augmented images; of several processes each gets its part of every batch."""
 
     def __init__(
-        self, images: NDArray[np.uint8], size: int, batch: int, config: DataConfig, seed: int, channels: int = 3
+        self,
+        images: NDArray[np.uint8],
+        size: int,
+        batch: int,
+        config: DataConfig,
+        seed: int,
+        channels: int = 3,
+        *,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
+        self.rank, self.world = rank, world
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
         self.channels = channels
         self.orders: dict[int, Tensor] = {}
@@ -46,7 +56,7 @@ class RealBatches:
 
     def _indices(self, step: int) -> list[int]:
         count = len(self.images)
-        positions = range(step * self.batch, (step + 1) * self.batch)
+        positions = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
         return [int(self._order(position // count)[position % count]) for position in positions]
 
     def _order(self, epoch: int) -> Tensor:
@@ -58,10 +68,10 @@ class RealBatches:
     def _crops(self, step: int) -> Tensor:
         """Affine maps [batch, 2, 3] from the training square to the cached one, in normalised coordinates."""
         source = derived_generator(self.seed, "crop", step)
-        draws = torch.rand(self.batch, 4, generator=source)
+        draws = torch.rand(self.batch, 4, generator=source)[self.rank :: self.world]
         share = self.config.crop_share + (1 - self.config.crop_share) * draws[:, 0]
         mirror = torch.where((draws[:, 3] < 0.5) & self.config.flip, -1.0, 1.0)
-        maps = torch.zeros(self.batch, 2, 3)
+        maps = torch.zeros(len(draws), 2, 3)
         maps[:, 0, 0], maps[:, 1, 1] = share * mirror, share
         maps[:, :, 2] = (2 * draws[:, 1:3] - 1) * (1 - share)[:, None]
         return maps

@@ -29,6 +29,10 @@ class Latents:
         """The same noises on another device."""
         return Latents(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
+    def part(self, rank: int, world: int) -> Latents:
+        """Every `world`-th image, beginning with the `rank`-th."""
+        return Latents(**{field.name: getattr(self, field.name)[rank::world] for field in fields(self)})
+
     def scaled(self, truncation: float) -> Latents:
         """Pose and appearance pulled towards their mean by a factor in (0, 1]: more typical, less varied images."""
         return Latents(

@@ -28,6 +28,7 @@ from generator.sheet import sample_sheet
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
+from kpdetect.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.errors import TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
@@ -72,13 +73,16 @@ def train_generator(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
-    run = RunFolder(out, config, exempt=BUDGETS)
+    with main_first(runtime):
+        run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
     known = str(load_checkpoint(run.checkpoint, "generator")["data"]) if run.checkpoint.exists() else None
     side = cached_side(config.model.size)
-    cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
+    with main_first(runtime):
+        cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
     trainer = GeneratorTrainer(run, cache, config, runtime)
     if not run.checkpoint.exists():
-        forget_beginning(run)
+        if runtime.is_main:
+            forget_beginning(run)
         if initial is not None:
             trainer.start_from(InitialWeights.read(initial, "generator"))
     trainer.run_until(config.steps, minutes)
@@ -96,7 +100,7 @@ class GeneratorTrainer(Trainer):
         super().__init__(run, config, optimiser.batch, cache.key, runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
-        self.generator = Generator(model).to(runtime.device)
+        self.generator = synchronised(Generator(model), runtime).to(runtime.device)
         self.discriminator = build_discriminator(model, optimiser).to(runtime.device)
         channels_last(self.generator)
         channels_last(self.discriminator)
@@ -106,7 +110,9 @@ class GeneratorTrainer(Trainer):
         self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
         self.penalty: Tensor | None = None  # the last one, so that lines of metrics between penalties show it too
-        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels)
+        part = {"rank": runtime.rank, "world": runtime.world}
+        runtime.prepare(self.generator, self.discriminator)
+        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, **part)
         self.restore()
 
     def _adam(self, parameters: Any, rate: float) -> torch.optim.Optimizer:
@@ -145,7 +151,8 @@ class GeneratorTrainer(Trainer):
         discriminator = initial.companion("discriminator")
         if discriminator is not None:
             load_fitting(self.discriminator, discriminator, initial.path.with_name("checkpoint.pt"))
-        initial.record(self.run)
+        if self.runtime.is_main:
+            initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
@@ -153,7 +160,8 @@ class GeneratorTrainer(Trainer):
         real = seen_at(self.batches.at(self.step).to(self.runtime.device), stage)
         self.set_rates(stage)
         noise = derived_generator(config.seed, "latents", self.step)
-        latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise).to(self.runtime.device)
+        latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise)
+        latents = latents.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)
         metrics = self.update_discriminator(real, drawing.image.detach(), stage)
@@ -169,7 +177,7 @@ class GeneratorTrainer(Trainer):
             TrainingError: naming what is wrong and what to try; the last good checkpoint is kept.
         """
         wrong = self.collapse.look(self.step, {name: float(metrics[name]) for name in self.collapse.least})
-        if wrong:
+        if agreed(bool(wrong), self.runtime):
             raise TrainingError(f"{self.run.folder}: collapsed at step {self.step}, the last good checkpoint is kept: {wrong}")
 
     def save(self) -> None:
@@ -191,11 +199,12 @@ class GeneratorTrainer(Trainer):
             "logit_fake": fake_logits.detach().mean(),
         }
         if optimiser.r1_weight and self.step % optimiser.r1_every == 0:
-            penalty = gradient_penalty(lambda images: self.discriminator(images, stage), real).mean()
+            penalty = gradient_penalty(lambda images: self.discriminator.forward(images, stage), real).mean()
             total = total + optimiser.r1_weight * optimiser.r1_every * penalty
             self.penalty = penalty.detach()
         self.adam_discriminator.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.discriminator.parameters(), self.runtime)
         self.adam_discriminator.step()
         return metrics if self.penalty is None else metrics | {"r1": self.penalty}
 
@@ -209,6 +218,7 @@ class GeneratorTrainer(Trainer):
         self.adam_generator.zero_grad()
         (loss + sum(weight * value for weight, value in extra.values())).backward()
         self.discriminator.requires_grad_(True)
+        average_gradients(self.generator.parameters(), self.runtime)
         self.adam_generator.step()
         keypoints = drawing.keypoints.detach()
         return {
@@ -226,7 +236,8 @@ class GeneratorTrainer(Trainer):
         if optimiser.background_weight:
             source = derived_generator(self.config.seed, "other background", self.step)
             width = self.config.model.noise_width
-            other = draw_latents(optimiser.batch, width, source).to(self.runtime.device)
+            other = draw_latents(optimiser.batch, width, source)
+            other = other.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
             with self.runtime.autocast():
                 changed = self.generator(replace(latents, background=other.background, centre=other.centre), stage)
             heat = nearest_heat(*gaussian_axes(drawing.keypoints, (stage.size, stage.size), self.config.model.tau))

@@ -60,6 +60,8 @@ class InitialWeights:
 
     def record(self, run: RunFolder) -> None:
         """Note in the run folder what it began with, and add to its record the real images behind that."""
+        if not run.writes:
+            return
         facts = {
             "weights": self.path.name,
             "hash": file_hash(self.path),

@@ -30,13 +30,20 @@ PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "open
 class RunFolder:
     """One stage's folder; opening it again with the same configuration continues the run.
 
+    Args:
+        folder: where.
+        config: what is run.
+        exempt: dotted keys that may differ from those of the run that is continued.
+        writes: whether this process writes; of several, one does.
+
     Raises:
         ConfigError: the folder holds a run with another configuration; the differences are named.
         OutputError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, config: StrictConfig, exempt: Iterable[str] = ()) -> None:
-        self.folder = make_folder(folder)
+    def __init__(self, folder: Path, config: StrictConfig, exempt: Iterable[str] = (), *, writes: bool = True) -> None:
+        self.folder, self.writes = make_folder(folder) if writes else folder, writes
+        self.events: Any = None
         existing = folder / "config.yaml"
         if existing.exists():
             changed = differences(read_config(type(config), existing), config, exempt)
@@ -45,6 +52,8 @@ class RunFolder:
                     f"{folder}: holds a run with another configuration ({'; '.join(changed)}); "
                     "use another --out, or the same settings to continue"
                 )
+        if not writes:
+            return
         write_config(config, existing)
         if not (folder / "environment.json").exists():
             write_json(folder / "environment.json", environment())
@@ -68,8 +77,19 @@ class RunFolder:
         """Path of the sample sheet of a step."""
         return self.folder / "samples" / f"{step:07d}.png"
 
+    def write_events(self, step: int) -> None:
+        """From now on write metrics as TensorBoard events too, in `events/`; hiding those after `step`."""
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self.events = SummaryWriter(str(self.folder / "events"), purge_step=step + 1)  # type: ignore[no-untyped-call]
+
     def log(self, **values: Any) -> None:
         """Append one line to the metrics."""
+        if self.events is not None:
+            for name, value in values.items():
+                if name != "step" and isinstance(value, int | float):
+                    self.events.add_scalar(name, value, values["step"])
+            self.events.flush()
         with open(self.metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 

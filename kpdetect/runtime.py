@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 import torch
@@ -13,33 +14,63 @@ from kpdetect.errors import InputError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
+BACKEND = "inductor"
+"""What compiles networks."""
 DEVICES: tuple[str, ...] = get_args(DeviceName)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """A device and the type that convolutions and matrix products compute in."""
+    """Where and how a training runs.
+
+    Attributes:
+        device: of networks and batches.
+        compute: type that convolutions and matrix products compute in.
+        rank: this process among its peers.
+        world: number of processes.
+        compiled: whether networks are compiled (torch.compile); checkpoints are the same.
+        events: whether metrics are written as TensorBoard events too.
+    """
 
     device: torch.device
     compute: torch.dtype
+    rank: int = 0
+    world: int = 1
+    compiled: bool = False
+    events: bool = False
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context under which networks run; coordinates are kept in float32 by the code that computes them."""
         return torch.autocast(self.device.type, dtype=self.compute, enabled=self.compute != torch.float32)
 
+    def prepare(self, *networks: nn.Module) -> None:
+        """Compile networks in place, where that is asked for; names in their state stay as they are."""
+        for network in networks if self.compiled else ():
+            network.compile(backend=BACKEND)
 
-def resolve_runtime(device: DeviceName = "auto", precision: Precision = "auto") -> Runtime:
+
+def resolve_runtime(
+    device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
+) -> Runtime:
     """Choose a device and precision; `auto` takes CUDA where there is one, and bfloat16 where it is fast.
 
     Raises:
-        InputError: CUDA was asked for and is not available.
+        InputError: CUDA or TensorBoard was asked for and is not available.
     """
+    if events and find_spec("tensorboard") is None:
+        raise InputError('--tensorboard: TensorBoard is not installed; pip install "kpdetect[tensorboard]"')
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: this installation of torch sees no CUDA device; use --device cpu")
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
         precision = "bfloat16" if name == "cuda" or _cpu_has_bfloat16() else "float32"
-    return Runtime(device=torch.device(name), compute=torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return Runtime(device=torch.device(name), compute=compute, compiled=compiled, events=events)
 
 
 def _cpu_has_bfloat16() -> bool:

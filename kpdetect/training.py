@@ -19,6 +19,7 @@ from torch import Tensor
 
 from kpdetect.checkpoints import load_checkpoint, read_description, save_checkpoint
 from kpdetect.config import StrictConfig
+from kpdetect.distributed import agreed, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
 from kpdetect.progress import Progress
@@ -68,6 +69,7 @@ class Trainer(ABC):
     """What is said of a checkpoint whose `data` differs."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime) -> None:
+        require_divisible(batch, runtime)
         self.run, self.schedule, self.batch, self.data, self.runtime = run, config, batch, data, runtime
         self.step, self.seconds = 0, 0.0
         self.saved = time.monotonic()
@@ -100,30 +102,41 @@ class Trainer(ABC):
             KeyboardInterrupt: Ctrl-C or termination, after the step at hand was finished and saved.
         """
         budget = float("inf") if minutes is None else minutes * 60
-        if self._finished(steps, budget):
+        if agreed(self._finished(steps, budget), self.runtime):
             return
+        if self.runtime.is_main and self.runtime.events:
+            self.run.write_events(self.step)
         left = None if minutes is None else max(0.0, budget - self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
         with StopRequest() as stop, Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
-            while self.step < steps and self.seconds < budget and not stop.requested and not self.is_done():
+            while self._goes_on(steps, budget, stop):
                 began = time.monotonic()
                 metrics = self.train_step()
                 self.step += 1
                 self._require_finite(metrics)  # waits for the device, whose work counts
                 self.seconds += time.monotonic() - began
-                bar.update(self.batch, **_losses(metrics))
-                if self.step % self.schedule.log_every == 0:
-                    self._log(metrics, bar.rate)
-                for every, action in self.periodic():
-                    if self.step % every == 0:
-                        action()
-                if time.monotonic() - self.saved > SAVE_SECONDS:
-                    self.save()
-        self.save()
-        self.write_weights()
-        self.write_sheet()
+                if self.runtime.is_main:
+                    bar.update(self.batch, **_losses(metrics))
+                    self._after_step(metrics, bar.rate)
+        if self.runtime.is_main:
+            self.save()
+            self.write_weights()
+            self.write_sheet()
         if stop.requested:
             raise KeyboardInterrupt
+
+    def _goes_on(self, steps: int, budget: float, stop: StopRequest) -> bool:
+        goes_on = self.step < steps and self.seconds < budget and not stop.requested and not self.is_done()
+        return agreed(goes_on, self.runtime)
+
+    def _after_step(self, metrics: dict[str, Tensor], rate: float) -> None:
+        if self.step % self.schedule.log_every == 0:
+            self._log(metrics, rate)
+        for every, action in self.periodic():
+            if self.step % every == 0:
+                action()
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self.save()
 
     def _finished(self, steps: int, budget: float) -> bool:
         """Whether an earlier call has used the budget up and left the weights of this very step."""
@@ -174,7 +187,8 @@ class Trainer(ABC):
                 f"{self.run.checkpoint}: belongs to another configuration ({reason:.160}); put back the right one or delete it"
             ) from error
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        self.run.rewind(self.step)
+        if self.runtime.is_main:
+            self.run.rewind(self.step)
 
 
 def _losses(metrics: dict[str, Tensor]) -> dict[str, float]:

@@ -164,3 +164,30 @@ def test_minutes_count_over_continuations(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9)
     again = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
     assert first["step"] == again["step"] == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch warns of itself while tracing
+def test_compiled_networks_leave_the_same_checkpoints(blob_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("kpdetect.runtime.BACKEND", "eager")  # traced, and run as it is
+    train_generator(blob_folder, tmp_path / "plain", CONFIG, CPU)
+    traced = Runtime(device=CPU.device, compute=CPU.compute, compiled=True)
+    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=4"]), traced)
+    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)  # goes on without
+    ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("plain", "run")]
+    assert ends[0]["generator"].keys() == ends[1]["generator"].keys()
+    for name, tensor in ends[0]["discriminator"].items():
+        torch.testing.assert_close(tensor, ends[1]["discriminator"][name], atol=1e-4, rtol=1e-3)
+
+
+def test_metrics_as_tensorboard_events(blob_folder, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    watched = Runtime(device=CPU.device, compute=CPU.compute, events=True)
+    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=3"]), watched)
+    train_generator(blob_folder, tmp_path / "run", CONFIG, watched)
+    found = EventAccumulator(str(tmp_path / "run" / "events")).Reload()
+    assert [event.step for event in found.Scalars("loss_generator")] == [1, 2, 3, 4, 5, 6]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    logged = [line["r1"] for line in lines if "r1" in line]
+    assert [event.value for event in found.Scalars("r1")] == pytest.approx(logged, rel=1e-5)

@@ -87,6 +87,13 @@ ModelOption = Annotated[
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat16 is faster where the hardware has it.")]
+CompileOption = Annotated[
+    bool,
+    typer.Option("--compile", help="Compile the networks (torch.compile): a few minutes at the start, faster steps after."),
+]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Write metrics as TensorBoard events too, in RUN/events (extra: tensorboard).")
+]
 CropOption = Annotated[
     Crop, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")
 ]

@@ -12,6 +12,7 @@ from kpdetect.cli import options
 
 if TYPE_CHECKING:
     from kpdetect.refine.config import RefineConfig
+    from kpdetect.runtime import Runtime
 
 Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
 
@@ -30,6 +31,8 @@ def refine(
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    compile_: options.CompileOption = False,
+    tensorboard: options.TensorboardOption = False,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -37,6 +40,7 @@ def refine(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.refine.config import RefineConfig, require_free
+    from kpdetect.runtime import resolve_runtime
 
     require_free(set_ or [])
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
@@ -45,7 +49,8 @@ def refine(
     if pairs is None:
         print("note: no pairs hold the keypoints where they are; give the project folder, or --pairs", file=sys.stderr)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
-    _train(settings, model, images, out, pairs, minutes, exclude_list, strict, device, precision)
+    runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
+    _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime)
 
 
 def imm(
@@ -60,17 +65,21 @@ def imm(
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    compile_: options.CompileOption = False,
+    tensorboard: options.TensorboardOption = False,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
     """Train a detector by IMM (Jakab et al. 2018): no generator, images drawn from a keypoint bottleneck."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.refine.config import imm_config
+    from kpdetect.runtime import resolve_runtime
 
     base = imm_config() if config is None else read_config(imm_config(), config)
     given = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
     settings = apply_overrides(base, [*given, *(set_ or [])])
-    _train(settings, None, images, out, None, minutes, exclude_list, strict, device, precision)
+    runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
+    _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime)
 
 
 def _train(
@@ -82,18 +91,16 @@ def _train(
     minutes: float | None,
     exclude_list: list[Path] | None,
     strict: bool,
-    device: options.Device,
-    precision: options.Precision,
+    runtime: Runtime,
 ) -> None:
     from kpdetect.data.folder import read_exclusions
     from kpdetect.refine.train import refine_detector
-    from kpdetect.runtime import resolve_runtime
 
     weights = refine_detector(
         images,
         out,
         settings,
-        resolve_runtime(device.value, precision.value),
+        runtime,
         model=model,
         pairs=pairs,
         minutes=minutes,

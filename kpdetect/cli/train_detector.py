@@ -22,29 +22,32 @@ def command(
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    compile_: options.CompileOption = False,
+    tensorboard: options.TensorboardOption = False,
     init_from: options.InitFrom = None,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a detector on generated pairs."""
+    """Train a detector on generated pairs; under torchrun in several processes."""
     from kpdetect.checkpoints import find_weights
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.train import train_detector, train_detector_live
-    from kpdetect.runtime import resolve_runtime
+    from kpdetect.distributed import joined_runtime
 
     options.refuse_beside_config(ctx, "preset")
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
-    runtime = resolve_runtime(device.value, precision.value)
-    if (pairs / MANIFEST).exists() or not _has_generator(pairs):
-        weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
-    else:
-        source = upper("PairStream")(pairs, runtime, seed=settings.seed)
-        sources = find_weights(pairs, "generator").parent
-        weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
-    print(f"detector: {weights}")
+    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        if (pairs / MANIFEST).exists() or not _has_generator(pairs):
+            weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
+        else:
+            source = upper("PairStream")(pairs, runtime, seed=settings.seed)
+            sources = find_weights(pairs, "generator").parent
+            weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
+        if runtime.is_main:
+            print(f"detector: {weights}")
 
 
 def _has_generator(path: Path) -> bool:

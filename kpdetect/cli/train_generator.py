@@ -26,28 +26,32 @@ def command(
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    compile_: options.CompileOption = False,
+    tensorboard: options.TensorboardOption = False,
     init_from: options.InitFrom = None,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a generator on a folder of images."""
+    """Train a generator on a folder of images; under torchrun in several processes."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.folder import read_exclusions
-    from kpdetect.runtime import resolve_runtime
+    from kpdetect.distributed import joined_runtime
 
     options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")
     base = upper("architecture")(upper("preset")(preset.value, size, keypoints), model.value)
     settings = base if config is None else read_config(type(base), config)
     given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop"})
     settings = apply_overrides(settings, [*given, *(set_ or [])])
-    weights = upper("train_generator")(
-        images,
-        out,
-        settings,
-        resolve_runtime(device.value, precision.value),
-        minutes=minutes,
-        exclude=frozenset(read_exclusions(exclude_list or [])),
-        strict=strict,
-        initial=init_from,
-    )
-    print(f"generator: {weights}")
+    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        weights = upper("train_generator")(
+            images,
+            out,
+            settings,
+            runtime,
+            minutes=minutes,
+            exclude=frozenset(read_exclusions(exclude_list or [])),
+            strict=strict,
+            initial=init_from,
+        )
+        if runtime.is_main:
+            print(f"generator: {weights}")

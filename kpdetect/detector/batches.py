@@ -72,6 +72,9 @@ class Batches(ABC):
         seed: with the step, decides everything.
     """
 
+    rank, world = 0, 1
+    """Which part of every batch is this process's own: every `world`-th pair, beginning with the `rank`-th."""
+
     def __init__(self, batch: int, augment: AugmentConfig, seed: int) -> None:
         self.batch, self.seed = batch, seed
         self.augmenter = PairAugmenter(augment)
@@ -97,7 +100,7 @@ class Batches(ABC):
 
     def at(self, step: int) -> TrainingPairs:
         """Batch of a step."""
-        places = range(step * self.batch, (step + 1) * self.batch)
+        places = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
         seeds = [derived_seed(self.seed, "augment", place) for place in places]
         return self._varied(map(self.pair, places), seeds, self.augmenter)
 

@@ -22,6 +22,7 @@ from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy,
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.patience import Patience
 from kpdetect.detector.shards import LIVE, open_pairs, pairs_key
+from kpdetect.distributed import average_gradients, main_first, synchronised
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.files import merge_sources
 from kpdetect.images import write_image
@@ -132,13 +133,16 @@ def _train(
     minutes: float | None,
     initial: Path | None,
 ) -> Path:
-    run = RunFolder(out, config, exempt=BUDGETS)
+    with main_first(runtime):
+        run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
     trainer = DetectorTrainer(run, batches, learned, config, runtime)
     if not run.checkpoint.exists():
-        forget_beginning(run)
+        if runtime.is_main:
+            forget_beginning(run)
         if initial is not None:
             trainer.start_from(InitialWeights.read(initial, "detector"))
-    merge_sources(out, learned.sources)
+    if runtime.is_main:
+        merge_sources(out, learned.sources)
     trainer.run_until(config.steps, minutes)
     return run.weights
 
@@ -154,14 +158,16 @@ class DetectorTrainer(Trainer):
     ) -> None:
         super().__init__(run, config, config.batch, learned.key, runtime)
         self.batches, self.learned, self.config = batches, learned, config
+        batches.rank, batches.world = runtime.rank, runtime.world
         torch.manual_seed(derived_seed(config.seed, "weights"))
-        self.detector = build_detector(config.model, learned.keypoints).to(runtime.device)
+        self.detector = synchronised(build_detector(config.model, learned.keypoints), runtime).to(runtime.device)
         channels_last(self.detector)
         self.average = averaged_copy(self.detector)
         self.adam = torch.optim.AdamW(self.detector.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
         self.patience = Patience(config.patience)
         self.held_out = self.batches.held_out()
         self.upcoming: Iterator[TrainingPairs] | None = None
+        runtime.prepare(self.detector)
         self.restore()
 
     def start_from(self, initial: InitialWeights) -> None:
@@ -171,7 +177,8 @@ class DetectorTrainer(Trainer):
             CheckpointError: they have another shape.
         """
         initial.load_into(self.detector, self.average)
-        initial.record(self.run)
+        if self.runtime.is_main:
+            initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
         """One update; returns the losses of the batch."""
@@ -187,6 +194,7 @@ class DetectorTrainer(Trainer):
         excess = weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
         self.adam.zero_grad()
         (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.detector.parameters(), self.runtime)
         for group in self.adam.param_groups:
             group["lr"] = config.rate * min(1.0, (self.step + 1) / max(1, config.warmup))
         self.adam.step()

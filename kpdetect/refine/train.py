@@ -142,6 +142,7 @@ class RefineTrainer(Trainer):
         self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
         self.before = None if start is None else self.find(self.average, self.watched)
         self.healthy = None if self.before is None else measure_health(self.before, self.before)
+        runtime.prepare(self.detector, self.decoder)
         self.restore()
 
     def train_step(self) -> dict[str, Tensor]:

@@ -1,0 +1,91 @@
+"""Two processes on a CPU (gloo): parameters stay equal, gradients are averaged, one process writes, runs continue."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from generator.batches import RealBatches
+from kpdetect.checkpoints import load_checkpoint
+from kpdetect.distributed import agreed, average_gradients, require_divisible
+from kpdetect.errors import ConfigError
+from kpdetect.runtime import Runtime
+from tests.test_detector import dots, write_pairs
+from tests.test_train_generator import CONFIG, CPU
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from torch import distributed, nn
+from generator.train import GeneratorTrainer, train_generator
+from kpdetect.detector.train import DetectorTrainer, train_detector
+from kpdetect.distributed import agreed, average_gradients, joined_runtime
+from tests import test_detector, test_train_generator
+
+trained = []
+for kind in (GeneratorTrainer, DetectorTrainer):
+    def kept(trainer, *arguments, begin=kind.__init__, **options):
+        begin(trainer, *arguments, **options)
+        trained.append(trainer)
+    kind.__init__ = kept
+
+folder, steps = Path(sys.argv[1]), {"steps": int(sys.argv[2])}
+with joined_runtime("cpu", "float32") as runtime:
+    train_generator(folder / "blobs", folder / "generator", test_train_generator.CONFIG.model_copy(update=steps), runtime)
+    train_detector(folder / "pairs", folder / "detector", test_detector.CONFIG.model_copy(update=steps), runtime)
+    for trainer, network in zip(trained, ("generator", "detector")):
+        flat = torch.cat([parameter.detach().flatten() for parameter in getattr(trainer, network).parameters()])
+        both = [torch.zeros_like(flat) for _ in range(2)]
+        distributed.all_gather(both, flat)
+        assert torch.equal(*both), network
+        assert trainer.step == steps["steps"]
+    weight = nn.Parameter(torch.zeros(2, 3))
+    weight.grad = torch.full((2, 3), float(runtime.rank + 1))
+    average_gradients([weight], runtime)
+    assert weight.grad.tolist() == [[1.5] * 3] * 2
+    assert agreed(runtime.rank == 0, runtime)
+    assert not agreed(runtime.rank == 1, runtime)
+    print(f"process {runtime.rank} of {runtime.world} done", flush=True)
+"""
+
+
+def test_two_processes_train_continue_and_stay_equal(blob_folder, tmp_path):
+    write_pairs(tmp_path / "pairs", dots(24))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    root = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for steps in (2, 4):
+        command = [*torchrun, str(tmp_path / "script.py"), str(tmp_path), str(steps)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=False, timeout=250)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert all(f"process {rank} of 2 done" in done.stdout for rank in range(2))
+    for kind in ("generator", "detector"):
+        assert load_checkpoint(tmp_path / kind / "checkpoint.pt", kind)["step"] == 4
+        lines = (tmp_path / kind / "metrics.jsonl").read_text().splitlines()
+        assert sum('"loss_' in line for line in lines) == 4  # one process writes
+
+
+def test_the_parts_of_a_batch_are_the_batch():
+    images = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(10, 40, 40, 3).numpy()
+    whole = RealBatches(images, 32, 4, CONFIG.data, seed=1).at(3)
+    parts = [RealBatches(images, 32, 4, CONFIG.data, seed=1, rank=rank, world=2).at(3) for rank in range(2)]
+    assert torch.equal(torch.stack([parts[0][0], parts[1][0], parts[0][1], parts[1][1]]), whole)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    with pytest.raises(ConfigError, match="batch 5: 2 processes"):
+        require_divisible(5, Runtime(device=torch.device("cpu"), compute=torch.float32, world=2))
+
+
+def test_alone_nothing_is_averaged_or_asked():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = torch.ones(2)
+    average_gradients([weight], CPU)
+    assert weight.grad.tolist() == [1, 1]
+    assert agreed(True, CPU)
+    assert not agreed(False, CPU)
