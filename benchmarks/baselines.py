@@ -18,16 +18,17 @@ shows how much of an error is the constant alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.regression import fit_regression
-from kpdetect.images import fit_image, read_image
+from kpdetect.images import Image, fit_image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,29 +55,34 @@ class Features:
     name: str
 
 
-def random_features(fit: Sequence[Path], test: Sequence[Path], backbone: str = BACKBONE, seed: int = SEED) -> Features:
+def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: int = SEED) -> Features:
     """Spatially pooled features of a network with random weights; see the module's text.
 
     Raises:
         InputError: an image is damaged.
     """
-    values = _extract([*fit, *test], backbone, seed)
-    name = f"random-weights {backbone} features"
-    return Features(fit=values[: len(fit)], test=values[len(fit) :], name=name)
+    values = _extract(_pictures(landmark_set), backbone, seed)
+    fitted = len(landmark_set.fit)
+    return Features(fit=values[:fitted], test=values[fitted:], name=f"random-weights {backbone} features")
 
 
-def pixel_features(fit: Sequence[Path], test: Sequence[Path]) -> Features:
+def pixel_features(landmark_set: LandmarkSet) -> Features:
     """The images themselves, small and grey.
 
     Raises:
         InputError: an image is damaged.
     """
-    values = np.stack([_small(path) for path in [*fit, *test]])
-    return Features(fit=values[: len(fit)], test=values[len(fit) :], name=f"PCA of {PIXELS}x{PIXELS} grey pixels")
+    values = np.stack([_small(image) for image in _pictures(landmark_set)])
+    fitted = len(landmark_set.fit)
+    return Features(fit=values[:fitted], test=values[fitted:], name=f"PCA of {PIXELS}x{PIXELS} grey pixels")
 
 
-def _small(path: Path) -> NDArray[np.float32]:
-    square, _ = fit_image(read_image(path), PIXELS, "stretch")
+def _pictures(landmark_set: LandmarkSet) -> Iterator[Image]:
+    return landmark_set.pictures([*landmark_set.fit, *landmark_set.test])
+
+
+def _small(image: Image) -> NDArray[np.float32]:
+    square, _ = fit_image(image, PIXELS, "stretch")
     return np.asarray(square.mean(axis=2).ravel(), np.float32)
 
 
@@ -88,7 +94,7 @@ def grid_keypoints(count: int, sizes: NDArray[np.integer]) -> NDArray[np.float64
     return grid * np.asarray(sizes, np.float64)[:, None, ::-1] - 0.5
 
 
-def _extract(paths: Sequence[Path], backbone: str, seed: int) -> NDArray[np.float32]:
+def _extract(images: Iterable[Image], backbone: str, seed: int) -> NDArray[np.float32]:
     import torch
 
     from kpdetect.detector.backbone import create_backbone
@@ -97,7 +103,7 @@ def _extract(paths: Sequence[Path], backbone: str, seed: int) -> NDArray[np.floa
         torch.manual_seed(seed)
         network = create_backbone(backbone).eval()
     with torch.inference_mode():
-        maps = (_at_stride(network(batch)) for batch in _batches(paths))
+        maps = (_at_stride(network(batch)) for batch in _batches(images))
         pooled = [torch.nn.functional.adaptive_avg_pool2d(level.float(), CELLS).flatten(1).numpy() for level in maps]
     return np.concatenate(pooled).astype(np.float32)
 
@@ -106,12 +112,12 @@ def _at_stride(levels: Iterable[Tensor]) -> Tensor:
     return next(level for level in levels if level.shape[-1] == SIZE // STRIDE)
 
 
-def _batches(paths: Sequence[Path]) -> Iterator[Tensor]:
+def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
     import torch
 
-    for start in range(0, len(paths), BATCH):
-        squares = [fit_image(read_image(path), SIZE, "stretch")[0] for path in paths[start : start + BATCH]]
-        yield torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    squares = (fit_image(image, SIZE, "stretch")[0] for image in images)
+    while batch := list(islice(squares, BATCH)):
+        yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int | None = None) -> list[Features]:

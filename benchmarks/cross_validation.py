@@ -6,18 +6,16 @@ how much of a difference is the luck of the folds, not how the models would diff
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluate import Points
-from benchmarks.metrics.nme import nme_percent
+from benchmarks.evaluate import Placed, Points, exchanged_order
 from benchmarks.metrics.units import unit_lengths
-from benchmarks.protocols import Protocol, Regression
-from benchmarks.regression import fit_regression
+from benchmarks.protocol import Protocol, Regression
 from kpdetect.errors import InputError
 from kpdetect.files import replacing
 
@@ -49,7 +47,7 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
     """Every regression of a protocol, and the mean shape in its frame.
 
     Args:
-        keypoints_px: [fitting images, keypoints, 2] in pixels of the image files, in the order of `landmark_set.fit`.
+        keypoints_px: [fitting images, keypoints, 2] in pixels of the images as shown, in the order of `landmark_set.fit`.
         landmark_set: annotated images; only those of `fit` are looked at.
         protocol: how to measure.
         method: name of the model.
@@ -64,11 +62,18 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
     for regression in sorted(forward, key=lambda regression: not regression.headline):
         truth = regression.frame.place(truth_px, sizes, regression.origin)
         unit = unit_lengths(protocol, truth, regression.frame.extents(sizes))
+        placed = Placed(
+            fit=truth,
+            test=truth,
+            unit=unit,
+            exchanged=exchanged_order(protocol),
+            distance=protocol.distance,
+            by_point=protocol.summed,
+        )
         keypoints = regression.frame.place(keypoints_px, sizes, regression.origin)
         shuffles = splits(len(truth))
-        found = [_regressed(keypoints, truth, parts, regression) for parts in shuffles]
-        rows.append(_line(method, regression, truth, unit, found))
-        rows.append(_line("mean shape", regression, truth, unit, [_mean_shape(truth, parts) for parts in shuffles]))
+        rows.append(_line(method, regression, placed, [_regressed(keypoints, placed, parts, regression) for parts in shuffles]))
+        rows.append(_line("mean shape", regression, placed, [_mean_shape(placed, parts) for parts in shuffles]))
     return rows
 
 
@@ -82,25 +87,28 @@ def splits(count: int) -> list[list[Split]]:
     return found
 
 
-def _regressed(keypoints: Points, truth: Points, parts: list[Split], regression: Regression) -> NDArray[np.float64]:
-    predicted = np.empty_like(truth, dtype=np.float64)
+def _regressed(keypoints: Points, placed: Placed, parts: list[Split], regression: Regression) -> NDArray[np.float64]:
+    predicted = np.empty_like(placed.fit)
     for fit, check in parts:
-        fitted = fit_regression(keypoints[fit], truth[fit], bias=regression.bias, ridge=regression.ridge)
-        predicted[check] = fitted(keypoints[check])
+        fold = _fold(placed, fit, check)
+        found = fold.regress(keypoints[fit], keypoints[check], bias=regression.bias, ridge=regression.ridge)
+        predicted[check] = found.predicted
     return predicted
 
 
-def _mean_shape(truth: Points, parts: list[Split]) -> NDArray[np.float64]:
-    predicted = np.empty_like(truth, dtype=np.float64)
+def _mean_shape(placed: Placed, parts: list[Split]) -> NDArray[np.float64]:
+    predicted = np.empty_like(placed.fit)
     for fit, check in parts:
-        predicted[check] = np.nanmean(truth[fit], axis=0)
+        predicted[check] = _fold(placed, fit, check).mean_shape().predicted
     return predicted
 
 
-def _line(
-    method: str, regression: Regression, truth: Points, unit: Points, predicted: list[NDArray[np.float64]]
-) -> CrossValidated:
-    scores = [nme_percent(each, truth, unit) for each in predicted]
+def _fold(placed: Placed, fit: NDArray[np.int64], check: NDArray[np.int64]) -> Placed:
+    return replace(placed, fit=placed.fit[fit], test=placed.test[check], unit=placed.unit[check])
+
+
+def _line(method: str, regression: Regression, placed: Placed, predicted: list[NDArray[np.float64]]) -> CrossValidated:
+    scores = [placed.measure(each).score for each in predicted]
     means = [score.mean_of_ratios for score in scores]
     return CrossValidated(
         method=method,

@@ -18,8 +18,8 @@ from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.metrics.nme import NmeScore, exchange_names, nme_percent, point_errors_percent
 from benchmarks.metrics.pck import auc_percent, pck_percent
 from benchmarks.metrics.units import unit_lengths
-from benchmarks.protocols import Protocol, Regression
-from benchmarks.regression import fit_regression
+from benchmarks.protocol import Distance, Protocol, Regression
+from benchmarks.regression import fit_regression, settle_names
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,31 +101,36 @@ class Placed:
         test: landmarks [test images, landmarks, 2]; NaN where hidden.
         unit: [test images], see `unit_lengths`.
         exchanged: order of the landmarks with exchanged names; None where the protocol knows none.
+        distance, by_point: see `nme_percent`.
     """
 
     fit: NDArray[np.float64]
     test: NDArray[np.float64]
     unit: NDArray[np.float64]
     exchanged: NDArray[np.int64] | None = None
+    distance: Distance = "euclidean"
+    by_point: bool = False
 
     def measure(self, predicted: Points, rank: int = 0, columns: int = 0) -> Evaluation:
         """Errors of landmarks [test images, landmarks, 2]."""
         points = np.asarray(predicted, np.float64)
         if self.exchanged is not None:
-            points = exchange_names(points, self.test, self.exchanged)
-        errors = point_errors_percent(points, self.test, self.unit)
-        return Evaluation(
-            score=nme_percent(points, self.test, self.unit), errors=errors, predicted=points, rank=rank, columns=columns
-        )
+            points = exchange_names(points, self.test, self.exchanged, self.distance)
+        errors = point_errors_percent(points, self.test, self.unit, self.distance)
+        score = nme_percent(points, self.test, self.unit, self.distance, by_point=self.by_point)
+        return Evaluation(score=score, errors=errors, predicted=points, rank=rank, columns=columns)
 
     def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
         """Errors of the linear map from keypoints [images, keypoints, 2] or features [images, columns]."""
-        regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge)
+        regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge, exchanged=self.exchanged)
         return self.measure(regression(test), regression.rank, regression.columns)
 
     def mean_shape(self) -> Evaluation:
         """The floor: the mean of the fitting images' landmarks as the answer for every test image."""
-        return self.measure(np.broadcast_to(np.nanmean(self.fit, axis=0), self.test.shape))
+        fit = self.fit
+        if self.exchanged is not None:
+            fit = settle_names(fit, self.exchanged, lambda points: np.broadcast_to(np.nanmean(points, axis=0), points.shape))
+        return self.measure(np.broadcast_to(np.nanmean(fit, axis=0), self.test.shape))
 
 
 def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression) -> Placed:
@@ -141,6 +146,8 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
         test=landmarks[test],
         unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test]),
         exchanged=exchanged_order(protocol),
+        distance=protocol.distance,
+        by_point=protocol.summed,
     )
 
 
@@ -203,7 +210,7 @@ def evaluate(
 def evaluate_regression(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression
 ) -> Evaluation:
-    """One forward regression of a protocol on keypoints [images of the set, keypoints, 2] in pixels of the image files."""
+    """One forward regression of a protocol on keypoints [images of the set, keypoints, 2] in pixels of the images as shown."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     placed = place(landmark_set, protocol, regression)
     fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
@@ -231,7 +238,8 @@ def _backward(
 
 
 def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.float64]:
-    """Predicted keypoints in the set's order, float64 [images, keypoints, 2]; zeros for images that are not used.
+    """Predicted keypoints in the set's order and in pixels of its images, float64 [images, keypoints, 2]; zeros for images that
+    are not used.
 
     Raises:
         InputError: predictions are missing for some used images, or were made on images of another size.
@@ -242,12 +250,12 @@ def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.flo
     if missing:
         raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict the whole data set")
     source = np.array([position[landmark_set.images[index]] for index in used])
-    differ = np.flatnonzero((predictions.sizes[source] != landmark_set.sizes[used]).any(axis=1))
+    differ = np.flatnonzero((predictions.sizes[source] != landmark_set.file_sizes[used]).any(axis=1))
     if len(differ):
         name = landmark_set.images[used[differ[0]]]
         raise InputError(f"predictions of {name} were made on an image of another size; predict this data set again")
     aligned = np.zeros((len(landmark_set.images), *predictions.keypoints_px.shape[1:]))
-    aligned[used] = predictions.keypoints_px[source]
+    aligned[used] = landmark_set.to_image_px(predictions.keypoints_px[source], used)
     return aligned
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluate import Placed, Points, place
-from benchmarks.protocols import Protocol, Regression
+from benchmarks.protocol import Protocol, Regression
 from kpdetect.files import replacing
 
 COUNTS = (1, 5, 10, 50, 100, 500)
@@ -47,7 +47,7 @@ def label_counts(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Prot
     """Every forward regression in the headline's frame, and the mean shape, for 1, 5, 10, 50, 100, 500 and all labels.
 
     Args:
-        keypoints_px: [images of the set, keypoints, 2] in pixels of the image files.
+        keypoints_px: [images of the set, keypoints, 2] in pixels of the images as shown.
         landmark_set: annotated images.
         protocol: how to measure.
         method: name of the model.

@@ -1,5 +1,7 @@
 """The first stage: a detector's keypoints on the images of a data set, kept in a predictions folder.
 
+A model is shown what the protocol's crop leaves of a file; its keypoints are kept in pixels of the file, shifted back exactly.
+
 A folder is used again only if weights, images and code are the same as when it was made: `stage.json`, written last,
 says so.
 """
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from kpdetect.checkpoints import find_weights
@@ -21,6 +24,7 @@ from kpdetect.runlog import code_commit, environment
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
+    from kpdetect.inference.predictor import Predictor
 
 STAGE = "stage.json"
 BLOCK = 64
@@ -57,6 +61,8 @@ def _stage(weights: Path, landmark_set: LandmarkSet) -> dict[str, Any]:
     digest = hashlib.sha256()
     for index, content in zip(landmark_set.used, landmark_set.content_hashes(landmark_set.used), strict=True):
         digest.update(f"{landmark_set.images[index]} {content}\n".encode())
+        if landmark_set.regions is not None:
+            digest.update(f"{landmark_set.regions.boxes[index].tolist()}\n".encode())
     return {"model": file_hash(weights), "images": digest.hexdigest()[:16], "commit": code_commit()}
 
 
@@ -73,17 +79,29 @@ def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
     import kpdetect
     from kpdetect.inference.predictions import Predictions
 
-    detector = kpdetect.load(weights)
-    used, found = landmark_set.used, []
-    with Progress(len(used), "predict") as progress:
-        for start in range(0, len(used), BLOCK):
-            block = used[start : start + BLOCK]
-            found.append(detector([landmark_set.path(index) for index in block]))
-            progress.update(len(block))
-    keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+    used = landmark_set.used
+    keypoints_px, confidence = predict_images(kpdetect.load(weights), landmark_set, used)
     return Predictions(
         images=[landmark_set.images[index] for index in used],
-        keypoints_px=keypoints_px,
+        keypoints_px=landmark_set.to_file_px(keypoints_px, used).astype(np.float32),
         confidence=confidence,
-        sizes=landmark_set.sizes[used],
+        sizes=landmark_set.file_sizes[used],
     )
+
+
+def predict_images(
+    detector: Predictor, landmark_set: LandmarkSet, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`keypoints_px` [indices, K, 2] in pixels of those images as shown, and `confidence` [indices, K]; read in blocks.
+
+    Raises:
+        InputError: a damaged image.
+    """
+    found = []
+    with Progress(len(indices), "predict") as progress:
+        for start in range(0, len(indices), BLOCK):
+            block = list(landmark_set.pictures(indices[start : start + BLOCK]))
+            found.append(detector(block))
+            progress.update(len(block))
+    keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+    return keypoints_px, confidence

@@ -2,21 +2,26 @@
 
 Unsupervised keypoints have no names; a linear map fitted on annotated images gives them names (Thewlis et al. 2017).
 "Without bias" the map has no constant term, so the result depends on the origin of the coordinates; with bias it does
-not. Ridge shrinks the weights, which helps when labels are few.
+not. Ridge shrinks the weights, which helps when labels are few. Where left and right cannot be told apart, the names of the
+fitting images are exchanged where that is nearer to what was fitted, and it is fitted again, until nothing changes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.metrics.nme import exchange_names
 from kpdetect.errors import InputError
 
 PENALTIES = tuple(float(value) for value in np.logspace(-2, 6, 17))
 """Ridge penalties to choose from, for inputs in pixels."""
+ROUNDS = 50
+"""Fits at most, where names may be exchanged."""
 Fitted = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights [columns, targets] and constant terms [targets]."""
 
@@ -28,8 +33,9 @@ class LandmarkRegression:
     Attributes:
         weights: [columns, 2 * landmarks].
         bias: [2 * landmarks]; zeros when fitted without bias.
-        rank: numerical rank of the (with bias: centred) input; below `columns`, keypoints are constant or depend on
-            each other, or the images are too few. The solution of least norm is taken then.
+        rank: numerical rank of the (with bias: centred) input, the least over the landmarks where some are hidden; below
+            `columns`, keypoints are constant or depend on each other, or the images are too few. The solution of least norm
+            is taken then.
         columns: numbers per image.
     """
 
@@ -45,7 +51,12 @@ class LandmarkRegression:
 
 
 def fit_regression(
-    inputs: NDArray[np.floating], landmarks: NDArray[np.floating], *, bias: bool, ridge: bool = False
+    inputs: NDArray[np.floating],
+    landmarks: NDArray[np.floating],
+    *,
+    bias: bool,
+    ridge: bool = False,
+    exchanged: NDArray[np.int64] | None = None,
 ) -> LandmarkRegression:
     """Fit on annotated images.
 
@@ -54,6 +65,7 @@ def fit_regression(
         landmarks: [images, landmarks, 2]; NaN where hidden: each landmark is fitted on the images that show it.
         bias: whether the map has a constant term.
         ridge: whether weights are shrunk, by the entry of `PENALTIES` that leave-one-out cross-validation likes best.
+        exchanged: order of the landmarks with exchanged names, where they may be exchanged in an image.
 
     Raises:
         InputError: no images, counts that differ, a landmark that no image shows, or values that are not finite.
@@ -63,17 +75,40 @@ def fit_regression(
         raise InputError(f"regression: {len(columns)} predictions for {len(targets)} annotated images; expected equal, not 0")
     if not np.isfinite(columns).all() or np.isinf(targets).any():
         raise InputError("regression: keypoints or landmarks are not finite; remove those images from the fitting list")
-    visible = ~np.isnan(targets)
-    if not visible.any(axis=0).all():
-        number = int(np.argmin(visible.any(axis=0))) // 2
+    seen = ~np.isnan(targets).all(axis=0)
+    if not seen.all():
+        number = int(np.argmin(seen)) // 2
         raise InputError(f"regression: no fitting image shows landmark {number}; fit on more images or leave it out")
+    if exchanged is not None:
+        named = np.asarray(landmarks, np.float64)
+        named = settle_names(named, exchanged, lambda points: _fit_visible(columns, _columns(points), bias, ridge)(columns))
+        targets = _columns(named)
+    return _fit_visible(columns, targets, bias, ridge)
+
+
+def settle_names(
+    landmarks: NDArray[np.float64], exchanged: NDArray[np.int64], predict: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Landmarks [images, landmarks, 2] with names exchanged in images until `predict`, fitted on them, finds no nearer ones."""
+    for _ in range(ROUNDS):
+        settled = exchange_names(landmarks, predict(landmarks), exchanged)
+        if np.array_equal(settled, landmarks, equal_nan=True):
+            break
+        landmarks = settled
+    return landmarks
+
+
+def _fit_visible(columns: NDArray[np.float64], targets: NDArray[np.float64], bias: bool, ridge: bool) -> LandmarkRegression:
+    """Each target on the rows in which it is not NaN; targets that are hidden in the same rows together."""
+    visible = ~np.isnan(targets)
     weights, constant = np.empty((columns.shape[1], targets.shape[1])), np.empty(targets.shape[1])
+    ranks = []
     for shown in np.unique(visible, axis=1).T:
         same = (visible == shown[:, None]).all(axis=0)
-        weights[:, same], constant[same] = _fit(columns[shown], targets[np.ix_(shown, same)], bias, ridge)
-    centred = columns - columns.mean(axis=0) if bias else columns
-    rank = int(np.linalg.matrix_rank(centred))
-    return LandmarkRegression(weights=weights, bias=constant, rank=rank, columns=columns.shape[1])
+        used = columns[shown]
+        weights[:, same], constant[same] = _fit(used, targets[np.ix_(shown, same)], bias, ridge)
+        ranks.append(int(np.linalg.matrix_rank(used - used.mean(axis=0) if bias else used)))
+    return LandmarkRegression(weights=weights, bias=constant, rank=min(ranks), columns=columns.shape[1])
 
 
 def _fit(inputs: NDArray[np.float64], targets: NDArray[np.float64], bias: bool, ridge: bool) -> Fitted:

@@ -17,7 +17,7 @@ from benchmarks.evaluate import align, evaluate, evaluate_regression
 from benchmarks.label_counts import label_counts
 from benchmarks.label_counts import markdown as label_counts_markdown
 from benchmarks.label_counts import write_csv as write_label_counts
-from benchmarks.predict import predict
+from benchmarks.predict import predict, predict_images
 from benchmarks.protocols import Protocol, find_protocol
 from benchmarks.results import Result, write_result
 from benchmarks.table import markdown_table, write_table
@@ -157,7 +157,7 @@ def run_cross_validation(
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
     weights = find_weights(model, "detector")
     out = make_folder(out or _project(weights) / "results")
-    keypoints_px, _ = kpdetect.load(weights)([landmark_set.path(index) for index in landmark_set.fit])
+    keypoints_px = predict_images(kpdetect.load(weights), landmark_set, landmark_set.fit)[0]
     rows = cross_validate(keypoints_px, landmark_set, protocol, method_name(weights))
     path = write_csv(rows, out / f"{protocol.name}_{landmark_set.name}_{file_hash(weights)[:8]}-cross-validation.csv")
     print(markdown(rows, landmark_set) + f"\n\ntable: {path}")
@@ -187,8 +187,7 @@ def _project(source: Path | None) -> Path:
 
 
 def _features(landmark_set: LandmarkSet) -> list[Features]:
-    fit, test = ([landmark_set.path(index) for index in part] for part in (landmark_set.fit, landmark_set.test))
-    return [random_features(fit, test), pixel_features(fit, test)]
+    return [random_features(landmark_set), pixel_features(landmark_set)]
 
 
 def _supervised(landmark_set: LandmarkSet, protocol: Protocol, extras: Extras, out: Path) -> Iterable[tuple[str, Predictions]]:
@@ -256,7 +255,8 @@ def _write_errors(found: Predictions, landmark_set: LandmarkSet, protocol: Proto
     regression, test = protocol.headline, landmark_set.test
     result = evaluate_regression(align(found, landmark_set), landmark_set, protocol, regression)
     sizes, truth_px = landmark_set.sizes[test], landmark_set.landmarks_px[test]
-    predicted_px = regression.frame.unplace(result.predicted, sizes, regression.origin)
+    predicted_px = landmark_set.to_file_px(regression.frame.unplace(result.predicted, sizes, regression.origin), test)
+    truth_px = landmark_set.to_file_px(truth_px, test)
     names = [landmark_set.images[index] for index in test]
     columns = {
         "image": [name for name in names for _ in protocol.landmarks],

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.protocols import Protocol
+from benchmarks.protocol import Protocol
 from generator.export import export_pairs
 from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.detector.config import preset_config
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import InputError
 from kpdetect.files import write_sources
-from kpdetect.images import fit_image, read_image
+from kpdetect.images import fit_image
 from kpdetect.pairs import PairBatch
 from kpdetect.runtime import Runtime
 
@@ -68,7 +68,7 @@ class AnnotatedPairs:
     def _batch(self, rows: list[int]) -> PairBatch:
         images, keypoints = [], []
         for row in rows:
-            image = read_image(self.landmark_set.path(row))
+            image = self.landmark_set.image(row)
             square, matrix = fit_image(image, SIZE, "stretch")
             images.append(square)
             keypoints.append(to_normalised(apply_affine(matrix, self.landmark_set.landmarks_px[row]), self.size))

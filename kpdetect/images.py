@@ -145,14 +145,26 @@ def fit_region(image: Image, box: tuple[float, float, float, float], size: int) 
         size: side of the square in pixels.
     """
     left, top, width, height = (round(value) for value in box)
+    part = cut_region(image, (left, top, width, height))
+    shrinking = width > size or height > size
+    square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(square, dtype=np.uint8)
+
+
+def cut_region(image: Image, box: tuple[int, int, int, int]) -> Image:
+    """A part of an image, uint8 [height, width, 3]; what lies outside the image is filled by its edge pixels.
+
+    Args:
+        image: uint8 [height, width, 3].
+        box: (left, top, width, height) in pixels, measured at pixel edges; it must overlap the image.
+    """
+    left, top, width, height = box
     above, before = max(0, -top), max(0, -left)
     below, after = max(0, top + height - image.shape[0]), max(0, left + width - image.shape[1])
     part = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
     if above or below or before or after:
-        part = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-    shrinking = width > size or height > size
-    square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
-    return np.ascontiguousarray(square, dtype=np.uint8)
+        return np.asarray(cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
+    return part
 
 
 def write_image(path: Path, image: Image) -> None:

@@ -112,7 +112,8 @@ def _read_coco(path: Path) -> AnnotationTable:
                 points[image, name] = (float(x), float(y)) if shown else (np.nan, np.nan)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: incomplete COCO keypoints ({error!r}); expected images, annotations, categories") from error
-    return _table(path, images, names, points, list(range(1, len(images) + 1)))
+    places = [f"{path}, annotation {number} (id {each.get('id')})" for number, each in enumerate(content["annotations"])]
+    return _table(path, images, names, points, [0] * len(images), places)
 
 
 def _table(
@@ -121,11 +122,14 @@ def _table(
     names: Sequence[str],
     points: dict[tuple[str, str], tuple[float, float]],
     lines: Sequence[int],
+    places: list[str] | None = None,
 ) -> AnnotationTable:
     hidden = (np.nan, np.nan)
     rows = [[points.get((image, name), hidden) for name in names] for image in images]
     table = np.array(rows, np.float64).reshape(len(images), len(names), 2)
-    return AnnotationTable(path=path, images=list(images), landmarks=tuple(names), points_px=table, lines=list(lines), extra={})
+    return AnnotationTable(
+        path=path, images=list(images), landmarks=tuple(names), points_px=table, lines=list(lines), places=places
+    )
 
 
 def _point(x: str, y: str, where: str) -> tuple[float, float]:

@@ -17,16 +17,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.datasets.assembly import Facts, assemble, in_copies
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
-from benchmarks.protocols import Protocol
-from kpdetect.coords import Size, apply_affine, crop_resize_affine
+from benchmarks.datasets.wide import AnnotationTable
+from benchmarks.datasets.words import finite, read_words
+from benchmarks.protocol import Protocol
+from kpdetect.coords import Size
 from kpdetect.errors import FormatError, InputError
 
 OFFICIAL_SIZE: Size = (218, 178)
 OFFICIAL_LISTS = ("2003c1b639046405", "abd1c30049ae2687")
 """`names_hash` of the 19,000 training and the 1,000 testing names of MAFL."""
 LANDMARKS = 5
-Annotations = dict[str, list[float]]
+Annotations = dict[str, tuple[int, list[float]]]
+"""By name of an image: its line in the table, and its numbers."""
 
 
 def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -40,27 +44,56 @@ def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
         InputError: a file, folder or image is missing, or an image is no copy of an aligned CelebA image.
         FormatError: a list or the landmark table is damaged; the message names the file and the line.
     """
-    images = _first_existing(folder, "img_align_celeba", "Img/img_align_celeba")
-    table = _first_existing(folder, "list_landmarks_align_celeba.txt", "Anno/list_landmarks_align_celeba.txt")
-    fit = read_names(_first_existing(folder, "MAFL/training.txt", "training.txt"))
-    test = read_names(_first_existing(folder, "MAFL/testing.txt", "testing.txt"))
-    annotations = read_landmarks(table)
+    images = first_existing(folder, "img_align_celeba", "Img/img_align_celeba")
+    path = first_existing(folder, "list_landmarks_align_celeba.txt", "Anno/list_landmarks_align_celeba.txt")
+    fit, test = read_mafl_lists(folder)
     names = sorted({*fit, *test})
-    _require_annotations(names, annotations, table)
+    table = landmark_table(path, names, protocol.landmarks)
     sizes = _checked_sizes(images, names)
+    in_file = in_copies(table, np.array([OFFICIAL_SIZE] * len(names)), sizes)
     position = {name: index for index, name in enumerate(names)}
-    return LandmarkSet(
+    facts = Facts(
         name=data_name(fit, test),
         folder=images,
-        images=names,
-        sizes=sizes,
-        landmarks_px=_in_file_pixels([annotations[name] for name in names], sizes),
-        fit=np.array([position[name] for name in fit]),
-        test=np.array([position[name] for name in test]),
         names_identify=True,
         lists={"training": names_hash(fit), "testing": names_hash(test)},
         notes=_notes(fit, test, sizes),
     )
+    rows = [np.array([position[name] for name in part]) for part in (fit, test)]
+    return assemble(in_file, protocol, facts, fit=rows[0], test=rows[1], sizes=sizes)
+
+
+def read_mafl_lists(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of MAFL's training and testing images.
+
+    Raises:
+        InputError: a list is missing.
+        FormatError: a list is damaged.
+    """
+    fit = read_names(first_existing(folder, "MAFL/training.txt", "training.txt"))
+    return fit, read_names(first_existing(folder, "MAFL/testing.txt", "testing.txt"))
+
+
+def landmark_table(path: Path, names: Sequence[str], landmarks: Sequence[str]) -> AnnotationTable:
+    """The annotations of some images, in official pixels.
+
+    Args:
+        path: list_landmarks_align_celeba.txt or list_landmarks_celeba.txt.
+        names: of the images, in the order wanted.
+        landmarks: names of the five points in the order of the table; the first two are the eyes.
+
+    Raises:
+        FormatError: the table is damaged, lacks an image, or its columns are swapped.
+    """
+    annotations = read_landmarks(path)
+    missing = [name for name in names if name not in annotations]
+    if missing:
+        raise FormatError(f"{path}: no landmarks for {len(missing):,} listed images, the first is {missing[0]}")
+    points = np.array([annotations[name][1] for name in names], np.float64).reshape(-1, LANDMARKS, 2)
+    lines = [annotations[name][0] for name in names]
+    table = AnnotationTable(path=path, images=list(names), landmarks=tuple(landmarks), points_px=points, lines=lines)
+    table.require_level(landmarks[0], landmarks[1])
+    return table
 
 
 def data_name(fit: Sequence[str], test: Sequence[str]) -> str:
@@ -78,7 +111,12 @@ def _notes(fit: Sequence[str], test: Sequence[str], sizes: NDArray[np.int64]) ->
     return tuple(notes)
 
 
-def _first_existing(folder: Path, *candidates: str) -> Path:
+def first_existing(folder: Path, *candidates: str) -> Path:
+    """The first of some paths inside of `folder` that is there.
+
+    Raises:
+        InputError: none is.
+    """
     for candidate in candidates:
         if (folder / candidate).exists():
             return folder / candidate
@@ -92,10 +130,7 @@ def read_names(path: Path) -> list[str]:
         FormatError: an empty list, more than one word on a line, or a name that is there twice.
     """
     seen: dict[str, int] = {}
-    for number, line in enumerate(_lines(path), start=1):
-        words = line.split()
-        if not words:
-            continue
+    for number, words in read_words(path):
         if len(words) != 1:
             raise FormatError(f"{path}, line {number}: expected one image name, got {len(words)} words")
         if words[0] in seen:
@@ -107,51 +142,36 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_landmarks(path: Path) -> Annotations:
-    """The landmark table: name -> x, y of 5 points in official pixels.
+    """A landmark table: name -> line, and x, y of 5 points in official pixels.
 
     Raises:
         FormatError: wrong counts, values that are no finite numbers, or a name that is there twice.
     """
-    lines = _lines(path)
-    if len(lines) < 2 or not lines[0].strip().isdigit():
-        raise FormatError(f"{path}, line 1: expected the number of images, got '{lines[0][:40] if lines else ''}'")
+    return read_celeba_table(path, 2 * LANDMARKS)
+
+
+def read_celeba_table(path: Path, numbers: int) -> Annotations:
+    """An official table: a count, a line of column names, then a name and `numbers` numbers per image.
+
+    Raises:
+        FormatError: wrong counts, values that are no finite numbers, or a name that is there twice.
+    """
+    lines = read_words(path)
+    if len(lines) < 2 or len(lines[0][1]) != 1 or not lines[0][1][0].isdigit():
+        first = " ".join(lines[0][1])[:40] if lines else ""
+        raise FormatError(f"{path}, line 1: expected the number of images, got '{first}'")
     found: Annotations = {}
-    for number, line in enumerate(lines[2:], start=3):
-        if not line.strip():
-            continue
-        name, values = _landmark_row(line, f"{path}, line {number}")
+    for number, (name, *words) in lines[2:]:
+        where = f"{path}, line {number}"
+        if len(words) != numbers:
+            raise FormatError(f"{where}: expected a name and {numbers} numbers, got {len(words)} numbers")
         if name in found:
-            raise FormatError(f"{path}, line {number}: {name} is there a second time; remove one")
-        found[name] = values
-    if len(found) != int(lines[0]):
-        raise FormatError(f"{path}, line 1: announces {int(lines[0]):,} images, the table holds {len(found):,}; it is cut off")
+            raise FormatError(f"{where}: {name} is there a second time; remove one")
+        found[name] = (number, finite(words, numbers, f"{where}, {name}"))
+    announced = int(lines[0][1][0])
+    if len(found) != announced:
+        raise FormatError(f"{path}, line 1: announces {announced:,} images, the table holds {len(found):,}; it is cut off")
     return found
-
-
-def _landmark_row(line: str, where: str) -> tuple[str, list[float]]:
-    name, *words = line.split()
-    if len(words) != 2 * LANDMARKS:
-        raise FormatError(f"{where}: expected a name and {2 * LANDMARKS} numbers, got {len(words)} numbers")
-    try:
-        values = [float(word) for word in words]
-    except ValueError as error:
-        raise FormatError(f"{where}: {error}; expected {2 * LANDMARKS} numbers") from error
-    if not np.isfinite(values).all():
-        raise FormatError(f"{where}: {name} has a coordinate that is not finite; expected {2 * LANDMARKS} numbers")
-    return name, values
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a readable text file; download it again") from error
-
-
-def _require_annotations(names: Sequence[str], annotations: Annotations, table: Path) -> None:
-    missing = [name for name in names if name not in annotations]
-    if missing:
-        raise FormatError(f"{table}: no landmarks for {len(missing):,} listed images, the first is {missing[0]}")
 
 
 def _checked_sizes(images: Path, names: Sequence[str]) -> NDArray[np.int64]:
@@ -162,10 +182,3 @@ def _checked_sizes(images: Path, names: Sequence[str]) -> NDArray[np.int64]:
         found = f"{sizes[number, 1]}x{sizes[number, 0]} pixels"
         raise InputError(f"{images / names[number]}: {found}; expected 178x218 or a resized copy of the whole aligned image")
     return sizes
-
-
-def _in_file_pixels(official: Sequence[Sequence[float]], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    points = np.array(official, dtype=np.float64).reshape(-1, LANDMARKS, 2)
-    whole = (0.0, 0.0, float(OFFICIAL_SIZE[1]), float(OFFICIAL_SIZE[0]))
-    maps = [crop_resize_affine(whole, (int(height), int(width))) for height, width in sizes]
-    return np.stack([apply_affine(matrix, row) for matrix, row in zip(maps, points, strict=True)])

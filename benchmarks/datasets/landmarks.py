@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.datasets.regions import Regions
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash
-from kpdetect.images import image_size
+from kpdetect.images import Image, cut_region, image_size, read_image
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkSet:
-    """Images with annotated landmarks and a fixed split.
+    """Images with annotated landmarks and a fixed split. An image is what a model is shown: a file, or a region of it.
 
     Attributes:
         name: what a number measured on these images may be called.
         folder: folder of the images.
         images: POSIX paths relative to `folder`.
-        sizes: int [images, 2], (height, width) of each image file.
-        landmarks_px: float64 [images, landmarks, 2], (x, y) in pixels of the image file; an integer is a pixel's
-            centre; NaN where a landmark is hidden or not annotated.
+        sizes: int [images, 2], (height, width) of each image.
+        landmarks_px: float64 [images, landmarks, 2], (x, y) in pixels of the image; an integer is a pixel's centre; NaN where
+            a landmark is hidden or not annotated.
         fit: indices of the images that the regression is fitted on.
         test: indices of the images that the error is measured on.
         names_identify: whether a file name means the same picture in every copy of the data set.
         lists: names of the lists or tables that define the split, and the hash of each one's content.
         notes: what a reader of the number has to know.
+        regions: what the protocol's crop leaves of each file; None where images are whole files.
     """
 
     name: str
@@ -43,6 +45,7 @@ class LandmarkSet:
     names_identify: bool
     lists: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    regions: Regions | None = None
 
     def __post_init__(self) -> None:
         """Check that arrays, names and split belong together.
@@ -72,9 +75,40 @@ class LandmarkSet:
         """Indices of all images that a benchmark needs predictions for, ascending."""
         return np.sort(np.concatenate([self.fit, self.test]))
 
+    @property
+    def file_sizes(self) -> NDArray[np.int64]:
+        """(height, width) [images, 2] of the image files."""
+        return self.sizes if self.regions is None else self.regions.file_sizes
+
     def path(self, index: int) -> Path:
-        """Path of image `index`."""
+        """Path of the file of image `index`."""
         return self.folder / self.images[index]
+
+    def image(self, index: int) -> Image:
+        """Image `index` as a model is shown it, uint8 RGB [height, width, 3]; beyond the file its edge pixels are repeated.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        picture = read_image(self.path(index))
+        if self.regions is None:
+            return picture
+        left, top, width, height = (int(value) for value in self.regions.boxes[index])
+        return cut_region(picture, (left, top, width, height))
+
+    def pictures(self, indices: Iterable[int]) -> Iterator[Image]:
+        """Those images, one after the other."""
+        return (self.image(int(index)) for index in indices)
+
+    def to_file_px(self, points_px: NDArray[np.floating], indices: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Points [indices, points, 2] in pixels of those images, in pixels of their files."""
+        points = np.asarray(points_px, np.float64)
+        return points if self.regions is None else points + self.regions.corners[indices]
+
+    def to_image_px(self, points_px: NDArray[np.floating], indices: NDArray[np.integer]) -> NDArray[np.float64]:
+        """The inverse of `to_file_px`."""
+        points = np.asarray(points_px, np.float64)
+        return points if self.regions is None else points - self.regions.corners[indices]
 
     def content_hashes(self, indices: Iterable[int]) -> list[str]:
         """Hash of the file bytes of each image."""

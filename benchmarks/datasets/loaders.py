@@ -7,12 +7,21 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.protocols import Protocol
+from benchmarks.protocol import Protocol
 from kpdetect.errors import InputError
 
 LOADERS = {
     "mafl": "benchmarks.datasets.celeba:load_mafl",
+    "celeba-wild": "benchmarks.datasets.celeba_wild:load_celeba_wild",
     "mtfl": "benchmarks.datasets.mtfl:load_mtfl",
+    "mtfl-aflw": "benchmarks.datasets.mtfl_aflw:load_mtfl_aflw",
+    "300w": "benchmarks.datasets.ibug:load_300w",
+    "cub": "benchmarks.datasets.cub:load_cub",
+    "cub-aligned": "benchmarks.datasets.cub_aligned:load_cub_aligned",
+    "taichi": "benchmarks.datasets.taichi:load_taichi",
+    "human36m": "benchmarks.datasets.human36m:load_human36m",
+    "bbc-pose": "benchmarks.datasets.bbc_pose:load_bbc_pose",
+    "deepfashion": "benchmarks.datasets.deepfashion:load_deepfashion",
     "flies": "benchmarks.datasets.flies:load_flies",
     "toy": "benchmarks.datasets.toy:load_toy",
 }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
 from benchmarks.datasets.wide import AnnotationTable, read_wide
-from benchmarks.protocols import Protocol
+from benchmarks.protocol import Protocol
 from kpdetect.errors import FormatError
 from kpdetect.files import file_hash
 

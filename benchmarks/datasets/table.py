@@ -77,6 +77,8 @@ def load_table(path: Path, images: Path, annotated: Annotated) -> tuple[Protocol
     protocol = Protocol(
         name="table",
         dataset="table",
+        images=f"those of {path.name}",
+        split=rule,
         landmarks=table.landmarks,
         unit=_unit(annotated.unit, table),
         regressions=OWN_REGRESSIONS,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.protocols import Protocol
+from benchmarks.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash
 

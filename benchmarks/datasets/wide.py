@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class AnnotationTable:
         points_px: float64 [images, landmarks, 2]; NaN where hidden.
         lines: line of each image in the file, for messages.
         extra: other columns by name, a text per image.
+        places: where each image stands, for messages, in sources that are not one file of lines.
     """
 
     path: Path
@@ -39,7 +40,12 @@ class AnnotationTable:
     landmarks: tuple[str, ...]
     points_px: NDArray[np.float64]
     lines: list[int]
-    extra: dict[str, list[str]]
+    extra: dict[str, list[str]] = field(default_factory=dict)
+    places: list[str] | None = None
+
+    def where(self, row: int) -> str:
+        """File and line of an image, as a message begins."""
+        return f"{self.path}, line {self.lines[row]}" if self.places is None else self.places[row]
 
     def __post_init__(self) -> None:
         """Refuse tables nobody can measure against.
@@ -48,15 +54,16 @@ class AnnotationTable:
             FormatError: an image is there twice, there is no image, or a coordinate is infinite.
         """
         seen: dict[str, int] = {}
-        for name, line in zip(self.images, self.lines, strict=True):
+        for row, name in enumerate(self.images):
             if name in seen:
-                raise FormatError(f"{self.path}, line {line}: {name} is already on line {seen[name]}; remove one")
-            seen[name] = line
+                first = f"on line {self.lines[seen[name]]}" if self.places is None else f"at {self.places[seen[name]]}"
+                raise FormatError(f"{self.where(row)}: {name} is already {first}; remove one")
+            seen[name] = row
         if not self.images or not self.landmarks:
             raise FormatError(f"{self.path}: {len(self.images)} images, {len(self.landmarks)} landmarks; expected more than 0")
         bad = np.isinf(self.points_px).any(axis=(1, 2))
         if bad.any():
-            raise FormatError(f"{self.path}, line {self.lines[int(np.argmax(bad))]}: an infinite coordinate; expected pixels")
+            raise FormatError(f"{self.where(int(np.argmax(bad)))}: an infinite coordinate; expected pixels")
 
     def chosen(self, landmarks: Sequence[str]) -> NDArray[np.float64]:
         """Points [images, landmarks, 2] of some landmarks, in the order given.
@@ -89,7 +96,20 @@ class AnnotationTable:
         x, y = self.points_px[used[row], landmark]
         width, height = extents[row, 0]
         fault = f"{self.landmarks[landmark]} at x {x:g}, y {y:g}, but the image is {width:g}x{height:g} pixels (width x height)"
-        raise FormatError(f"{self.path}, line {self.lines[used[row]]}: {fault}; are columns swapped, or the image resized?")
+        raise FormatError(f"{self.where(int(used[row]))}: {fault}; are columns swapped, or the image resized?")
+
+    def require_level(self, first: str, second: str) -> None:
+        """Check that two points, such as eyes, lie side by side in most images; swapped columns put them above each other.
+
+        Raises:
+            FormatError: they do not.
+        """
+        gap = np.abs(self.points_px[:, self.landmarks.index(first)] - self.points_px[:, self.landmarks.index(second)])
+        steep = gap[:, 1] > gap[:, 0]
+        if steep.mean() > 0.5:
+            share, row = f"in {steep.mean():.0%} of the images", int(np.argmax(steep))
+            fault = f"{first} and {second} are further apart in y than in x here and {share}"
+            raise FormatError(f"{self.where(row)}: {fault}; are columns swapped?")
 
 
 def read_wide(path: Path) -> AnnotationTable:

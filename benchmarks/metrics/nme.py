@@ -3,6 +3,8 @@
 For image n and visible landmark l: d[n, l] = |predicted - truth|; s[n] is the image's unit, on faces the inter-ocular
 distance. "Mean of ratios" is mean(d / s), the usual number; "ratio of means" is mean(d) / mean(s), which a few profile
 faces with a tiny s cannot dominate; the median is taken over images of each image's mean ratio.
+
+Points are pooled, or, where a protocol adds its landmarks up, every landmark counts alike however often it is visible.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocol import Distance
 from kpdetect.errors import InputError
 
 RESAMPLES = 2000
@@ -22,7 +25,7 @@ class NmeScore:
     """Errors in percent of the unit.
 
     Attributes:
-        mean_of_ratios: mean over images and visible landmarks of distance / unit.
+        mean_of_ratios: mean over images and visible landmarks of distance / unit; or the mean over landmarks of these.
         ratio_of_means: mean distance / mean unit.
         median: median over images of the image's mean ratio.
         per_point: mean of ratios of each landmark; NaN for one that no test image shows.
@@ -37,7 +40,10 @@ class NmeScore:
 
 
 def point_errors_percent(
-    predicted: NDArray[np.floating], truth: NDArray[np.floating], unit: NDArray[np.floating]
+    predicted: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    unit: NDArray[np.floating],
+    distance: Distance = "euclidean",
 ) -> NDArray[np.float64]:
     """Errors [images, landmarks] in percent of each image's unit; NaN where the landmark is hidden.
 
@@ -45,28 +51,43 @@ def point_errors_percent(
         predicted: [images, landmarks, 2].
         truth: [images, landmarks, 2], the same coordinates as `predicted`; NaN where hidden.
         unit: [images], the same coordinates, over 0.
+        distance: between points: `euclidean`, or `taxicab`, |dx| + |dy|.
 
     Raises:
         InputError: shapes that do not fit, a prediction or a unit that is not finite, a unit of 0, an image without landmarks.
     """
     _check(predicted, truth, unit)
-    return 100.0 * _distances(predicted, truth) / unit[:, None]
+    return 100.0 * _distances(predicted, truth, distance) / unit[:, None]
 
 
-def nme_percent(predicted: NDArray[np.floating], truth: NDArray[np.floating], unit: NDArray[np.floating]) -> NmeScore:
-    """All statistics of `point_errors_percent` at once; same arguments, same errors raised."""
-    ratios = point_errors_percent(predicted, truth, unit)
+def nme_percent(
+    predicted: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    unit: NDArray[np.floating],
+    distance: Distance = "euclidean",
+    *,
+    by_point: bool = False,
+) -> NmeScore:
+    """All statistics of `point_errors_percent` at once; same arguments, same errors raised.
+
+    Args:
+        by_point: average each landmark over the images that show it, then the landmarks, instead of all points at once.
+    """
+    ratios = point_errors_percent(predicted, truth, unit, distance)
     visible = np.asarray(~np.isnan(ratios))
     spread = np.broadcast_to(unit[:, None], ratios.shape)[visible]
     seen = np.asarray(visible.any(axis=0))
     per_point = np.full(len(seen), np.nan)
     per_point[seen] = np.nanmean(ratios[:, seen], axis=0)
+    totals, counts = np.nan_to_num(ratios, nan=0.0), visible.astype(np.int64)
+    if not by_point:
+        totals, counts = totals.sum(axis=1), counts.sum(axis=1)
     return NmeScore(
-        mean_of_ratios=float(ratios[visible].mean()),
-        ratio_of_means=float(100.0 * _distances(predicted, truth)[visible].mean() / spread.mean()),
+        mean_of_ratios=float(per_point[seen].mean() if by_point else ratios[visible].mean()),
+        ratio_of_means=float(100.0 * _distances(predicted, truth, distance)[visible].mean() / spread.mean()),
         median=float(np.median(np.nanmean(ratios, axis=1))),
         per_point=tuple(float(value) for value in per_point),
-        interval95=bootstrap_interval95(np.nansum(ratios, axis=1), visible.sum(axis=1)),
+        interval95=bootstrap_interval95(totals, counts),
     )
 
 
@@ -74,28 +95,37 @@ def bootstrap_interval95(totals: NDArray[np.float64], counts: NDArray[np.integer
     """2.5 % and 97.5 % quantiles of sum(totals) / sum(counts) over resampled images; the same for the same input.
 
     Args:
-        totals: sum of the values of each image.
-        counts: number of values of each image.
+        totals: sum of the values of each image, [images], or [images, parts], whose quotients are averaged.
+        counts: number of values of each image, of the same shape.
         seed: of the resampling.
     """
     random = np.random.default_rng(seed)
     drawn = [random.integers(0, len(totals), len(totals)) for _ in range(RESAMPLES)]
-    low, high = np.quantile([totals[chosen].sum() / counts[chosen].sum() for chosen in drawn], (0.025, 0.975))
+    with np.errstate(invalid="ignore"):  # a landmark that no drawn image shows does not count
+        means = [np.nanmean(totals[chosen].sum(axis=0) / counts[chosen].sum(axis=0)) for chosen in drawn]
+    low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
 
 
 def exchange_names(
-    predicted: NDArray[np.float64], truth: NDArray[np.floating], exchanged: NDArray[np.int64]
+    points: NDArray[np.float64],
+    reference: NDArray[np.floating],
+    exchanged: NDArray[np.int64],
+    distance: Distance = "euclidean",
 ) -> NDArray[np.float64]:
-    """Predictions [images, landmarks, 2] with their landmarks reordered by `exchanged` in the images where that is nearer."""
-    other = predicted[:, exchanged]
-    gain = np.nansum(_distances(predicted, truth), axis=1) > np.nansum(_distances(other, truth), axis=1)
-    return np.where(gain[:, None, None], other, predicted)
+    """Points [images, landmarks, 2] with their landmarks reordered by `exchanged` in the images where they are then nearer to
+    `reference`; one of the two may hold NaN where a landmark is hidden."""
+    other = points[:, exchanged]
+    as_given, as_exchanged = (np.nansum(_distances(each, reference, distance), axis=1) for each in (points, other))
+    gain = as_given > as_exchanged
+    return np.where(gain[:, None, None], other, points)
 
 
-def _distances(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> NDArray[np.float64]:
+def _distances(
+    predicted: NDArray[np.floating], truth: NDArray[np.floating], distance: Distance = "euclidean"
+) -> NDArray[np.float64]:
     gap = np.asarray(predicted, np.float64) - np.asarray(truth, np.float64)
-    return np.asarray(np.linalg.norm(gap, axis=-1), np.float64)
+    return np.asarray(np.linalg.norm(gap, ord=2 if distance == "euclidean" else 1, axis=-1), np.float64)
 
 
 def _check(predicted: NDArray[np.floating], truth: NDArray[np.floating], unit: NDArray[np.floating]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocols import Protocol
+from benchmarks.protocol import Protocol
 from kpdetect.errors import InputError
 
 

@@ -1,0 +1,103 @@
+"""BBC Pose (Charles et al. 2013) in its official layout: bbcpose_data_1.0 with the toolkit's code/ beside the videos.
+
+    1/....jpg ... 20/....jpg     frames of the videos, named by their number
+    code/bbcpose.mat             struct array bbcpose, an entry per video: type (train, val, test), source,
+                                 train_frames [1, n], train_joints [2, 7, n], test_frames, test_joints
+
+The joints count from 1 (MATLAB), so 1 is taken off. Of the extended set, whose source is not buehler11, nothing is used. The
+joints of the training videos are another tracker's; those that are tested are manual.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.assembly import Facts, assemble
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.datasets.matlab import read_mat
+from benchmarks.datasets.wide import AnnotationTable
+from benchmarks.protocol import Protocol
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files import file_hash
+
+FILES = ("code/bbcpose.mat", "bbcpose_extbbcpose_code_1.0/bbcpose.mat", "bbcpose.mat")
+VARIABLE, SOURCE = "bbcpose", "buehler11"
+FIELDS = ("type", "source", "train_frames", "train_joints", "test_frames", "test_joints")
+FIRST = 1.0
+"""Coordinate of the first pixel's centre in the file."""
+Frames = list[tuple[str, NDArray[np.float64], str]]
+"""Image, its joints [joints, 2], and where they stand."""
+
+
+def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
+    """Read the layout above.
+
+    Args:
+        folder: the data set.
+        protocol: names the seven joints.
+
+    Raises:
+        InputError: the file or a frame is missing.
+        FormatError: the file is damaged; the message names the video and the frame.
+    """
+    path = next((folder / name for name in FILES if (folder / name).exists()), None)
+    if path is None:
+        raise InputError(f"{folder}: no {FILES[0]}; put the toolkit's code folder beside the videos")
+    fit: Frames = []
+    test: Frames = []
+    for number, video in enumerate(_videos(path), start=1):
+        place, kind = f"{path}, video {number}", _text(video["type"])
+        if kind not in ("train", "val", "test"):
+            raise FormatError(f"{place}: type '{kind}'; expected train, val or test")
+        if _text(video["source"]) == SOURCE and kind != "val":
+            found = _annotated(video, kind, number, len(protocol.landmarks), place)
+            (fit if kind == "train" else test).extend(found)
+    frames = [*fit, *test]
+    table = AnnotationTable(
+        path=path,
+        images=[image for image, _, _ in frames],
+        landmarks=protocol.landmarks,
+        points_px=np.array([joints for _, joints, _ in frames]).reshape(-1, len(protocol.landmarks), 2),
+        lines=[],
+        places=[place for _, _, place in frames],
+    )
+    facts = Facts(
+        name="bbc-pose",
+        folder=folder,
+        lists={path.name: file_hash(path)},
+        notes=("the joints that are fitted are a tracker's, those that are tested are manual",),
+    )
+    rows = np.arange(len(frames))
+    return assemble(table, protocol, facts, fit=rows[: len(fit)], test=rows[len(fit) :])
+
+
+def _videos(path: Path) -> list[Any]:
+    content = read_mat(path)
+    videos = np.atleast_1d(np.squeeze(content.get(VARIABLE, np.empty(0))))
+    names = videos.dtype.names or ()
+    missing = [field for field in FIELDS if field not in names]
+    if missing:
+        raise FormatError(f"{path}: no struct array {VARIABLE} with the field {missing[0]}; expected the toolkit's file")
+    return list(videos)
+
+
+def _text(value: Any) -> str:
+    return str(np.squeeze(value)) if np.size(value) else ""
+
+
+def _annotated(video: Any, kind: str, number: int, joints: int, place: str) -> Frames:
+    numbers = np.ravel(video[f"{kind}_frames"])
+    points = np.asarray(video[f"{kind}_joints"], np.float64)
+    points = points[..., None] if points.ndim == 2 else points
+    if points.shape != (2, joints, len(numbers)):
+        raise FormatError(f"{place}: {kind}_joints of {points.shape}; expected {(2, joints, len(numbers))}")
+    places = [f"{place}, frame {int(frame)}" for frame in numbers]
+    bad = ~np.isfinite(points).all(axis=(0, 1))
+    if bad.any():
+        raise FormatError(f"{places[int(np.argmax(bad))]}: a joint is not finite; expected pixels")
+    moved = np.moveaxis(points, 2, 0).transpose(0, 2, 1) - FIRST
+    return [(f"{number}/{int(frame)}.jpg", each, where) for frame, each, where in zip(numbers, moved, places, strict=True)]

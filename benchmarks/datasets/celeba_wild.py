@@ -1,0 +1,149 @@
+"""CelebA in the wild: the images of MAFL's lists whose face covers at least 30 % of the image, in the official layout.
+
+    img_celeba/000001.jpg ...            or Img/img_celeba/
+    list_landmarks_celeba.txt            or Anno/...: a count, a line of column names, then `name x y x y x y x y x y`
+    list_bbox_celeba.txt                 or Anno/...: a count, a line of column names, then `name left top width height`
+    list_eval_partition.txt              or Eval/..., optional: `name part`, 0 training, 1 validation, 2 test
+    MAFL/training.txt, MAFL/testing.txt  one name per line
+    list_imsize_celeba.txt               or Anno/..., for resized copies, from SCOPS: `name height width` of the official images
+
+Landmarks and boxes are integers in pixels of the official images, which all have different sizes. Without the list of sizes the
+images have to be the official ones. With it, any resized copy of the whole images will do, also one that is stretched
+to one size: the landmarks follow the ratio of the sizes, and the choice of faces stays that of the official images.
+
+An image counts when width x height of its box is at least 0.3 of height x width of the official image, as in SCOPS' code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.assembly import Facts, assemble, in_copies
+from benchmarks.datasets.celeba import data_name, first_existing, landmark_table, read_celeba_table, read_mafl_lists
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
+from benchmarks.datasets.words import keyed, read_words
+from benchmarks.protocol import Protocol
+from kpdetect.errors import FormatError, InputError
+
+SHARE = 0.3
+SIZES, PARTITION = "list_imsize_celeba.txt", "list_eval_partition.txt"
+BEYOND = 1.02
+"""An official box ends inside of its image, up to a few pixels."""
+
+
+def load_celeba_wild(folder: Path, protocol: Protocol) -> LandmarkSet:
+    """Read the layout above.
+
+    Args:
+        folder: the data set.
+        protocol: names the five landmarks in the order of the annotation.
+
+    Raises:
+        InputError: a file, folder or image is missing, or the images are resized and `list_imsize_celeba.txt` is missing.
+        FormatError: a list or a table is damaged; the message names the file and the line.
+    """
+    images = first_existing(folder, "img_celeba", "Img/img_celeba")
+    fit, test = read_mafl_lists(folder)
+    listed = sorted({*fit, *test})
+    official = _official_sizes(folder, images, listed)
+    kept = _large_faces(folder, listed, official)
+    names = [name for name, keep in zip(listed, kept, strict=True) if keep]
+    path = first_existing(folder, "list_landmarks_celeba.txt", "Anno/list_landmarks_celeba.txt")
+    table, sizes = landmark_table(path, names, protocol.landmarks), image_sizes(images, names)
+    _require_whole(images, names, official[kept], sizes)
+    position = {name: index for index, name in enumerate(names)}
+    rows = [np.array([position[name] for name in part if name in position], np.int64) for part in (fit, test)]
+    facts = Facts(
+        name="celeba-wild" if data_name(fit, test) == "mafl" else "celeba-wild-mini",
+        folder=images,
+        names_identify=True,
+        lists={"training": names_hash(fit), "testing": names_hash(test)},
+        notes=_notes(folder, (fit, test), [names[row] for row in rows[1]], len(names), bool((official[kept] != sizes).any())),
+    )
+    return assemble(in_copies(table, official[kept], sizes), protocol, facts, fit=rows[0], test=rows[1], sizes=sizes)
+
+
+def _existing(folder: Path, name: str, inside: str) -> Path | None:
+    return next((folder / each for each in (name, f"{inside}/{name}") if (folder / each).exists()), None)
+
+
+def _official_sizes(folder: Path, images: Path, names: Sequence[str]) -> NDArray[np.int64]:
+    path = _existing(folder, SIZES, "Anno")
+    if path is None:
+        return image_sizes(images, names)
+    listed = keyed(path, 2)
+    missing = [name for name in names if name not in listed]
+    if missing:
+        raise FormatError(f"{path}: no size for {len(missing):,} listed images, the first is {missing[0]}; complete the list")
+    bad = next((name for name in names if min(listed[name][1]) < 1), None)
+    if bad is not None:
+        raise FormatError(f"{path}, line {listed[bad][0]}: {bad} has a side below 1 pixel; expected height and width")
+    return np.array([listed[name][1] for name in names]).astype(np.int64)
+
+
+def _large_faces(folder: Path, names: Sequence[str], official: NDArray[np.int64]) -> NDArray[np.bool_]:
+    path = first_existing(folder, "list_bbox_celeba.txt", "Anno/list_bbox_celeba.txt")
+    listed = read_celeba_table(path, 4)
+    missing = [name for name in names if name not in listed]
+    if missing:
+        raise FormatError(f"{path}: no box for {len(missing):,} listed images, the first is {missing[0]}")
+    boxes = np.array([listed[name][1] for name in names])
+    negative = (boxes[:, 2:] < 0).any(axis=1)
+    if negative.any():
+        name = names[int(np.argmax(negative))]
+        raise FormatError(f"{path}, line {listed[name][0]}: {name} has a box of negative size; expected left top width height")
+    beyond = ((boxes[:, :2] + boxes[:, 2:]) > BEYOND * official[:, ::-1]).any(axis=1)
+    if beyond.mean() > 0.1:
+        name = names[int(np.argmax(beyond))]
+        where, share = f"{path}, line {listed[name][0]}", f"here and in {beyond.mean():.0%} of the images"
+        cure = f"add {SIZES} to use a resized copy, and check the columns"
+        raise InputError(f"{where}: the box of {name} ends outside of the image, {share}; {cure}")
+    kept: NDArray[np.bool_] = boxes[:, 2] * boxes[:, 3] >= SHARE * official[:, 0] * official[:, 1]
+    if not kept.any():
+        raise InputError(f"{path}: no listed face covers {SHARE:.0%} of its image; are these the images in the wild?")
+    return kept
+
+
+def _require_whole(images: Path, names: Sequence[str], official: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+    """Copies keep the ratio of the sides, up to rounding, unless all are stretched to one size."""
+    if len(np.unique(sizes, axis=0)) == 1:
+        return
+    ratio = official[:, 0] / official[:, 1]
+    squeezed = np.abs(sizes[:, 0] - sizes[:, 1] * ratio) > 1 + ratio
+    if squeezed.any():
+        number = int(np.argmax(squeezed))
+        found, expected = (f"{each[number, 1]}x{each[number, 0]}" for each in (sizes, official))
+        raise InputError(f"{images / names[number]}: {found} pixels; expected {expected} or a resized copy of the whole image")
+
+
+def _notes(
+    folder: Path, lists: tuple[list[str], list[str]], tested: Sequence[str], kept: int, resized: bool
+) -> tuple[str, ...]:
+    total = sum(map(len, lists))
+    notes = [f"faces covering at least {SHARE:.0%} of the image: {kept:,} of {total:,} listed"]
+    if data_name(*lists) != "mafl":
+        notes.append(f"not MAFL: lists of {len(lists[0]):,} and {len(lists[1]):,} names instead of 19,000 and 1,000")
+    if resized:
+        notes.append(f"resized copy: landmarks follow {SIZES}")
+    path = _existing(folder, PARTITION, "Eval")
+    if path is not None:
+        parts = _read_partition(path)
+        training = sum(parts.get(name) == 0 for name in tested)
+        text = f"{training:,} test images are in CelebA's official training part; a model must not have been trained on them"
+        notes.append(text)
+    return tuple(notes)
+
+
+def _read_partition(path: Path) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for number, words in read_words(path):
+        if len(words) != 2 or words[1] not in ("0", "1", "2"):
+            raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected a name and 0, 1 or 2")
+        if words[0] in found:
+            raise FormatError(f"{path}, line {number}: {words[0]} is there a second time; remove one")
+        found[words[0]] = int(words[1])
+    return found

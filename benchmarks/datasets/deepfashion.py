@@ -1,0 +1,107 @@
+"""DeepFashion In-shop, the subset with all joints that Lorenz et al. (2019) use.
+
+    images/MEN/..., images/WOMEN/...     In-shop's 256x256 images (or img/); a resized copy of whole images will do
+    data_train.csv, data_test.csv        id,filename
+    data_train.json, data_test.json      a list with an object per line of the table: image_path, keypoints (17 pairs x, y in
+                                         pixels of 256x256), joint_order
+
+The joints are AlphaPose's, not people's.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.assembly import Facts, assemble, in_copies
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
+from benchmarks.datasets.wide import AnnotationTable, read_rows
+from benchmarks.protocol import Protocol
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files import file_hash
+
+PARTS, FOLDERS, SIDE = ("data_train", "data_test"), ("images", "img"), 256
+
+
+def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
+    """Read the layout above.
+
+    Args:
+        folder: the data set.
+        protocol: names the 17 joints, in the order of `joint_order`.
+
+    Raises:
+        InputError: a file or an image is missing.
+        FormatError: a file is damaged; the message names the line or the entry.
+    """
+    images: list[str] = []
+    places: list[str] = []
+    points, counts = [], []
+    for part in PARTS:
+        names, lines = _read_names(folder / f"{part}.csv")
+        points.append(_read_joints(folder / f"{part}.json", names, protocol.landmarks))
+        images += names
+        places += [f"{folder / part}.csv, line {line}" for line in lines]
+        counts.append(len(names))
+    inside = next((folder / name for name in FOLDERS if (folder / name).is_dir()), None)
+    if inside is None:
+        raise InputError(f"{folder}: no folder {' or '.join(FOLDERS)}; put In-shop's images there")
+    table = AnnotationTable(
+        path=folder, images=images, landmarks=protocol.landmarks, points_px=np.concatenate(points), lines=[], places=places
+    )
+    sizes = image_sizes(inside, images)
+    facts = Facts(
+        name="deepfashion",
+        folder=inside,
+        lists={f"{part}.csv": file_hash(folder / f"{part}.csv") for part in PARTS},
+        notes=("joints are AlphaPose's",),
+    )
+    rows, in_file = np.arange(len(images)), in_copies(table, np.full_like(sizes, SIDE), sizes)
+    return assemble(in_file, protocol, facts, fit=rows[: counts[0]], test=rows[counts[0] :], sizes=sizes)
+
+
+def _read_names(path: Path) -> tuple[list[str], list[int]]:
+    rows = read_rows(path)
+    number, header = next(rows, (1, []))
+    if "filename" not in header:
+        raise FormatError(f"{path}, line {number}: no column filename; expected id,filename")
+    names, lines = [], []
+    for number, row in rows:
+        if len(row) != len(header):
+            raise FormatError(f"{path}, line {number}: {len(row)} values for {len(header)} columns; complete the line")
+        names.append(row[header.index("filename")])
+        lines.append(number)
+    return names, lines
+
+
+def _read_joints(path: Path, names: list[str], landmarks: tuple[str, ...]) -> NDArray[np.float64]:
+    try:
+        entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected the joints of the list") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not JSON ({error}); download it again") from error
+    if not isinstance(entries, list) or len(entries) != len(names):
+        count = len(entries) if isinstance(entries, list) else "no list of"
+        raise FormatError(f"{path}: {count} entries for {len(names)} lines of {path.stem}.csv; expected one each")
+    pairs = enumerate(zip(entries, names, strict=True))
+    return np.array([_joints(entry, name, landmarks, f"{path}, entry {number}") for number, (entry, name) in pairs])
+
+
+def _joints(entry: dict[str, Any], name: str, landmarks: tuple[str, ...], where: str) -> NDArray[np.float64]:
+    try:
+        image, order = entry["image_path"], [entry["joint_order"][str(number)] for number in range(len(landmarks))]
+        points = np.array(entry["keypoints"], np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{where}: incomplete ({error!r}); expected image_path, keypoints, joint_order") from error
+    if image != name:
+        raise FormatError(f"{where}: {image}, but the table has {name} there; the two are not of one release")
+    if tuple(order) != landmarks:
+        raise FormatError(f"{where}: joints {', '.join(order[:3])}, ...; expected {', '.join(landmarks[:3])}, ...")
+    if points.shape != (len(landmarks), 2) or not np.isfinite(points).all():
+        raise FormatError(f"{where}: keypoints of {points.shape}; expected {len(landmarks)} finite pairs x, y")
+    return points

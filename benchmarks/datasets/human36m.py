@@ -1,0 +1,81 @@
+"""Human3.6M as cropped, reduced and released by Zhang et al. (2018).
+
+    S1/WithBackground/Directions.../000123.jpg
+    S1/Landmarks/Directions.../000123.mat        keypoints_2d, [32, 2]: row and column as shares of the image's sides
+
+Subjects 1, 5, 6, 7, 8, 9 fit, 11 tests; of their recordings those of six actions. That the row comes first is how AutoLink's
+and StableKeypoints' code use the files; the error is the same either way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.assembly import Facts, assemble
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
+from benchmarks.datasets.matlab import read_mat
+from benchmarks.datasets.wide import AnnotationTable
+from benchmarks.protocol import Protocol
+from kpdetect.errors import FormatError, InputError
+
+FITTED, TESTED = (1, 5, 6, 7, 8, 9), (11,)
+ACTIONS = ("Directions", "Discussion", "Posing", "Waiting", "Greeting", "Walking")
+IMAGES, LANDMARKS, KEY = "WithBackground", "Landmarks", "keypoints_2d"
+
+
+def load_human36m(folder: Path, protocol: Protocol) -> LandmarkSet:
+    """Read the layout above.
+
+    Args:
+        folder: the data set.
+        protocol: names the 32 joints.
+
+    Raises:
+        InputError: a folder or a file is missing.
+        FormatError: a file of joints is damaged; the message names it.
+    """
+    fit, test = (_frames(folder, subjects) for subjects in (FITTED, TESTED))
+    images = [*fit, *test]
+    paths = [folder / Path(image.replace(f"/{IMAGES}/", f"/{LANDMARKS}/", 1)).with_suffix(".mat") for image in images]
+    sizes = image_sizes(folder, images)
+    shares = np.array([_read_joints(path, len(protocol.landmarks)) for path in paths])
+    table = AnnotationTable(
+        path=folder,
+        images=images,
+        landmarks=protocol.landmarks,
+        points_px=shares[..., ::-1] * sizes[:, None, ::-1] - 0.5,
+        lines=[],
+        places=[str(path) for path in paths],
+    )
+    facts = Facts(
+        name="human36m",
+        folder=folder,
+        lists={"fit": names_hash(fit), "test": names_hash(test)},
+        notes=("left and right may be exchanged in an image, on the fitting images too",),
+    )
+    rows = np.arange(len(images))
+    return assemble(table, protocol, facts, fit=rows[: len(fit)], test=rows[len(fit) :], sizes=sizes)
+
+
+def _frames(folder: Path, subjects: tuple[int, ...]) -> list[str]:
+    found = []
+    for subject in subjects:
+        inside = folder / f"S{subject}" / IMAGES
+        recordings = sorted(path for path in inside.glob("*") if path.name.startswith(ACTIONS))
+        if not recordings:
+            raise InputError(f"{inside}: no recordings of {', '.join(ACTIONS)}; expected the images of Zhang et al. (2018)")
+        found += [path.relative_to(folder).as_posix() for recording in recordings for path in sorted(recording.glob("*.jpg"))]
+    return found
+
+
+def _read_joints(path: Path, joints: int) -> NDArray[np.float64]:
+    content = read_mat(path)
+    if KEY not in content:
+        raise FormatError(f"{path}: no variable {KEY}; expected the joints of one frame")
+    values = np.asarray(content[KEY], np.float64)
+    if values.shape != (joints, 2) or not np.isfinite(values).all():
+        raise FormatError(f"{path}: {KEY} of {values.shape}; expected {joints} finite pairs of row and column")
+    return values

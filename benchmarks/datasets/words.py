@@ -1,0 +1,60 @@
+"""Text files of words separated by blanks, as most data sets have them; every fault is named by its line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kpdetect.errors import FormatError
+
+Line = tuple[int, list[str]]
+"""Number of a line and its words."""
+
+
+def read_words(path: Path) -> list[Line]:
+    """The lines that are not empty.
+
+    Raises:
+        FormatError: missing, or no text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not a readable text file; download it again") from error
+    return [(number, words) for number, line in enumerate(lines, start=1) if (words := line.split())]
+
+
+def finite(words: Sequence[str], expected: int, where: str) -> list[float]:
+    """Words as finite numbers.
+
+    Raises:
+        FormatError: another count, or a word that is no finite number; begins with `where`.
+    """
+    if len(words) != expected:
+        raise FormatError(f"{where}: expected {expected} numbers, got {len(words)}")
+    try:
+        values = [float(word) for word in words]
+    except ValueError as error:
+        raise FormatError(f"{where}: {error}; expected {expected} numbers") from error
+    if not np.isfinite(values).all():
+        raise FormatError(f"{where}: a value that is not finite; expected {expected} numbers")
+    return values
+
+
+def keyed(path: Path, expected: int) -> dict[str, tuple[int, list[float]]]:
+    """Lines of a key and `expected` numbers, by key, with the number of the line.
+
+    Raises:
+        FormatError: other counts, values that are no finite numbers, or a key that is there twice.
+    """
+    found: dict[str, tuple[int, list[float]]] = {}
+    for number, (key, *words) in read_words(path):
+        where = f"{path}, line {number}"
+        if key in found:
+            raise FormatError(f"{where}: {key} is there a second time, first on line {found[key][0]}; remove one")
+        found[key] = (number, finite(words, expected, where))
+    if not found:
+        raise FormatError(f"{path}: no lines; download it again")
+    return found
