@@ -31,24 +31,26 @@ FRAMES = "eval_images/taichi-256"
 SIDE, POINTS, MISSING = 256, 18, -1
 COLUMNS = ("file_name", "value")
 PICKLED = {
-    "builtins": {"slice", "list", "set", "object"},
+    "builtins": {"slice", "object"},
+    "__builtin__": {"slice", "object"},
+    "_codecs": {"encode"},
     "copyreg": {"_reconstructor"},
+    "copy_reg": {"_reconstructor"},
     "numpy": {"ndarray", "dtype"},
     "numpy.core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy.core.numeric": {"_frombuffer"},
     "numpy._core.numeric": {"_frombuffer"},
+    "pandas": {"DataFrame", "Index", "RangeIndex", "StringDtype"},
+    "pandas.arrays": {"StringArray"},
     "pandas.core.frame": {"DataFrame"},
-    "pandas.core.internals": {"BlockManager"},
     "pandas.core.internals.managers": {"BlockManager"},
     "pandas.core.internals.blocks": {"new_block"},
-    "pandas._libs.internals": {"_unpickle_block", "BlockPlacement"},
+    "pandas._libs.internals": {"_unpickle_block"},
     "pandas._libs.arrays": {"__pyx_unpickle_NDArrayBacked"},
     "pandas.core.indexes.base": {"_new_Index", "Index"},
     "pandas.core.indexes.range": {"RangeIndex"},
     "pandas.core.indexes.numeric": {"Int64Index"},
-    "pandas.core.arrays.string_": {"StringArray", "StringDtype"},
-    "pandas.core.dtypes.dtypes": {"StringDtype"},
 }
 """What a pickled table of strings and arrays is made of, in old and new releases of pandas and numpy."""
 
