@@ -100,6 +100,23 @@ def test_hidden_points_do_not_count() -> None:
     assert np.isnan(nme_percent(PREDICTED, truth, UNIT).per_point[1])
 
 
+def test_taxicab_distances_by_hand() -> None:
+    # Distances 1, 0, 3 + 4 in the first image and 2, 6 + 8, 0 in the second.
+    errors = point_errors_percent(PREDICTED, TRUTH, UNIT, "taxicab")
+    assert errors.tolist() == [[20.0, 0.0, 140.0], [10.0, 70.0, 0.0]]
+
+
+def test_landmarks_count_alike_where_they_are_added_up() -> None:
+    truth = TRUTH.copy()
+    truth[0, 1], truth[0, 2] = np.nan, np.nan
+    # Ratios in percent: 20, -, - and 10, 50, 0: landmarks 15, 50, 0; pooled 80 / 4.
+    score = nme_percent(PREDICTED, truth, UNIT, by_point=True)
+    assert score.mean_of_ratios == pytest.approx(65 / 3)
+    assert nme_percent(PREDICTED, truth, UNIT).mean_of_ratios == pytest.approx(20.0)
+    # Two images: resampled are the first alone (20), the second alone (20) and both (65 / 3).
+    assert score.interval95 == pytest.approx((20.0, 65 / 3))
+
+
 def test_correct_points_and_the_area_under_their_curve() -> None:
     errors = np.array([[2.0, np.nan], [6.0, 12.0]])
     assert pck_percent(errors, (2, 6, 11)) == pytest.approx([100 / 3, 200 / 3, 200 / 3])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.regression import fit_regression
+from benchmarks.regression import fit_regression, settle_names
 from kpdetect.errors import InputError
 from tests.arrays import evaluate_arrays, evaluate_mean_shape
 
@@ -120,3 +120,34 @@ def test_bad_input_is_refused() -> None:
         fit_regression(np.where(points > 0, np.inf, points), truth, bias=True)
     with pytest.raises(InputError, match="0 predictions"):
         fit_regression(points[:0], truth[:0], bias=True)
+
+
+def test_the_least_rank_is_reported_where_landmarks_are_hidden() -> None:
+    points, truth = sample(1, images=20, keypoints=3)
+    truth[4:, 1] = np.nan  # landmark 1 is shown by 4 images: centred, they have rank 3 of 6
+    fitted = fit_regression(points, truth, bias=True)
+    assert (fitted.rank, fitted.columns) == (3, 6)
+
+
+def test_exchanged_names_are_settled_by_fitting_again() -> None:
+    random = np.random.default_rng(2)
+    points = random.normal(size=(60, 2, 2))
+    clean = np.array([[10.0, 20.0], [50.0, 22.0], [30.0, 70.0]]) + points[:, :1] * 2
+    order, mixed = np.array([1, 0, 2]), clean.copy()
+    wrong = random.random(60) < 0.3
+    mixed[wrong] = clean[wrong][:, order]
+    plain = fit_regression(points, mixed, bias=True)
+    settled = fit_regression(points, mixed, bias=True, exchanged=order)
+    assert np.abs(plain(points) - clean).max() > 5
+    assert np.abs(settled(points) - clean).max() < 1e-8
+
+
+def test_names_settle_with_hidden_landmarks() -> None:
+    clean = np.tile(np.array([[[10.0, 20.0], [50.0, 20.0]]]), (9, 1, 1))
+    order, mixed = np.array([1, 0]), clean.copy()
+    mixed[0] = mixed[0, order]
+    mixed[1, 0] = np.nan
+    settled = settle_names(mixed, order, lambda each: np.broadcast_to(np.nanmean(each, axis=0), each.shape))
+    assert settled[0].tolist() == clean[0].tolist()
+    assert np.isnan(settled[1, 0]).all()
+    assert settled[1, 1].tolist() == [50.0, 20.0]
