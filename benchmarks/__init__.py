@@ -1,7 +1,8 @@
 """Measuring detectors against landmark annotations. Read the files in this order:
 
-protocols    what a benchmark is: landmarks, frames, regressions, headline; frozen and named
-datasets/    landmarks (the data in memory) and one loader per data set on disk
+protocol     what a benchmark consists of: crop, landmarks, frames, regressions, headline
+protocols    the named ones, on faces (protocol_faces) and on birds, people and others (protocol_bodies)
+datasets/    landmarks (the data in memory), regions (their crops) and one loader per data set on disk
 regression   least squares from predicted keypoints to annotated landmarks
 metrics/     errors, one family per file
 baselines    what a detector has to beat: the mean shape, and features of a network with random weights

@@ -186,7 +186,7 @@ class Protocol:
             return f"the distance {self.unit[0]} - {self.unit[1]}"
         words = {
             "box": "the square root of the area of the box around the landmarks",
-            "image": "the square root of the area of the image",
+            "image": "the square root of the frame's area",
             "pixel": "one pixel of the frame",
         }
         return words[self.unit]

@@ -1,11 +1,11 @@
 """Protocols on birds, people, flies and drawings; `benchmarks.protocols` lists them.
 
 Followed and chosen
-    CUB follows the released code of SCOPS' successors (Choudhury et al. 2021, AutoLink 2022): a square crop around the
-    official box, cut off at the image's border and stretched; each part is fitted and measured on the images that show it;
-    error in % of the edge. SCOPS and Choudhury standardise first, which is the regression with bias; AutoLink has none,
-    from the corner: the headline, as on faces. `cub-aligned` is Lorenz et al.'s own selection (2019): no sea birds,
-    one eye hidden, all birds turned the same way.
+    CUB follows the released code of SCOPS' successors. Of Choudhury et al. (2021): three species fit, one of them tests; each
+    part is fitted and measured on the images that show it. Of AutoLink (2022): a square crop around the official box, cut
+    off at the image's border and stretched, error in % of its edge, no bias from the corner; that it first trims images to
+    multiples of 16 pixels is left out. SCOPS standardises first, which is the regression with bias. `cub-aligned` is
+    Lorenz et al.'s own selection (2019): no sea birds, one eye hidden, all birds turned the same way.
     Taichi follows the data of Siarohin et al. (2020) and GANSeg's and AutoLink's code: with bias, |dx| + |dy|, summed over
     the points.
     Human3.6M follows AutoLink's code: left and right may be exchanged, also while fitting. It drops fitting images beyond
@@ -38,7 +38,7 @@ CUB_ALL = Protocol(
     landmarks=BIRD,
     unit="image",
     regressions=SQUARE_REGRESSIONS,
-    source="Hung et al. 2019 (SCOPS), Choudhury et al. 2021, He et al. 2022 (AutoLink); crop and error as in their code",
+    source="Hung et al. 2019 (SCOPS); species as in Choudhury et al.'s code (2021), crop and error as in AutoLink's (2022)",
 )
 
 

@@ -80,3 +80,7 @@ def markdown_protocols() -> str:
         row = (f"`{name}`", words["images"], words["crop"], words["split"], protocol.headline.name, words["error"])
         lines.append([cell.replace("|", "\\|") for cell in (*row, words["source"])])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(markdown_protocols())

@@ -88,6 +88,34 @@ def test_faults_of_coco(tmp_path: Path) -> None:
         read_annotations(tmp_path / "absent.csv")
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1, 2, 2, float("nan"), 4, 1], r"annotation 0 \(id 1\), tail: nan, 4; expected finite numbers"),
+        ([1, 2, 3, 3.5, 4, 1], r"annotation 0 \(id 1\), nose: visibility 3; expected 0 \(hidden\), 1 or 2"),
+    ],
+)
+def test_bad_points_of_coco_are_named(tmp_path: Path, values: list[float], message: str) -> None:
+    bad = {"id": 1, "image_id": 7, "keypoints": values}
+    with pytest.raises(FormatError, match=message):
+        read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"annotations": [bad]})))
+
+
+def test_categories_of_coco(tmp_path: Path) -> None:
+    boxes, other = {"id": 2, "name": "box"}, {"id": 3, "keypoints": ["tail", "nose"]}
+    path = written(tmp_path, "c.json", json.dumps(COCO | {"categories": [boxes, *COCO["categories"]]}))
+    assert read_annotations(path).landmarks == ("nose", "tail")
+    path = written(tmp_path, "c.json", json.dumps(COCO | {"categories": [*COCO["categories"], other]}))
+    with pytest.raises(FormatError, match="2 categories with keypoints of different names"):
+        read_annotations(path)
+
+
+def test_a_point_outside_of_its_image_is_named_by_annotation(tmp_path: Path) -> None:
+    table = read_annotations(written(tmp_path, "c.json", json.dumps(COCO)))
+    with pytest.raises(FormatError, match=r"c.json, annotation 0 \(id 1\): tail at x 3.5, y 4, but the image is 2x9"):
+        table.require_inside(np.array([[9, 2], [9, 9]]))
+
+
 def annotated_folder(folder: Path, count: int = 10, extra: str = "") -> Path:
     """Images 40 wide and 30 high, with three points that move together; returns the table."""
     lines = ["image,a_x,a_y,b_x,b_y,c_x,c_y" + (",split" if extra else "")]

@@ -96,7 +96,7 @@ def _read_coco(path: Path) -> AnnotationTable:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not JSON ({error}); expected COCO keypoints") from error
     try:
-        names = list(content["categories"][0]["keypoints"])
+        names = _coco_names(content["categories"], path)
         files = {image["id"]: str(image["file_name"]) for image in content["images"]}
         points: dict[tuple[str, str], tuple[float, float]] = {}
         images = []
@@ -109,11 +109,32 @@ def _read_coco(path: Path) -> AnnotationTable:
                 raise FormatError(f"{where}: a second object in {image}; keep one object per image")
             images.append(image)
             for name, x, y, shown in zip(names, values[0::3], values[1::3], values[2::3], strict=True):
-                points[image, name] = (float(x), float(y)) if shown else (np.nan, np.nan)
+                points[image, name] = _coco_point(x, y, shown, f"{where}, {name}")
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: incomplete COCO keypoints ({error!r}); expected images, annotations, categories") from error
     places = [f"{path}, annotation {number} (id {each.get('id')})" for number, each in enumerate(content["annotations"])]
     return _table(path, images, names, points, [0] * len(images), places)
+
+
+def _coco_names(categories: list[dict[str, Any]], path: Path) -> list[str]:
+    """The keypoints of the categories that have any; boxes alone may have categories of their own."""
+    found = [list(category["keypoints"]) for category in categories if category.get("keypoints")]
+    if not found:
+        raise KeyError("keypoints")
+    if any(names != found[0] for names in found):
+        raise FormatError(f"{path}: {len(found)} categories with keypoints of different names; expected one kind of object")
+    return found[0]
+
+
+def _coco_point(x: float, y: float, shown: int, where: str) -> tuple[float, float]:
+    if shown not in (0, 1, 2):
+        raise FormatError(f"{where}: visibility {shown}; expected 0 (hidden), 1 or 2")
+    if not shown:
+        return np.nan, np.nan
+    point = float(x), float(y)
+    if not np.isfinite(point).all():
+        raise FormatError(f"{where}: {x}, {y}; expected finite numbers, or visibility 0")
+    return point
 
 
 def _table(

@@ -53,8 +53,9 @@ def assemble(
     """
     sizes = image_sizes(facts.folder, table.images) if sizes is None else sizes
     table.require_inside(sizes)
-    shown, points_px, regions = sizes, table.points_px, None
+    shown, points_px, regions, notes = sizes, table.points_px, None, tuple(facts.notes)
     if protocol.crop is not None:
+        notes += (f"crop: {protocol.crop.name}",)
         around = boxes_around(points_px) if boxes is None else boxes
         regions = cut_regions(protocol.crop, around, sizes, [table.where(row) for row in range(len(table.images))])
         shown, points_px = regions.sizes, points_px - regions.corners
@@ -68,7 +69,7 @@ def assemble(
         test=test,
         names_identify=facts.names_identify,
         lists=facts.lists,
-        notes=tuple(facts.notes),
+        notes=notes,
         regions=regions,
     )
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.protocol import Distance
 from kpdetect.errors import InputError
 
-RESAMPLES = 2000
+RESAMPLES, BLOCK = 2000, 1_000_000
+"""Resampled sets of images; draws made at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +100,15 @@ def bootstrap_interval95(totals: NDArray[np.float64], counts: NDArray[np.integer
         counts: number of values of each image, of the same shape.
         seed: of the resampling.
     """
-    random = np.random.default_rng(seed)
-    drawn = [random.integers(0, len(totals), len(totals)) for _ in range(RESAMPLES)]
-    with np.errstate(invalid="ignore"):  # a landmark that no drawn image shows does not count
-        means = [np.nanmean(totals[chosen].sum(axis=0) / counts[chosen].sum(axis=0)) for chosen in drawn]
+    random, images = np.random.default_rng(seed), len(totals)
+    sums, numbers = (np.asarray(each, np.float64).reshape(images, -1) for each in (totals, counts))
+    means: list[float] = []
+    while len(means) < RESAMPLES:
+        block = min(RESAMPLES - len(means), max(1, BLOCK // images))
+        drawn = random.integers(0, images, (block, images)) + images * np.arange(block)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=block * images).reshape(block, images).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a part that no drawn image has does not count
+            means += np.nanmean((times @ sums) / (times @ numbers), axis=1).tolist()
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
 
