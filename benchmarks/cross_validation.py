@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluate import Placed, Points, exchanged_order
+from benchmarks.evaluate import Placed, Points
 from benchmarks.metrics.units import unit_lengths
 from benchmarks.protocol import Protocol, Regression
+from benchmarks.regression import fit_regression
 from kpdetect.errors import InputError
 from kpdetect.files import replacing
 
@@ -66,7 +67,7 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
             fit=truth,
             test=truth,
             unit=unit,
-            exchanged=exchanged_order(protocol),
+            exchanged=protocol.exchanged,
             distance=protocol.distance,
             by_point=protocol.summed,
         )
@@ -90,21 +91,18 @@ def splits(count: int) -> list[list[Split]]:
 def _regressed(keypoints: Points, placed: Placed, parts: list[Split], regression: Regression) -> NDArray[np.float64]:
     predicted = np.empty_like(placed.fit)
     for fit, check in parts:
-        fold = _fold(placed, fit, check)
-        found = fold.regress(keypoints[fit], keypoints[check], bias=regression.bias, ridge=regression.ridge)
-        predicted[check] = found.predicted
+        fitted = fit_regression(
+            keypoints[fit], placed.fit[fit], bias=regression.bias, ridge=regression.ridge, exchanged=placed.exchanged
+        )
+        predicted[check] = fitted(keypoints[check])
     return predicted
 
 
 def _mean_shape(placed: Placed, parts: list[Split]) -> NDArray[np.float64]:
     predicted = np.empty_like(placed.fit)
     for fit, check in parts:
-        predicted[check] = _fold(placed, fit, check).mean_shape().predicted
+        predicted[check] = replace(placed, fit=placed.fit[fit]).mean_landmarks()
     return predicted
-
-
-def _fold(placed: Placed, fit: NDArray[np.int64], check: NDArray[np.int64]) -> Placed:
-    return replace(placed, fit=placed.fit[fit], test=placed.test[check], unit=placed.unit[check])
 
 
 def _line(method: str, regression: Regression, placed: Placed, predicted: list[NDArray[np.float64]]) -> CrossValidated:

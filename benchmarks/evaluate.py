@@ -127,10 +127,14 @@ class Placed:
 
     def mean_shape(self) -> Evaluation:
         """The floor: the mean of the fitting images' landmarks as the answer for every test image."""
+        return self.measure(np.broadcast_to(self.mean_landmarks(), self.test.shape))
+
+    def mean_landmarks(self) -> NDArray[np.float64]:
+        """The mean [landmarks, 2] of the fitting images, once names that may be exchanged are settled."""
         fit = self.fit
         if self.exchanged is not None:
             fit = settle_names(fit, self.exchanged, lambda points: np.broadcast_to(np.nanmean(points, axis=0), points.shape))
-        return self.measure(np.broadcast_to(np.nanmean(fit, axis=0), self.test.shape))
+        return np.asarray(np.nanmean(fit, axis=0), np.float64)
 
 
 def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression) -> Placed:
@@ -145,21 +149,10 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
         fit=landmarks[landmark_set.fit],
         test=landmarks[test],
         unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test]),
-        exchanged=exchanged_order(protocol),
+        exchanged=protocol.exchanged,
         distance=protocol.distance,
         by_point=protocol.summed,
     )
-
-
-def exchanged_order(protocol: Protocol) -> NDArray[np.int64] | None:
-    """Indices of the landmarks with the names of every pair of `swaps` exchanged."""
-    if not protocol.swaps:
-        return None
-    order = np.arange(len(protocol.landmarks))
-    for first, second in protocol.swaps:
-        a, b = protocol.landmarks.index(first), protocol.landmarks.index(second)
-        order[[a, b]] = order[[b, a]]
-    return order
 
 
 def evaluate(

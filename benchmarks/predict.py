@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictor import Predictor
 
 STAGE = "stage.json"
-BLOCK = 64
+BLOCK = 32
 """Images read and predicted at once."""
 
 

@@ -170,6 +170,17 @@ class Protocol:
         return next(regression for regression in self.regressions if regression.headline)
 
     @property
+    def exchanged(self) -> NDArray[np.int64] | None:
+        """Indices of the landmarks with the names of every pair of `swaps` exchanged; None where there is none."""
+        if not self.swaps:
+            return None
+        order = np.arange(len(self.landmarks))
+        for first, second in self.swaps:
+            a, b = self.landmarks.index(first), self.landmarks.index(second)
+            order[[a, b]] = order[[b, a]]
+        return order
+
+    @property
     def metric(self) -> str:
         """The error measure in words."""
         distance = "distance" if self.distance == "euclidean" else "|dx| + |dy|"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets.human36m import ACTIONS, FITTED, TESTED
-from benchmarks.protocol_bodies import DEEPFASHION
+from benchmarks.protocol_bodies import DEEPFASHION, HUMAN36M
 from kpdetect.images import write_image
 
 HEADER = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
@@ -153,10 +153,7 @@ def write_human36m(folder: Path, frames: int = 2) -> Path:
     """Frames 64 wide and 48 high of two actions; every second frame is named from the other side."""
     from scipy.io import savemat
 
-    from benchmarks.evaluate import exchanged_order
-    from benchmarks.protocol_bodies import HUMAN36M
-
-    order = exchanged_order(HUMAN36M)
+    order = HUMAN36M.exchanged
     for subject in (*FITTED, *TESTED):
         for action in (ACTIONS[0], f"{ACTIONS[3]} 1", "Eating"):
             for number in range(frames):

@@ -44,6 +44,7 @@ PICKLED = {
     "pandas": {"DataFrame", "Index", "RangeIndex", "StringDtype"},
     "pandas.arrays": {"StringArray"},
     "pandas.core.frame": {"DataFrame"},
+    "pandas.core.internals": {"BlockManager"},
     "pandas.core.internals.managers": {"BlockManager"},
     "pandas.core.internals.blocks": {"new_block"},
     "pandas._libs.internals": {"_unpickle_block"},
