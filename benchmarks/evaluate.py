@@ -231,8 +231,7 @@ def _backward(
 
 
 def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.float64]:
-    """Predicted keypoints in the set's order and in pixels of its images, float64 [images, keypoints, 2]; zeros for images that
-    are not used.
+    """Predicted keypoints in the set's order and its images' pixels, float64 [images, keypoints, 2]; zeros where not used.
 
     Raises:
         InputError: predictions are missing for some used images, or were made on images of another size.
