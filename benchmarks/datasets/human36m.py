@@ -46,7 +46,7 @@ def load_human36m(folder: Path, protocol: Protocol) -> LandmarkSet:
         path=folder,
         images=images,
         landmarks=protocol.landmarks,
-        points_px=shares[..., ::-1] * sizes[:, None, ::-1] - 0.5,
+        points_px=shares[..., ::-1] * sizes[:, None, ::-1].astype(np.float64) - 0.5,
         lines=[],
         places=[str(path) for path in paths],
     )

@@ -10,6 +10,7 @@ they are loaded: only the names that a table of strings and arrays needs are let
 from __future__ import annotations
 
 import pickle
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
     """
     images: list[str] = []
     places: list[str] = []
-    points, counts = [], []
+    points: list[NDArray[np.float64]] = []
+    counts = []
     for part, name in PARTS.items():
         table = read_table(folder / name)
         places += [f"{folder / name}, entry {entry}" for entry in range(len(table))]
@@ -121,9 +123,10 @@ def read_table(path: Path) -> pandas.DataFrame:
 
 
 def _unpickler(file: Any) -> pickle.Unpickler:
-    from pandas.compat.pickle_compat import Unpickler
+    # pandas' own, which also knows the names of its old releases
+    unpickler: Any = import_module("pandas.compat.pickle_compat").Unpickler
 
-    class Restricted(Unpickler):  # type: ignore[misc]
+    class Restricted(unpickler):  # type: ignore[misc]
         def find_class(self, module: str, name: str) -> Any:
             if name not in PICKLED.get(module, ()):
                 raise FormatError(f"{file.name}: refers to {module}.{name}, which no table of points needs; do not load it")
