@@ -145,3 +145,14 @@ def test_missing_file(tmp_path: Path, name: str) -> None:
     (write_copy(tmp_path) / name).unlink()
     with pytest.raises(InputError, match=name):
         load_mafl(tmp_path, MAFL_ALIGNED)
+
+
+def test_swapped_columns_are_named(tmp_path: Path) -> None:
+    path = write_copy(tmp_path) / TABLE
+    lines = path.read_text().splitlines()
+    for row in range(2, len(lines)):
+        name, *values = lines[row].split()
+        lines[row] = " ".join([name, *(values[place + 1 - 2 * (place % 2)] for place in range(10))])
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(FormatError, match=r"line 4: left_eye and right_eye are further apart in y than in x .*swapped"):
+        load_mafl(tmp_path, MAFL_ALIGNED)
