@@ -105,12 +105,18 @@ class Crop:
         side: side of the square in pixels of the file instead, whatever the box.
         clip: whether the square ends at the image's border, so that it may not stay square; otherwise the image's edge pixels
             are repeated beyond it.
+        shift, zoom: by which shares of the side the square is moved along either axis and changed at most; the image's name
+            decides by how much.
+        fit_only: whether test images are shown whole.
     """
 
     name: str
     scale: float = 1.0
     side: int | None = None
     clip: bool = False
+    shift: float = 0.0
+    zoom: float = 0.0
+    fit_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

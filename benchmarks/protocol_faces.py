@@ -5,8 +5,9 @@ Followed and chosen
     (Hung et al. 2019): images stretched to 128x128, no bias, corner origin, mean of ratios; in the wild the images whose
     official box has at least 0.3 of the image's area, of MAFL's lists. SCOPS itself standardises keypoints and landmarks
     first, which is the regression with bias.
-    MTFL-AFLW has the official lists. That both parts are cut to one scale of the face is our choice: MTFL's training faces
-    are whole photographs, its AFLW faces crops. Papers that print an AFLW number fit on 10,122 other AFLW faces instead.
+    MTFL-AFLW has the official lists. Its AFLW faces are crops of 150x150 pixels, its training faces photographs with smaller
+    faces; that the latter are cut to look like the former, with a like spread, is our choice. Papers that print an AFLW
+    number fit on 10,122 other AFLW faces instead.
     300-W has the split of Ren et al. (CVPR 2014); the square around the annotated face with a side of 100/52 follows DVE
     (Thewlis et al. 2019), but is as wide as the longer side of the face asks for, and is not shifted.
 """
@@ -73,7 +74,14 @@ MTFL_AFLW = Protocol(
     dataset="mtfl-aflw",
     images="MTFL: LFW and web faces to fit, its AFLW subset to test",
     split="official: training.txt (10,000) fits, testing.txt (2,995, AFLW) tests",
-    crop=Crop(name="square around the landmarks, 2.5 times their longer side, edge pixels repeated", scale=2.5),
+    crop=Crop(
+        name="fitting images: square around the landmarks, 2.5 times their longer side, changed by up to 20 % and moved by up "
+        "to 7 % as the name decides, edge pixels repeated; test images: whole, as MTFL cropped them",
+        scale=2.5,
+        shift=0.07,
+        zoom=0.2,
+        fit_only=True,
+    ),
     landmarks=FACE,
     unit=EYES,
     regressions=SQUARE_REGRESSIONS,

@@ -39,16 +39,31 @@ PLACES = ["list, line 7"]
     ],
 )
 def test_squares_by_hand(crop: Crop, box: tuple[int, ...], expected: list[int]) -> None:
-    found = cut_regions(crop, np.array([box]), SIZES, PLACES)
+    found = cut_regions(crop, np.array([box]), SIZES, ["a.jpg"], PLACES)
     assert found.boxes.tolist() == [expected]
     assert found.sizes.tolist() == [[expected[3], expected[2]]]
 
 
 def test_impossible_boxes_are_named_by_place() -> None:
     with pytest.raises(FormatError, match="list, line 7: the box has no area"):
-        cut_regions(Crop(name="c"), np.array([[5, 5, 0, 0]]), SIZES, PLACES)
+        cut_regions(Crop(name="c"), np.array([[5, 5, 0, 0]]), SIZES, ["a.jpg"], PLACES)
     with pytest.raises(FormatError, match="list, line 7: the box lies outside of the image"):
-        cut_regions(Crop(name="c"), np.array([[90, 5, 10, 10]]), SIZES, PLACES)
+        cut_regions(Crop(name="c"), np.array([[90, 5, 10, 10]]), SIZES, ["a.jpg"], PLACES)
+
+
+def test_chance_follows_from_the_name_within_its_limits() -> None:
+    crop, names = Crop(name="moved", side=40, shift=0.25, zoom=0.5), [f"{number}.jpg" for number in range(400)]
+    boxes, sizes = np.tile([20.0, 30, 24, 40], (400, 1)), np.tile(SIZES, (400, 1))
+    found = cut_regions(crop, boxes, sizes, names, names)
+    again = cut_regions(crop, boxes, sizes, names[::-1], names)
+    assert found.boxes.tolist() == again.boxes[::-1].tolist()
+    sides, centres = found.boxes[:, 2], found.boxes[:, :2] + found.boxes[:, 2:] / 2
+    assert (sides == found.boxes[:, 3]).all()
+    assert 20 <= sides.min() < 22
+    assert 58 < sides.max() <= 60
+    off = (centres - [32, 50]) / sides[:, None]
+    assert 0.22 < np.abs(off).max() <= 0.25 + 0.5 / 20  # rounded to whole pixels
+    assert np.abs(off.mean(axis=0)).max() < 0.03
 
 
 def test_box_around_the_visible_points() -> None:

@@ -15,19 +15,24 @@ from kpdetect.errors import InputError, KpdetectError
 from tests.official import FACE, ibug_points, replace, write_300w, write_mtfl
 
 
-def test_mtfl_fits_training_and_tests_aflw_in_crops_around_the_face(tmp_path: Path) -> None:
+def test_mtfl_fits_crops_around_the_face_and_tests_whole_aflw_crops(tmp_path: Path) -> None:
     found = load_mtfl_aflw(write_mtfl(tmp_path), MTFL_AFLW)
     assert [found.images[index] for index in found.test] == [f"AFLW/{number:04d}-image.jpg" for number in range(3)]
     assert len(found.fit) == 6
     assert found.images[0] == "lfw_5590/0000-image.jpg"
     assert found.file_sizes[0].tolist() == [110, 90]
-    # The points span 30 x 36, so the square has a side of 90; their centre is at 45.25 + 0.5 and 58.25 + 0.5 from the corner.
+    # The points span 30 x 36, so that the square has a side of 90, give or take 20 %; its centre is within 7 % of 45.75, 58.75.
     assert found.regions is not None
-    assert found.regions.boxes[0].tolist() == [round(45.75 - 45), round(58.75 - 45), 90, 90]
-    assert found.sizes[0].tolist() == [90, 90]
+    left, top, side, height = found.regions.boxes[0]
+    assert side == height
+    assert 72 <= side <= 108
+    assert np.abs([left + side / 2 - 45.75, top + side / 2 - 58.75]).max() <= 0.07 * side + 0.5
+    assert len(set(found.sizes[found.fit, 0].tolist())) > 1
+    assert found.sizes[found.test].tolist() == [[140, 150]] * 3
+    assert found.landmarks_px[found.test[0]] == pytest.approx(FACE + 0.25)
     assert found.to_file_px(found.landmarks_px[:1], np.array([0]))[0] == pytest.approx(FACE + 0.25)  # the list counts from 1
     assert found.name == "mtfl-aflw-mini"
-    assert found.image(0).shape == (90, 90, 3)
+    assert found.image(0).shape == (side, side, 3)
 
 
 def test_the_folder_above_mtfl_will_do(tmp_path: Path) -> None:

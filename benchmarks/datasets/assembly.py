@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.regions import boxes_around, cut_regions
+from benchmarks.datasets.regions import boxes_around, cut_regions, whole_files
 from benchmarks.datasets.wide import AnnotationTable
 from benchmarks.protocol import Protocol
 
@@ -57,7 +57,9 @@ def assemble(
     if protocol.crop is not None:
         notes += (f"crop: {protocol.crop.name}",)
         around = boxes_around(points_px) if boxes is None else boxes
-        regions = cut_regions(protocol.crop, around, sizes, [table.where(row) for row in range(len(table.images))])
+        places = [table.where(row) for row in range(len(table.images))]
+        regions = cut_regions(protocol.crop, around, sizes, table.images, places)
+        regions = whole_files(regions, test) if protocol.crop.fit_only else regions
         shown, points_px = regions.sizes, points_px - regions.corners
     return LandmarkSet(
         name=facts.name,
