@@ -69,7 +69,7 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
             unit=unit,
             exchanged=protocol.exchanged,
             distance=protocol.distance,
-            by_point=protocol.summed,
+            summed=protocol.summed,
         )
         keypoints = regression.frame.place(keypoints_px, sizes, regression.origin)
         shuffles = splits(len(truth))

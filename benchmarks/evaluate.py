@@ -101,7 +101,7 @@ class Placed:
         test: landmarks [test images, landmarks, 2]; NaN where hidden.
         unit: [test images], see `unit_lengths`.
         exchanged: order of the landmarks with exchanged names; None where the protocol knows none.
-        distance, by_point: see `nme_percent`.
+        distance, summed: see `nme_percent`.
     """
 
     fit: NDArray[np.float64]
@@ -109,7 +109,7 @@ class Placed:
     unit: NDArray[np.float64]
     exchanged: NDArray[np.int64] | None = None
     distance: Distance = "euclidean"
-    by_point: bool = False
+    summed: bool = False
 
     def measure(self, predicted: Points, rank: int = 0, columns: int = 0) -> Evaluation:
         """Errors of landmarks [test images, landmarks, 2]."""
@@ -117,7 +117,7 @@ class Placed:
         if self.exchanged is not None:
             points = exchange_names(points, self.test, self.exchanged, self.distance)
         errors = point_errors_percent(points, self.test, self.unit, self.distance)
-        score = nme_percent(points, self.test, self.unit, self.distance, by_point=self.by_point)
+        score = nme_percent(points, self.test, self.unit, self.distance, summed=self.summed)
         return Evaluation(score=score, errors=errors, predicted=points, rank=rank, columns=columns)
 
     def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
@@ -151,7 +151,7 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
         unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test]),
         exchanged=protocol.exchanged,
         distance=protocol.distance,
-        by_point=protocol.summed,
+        summed=protocol.summed,
     )
 
 

@@ -106,15 +106,19 @@ def test_taxicab_distances_by_hand() -> None:
     assert errors.tolist() == [[20.0, 0.0, 140.0], [10.0, 70.0, 0.0]]
 
 
-def test_landmarks_count_alike_where_they_are_added_up() -> None:
+def test_sums_over_the_landmarks_by_hand() -> None:
     truth = TRUTH.copy()
     truth[0, 1], truth[0, 2] = np.nan, np.nan
     # Ratios in percent: 20, -, - and 10, 50, 0: landmarks 15, 50, 0; pooled 80 / 4.
-    score = nme_percent(PREDICTED, truth, UNIT, by_point=True)
-    assert score.mean_of_ratios == pytest.approx(65 / 3)
+    score = nme_percent(PREDICTED, truth, UNIT, summed=True)
+    assert score.mean_of_ratios == pytest.approx(65)
+    assert score.per_point == pytest.approx((15.0, 50.0, 0.0))
     assert nme_percent(PREDICTED, truth, UNIT).mean_of_ratios == pytest.approx(20.0)
-    # Two images: resampled are the first alone (20), the second alone (20) and both (65 / 3).
-    assert score.interval95 == pytest.approx((20.0, 65 / 3))
+    # Three times the mean landmark: of the first image alone 20, of the second alone 20, of both 65 / 3.
+    assert score.interval95 == pytest.approx((60.0, 65.0))
+    # Images: 20, and 20 on average; distances 1, 2, 10, 0 over units 5, 20, 20, 20.
+    assert score.median == pytest.approx(60.0)
+    assert score.ratio_of_means == pytest.approx(3 * 100 * 13 / 65)
 
 
 def test_correct_points_and_the_area_under_their_curve() -> None:
@@ -131,8 +135,8 @@ def test_units_by_hand() -> None:
     assert unit_lengths(replace(TOY, unit="box"), shapes, extents) == pytest.approx([9.0, np.sqrt(10 * 25)])
     assert unit_lengths(replace(TOY, unit="image"), shapes, extents) == pytest.approx([np.sqrt(5000), 40.0])
     assert unit_lengths(replace(TOY, unit="pixel"), shapes, extents) == pytest.approx([100.0, 100.0])
-    summed = unit_lengths(replace(TOY, unit="pixel", summed=True), shapes, extents)
-    assert nme_percent(shapes[:, :4] + [3.0, 4.0], shapes[:, :4], summed).mean_of_ratios == pytest.approx(25.0)
+    pixels = unit_lengths(replace(TOY, unit="pixel"), shapes, extents)
+    assert nme_percent(shapes[:, :4] + [3.0, 4.0], shapes[:, :4], pixels, summed=True).mean_of_ratios == pytest.approx(20.0)
     with pytest.raises(InputError, match=r"2 test images, the first is number 0.*mouth_left - mouth_right"):
         unit_lengths(replace(TOY, unit=("mouth_left", "mouth_right")), shapes, extents)
 

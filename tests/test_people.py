@@ -30,6 +30,7 @@ def test_taichi_sums_taxicab_errors_over_the_points(tmp_path: Path) -> None:
     off = np.nan_to_num(placed.test) + [3.0, -4.0]
     off[:, 0] -= [3.0, -4.0]
     assert placed.measure(off).score.mean_of_ratios == pytest.approx(17 * 7)
+    assert np.nanmax(placed.measure(off).errors) == pytest.approx(7.0)  # points are not multiplied: PCK is that of points
     # One image of three shows point 3 wrong by 7: it is hidden in another, so that its own mean is 3.5.
     off = np.nan_to_num(placed.test)
     off[0, 3] += [3.0, -4.0]

@@ -64,7 +64,7 @@ def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
         folder=folder / "images",
         names_identify=True,
         lists={name: file_hash(folder / name) for name in FILES},
-        notes=(f"visible parts only; {len(used) - len(kept):,} images without any are left out",),
+        notes=(f"{hidden:,} images without a visible part are left out",) if (hidden := len(used) - len(kept)) else (),
     )
     boxes = _read_boxes(folder / FILES[2], kept)
     return assemble(table, protocol, facts, fit=np.flatnonzero(fitted), test=np.flatnonzero(~fitted), boxes=boxes)

@@ -63,7 +63,7 @@ def load_cub_aligned(folder: Path, protocol: Protocol) -> LandmarkSet:
         name="cub-aligned",
         folder=folder,
         lists={f"{part}.csv": file_hash(folder / f"{part}.csv") for part in PARTS},
-        notes=(f"visible parts only; {len(images) - len(kept):,} images without any are left out",),
+        notes=(f"{hidden:,} images without a visible part are left out",) if (hidden := len(images) - len(kept)) else (),
     )
     fitted = kept < counts[0]
     return assemble(table, protocol, facts, fit=np.flatnonzero(fitted), test=np.flatnonzero(~fitted), sizes=sizes)

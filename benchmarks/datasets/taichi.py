@@ -93,7 +93,7 @@ def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
         name="taichi",
         folder=folder / FRAMES,
         lists={name: file_hash(folder / name) for name in PARTS.values()},
-        notes=(f"{len(images) - len(kept):,} frames without any point are left out",),
+        notes=(f"{hidden:,} frames without any point are left out",) if (hidden := len(images) - len(kept)) else (),
     )
     fitted = kept < counts[0]
     return assemble(in_file, protocol, facts, fit=np.flatnonzero(fitted), test=np.flatnonzero(~fitted), sizes=sizes)

@@ -4,7 +4,8 @@ For image n and visible landmark l: d[n, l] = |predicted - truth|; s[n] is the i
 distance. "Mean of ratios" is mean(d / s), the usual number; "ratio of means" is mean(d) / mean(s), which a few profile
 faces with a tiny s cannot dominate; the median is taken over images of each image's mean ratio.
 
-Points are pooled, or, where a protocol adds its landmarks up, every landmark counts alike however often it is visible.
+Points are pooled; or, where a protocol adds its landmarks up, all of these are sums over the landmarks of each one's mean,
+however often it is visible. The errors of points stay what they are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class NmeScore:
     """Errors in percent of the unit.
 
     Attributes:
-        mean_of_ratios: mean over images and visible landmarks of distance / unit; or the mean over landmarks of these.
+        mean_of_ratios: mean over images and visible landmarks of distance / unit; or the sum over landmarks of their means.
         ratio_of_means: mean distance / mean unit.
         median: median over images of the image's mean ratio.
         per_point: mean of ratios of each landmark; NaN for one that no test image shows.
@@ -67,12 +68,12 @@ def nme_percent(
     unit: NDArray[np.floating],
     distance: Distance = "euclidean",
     *,
-    by_point: bool = False,
+    summed: bool = False,
 ) -> NmeScore:
     """All statistics of `point_errors_percent` at once; same arguments, same errors raised.
 
     Args:
-        by_point: average each landmark over the images that show it, then the landmarks, instead of all points at once.
+        summed: add the landmarks' own means up, instead of pooling all points.
     """
     ratios = point_errors_percent(predicted, truth, unit, distance)
     visible = np.asarray(~np.isnan(ratios))
@@ -81,14 +82,16 @@ def nme_percent(
     per_point = np.full(len(seen), np.nan)
     per_point[seen] = np.nanmean(ratios[:, seen], axis=0)
     totals, counts = np.nan_to_num(ratios, nan=0.0), visible.astype(np.int64)
-    if not by_point:
+    if not summed:
         totals, counts = totals.sum(axis=1), counts.sum(axis=1)
+    low, high = bootstrap_interval95(totals, counts)
+    times = int(seen.sum()) if summed else 1  # a sum is that many times a mean
     return NmeScore(
-        mean_of_ratios=float(per_point[seen].mean() if by_point else ratios[visible].mean()),
-        ratio_of_means=float(100.0 * _distances(predicted, truth, distance)[visible].mean() / spread.mean()),
-        median=float(np.median(np.nanmean(ratios, axis=1))),
+        mean_of_ratios=float(per_point[seen].sum() if summed else ratios[visible].mean()),
+        ratio_of_means=float(times * 100.0 * _distances(predicted, truth, distance)[visible].mean() / spread.mean()),
+        median=float(times * np.median(np.nanmean(ratios, axis=1))),
         per_point=tuple(float(value) for value in per_point),
-        interval95=bootstrap_interval95(totals, counts),
+        interval95=(times * low, times * high),
     )
 
 

@@ -13,7 +13,7 @@ def unit_lengths(protocol: Protocol, truth: NDArray[np.floating], extents: NDArr
     """The unit of each image, such that 100 * distance / unit is an error in the protocol's numbers.
 
     Args:
-        protocol: names the unit and whether errors are summed.
+        protocol: names the unit.
         truth: landmarks [images, landmarks, 2] in the frame; NaN where hidden.
         extents: (width, height) [images, 2] of the images in the frame.
 
@@ -25,7 +25,7 @@ def unit_lengths(protocol: Protocol, truth: NDArray[np.floating], extents: NDArr
     if len(bad):
         where = f"{len(bad)} test images, the first is number {bad[0]}: the unit of the error ({_name(protocol)})"
         raise InputError(f"{where} is zero or hidden; remove them from the test list or choose another unit")
-    return unit / len(protocol.landmarks) if protocol.summed else unit
+    return unit
 
 
 def pair_lengths(truth: NDArray[np.floating], first: int, second: int) -> NDArray[np.float64]:
