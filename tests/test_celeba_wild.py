@@ -50,8 +50,18 @@ def test_resized_and_stretched_copies_have_the_same_floor(tmp_path: Path) -> Non
 
 
 def test_a_resized_copy_without_the_list_of_sizes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"list_bbox_celeba.txt, line 3: .*outside .* add list_imsize_celeba.txt"):
+    with pytest.raises(
+        InputError,
+        match=r"list_landmarks_celeba.txt, line 3: a landmark of 000001.jpg .*for a resized copy add list_imsize_celeba.txt",
+    ):
         load_celeba_wild(write_celeba_wild(tmp_path, scale=0.5), CELEBA_WILD)
+
+
+def test_a_list_of_sizes_with_the_width_first_is_noticed(tmp_path: Path) -> None:
+    path = write_celeba_wild(tmp_path, list_sizes=True) / SIZES
+    path.write_text("".join(f"{name} 70 120\n" for name in [line.split()[0] for line in path.read_text().splitlines()]))
+    with pytest.raises(InputError, match=r"line 3: a landmark of 000001.jpg is outside .* height before width"):
+        load_celeba_wild(tmp_path, CELEBA_WILD)
 
 
 def test_cropped_images_are_refused(tmp_path: Path) -> None:
@@ -97,7 +107,7 @@ def test_swapped_columns_are_named(tmp_path: Path) -> None:
         swapped = [values[place + 1 - 2 * (place % 2)] for place in range(10)]
         lines[row] = " ".join([name, *swapped])
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(KpdetectError, match=r"line 4: left_eye and right_eye are further apart in y .* are columns swapped"):
+    with pytest.raises(KpdetectError, match=r"line 3: left_eye and right_eye are further apart in y .* are columns swapped"):
         load_celeba_wild(tmp_path, CELEBA_WILD)
 
 

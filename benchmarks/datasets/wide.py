@@ -43,6 +43,18 @@ class AnnotationTable:
     extra: dict[str, list[str]] = field(default_factory=dict)
     places: list[str] | None = None
 
+    def rows(self, chosen: NDArray[np.integer]) -> AnnotationTable:
+        """The same of some images."""
+        return AnnotationTable(
+            path=self.path,
+            images=[self.images[row] for row in chosen],
+            landmarks=self.landmarks,
+            points_px=self.points_px[chosen],
+            lines=[self.lines[row] for row in chosen] if self.places is None else [],
+            extra={name: [texts[row] for row in chosen] for name, texts in self.extra.items()},
+            places=None if self.places is None else [self.places[row] for row in chosen],
+        )
+
     def where(self, row: int) -> str:
         """File and line of an image, as a message begins."""
         return f"{self.path}, line {self.lines[row]}" if self.places is None else self.places[row]
