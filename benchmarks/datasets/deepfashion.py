@@ -2,8 +2,8 @@
 
     images/MEN/..., images/WOMEN/...     In-shop's 256x256 images (or img/); a resized copy of whole images will do
     data_train.csv, data_test.csv        id,filename
-    data_train.json, data_test.json      a list with an object per line of the table: image_path, keypoints (17 pairs x, y in
-                                         pixels of 256x256), joint_order
+    data_train.json, data_test.json      a list with an object per line of the table: keypoints (17 pairs x, y in pixels of
+                                         256x256), and image_path and joint_order, which are compared where they are given
 
 The joints are AlphaPose's, not people's.
 """
@@ -94,10 +94,10 @@ def _read_joints(path: Path, names: list[str], landmarks: tuple[str, ...]) -> ND
 
 def _joints(entry: dict[str, Any], name: str, landmarks: tuple[str, ...], where: str) -> NDArray[np.float64]:
     try:
-        image, order = entry["image_path"], [entry["joint_order"][str(number)] for number in range(len(landmarks))]
-        points = np.array(entry["keypoints"], np.float64)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{where}: incomplete ({error!r}); expected image_path, keypoints, joint_order") from error
+        points, image = np.array(entry["keypoints"], np.float64), entry.get("image_path", name)
+        order = [entry["joint_order"][str(number)] for number in range(len(landmarks))] if "joint_order" in entry else landmarks
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{where}: incomplete ({error!r}); expected keypoints, image_path, joint_order") from error
     if image != name:
         raise FormatError(f"{where}: {image}, but the table has {name} there; the two are not of one release")
     if tuple(order) != landmarks:
