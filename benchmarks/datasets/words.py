@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from kpdetect.errors import FormatError
 
@@ -38,7 +37,7 @@ def finite(words: Sequence[str], expected: int, where: str) -> list[float]:
         values = [float(word) for word in words]
     except ValueError as error:
         raise FormatError(f"{where}: {error}; expected {expected} numbers") from error
-    if not np.isfinite(values).all():
+    if not all(map(math.isfinite, values)):
         raise FormatError(f"{where}: a value that is not finite; expected {expected} numbers")
     return values
 
