@@ -59,10 +59,11 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
     if len(landmark_set.fit) < 2 * FOLDS:
         raise InputError(f"{landmark_set.name}: {len(landmark_set.fit)} images to fit; cross-validation needs {2 * FOLDS}")
     sizes, truth_px = landmark_set.sizes[landmark_set.fit], landmark_set.landmarks_px[landmark_set.fit]
+    names = [landmark_set.images[index] for index in landmark_set.fit]
     forward, rows = [regression for regression in protocol.regressions if not regression.backward], []
     for regression in sorted(forward, key=lambda regression: not regression.headline):
         truth = regression.frame.place(truth_px, sizes, regression.origin)
-        unit = unit_lengths(protocol, truth, regression.frame.extents(sizes))
+        unit = unit_lengths(protocol, truth, regression.frame.extents(sizes), names)
         placed = Placed(
             fit=truth,
             test=truth,

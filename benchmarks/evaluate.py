@@ -148,7 +148,7 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
     return Placed(
         fit=landmarks[landmark_set.fit],
         test=landmarks[test],
-        unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test]),
+        unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test], [landmark_set.images[row] for row in test]),
         exchanged=protocol.exchanged,
         distance=protocol.distance,
         summed=protocol.summed,

@@ -202,3 +202,30 @@ def test_mtfl_is_split_within_each_part(tmp_path: Path) -> None:
     assert sorted(found.images[index] for index in found.fit)[:3] == ["lfw/0.jpg", "lfw/1.jpg", "lfw/2.jpg"]
     assert "web/1.jpg" not in found.images
     assert len(found.images) == 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("04.png,9,5,12,9,19,20", "04.png,,,,,,", "mine: 1 images show no landmark, the first is 04.png; leave them out"),
+        (
+            "04.png,9,5,12,9,19,20",
+            "04.png,,,12,9,19,20",
+            "1 images, the first is 04.png: the unit of the error .a - b. is zero or",
+        ),
+    ],
+)
+def test_images_that_cannot_be_measured_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = annotated_folder(tmp_path)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=message):
+        protocol, found = load_table(path, tmp_path / "images", Annotated(unit="a,b"))
+        place(found, protocol, protocol.headline)
+
+
+def test_a_landmark_that_no_fitting_image_shows_is_named(tmp_path: Path) -> None:
+    path = annotated_folder(tmp_path)
+    lines = [",".join([*line.split(",")[:5], "", ""]) for line in path.read_text().splitlines()[1:]]
+    path.write_text("\n".join([path.read_text().splitlines()[0], *lines]) + "\n")
+    with pytest.raises(InputError, match="mine: landmark 2 is hidden in all fitting images"):
+        load_table(path, tmp_path / "images", Annotated())

@@ -19,6 +19,7 @@ TRUTH = np.array([[[0.0, 0.0], [9.0, 9.0], [3.0, 4.0]], [[10.0, 5.0], [0.0, 0.0]
 PREDICTED = TRUTH + np.array([[[1.0, 0.0], [0.0, 0.0], [3.0, 4.0]], [[0.0, -2.0], [6.0, 8.0], [0.0, 0.0]]])
 
 UNIT = np.array([5.0, 20.0])
+NAMES = ["a.png", "b.png"]
 
 
 def test_every_statistic_by_hand() -> None:
@@ -131,14 +132,14 @@ def test_correct_points_and_the_area_under_their_curve() -> None:
 def test_units_by_hand() -> None:
     extents = np.array([[50.0, 100.0], [20.0, 80.0]])
     shapes = np.concatenate([TRUTH, np.array([[[4.0, 5.0], [np.nan, np.nan]], [[5.0, 6.0], [np.nan, np.nan]]])], axis=1)
-    assert unit_lengths(TOY, shapes, extents) == pytest.approx([np.hypot(9, 9), np.hypot(10, 5)])
-    assert unit_lengths(replace(TOY, unit="box"), shapes, extents) == pytest.approx([9.0, np.sqrt(10 * 25)])
-    assert unit_lengths(replace(TOY, unit="image"), shapes, extents) == pytest.approx([np.sqrt(5000), 40.0])
-    assert unit_lengths(replace(TOY, unit="pixel"), shapes, extents) == pytest.approx([100.0, 100.0])
-    pixels = unit_lengths(replace(TOY, unit="pixel"), shapes, extents)
+    assert unit_lengths(TOY, shapes, extents, NAMES) == pytest.approx([np.hypot(9, 9), np.hypot(10, 5)])
+    assert unit_lengths(replace(TOY, unit="box"), shapes, extents, NAMES) == pytest.approx([9.0, np.sqrt(10 * 25)])
+    assert unit_lengths(replace(TOY, unit="image"), shapes, extents, NAMES) == pytest.approx([np.sqrt(5000), 40.0])
+    assert unit_lengths(replace(TOY, unit="pixel"), shapes, extents, NAMES) == pytest.approx([100.0, 100.0])
+    pixels = unit_lengths(replace(TOY, unit="pixel"), shapes, extents, NAMES)
     assert nme_percent(shapes[:, :4] + [3.0, 4.0], shapes[:, :4], pixels, summed=True).mean_of_ratios == pytest.approx(20.0)
-    with pytest.raises(InputError, match=r"2 test images, the first is number 0.*mouth_left - mouth_right"):
-        unit_lengths(replace(TOY, unit=("mouth_left", "mouth_right")), shapes, extents)
+    with pytest.raises(InputError, match=r"2 images, the first is a.png.*mouth_left - mouth_right"):
+        unit_lengths(replace(TOY, unit=("mouth_left", "mouth_right")), shapes, extents, NAMES)
 
 
 def test_names_are_exchanged_only_where_that_is_nearer() -> None:

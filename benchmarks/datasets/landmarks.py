@@ -67,8 +67,13 @@ class LandmarkSet:
         if np.intersect1d(self.fit, self.test).size:
             raise InputError(f"{self.name}: some images are both fitted and tested; expected lists without overlap")
         shown = ~hidden[..., 0]
-        if not shown[self.fit].any(axis=0).all() or not shown[self.used].any(axis=1).all():
-            raise InputError(f"{self.name}: a landmark is hidden in all fitting images, or an image has none; leave those out")
+        unseen, empty = ~shown[self.fit].any(axis=0), self.used[~shown[self.used].any(axis=1)]
+        if unseen.any():
+            raise InputError(f"{self.name}: landmark {int(np.argmax(unseen))} is hidden in all fitting images; leave it out")
+        if len(empty):
+            raise InputError(
+                f"{self.name}: {len(empty):,} images show no landmark, the first is {self.images[empty[0]]}; leave them out"
+            )
 
     @property
     def used(self) -> NDArray[np.int64]:

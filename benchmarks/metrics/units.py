@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,13 +11,16 @@ from benchmarks.protocol import Protocol
 from kpdetect.errors import InputError
 
 
-def unit_lengths(protocol: Protocol, truth: NDArray[np.floating], extents: NDArray[np.floating]) -> NDArray[np.float64]:
+def unit_lengths(
+    protocol: Protocol, truth: NDArray[np.floating], extents: NDArray[np.floating], images: Sequence[str]
+) -> NDArray[np.float64]:
     """The unit of each image, such that 100 * distance / unit is an error in the protocol's numbers.
 
     Args:
         protocol: names the unit.
         truth: landmarks [images, landmarks, 2] in the frame; NaN where hidden.
         extents: (width, height) [images, 2] of the images in the frame.
+        images: their names, for messages.
 
     Raises:
         InputError: an image's unit is zero, or cannot be known because a landmark it needs is hidden.
@@ -23,8 +28,8 @@ def unit_lengths(protocol: Protocol, truth: NDArray[np.floating], extents: NDArr
     unit = _lengths(protocol, np.asarray(truth, np.float64), extents)
     bad = np.flatnonzero(~(unit > 0))
     if len(bad):
-        where = f"{len(bad)} test images, the first is number {bad[0]}: the unit of the error ({_name(protocol)})"
-        raise InputError(f"{where} is zero or hidden; remove them from the test list or choose another unit")
+        where = f"{len(bad):,} images, the first is {images[bad[0]]}: the unit of the error ({_name(protocol)})"
+        raise InputError(f"{where} is zero or hidden; leave them out or choose another unit")
     return unit
 
 
