@@ -56,6 +56,11 @@ class ShardFolder:
     def __len__(self) -> int:
         return self.manifest.count
 
+    @property
+    def lengths(self) -> list[int]:
+        """Number of pairs in each shard."""
+        return [shard.stop - shard.start for shard in self.manifest.shards]
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_handles": {}}  # open files are never pickled
 
@@ -91,11 +96,19 @@ class ShardFolder:
         Raises:
             ShardError: the pairs were made without masks.
         """
-        if not self.facts.masks:
-            raise ShardError(f"{self.folder}: holds no masks; make the pairs with `kpdetect generate --masks` in another --out")
+        self.require_masks()
         file, row = self._place(index)
         mask: NDArray[np.uint8] = file["masks"][row]
         return mask
+
+    def require_masks(self) -> None:
+        """Refuse pairs without masks.
+
+        Raises:
+            ShardError: the pairs were made without masks.
+        """
+        if not self.facts.masks:
+            raise ShardError(f"{self.folder}: holds no masks; make the pairs with `kpdetect generate --masks` in another --out")
 
     def _place(self, index: int) -> tuple[h5py.File, int]:
         if not 0 <= index < len(self):

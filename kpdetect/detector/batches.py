@@ -153,7 +153,7 @@ class PairBatches(Batches):
         self.folder, self.every = folder, round(1 / held_out)
         height, width = folder.facts.size
         self.kept = folder.read_all() if len(folder) * height * width * 3 < memory else None
-        self.shuffle = ShardShuffle([shard.stop - shard.start for shard in folder.manifest.shards], seed)
+        self.shuffle = ShardShuffle(folder.lengths, seed)
         self.orders: dict[int, NDArray[np.int64]] = {}
         self.count = len(folder) - len(self.held_out_indices)
 
