@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 from generator import export
 from generator.export import Part, export_pairs
 from kpdetect.data.dataset import LivePairs, PairDataset, ShardShuffle
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.reader import OPEN, ShardFolder
 from kpdetect.data.schema import Manifest
 from kpdetect.errors import ConfigError, OutputError, ShardError
 from kpdetect.files import file_hash
@@ -342,6 +342,16 @@ def test_data_set_reads_in_worker_processes(tmp_path):
     np.testing.assert_array_equal(copy[6]["image"], expected(10).images[6])
     with pytest.raises(IndexError):
         data[10]
+
+
+def test_only_a_few_shards_are_open(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 22, codec="raw", shard_size=2)
+    folder = ShardFolder(tmp_path)
+    for index in (*range(22), 0):
+        np.testing.assert_array_equal(folder.read(index)[0], expected(22).images[index])
+        assert len(folder._handles) <= OPEN
+    assert "pairs-00010.h5" in folder._handles  # the last ones used stay open
+    assert folder.read_all().images.shape == (22, 6, 10, 3)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])

@@ -1,7 +1,8 @@
 """How fast pairs are made and learned from: `python -m benchmarks.speed pairs GENERATOR`.
 
 Export is compared with drawing alone, training from shards with training from memory, each pair of measurements one after the
-other in turns; the memory of an export is the process's peak while it writes plain pictures.
+other in turns; memory is the peak of a process that exports pictures which cost nothing to draw, and of one that reads pairs
+from all over such shards in their shuffled order.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import numpy as np
 from generator.export import export_pairs
 from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
+from kpdetect.data.dataset import PairDataset, ShardShuffle
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
@@ -28,6 +31,8 @@ from kpdetect.pairs import PairBatch
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime, resolve_runtime
 
+READ = 10_000
+"""Pairs read while memory is watched."""
 TURNS = 3
 """How often two things that are compared take turns."""
 
@@ -38,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, default=2_048, help="pairs per turn of the export")
     parser.add_argument("--steps", type=int, default=20, help="training steps per turn")
     parser.add_argument(
-        "--memory", nargs=2, type=int, default=[10_000, 200_000], help="sizes of the exports whose memory is compared"
+        "--memory", nargs=2, type=int, default=[10_000, 200_000], help="numbers of pairs whose memory is compared"
     )
     parser.add_argument("--device", default="auto")
 
@@ -53,9 +58,19 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         found = measure_export(PairStream(given.model, runtime), given.pairs, Path(folder))
         found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, runtime, Path(folder))
-    small, large = (peak_memory(count) for count in given.memory)
-    print(f"peak memory of an export: {small:.0f} MiB for {given.memory[0]:,} pairs, {large:.0f} MiB for {given.memory[1]:,}")
-    return found | {"memory_mib": dict(zip(map(str, given.memory), (small, large), strict=True))}
+    return found | {"memory_mib": measure_memory(given.memory)}
+
+
+def measure_memory(counts: list[int]) -> dict[str, dict[str, float]]:
+    """Peak resident memory, MiB, of export and of reading, for each number of pairs."""
+    found: dict[str, dict[str, float]] = {"exported": {}, "read": {}}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            for what, call in (("exported", "export_pictures"), ("read", "read_shuffled")):
+                found[what][str(count)] = peak_memory(f"{call}(Path({folder!r}), {count})")
+    for what, peaks in found.items():
+        print(f"peak memory, pairs {what}: {', '.join(f'{int(count):,}: {peak:.0f} MiB' for count, peak in peaks.items())}")
+    return found
 
 
 def measure_export(stream: PairStream, count: int, folder: Path) -> dict[str, Any]:
@@ -119,24 +134,38 @@ def _trainer(pairs: Path, config: DetectorConfig, runtime: Runtime, out: Path, l
 
 
 class Pictures:
-    """A source of 64 px pictures that cost nothing to draw."""
+    """A source of smooth 64 px pictures that cost nothing to draw."""
 
     keypoints, size, provenance = 10, (64, 64), {"generator": "noise"}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Noise; the same for every batch."""
-        pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 64, 64, 3), dtype=np.uint8)
+        """The same for every batch."""
+        noise = np.random.default_rng(0).integers(0, 256, (BATCH, 8, 8, 3), dtype=np.uint8)
+        pixels = noise.repeat(8, axis=1).repeat(8, axis=2)
         for first in range(start, stop, BATCH):
             count = min(BATCH, stop - first)
             keypoints, visible = np.zeros((count, 10, 2), np.float32), np.ones((count, 10), bool)
             yield PairBatch(images=pixels[:count], keypoints=keypoints, visible=visible)
 
 
-def peak_memory(count: int) -> float:
-    """Peak resident memory, MiB, of a process that exports `count` pictures."""
+def export_pictures(folder: Path, count: int) -> None:
+    """Write shards of `count` pictures."""
+    export_pairs(Pictures(), folder, count)
+
+
+def read_shuffled(folder: Path, count: int) -> None:
+    """Read `READ` of `count` pairs, from all shards, in the shuffled order of an epoch."""
+    shards = ShardFolder(folder)
+    data, order = PairDataset(shards), ShardShuffle(shards.lengths, seed=0)
+    for index in islice(order, 0, None, max(1, count // READ)):
+        data[index]
+
+
+def peak_memory(call: str) -> float:
+    """Peak resident memory, MiB, of a process that makes one of the calls above."""
     code = (
-        "import resource, sys, tempfile; from pathlib import Path; from benchmarks.speed.pairs import Pictures, export_pairs\n"
-        f"with tempfile.TemporaryDirectory() as folder: export_pairs(Pictures(), Path(folder), {count})\n"
+        "import resource; from pathlib import Path; from benchmarks.speed.pairs import export_pictures, read_shuffled\n"
+        f"{call}\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,9 @@ from kpdetect.pairs import PairBatch
 
 REPAIR = "run the same `kpdetect generate` command again, it rebuilds this shard alone"
 
+OPEN = 8
+"""Shards kept open; each has buffers of its own."""
+
 
 class ShardFolder:
     """Pairs on disk, addressed by index.
@@ -35,7 +39,7 @@ class ShardFolder:
         self.folder, self.manifest = folder, Manifest.read(folder)
         self.facts = self.manifest.facts
         self.starts = [shard.start for shard in self.manifest.shards]
-        self._handles: dict[str, h5py.File] = {}
+        self._handles: OrderedDict[str, h5py.File] = OrderedDict()
         self._owner = os.getpid()
         if not self.manifest.shards:
             raise ShardError(f"{folder}: holds no finished shard; {REPAIR}")
@@ -62,7 +66,7 @@ class ShardFolder:
         return [shard.stop - shard.start for shard in self.manifest.shards]
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_handles": {}}  # open files are never pickled
+        return self.__dict__ | {"_handles": OrderedDict()}  # open files are never pickled
 
     def damaged(self) -> list[Shard]:
         """Shards whose checksum is not the manifest's."""
@@ -70,13 +74,17 @@ class ShardFolder:
 
     def _file(self, shard: Shard) -> h5py.File:
         if self._owner != os.getpid():  # forked: the parent's handles are not ours
-            self._handles, self._owner = {}, os.getpid()
-        if shard.file not in self._handles:
+            self._handles, self._owner = OrderedDict(), os.getpid()
+        file = self._handles.pop(shard.file, None)
+        if file is None:
             try:
-                self._handles[shard.file] = h5py.File(self.folder / shard.file, "r")
+                file = h5py.File(self.folder / shard.file, "r")
             except OSError as error:
                 raise ShardError(f"{self.folder / shard.file}: damaged shard; {REPAIR}") from error
-        return self._handles[shard.file]
+        self._handles[shard.file] = file  # the last is the one used last
+        while len(self._handles) > OPEN:
+            self._handles.popitem(last=False)  # not closed by hand: another thread may be reading it
+        return file
 
     def read(self, index: int) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
         """Pair `index`: image uint8 [height, width, 3], keypoints float32 [K, 2], visible bool [K]."""
