@@ -383,6 +383,13 @@ def test_other_settings_are_refused_when_continuing(pairs, tmp_path):
         train_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["model.head_width=8"]), CPU)
 
 
+def test_a_run_that_was_refused_may_begin_with_other_settings(pairs, tmp_path):
+    wrong = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"backbone": "resnet81"})})
+    with pytest.raises(ConfigError, match="no such network"):
+        train_detector(pairs, tmp_path / "run", wrong, CPU)
+    assert train_detector(pairs, tmp_path / "run", CONFIG.model_copy(update={"steps": 1}), CPU).exists()
+
+
 def test_other_pairs_are_refused_when_continuing(pairs, tmp_path):
     train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     other = write_pairs(tmp_path / "other", dots(20, seed=1))
