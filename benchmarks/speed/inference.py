@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from kpdetect.inference.predictor import BATCH, Predictor
 
 KINDS = ("eager", "compiled", "onnx")
 BATCHES = (1, BATCH)
+TURNS = 3
+"""How often `predict` and the network alone take turns; a share is the median over them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +71,12 @@ def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Se
             eager.setdefault(batch, rate)
             yield Rate(what=kind, batch=batch, images_per_second=rate, share=None if kind == "eager" else rate / eager[batch])
     if images is not None:
-        rate = _folder_rate(predictor, images)
-        beside = _network_rate(_eager(predictor), predictor.side, BATCH, seconds)  # the pace may have changed
-        yield Rate(what="predict", batch=BATCH, images_per_second=rate, share=rate / beside)
+        rates, shares = [], []
+        for _ in range(TURNS):
+            beside = _network_rate(_eager(predictor), predictor.side, BATCH, seconds / TURNS)  # the pace may have changed
+            rates.append(_folder_rate(predictor, images))
+            shares.append(rates[-1] / beside)
+        yield Rate(what="predict", batch=BATCH, images_per_second=median(rates), share=median(shares))
 
 
 def _network_rate(run: Callable[[np.ndarray], object], side: int, batch: int, seconds: float) -> float:

@@ -1,8 +1,8 @@
 """How fast pairs are made and learned from: `python -m benchmarks.speed pairs GENERATOR`.
 
-Export is compared with drawing alone, training from shards with training from memory, each pair of measurements one after the
-other in turns; memory is the peak of a process that exports pictures which cost nothing to draw, and of one that reads pairs
-from all over such shards in their shuffled order.
+Export is compared with drawing alone, training from shards with training from memory. They take short turns, and a share is the
+median over the turns, so that other work on the machine meets both; memory is the peak of a process that exports pictures which
+cost nothing to draw, and of one that reads pairs from all over such shards in their shuffled order.
 """
 
 from __future__ import annotations
@@ -33,15 +33,14 @@ from kpdetect.runtime import Runtime, resolve_runtime
 
 READ = 10_000
 """Pairs read while memory is watched."""
-TURNS = 3
-"""How often two things that are compared take turns."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("model", type=Path, help="project folder, run folder or weights file of a generator")
-    parser.add_argument("--pairs", type=int, default=2_048, help="pairs per turn of the export")
-    parser.add_argument("--steps", type=int, default=20, help="training steps per turn")
+    parser.add_argument("--pairs", type=int, default=512, help="pairs per turn of the export")
+    parser.add_argument("--steps", type=int, default=10, help="training steps per turn")
+    parser.add_argument("--turns", type=int, default=9, help="how often what is compared takes turns")
     parser.add_argument(
         "--memory", nargs=2, type=int, default=[10_000, 200_000], help="numbers of pairs whose memory is compared"
     )
@@ -56,8 +55,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     """
     runtime = resolve_runtime(given.device)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_export(PairStream(given.model, runtime), given.pairs, Path(folder))
-        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, runtime, Path(folder))
+        found = measure_export(PairStream(given.model, runtime), given.pairs, given.turns, Path(folder))
+        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, given.turns, runtime, Path(folder))
     return found | {"memory_mib": measure_memory(given.memory)}
 
 
@@ -73,42 +72,45 @@ def measure_memory(counts: list[int]) -> dict[str, dict[str, float]]:
     return found
 
 
-def measure_export(stream: PairStream, count: int, folder: Path) -> dict[str, Any]:
+def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> dict[str, Any]:
     """Pairs per second drawn alone and exported, and bytes per pair; `folder` gets the pairs."""
     rates: dict[str, list[float]] = {"drawn": [], "jpeg": [], "raw": []}
     sizes = {}
     stream.draw(0)
-    for turn in range(TURNS):
+    for turn in range(turns):
         began = time.perf_counter()
         for start in range(0, count, BATCH):
-            stream.draw(start)
+            stream.draw(start).keypoints.cpu()  # waits for the device
         rates["drawn"].append(count / (time.perf_counter() - began))
         for codec in ("jpeg", "raw"):
             began = time.perf_counter()
-            manifest = export_pairs(stream, folder / f"{codec}-{turn}", count, codec=codec, shard_size=max(64, count // 2))
+            manifest = export_pairs(stream, folder / f"{codec}-{turn}", count, codec=codec, shard_size=count)
             rates[codec].append(count / (time.perf_counter() - began))
             sizes[codec] = sum(shard.bytes for shard in manifest.shards) / count
     drawn = float(np.median(rates["drawn"]))
     print(f"drawn alone: {drawn:.1f} pairs/s")
     found: dict[str, Any] = {"drawn_per_second": drawn}
     for codec, size in sizes.items():
-        rate = float(np.median(rates[codec]))
-        print(
-            f"exported as {codec}: {rate:.1f} pairs/s, {rate / drawn:.2f} of drawing alone; {size:,.0f} bytes per pair",
-            flush=True,
-        )
-        found[codec] = {"per_second": rate, "share": rate / drawn, "bytes_per_pair": size}
+        rate, share = float(np.median(rates[codec])), median_share(rates[codec], rates["drawn"])
+        told = f"exported as {codec}: {rate:.1f} pairs/s, {share:.2f} of drawing alone; {size:,.0f} bytes per pair"
+        print(told, flush=True)
+        found[codec] = {"per_second": rate, "share": share, "bytes_per_pair": size}
     return found
 
 
-def measure_feeding(pairs: Path, steps: int, runtime: Runtime, folder: Path) -> dict[str, Any]:
+def median_share(rates: list[float], whole: list[float]) -> float:
+    """Median over turns of a rate as a share of the other in the same turn."""
+    return float(np.median(np.divide(rates, whole)))
+
+
+def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folder: Path) -> dict[str, Any]:
     """Training images per second with pairs read from shards, and as a share of those kept in memory."""
     config = apply_overrides(DetectorConfig(), ["sample_every=1000000", "checkpoint_every=1000000"])
     trainers = {
         kind: _trainer(pairs, config, runtime, folder / kind, limit) for kind, limit in (("memory", 2**40), ("shards", 0))
     }
     rates: dict[str, list[float]] = {"memory": [], "shards": []}
-    for _ in range(TURNS):
+    for _ in range(turns):
         for kind, trainer in trainers.items():
             began = time.perf_counter()
             for _ in range(steps):
@@ -116,11 +118,9 @@ def measure_feeding(pairs: Path, steps: int, runtime: Runtime, folder: Path) -> 
                 trainer.step += 1
             rates[kind].append(steps * config.batch / (time.perf_counter() - began))
     memory, shards = (float(np.median(rates[kind])) for kind in ("memory", "shards"))
-    print(
-        f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {shards / memory:.2f} of it",
-        flush=True,
-    )
-    return {"trained_from_memory": memory, "trained_from_shards": shards, "share": shards / memory}
+    share = median_share(rates["shards"], rates["memory"])
+    print(f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {share:.2f} of it", flush=True)
+    return {"trained_from_memory": memory, "trained_from_shards": shards, "share": share}
 
 
 def _trainer(pairs: Path, config: DetectorConfig, runtime: Runtime, out: Path, limit: int) -> DetectorTrainer:
