@@ -11,19 +11,22 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.speed.timing import Spent, median_share, spent
 from generator.export import export_pairs
 from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
 from kpdetect.data.dataset import PairDataset, ShardShuffle
 from kpdetect.data.reader import ShardFolder
+from kpdetect.data.schema import Manifest
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.train import DetectorTrainer, LearnedFrom
@@ -74,33 +77,29 @@ def measure_memory(counts: list[int]) -> dict[str, dict[str, float]]:
 
 def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> dict[str, Any]:
     """Pairs per second drawn alone and exported, and bytes per pair; `folder` gets the pairs."""
-    rates: dict[str, list[float]] = {"drawn": [], "jpeg": [], "raw": []}
+    turns_of: dict[str, list[Spent]] = {"drawn": [], "jpeg": [], "raw": []}
     sizes = {}
     stream.draw(0)
     for turn in range(turns):
-        began = time.perf_counter()
-        for start in range(0, count, BATCH):
-            stream.draw(start).keypoints.cpu()  # waits for the device
-        rates["drawn"].append(count / (time.perf_counter() - began))
+        turns_of["drawn"].append(spent(lambda: [stream.draw(start) for start in range(0, count, BATCH)]))
         for codec in ("jpeg", "raw"):
-            began = time.perf_counter()
-            manifest = export_pairs(stream, folder / f"{codec}-{turn}", count, codec=codec, shard_size=count)
-            rates[codec].append(count / (time.perf_counter() - began))
-            sizes[codec] = sum(shard.bytes for shard in manifest.shards) / count
-    drawn = float(np.median(rates["drawn"]))
+            out = folder / f"{codec}-{turn}"
+            export = partial(export_pairs, stream, out, count, codec=codec, shard_size=count)  # type: ignore[arg-type]
+            turns_of[codec].append(spent(export))
+            sizes[codec] = sum(shard.bytes for shard in Manifest.read(out).shards) / count
+    drawn = median_rate(count, turns_of["drawn"])
     print(f"drawn alone: {drawn:.1f} pairs/s")
     found: dict[str, Any] = {"drawn_per_second": drawn}
     for codec, size in sizes.items():
-        rate, share = float(np.median(rates[codec])), median_share(rates[codec], rates["drawn"])
-        told = f"exported as {codec}: {rate:.1f} pairs/s, {share:.2f} of drawing alone; {size:,.0f} bytes per pair"
-        print(told, flush=True)
-        found[codec] = {"per_second": rate, "share": share, "bytes_per_pair": size}
+        rate, share = median_rate(count, turns_of[codec]), median_share(turns_of[codec], turns_of["drawn"])
+        print(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair", flush=True)
+        found[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
     return found
 
 
-def median_share(rates: list[float], whole: list[float]) -> float:
-    """Median over turns of a rate as a share of the other in the same turn."""
-    return float(np.median(np.divide(rates, whole)))
+def median_rate(count: int, turns: list[Spent]) -> float:
+    """Things per second by the clock, median over turns of `count` of them."""
+    return count / float(np.median([turn.seconds for turn in turns]))
 
 
 def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folder: Path) -> dict[str, Any]:
@@ -109,18 +108,24 @@ def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folde
     trainers = {
         kind: _trainer(pairs, config, runtime, folder / kind, limit) for kind, limit in (("memory", 2**40), ("shards", 0))
     }
-    rates: dict[str, list[float]] = {"memory": [], "shards": []}
+    turns_of: dict[str, list[Spent]] = {"memory": [], "shards": []}
     for _ in range(turns):
         for kind, trainer in trainers.items():
-            began = time.perf_counter()
-            for _ in range(steps):
-                trainer.train_step()
-                trainer.step += 1
-            rates[kind].append(steps * config.batch / (time.perf_counter() - began))
-    memory, shards = (float(np.median(rates[kind])) for kind in ("memory", "shards"))
-    share = median_share(rates["shards"], rates["memory"])
-    print(f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {share:.2f} of it", flush=True)
-    return {"trained_from_memory": memory, "trained_from_shards": shards, "share": share}
+            train_steps(trainer, 1)
+            turns_of[kind].append(spent(partial(train_steps, trainer, steps)))
+            trainer.upcoming.close()  # type: ignore[union-attr] # or it prepares batches in the other's turn
+            trainer.upcoming = None
+    memory, shards = (median_rate(steps * config.batch, turns_of[kind]) for kind in ("memory", "shards"))
+    share = median_share(turns_of["shards"], turns_of["memory"])
+    print(f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {share} of it", flush=True)
+    return {"trained_from_memory": memory, "trained_from_shards": shards, "share": asdict(share)}
+
+
+def train_steps(trainer: DetectorTrainer, steps: int) -> None:
+    """Train for a few steps."""
+    for _ in range(steps):
+        trainer.train_step()
+        trainer.step += 1
 
 
 def _trainer(pairs: Path, config: DetectorConfig, runtime: Runtime, out: Path, limit: int) -> DetectorTrainer:
