@@ -107,7 +107,7 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     if description.get("kind") != kind or description.get("version") != WEIGHTS_VERSION:
         raise CheckpointError(
             f"{path}: holds a {description.get('kind')} of version {description.get('version')}, "
-            f"expected a {kind} of version {WEIGHTS_VERSION}"
+            f"expected a {kind} of version {WEIGHTS_VERSION}; give another model, or use the kpdetect that wrote it"
         )
     return load_file(path), description
 

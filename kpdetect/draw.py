@@ -43,6 +43,7 @@ def draw_keypoints(
     numbers: bool = False,
     skeleton: Skeleton | None = None,
     trails_px: Sequence[NDArray[np.floating]] = (),
+    max_side: int | None = None,
 ) -> Image:
     """Draw keypoints on a copy of an image.
 
@@ -53,12 +54,16 @@ def draw_keypoints(
         numbers: write each keypoint's number beside it, or its name where `skeleton` has one.
         skeleton: links to draw, and the model's numbers of the keypoints, which choose their colours.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
+        max_side: no image is enlarged beyond this on its longer side.
 
     Returns:
         uint8 [factor * height, factor * width, 3], factor = 1 for images of at least `MIN_SIDE` pixels.
     """
     skeleton = skeleton or Skeleton.plain(len(keypoints_px))
-    factor = max(1, -(-MIN_SIDE // min(image.shape[:2])))
+    factor = -(-MIN_SIDE // min(image.shape[:2]))
+    if max_side is not None:
+        factor = min(factor, max_side // max(image.shape[:2]))
+    factor = max(1, factor)
     canvas = np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
     radius = max(2, round(min(canvas.shape[:2]) / 64))
     opacity = np.ones(len(keypoints_px)) if confidence is None else np.clip(confidence, MIN_OPACITY, 1.0)
@@ -68,7 +73,9 @@ def draw_keypoints(
     for one, other in skeleton.links:
         start, end = places[one], places[other]
         if start is not None and end is not None:
-            _line(canvas, start, end, (255, 255, 255), max(1, radius // 2), float(min(opacity[one], opacity[other])))
+            thickness, seen = max(1, radius // 2), float(min(opacity[one], opacity[other]))
+            _line(canvas, start, end, (0, 0, 0), thickness + 2, seen)  # an edge, to be seen on white objects too
+            _line(canvas, start, end, (255, 255, 255), thickness, seen)
     for index, place in enumerate(places):
         if place is not None:
             label = _label(skeleton, index) if numbers else ""

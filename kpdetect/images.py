@@ -74,7 +74,8 @@ def read_image(path: Path) -> Image:
     the first picture of an animation.
 
     Raises:
-        InputError: the file is missing, damaged, truncated, not an image, or has more than `MAX_PIXELS` pixels.
+        InputError: the file is missing, damaged, truncated, not an image, of floating-point pixels, or has more than
+            `MAX_PIXELS` pixels.
     """
     from PIL import ImageOps
 
@@ -100,7 +101,8 @@ def _opened(path: Path) -> Iterator[Pillow]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    text = getattr(error, "strerror", None) or str(error)  # strerror: without the path, which is said already
+    text = text.splitlines()[0] if text else type(error).__name__
     return "unknown format" if text.startswith("cannot identify") else text
 
 
@@ -109,6 +111,10 @@ def _as_rgb(picture: Pillow) -> Image:
         values = np.asarray(picture, dtype=np.float64)
         grey = np.clip(values * (255 / 65535), 0, 255).round().astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not known; save it with 8 or 16 bits")
+    if picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")  # Pillow warns of the direct way
     return np.asarray(picture.convert("RGB"), dtype=np.uint8).copy()
 
 

@@ -45,7 +45,7 @@ class RunFolder:
         self.folder, self.writes = make_folder(folder) if writes else folder, writes
         self.events: Any = None
         existing = folder / "config.yaml"
-        if existing.exists():
+        if existing.exists() and self.begun:
             changed = differences(read_config(type(config), existing), config, exempt)
             if changed:
                 raise ConfigError(
@@ -57,6 +57,11 @@ class RunFolder:
         write_config(config, existing)
         if not (folder / "environment.json").exists():
             write_json(folder / "environment.json", environment())
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was learned here; a run that was refused at its start may be begun with other settings."""
+        return any(path.exists() for path in (self.metrics, self.checkpoint, self.weights))
 
     @property
     def checkpoint(self) -> Path:

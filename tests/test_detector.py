@@ -248,6 +248,18 @@ def test_live_batches_take_every_pair_once_and_none_that_is_held_out():
     assert len(batches.held_out_varied(30).images) == 30
 
 
+def test_processes_draw_their_own_live_pairs_only():
+    still = AugmentConfig(scale=0, rotation=0, shift=0, photometric=0, occlusion=0)
+    seen = []
+    for rank in range(2):
+        batches = LiveBatches(Numbered(), 32, still, seed=0)
+        batches.rank, batches.world = rank, 2
+        mine = [round((value + 1) * 127.5) for step in range(4) for value in batches.at(step).images[:, 0, 5, 7].tolist()]
+        assert mine == [(HELD_OUT_LIVE + 64 * rank + row) % 251 for row in range(64)]  # one block, whole
+        seen += mine
+    assert len(set(seen)) == 128
+
+
 def test_training_live_continues_exactly(tmp_path):
     config = CONFIG.model_copy(update={"steps": 3})
     source = tmp_path / "source"
@@ -381,6 +393,13 @@ def test_other_settings_are_refused_when_continuing(pairs, tmp_path):
     train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     with pytest.raises(ConfigError, match=r"model\.head_width: 4 -> 8"):
         train_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["model.head_width=8"]), CPU)
+
+
+def test_a_run_that_was_refused_may_begin_with_other_settings(pairs, tmp_path):
+    wrong = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"backbone": "resnet81"})})
+    with pytest.raises(ConfigError, match="no such network"):
+        train_detector(pairs, tmp_path / "run", wrong, CPU)
+    assert train_detector(pairs, tmp_path / "run", CONFIG.model_copy(update={"steps": 1}), CPU).exists()
 
 
 def test_other_pairs_are_refused_when_continuing(pairs, tmp_path):

@@ -55,6 +55,19 @@ def test_links_names_and_trails_are_drawn():
     assert not draw_keypoints(BLACK, points + [60.0, 0.0])[20, 70].any()
 
 
+def test_links_have_a_dark_edge():
+    points, linked = np.array([[40.0, 20.0], [40.0, 100.0]]), Skeleton(numbers=(0, 1), names=("a", "b"), links=((0, 1),))
+    shown = draw_keypoints(np.full_like(BLACK, 255), points, skeleton=linked)
+    assert (shown[60, 40] > 200).all()
+    assert shown[60].min() < 60  # seen on white
+
+
+def test_small_images_are_enlarged_no_further_than_asked():
+    image, point = np.zeros((60, 50, 3), np.uint8), np.array([[25.0, 30.0]])
+    shapes = [draw_overlay(image, point, np.ones(1), Skeleton.plain(1), max_side=side).shape[:2] for side in (1920, 130, 48)]
+    assert shapes == [(180, 150), (120, 100), (48, 40)]
+
+
 def test_overlays_are_scaled_down_and_points_move_along():
     image = np.zeros((1000, 600, 3), np.uint8)
     shown = draw_overlay(image, np.array([[402.0, 101.0]]), np.ones(1), Skeleton.plain(1), max_side=250)

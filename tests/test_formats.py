@@ -163,6 +163,49 @@ def test_label_studio(tmp_path):
     assert view.find("KeyPointLabels").get("name") == results[0]["from_name"]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_label_studio_by_its_own_tools(tmp_path):
+    pytest.importorskip("label_studio_sdk")
+    from label_studio_sdk.converter import Converter
+    from label_studio_sdk.label_interface import LabelInterface
+
+    write_formats(IMAGES, ["label-studio"], tmp_path, 0.3)
+    interface = LabelInterface((tmp_path / "label-studio.xml").read_text(encoding="utf-8"))
+    interface.validate()
+    tasks = json.loads((tmp_path / "predictions-label-studio.json").read_text())
+    for task in tasks:
+        assert interface.validate_prediction(task["predictions"][0], return_errors=True) == []
+    accepted = [{**task, "id": at, "annotations": [{"id": at, **task["predictions"][0]}]} for at, task in enumerate(tasks)]
+    (tmp_path / "accepted.json").write_text(json.dumps(accepted))
+    converter = Converter(str(tmp_path / "label-studio.xml"), project_dir=str(tmp_path), download_resources=False)
+    converter.convert_to_coco(str(tmp_path / "accepted.json"), str(tmp_path / "coco"), is_dir=False)
+    first, second = json.loads((tmp_path / "coco" / "result.json").read_text())["annotations"]
+    assert first["keypoints"] == [11, 21, 2, 30, 8, 2, 0, 0, 0]  # that writer counts from pixel edges, in whole pixels
+    assert second["keypoints"] == [12, 22, 2, 0, 0, 0, 4, 62, 2]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "reader", "file"),
+    [
+        ("dlc-csv", "from_dlc_file", "predictions-dlc.csv"),
+        ("dlc-h5", "from_dlc_file", "predictions-dlc.h5"),
+        ("sleap", "from_sleap_file", "predictions.analysis.h5"),
+    ],
+)
+def test_poses_by_movement(tmp_path, kind, reader, file):
+    load_poses = pytest.importorskip("movement.io.load_poses")
+    write_formats(VIDEO, [kind], tmp_path, 0.3)
+    poses = getattr(load_poses, reader)(tmp_path / file, fps=25)
+    assert poses.keypoints.values.tolist() == list(NAMES)
+    found = poses.position.values[..., 0].transpose(0, 2, 1)  # time, space, keypoint
+    sure = poses.confidence.values[..., 0]
+    rows = [2, 5] if kind == "sleap" else [0, 1]
+    np.testing.assert_allclose(found[rows], CONFIDENT_PX, atol=1e-4)
+    known = ~np.isnan(CONFIDENT_PX[..., 0])
+    np.testing.assert_allclose(sure[rows][known], CONFIDENCE[known], atol=1e-4)
+
+
 def test_the_long_table_has_names_and_numbers_of_the_model(tmp_path):
     for found in (IMAGES, VIDEO):
         found.write(tmp_path, {})

@@ -99,6 +99,18 @@ def test_unreadable_images_are_named_with_a_reason(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+def test_floating_point_pixels_are_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "float.tif"), np.full((4, 6), 0.5, np.float32))
+    with pytest.raises(InputError, match=r"float\.tif: not a readable image \(floating-point pixels"):
+        read_image(tmp_path / "float.tif")
+
+
+def test_partly_transparent_palettes_are_read_without_a_warning(tmp_path):
+    picture = Pillow.fromarray(np.tile(np.uint8([200, 100, 40]), (4, 6, 1))).quantize(4)
+    picture.save(tmp_path / "clear.png", transparency=bytes([0, 128, 255, 255]))
+    np.testing.assert_array_equal(read_image(tmp_path / "clear.png"), np.tile(np.uint8([200, 100, 40]), (4, 6, 1)))
+
+
 def test_cache_skips_and_lists_unreadable_images(blob_folder, tmp_path, capsys):
     reasons = damage(blob_folder)
     cache = build_cache(blob_folder, tmp_path / "cache", 20, "centre", set())

@@ -163,6 +163,18 @@ def test_weights_of_another_network_are_refused(small_project):
     assert "\n" not in str(caught.value)
 
 
+def test_weights_of_another_version_and_incomplete_ones_are_refused(small_project):
+    path = small_project / "detector" / "model.safetensors"
+    description = read_description(path)
+    save_weights(path, "detector", {}, {**description, "version": 2})
+    with pytest.raises(CheckpointError, match="holds a detector of version 2, expected a detector of version 1; give another"):
+        kpdetect.load(small_project)
+    del description["pair_size"]
+    save_weights(path, "detector", {}, description)
+    with pytest.raises(CheckpointError, match="does not say its pair_size"):
+        kpdetect.load(small_project)
+
+
 def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(small_project, tmp_path):
     source = tmp_path / "images"
     for number, size in enumerate([(40, 30), (50, 60)]):

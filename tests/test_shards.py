@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
 from generator import export
 from generator.export import Part, export_pairs
-from kpdetect.data.dataset import PairDataset, ShardShuffle
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.dataset import LivePairs, PairDataset, ShardShuffle
+from kpdetect.data.reader import OPEN, ShardFolder
 from kpdetect.data.schema import Manifest
 from kpdetect.errors import ConfigError, OutputError, ShardError
 from kpdetect.files import file_hash
@@ -123,6 +124,14 @@ def test_masks_are_stored_where_they_are_asked_for(tmp_path):
     np.testing.assert_array_equal(whole.read_mask(9), np.concatenate([part.masks for part in FakeSource().batches(0, 11)])[9])
     with pytest.raises(ShardError, match="--masks"):
         ShardFolder(tmp_path / "without").read_mask(0)
+    item = PairDataset(whole, masks=True)[9]
+    np.testing.assert_array_equal(item["mask"], whole.read_mask(9))
+    assert "mask" not in PairDataset(whole)[9]
+    with pytest.raises(ShardError, match="--masks"):
+        PairDataset(ShardFolder(tmp_path / "without"), masks=True)
+    live = list(LivePairs(FakeSource(), start=8, stop=10, block=4))
+    assert [item["index"] for item in live] == [8, 9]
+    np.testing.assert_array_equal(live[1]["mask"], whole.read_mask(9))
     with pytest.raises(ConfigError, match="masks: False -> True"):
         export_pairs(FakeSource(), tmp_path / "without", 11, shard_size=4, masks=True)
 
@@ -335,12 +344,41 @@ def test_data_set_reads_in_worker_processes(tmp_path):
         data[10]
 
 
+def test_only_a_few_shards_are_open(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 22, codec="raw", shard_size=2)
+    folder = ShardFolder(tmp_path)
+    for index in (*range(22), 0):
+        np.testing.assert_array_equal(folder.read(index)[0], expected(22).images[index])
+        assert len(folder._handles) <= OPEN
+    assert "pairs-00010.h5" in folder._handles  # the last ones used stay open
+    assert folder.read_all().images.shape == (22, 6, 10, 3)
+
+
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_shuffle_covers_everything_once_over_all_ranks(world):
     ranks = [ShardShuffle([7, 5, 9], seed=4, together=2, rank=rank, world=world) for rank in range(world)]
     seen = [index for rank in ranks for index in rank]
     assert sorted(seen) == list(range(21))
     assert [len(rank) for rank in ranks] == [len(list(rank)) for rank in ranks]
+
+
+def test_even_ranks_have_equally_many():
+    ranks = [list(ShardShuffle([7, 5, 8], seed=4, rank=rank, world=3, even=True)) for rank in range(3)]
+    assert [len(rank) for rank in ranks] == [6, 6, 6]
+    assert len({index for rank in ranks for index in rank}) == 18
+    assert len(ShardShuffle([7, 5, 8], seed=4, rank=1, world=3, even=True)) == 6
+
+
+def test_workers_and_ranks_share_shuffled_shards(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 22, shard_size=5)
+    folder, seen = ShardFolder(tmp_path), []
+    for rank in range(2):
+        order = ShardShuffle(folder.lengths, seed=1, together=2, rank=rank, world=2)
+        loader = DataLoader(PairDataset(folder), batch_size=4, sampler=order, num_workers=2)
+        for batch in loader:
+            np.testing.assert_array_equal(batch["keypoints"], expected(22).keypoints[batch["index"]])
+            seen += batch["index"].tolist()
+    assert sorted(seen) == list(range(22))
 
 
 def test_shuffle_continues_where_it_stopped_and_changes_every_epoch():

@@ -15,6 +15,7 @@ import kpdetect
 from benchmarks.run import run_benchmark
 from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.cli.main import app
+from kpdetect.cli.train_detector import _has_generator
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.inference.label import change_labels
 from kpdetect.packing import pack_model
@@ -87,3 +88,10 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
     assert "F32" not in kinds
     image = np.random.default_rng(0).integers(0, 256, (60, 50, 3), np.uint8)
     np.testing.assert_allclose(kpdetect.load(tmp_path / "packed")(image)[0], kpdetect.load("faces-64")(image)[0], atol=0.05)
+
+
+def test_a_generator_is_told_from_a_folder_of_pairs(tmp_path):
+    assert _has_generator(Path("flies-64"))
+    assert _has_generator(find_weights(Path("flies-64"), "generator").parent)
+    assert _has_generator(tmp_path / "missing.safetensors")  # so that weights are said to be missing
+    assert not _has_generator(tmp_path)

@@ -9,8 +9,8 @@ import torch
 
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.generator import count_flop, flop_per_image, style_table
-from benchmarks.speed.inference import _folder_rate, measure
-from benchmarks.speed.timing import WARM_UP, median_seconds
+from benchmarks.speed.inference import TURNS, measure
+from benchmarks.speed.timing import WARM_UP, Share, Spent, median_seconds, median_share, spent
 from generator.config import GeneratorConfig
 from generator.model import Generator
 from kpdetect.checkpoints import save_weights
@@ -33,20 +33,23 @@ def test_the_median_of_repetitions_after_a_warm_up(monkeypatch):
 
 
 def test_rates_and_shares(blob_folder, monkeypatch):
+    taken = iter([Spent(seconds=3, processor=5), Spent(seconds=4, processor=10)] * TURNS)
     monkeypatch.setattr("benchmarks.speed.inference.median_seconds", lambda call, seconds: call() is None or 0.25)
-    monkeypatch.setattr("benchmarks.speed.inference._folder_rate", lambda predictor, images: 96.0)
+    monkeypatch.setattr("benchmarks.speed.inference.spent", lambda call: call() is None or next(taken))
     rates = list(measure(perfect(side=32), blob_folder, 0.01, ("eager",)))
     assert [(rate.what, rate.batch) for rate in rates] == [("eager", 1), ("eager", 32), ("predict", 32)]
-    assert [rate.images_per_second for rate in rates] == [4, 128, 96]  # a quarter of a second for one image, and for 32
+    assert [rate.images_per_second for rate in rates] == [4, 128, 6]  # 24 images in 4 seconds
     assert [rate.share for rate in rates] == [None, None, 0.75]
-    assert "of eager" in rates[2].line()
+    assert rates[2].line().endswith("0.75 of eager (0.50 by processor time)")
     assert "of eager" not in rates[0].line()
 
 
-def test_the_rate_of_a_folder_counts_its_images(blob_folder, monkeypatch):
-    now = iter([10.0, 14.0])
-    monkeypatch.setattr("benchmarks.speed.inference.time.perf_counter", lambda: next(now))
-    assert _folder_rate(perfect(side=32), blob_folder) == 24 / 4.0
+def test_shares_are_medians_over_turns():
+    whole = [Spent(seconds=one, processor=1) for one in (1.0, 9.0, 4.0)]
+    turns = [Spent(seconds=one, processor=other) for one, other in ((2.0, 2), (9.0, 4), (5.0, 8))]
+    assert median_share(turns, whole) == Share(clock=0.8, processor=0.25)  # of 0.5, 1 and 0.8; of a half, a quarter, an eighth
+    began = spent(lambda: sum(range(100_000)))
+    assert 0 < began.processor < 10
 
 
 def test_the_command_writes_what_it_prints(small_project, tmp_path, capsys):
@@ -97,9 +100,23 @@ def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
     config = GeneratorConfig(model=TEST_MODEL).model_dump(mode="json")
     facts = {"config": config, "images_seen": 0, "training_images": 0, "minutes": 0, "commit": "none"}
     save_weights(weights, "generator", Generator(TEST_MODEL).state_dict(), facts)
-    arguments = ["pairs", str(weights), "--pairs", "64", "--steps", "1", "--memory", "64", "128", "--device", "cpu"]
+    arguments = [
+        "pairs",
+        str(weights),
+        "--pairs",
+        "64",
+        "--steps",
+        "1",
+        "--turns",
+        "2",
+        "--memory",
+        "64",
+        "128",
+        "--device",
+        "cpu",
+    ]
     assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0
     found = json.loads((tmp_path / "speed.json").read_text())
-    assert found["raw"]["share"] == pytest.approx(found["raw"]["per_second"] / found["drawn_per_second"])
+    assert found["raw"]["share"]["clock"] > 0
     assert found["raw"]["bytes_per_pair"] > TEST_MODEL.size**2 * 3
-    assert set(found["memory_mib"]) == {"64", "128"}
+    assert [set(peaks) for peaks in found["memory_mib"].values()] == [{"64", "128"}] * 2

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kpdetect.errors import InputError
+from kpdetect.config import build_config
+from kpdetect.errors import ConfigError, InputError
 from kpdetect.inference import clips
 from kpdetect.inference.clips import predict_clip
 from kpdetect.inference.config import PredictConfig
@@ -51,6 +52,12 @@ def test_start_end_and_stride_choose_frames(tmp_path):
         assert len(list(reader.frames())) == 3
     with pytest.raises(InputError, match="no readable frame from 30"):
         predict_clip(perfect(), clip(tmp_path / "v.avi"), tmp_path / "late", PredictConfig(start=30))
+
+
+def test_an_end_before_the_start_is_refused():
+    with pytest.raises(ConfigError, match="predict: end = 30 is not valid: expected more than start, 40"):
+        build_config(PredictConfig, {"start": 40, "end": 30}, source="predict")
+    assert PredictConfig(start=40, end=41).end == 41
 
 
 def test_few_frames_are_held_at_a_time(tmp_path, monkeypatch):

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.speed.timing import median_seconds
+from benchmarks.speed.timing import median_seconds, median_share, spent
 from kpdetect.images import list_images
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.export import KeypointGraph, export_onnx
@@ -27,6 +28,8 @@ from kpdetect.inference.predictor import BATCH, Predictor
 
 KINDS = ("eager", "compiled", "onnx")
 BATCHES = (1, BATCH)
+TURNS = 3
+"""How often `predict` and the network alone take turns; a share is the median over them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +41,20 @@ class Rate:
         batch: images per call.
         images_per_second: median over the repetitions.
         share: of the eager rate at the same batch; None for that rate itself.
+        processor_share: the same by processor time, which other work on the machine hardly changes; of `predict` only.
     """
 
     what: str
     batch: int
     images_per_second: float
     share: float | None = None
+    processor_share: float | None = None
 
     def line(self) -> str:
         """For people."""
         share = "" if self.share is None else f"  {self.share:.2f} of eager"
-        return f"{self.what:9s} batch {self.batch:2d}  {self.images_per_second:8.1f} images/s{share}"
+        processor = "" if self.processor_share is None else f" ({self.processor_share:.2f} by processor time)"
+        return f"{self.what:9s} batch {self.batch:2d}  {self.images_per_second:8.1f} images/s{share}{processor}"
 
 
 def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Sequence[str] = KINDS) -> Iterator[Rate]:
@@ -68,13 +74,30 @@ def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Se
             eager.setdefault(batch, rate)
             yield Rate(what=kind, batch=batch, images_per_second=rate, share=None if kind == "eager" else rate / eager[batch])
     if images is not None:
-        rate = _folder_rate(predictor, images)
-        beside = _network_rate(_eager(predictor), predictor.side, BATCH, seconds)  # the pace may have changed
-        yield Rate(what="predict", batch=BATCH, images_per_second=rate, share=rate / beside)
+        yield _predict_rate(predictor, images)
+
+
+def _predict_rate(predictor: Predictor, images: Path) -> Rate:
+    """`predict` from files to table, without overlays, beside as many squares through the network alone."""
+    paths = list_images(images)
+    squares = _squares(predictor.side, BATCH)
+    predicted, alone = [], []
+    for _ in range(TURNS):
+        alone.append(spent(lambda: [predictor.read_squares(squares[: len(paths) - at]) for at in range(0, len(paths), BATCH)]))
+        with tempfile.TemporaryDirectory() as out:
+            config = PredictConfig(overlays=0)
+            predicted.append(spent(partial(predict_images, predictor, paths, images, Path(out), config)))
+    share = median_share(predicted, alone)
+    rate = len(paths) / median(turn.seconds for turn in predicted)
+    return Rate(what="predict", batch=BATCH, images_per_second=rate, share=share.clock, processor_share=share.processor)
+
+
+def _squares(side: int, batch: int) -> np.ndarray:
+    return np.random.default_rng(batch).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
 
 
 def _network_rate(run: Callable[[np.ndarray], object], side: int, batch: int, seconds: float) -> float:
-    squares = np.random.default_rng(batch).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
+    squares = _squares(side, batch)
     return batch / median_seconds(lambda: run(squares), seconds)
 
 
@@ -110,15 +133,6 @@ _RUNNERS: dict[str, Callable[[Predictor], Callable[[np.ndarray], object]]] = {
     "compiled": _compiled,
     "onnx": _onnx,
 }
-
-
-def _folder_rate(predictor: Predictor, images: Path) -> float:
-    """Images per second of `predict` without overlays, from files to table."""
-    paths = list_images(images)
-    with tempfile.TemporaryDirectory() as out:
-        began = time.perf_counter()
-        found, _ = predict_images(predictor, paths, images, Path(out), PredictConfig(overlays=0))
-        return len(found.images) / (time.perf_counter() - began)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

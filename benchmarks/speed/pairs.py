@@ -1,7 +1,8 @@
 """How fast pairs are made and learned from: `python -m benchmarks.speed pairs GENERATOR`.
 
-Export is compared with drawing alone, training from shards with training from memory, each pair of measurements one after the
-other in turns; the memory of an export is the process's peak while it writes plain pictures.
+Export is compared with drawing alone, training from shards with training from memory. They take short turns, and a share is the
+median over the turns, so that other work on the machine meets both; memory is the peak of a process that exports pictures which
+cost nothing to draw, and of one that reads pairs from all over such shards in their shuffled order.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.speed.timing import Spent, median_share, spent
 from generator.export import export_pairs
 from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
+from kpdetect.data.dataset import PairDataset, ShardShuffle
 from kpdetect.data.reader import ShardFolder
+from kpdetect.data.schema import Manifest
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.train import DetectorTrainer, LearnedFrom
@@ -28,17 +34,18 @@ from kpdetect.pairs import PairBatch
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime, resolve_runtime
 
-TURNS = 3
-"""How often two things that are compared take turns."""
+READ = 10_000
+"""Pairs read while memory is watched."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("model", type=Path, help="project folder, run folder or weights file of a generator")
-    parser.add_argument("--pairs", type=int, default=2_048, help="pairs per turn of the export")
-    parser.add_argument("--steps", type=int, default=20, help="training steps per turn")
+    parser.add_argument("--pairs", type=int, default=512, help="pairs per turn of the export")
+    parser.add_argument("--steps", type=int, default=10, help="training steps per turn")
+    parser.add_argument("--turns", type=int, default=9, help="how often what is compared takes turns")
     parser.add_argument(
-        "--memory", nargs=2, type=int, default=[10_000, 200_000], help="sizes of the exports whose memory is compared"
+        "--memory", nargs=2, type=int, default=[10_000, 200_000], help="numbers of pairs whose memory is compared"
     )
     parser.add_argument("--device", default="auto")
 
@@ -51,61 +58,74 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     """
     runtime = resolve_runtime(given.device)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_export(PairStream(given.model, runtime), given.pairs, Path(folder))
-        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, runtime, Path(folder))
-    small, large = (peak_memory(count) for count in given.memory)
-    print(f"peak memory of an export: {small:.0f} MiB for {given.memory[0]:,} pairs, {large:.0f} MiB for {given.memory[1]:,}")
-    return found | {"memory_mib": dict(zip(map(str, given.memory), (small, large), strict=True))}
+        found = measure_export(PairStream(given.model, runtime), given.pairs, given.turns, Path(folder))
+        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, given.turns, runtime, Path(folder))
+    return found | {"memory_mib": measure_memory(given.memory)}
 
 
-def measure_export(stream: PairStream, count: int, folder: Path) -> dict[str, Any]:
-    """Pairs per second drawn alone and exported, and bytes per pair; `folder` gets the pairs."""
-    rates: dict[str, list[float]] = {"drawn": [], "jpeg": [], "raw": []}
-    sizes = {}
-    stream.draw(0)
-    for turn in range(TURNS):
-        began = time.perf_counter()
-        for start in range(0, count, BATCH):
-            stream.draw(start)
-        rates["drawn"].append(count / (time.perf_counter() - began))
-        for codec in ("jpeg", "raw"):
-            began = time.perf_counter()
-            manifest = export_pairs(stream, folder / f"{codec}-{turn}", count, codec=codec, shard_size=max(64, count // 2))
-            rates[codec].append(count / (time.perf_counter() - began))
-            sizes[codec] = sum(shard.bytes for shard in manifest.shards) / count
-    drawn = float(np.median(rates["drawn"]))
-    print(f"drawn alone: {drawn:.1f} pairs/s")
-    found: dict[str, Any] = {"drawn_per_second": drawn}
-    for codec, size in sizes.items():
-        rate = float(np.median(rates[codec]))
-        print(
-            f"exported as {codec}: {rate:.1f} pairs/s, {rate / drawn:.2f} of drawing alone; {size:,.0f} bytes per pair",
-            flush=True,
-        )
-        found[codec] = {"per_second": rate, "share": rate / drawn, "bytes_per_pair": size}
+def measure_memory(counts: list[int]) -> dict[str, dict[str, float]]:
+    """Peak resident memory, MiB, of export and of reading, for each number of pairs."""
+    found: dict[str, dict[str, float]] = {"exported": {}, "read": {}}
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            for what, call in (("exported", "export_pictures"), ("read", "read_shuffled")):
+                found[what][str(count)] = peak_memory(f"{call}(Path({folder!r}), {count})")
+    for what, peaks in found.items():
+        print(f"peak memory, pairs {what}: {', '.join(f'{int(count):,}: {peak:.0f} MiB' for count, peak in peaks.items())}")
     return found
 
 
-def measure_feeding(pairs: Path, steps: int, runtime: Runtime, folder: Path) -> dict[str, Any]:
+def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> dict[str, Any]:
+    """Pairs per second drawn alone and exported, and bytes per pair; `folder` gets the pairs."""
+    turns_of: dict[str, list[Spent]] = {"drawn": [], "jpeg": [], "raw": []}
+    sizes = {}
+    stream.draw(0)
+    for turn in range(turns):
+        turns_of["drawn"].append(spent(lambda: [stream.draw(start) for start in range(0, count, BATCH)]))
+        for codec in ("jpeg", "raw"):
+            out = folder / f"{codec}-{turn}"
+            export = partial(export_pairs, stream, out, count, codec=codec, shard_size=count)  # type: ignore[arg-type]
+            turns_of[codec].append(spent(export))
+            sizes[codec] = sum(shard.bytes for shard in Manifest.read(out).shards) / count
+    drawn = median_rate(count, turns_of["drawn"])
+    print(f"drawn alone: {drawn:.1f} pairs/s")
+    found: dict[str, Any] = {"drawn_per_second": drawn}
+    for codec, size in sizes.items():
+        rate, share = median_rate(count, turns_of[codec]), median_share(turns_of[codec], turns_of["drawn"])
+        print(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair", flush=True)
+        found[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
+    return found
+
+
+def median_rate(count: int, turns: list[Spent]) -> float:
+    """Things per second by the clock, median over turns of `count` of them."""
+    return count / float(np.median([turn.seconds for turn in turns]))
+
+
+def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folder: Path) -> dict[str, Any]:
     """Training images per second with pairs read from shards, and as a share of those kept in memory."""
     config = apply_overrides(DetectorConfig(), ["sample_every=1000000", "checkpoint_every=1000000"])
     trainers = {
         kind: _trainer(pairs, config, runtime, folder / kind, limit) for kind, limit in (("memory", 2**40), ("shards", 0))
     }
-    rates: dict[str, list[float]] = {"memory": [], "shards": []}
-    for _ in range(TURNS):
+    turns_of: dict[str, list[Spent]] = {"memory": [], "shards": []}
+    for _ in range(turns):
         for kind, trainer in trainers.items():
-            began = time.perf_counter()
-            for _ in range(steps):
-                trainer.train_step()
-                trainer.step += 1
-            rates[kind].append(steps * config.batch / (time.perf_counter() - began))
-    memory, shards = (float(np.median(rates[kind])) for kind in ("memory", "shards"))
-    print(
-        f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {shards / memory:.2f} of it",
-        flush=True,
-    )
-    return {"trained_from_memory": memory, "trained_from_shards": shards, "share": shards / memory}
+            train_steps(trainer, 1)
+            turns_of[kind].append(spent(partial(train_steps, trainer, steps)))
+            trainer.upcoming.close()  # type: ignore[union-attr] # or it prepares batches in the other's turn
+            trainer.upcoming = None
+    memory, shards = (median_rate(steps * config.batch, turns_of[kind]) for kind in ("memory", "shards"))
+    share = median_share(turns_of["shards"], turns_of["memory"])
+    print(f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {share} of it", flush=True)
+    return {"trained_from_memory": memory, "trained_from_shards": shards, "share": asdict(share)}
+
+
+def train_steps(trainer: DetectorTrainer, steps: int) -> None:
+    """Train for a few steps."""
+    for _ in range(steps):
+        trainer.train_step()
+        trainer.step += 1
 
 
 def _trainer(pairs: Path, config: DetectorConfig, runtime: Runtime, out: Path, limit: int) -> DetectorTrainer:
@@ -119,24 +139,38 @@ def _trainer(pairs: Path, config: DetectorConfig, runtime: Runtime, out: Path, l
 
 
 class Pictures:
-    """A source of 64 px pictures that cost nothing to draw."""
+    """A source of smooth 64 px pictures that cost nothing to draw."""
 
     keypoints, size, provenance = 10, (64, 64), {"generator": "noise"}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Noise; the same for every batch."""
-        pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 64, 64, 3), dtype=np.uint8)
+        """The same for every batch."""
+        noise = np.random.default_rng(0).integers(0, 256, (BATCH, 8, 8, 3), dtype=np.uint8)
+        pixels = noise.repeat(8, axis=1).repeat(8, axis=2)
         for first in range(start, stop, BATCH):
             count = min(BATCH, stop - first)
             keypoints, visible = np.zeros((count, 10, 2), np.float32), np.ones((count, 10), bool)
             yield PairBatch(images=pixels[:count], keypoints=keypoints, visible=visible)
 
 
-def peak_memory(count: int) -> float:
-    """Peak resident memory, MiB, of a process that exports `count` pictures."""
+def export_pictures(folder: Path, count: int) -> None:
+    """Write shards of `count` pictures."""
+    export_pairs(Pictures(), folder, count)
+
+
+def read_shuffled(folder: Path, count: int) -> None:
+    """Read `READ` of `count` pairs, from all shards, in the shuffled order of an epoch."""
+    shards = ShardFolder(folder)
+    data, order = PairDataset(shards), ShardShuffle(shards.lengths, seed=0)
+    for index in islice(order, 0, None, max(1, count // READ)):
+        data[index]
+
+
+def peak_memory(call: str) -> float:
+    """Peak resident memory, MiB, of a process that makes one of the calls above."""
     code = (
-        "import resource, sys, tempfile; from pathlib import Path; from benchmarks.speed.pairs import Pictures, export_pairs\n"
-        f"with tempfile.TemporaryDirectory() as folder: export_pairs(Pictures(), Path(folder), {count})\n"
+        "import resource; from pathlib import Path; from benchmarks.speed.pairs import export_pictures, read_shuffled\n"
+        f"{call}\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

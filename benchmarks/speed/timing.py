@@ -1,10 +1,11 @@
-"""Timing a call."""
+"""Timing calls, and comparing them."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -29,3 +30,48 @@ def median_seconds(call: Callable[[], object], seconds: float) -> float:
 def _finish() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What a call took.
+
+    Attributes:
+        seconds: by the clock.
+        processor: seconds of processor time, all threads together; other work on the machine hardly changes it.
+    """
+
+    seconds: float
+    processor: float
+
+
+def spent(call: Callable[[], object]) -> Spent:
+    """Time one call; waits for a GPU to finish."""
+    began, busy = time.perf_counter(), time.process_time()
+    call()
+    _finish()
+    return Spent(seconds=time.perf_counter() - began, processor=time.process_time() - busy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """How fast one thing is as a share of another that does the same amount, medians over turns.
+
+    Attributes:
+        clock: by the clock.
+        processor: by processor time, which is what remains of `clock` where all cores are busy, with this or with other work.
+    """
+
+    clock: float
+    processor: float
+
+    def __str__(self) -> str:
+        return f"{self.clock:.2f} ({self.processor:.2f} by processor time)"
+
+
+def median_share(turns: Sequence[Spent], whole: Sequence[Spent]) -> Share:
+    """Share of `whole` that `turns` reach, turn by turn."""
+    return Share(
+        clock=statistics.median(one.seconds / other.seconds for one, other in zip(whole, turns, strict=True)),
+        processor=statistics.median(one.processor / other.processor for one, other in zip(whole, turns, strict=True)),
+    )

@@ -51,4 +51,11 @@ def command(
 
 
 def _has_generator(path: Path) -> bool:
-    return path.suffix == ".safetensors" or any((path / part / "model.safetensors").exists() for part in (".", "generator"))
+    from kpdetect.checkpoints import find_weights
+    from kpdetect.errors import CheckpointError
+
+    try:
+        find_weights(path, "generator")
+    except CheckpointError:
+        return path.suffix == ".safetensors"  # a file that is missing is said to be missing weights, not missing pairs
+    return True

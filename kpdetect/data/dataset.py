@@ -10,26 +10,35 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from kpdetect.data.reader import ShardFolder
-from kpdetect.pairs import PairSource
+from kpdetect.pairs import PairBatch, PairSource
 from kpdetect.seeds import derived_seed
 
 
 class PairDataset(Dataset[dict[str, Any]]):
-    """Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], index."""
+    """Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], index; with
+    `masks` also mask uint8 [height, width], 255 on the foreground.
 
-    def __init__(self, folder: ShardFolder) -> None:
-        self.folder = folder
+    Raises:
+        ShardError: masks are asked for, and the pairs were made without.
+    """
+
+    def __init__(self, folder: ShardFolder, *, masks: bool = False) -> None:
+        if masks:
+            folder.require_masks()
+        self.folder, self.masks = folder, masks
 
     def __len__(self) -> int:
         return len(self.folder)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         image, keypoints, visible = self.folder.read(index)
-        return {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
+        item = {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
+        return item | {"mask": self.folder.read_mask(index)} if self.masks else item
 
 
 class LivePairs(IterableDataset[dict[str, Any]]):
-    """Pairs drawn as they are asked for, endless unless `stop` is given; items as those of `PairDataset`.
+    """Pairs drawn as they are asked for, endless unless `stop` is given; items as those of `PairDataset`, with
+    masks where the source gives them.
 
     Workers and ranks take turns in blocks, so that together they give every pair once.
 
@@ -54,25 +63,35 @@ class LivePairs(IterableDataset[dict[str, Any]]):
             end = position + self.block if self.stop is None else min(position + self.block, self.stop)
             index = position
             for batch in self.source.batches(position, end):
-                for image, keypoints, visible in zip(batch.images, batch.keypoints, batch.visible, strict=True):
-                    yield {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
-                    index += 1
+                for row in range(len(batch)):
+                    yield _item(batch, row, index + row)
+                index += len(batch)
             position += self.world * count * self.block
+
+
+def _item(batch: PairBatch, row: int, index: int) -> dict[str, Any]:
+    item = {"image": batch.images[row], "keypoints": batch.keypoints[row], "visible": batch.visible[row], "index": index}
+    return item if batch.masks is None else item | {"mask": batch.masks[row]}
 
 
 class ShardShuffle(Sampler[int]):
     """A shuffled order by (seed, epoch), local to a few shards at a time, split between ranks.
 
     Args:
-        lengths: pairs in each shard.
+        lengths: pairs in each shard, `ShardFolder.lengths`.
         seed: with `epoch`, decides the order.
         together: shards whose pairs are mixed with each other.
         rank, world: this process takes every `world`-th pair, beginning with the `rank`-th.
+        even: leave out up to `world` - 1 pairs of every epoch so that all ranks have equally many, as
+            DistributedDataParallel wants it.
     """
 
-    def __init__(self, lengths: Sequence[int], seed: int, *, together: int = 4, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self, lengths: Sequence[int], seed: int, *, together: int = 4, rank: int = 0, world: int = 1, even: bool = False
+    ) -> None:
         self.starts = np.concatenate([[0], np.cumsum(lengths)])
         self.seed, self.together, self.rank, self.world = seed, together, rank, world
+        self.used = int(self.starts[-1]) // world * world if even else int(self.starts[-1])
         self.epoch = 0
         self.skip = 0
 
@@ -91,7 +110,7 @@ class ShardShuffle(Sampler[int]):
         return np.concatenate(mixed)
 
     def __iter__(self) -> Iterator[int]:
-        yield from self.order()[self.rank :: self.world][self.skip :].tolist()
+        yield from self.order()[self.rank : self.used : self.world][self.skip :].tolist()
 
     def __len__(self) -> int:
-        return len(range(self.rank, int(self.starts[-1]), self.world)) - self.skip
+        return len(range(self.rank, self.used, self.world)) - self.skip

@@ -2,6 +2,7 @@
 
 config    every choice
 backbone  ResNets and other networks from timm; the one module that imports it
+installed ImageNet weights of an installed package
 head      transposed convolutions up to the heatmaps
 model     backbone and head, and what a heatmap means
 losses    one function per term

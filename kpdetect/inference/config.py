@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from kpdetect.config import StrictConfig
 from kpdetect.inference.formats.choice import require_formats
@@ -55,6 +56,13 @@ class PredictConfig(StrictConfig):
     def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         require_formats(formats)
         return formats
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: int | None, others: ValidationInfo) -> int | None:
+        if end is not None and end <= (start := others.data.get("start", 0)):
+            raise PydanticCustomError("order", "expected more than start, {start}", {"start": start})
+        return end
 
     def choices(self) -> dict[str, object]:
         """The fields that a finished result must share to be used again."""

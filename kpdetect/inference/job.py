@@ -37,7 +37,7 @@ class Summary:
 
 
 def predict_inputs(
-    model: Path, inputs: Sequence[str], out: Path, config: PredictConfig | None = None, device: str = "auto"
+    model: Path | str, inputs: Sequence[str], out: Path | str, config: PredictConfig | None = None, device: str = "auto"
 ) -> Summary:
     """Predict files, folders, glob patterns and webcams.
 
@@ -53,7 +53,7 @@ def predict_inputs(
         CheckpointError: no detector at `model`.
         OutputError: `out` cannot be written.
     """
-    config = config or PredictConfig()
+    model, out, config = Path(model), Path(out), config or PredictConfig()
     if config.h264:
         import_av()  # better said now than after the first video
     predictor, sources = Predictor.load(model, device), find_sources(inputs, out)

@@ -41,4 +41,12 @@ def draw_overlay(
         image = np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
         matrix = crop_resize_affine((0, 0, width, height), size)
         points = [apply_affine(matrix, item) for item in points]
-    return draw_keypoints(image, points[-1], confidence, numbers=skeleton.named, skeleton=skeleton, trails_px=points[:-1])
+    return draw_keypoints(
+        image,
+        points[-1],
+        confidence,
+        numbers=skeleton.named,
+        skeleton=skeleton,
+        trails_px=points[:-1],
+        max_side=max_side,
+    )

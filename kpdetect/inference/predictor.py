@@ -83,6 +83,8 @@ class Predictor:
             raise InputError(f"device '{device}': expected one of {', '.join(DEVICES)}")
         weights = find_weights(path, "detector")
         tensors, description = load_weights(weights, "detector")
+        if lacking := [name for name in ("config", "keypoints", "pair_size", "crop") if name not in description]:
+            raise CheckpointError(f"{weights}: does not say its {lacking[0]}; copy the file again, or train it again")
         config = build_config(DetectorConfig, description["config"], source=str(weights))
         detector = build_detector(config.model, int(description["keypoints"]), initialise=False)
         try:

