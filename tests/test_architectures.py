@@ -22,9 +22,11 @@ from kpdetect.checkpoints import load_checkpoint, load_weights
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import gaussian_heatmaps
+from tests.conftest import write_blobs
 from tests.test_train_generator import CONFIG, CPU, states_equal
 
 BASE = architecture(CONFIG, "base")
+STEPS = "steps=50"
 GROWING = apply_overrides(
     BASE,
     [
@@ -55,7 +57,7 @@ def test_the_ladder_takes_one_thing_away_at_a_time():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, name):
-    config = apply_overrides(architecture(CONFIG, name), ["steps=3"])
+    config = apply_overrides(architecture(CONFIG, name), [STEPS])
     train_generator(blob_folder, tmp_path / "run", config, CPU)
     early, late = Generator(config.model).state_dict(), load_weights(tmp_path / "run" / "model.safetensors", "generator")[0]
     assert early.keys() == late.keys()
@@ -66,12 +68,19 @@ def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, na
     assert batch.masks.max() > 100
 
 
+@pytest.fixture(scope="module")
+def trained_base(tmp_path_factory):
+    """Checkpoint of the base model."""
+    folder = tmp_path_factory.mktemp("base")
+    train_generator(write_blobs(folder / "blobs"), folder / "run", apply_overrides(BASE, [STEPS]), CPU)
+    return load_checkpoint(folder / "run" / "checkpoint.pt", "generator")
+
+
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, name):
-    config = apply_overrides(BASE, [*ABLATIONS[name], "steps=3"])
-    train_generator(blob_folder, tmp_path / "run", config, CPU)
-    train_generator(blob_folder, tmp_path / "base", apply_overrides(BASE, ["steps=3"]), CPU)
-    ours, base = (load_checkpoint(tmp_path / each / "checkpoint.pt", "generator") for each in ("run", "base"))
+def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, trained_base, name):
+    train_generator(blob_folder, tmp_path / "run", apply_overrides(BASE, [*ABLATIONS[name], STEPS]), CPU)
+    ours, base = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator"), trained_base
+    assert ours["step"] == 50
     same = states_equal(ours["generator"], base["generator"]) and states_equal(ours["discriminator"], base["discriminator"])
     assert same == (name == "without keypoint scheduler")  # which differs only where a model grows; see below
 
