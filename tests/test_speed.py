@@ -151,3 +151,14 @@ def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
     assert found["raw"]["share"] == pytest.approx(found["raw"]["per_second"] / found["drawn_per_second"])
     assert found["raw"]["bytes_per_pair"] > TEST_MODEL.size**2 * 3
     assert set(found["memory_mib"]) == {"64", "128"}
+
+
+def test_folders_of_images_are_packed_and_recognised(tmp_path, capsys):
+    arguments = ["data", "--files", "20", "40", "--picture", "30", "--within", str(tmp_path)]
+    assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0
+    small, large = json.loads((tmp_path / "speed.json").read_text())["folders"]
+    assert (small["files"], large["files"]) == (20, 40)
+    assert all(small[phase] > 0 for phase in ("listed", "packed", "opened", "recognised"))
+    assert small["peak_mib"] > 10
+    assert [path.name for path in tmp_path.iterdir()] == ["speed.json"]
+    assert "| 40 |" in capsys.readouterr().out

@@ -2,8 +2,8 @@
 
 A step is one update of each network on one batch, gradient penalty included at its own rate. FLOP are those of convolutions and
 matrix products, counted by torch. The peak is a large channels-last convolution on the same machine in the same precision,
-measured in the same run. `against convolutions` is a step's time over that of its convolutions alone, forward and backward, each
-kind repeated by itself; `waiting for data` is the share of a step in which it waits for real images.
+measured in the same run. `against convolutions` is a step's time over that of its convolutions alone, forward and backward,
+each repeated by itself; `waiting for data` is the share of a step in which it waits for real images.
 """
 
 from __future__ import annotations
