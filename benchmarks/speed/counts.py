@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("--models", nargs="+", default=list(ARCHITECTURES), help=f"of {', '.join(ARCHITECTURES)}")
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), help="of tiny, small, paper")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="of 32, 64, 128, 256, 512")
     parser.add_argument("--write", type=Path, help="Markdown file for the table")
 
 
@@ -44,7 +45,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     """
     rows = []
     for name in given.presets:
-        for size in SIZES:
+        for size in given.sizes:
             rows += [counted(model, name, size) for model in given.models]
     table = markdown(rows)
     print(table)
