@@ -7,12 +7,11 @@ import torch
 from torch.nn import functional
 
 from generator.architectures import ABLATIONS, ARCHITECTURES, LADDER, architecture
-from generator.config import GrowthConfig, ModelConfig, preset
-from generator.discriminator import GrowingDiscriminator, build_discriminator
-from generator.growing import Stage, faded, seen_at, stage_at
+from generator.config import ModelConfig, preset
+from generator.discriminator import build_discriminator
 from generator.keypoints import KeypointGenerator, Parts
 from generator.latents import latents_of
-from generator.layers import AdaIn, LearnedStart, PositionalStart, StyleConv, StyleMap, crop
+from generator.layers import AdaIn, StyleConv, StyleMap
 from generator.losses import background_loss, contrastive_loss, hinge_discriminator_loss, hinge_generator_loss
 from generator.model import Generator
 from generator.stream import PairStream
@@ -27,18 +26,6 @@ from tests.test_train_generator import CONFIG, CPU, states_equal
 
 BASE = architecture(CONFIG, "base")
 STEPS = "steps=50"
-MLPS = ("pose", "appearance", "background")
-GROWING = apply_overrides(
-    BASE,
-    [
-        "model.size=64",
-        "model.widths=[8,8,8,6,4]",
-        "optimiser.discriminator_widths=[4,6,8,8]",
-        "growth.images_stable=8",
-        "growth.images_adapting=8",
-    ],
-)
-"""Images of 64 pixels; `first` below makes 32 the smallest."""
 
 
 def test_the_ladder_takes_one_thing_away_at_a_time():
@@ -227,77 +214,6 @@ def test_residual_links_and_blocks():
     assert build_discriminator(model, optimiser)(torch.randn(2, 3, 32, 32)).shape == (2,)
 
 
-def test_stages_follow_from_the_images_seen():
-    model = ModelConfig(size=256, start_size=64, widths=(8, 8, 8), start="learned", separate_background=False, progressive=True)
-    growth = GrowthConfig(images_stable=100, images_adapting=50)
-    assert model.image_sizes == (64, 128, 256)
-    found = [stage_at(images, model, growth) for images in (0, 99, 100, 125, 150, 249, 250, 299, 300, 10_000)]
-    assert [(each.size, each.alpha) for each in found] == [
-        (64, 1), (64, 1), (128, 0), (128, 0.5), (128, 1), (128, 1), (256, 0), (256, 0.98), (256, 1), (256, 1),
-    ]  # fmt: skip
-    assert stage_at(0, model.model_copy(update={"progressive": False}), growth) == Stage(size=256)
-
-
-def test_what_a_fading_stage_sees():
-    images = torch.arange(16.0).view(1, 1, 4, 4)
-    assert torch.equal(seen_at(images, Stage(size=4)), images)
-    small = torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]])
-    assert torch.equal(seen_at(images, Stage(size=2)), small)
-    mixed = seen_at(images, Stage(size=4, alpha=0.25))
-    assert mixed[0, 0, 0, 1] == 0.25 * 1 + 0.75 * 2.5
-    assert torch.equal(faded(images, small, Stage(size=4, alpha=0.25)), mixed)
-
-
-@pytest.fixture
-def first_is_32(monkeypatch):
-    """Growing models of 64 pixels that begin with 32."""
-    monkeypatch.setattr(ModelConfig, "image_sizes", property(lambda model: (32, 64) if model.progressive else (model.size,)))
-
-
-def test_a_growing_model_fades_its_next_size_in(first_is_32):
-    torch.manual_seed(0)
-    network = Generator(GROWING.model).eval()
-    latents = latents_of(0, 0, 2, 8)
-    small, start, half, whole = (
-        network(latents, stage).image for stage in (Stage(size=32), Stage(size=64, alpha=0), Stage(size=64, alpha=0.5), None)
-    )
-    assert small.shape[-1] == 32
-    assert half.shape[-1] == 64
-    before = functional.interpolate(small.atanh(), scale_factor=2, mode="nearest")
-    torch.testing.assert_close(start.atanh(), before, atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(half.atanh(), (before + whole.atanh()) / 2, atol=1e-4, rtol=1e-3)
-
-
-def test_a_growing_discriminator_fades_too(first_is_32):
-    torch.manual_seed(0)
-    network = build_discriminator(GROWING.model, GROWING.optimiser)
-    assert isinstance(network, GrowingDiscriminator)
-    images = torch.randn(3, 3, 64, 64)
-    reduced = functional.avg_pool2d(images, 2)
-    torch.testing.assert_close(network(images, Stage(size=64, alpha=0)), network(reduced, Stage(size=32)))
-    assert not torch.allclose(network(images, Stage(size=64)), network(images, Stage(size=64, alpha=0.5)))
-
-
-def test_growing_is_resumed_exactly_and_its_keypoints_rest(blob_folder, tmp_path, first_is_32):
-    # Batches of 4: steps 0, 1 at 32 pixels, 2 and 3 fade 64 in, 4 is at 64.
-    train_generator(blob_folder, tmp_path / "whole", apply_overrides(GROWING, ["steps=5", "checkpoint_every=1"]), CPU)
-    poses, sizes = [], []
-    for steps in range(1, 6):
-        train_generator(blob_folder, tmp_path / "parts", apply_overrides(GROWING, [f"steps={steps}"]), CPU)
-        poses.append(load_checkpoint(tmp_path / "parts" / "checkpoint.pt", "generator")["generator"]["parts.pose.4.weight"])
-        sizes.append(load_weights(tmp_path / "parts" / "model.safetensors", "generator")[1]["drawn_size"])
-    ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "parts")]
-    assert states_equal(ends[0]["generator"], ends[1]["generator"])
-    assert states_equal(ends[0]["discriminator"], ends[1]["discriminator"])
-    assert [torch.equal(before, after) for before, after in zip(poses, poses[1:], strict=False)] == [False, True, True, False]
-    assert sizes[0] == 32
-    assert sizes[-1] == 64
-    awake = apply_overrides(GROWING, ["optimiser.rest_when_adapting=false", "steps=3"])
-    train_generator(blob_folder, tmp_path / "awake", awake, CPU)
-    late = load_checkpoint(tmp_path / "awake" / "checkpoint.pt", "generator")["generator"]["parts.pose.4.weight"]
-    assert not torch.equal(late, poses[2])
-
-
 def test_losses_by_hand():
     logits = torch.tensor([0.5, 3.0])
     torch.testing.assert_close(hinge_generator_loss(logits), torch.tensor([-0.5, -3.0]))
@@ -318,52 +234,3 @@ def test_spectral_norm_bounds_every_layer():
         network(torch.randn(2, 3, 32, 32))
     largest = torch.linalg.matrix_norm(network.features[0].weight.detach().flatten(1), 2)
     assert float(largest) == pytest.approx(1, abs=0.05)
-
-
-FIGURE_12 = [(512, 4), (512, 8), (512, 16), (512, 32), (256, 64), (128, 128), (64, 256), (32, 512)]
-"""Channels and side of the paper's keypoint blocks, for images of 512 pixels; smaller images have fewer of them."""
-
-
-@pytest.mark.parametrize(("size", "blocks"), [(128, 6), (256, 7), (512, 8)])
-def test_the_papers_base_model_has_the_shapes_of_figure_12(size, blocks):
-    config = architecture(preset("paper", size), "base")
-    with torch.device("meta"):
-        network = Generator(config.model)
-        critic = build_discriminator(config.model, config.optimiser)
-    drawn = network.foreground
-    assert isinstance(drawn.start, LearnedStart)
-    assert drawn.start.constant.shape == (1, 512, 4, 4)
-    assert [(block.conv.out_channels, block.side) for block in drawn.blocks] == FIGURE_12[:blocks]
-    assert [block.spade.norm.num_features for block in drawn.blocks] == [512, *(width for width, _ in FIGURE_12[: blocks - 1])]
-    shown = [side for _, side in FIGURE_12[:blocks] if side >= 64]  # to and from RGB
-    assert [*map(int, drawn.to_smaller), drawn.config.size] == shown
-    assert [*map(int, critic.entries)] == shown[::-1]
-    widths = [(block[2].out_channels, size >> number) for number, block in enumerate(critic.blocks, start=1)]
-    halved = [(width, side) for width, side in reversed(FIGURE_12) if 4 <= side < size]
-    assert widths == [(max(width, 64), side) for width, side in halved] + [(512, 2)]
-    assert [block[0].kernel_size for block in critic.blocks] == [(4, 4)] * len(critic.blocks)
-    assert critic.logit.in_features == 512 * 2 * 2
-
-
-def test_the_papers_keypoint_generator_has_the_shapes_of_figure_2():
-    config = architecture(preset("paper", 128), "base")
-    with torch.device("meta"):
-        network = Generator(config.model)
-    layers = {name: [layer for layer in getattr(network.parts, name) if hasattr(layer, "in_features")] for name in MLPS}
-    assert {name: (mlp[0].in_features, mlp[-1].out_features, len(mlp)) for name, mlp in layers.items()} == {
-        "pose": (256, 10 * 2, 3),
-        "appearance": (256, 128, 3),  # w_global
-        "background": (256, 128, 3),  # w_bg
-    }
-    assert network.parts.constants.shape == (10, 128)
-    style = network.foreground.blocks[0].spade.style
-    assert style.weight.shape[1:] == (10, 128, 3, 3)
-    assert style.weight_behind.shape[1:] == (128, 3, 3)  # with it (K + 1) x D_embed channels
-
-
-def test_the_papers_tuned_model():
-    tuned = preset("paper", 128).model
-    assert (tuned.start_size, tuned.margin, tuned.embedding_width, tuned.block) == (32, 10, 128, "resnet")
-    with torch.device("meta"):
-        assert isinstance(Generator(tuned).foreground.start, PositionalStart)
-    assert crop(torch.zeros(1, 1, 52, 52), 10).shape[-1] == 32

@@ -13,12 +13,14 @@ from generator.config import ModelConfig, preset
 from generator.discriminator import build_discriminator
 from generator.keypoints import Parts
 from generator.latents import Latents
+from generator.layers import LearnedStart, PositionalStart, crop
 from generator.model import Generator
 from kpdetect.config import apply_overrides
 from tests.test_generator import whole_pixel_shift
 from tests.test_train_generator import CPU
 
 SIZES = (32, 64, 128, 256, 512)
+MLPS = ("pose", "appearance", "background")
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "paper"])
@@ -90,3 +92,52 @@ def test_tables_of_widths_only_narrow():
         for size in SIZES:
             model = preset(name, size).model  # type: ignore[arg-type]
             assert all(before >= after for before, after in pairwise(model.widths))
+
+
+FIGURE_12 = [(512, 4), (512, 8), (512, 16), (512, 32), (256, 64), (128, 128), (64, 256), (32, 512)]
+"""Channels and side of the paper's keypoint blocks, for images of 512 pixels; smaller images have fewer of them."""
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(128, 6), (256, 7), (512, 8)])
+def test_the_papers_base_model_has_the_shapes_of_figure_12(size, blocks):
+    config = architecture(preset("paper", size), "base")
+    with torch.device("meta"):
+        network = Generator(config.model)
+        critic = build_discriminator(config.model, config.optimiser)
+    drawn = network.foreground
+    assert isinstance(drawn.start, LearnedStart)
+    assert drawn.start.constant.shape == (1, 512, 4, 4)
+    assert [(block.conv.out_channels, block.side) for block in drawn.blocks] == FIGURE_12[:blocks]
+    assert [block.spade.norm.num_features for block in drawn.blocks] == [512, *(width for width, _ in FIGURE_12[: blocks - 1])]
+    shown = [side for _, side in FIGURE_12[:blocks] if side >= 64]  # to and from RGB
+    assert [*map(int, drawn.to_smaller), drawn.config.size] == shown
+    assert [*map(int, critic.entries)] == shown[::-1]
+    widths = [(block[2].out_channels, size >> number) for number, block in enumerate(critic.blocks, start=1)]
+    halved = [(width, side) for width, side in reversed(FIGURE_12) if 4 <= side < size]
+    assert widths == [(max(width, 64), side) for width, side in halved] + [(512, 2)]
+    assert [block[0].kernel_size for block in critic.blocks] == [(4, 4)] * len(critic.blocks)
+    assert critic.logit.in_features == 512 * 2 * 2
+
+
+def test_the_papers_keypoint_generator_has_the_shapes_of_figure_2():
+    config = architecture(preset("paper", 128), "base")
+    with torch.device("meta"):
+        network = Generator(config.model)
+    layers = {name: [layer for layer in getattr(network.parts, name) if hasattr(layer, "in_features")] for name in MLPS}
+    assert {name: (mlp[0].in_features, mlp[-1].out_features, len(mlp)) for name, mlp in layers.items()} == {
+        "pose": (256, 10 * 2, 3),
+        "appearance": (256, 128, 3),  # w_global
+        "background": (256, 128, 3),  # w_bg
+    }
+    assert network.parts.constants.shape == (10, 128)
+    style = network.foreground.blocks[0].spade.style
+    assert style.weight.shape[1:] == (10, 128, 3, 3)
+    assert style.weight_behind.shape[1:] == (128, 3, 3)  # with it (K + 1) x D_embed channels
+
+
+def test_the_papers_tuned_model():
+    tuned = preset("paper", 128).model
+    assert (tuned.start_size, tuned.margin, tuned.embedding_width, tuned.block) == (32, 10, 128, "resnet")
+    with torch.device("meta"):
+        assert isinstance(Generator(tuned).foreground.start, PositionalStart)
+    assert crop(torch.zeros(1, 1, 52, 52), 10).shape[-1] == 32
