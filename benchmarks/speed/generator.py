@@ -42,7 +42,7 @@ IMAGES = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("--presets", nargs="+", default=["tiny", "small"], help="of tiny, small, paper")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[64], help="of 32, 64, 128, 256, 512")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128], help="of 32, 64, 128, 256, 512")
     parser.add_argument("--precisions", nargs="+", default=["bfloat16", "float32"])
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help="compiling takes minutes")
     parser.add_argument("--batch", type=int, help="instead of the preset's; for paper on a CPU")
