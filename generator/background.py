@@ -26,8 +26,8 @@ class BackgroundBlock(nn.Module):
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
         """Features [batch, inputs, height, width] to [batch, outputs, height, width]."""
-        inner = self.conv_first(functional.leaky_relu(self.first(features, embedding), SLOPE))
-        inner = self.conv_second(functional.leaky_relu(self.second(inner, embedding), SLOPE))
+        inner = self.conv_first(functional.leaky_relu(self.first(features, embedding), SLOPE, inplace=True))
+        inner = self.conv_second(functional.leaky_relu(self.second(inner, embedding), SLOPE, inplace=True))
         return self.conv_short(features) + inner  # type: ignore[no-any-return]
 
 
@@ -63,4 +63,4 @@ class Background(nn.Module):
     def _block(self, index: int, features: Tensor, embedding: Tensor) -> Tensor:
         if self.residual:
             return self.blocks[index](features, embedding)  # type: ignore[no-any-return]
-        return self.convs[index](functional.leaky_relu(self.norms[index](features, embedding), SLOPE))  # type: ignore[no-any-return]
+        return self.convs[index](functional.leaky_relu(self.norms[index](features, embedding), SLOPE, inplace=True))  # type: ignore[no-any-return]

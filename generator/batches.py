@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -43,6 +45,17 @@ class RealBatches:
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
         self.channels = channels
         self.orders: dict[int, Tensor] = {}
+        self.pool = ThreadPoolExecutor(1)
+        self.prepared: tuple[int, Future[Tensor]] | None = None
+
+    def take(self, step: int) -> Tensor:
+        """Batch of a step, as `at`; a thread prepares the next one while it is used."""
+        number, future = self.prepared or (step, self.pool.submit(self.at, step))
+        batch = future.result()  # also where it is of another step: one batch is made at a time
+        if number != step:
+            batch = self.at(step)
+        self.prepared = (step + 1, self.pool.submit(self.at, step + 1))
+        return batch
 
     def at(self, step: int) -> Tensor:
         """Batch of a step: float32 [batch, channels, size, size] in [-1, 1]."""

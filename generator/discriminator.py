@@ -92,8 +92,8 @@ class GrowingDiscriminator(nn.Module):
 
 def halving(inputs: int, outputs: int) -> list[nn.Module]:
     """The layers of one resolution."""
-    layers: list[nn.Module] = [kaiming_conv(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
-    return [*layers, kaiming_conv(outputs, outputs), nn.LeakyReLU(SLOPE)]
+    layers: list[nn.Module] = [kaiming_conv(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE, inplace=True)]
+    return [*layers, kaiming_conv(outputs, outputs), nn.LeakyReLU(SLOPE, inplace=True)]
 
 
 def build_discriminator(model: ModelConfig, optimiser: OptimiserConfig) -> Discriminator | GrowingDiscriminator:

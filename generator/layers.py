@@ -111,10 +111,9 @@ class StyleConv(nn.Module):
         windows_x = functional.pad(along_x, (1, 1)).unfold(2, width, 1)
         rows = torch.matmul(kernels.reshape(batch, count, outputs * 3, 3), windows_y)  # [batch, keypoints, out 3, height]
         rows = rows.view(batch, count, outputs, 3, height).permute(0, 2, 4, 1, 3).reshape(batch, outputs * height, count * 3)
-        result = torch.bmm(rows, windows_x.reshape(batch, count * 3, width)).view(batch, outputs, height, width)
-        if behind is not None:
-            result = result + self._behind(*behind)
-        return result + self.bias[:, None, None]
+        bias = self.bias.repeat_interleave(height)[:, None]
+        result = torch.baddbmm(bias, rows, windows_x.reshape(batch, count * 3, width)).view(batch, outputs, height, width)
+        return result if behind is None else result + self._behind(*behind)
 
     def _behind(self, heatmap: Tensor, embedding: Tensor) -> Tensor:
         kernels = torch.einsum("ocyx,bc->boyx", self.weight_behind, embedding).flatten(2)  # [batch, out, 9]
@@ -133,6 +132,7 @@ class Spade(nn.Module):
         self.norm = nn.BatchNorm2d(width, affine=False)
         self.style = StyleConv(keypoints, embedding, hidden, background)
         self.scale_shift = kaiming_conv(hidden, 2 * width)
+        self.register_buffer("one", torch.cat([torch.ones(width), torch.zeros(width)]), persistent=False)
         with torch.no_grad():
             self.scale_shift.weight.mul_(0.5)
 
@@ -141,8 +141,10 @@ class Spade(nn.Module):
     ) -> Tensor:
         """Features [batch, width, height, width] of the same shape, normalised and restyled."""
         style = functional.relu(self.style(*heat, embeddings, behind))
-        gamma, beta = self.scale_shift(style.contiguous(memory_format=torch.channels_last)).chunk(2, dim=1)
-        return torch.addcmul(beta, self.norm(features), 1 + gamma)
+        style = style.contiguous(memory_format=torch.channels_last)
+        bias = self.scale_shift.bias + self.one  # 1 + gamma costs nothing there
+        scale, beta = functional.conv2d(style, self.scale_shift.weight, bias, padding=1).chunk(2, dim=1)
+        return torch.addcmul(beta, self.norm(features), scale)
 
 
 class InstanceNorm(torch.autograd.Function):

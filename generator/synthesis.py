@@ -40,7 +40,7 @@ class KeypointBlock(nn.Module):
 
     def forward(self, features: Tensor, style: StyleMap) -> Tensor:
         """Features [batch, inputs, side + 2 margin, ...] to [batch, outputs, ...] of the same size."""
-        return self.conv(functional.leaky_relu(restyle(self.spade, features, style, self.side), SLOPE))  # type: ignore[no-any-return]
+        return self.conv(functional.leaky_relu(restyle(self.spade, features, style, self.side), SLOPE, inplace=True))  # type: ignore[no-any-return]
 
 
 class ResidualBlock(nn.Module):
@@ -59,8 +59,8 @@ class ResidualBlock(nn.Module):
         straight = features
         if hasattr(self, "short"):
             straight = self.conv_short(restyle(self.short, features, style, self.side))
-        inner = self.conv_first(functional.leaky_relu(restyle(self.first, features, style, self.side), SLOPE))
-        inner = functional.leaky_relu(restyle(self.second, inner, style, self.side), SLOPE)
+        inner = self.conv_first(functional.leaky_relu(restyle(self.first, features, style, self.side), SLOPE, inplace=True))
+        inner = functional.leaky_relu(restyle(self.second, inner, style, self.side), SLOPE, inplace=True)
         return straight + self.conv_second(inner)  # type: ignore[no-any-return]
 
 

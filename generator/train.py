@@ -157,7 +157,7 @@ class GeneratorTrainer(Trainer):
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
         config, stage = self.config, self.stage
-        real = seen_at(self.batches.at(self.step).to(self.runtime.device), stage)
+        real = seen_at(self.batches.take(self.step).to(self.runtime.device), stage)
         self.set_rates(stage)
         noise = derived_generator(config.seed, "latents", self.step)
         latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise)

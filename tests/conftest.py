@@ -25,7 +25,11 @@ def real_data() -> Path:
 @pytest.fixture
 def blob_folder(tmp_path: Path) -> Path:
     """24 images, 40 wide and 36 high, each with one bright disc on a dark gradient."""
-    folder = tmp_path / "blobs"
+    return write_blobs(tmp_path / "blobs")
+
+
+def write_blobs(folder: Path) -> Path:
+    """The images of `blob_folder`."""
     folder.mkdir()
     source = np.random.default_rng(5)
     for number in range(24):

@@ -7,12 +7,11 @@ import torch
 from torch.nn import functional
 
 from generator.architectures import ABLATIONS, ARCHITECTURES, LADDER, architecture
-from generator.config import GrowthConfig, ModelConfig, preset
-from generator.discriminator import GrowingDiscriminator, build_discriminator
-from generator.growing import Stage, faded, seen_at, stage_at
+from generator.config import ModelConfig, preset
+from generator.discriminator import build_discriminator
 from generator.keypoints import KeypointGenerator, Parts
 from generator.latents import latents_of
-from generator.layers import AdaIn, LearnedStart, PositionalStart, StyleConv, StyleMap, crop
+from generator.layers import AdaIn, StyleConv, StyleMap
 from generator.losses import background_loss, contrastive_loss, hinge_discriminator_loss, hinge_generator_loss
 from generator.model import Generator
 from generator.stream import PairStream
@@ -22,20 +21,11 @@ from kpdetect.checkpoints import load_checkpoint, load_weights
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import gaussian_heatmaps
+from tests.conftest import write_blobs
 from tests.test_train_generator import CONFIG, CPU, states_equal
 
 BASE = architecture(CONFIG, "base")
-GROWING = apply_overrides(
-    BASE,
-    [
-        "model.size=64",
-        "model.widths=[8,8,8,6,4]",
-        "optimiser.discriminator_widths=[4,6,8,8]",
-        "growth.images_stable=8",
-        "growth.images_adapting=8",
-    ],
-)
-"""Images of 64 pixels; `first` below makes 32 the smallest."""
+STEPS = "steps=50"
 
 
 def test_the_ladder_takes_one_thing_away_at_a_time():
@@ -55,7 +45,7 @@ def test_the_ladder_takes_one_thing_away_at_a_time():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, name):
-    config = apply_overrides(architecture(CONFIG, name), ["steps=3"])
+    config = apply_overrides(architecture(CONFIG, name), [STEPS])
     train_generator(blob_folder, tmp_path / "run", config, CPU)
     early, late = Generator(config.model).state_dict(), load_weights(tmp_path / "run" / "model.safetensors", "generator")[0]
     assert early.keys() == late.keys()
@@ -66,12 +56,19 @@ def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, na
     assert batch.masks.max() > 100
 
 
+@pytest.fixture(scope="module")
+def trained_base(tmp_path_factory):
+    """Checkpoint of the base model."""
+    folder = tmp_path_factory.mktemp("base")
+    train_generator(write_blobs(folder / "blobs"), folder / "run", apply_overrides(BASE, [STEPS]), CPU)
+    return load_checkpoint(folder / "run" / "checkpoint.pt", "generator")
+
+
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, name):
-    config = apply_overrides(BASE, [*ABLATIONS[name], "steps=3"])
-    train_generator(blob_folder, tmp_path / "run", config, CPU)
-    train_generator(blob_folder, tmp_path / "base", apply_overrides(BASE, ["steps=3"]), CPU)
-    ours, base = (load_checkpoint(tmp_path / each / "checkpoint.pt", "generator") for each in ("run", "base"))
+def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, trained_base, name):
+    train_generator(blob_folder, tmp_path / "run", apply_overrides(BASE, [*ABLATIONS[name], STEPS]), CPU)
+    ours, base = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator"), trained_base
+    assert ours["step"] == 50
     same = states_equal(ours["generator"], base["generator"]) and states_equal(ours["discriminator"], base["discriminator"])
     assert same == (name == "without keypoint scheduler")  # which differs only where a model grows; see below
 
@@ -217,77 +214,6 @@ def test_residual_links_and_blocks():
     assert build_discriminator(model, optimiser)(torch.randn(2, 3, 32, 32)).shape == (2,)
 
 
-def test_stages_follow_from_the_images_seen():
-    model = ModelConfig(size=256, start_size=64, widths=(8, 8, 8), start="learned", separate_background=False, progressive=True)
-    growth = GrowthConfig(images_stable=100, images_adapting=50)
-    assert model.image_sizes == (64, 128, 256)
-    found = [stage_at(images, model, growth) for images in (0, 99, 100, 125, 150, 249, 250, 299, 300, 10_000)]
-    assert [(each.size, each.alpha) for each in found] == [
-        (64, 1), (64, 1), (128, 0), (128, 0.5), (128, 1), (128, 1), (256, 0), (256, 0.98), (256, 1), (256, 1),
-    ]  # fmt: skip
-    assert stage_at(0, model.model_copy(update={"progressive": False}), growth) == Stage(size=256)
-
-
-def test_what_a_fading_stage_sees():
-    images = torch.arange(16.0).view(1, 1, 4, 4)
-    assert torch.equal(seen_at(images, Stage(size=4)), images)
-    small = torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]])
-    assert torch.equal(seen_at(images, Stage(size=2)), small)
-    mixed = seen_at(images, Stage(size=4, alpha=0.25))
-    assert mixed[0, 0, 0, 1] == 0.25 * 1 + 0.75 * 2.5
-    assert torch.equal(faded(images, small, Stage(size=4, alpha=0.25)), mixed)
-
-
-@pytest.fixture
-def first_is_32(monkeypatch):
-    """Growing models of 64 pixels that begin with 32."""
-    monkeypatch.setattr(ModelConfig, "image_sizes", property(lambda model: (32, 64) if model.progressive else (model.size,)))
-
-
-def test_a_growing_model_fades_its_next_size_in(first_is_32):
-    torch.manual_seed(0)
-    network = Generator(GROWING.model).eval()
-    latents = latents_of(0, 0, 2, 8)
-    small, start, half, whole = (
-        network(latents, stage).image for stage in (Stage(size=32), Stage(size=64, alpha=0), Stage(size=64, alpha=0.5), None)
-    )
-    assert small.shape[-1] == 32
-    assert half.shape[-1] == 64
-    before = functional.interpolate(small.atanh(), scale_factor=2, mode="nearest")
-    torch.testing.assert_close(start.atanh(), before, atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(half.atanh(), (before + whole.atanh()) / 2, atol=1e-4, rtol=1e-3)
-
-
-def test_a_growing_discriminator_fades_too(first_is_32):
-    torch.manual_seed(0)
-    network = build_discriminator(GROWING.model, GROWING.optimiser)
-    assert isinstance(network, GrowingDiscriminator)
-    images = torch.randn(3, 3, 64, 64)
-    reduced = functional.avg_pool2d(images, 2)
-    torch.testing.assert_close(network(images, Stage(size=64, alpha=0)), network(reduced, Stage(size=32)))
-    assert not torch.allclose(network(images, Stage(size=64)), network(images, Stage(size=64, alpha=0.5)))
-
-
-def test_growing_is_resumed_exactly_and_its_keypoints_rest(blob_folder, tmp_path, first_is_32):
-    # Batches of 4: steps 0, 1 at 32 pixels, 2 and 3 fade 64 in, 4 is at 64.
-    train_generator(blob_folder, tmp_path / "whole", apply_overrides(GROWING, ["steps=5", "checkpoint_every=1"]), CPU)
-    poses, sizes = [], []
-    for steps in range(1, 6):
-        train_generator(blob_folder, tmp_path / "parts", apply_overrides(GROWING, [f"steps={steps}"]), CPU)
-        poses.append(load_checkpoint(tmp_path / "parts" / "checkpoint.pt", "generator")["generator"]["parts.pose.4.weight"])
-        sizes.append(load_weights(tmp_path / "parts" / "model.safetensors", "generator")[1]["drawn_size"])
-    ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "parts")]
-    assert states_equal(ends[0]["generator"], ends[1]["generator"])
-    assert states_equal(ends[0]["discriminator"], ends[1]["discriminator"])
-    assert [torch.equal(before, after) for before, after in zip(poses, poses[1:], strict=False)] == [False, True, True, False]
-    assert sizes[0] == 32
-    assert sizes[-1] == 64
-    awake = apply_overrides(GROWING, ["optimiser.rest_when_adapting=false", "steps=3"])
-    train_generator(blob_folder, tmp_path / "awake", awake, CPU)
-    late = load_checkpoint(tmp_path / "awake" / "checkpoint.pt", "generator")["generator"]["parts.pose.4.weight"]
-    assert not torch.equal(late, poses[2])
-
-
 def test_losses_by_hand():
     logits = torch.tensor([0.5, 3.0])
     torch.testing.assert_close(hinge_generator_loss(logits), torch.tensor([-0.5, -3.0]))
@@ -308,23 +234,3 @@ def test_spectral_norm_bounds_every_layer():
         network(torch.randn(2, 3, 32, 32))
     largest = torch.linalg.matrix_norm(network.features[0].weight.detach().flatten(1), 2)
     assert float(largest) == pytest.approx(1, abs=0.05)
-
-
-def test_the_papers_own_models_have_the_papers_shapes(blob_folder, tmp_path):
-    config = architecture(preset("paper", 128), "base")
-    shapes = []
-    with torch.device("meta"):
-        network = Generator(config.model)
-        critic = build_discriminator(config.model, config.optimiser)
-    assert isinstance(network.foreground.start, LearnedStart)
-    assert network.foreground.start.constant.shape == (1, 512, 4, 4)
-    for block in network.foreground.blocks:
-        shapes.append((block.conv.out_channels, block.side))
-    assert shapes == [(512, 4), (512, 8), (512, 16), (512, 32), (256, 64), (128, 128)]  # figure 12
-    widths = [block[2].out_channels for block in critic.blocks]
-    assert widths == [256, 512, 512, 512, 512, 512]  # 256 at 64, 512 from 32 down to 2
-    tuned = preset("paper", 128).model
-    assert (tuned.start_size, tuned.margin, tuned.embedding_width, tuned.block) == (32, 10, 128, "resnet")
-    with torch.device("meta"):
-        assert isinstance(Generator(tuned).foreground.start, PositionalStart)
-    assert crop(torch.zeros(1, 1, 52, 52), 10).shape[-1] == 32

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from kpdetect.checkpoints import read_description
 from kpdetect.cli import upper
 from kpdetect.cli.main import VERBS, app, main
 from tests.test_images import damage
@@ -161,3 +162,17 @@ def test_doctor_finds_a_broken_package(monkeypatch, capsys):
     assert done.returncode == 2
     assert "BROKEN h5py" in done.stdout
     assert "to mend it: pip install" in done.stdout
+
+
+def test_a_budget_of_images_ends_a_generator_at_whole_batches(blob_folder, tmp_path, monkeypatch, capsys):
+    small = [
+        "model.widths=[8,8]",
+        "model.background_widths=[8,8]",
+        "optimiser.discriminator_widths=[4,4,4]",
+        "optimiser.batch=4",
+    ]
+    options = ["--size", "32", "--out", tmp_path / "run", *(word for each in small for word in ("--set", each))]
+    for images, steps in ((5, 2), (9, 3)):  # a larger budget continues
+        code, err = run("train-generator", blob_folder, *options, "--images", images, monkeypatch=monkeypatch, capsys=capsys)
+        assert code == 0, err
+        assert read_description(tmp_path / "run" / "model.safetensors")["step"] == steps

@@ -1,3 +1,5 @@
+import os
+import shutil
 import struct
 import zlib
 
@@ -8,8 +10,8 @@ from PIL import Image as Pillow
 
 from kpdetect.coords import apply_affine
 from kpdetect.data.folder import ImageCache, build_cache, read_exclusions
-from kpdetect.errors import InputError, OutputError
-from kpdetect.images import fit_image, fit_region, image_size, list_images, read_image, write_image
+from kpdetect.errors import ConfigError, InputError, OutputError
+from kpdetect.images import fit_image, fit_region, image_size, list_images, list_names, read_image, write_image
 
 
 def dotted(height: int, width: int, x: int, y: int) -> np.ndarray:
@@ -133,6 +135,41 @@ def test_cache_is_reused_until_the_folder_changes(blob_folder, tmp_path, capsys)
     assert without.key != first.key
     assert len(without) == 23
     assert "004.png" not in (tmp_path / "cache" / "sources.csv").read_text()
+    stretched = build_cache(blob_folder, tmp_path / "cache", 16, "stretch", {"004.png"})
+    assert stretched.key != without.key
+
+
+def test_a_cache_is_of_contents_not_of_sizes_and_times(blob_folder, tmp_path, monkeypatch):
+    first = build_cache(blob_folder, tmp_path / "cache", 16, "pad", set())
+    shutil.copytree(blob_folder, tmp_path / "copy")  # other times, the same contents
+    for path in (tmp_path / "copy").iterdir():
+        os.utime(path, (1, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr("kpdetect.data.folder.fit_image", None)  # nothing is decoded again
+        copied = build_cache(tmp_path / "copy", tmp_path / "cache", 16, "pad", set(), expected_key=first.key)
+        patched.setattr("kpdetect.data.folder.file_hash", None)  # and, the times now known, nothing read
+        build_cache(tmp_path / "copy", tmp_path / "cache", 16, "pad", set())
+    assert copied.key == first.key
+    changed = tmp_path / "copy" / "003.png"
+    whole = changed.read_bytes()
+    changed.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # as long as before
+    with pytest.raises(ConfigError, match="other images"):
+        build_cache(tmp_path / "copy", tmp_path / "cache", 16, "pad", set(), expected_key=first.key)
+    assert build_cache(tmp_path / "copy", tmp_path / "cache", 16, "pad", set()).key != first.key
+
+
+def test_a_broken_link_is_skipped(blob_folder, tmp_path, capsys):
+    (blob_folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert len(build_cache(blob_folder, tmp_path / "cache", 16, "centre", set())) == 24
+    assert "gone.png" in (tmp_path / "cache" / "skipped.csv").read_text()
+
+
+def test_names_are_sorted_folder_by_folder(tmp_path):
+    for name in ("b-1/x.png", "b/y.png", "b/.hidden.png", "a.JPG", "note.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_names(tmp_path) == ["a.JPG", "b/y.png", "b-1/x.png"]
+    assert list_images(tmp_path) == sorted(list_images(tmp_path))
 
 
 @pytest.mark.parametrize(("name", "warned"), [("004.jpg", True), ("004.png", False), ("blobs/004.png", True)])

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.generator import count_flop, flop_per_image, style_table
+from benchmarks.speed.generator import over_a_period, step_seconds, style_table
 from benchmarks.speed.inference import TURNS, measure
+from benchmarks.speed.operations import convolution_seconds, count_flop
 from benchmarks.speed.timing import WARM_UP, Share, Spent, median_seconds, median_share, spent
 from generator.config import GeneratorConfig
 from generator.model import Generator
@@ -69,14 +70,55 @@ def test_flop_of_a_convolution_by_hand():
     assert count_flop(lambda: conv(torch.zeros(2, 3, 7, 11))) == 2 * 2 * 7 * 11 * 3 * 5 * 9
 
 
-def test_a_step_counts_both_networks_and_the_penalty_at_its_own_rate(tmp_path, monkeypatch):
+def test_a_step_counts_both_networks_and_the_penalty_at_its_own_rate():
     class Counted:
         step = 5
         config = SimpleNamespace(optimiser=SimpleNamespace(r1_every=4, batch=2))
 
-    flop = iter([100.0, 60.0])
-    monkeypatch.setattr("benchmarks.speed.generator.count_flop", lambda call: next(flop))
-    assert flop_per_image(Counted()) == (100 + 3 * 60) / 4 / 2
+        def train_step(self):
+            self.done = 100.0 if self.step % 4 == 0 else 60.0
+
+    trainer = Counted()
+    assert over_a_period(trainer, lambda call: call() or trainer.done) == (100 + 3 * 60) / 4
+
+
+def test_a_steps_duration_and_the_share_that_it_waits(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def take(step):
+        now[0] += 1.0
+
+    class Timed:
+        step = 0
+        config = SimpleNamespace(optimiser=SimpleNamespace(r1_every=4, batch=2))
+        batches = SimpleNamespace(take=take)
+
+        def train_step(self):
+            self.batches.take(self.step)
+            now[0] += 9.0 if self.step % 4 == 0 else 4.0
+
+    trainer = Timed()
+    took, waiting = step_seconds(trainer, 0.0)
+    assert took == (10 + 3 * 5) / 4
+    assert waiting == 4 / (5 + 5 + 10 + 5)  # steps 2 to 5
+    assert trainer.batches.take is take
+
+
+def test_convolutions_alone_are_those_of_the_call(monkeypatch):
+    conv, other = torch.nn.Conv2d(3, 5, 3, padding=1), torch.nn.Conv2d(5, 2, 1)
+    called = []
+
+    def median(call, seconds):
+        called.append(call())
+        return 1.0
+
+    monkeypatch.setattr("benchmarks.speed.operations.median_seconds", median)
+    images = torch.zeros(2, 3, 7, 11)
+    # twice the first forward, once each of the second forward and the two backward (all gradients but that of the images)
+    assert convolution_seconds(lambda: other(conv(images) + conv(images).detach()).sum().backward()) == 5
+    shapes = sorted(tuple((each if isinstance(each, torch.Tensor) else each[1]).shape) for each in called)
+    assert shapes == [(2, 2, 7, 11), (2, 5, 1, 1), (2, 5, 7, 11), (5, 3, 3, 3)]
 
 
 def test_the_factorised_convolution_needs_fewer_operations(capsys):
@@ -87,12 +129,18 @@ def test_the_factorised_convolution_needs_fewer_operations(capsys):
 
 def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("benchmarks.speed.generator.median_seconds", lambda call, seconds: 0.5)
+    monkeypatch.setattr("benchmarks.speed.generator.convolution_seconds", lambda call: 0.05)
+    monkeypatch.setattr("benchmarks.speed.generator.step_seconds", lambda trainer, seconds: (0.1, 0.25))
     arguments = ["generator", "--sizes", "32", "--presets", "tiny", "--precisions", "float32", "--seconds", "0"]
+    arguments += ["--batch", "4", "--modes", "eager"]
     out = tmp_path / "speed.md"
     assert main([*arguments, "--device", "cpu", "--write", str(out), "--out", str(tmp_path / "speed.json")]) == 0
     (row,) = json.loads((tmp_path / "speed.json").read_text())["steps"]
-    assert row["images/s"] == "512.0"  # eight batches of 32 in half a second
-    assert "| tiny 32 px | float32 | eager | 512.0 |" in out.read_text()
+    assert row["images/s"] == "40.0"  # a batch of 4 in a tenth of a second
+    assert (row["against convolutions"], row["waiting for data"]) == ("2.00", "0.250")
+    written = out.read_text()
+    assert "| tiny 32 px | float32 | eager | 40.0 |" in written
+    assert "aten::" in written
 
 
 def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
@@ -120,3 +168,14 @@ def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
     assert found["raw"]["share"]["clock"] > 0
     assert found["raw"]["bytes_per_pair"] > TEST_MODEL.size**2 * 3
     assert [set(peaks) for peaks in found["memory_mib"].values()] == [{"64", "128"}] * 2
+
+
+def test_folders_of_images_are_packed_and_recognised(tmp_path, capsys):
+    arguments = ["data", "--files", "20", "40", "--picture", "30", "--within", str(tmp_path)]
+    assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0
+    small, large = json.loads((tmp_path / "speed.json").read_text())["folders"]
+    assert (small["files"], large["files"]) == (20, 40)
+    assert all(small[phase] > 0 for phase in ("listed", "packed", "opened", "recognised"))
+    assert small["peak_mib"] > 10
+    assert [path.name for path in tmp_path.iterdir()] == ["speed.json"]
+    assert "| 40 |" in capsys.readouterr().out

@@ -4,9 +4,11 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from generator.batches import RealBatches
 from generator.config import DataConfig, GeneratorConfig, OptimiserConfig
 from generator.train import GeneratorTrainer, train_generator
 from kpdetect.checkpoints import load_checkpoint, load_weights
@@ -156,6 +158,17 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(blob_folder, t
     with pytest.raises(TrainingError, match="not finite at step 4"):
         train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 2
+
+
+def test_the_next_batch_is_prepared_and_the_same(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
+    batches, made = RealBatches(images, 32, 4, CONFIG.data, seed=1), []
+    expected = {step: batches.at(step) for step in range(9)}
+    monkeypatch.setattr(batches, "at", lambda step: made.append(step) or expected[step])
+    for step in (2, 3, 4, 7, 0):  # a run that continues, and jumps
+        assert batches.take(step) is expected[step]
+    batches.pool.shutdown()
+    assert made == [2, 3, 4, 5, 7, 8, 0, 1]  # 5 and 8 were prepared in vain
 
 
 def test_minutes_count_over_continuations(blob_folder, tmp_path):

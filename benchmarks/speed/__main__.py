@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("generator", "pairs", "inference", "counts")
+PARTS = ("generator", "counts", "data", "pairs", "inference")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,22 +16,24 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.speed.generator import count_flop, markdown
+from benchmarks.speed.generator import markdown
+from benchmarks.speed.operations import count_flop
 from generator.architectures import ARCHITECTURES, architecture
-from generator.config import GeneratorConfig, preset
+from generator.config import PRESETS, GeneratorConfig, preset
 from generator.discriminator import build_discriminator
 from generator.latents import Latents
 from generator.model import Generator
 from kpdetect.files import write_text
 
 BATCH = 4
-SIZES = {"tiny": (32, 64, 128), "small": (64, 128), "paper": (64, 128, 256, 512)}
+SIZES = (32, 64, 128, 256, 512)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("--models", nargs="+", default=list(ARCHITECTURES), help=f"of {', '.join(ARCHITECTURES)}")
-    parser.add_argument("--presets", nargs="+", default=list(SIZES), help="of tiny, small, paper")
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), help="of tiny, small, paper")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="of 32, 64, 128, 256, 512")
     parser.add_argument("--write", type=Path, help="Markdown file for the table")
 
 
@@ -43,9 +45,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     """
     rows = []
     for name in given.presets:
-        for size in SIZES.get(name, (64,)):
-            for model in given.models if size == SIZES.get(name, (64,))[-1] or size == 64 else ["tuned"]:
-                rows.append(counted(model, name, size))
+        for size in given.sizes:
+            rows += [counted(model, name, size) for model in given.models]
     table = markdown(rows)
     print(table)
     if given.write is not None:

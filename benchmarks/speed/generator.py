@@ -1,15 +1,18 @@
 """How fast generators train: `python -m benchmarks.speed generator`.
 
 A step is one update of each network on one batch, gradient penalty included at its own rate. FLOP are those of convolutions and
-matrix products, counted by torch. The peak is a large bfloat16 (where training uses it) channels-last convolution on the same
-machine, measured in the same run.
+matrix products, counted by torch. The peak is a large channels-last convolution on the same machine in the same precision,
+measured in the same run. `against convolutions` is a step's time over that of its convolutions alone, forward and backward,
+each repeated by itself; `waiting for data` is the share of a step in which it waits for real images.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
-from benchmarks.speed.timing import median_seconds
+from benchmarks.speed.operations import convolution_seconds, count_flop
+from benchmarks.speed.timing import Stopwatch, finish, median_seconds
 from generator.config import GeneratorConfig, preset
 from generator.layers import StyleConv
 from generator.train import GeneratorTrainer
@@ -32,6 +34,7 @@ from kpdetect.images import write_image
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime, resolve_runtime
 
+MODES = ("eager", "compiled")
 IMAGES = 64
 """Noise pictures that are trained on."""
 
@@ -39,9 +42,10 @@ IMAGES = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("--presets", nargs="+", default=["tiny", "small"], help="of tiny, small, paper")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[64], help="of 32, 64, 128, 256, 512")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128], help="of 32, 64, 128, 256, 512")
     parser.add_argument("--precisions", nargs="+", default=["bfloat16", "float32"])
-    parser.add_argument("--compiled", action="store_true", help="measure torch.compile too, which takes minutes")
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help="compiling takes minutes")
+    parser.add_argument("--batch", type=int, help="instead of the preset's; for paper on a CPU")
     parser.add_argument("--seconds", type=float, default=10.0, help="to repeat each measurement for")
     parser.add_argument("--operators", type=int, default=12, help="operators in the profile")
     parser.add_argument("--device", default="auto")
@@ -55,7 +59,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         KpdetectError: an unknown preset, size or device.
     """
     tables = [style_table(resolve_runtime(given.device, "float32"), given.seconds)]
-    rows, profile = [], ""
+    rows, profiles = [], []
     for precision in given.precisions:
         runtime = resolve_runtime(given.device, precision)
         peak = convolution_peak(runtime, given.seconds / 2)
@@ -63,17 +67,21 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         for name in given.presets:
             for size in given.sizes:
                 with tempfile.TemporaryDirectory() as folder:
-                    trainer = small_trainer(preset(name, size), runtime, Path(folder))
-                    per_image = flop_per_image(trainer)
-                    for compiled in (False, True) if given.compiled else (False,):
-                        rows.append(step_row(trainer, f"{name} {size} px", precision, compiled, per_image, peak, given.seconds))
-                        print(" | ".join(rows[-1].values()), flush=True)
-                    profile = profile or operators(trainer, given.operators)
-    print(profile)
+                    config = preset(name, size)
+                    if given.batch is not None:
+                        config = apply_overrides(config, [f"optimiser.batch={given.batch}"])
+                    trainer = small_trainer(config, runtime, Path(folder))
+                    for row in step_rows(trainer, f"{name} {size} px", precision, given.modes, peak, given.seconds):
+                        rows.append(row)
+                        print(" | ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                    if precision == given.precisions[0]:
+                        profiles.append(f"{name} {size} px, {precision}\n{operators(trainer, given.operators)}")
+                        print(profiles[-1], flush=True)
     tables.append(markdown(rows))
+    print(tables[-1])
     if given.write is not None:
-        write_text(given.write, "\n".join([*tables, "", "```", profile, "```", ""]))
-    return {"style": tables[0], "steps": rows, "profile": profile}
+        write_text(given.write, "\n\n".join([*tables, "```", *profiles, "```", ""]))
+    return {"style": tables[0], "steps": rows, "profiles": profiles}
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
@@ -103,29 +111,6 @@ def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding
     table = markdown(rows)
     print(table, flush=True)
     return table
-
-
-class FlopCounter(TorchDispatchMode):
-    """Adds up torch's own formulas; its FlopCounterMode also follows modules, which fails under `autograd.grad`."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.total = 0.0
-
-    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
-        """Run one operator and count it."""
-        result = function(*arguments, **(options or {}))
-        formula = flop_registry.get(function.overloadpacket)
-        if formula is not None:
-            self.total += formula(*arguments, **(options or {}), out_val=result)
-        return result
-
-
-def count_flop(call: Callable[[], object]) -> float:
-    """Floating-point operations of the convolutions and matrix products of a call."""
-    with FlopCounter() as counter:
-        call()
-    return counter.total
 
 
 def convolution_peak(runtime: Runtime, seconds: float) -> float:
@@ -159,38 +144,60 @@ def train_step(trainer: GeneratorTrainer) -> None:
     trainer.step += 1
 
 
-def flop_per_image(trainer: GeneratorTrainer) -> float:
-    """Of a training step, the gradient penalty at its own rate."""
-    every, batch = trainer.config.optimiser.r1_every, trainer.config.optimiser.batch
+def over_a_period(trainer: GeneratorTrainer, measure: Callable[[Callable[[], object]], float]) -> float:
+    """What is measured of a step, the gradient penalty at its own rate."""
+    every = trainer.config.optimiser.r1_every
     trainer.step = 0
-    with_penalty = count_flop(lambda: train_step(trainer))
+    with_penalty = measure(lambda: trainer.train_step())
     if every == 1:
-        return with_penalty / batch
-    return (with_penalty + (every - 1) * count_flop(lambda: train_step(trainer))) / every / batch
+        return with_penalty
+    trainer.step = 1
+    return (with_penalty + (every - 1) * measure(lambda: trainer.train_step())) / every
 
 
-def step_row(
-    trainer: GeneratorTrainer, name: str, precision: str, compiled: bool, per_image: float, peak: float, seconds: float
-) -> dict[str, str]:
+def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, float]:
+    """Duration of a step, the gradient penalty at its own rate, and the share of it that waits for real images; after a step of
+    each kind that is not timed, measured for about `seconds` and at least one period."""
+    every = trainer.config.optimiser.r1_every
+    trainer.step = 0
+    train_step(trainer)
+    train_step(trainer)
+    waiting = Stopwatch(trainer.batches.take)
+    trainer.batches.take = waiting  # type: ignore[method-assign]
+    durations: dict[bool, list[float]] = {True: [], False: []}
+    while sum(map(sum, durations.values())) < seconds or trainer.step <= every + 1:
+        penalised, began = trainer.step % every == 0, time.perf_counter()
+        train_step(trainer)
+        finish()
+        durations[penalised].append(time.perf_counter() - began)
+    trainer.batches.take = waiting.call  # type: ignore[method-assign]
+    share = waiting.seconds / sum(map(sum, durations.values()))
+    medians = {kind: statistics.median(each) for kind, each in durations.items() if each}
+    return (medians[True] + (every - 1) * medians.get(False, 0.0)) / every, share
+
+
+def step_rows(
+    trainer: GeneratorTrainer, name: str, precision: str, modes: Sequence[str], peak: float, seconds: float
+) -> Iterator[dict[str, str]]:
     """Images per second of full steps, their FLOP, and the share of the peak that they reach."""
-    if compiled:
-        trainer.generator.compile()
-        trainer.discriminator.compile()
-    every, batch = trainer.config.optimiser.r1_every, trainer.config.optimiser.batch
-
-    def period() -> None:
-        for _ in range(every):
-            train_step(trainer)
-
-    rate = every * batch / median_seconds(period, seconds)
-    return {
-        "generator": name,
-        "precision": precision,
-        "mode": "compiled" if compiled else "eager",
-        "images/s": f"{rate:.1f}",
-        "GFLOP per image": f"{per_image / 1e9:.2f}",
-        "share of peak": f"{rate * per_image / peak:.2f}",
-    }
+    batch = trainer.config.optimiser.batch
+    per_image = over_a_period(trainer, count_flop) / batch
+    alone = over_a_period(trainer, convolution_seconds)
+    for mode in sorted(modes, reverse=True):  # eager first: compiling cannot be undone
+        if mode == "compiled":
+            trainer.generator.compile()
+            trainer.discriminator.compile()
+        took, waiting = step_seconds(trainer, seconds)
+        yield {
+            "generator": name,
+            "precision": precision,
+            "mode": mode,
+            "images/s": f"{batch / took:.1f}",
+            "GFLOP per image": f"{per_image / 1e9:.2f}",
+            "share of peak": f"{batch / took * per_image / peak:.2f}",
+            "against convolutions": f"{took / alone:.2f}",
+            "waiting for data": f"{waiting:.3f}",
+        }
 
 
 def operators(trainer: GeneratorTrainer, count: int) -> str:

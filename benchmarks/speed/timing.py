@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,17 +18,18 @@ def median_seconds(call: Callable[[], object], seconds: float) -> float:
     """Median duration of a call that is repeated for about `seconds`, at least three times; waits for a GPU to finish."""
     for _ in range(WARM_UP):
         call()
-    _finish()
+    finish()
     durations: list[float] = []
     while sum(durations) < seconds or len(durations) < 3:
         began = time.perf_counter()
         call()
-        _finish()
+        finish()
         durations.append(time.perf_counter() - began)
     return statistics.median(durations)
 
 
-def _finish() -> None:
+def finish() -> None:
+    """Wait for a GPU to have done what it was asked for."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
@@ -49,7 +51,7 @@ def spent(call: Callable[[], object]) -> Spent:
     """Time one call; waits for a GPU to finish."""
     began, busy = time.perf_counter(), time.process_time()
     call()
-    _finish()
+    finish()
     return Spent(seconds=time.perf_counter() - began, processor=time.process_time() - busy)
 
 
@@ -75,3 +77,23 @@ def median_share(turns: Sequence[Spent], whole: Sequence[Spent]) -> Share:
         clock=statistics.median(one.seconds / other.seconds for one, other in zip(whole, turns, strict=True)),
         processor=statistics.median(one.processor / other.processor for one, other in zip(whole, turns, strict=True)),
     )
+
+
+class Stopwatch:
+    """A function whose calls are timed.
+
+    Attributes:
+        call: the function.
+        seconds: of all calls so far.
+    """
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call, self.seconds = call, 0.0
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it."""
+        began = time.perf_counter()
+        try:
+            return self.call(*arguments)
+        finally:
+            self.seconds += time.perf_counter() - began

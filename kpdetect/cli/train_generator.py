@@ -21,6 +21,9 @@ def command(
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.Crop.centre,
     minutes: options.Minutes = None,
+    image_budget: Annotated[
+        int | None, typer.Option("--images", min=1, help="Stop after this many training images, over all continuations.")
+    ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     strict: options.Strict = False,
@@ -42,6 +45,8 @@ def command(
     settings = base if config is None else read_config(type(base), config)
     given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop"})
     settings = apply_overrides(settings, [*given, *(set_ or [])])
+    if image_budget is not None:
+        settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         weights = upper("train_generator")(
             images,

@@ -1,6 +1,6 @@
 """A folder of images as training data: decoded once into one packed file, memory-mapped from then on.
 
-images.h5   images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attribute `key`
+images.h5   images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attributes `key` and `stamp`
 sources.csv the record of what is in it
 skipped.csv unreadable files and why
 """
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -22,13 +25,16 @@ from numpy.typing import NDArray
 
 from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
-from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image
+from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
 from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
 """Fewer images than this are refused: nothing can be learned from them."""
 FEW_IMAGES = 500
 """Fewer images than this get a warning."""
+UNREADABLE = "unreadable"
+"""Stands for the hash of a file that cannot be read."""
+Result = TypeVar("Result")
 
 
 def read_exclusions(lists: Iterable[Path]) -> set[str]:
@@ -49,16 +55,19 @@ def read_exclusions(lists: Iterable[Path]) -> set[str]:
     return names
 
 
-def select_images(folder: Path, exclude: set[str]) -> list[Path]:
-    """Images of a folder whose file name or path relative to it is not in `exclude`.
+def select_images(folder: Path, exclude: set[str]) -> list[str]:
+    """Images of a folder, as in `list_names`, whose file name or path relative to it is not in `exclude`.
 
     Raises:
         InputError: no folder, no images, or too few left.
     """
-    paths = list_images(folder)
-    kept = [path for path in paths if path.name not in exclude and path.relative_to(folder).as_posix() not in exclude]
+    return _kept(folder, list_names(folder), exclude)
+
+
+def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
+    kept = [name for name in names if name not in exclude and name.rpartition("/")[2] not in exclude]
     if len(kept) < MIN_IMAGES:
-        left = f" after leaving out {len(paths) - len(kept)}" if len(kept) < len(paths) else ""
+        left = f" after leaving out {len(names) - len(kept)}" if len(kept) < len(names) else ""
         raise InputError(
             f"{folder}: {len(kept)} image{'s' if len(kept) != 1 else ''}{left}; training needs at least {MIN_IMAGES} "
             "(a few thousand to learn well)"
@@ -66,11 +75,11 @@ def select_images(folder: Path, exclude: set[str]) -> list[Path]:
     return kept
 
 
-def folder_key(folder: Path, paths: Sequence[Path], side: int, policy: CropPolicy) -> str:
-    """A hash of what a cache holds: names and sizes of the files, and how they are fitted."""
+def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: CropPolicy) -> str:
+    """A hash of what a cache is made from: names and contents of the files, and how they are fitted."""
     digest = hashlib.sha256(f"{side}/{policy}".encode())
-    for path in paths:
-        digest.update(f"\n{path.relative_to(folder).as_posix()}\t{path.stat().st_size}".encode())
+    for name, content in zip(names, hashes, strict=True):
+        digest.update(f"\n{name}\t{content}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -79,13 +88,14 @@ class ImageCache:
 
     Attributes:
         images: uint8 [count, side, side, 3].
-        key: hash of the folder's content and of the crop policy.
+        key: see `content_key`.
+        stamp: see `Chosen.stamp`; of when the contents were last read.
     """
 
     def __init__(self, path: Path) -> None:
         try:
             with h5py.File(path, "r") as file:
-                data, self.key = file["images"], str(file.attrs["key"])
+                data, self.key, self.stamp = file["images"], str(file.attrs["key"]), str(file.attrs["stamp"])
                 shape, offset = data.shape, data.id.get_offset()
         except (OSError, KeyError) as error:
             raise FormatError(f"{path}: damaged image cache; delete it and run again") from error
@@ -93,6 +103,65 @@ class ImageCache:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What a cache is to hold.
+
+    Attributes:
+        folder: the images' folder.
+        names: of the images, relative to it.
+        side: side of the square images in pixels.
+        policy: crop policy.
+    """
+
+    folder: Path
+    names: list[str]
+    side: int
+    policy: CropPolicy
+
+    def stamp(self) -> str:
+        """A hash of names, sizes and times of the files: as long as it stays, their contents need not be read again."""
+        digest = hashlib.sha256(f"{self.side}/{self.policy}".encode())
+        for name in self.names:
+            try:
+                facts = os.stat(self.folder / name)
+                digest.update(f"\n{name}\t{facts.st_size}\t{facts.st_mtime_ns}".encode())
+            except OSError:
+                digest.update(f"\n{name}\t{UNREADABLE}".encode())
+        return digest.hexdigest()[:16]
+
+    def key(self) -> str:
+        """The key of a cache of these images; reads every file."""
+        return content_key(self.names, _ahead(self._hash, self.names), self.side, self.policy)
+
+    def decoded(self) -> Iterator[tuple[str, Image | InputError]]:
+        """Hash of the file and square image, or why there is none, in order."""
+        return _ahead(self._decode, self.names)
+
+    def _hash(self, name: str) -> str:
+        try:
+            return file_hash(self.folder / name)
+        except OSError:
+            return UNREADABLE
+
+    def _decode(self, name: str) -> tuple[str, Image | InputError]:
+        path = self.folder / name
+        try:
+            return self._hash(name), fit_image(read_image(path), self.side, self.policy)[0]
+        except InputError as error:
+            return self._hash(name), error
+        except OSError as error:
+            return UNREADABLE, InputError(f"{path}: cannot be read ({error.strerror})")
+
+
+def _ahead(work: Callable[[str], Result], names: Iterable[str]) -> Iterator[Result]:
+    """Results in order, a few threads ahead; memory stays flat however many there are."""
+    remaining = iter(names)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        while block := list(islice(remaining, 256)):
+            yield from pool.map(work, block)
 
 
 def build_cache(
@@ -121,71 +190,81 @@ def build_cache(
         ConfigError: the folder holds other images than `expected_key` says; nothing is touched.
         OutputError: the cache cannot be written.
     """
-    paths = select_images(folder, exclude)
-    key = folder_key(folder, paths, side, policy)
+    listed = list_names(folder)
+    chosen = Chosen(folder=folder, names=_kept(folder, listed, exclude), side=side, policy=policy)
+    if exclude and len(chosen.names) == len(listed):
+        told = (
+            f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to agree in their ending too"
+        )
+        print(told, file=sys.stderr)
+    target, stamp = out / "images.h5", chosen.stamp()
+    cache = ImageCache(target) if target.exists() else None
+    if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):
+        return cache
+    key = chosen.key() if cache is not None or expected_key is not None else None
     if expected_key is not None and key != expected_key:
         raise ConfigError(
             f"{out}: was trained on other images (files were added, removed or changed, or others are excluded); "
             "use another --out, or the same images to continue"
         )
-    if exclude and len(paths) == len(list_images(folder)):
-        told = (
-            f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to agree in their ending too"
-        )
-        print(told, file=sys.stderr)
-    target = make_folder(out) / "images.h5"
-    if target.exists() and (cache := ImageCache(target)).key == key:
+    if cache is not None and cache.key == key:  # the same contents, copied or touched
+        with h5py.File(target, "r+") as file:
+            file.attrs["stamp"] = stamp
         return cache
-    if len(paths) < FEW_IMAGES:
+    make_folder(out)
+    if len(chosen.names) < FEW_IMAGES:
         print(
-            f"warning: only {len(paths)} images; training wants a few thousand, expect them to be learned by heart",
+            f"warning: only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart",
             file=sys.stderr,
         )
     behind = [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
-    skipped = _write_cache(folder, paths, target, side, policy, key, strict, behind)
-    _write_skipped(out, skipped)
+    _write_skipped(out, _write_cache(chosen, target, stamp, strict, behind))
     return ImageCache(target)
 
 
 def _write_cache(
-    folder: Path,
-    paths: list[Path],
-    target: Path,
-    side: int,
-    policy: CropPolicy,
-    key: str,
-    strict: bool,
-    behind: Sequence[tuple[str, ...]],
+    chosen: Chosen, target: Path, stamp: str, strict: bool, behind: Sequence[tuple[str, ...]]
 ) -> list[tuple[str, str]]:
-    _require_space(target, len(paths) * side * side * 3)
-    names: list[tuple[str, str]] = []
+    """Decode into `target`; returns names that were skipped and why."""
+    count, side = len(chosen.names), chosen.side
+    _require_space(target, count * side * side * 3)
+    hashes, whole = np.zeros(count, "S16"), np.zeros(count, bool)
     skipped: list[tuple[str, str]] = []
     with replacing(target) as temporary, h5py.File(temporary, "w", libver="latest") as file:
-        data = file.create_dataset("images", (len(paths), side, side, 3), np.uint8)
-        with Progress(len(paths), "read images") as progress:
-            for path, outcome in _decoded(paths, side, policy):
-                name = path.relative_to(folder).as_posix()
+        data = file.create_dataset("images", (count, side, side, 3), np.uint8)
+        with Progress(count, "read images") as progress:
+            for number, (content, outcome) in enumerate(chosen.decoded()):
                 progress.update(1)
+                hashes[number] = content
                 if isinstance(outcome, InputError):
                     if strict:
                         raise outcome
-                    skipped.append((name, str(outcome)))
+                    skipped.append((chosen.names[number], str(outcome)))
                     continue
-                data[len(names)] = outcome[0]
-                names.append((name, outcome[1]))
-        if len(names) < MIN_IMAGES:
-            raise InputError(f"{folder}: {len(names)} readable images; training needs at least {MIN_IMAGES}; {skipped[0][1]}")
+                data[number - len(skipped)], whole[number] = outcome, True
+        if whole.sum() < MIN_IMAGES:
+            readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
+            raise InputError(f"{readable}; {skipped[0][1]}")
         if skipped:  # keep the data contiguous: write the readable ones again at their number
-            kept = data[: len(names)]
+            kept = data[: whole.sum()]
             del file["images"]
             file.create_dataset("images", data=kept)
-        file["names"] = [name for name, _ in names]
-        file["sha256"] = [digest for _, digest in names]
-        file.attrs["key"] = key
-        write_sources(
-            target.parent, dict.fromkeys((*names, *behind))
-        )  # before the cache has its name: a cache is never there without its record
+        file["names"] = [name for name, kept in zip(chosen.names, whole, strict=True) if kept]
+        file["sha256"] = hashes[whole]
+        file.attrs["key"] = content_key(chosen.names, map(bytes.decode, hashes), side, chosen.policy)
+        file.attrs["stamp"] = stamp
+        rows = ((name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept)
+        write_sources(target.parent, _without_repeats(rows, behind))  # before the cache has its name: none without its record
     return skipped
+
+
+def _without_repeats(rows: Iterable[tuple[str, ...]], behind: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """The rows, then those of `behind` that are not among them."""
+    left = dict.fromkeys(behind)
+    for row in rows:
+        left.pop(row, None)
+        yield row
+    yield from left
 
 
 def _require_space(target: Path, size: int) -> None:
@@ -193,23 +272,6 @@ def _require_space(target: Path, size: int) -> None:
     free = shutil.disk_usage(target.parent).free
     if free < size * 1.05:
         raise OutputError(f"{target}: needs {size / 2**20:,.0f} MiB and the disk has {free / 2**20:,.0f} left; free some space")
-
-
-def _decoded(paths: Iterable[Path], side: int, policy: CropPolicy) -> Iterator[tuple[Path, tuple[Image, str] | InputError]]:
-    """Decoded images in order, a few threads ahead; memory stays flat however many there are."""
-    remaining = iter(paths)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        while block := list(islice(remaining, 256)):
-            yield from zip(block, pool.map(lambda path: _decode(path, side, policy), block), strict=True)
-
-
-def _decode(path: Path, side: int, policy: CropPolicy) -> tuple[Image, str] | InputError:
-    try:
-        return fit_image(read_image(path), side, policy)[0], file_hash(path)
-    except InputError as error:
-        return error
-    except OSError as error:
-        return InputError(f"{path}: cannot be read ({error.strerror})")
 
 
 def _write_skipped(out: Path, skipped: list[tuple[str, str]]) -> None:

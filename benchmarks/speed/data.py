@@ -1,0 +1,103 @@
+"""How folders of images become training data: `python -m benchmarks.speed data`.
+
+A folder of N names, hard links to a few small JPEG files, is listed, packed, opened again, and, its times changed, recognised
+by its contents; each folder in a process of its own, whose peak memory is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speed.generator import markdown
+from kpdetect.data.folder import build_cache
+from kpdetect.images import list_names, write_image
+
+PICTURES = 500
+"""Different pictures behind the names."""
+IN_A_FOLDER = 10_000
+"""Names in one folder."""
+PHASES = {
+    "listed": "listing",
+    "packed": "decoding into the cache",
+    "opened": "opening it again",
+    "recognised": "recognising it by contents",
+}
+"""What is measured, and its column."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this part."""
+    parser.add_argument("--files", nargs="+", type=int, default=[50_000, 200_000], help="sizes of the folders")
+    parser.add_argument("--picture", type=int, default=96, help="side of the pictures in pixels")
+    parser.add_argument("--side", type=int, default=16, help="side they are packed at")
+    parser.add_argument("--within", type=Path, help="where to make the folders, removed afterwards; a temporary folder")
+
+
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Print files per second and peak memory; returns them JSON-ready."""
+    rows, found = [], []
+    for count in given.files:
+        with tempfile.TemporaryDirectory(dir=given.within) as folder:
+            link_pictures(Path(folder), count, given.picture)
+            measured = measured_apart(Path(folder), given.side)
+        found.append({"files": count, **measured})
+        rates = {column: f"{count / measured[phase]:,.0f}" for phase, column in PHASES.items()}
+        rows.append({"files": f"{count:,}", **rates, "peak memory, MiB": f"{measured['peak_mib']:.0f}"})
+        print(f"{count:,} files: {measured}", flush=True)
+    print("\nFiles per second:\n\n" + markdown(rows))
+    return {"folders": found}
+
+
+def link_pictures(folder: Path, count: int, side: int) -> None:
+    """Fill `folder`/images with `count` names of `PICTURES` different pictures."""
+    source = np.random.default_rng(0)
+    for number in range(PICTURES):
+        smooth = source.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(-(-side // 4), axis=0).repeat(-(-side // 4), axis=1)
+        write_image(folder / "pictures" / f"{number}.jpg", smooth[:side, :side])
+    for number in range(count):
+        part = folder / "images" / f"{number // IN_A_FOLDER:03d}"
+        if number % IN_A_FOLDER == 0:
+            part.mkdir(parents=True)
+        os.link(folder / "pictures" / f"{number % PICTURES}.jpg", part / f"{number:07d}.jpg")
+
+
+def measured_apart(folder: Path, side: int) -> dict[str, float]:
+    """`measured` in a process of its own, and that process's peak memory in MiB."""
+    code = (
+        "import json, resource, sys; from pathlib import Path; from benchmarks.speed.data import measured\n"
+        f"found = measured(Path(sys.argv[1]), {side})\n"
+        "print(json.dumps([found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, check=True)
+    found, peak = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "peak_mib": peak / (2**20 if sys.platform == "darwin" else 2**10)}
+
+
+def measured(folder: Path, side: int) -> dict[str, float]:
+    """Seconds of each of `PHASES` for `folder`/images."""
+    images, out = folder / "images", folder / "run"
+
+    def cached() -> object:
+        return build_cache(images, out, side, "centre", set())
+
+    found = {"listed": _seconds(lambda: list_names(images)), "packed": _seconds(cached), "opened": _seconds(cached)}
+    for path in (folder / "pictures").iterdir():
+        os.utime(path, (1, 1))
+    return {**found, "recognised": _seconds(cached)}
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began

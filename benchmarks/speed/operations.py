@@ -1,0 +1,94 @@
+"""Floating-point operations of a call, and the time that its convolutions alone would take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from benchmarks.speed.timing import median_seconds
+
+CONVOLUTIONS = (torch.ops.aten.convolution, torch.ops.aten.convolution_backward)
+
+
+@dataclass(frozen=True)
+class Like:
+    """What a tensor is like, without its values.
+
+    Attributes:
+        shape, stride, dtype, device: as of the tensor.
+    """
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+
+    def made(self) -> Tensor:
+        """A tensor of the kind, of normal values."""
+        reach = 1 + sum((length - 1) * step for length, step in zip(self.shape, self.stride, strict=True))
+        return torch.randn(reach, dtype=self.dtype, device=self.device).as_strided(self.shape, self.stride)
+
+
+class OperationCounter(TorchDispatchMode):
+    """Adds up torch's own formulas and counts convolutions by kind; torch's FlopCounterMode also follows modules, which fails
+    under `autograd.grad`.
+
+    Attributes:
+        total: FLOP of convolutions and matrix products.
+        convolutions: how often each convolution was called: operator and arguments, tensors as `Like`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0.0
+        self.convolutions: Counter[tuple[Any, tuple[Any, ...]]] = Counter()
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), options: Any = None) -> Any:
+        """Run one operator and count it."""
+        result = function(*arguments, **(options or {}))
+        formula = flop_registry.get(function.overloadpacket)
+        if formula is not None:
+            self.total += formula(*arguments, **(options or {}), out_val=result)
+        if function.overloadpacket in CONVOLUTIONS:
+            self.convolutions[function, _described(arguments)] += 1
+        return result
+
+
+def _described(argument: Any) -> Any:
+    """An argument as something that can be compared and made again."""
+    if isinstance(argument, Tensor):
+        return Like(tuple(argument.shape), argument.stride(), argument.dtype, argument.device)
+    return tuple(map(_described, argument)) if isinstance(argument, list | tuple) else argument
+
+
+def _made(argument: Any) -> Any:
+    if isinstance(argument, Like):
+        return argument.made()
+    return [_made(each) for each in argument] if isinstance(argument, tuple) else argument
+
+
+def count_flop(call: Callable[[], object]) -> float:
+    """Floating-point operations of the convolutions and matrix products of a call."""
+    with OperationCounter() as counter:
+        call()
+    return counter.total
+
+
+def convolution_seconds(call: Callable[[], object], seconds: float = 0.0) -> float:
+    """Time of the convolutions of a call, forward and backward, when nothing else is done; each kind repeated for about
+    `seconds`."""
+    with OperationCounter() as counter:
+        call()
+    total = 0.0
+    for (function, described), count in counter.convolutions.items():
+        arguments = [_made(each) for each in described]
+        with torch.no_grad():
+            total += count * median_seconds(lambda function=function, given=arguments: function(*given), seconds)  # type: ignore[misc]
+    return total
