@@ -13,7 +13,7 @@ from kpdetect.refine.collapse import Health, measure_health, require_health
 from kpdetect.refine.config import RefineConfig, WarpConfig, imm_config
 from kpdetect.refine.losses import closeness, fixed_statistics
 from kpdetect.refine.perception import feature_error
-from kpdetect.refine.reconstruction import Reconstruction, shrink
+from kpdetect.refine.reconstruction import Reconstruction, hide_patches, shrink
 from kpdetect.refine.train import RefineTrainer, refine_detector
 from kpdetect.refine.views import ViewBatches, as_images
 from kpdetect.refine.warps import Warps, control_points, draw_warps
@@ -73,6 +73,23 @@ def test_both_views_show_the_same_point_of_the_image():
         there = warp(points)  # the ramp's colour says where one is: from 20 at -1 + 1/48 to 230 at 1 - 1/48
         wanted = (20 + 210 * (there / (1 - 1 / 48) + 1) / 2) / 127.5 - 1
         assert (seen.transpose(1, 2) - wanted).abs().max() < 0.03
+
+
+def test_zoom_magnifies_both_views_alike_about_the_middle():
+    config = WarpConfig(scale=0, rotation=0, shift=0.1, bend=0)
+    plain_draw = draw_warps(config, 2, torch.Generator().manual_seed(5))
+    zoomed = draw_warps(config, 2, torch.Generator().manual_seed(5), zoom=torch.tensor([1.0, 2.0]))
+    points = torch.tensor([[[0.6, -0.4]]]).expand(2, 1, 2)
+    torch.testing.assert_close(zoomed(points)[0], plain_draw(points)[0])
+    torch.testing.assert_close(zoomed(points)[1], plain_draw(points)[1] / 2)
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    still = [*SMALL, "flip=false", "warp.scale=0", "warp.rotation=0", "warp.shift=0", "warp.bend=0", "warp.zoom=3"]
+    views = ViewBatches(images, apply_overrides(RefineConfig(), still)).at(0)
+    torch.testing.assert_close(views.first, views.second)
+    factors = 1 / views.warp_first.linear[:, 0, 0]
+    assert factors.min() >= 1
+    assert factors.max() <= 3
+    assert factors.std() > 0.1
 
 
 def test_views_follow_from_seed_and_step():
@@ -175,8 +192,23 @@ def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     assert told["refined"]["method"] == "refine"
     assert told["first_stage"]
     assert "elsewhere.jpg" in (tmp_path / "second" / SOURCES).read_text()
-    with pytest.raises(CheckpointError, match="refined already"):
-        refine_detector(blob_folder, tmp_path / "third", steps, CPU, model=out)
+    assert told["refined_before"] == []
+
+
+def test_a_refined_detector_goes_on_and_remembers_both_runs(blob_folder, tmp_path):
+    trained = refine_detector(
+        blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"]), CPU
+    )
+    tensors, facts = load_weights(trained, "detector")
+    facts = {name: value for name, value in facts.items() if name not in ("kind", "version")}
+    save_weights(trained, "detector", tensors, facts | {"refined": {"method": "refine"}, "minutes": 1.5, "images_seen": 4})
+    steps = apply_overrides(RefineConfig(), [*SMALL, "steps=2", "rate=0.01", "warmup=0"])
+    out = refine_detector(blob_folder, tmp_path / "again", steps, CPU, model=tmp_path / "imm")
+    told = read_description(out)
+    assert [run["minutes"] for run in told["refined_before"]] == [1.5]
+    assert told["refined_before"][0]["images_seen"] == 4
+    assert told["images_seen"] == 8
+    assert told["drift"] > 0
 
 
 def test_a_project_is_refined_from_its_first_stage_also_when_repeated(blob_folder, tmp_path):
@@ -195,6 +227,16 @@ def test_a_detector_by_imm_is_no_first_stage(blob_folder, tmp_path):
     trained = refine_detector(blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "steps=1"]), CPU)
     with pytest.raises(CheckpointError, match="was trained by IMM, on real images alone"):
         refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU, model=trained)
+
+
+def test_hidden_patches_are_grey_whole_and_as_many_as_asked_for():
+    images = torch.rand(40, 3, 12, 20, generator=torch.Generator().manual_seed(1)) * 0.5 + 0.25
+    found = hide_patches(images, 0.75, 8, torch.Generator().manual_seed(2))  # patches: 2 x 3, those at the border are cut
+    hidden = (found == 0).all(dim=1)
+    assert torch.equal(found.movedim(1, -1)[~hidden], images.movedim(1, -1)[~hidden])
+    assert all(torch.equal(part, part[:, :1, :1].expand_as(part)) for part in (hidden[:, :8, :8], hidden[:, 8:, 16:]))
+    assert hidden[:, ::8, ::8].float().mean() == pytest.approx(0.75, abs=0.1)  # 240 patches
+    assert hide_patches(images, 0.0, 8, torch.Generator()) is images
 
 
 def test_refine_needs_a_model_and_imm_none(blob_folder, tmp_path):

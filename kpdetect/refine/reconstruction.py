@@ -44,6 +44,16 @@ class Reconstruction(nn.Module):
         return self.fine(_doubled(self.middle(_doubled(features)))).float()  # type: ignore[no-any-return]
 
 
+def hide_patches(images: Tensor, share: float, patch: int, source: torch.Generator) -> Tensor:
+    """Images [batch, channels, height, width] in [-1, 1] with about this share of their square patches turned grey (0)."""
+    if not share:
+        return images
+    count, _, height, width = images.shape
+    rows, columns = -(-height // patch), -(-width // patch)
+    seen = (torch.rand(count, 1, rows, columns, generator=source) >= share).to(images)
+    return images * seen.repeat_interleave(patch, dim=2).repeat_interleave(patch, dim=3)[..., :height, :width]
+
+
 def _doubled(features: Tensor) -> Tensor:
     return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
 

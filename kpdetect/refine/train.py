@@ -36,11 +36,11 @@ from kpdetect.refine.config import RefineConfig
 from kpdetect.refine.first_stage import FirstStage
 from kpdetect.refine.losses import closeness, fixed_statistics
 from kpdetect.refine.perception import Perception, feature_error, named_perception
-from kpdetect.refine.reconstruction import Reconstruction, shrink
+from kpdetect.refine.reconstruction import Reconstruction, hide_patches, shrink
 from kpdetect.refine.views import ViewBatches, Views, as_images
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
-from kpdetect.seeds import derived_seed
+from kpdetect.seeds import derived_generator, derived_seed
 from kpdetect.training import BUDGETS, Trainer
 
 WATCHED = 256
@@ -177,6 +177,8 @@ class RefineTrainer(Trainer):
         """How badly the second view is drawn from its keypoints and the first view's look."""
         side = self.config.reconstruction.size
         source, wanted = shrink(views.first, side), shrink(views.second, side)
+        hidden = derived_generator(self.config.seed, "hidden", self.step)
+        source = hide_patches(source, self.config.reconstruction.hidden, self.config.reconstruction.patch, hidden)
         with self.runtime.autocast():
             drawn = self.decoder(source, keypoints)
             losses = {"loss_pixels": ((drawn - wanted) ** 2).mean()}
@@ -278,6 +280,7 @@ class RefineTrainer(Trainer):
             "provenance": first.get("provenance", {}),
             "first_stage": None if self.start is None else file_hash(self.start.weights),
             "refined": config.model_dump(mode="json"),
+            "refined_before": [] if self.start is None else self.start.refined_before,
             "drift": round(health.drift, 4),
             "spread": round(health.spread, 4),
             "training_images": len(self.cache),

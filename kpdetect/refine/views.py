@@ -63,7 +63,8 @@ class ViewBatches:
         chosen = torch.randint(len(self.images), (batch,), generator=source).tolist()
         images = as_images(np.stack([self.images[index] for index in chosen]))
         mirrored = (torch.rand(batch, generator=source) < 0.5) & config.flip
-        warps = [draw_warps(config.warp, batch, source, mirrored=mirrored) for _ in range(2)]
+        zoom = config.warp.zoom ** torch.rand(batch, generator=source)
+        warps = [draw_warps(config.warp, batch, source, mirrored=mirrored, zoom=zoom) for _ in range(2)]
         first, second = (warp.views(images, (config.side, config.side)) for warp in warps)
         student = self._recoloured(second, derived_seed(config.seed, "colours", step))
         return Views(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])

@@ -54,8 +54,15 @@ class Warps:
         return Warps(linear=self.linear.to(device), shift=self.shift.to(device), bends=self.bends.to(device))
 
 
-def draw_warps(config: WarpConfig, count: int, source: torch.Generator, *, mirrored: Tensor | None = None) -> Warps:
-    """Random warps; those of `mirrored` (bool [count]) flip left and right first."""
+def draw_warps(
+    config: WarpConfig,
+    count: int,
+    source: torch.Generator,
+    *,
+    mirrored: Tensor | None = None,
+    zoom: Tensor | None = None,
+) -> Warps:
+    """Random warps; those of `mirrored` (bool [count]) flip left and right first, and views are magnified by `zoom` [count]."""
     draws = 2 * torch.rand(count, 4, generator=source) - 1
     factor = (1 + config.scale) ** draws[:, 0]
     angle = draws[:, 1] * math.radians(config.rotation)
@@ -64,6 +71,8 @@ def draw_warps(config: WarpConfig, count: int, source: torch.Generator, *, mirro
     shift = 2 * config.shift * draws[:, 2:]
     moved = 2 * config.bend * torch.randn(count, CONTROL**2, 2, generator=source)
     bends = torch.einsum("ij,bjc->bic", spline_weights(), moved)
+    if zoom is not None:
+        linear, shift, bends = linear / zoom[:, None, None], shift / zoom[:, None], bends / zoom[:, None, None]
     warps = Warps(linear=linear, shift=shift, bends=bends)
     return warps if mirrored is None else _mirror(warps, mirrored)
 
