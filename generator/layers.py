@@ -127,6 +127,8 @@ class Spade(nn.Module):
     Paper Eq. 9, which prints gamma; 1 + gamma is SPADE's code.
     """
 
+    one: Tensor
+
     def __init__(self, width: int, keypoints: int, embedding: int, hidden: int, background: int = 0) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(width, affine=False)
@@ -142,6 +144,7 @@ class Spade(nn.Module):
         """Features [batch, width, height, width] of the same shape, normalised and restyled."""
         style = functional.relu(self.style(*heat, embeddings, behind))
         style = style.contiguous(memory_format=torch.channels_last)
+        assert self.scale_shift.bias is not None
         bias = self.scale_shift.bias + self.one  # 1 + gamma costs nothing there
         scale, beta = functional.conv2d(style, self.scale_shift.weight, bias, padding=1).chunk(2, dim=1)
         return torch.addcmul(beta, self.norm(features), scale)

@@ -163,7 +163,7 @@ def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, floa
     train_step(trainer)
     train_step(trainer)
     waiting = Stopwatch(trainer.batches.take)
-    trainer.batches.take = waiting  # type: ignore[method-assign]
+    trainer.batches.take = waiting  # type: ignore[method-assign, assignment]
     durations: dict[bool, list[float]] = {True: [], False: []}
     while sum(map(sum, durations.values())) < seconds or trainer.step <= every + 1:
         penalised, began = trainer.step % every == 0, time.perf_counter()
