@@ -11,6 +11,7 @@ predict      detector + data -> a predictions folder
 contamination
              did the model see the test images?
 results      rows + provenance -> a result file, and back
+published    numbers from the literature (baselines.toml), with citation, table and row
 table        result files -> Markdown and CSV, with published numbers beside them
 figures      pictures for a page
 report       a project folder -> one HTML page

@@ -16,9 +16,9 @@ from typing import Any, get_args
 
 from benchmarks.pipeline import run_project
 from benchmarks.protocols import find_protocol
+from benchmarks.published import read_published
 from benchmarks.results import Result, read_result
 from benchmarks.run import Extras, run_benchmark
-from benchmarks.table import read_published
 from generator.architectures import ARCHITECTURES, LADDER, Architecture
 from kpdetect.errors import InputError
 from kpdetect.files import make_folder, replacing, write_text
@@ -98,7 +98,7 @@ def run_ladder(
 
 def rungs(found: dict[str, Result]) -> list[Rung]:
     """Lines of the table, the floor last."""
-    published = {row.method: row.percent for row in read_published(["aligned_k10"])}
+    published = {row.method: row.value for row in read_published(["aligned_k10"])}
     first = next(iter(found.values()))
     comparable = first.protocol == "mafl-aligned"
     lines = [

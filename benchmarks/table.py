@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from benchmarks.evaluate import Row
 from benchmarks.protocols import PROTOCOLS
+from benchmarks.published import read_published
 from benchmarks.results import Result, read_result
 from kpdetect.files import replacing, write_text
 
 HEADER = ("method", "regression", "mean of ratios", "95 % interval", "ratio of means", "median", "PCK", "AUC", "rank", "note")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """A number from the literature.
-
-    Attributes:
-        method: name of the method.
-        column: what was measured, in words.
-        percent: error in percent.
-        source: citation and table.
-    """
-
-    method: str
-    column: str
-    percent: float
-    source: str
-
-
-def read_published(columns: Sequence[str]) -> list[Published]:
-    """Published numbers of some columns of `baselines.toml`, for example `aligned_k10`."""
-    content = tomllib.loads(resources.files("benchmarks").joinpath("baselines.toml").read_text(encoding="utf-8"))
-    return [
-        Published(
-            method=row["method"],
-            column=content["columns"][column],
-            percent=float(row[column]),
-            source=content["sources"][row["source"]],
-        )
-        for column in columns
-        for row in content["published"]
-        if column in row
-    ]
 
 
 def markdown_table(result: Result) -> str:
@@ -83,7 +48,7 @@ def published_rows(result: Result) -> list[tuple[str, str, str]]:
     """Method, percent, source of the numbers that belong to the result's protocol."""
     protocol = PROTOCOLS.get(result.protocol)
     found = read_published(protocol.published) if protocol else []
-    return [(row.method, f"{row.percent:.2f}", f"published: {row.source}; {row.column}") for row in found]
+    return [(row.method, f"{row.value:.2f}", row.source) for row in found]
 
 
 def comparison_note(result: Result) -> str:

@@ -17,7 +17,7 @@ from benchmarks.evaluate import align, evaluate
 from benchmarks.protocols import PROTOCOLS, TOY, find_protocol
 from benchmarks.report import write_report
 from benchmarks.results import Result, read_result, write_result
-from benchmarks.table import markdown_table, read_published, write_table
+from benchmarks.table import markdown_table, write_table
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images import write_image
 
@@ -172,17 +172,6 @@ def test_markdown_has_every_row_and_marks_published_numbers(toy: LandmarkSet) ->
     assert text.count("| mean shape |") == 1  # the same in every regression of the one frame
     assert "generator trained 12 minutes, detector trained 3 minutes" in text
     assert "published" not in markdown_table(result_of(toy))
-
-
-def test_published_numbers() -> None:
-    found = {row.method: row for row in read_published(["aligned_k10"])}
-    assert found["Thewlis et al. 2017"].percent == 7.95
-    assert found["LatentKeypointGAN, also without margin"].percent == 5.85
-    assert "secondary pages" in found["AutoLink"].source
-    assert "table 3" in found["Dundar et al. 2020"].source
-    assert len(found) == 13
-    assert len(read_published(["wild_k4"])) == 9
-    assert {row.method: row.percent for row in read_published(["wild_k8"])}["StableKeypoints"] == 4.35
 
 
 def test_tables_as_files(tmp_path: Path, toy: LandmarkSet) -> None:
