@@ -5,16 +5,28 @@ protocols    the named ones, on faces (protocol_faces) and on birds, people and 
 datasets/    landmarks (the data in memory), regions (their crops) and one loader per data set on disk
 regression   least squares from predicted keypoints to annotated landmarks
 metrics/     errors, one family per file
-baselines    what a detector has to beat: the mean shape, and features of a network with random weights
+baselines    what a detector has to beat: the mean shape, a fixed grid, pixels, features of a network with random weights
+supervised   the ceiling: a detector that is given labels
 evaluate     predictions + data + protocol -> rows
-predict      detector + data -> a predictions folder
+rows         the line of a result
 contamination
              did the model see the test images?
+prediction_file
+             predictions.h5: keypoints by data set and checkpoint
+predict      detector + data -> predictions.h5
+subject      what is measured: a model, predictions, or the baselines alone
+error_table  errors of every test image, beside a result
 results      rows + provenance -> a result file, and back
+label_counts, cross_validation
+             the error against the number of labels; inside the fitting images
 published    numbers from the literature (baselines.toml), with citation, table and row
-table        result files -> Markdown and CSV, with published numbers beside them
-figures      pictures for a page
-report       a project folder -> one HTML page
+table        results -> a table for each protocol and data set
+render, table_csv, table_files
+             tables as Markdown, LaTeX and CSV
+figures, charts, motion
+             pictures for a page
+report_results, report
+             results and a project folder -> one HTML page
 run          a whole benchmark behind one call
 pipeline     the whole chain from images to a report behind one call
 outdated     which stages of it have to be made anew

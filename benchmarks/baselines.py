@@ -38,6 +38,8 @@ STRIDE = 4
 PIXELS = 32
 COMPONENTS = (4, 8, 16, 32, 64, 128, 256)
 FOLDS = 5
+KEYPOINTS = 10
+"""Keypoints of the grid, and half the columns of the reduced features, where there is no model to say how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,18 +122,18 @@ def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
         yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int | None = None) -> list[Features]:
+def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int) -> list[Features]:
     """Standardise, then keep principal components: `columns` of them, and as many as predict held-out fitting images
     best.
 
     Args:
         features: raw features.
         landmarks: [fitting images, landmarks, 2], NaN where hidden; only their folds decide, no test image does.
-        columns: numbers per image that the model's own regression uses; None leaves that version out.
+        columns: numbers per image that the model's own regression uses.
     """
     limit = min(features.fit.shape) - 1
     counts = {"same regression": columns, "best by cross-validation": choose_components(features.fit, landmarks)}
-    kept = {label: min(count, limit) for label, count in counts.items() if count is not None}
+    kept = {label: min(count, limit) for label, count in counts.items()}
     fit, test = _principal(features.fit, features.test, max(kept.values()))
     return [
         Features(fit=fit[:, :count], test=test[:, :count], name=f"{features.name}: {count} components ({label})")

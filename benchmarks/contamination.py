@@ -8,13 +8,16 @@ same person under another name are not found.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluate import Row
+from benchmarks.rows import Row
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import SOURCES
 
@@ -49,13 +52,36 @@ def check_contamination(model_folder: Path | None, landmark_set: LandmarkSet) ->
     Raises:
         FormatError: the record is damaged.
     """
+    return judge(seen_images(model_folder, landmark_set), landmark_set)
+
+
+def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray[np.bool_] | None:
+    """Which of the images that a benchmark uses, bool [used images], the record in `model_folder` has; None without record.
+
+    Raises:
+        FormatError: the record is damaged.
+    """
     record = None if model_folder is None else model_folder / SOURCES
     if record is None or not record.exists():
-        return Contamination(status="unknown")
+        return None
     names, hashes = _read_record(record)
-    seen_names = {PurePosixPath(name).stem for name in names} if landmark_set.names_identify else set()
-    tested = tuple(_seen(landmark_set, landmark_set.test, seen_names, hashes))
-    fitted = sum(1 for _ in _seen(landmark_set, landmark_set.fit, seen_names, hashes))
+    stems = {PurePosixPath(name).stem for name in names} if landmark_set.names_identify else set()
+    used = landmark_set.used
+    contents = landmark_set.content_hashes(used)
+    found = [
+        content in hashes or PurePosixPath(landmark_set.images[index]).stem in stems
+        for index, content in zip(used, contents, strict=True)
+    ]
+    return np.array(found, dtype=np.bool_)
+
+
+def judge(seen: Sequence[bool] | NDArray[np.bool_] | None, landmark_set: LandmarkSet) -> Contamination:
+    """What it means that `seen` [used images] of a data set's images are in the record of a model."""
+    if seen is None:
+        return Contamination(status="unknown")
+    indices = landmark_set.used[np.asarray(seen, dtype=np.bool_)]
+    tested = tuple(landmark_set.images[index] for index in landmark_set.test[np.isin(landmark_set.test, indices)])
+    fitted = int(np.isin(landmark_set.fit, indices).sum())
     return Contamination(status="contaminated" if tested else "clean", test_images=tested, fit_images=fitted)
 
 
@@ -78,14 +104,6 @@ def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tupl
         return tuple(rows)
     note = f"CONTAMINATED: trained on {len(contamination.test_images):,} test images"
     return tuple(replace(row, note="; ".join(filter(None, (note, row.note)))) if row.kind == "model" else row for row in rows)
-
-
-def _seen(landmark_set: LandmarkSet, indices: Iterable[int], names: set[str], hashes: set[str]) -> Iterable[str]:
-    chosen = [int(index) for index in indices]
-    for index, content in zip(chosen, landmark_set.content_hashes(chosen), strict=True):
-        name = landmark_set.images[index]
-        if content in hashes or PurePosixPath(name).stem in names:
-            yield name
 
 
 def _read_record(path: Path) -> tuple[set[str], set[str]]:

@@ -7,25 +7,26 @@ baseline that was given. Errors are measured on the test images alone, in the co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.baselines import Features, grid_keypoints, reduce_features
+from benchmarks.baselines import KEYPOINTS, Features, grid_keypoints, reduce_features
 from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.metrics.difference import paired_difference
 from benchmarks.metrics.nme import NmeScore, exchange_names, nme_percent, point_errors_percent
 from benchmarks.metrics.pck import auc_percent, pck_percent
 from benchmarks.metrics.units import unit_lengths
 from benchmarks.protocol import Distance, Protocol, Regression
 from benchmarks.regression import fit_regression, settle_names
+from benchmarks.rows import Kind, Row
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
 
-Kind = Literal["model", "floor", "baseline", "ceiling"]
 Points = NDArray[np.floating]
 
 
@@ -46,41 +47,6 @@ class Evaluation:
     predicted: NDArray[np.float64]
     rank: int = 0
     columns: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of a result; errors in the numbers of the protocol's metric, percent unless its unit is the pixel.
-
-    Attributes:
-        method: what made the prediction.
-        kind: the model itself, the mean-shape floor, another baseline, or a detector that was given labels (ceiling).
-        regression: name of the regression within the protocol.
-        bias: whether the regression has a constant term.
-        headline: whether this regression is the protocol's headline.
-        mean_of_ratios, ratio_of_means, median, interval95: see `NmeScore`.
-        per_point: mean of ratios by landmark name.
-        pck: percent of points with an error of at most each of the protocol's thresholds.
-        auc: area under the PCK curve up to the last threshold, in percent.
-        rank, columns: see `Evaluation`.
-        note: what a reader has to know about this row, or empty.
-    """
-
-    method: str
-    kind: Kind
-    regression: str
-    bias: bool
-    headline: bool
-    mean_of_ratios: float
-    ratio_of_means: float
-    median: float
-    interval95: tuple[float, float]
-    per_point: dict[str, float]
-    pck: dict[str, float]
-    auc: float
-    rank: int
-    columns: int
-    note: str = ""
 
 
 class Candidate(NamedTuple):
@@ -155,6 +121,13 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
     )
 
 
+class Measured(NamedTuple):
+    """A row, and the errors behind it."""
+
+    row: Row
+    evaluation: Evaluation
+
+
 def evaluate(
     predictions: Predictions | None,
     landmark_set: LandmarkSet,
@@ -163,8 +136,8 @@ def evaluate(
     features: Sequence[Features] = (),
     supervised: Sequence[tuple[str, Predictions]] = (),
     method: str = "kpdetect",
-) -> list[Row]:
-    """All rows of a result, headline first.
+) -> list[Measured]:
+    """All rows of a result, headline first, and in a regression the model first.
 
     Args:
         predictions: keypoints of (at least) the images that are fitted and tested, or None for the baselines alone.
@@ -178,11 +151,11 @@ def evaluate(
         InputError: predictions are missing for some images, or were made on images of another size.
     """
     keypoints_px = None if predictions is None else align(predictions, landmark_set)
-    columns = None if keypoints_px is None else 2 * keypoints_px.shape[1]
+    count = KEYPOINTS if keypoints_px is None else keypoints_px.shape[1]
     headline = place(landmark_set, protocol, protocol.headline)
-    reduced = [each for raw in features for each in reduce_features(raw, headline.fit, columns)]
+    reduced = [each for raw in features for each in reduce_features(raw, headline.fit, 2 * count)]
     taught = [(name, align(found, landmark_set)) for name, found in supervised]
-    rows: list[Row] = []
+    rows: list[Measured] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
         if regression.backward:
             rows += [] if keypoints_px is None else _backward(keypoints_px, landmark_set, protocol, regression, method)
@@ -192,11 +165,9 @@ def evaluate(
             result = evaluate_regression(keypoints_px, landmark_set, protocol, regression)
             found.append(Candidate(method, "model", result, regression.bias))
         found += _baselines(landmark_set, protocol, regression, reduced, taught)
-        if keypoints_px is not None:
-            grid = grid_keypoints(keypoints_px.shape[1], landmark_set.sizes)
-            result = evaluate_regression(grid, landmark_set, protocol, regression)
-            found.append(Candidate(f"fixed grid of {keypoints_px.shape[1]}", "baseline", result, regression.bias))
-        rows += [_row(candidate, protocol, regression) for candidate in found]
+        result = evaluate_regression(grid_keypoints(count, landmark_set.sizes), landmark_set, protocol, regression)
+        found.append(Candidate(f"fixed grid of {count}", "baseline", result, regression.bias))
+        rows += _rows(found, protocol, regression)
     return rows
 
 
@@ -212,7 +183,7 @@ def evaluate_regression(
 
 def _backward(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
-) -> list[Row]:
+) -> list[Measured]:
     """The regression from landmarks to keypoints, and the mean keypoints as its floor; images with hidden landmarks are left
     out."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
@@ -227,7 +198,7 @@ def _backward(
     regressed = targets.regress(landmarks[fit], landmarks[test], bias=regression.bias, ridge=regression.ridge)
     names = [f"keypoint {number}" for number in range(keypoints.shape[1])]
     found = [Candidate(method, "model", regressed, True), Candidate("mean keypoints", "floor", targets.mean_shape(), True)]
-    return [_row(candidate, protocol, regression, names) for candidate in found]
+    return _rows(found, protocol, regression, names)
 
 
 def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.float64]:
@@ -268,6 +239,21 @@ def _baselines(
     return found
 
 
+def _rows(
+    found: Sequence[Candidate], protocol: Protocol, regression: Regression, names: Sequence[str] | None = None
+) -> list[Measured]:
+    """One regression's rows; each but the model's own with its difference from the model, where there is one."""
+    model = found[0].evaluation if found[0].kind == "model" else None
+    rows = []
+    for candidate in found:
+        row = _row(candidate, protocol, regression, names)
+        if model is not None and candidate.kind != "model":
+            summed = protocol.summed and not regression.backward
+            row = replace(row, difference=paired_difference(model.errors, candidate.evaluation.errors, summed=summed))
+        rows.append(Measured(row, candidate.evaluation))
+    return rows
+
+
 def _row(candidate: Candidate, protocol: Protocol, regression: Regression, names: Sequence[str] | None = None) -> Row:
     method, kind, result, bias = candidate
     score, limits = result.score, protocol.thresholds
@@ -281,13 +267,17 @@ def _row(candidate: Candidate, protocol: Protocol, regression: Regression, names
         ratio_of_means=score.ratio_of_means,
         median=score.median,
         interval95=score.interval95,
-        per_point=dict(zip(names or protocol.landmarks, score.per_point, strict=True)),
+        per_point={name: _known(value) for name, value in zip(names or protocol.landmarks, score.per_point, strict=True)},
         pck=dict(zip([f"{limit:g}" for limit in limits], pck_percent(result.errors, limits), strict=True)),
         auc=auc_percent(result.errors, limits[-1]),
         rank=result.rank,
         columns=result.columns,
         note=_note(candidate, regression),
     )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _note(candidate: Candidate, regression: Regression) -> str:

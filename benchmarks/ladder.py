@@ -112,7 +112,8 @@ def _rung(name: str, result: Result, kind: str, published: float | None) -> Rung
     row = next(row for row in result.headline if row.kind == kind)
     frame = row.regression.partition(",")[0]
     biased = [each for each in result.rows if each.kind == kind and each.regression == f"{frame}, with bias"]
-    seen = result.model.get("description", {}).get("provenance", {}).get("training", {}).get("images_seen")
+    described = result.model.get("description", {}) if result.model else {}
+    seen = described.get("provenance", {}).get("training", {}).get("images_seen")
     return Rung(
         model=name,
         error=row.mean_of_ratios,

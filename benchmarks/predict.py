@@ -1,83 +1,95 @@
-"""The first stage: a detector's keypoints on the images of a data set, kept in a predictions folder.
+"""The first stage: a detector's keypoints on the images of a data set, kept in `predictions.h5`.
 
 A model is shown what the protocol's crop leaves of a file; its keypoints are kept in pixels of the file, shifted back exactly.
-
-A folder is used again only if weights, images and code are the same as when it was made: `stage.json`, written last,
-says so.
+They are used again only while weights, images, crops and code are the same as when they were made.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.contamination import seen_images
 from benchmarks.datasets.landmarks import LandmarkSet
-from kpdetect.checkpoints import find_weights
-from kpdetect.errors import FormatError
-from kpdetect.files import file_hash, read_json, write_json
+from benchmarks.prediction_file import NAME, Entry, entry_key, entry_keys, read_entry, shown_contents, write_entry
+from kpdetect.checkpoints import REFINED, read_description
+from kpdetect.files import file_hash
+from kpdetect.inference.predictions import Predictions
 from kpdetect.progress import Progress
-from kpdetect.runlog import code_commit, environment
+from kpdetect.runlog import code_commit, environment, read_metrics
 
 if TYPE_CHECKING:
-    from kpdetect.inference.predictions import Predictions
     from kpdetect.inference.predictor import Predictor
 
-STAGE = "stage.json"
 BLOCK = 32
 """Images read and predicted at once."""
 
 
-def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Predictions:
-    """Predict the images that a benchmark uses, or read the predictions an earlier call left in `out`.
+def predict(weights: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
+    """Predict the images that a benchmark uses, or read what an earlier call left in `out/predictions.h5`.
 
     Args:
-        model: weights file, detector folder or project folder.
+        weights: a detector's weights file.
         landmark_set: annotated images.
-        out: folder that holds one predictions folder per model and data set.
+        out: folder of `predictions.h5`.
 
     Raises:
-        InputError: no weights, or a damaged image.
+        InputError: a damaged image.
+        FormatError: `predictions.h5` holds something else.
         OutputError: `out` cannot be written.
     """
-    from kpdetect.inference.predictions import Predictions
-
-    weights = find_weights(model, "detector")
-    stage = _stage(weights, landmark_set)
-    folder = out / f"{landmark_set.name}-{stage['model']}"
-    if _is_current(folder, stage):
-        return Predictions.read(folder)
-    predictions = _predict(weights, landmark_set)
-    (folder / STAGE).unlink(missing_ok=True)  # from here to the end of writing, the folder is not complete
-    predictions.write(folder, {**stage, "environment": environment()})
-    write_json(folder / STAGE, stage)
-    return predictions
-
-
-def _stage(weights: Path, landmark_set: LandmarkSet) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for index, content in zip(landmark_set.used, landmark_set.content_hashes(landmark_set.used), strict=True):
-        digest.update(f"{landmark_set.images[index]} {content}\n".encode())
-        if landmark_set.regions is not None:
-            digest.update(f"{landmark_set.regions.boxes[index].tolist()}\n".encode())
-    return {"model": file_hash(weights), "images": digest.hexdigest()[:16], "commit": code_commit()}
+    path, checkpoint = out / NAME, file_hash(weights)
+    contents = shown_contents(landmark_set)
+    kept = _kept(path, landmark_set, checkpoint)
+    if kept is not None and _is_current(kept, landmark_set, contents):
+        return kept
+    entry = Entry(
+        data=landmark_set.name,
+        predictions=_predict(weights, landmark_set),
+        contents=contents,
+        seen=seen_images(weights.parent, landmark_set),
+        model=describe_model(weights),
+        environment=environment(),
+    )
+    write_entry(path, entry)
+    return entry
 
 
-def _is_current(folder: Path, stage: dict[str, Any]) -> bool:
-    if not (folder / STAGE).exists() or stage["commit"].endswith("+"):  # changed code has no name to compare
+def describe_model(weights: Path) -> dict[str, Any]:
+    """What a result says about a detector: hash, its own description, minutes of training by stage."""
+    minutes = minutes_trained(weights.parent)
+    return {"hash": file_hash(weights), "description": read_description(weights), "minutes": minutes}
+
+
+def minutes_trained(detector: Path) -> dict[str, float]:
+    """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' beside it."""
+    found = {}
+    stages = ["generator", "detector", REFINED] if detector.name == REFINED else ["generator", "detector"]
+    folders = {stage: detector.parent / stage for stage in stages} | {stages[-1]: detector}
+    for stage, folder in folders.items():
+        seconds = [row["seconds"] for row in read_metrics(folder / "metrics.jsonl") if "seconds" in row]
+        if seconds:
+            found[stage] = max(seconds) / 60
+    return found
+
+
+def _kept(path: Path, landmark_set: LandmarkSet, checkpoint: str) -> Entry | None:
+    found = path.exists() and entry_key(landmark_set.name, checkpoint) in entry_keys(path)
+    return read_entry(path, landmark_set.name, checkpoint) if found else None
+
+
+def _is_current(kept: Entry, landmark_set: LandmarkSet, contents: list[str]) -> bool:
+    commit, names = code_commit(), [landmark_set.images[index] for index in landmark_set.used]
+    if commit.endswith("+"):  # changed code has no name to compare
         return False
-    try:
-        return bool(read_json(folder / STAGE) == stage)
-    except FormatError:
-        return False
+    return (kept.environment.get("commit"), kept.predictions.images, kept.contents) == (commit, names, contents)
 
 
 def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
     import kpdetect
-    from kpdetect.inference.predictions import Predictions
 
     used = landmark_set.used
     keypoints_px, confidence = predict_images(kpdetect.load(weights), landmark_set, used)

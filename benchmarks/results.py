@@ -1,16 +1,47 @@
-"""The result file: what was measured, on what, by which code, with which model. JSON, schema `kpdetect-result`."""
+"""The result file: what was measured, on what, by which code, with which model. JSON, schema `kpdetect-result`; every field is
+checked when it is read."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NotRequired
 
-from benchmarks.evaluate import Row
-from kpdetect.errors import FormatError
-from kpdetect.files import read_json, write_json
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
-SCHEMA, VERSION = "kpdetect-result", 2
+from benchmarks.error_table import ErrorTable, read_errors
+from benchmarks.rows import Row
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files import file_hash, read_json, write_json
+
+SCHEMA, VERSION = "kpdetect-result", 3
+AGAIN = "run the benchmark again"
+
+
+class Environment(TypedDict):
+    """What ran the benchmark; see `kpdetect.runlog.environment`."""
+
+    time: str
+    commit: str
+    python: str
+    packages: dict[str, str]
+    hardware: dict[str, Any]
+
+
+class Model(TypedDict):
+    """What was measured.
+
+    `hash` of the weights; their own `description`; `minutes` of training by stage; of a folder of `kpdetect predict`, the hash
+    of its `table` and its `settings`.
+    """
+
+    hash: str
+    description: NotRequired[dict[str, Any]]
+    minutes: NotRequired[dict[str, float]]
+    table: NotRequired[str]
+    settings: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +60,14 @@ class Result:
         notes: what a reader of the number has to know.
         contamination: whether the model saw test images.
         contaminated: True when it did: the rows of the model are marked then.
-        model: what the model is: hash of the weights, their own description, minutes trained where known.
+        model: see `Model`; None for the baselines alone.
         environment: commit, versions, hardware, time.
-        seed: seed of the baselines.
+        seed: seed of the baselines and of the resampling.
+        errors: hash of the table of errors beside the result.
         rows: all rows, headline first.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     protocol: str
     metric: str
@@ -47,20 +81,51 @@ class Result:
     notes: tuple[str, ...]
     contamination: str
     contaminated: bool
-    model: dict[str, Any]
-    environment: dict[str, Any]
+    model: Model | None
+    environment: Environment
     seed: int
+    errors: str
     rows: tuple[Row, ...] = field(default=())
 
     @property
     def name(self) -> str:
-        """File name without suffix: protocol, data and the model's hash."""
-        return f"{self.protocol}_{self.data}_{str(self.model.get('hash', 'none'))[:8]}"
+        """File name without suffix."""
+        return result_name(self.protocol, self.data, self.model)
+
+    @property
+    def key(self) -> str:
+        """What tells its model from others of the same method."""
+        return "_".join(_keys(self.model))
+
+    @property
+    def minutes(self) -> dict[str, float]:
+        """Minutes that the model was trained, by stage; empty where that is not known."""
+        return {} if self.model is None else self.model.get("minutes", {})
 
     @property
     def headline(self) -> tuple[Row, ...]:
         """The rows of the protocol's headline regression: the model, the floor, the baselines."""
         return tuple(row for row in self.rows if row.headline)
+
+    def only_headline(self) -> Result:
+        """The same without the other regressions."""
+        return replace(self, rows=self.headline)
+
+
+def result_name(protocol: str, data: str, model: Model | None) -> str:
+    """Protocol, data, the beginning of the model's hash, and of its table's where a table was measured."""
+    return "_".join([protocol.replace("/", "-"), data.replace("/", "-"), *_keys(model)])
+
+
+def _keys(model: Model | None) -> list[str]:
+    if model is None:
+        return ["none"]
+    return [model["hash"][:8], *([model["table"][:8]] if "table" in model else [])]
+
+
+def errors_path(result: Path) -> Path:
+    """Where the table of errors of a result file lies."""
+    return result.with_name(f"{result.stem}-errors.csv")
 
 
 def write_result(result: Result, folder: Path) -> Path:
@@ -79,17 +144,33 @@ def read_result(path: Path) -> Result:
 
     Raises:
         InputError: no such file.
-        FormatError: not a result, of another version, or with missing or unknown fields.
+        FormatError: not a result, of another version, or with a field that is missing, unknown or of another type: named.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise FormatError(f"{path}: not a benchmark result; expected the schema {SCHEMA}")
     if content.get("version") != VERSION:
-        raise FormatError(f"{path}: result of version {content.get('version')}, expected {VERSION}; run the benchmark again")
+        raise FormatError(f"{path}: result of version {content.get('version')}, expected {VERSION}; {AGAIN}")
     fields = {key: value for key, value in content.items() if key not in ("schema", "version")}
     try:
-        rows = tuple(Row(**{**row, "interval95": tuple(row["interval95"])}) for row in fields.pop("rows"))
-        texts = {name: tuple(fields[name]) for name in ("notes", "thresholds")}
-        return Result(**{**fields, **texts, "rows": rows})
-    except (TypeError, KeyError, AttributeError) as error:
-        raise FormatError(f"{path}: damaged result ({error}); run the benchmark again") from error
+        return _CHECKED.validate_json(json.dumps(fields), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FormatError(f"{path}: damaged result, field {where}: {first['msg'].lower()}; {AGAIN}") from error
+
+
+def read_result_errors(path: Path, result: Result) -> ErrorTable:
+    """The table of errors beside a result file.
+
+    Raises:
+        InputError: it is missing, or is not the one of this result.
+        FormatError: it is damaged.
+    """
+    table = errors_path(path)
+    if table.is_file() and file_hash(table) != result.errors:
+        raise InputError(f"{table}: not the errors of {path.name}, or changed since; {AGAIN}")
+    return read_errors(table)
+
+
+_CHECKED = TypeAdapter(Result)

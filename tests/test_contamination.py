@@ -86,7 +86,8 @@ def test_refused_unless_allowed_and_then_marked(tmp_path: Path) -> None:
         refuse_contamination(found, allowed=False)
     refuse_contamination(found, allowed=True)
     predictions = Predicted(data)
-    marked = mark_contaminated(evaluate(predictions, data, TOY), found)  # type: ignore[arg-type]
+    rows = [measured.row for measured in evaluate(predictions, data, TOY)]  # type: ignore[arg-type]
+    marked = mark_contaminated(rows, found)
     assert {row.kind: "CONTAMINATED" in row.note for row in marked} == {"model": True, "floor": False, "baseline": False}
 
 

@@ -27,7 +27,17 @@ def command(
         Path | None, typer.Option("--out", "-o", help="Folder for predictions and result; MODEL/results unless given.")
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option("--predictions", help="Folder of kpdetect predict to measure instead of a model.")
+        Path | None,
+        typer.Option(
+            "--predictions",
+            help="Measured instead of predicting: predictions.h5 of an earlier benchmark, or a folder of kpdetect predict.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint", metavar="HASH", help="Which model of a predictions.h5 with several; its beginning will do."
+        ),
     ] = None,
     allow_contaminated: Annotated[
         bool, typer.Option("--allow-contaminated", help="Evaluate a model that was trained on test images; its row is marked.")
@@ -74,6 +84,7 @@ def command(
         data=data,
         out=out,
         predictions=predictions,
+        checkpoint=checkpoint,
         allow_contaminated=allow_contaminated,
         annotated=annotated,
         extras=upper("Extras")(supervised=tuple(supervised or ()), supervised_minutes=supervised_minutes),

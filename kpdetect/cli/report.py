@@ -11,16 +11,29 @@ from kpdetect.cli.upper import upper
 
 
 def command(
-    project: Annotated[Path, typer.Argument(help="A project folder made by `kpdetect run`.")],
+    project: Annotated[
+        Path | None, typer.Argument(help="A project folder made by `kpdetect run`; not needed for a page about results alone.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The page to write; PROJECT/report/index.html unless given.")
     ] = None,
     results: Annotated[
         list[Path] | None,
-        typer.Option("--result", help="A benchmark result (JSON) to show; repeatable. PROJECT/results/*.json unless given."),
+        typer.Option(
+            "--result",
+            help="A benchmark result (JSON), or a folder of them, to show; repeatable. Those in PROJECT/results that the "
+            "project's weights made unless given.",
+        ),
     ] = None,
+    allow_contaminated: Annotated[
+        bool, typer.Option("--allow-contaminated", help="Show results of models that saw test images; they are marked.")
+    ] = False,
 ) -> None:
-    """Write one self-contained HTML page about a project."""
-    target = out or project / "report" / "index.html"
-    upper("write_report")(project, target, results or sorted((project / "results").glob("*.json")))
-    print(f"report: {target}")
+    """Write one self-contained HTML page about a project, benchmark results, or both."""
+    from kpdetect.errors import InputError
+
+    if project is None and (out is None or not results):
+        raise InputError("report: give a project folder, or --result and --out")
+    target = out or (project or Path()) / "report" / "index.html"
+    path = upper("write_report")(project, target, results or None, allow_contaminated=allow_contaminated)
+    print(f"report: {path}")

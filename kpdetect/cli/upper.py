@@ -24,6 +24,7 @@ TABLE = {
     "nearest_training_images": "benchmarks.nearest:nearest_training_images",
     "describe_nearest": "benchmarks.nearest:describe",
     "run_ladder": "benchmarks.ladder:run_ladder",
+    "make_table": "benchmarks.table_files:make_table",
     "write_report": "benchmarks.report:write_report",
 }
 
