@@ -16,13 +16,9 @@ NOT_PLOTTED = frozenset({"step", "seconds", "images", "rate"})
 MAX_PANELS = 16
 BINS, STEPS = 40, 201
 STYLES = (
-    ("black", "-", "o"),
-    ("0.25", "--", "s"),
-    ("0.45", ":", "^"),
-    ("0.1", "-.", "D"),
-    ("0.55", "--", "v"),
-    ("0.35", "-", "x"),
-)
+    ("black", "-", "o"), ("0.25", "--", "s"), ("0.45", ":", "^"), ("0.1", "-.", "D"), ("0.55", "--", "v"), ("0.35", "-", "x"),
+    ("0.45", "-.", "P"), ("0.2", ":", "*"), ("0.6", "-", "<"), ("0.3", "--", ">"),
+)  # fmt: skip
 """Colour, line and mark of the curves, in turn."""
 
 
@@ -55,6 +51,7 @@ def error_histograms(histograms: Sequence[Histogram], metric: str) -> str:
         axes.hist(np.minimum(each.floor, top), bins=bins, histtype="step", color="black", linestyle=":", label="mean shape")
         axes.axvline(each.mean, color="black", linewidth=1.5, label=f"{each.name}: {each.mean:.2f}")
         axes.axvline(each.floor_mean, color="black", linewidth=1.5, linestyle="--", label=f"mean shape: {each.floor_mean:.2f}")
+        axes.set_xlim(0, top)
         axes.set_ylabel("test images", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.legend(fontsize=7)
@@ -62,16 +59,17 @@ def error_histograms(histograms: Sequence[Histogram], metric: str) -> str:
     return png_uri(figure)
 
 
-def pck_curves(errors: Mapping[str, NDArray[np.floating]], limit: float, metric: str) -> str:
+def pck_curves(errors: Mapping[str, NDArray[np.floating]], floor: str, limit: float, metric: str) -> str:
     """Percent of visible points within each error, a curve for each method; the area up to `limit` is the table's AUC.
 
     Args:
         errors: [images, landmarks] by method, NaN where hidden.
+        floor: the method whose errors decide how far the axis goes.
         limit: where the area ends.
         metric: what an error is.
     """
     values = {name: each[~np.isnan(each)] for name, each in errors.items()}
-    right = max(limit, *(float(np.quantile(each, 0.9)) for each in values.values()))
+    right = max(limit, float(np.quantile(values[floor], 0.95)))
     places = np.linspace(0, right, STEPS)
     figure = new_figure(width=7.5, height=3.8)
     axes = figure.add_subplot()

@@ -13,6 +13,8 @@ from benchmarks.figures import new_figure, png_uri
 
 MAX_DOTS = 400
 """Images whose keypoints are drawn as dots; the numbers use all."""
+SEEN = (0.002, 0.998)
+"""Quantiles of the places that the chart reaches to."""
 NUMBER = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.5, "alpha": 0.85, "pad": 1.0}
 
 
@@ -40,14 +42,14 @@ def motion_chart(keypoints: NDArray[np.floating]) -> str:
     """Where each keypoint [images, keypoints, 2] (shares of the image) goes, and how far."""
     motion, means = keypoint_motion(keypoints), keypoints.mean(axis=0)
     rows = np.unique(np.linspace(0, len(keypoints) - 1, min(MAX_DOTS, len(keypoints))).round().astype(int))
-    figure = new_figure(width=8.5, height=3.8)
+    figure = new_figure(width=10, height=4.6)
     axes = figure.add_subplot(1, 2, 1)
     for number, (mean, (_, _, mark)) in enumerate(zip(means, cycle(STYLES), strict=False)):
         x, y = keypoints[rows, number].T
-        shade = str(0.35 + 0.4 * (number % 3) / 2)
-        axes.scatter(x, y, s=7, c=shade, marker=mark, linewidths=0.5, alpha=0.5)
-        axes.annotate(str(number), mean, fontsize=9, fontweight="bold", ha="center", va="center", bbox=NUMBER)
-    axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="share of the width", ylabel="share of the height")
+        axes.scatter(x, y, s=6, c=str(0.4 + 0.2 * (number % 3)), marker=mark, linewidths=0.5, alpha=0.4)
+        axes.annotate(str(number), mean, fontsize=9, fontweight="bold", ha="center", va="center", bbox=NUMBER, zorder=3)
+    (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1))
+    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="share of the width", ylabel="share of the height")
     bars = figure.add_subplot(1, 2, 2)
     bars.bar(np.arange(len(motion)), motion, color="0.7", edgecolor="0.3")
     bars.set(xlabel="keypoint", ylabel="motion, % of the side", xticks=np.arange(len(motion)))

@@ -70,8 +70,9 @@ def _charts(group: Sequence[Measurement]) -> list[dict[str, str]]:
     result, metric = known[0][0], known[0][0].metric
     histograms = [_histogram(each, errors, name) for each, errors, name in known if each.model is not None]
     of_models = {name: next(iter(errors.errors.values())) for each, errors, name in known if each.model is not None}
+    floor = next(row.method for row in result.headline if row.kind == "floor")
     others = {row.method: known[0][1].errors[row.method] for row in result.headline if row.kind != "model"}
-    found = [{"title": "PCK curves", "source": pck_curves(of_models | others, float(result.thresholds[-1]), metric)}]
+    found = [{"title": "PCK curves", "source": pck_curves(of_models | others, floor, float(result.thresholds[-1]), metric)}]
     if histograms:
         found.insert(0, {"title": "Histogram of errors", "source": error_histograms(histograms, metric)})
     return found
