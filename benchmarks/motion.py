@@ -15,6 +15,8 @@ MAX_DOTS = 400
 """Images whose keypoints are drawn as dots; the numbers use all."""
 SEEN = (0.002, 0.998)
 """Quantiles of the places that the chart reaches to."""
+MARGIN = np.array([[-0.02], [0.02]])
+"""Around them; keypoints that stay in one place have no extent of their own."""
 NUMBER = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.5, "alpha": 0.85, "pad": 1.0}
 
 
@@ -48,11 +50,12 @@ def motion_chart(keypoints: NDArray[np.floating]) -> str:
         x, y = keypoints[rows, number].T
         axes.scatter(x, y, s=6, c=str(0.4 + 0.2 * (number % 3)), marker=mark, linewidths=0.5, alpha=0.4)
         axes.annotate(str(number), mean, fontsize=9, fontweight="bold", ha="center", va="center", bbox=NUMBER, zorder=3)
-    (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1))
+    (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1)) + MARGIN
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="share of the width", ylabel="share of the height")
     bars = figure.add_subplot(1, 2, 2)
     bars.bar(np.arange(len(motion)), motion, color="0.7", edgecolor="0.3")
-    bars.set(xlabel="keypoint", ylabel="motion, % of the side", xticks=np.arange(len(motion)))
+    top_of_axis = max(1.1 * float(motion.max()), 0.1)
+    bars.set(xlabel="keypoint", ylabel="motion, % of the side", xticks=np.arange(len(motion)), ylim=(0, top_of_axis))
     for each in (axes, bars):
         each.tick_params(labelsize=7)
     return png_uri(figure)

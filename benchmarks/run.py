@@ -210,5 +210,5 @@ def _supervised(landmark_set: LandmarkSet, protocol: Protocol, extras: Extras, o
         folder = out / f"supervised-{landmark_set.name}-{labels}"
         weights = train_supervised(landmark_set, protocol, labels, extras.supervised_minutes, folder, resolve_runtime())
         minutes = float(read_description(weights)["minutes"])
-        name = f"supervised detector, {labels:,} labels, trained {minutes:.0f} minutes"
-        yield name, predict(weights, landmark_set, out).predictions
+        name = f"supervised detector, {labels:,} labels, trained {minutes:.3g} minutes"
+        yield name, predict(weights, landmark_set, folder).predictions
