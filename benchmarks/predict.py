@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.contamination import seen_images
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.prediction_file import NAME, Entry, entry_key, entry_keys, read_entry, shown_contents, write_entry
-from kpdetect.checkpoints import REFINED, read_description
+from kpdetect.checkpoints import REFINED, find_weights, read_description
 from kpdetect.files import file_hash
 from kpdetect.inference.predictions import Predictions
 from kpdetect.progress import Progress
@@ -28,19 +28,21 @@ BLOCK = 32
 """Images read and predicted at once."""
 
 
-def predict(weights: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
+def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
     """Predict the images that a benchmark uses, or read what an earlier call left in `out/predictions.h5`.
 
     Args:
-        weights: a detector's weights file.
+        model: weights file, detector folder or project folder.
         landmark_set: annotated images.
         out: folder of `predictions.h5`.
 
     Raises:
+        CheckpointError: no weights.
         InputError: a damaged image.
         FormatError: `predictions.h5` holds something else.
         OutputError: `out` cannot be written.
     """
+    weights = find_weights(model, "detector")
     path, checkpoint = out / NAME, file_hash(weights)
     contents = shown_contents(landmark_set)
     kept = _kept(path, landmark_set, checkpoint)

@@ -71,7 +71,9 @@ class Entry:
         for index, content in zip(landmark_set.used, shown_contents(landmark_set), strict=True):
             name = landmark_set.images[index]
             if known.get(name) != content:
-                what = "is not among the predictions" if name not in known else "was another image when it was predicted"
+                what = (
+                    "is not among the predictions" if name not in known else "was another image or crop when it was predicted"
+                )
                 raise InputError(f"{source}: {name} of {landmark_set.name} {what}; {AGAIN}")
 
 

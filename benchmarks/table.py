@@ -246,7 +246,10 @@ def between(one: Measurement, other: Measurement) -> Difference | None:
     if one.errors is None or other.errors is None:
         return None
     first, second = (_by_image(errors, one.errors.images) for errors in (one.errors, other.errors))
-    return None if first is None or second is None else paired_difference(first, second)
+    if first is None or second is None:
+        return None
+    protocol = PROTOCOLS.get(one.result.protocol)
+    return paired_difference(first, second, summed=protocol is not None and protocol.summed)
 
 
 def _by_image(errors: ErrorTable, images: Sequence[str]) -> NDArray[np.float64] | None:

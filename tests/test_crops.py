@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from benchmarks.predict import predict, predict_images
 from benchmarks.protocol import Crop
 from benchmarks.protocol_bodies import BBC_POSE
 from benchmarks.run import Extras, run_benchmark
-from kpdetect.errors import FormatError
+from kpdetect.errors import FormatError, InputError
 from kpdetect.images import cut_region, write_image
 from tests.official import bbc_joints, write_bbc_pose, write_mtfl
 
@@ -111,7 +112,7 @@ def test_keypoints_of_crops_come_back_to_the_file_exactly(tmp_path: Path) -> Non
 
 def test_predictions_are_kept_in_pixels_of_the_files(tmp_path: Path, small_project: Path) -> None:
     found = load_bbc_pose(write_bbc_pose(tmp_path / "data"), BBC_POSE)
-    predictions = predict(small_project, found, tmp_path / "out")
+    predictions = predict(small_project, found, tmp_path / "out").predictions
     index = int(found.used[0])
     assert found.regions is not None
     left, top = found.regions.boxes[index, :2]
@@ -129,7 +130,7 @@ def test_another_crop_is_predicted_again(tmp_path: Path, small_project: Path) ->
     first = predict(small_project, load_bbc_pose(data, BBC_POSE), tmp_path / "out")
     other = replace(BBC_POSE, crop=Crop(name="smaller", side=200))
     second = predict(small_project, load_bbc_pose(data, other), tmp_path / "out")
-    assert not np.allclose(first.keypoints_px, second.keypoints_px)
+    assert not np.allclose(first.predictions.keypoints_px, second.predictions.keypoints_px)
 
 
 def test_baselines_see_the_crop_too(tmp_path: Path) -> None:
@@ -147,3 +148,13 @@ def test_errors_are_written_in_pixels_of_the_files(tmp_path: Path, small_project
     row = errors[(errors["image"] == "AFLW/0001-image.jpg") & (errors["landmark"] == "nose")].iloc[0]
     assert (row["true_x_px"], row["true_y_px"]) == (44 + 1 + 0.25, 60 + 2 + 0.25)
     assert (path.parent / "table.md").read_text().count("128x128, corner origin, no bias (headline)") == 3
+
+
+def test_predictions_of_another_crop_are_refused(tmp_path: Path, small_project: Path) -> None:
+    found = load_bbc_pose(write_bbc_pose(tmp_path / "data"), BBC_POSE)
+    entry = predict(small_project, found, tmp_path / "out")
+    assert entry.contents[0].endswith("@2,-42,300,300")
+    entry.require(found, tmp_path / "out")
+    other = load_bbc_pose(tmp_path / "data", replace(BBC_POSE, crop=Crop(name="smaller", side=200)))
+    with pytest.raises(InputError, match="was another image or crop when it was predicted"):
+        entry.require(other, tmp_path / "out")

@@ -47,3 +47,13 @@ def test_errors_of_other_images_are_refused():
         paired_difference(np.zeros((3, 2)), np.zeros((4, 2)))
     with pytest.raises(InputError, match="not of the same images"):
         paired_difference(np.array([[1.0, np.nan]]), np.array([[np.nan, 1.0]]))
+
+
+def test_summed_landmarks_have_a_mean_of_their_own_each():
+    # Landmark 0: (2 + 4) / 2 = 3; landmark 1, seen once: 10; landmark 2 never: 3 + 10 = 13.
+    second = np.zeros((2, 3)) + np.array([[0, 0, np.nan], [0, np.nan, np.nan]])
+    first = second + np.array([[2.0, 10.0, 0.0], [4.0, 5.0, 0.0]])
+    assert paired_difference(first, second, summed=True).mean == pytest.approx(13)
+    assert paired_difference(first, second).mean == pytest.approx(16 / 3)
+    gap = paired_difference(second[:, :1] + 0.5, second[:, :1], summed=True)
+    assert (gap.low, gap.high) == (pytest.approx(0.5), pytest.approx(0.5))

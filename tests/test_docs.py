@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.prediction_file import write_entry
 from generator.export import export_pairs
 from kpdetect.images import write_image
 from kpdetect.inference.export import export_onnx, export_torch
 from tests.dots import dots, perfect, write_video
+from tests.test_prediction_file import entry
 from tests.test_shards import FakeSource
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/pairs.md", "docs/formats.md", "docs/inference.md", "docs/export.md")
+PAGES = ("README.md", "docs/pairs.md", "docs/formats.md", "docs/inference.md", "docs/export.md", "docs/benchmarks.md")
 
 
 def blocks(page):
@@ -33,6 +35,7 @@ def surroundings(small_project, tmp_path, monkeypatch):
     write_video(Path("clips/a.mp4"), 6, code="mp4v")
     image = dots(100, 140, (70, 30), (50, 62))
     write_image(Path("image.png"), image)
+    write_entry(Path("results/predictions.h5"), entry())
     export_onnx(perfect("centre", side=64), Path("model.onnx"))
     export_torch(perfect("centre", side=64), Path("model.pt2"))
     return {"image": image}
@@ -51,3 +54,5 @@ def test_the_python_of_the_documentation_runs(surroundings, page):
     if page == "docs/pairs.md":
         assert surroundings["batch"].keypoints.shape == (64, 10, 2)
         assert surroundings["image"].shape == (64, 64, 3)
+    if page == "docs/benchmarks.md":
+        np.testing.assert_array_equal(surroundings["keypoints_px"], entry().predictions.keypoints_px)

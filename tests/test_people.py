@@ -41,7 +41,7 @@ def test_a_smaller_copy_of_taichi_has_the_same_floor(tmp_path: Path) -> None:
     whole, half = load_taichi(write_taichi(tmp_path / "a"), TAICHI), load_taichi(
         write_taichi(tmp_path / "b", size=(128, 64)), TAICHI
     )  # fmt: skip
-    first, second = (evaluate(None, each, TAICHI)[0].mean_of_ratios for each in (whole, half))
+    first, second = (evaluate(None, each, TAICHI)[0].row.mean_of_ratios for each in (whole, half))
     assert first > 1
     assert second == pytest.approx(first)
 
