@@ -56,7 +56,7 @@ def test_hidden_parts_do_not_count_and_the_edge_is_the_unit(tmp_path: Path) -> N
     # A point of the 60-pixel square 6 pixels off is 10 % of the edge off.
     off = np.nan_to_num(placed.test) + [6 * 128 / 60, 0]
     assert placed.measure(off).score.mean_of_ratios == pytest.approx(10.0)
-    assert evaluate(None, found, ALL)[0].per_point["throat"] > 0
+    assert evaluate(None, found, ALL)[0].row.per_point["throat"] > 0
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_whole_and_half_size_copies_have_the_same_floor(tmp_path: Path) -> None:
         load_mafl(write_copy(tmp_path / "b", size=(109, 89)), MAFL_ALIGNED),
     )
     for first, second in zip(evaluate(None, whole, MAFL_ALIGNED), evaluate(None, half, MAFL_ALIGNED), strict=True):
-        assert first.mean_of_ratios > 1
-        assert second.mean_of_ratios == pytest.approx(first.mean_of_ratios)
+        assert first.row.mean_of_ratios > 1
+        assert second.row.mean_of_ratios == pytest.approx(first.row.mean_of_ratios)
 
 
 def test_folders_as_downloaded(tmp_path: Path) -> None:

@@ -44,9 +44,9 @@ def test_resized_and_stretched_copies_have_the_same_floor(tmp_path: Path) -> Non
     assert half.landmarks_px[half.fit[0], 0] == pytest.approx([31.5 * 50 / 101 - 0.5, 41.5 / 2 - 0.5])
     assert any("resized copy" in note for note in half.notes)
     for first, second, third in zip(*(evaluate(None, each, CELEBA_WILD) for each in (official, half, square)), strict=True):
-        assert first.mean_of_ratios > 1
-        assert second.mean_of_ratios == pytest.approx(first.mean_of_ratios)
-        assert third.mean_of_ratios == pytest.approx(first.mean_of_ratios)
+        assert first.row.mean_of_ratios > 1
+        assert second.row.mean_of_ratios == pytest.approx(first.row.mean_of_ratios)
+        assert third.row.mean_of_ratios == pytest.approx(first.row.mean_of_ratios)
 
 
 def test_a_resized_copy_without_the_list_of_sizes_is_refused(tmp_path: Path) -> None:
