@@ -82,7 +82,7 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> 
     sizes = {}
     stream.draw(0)
     for turn in range(turns):
-        turns_of["drawn"].append(spent(lambda: [stream.draw(start) for start in range(0, count, BATCH)]))
+        turns_of["drawn"].append(spent(partial(draw_alone, stream, count)))
         for codec in ("jpeg", "raw"):
             out = folder / f"{codec}-{turn}"
             export = partial(export_pairs, stream, out, count, codec=codec, shard_size=count)  # type: ignore[arg-type]
@@ -96,6 +96,12 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> 
         print(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair", flush=True)
         found[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
     return found
+
+
+def draw_alone(stream: PairStream, count: int) -> None:
+    """Draw `count` pairs and keep none."""
+    for start in range(0, count, BATCH):
+        stream.draw(start)
 
 
 def median_rate(count: int, turns: list[Spent]) -> float:
