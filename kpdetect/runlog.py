@@ -26,6 +26,8 @@ from kpdetect.files import make_folder, write_json, write_text
 
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
+CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+
 
 class RunFolder:
     """One stage's folder; opening it again with the same configuration continues the run.
@@ -44,7 +46,7 @@ class RunFolder:
     def __init__(self, folder: Path, config: StrictConfig, exempt: Iterable[str] = (), *, writes: bool = True) -> None:
         self.folder, self.writes = make_folder(folder) if writes else folder, writes
         self.events: Any = None
-        existing = folder / "config.yaml"
+        existing = folder / CONFIG
         if existing.exists() and self.begun:
             changed = differences(read_config(type(config), existing), config, exempt)
             if changed:
@@ -55,13 +57,13 @@ class RunFolder:
         if not writes:
             return
         write_config(config, existing)
-        if not (folder / "environment.json").exists():
-            write_json(folder / "environment.json", environment())
+        if not (folder / ENVIRONMENT).exists():
+            write_json(folder / ENVIRONMENT, environment())
 
     @property
     def begun(self) -> bool:
-        """Whether anything was learned here; a run that was refused at its start may be begun with other settings."""
-        return any(path.exists() for path in (self.metrics, self.checkpoint, self.weights))
+        """Whether anything was done here; a run that was refused at its start may be begun with other settings."""
+        return any(path.name not in (CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
 
     @property
     def checkpoint(self) -> Path:

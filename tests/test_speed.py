@@ -4,6 +4,7 @@ import json
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from benchmarks.speed.__main__ import main
 from benchmarks.speed.generator import over_a_period, step_seconds, style_table
 from benchmarks.speed.inference import TURNS, measure
 from benchmarks.speed.operations import convolution_seconds, count_flop
+from benchmarks.speed.pairs import peak_memory, peak_resident
 from benchmarks.speed.timing import WARM_UP, Share, Spent, median_seconds, median_share, spent
 from generator.config import GeneratorConfig
 from generator.model import Generator
@@ -43,6 +45,13 @@ def test_rates_and_shares(blob_folder, monkeypatch):
     assert [rate.share for rate in rates] == [None, None, 0.75]
     assert rates[2].line().endswith("0.75 of eager (0.50 by processor time)")
     assert "of eager" not in rates[0].line()
+
+
+def test_peak_memory_is_that_of_the_process_alone():
+    held = np.ones(400 * 2**20 // 8)  # 400 MiB here must not count there
+    there = peak_memory("held = b'x' * (200 * 2**20)")
+    assert 200 < there < peak_resident() - 100
+    del held
 
 
 def test_shares_are_medians_over_turns():

@@ -8,6 +8,7 @@ cost nothing to draw, and of one that reads pairs from all over such shards in t
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -81,7 +82,7 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> 
     sizes = {}
     stream.draw(0)
     for turn in range(turns):
-        turns_of["drawn"].append(spent(lambda: [stream.draw(start) for start in range(0, count, BATCH)]))
+        turns_of["drawn"].append(spent(partial(draw_alone, stream, count)))
         for codec in ("jpeg", "raw"):
             out = folder / f"{codec}-{turn}"
             export = partial(export_pairs, stream, out, count, codec=codec, shard_size=count)  # type: ignore[arg-type]
@@ -95,6 +96,12 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> 
         print(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair", flush=True)
         found[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
     return found
+
+
+def draw_alone(stream: PairStream, count: int) -> None:
+    """Draw `count` pairs and keep none."""
+    for start in range(0, count, BATCH):
+        stream.draw(start)
 
 
 def median_rate(count: int, turns: list[Spent]) -> float:
@@ -168,10 +175,16 @@ def read_shuffled(folder: Path, count: int) -> None:
 
 def peak_memory(call: str) -> float:
     """Peak resident memory, MiB, of a process that makes one of the calls above."""
-    code = (
-        "import resource; from pathlib import Path; from benchmarks.speed.pairs import export_pictures, read_shuffled\n"
-        f"{call}\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
+    names = "export_pictures, peak_resident, read_shuffled"
+    code = f"from pathlib import Path; from benchmarks.speed.pairs import {names}\n{call}\nprint(peak_resident())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(done.stdout.split()[-1]) / (2**20 if sys.platform == "darwin" else 2**10)
+    return float(done.stdout.split()[-1])
+
+
+def peak_resident() -> float:
+    """Peak resident memory of this process, MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux's ru_maxrss begins with that of the process that started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

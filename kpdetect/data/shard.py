@@ -29,7 +29,7 @@ class OpenShard:
     """
 
     def __init__(self, path: Path, codec: Codec) -> None:
-        self.file = h5py.File(path, "r")
+        self.file = h5py.File(path, "r", rdcc_nbytes=0)  # HDF5 2 keeps 8 MiB a data set, and no image is read twice
         self.codec, self.images = codec, self.file["images"]
         self.keypoints: NDArray[np.float32] = self.file["keypoints"][:]
         self.visible: NDArray[np.bool_] = self.file["visible"][:]
