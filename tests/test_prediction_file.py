@@ -148,9 +148,7 @@ def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, 
     with pytest.raises(InputError, match="predictions of checkpoint .*, but .* run `kpdetect predict` again"):
         run_benchmark("toy", other, toy, tmp_path / "out", predictions=tmp_path / "found", extras=PLAIN)
     write_image(toy / "images" / "000004.png", np.zeros((32, 32, 3), np.uint8))
-    with pytest.raises(
-        InputError, match=r"000004.png of toy was another image or crop when it was predicted"
-    ):
+    with pytest.raises(InputError, match=r"000004.png of toy was another image or crop when it was predicted"):
         run_benchmark("toy", None, toy, tmp_path / "out", predictions=file, extras=PLAIN)
     shutil.rmtree(toy)
     write_toy(toy, 30, size=32, seed=1)
