@@ -57,7 +57,7 @@ def test_differences_leave_budgets_out():
 
 def test_run_folder_refuses_another_config(tmp_path: Path):
     RunFolder(tmp_path / "run", Outer())
-    RunFolder(tmp_path / "run", Outer())
+    RunFolder(tmp_path / "run", Outer()).log(step=1)  # begun
     with pytest.raises(ConfigError, match=r"rate: 0\.5 -> 0\.6"):
         RunFolder(tmp_path / "run", Outer(rate=0.6))
 
