@@ -35,15 +35,19 @@ class RunFolder:
         config: what is run.
         exempt: dotted keys that may differ from those of the run that is continued.
         writes: whether this process writes; of several, one does.
+        inner: patterns of run folders inside, with whose training this one has begun too.
 
     Raises:
         ConfigError: the folder holds a run with another configuration; the differences are named.
         OutputError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, config: StrictConfig, exempt: Iterable[str] = (), *, writes: bool = True) -> None:
+    def __init__(
+        self, folder: Path, config: StrictConfig, exempt: Iterable[str] = (), *, writes: bool = True, inner: Iterable[str] = ()
+    ) -> None:
         self.folder, self.writes = make_folder(folder) if writes else folder, writes
         self.events: Any = None
+        self.inner = tuple(inner)
         existing = folder / "config.yaml"
         if existing.exists() and self.begun:
             changed = differences(read_config(type(config), existing), config, exempt)
@@ -61,7 +65,9 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether anything was learned here; a run that was refused at its start may be begun with other settings."""
-        return any(path.exists() for path in (self.metrics, self.checkpoint, self.weights))
+        folders = [self.folder, *(path for pattern in self.inner for path in self.folder.glob(pattern))]
+        names = (self.metrics.name, self.checkpoint.name, self.weights.name)
+        return any((folder / name).exists() for folder in folders for name in names)
 
     @property
     def checkpoint(self) -> Path:

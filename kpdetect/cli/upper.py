@@ -12,6 +12,7 @@ TABLE = {
     "preset": "generator.config:preset",
     "architecture": "generator.architectures:architecture",
     "train_generator": "generator.train:train_generator",
+    "watched_distance": "benchmarks.extractors:watched_distance",
     "PairStream": "generator.stream:PairStream",
     "export_pairs": "generator.export:export_pairs",
     "Part": "generator.export:Part",
@@ -23,7 +24,14 @@ TABLE = {
     "run_cross_validation": "benchmarks.run:run_cross_validation",
     "nearest_training_images": "benchmarks.nearest:nearest_training_images",
     "describe_nearest": "benchmarks.nearest:describe",
-    "run_ladder": "benchmarks.ladder:run_ladder",
+    "run_ablation": "benchmarks.ablations.run:run_ablation",
+    "AblationConfig": "benchmarks.ablations.config:AblationConfig",
+    "write_embeddings": "benchmarks.embeddings:write_embeddings",
+    "describe_embeddings": "benchmarks.embeddings:describe",
+    "write_control": "benchmarks.control:write_control",
+    "describe_control": "benchmarks.control:describe",
+    "measure": "benchmarks.measure:measure",
+    "describe_measured": "benchmarks.measure:markdown",
     "write_report": "benchmarks.report:write_report",
 }
 
