@@ -20,6 +20,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from benchmarks.extractors import watched_distance
 from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from benchmarks.report import write_report
 from generator.architectures import Architecture, architecture
@@ -47,6 +48,8 @@ GENERATOR_SHARE_ALONE = 0.7
 """Part that the generator gets where there is no second stage."""
 Method = Literal["gan", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
+Last = Literal["generator", "detector", "report"]
+"""Where a project may end: with its generator, with its last detector, or with keypoints on the images and a report."""
 
 UNLIMITED = 10**9
 """Steps of a run that a time budget ends."""
@@ -139,6 +142,7 @@ def run_project(
     init_detector: Path | None = None,
     overrides: Sequence[str] = (),
     config: Path | None = None,
+    last: Last = "report",
 ) -> Path:
     """Run every stage that is not finished yet; returns the report's path.
 
@@ -154,6 +158,7 @@ def run_project(
         device, precision, compiled, events: see `kpdetect.runtime.Runtime`.
         init_generator, init_detector: models whose weights these stages start from.
         overrides: assignments such as "generator.model.tau=0.02".
+        last: the stage to end with, among which the minutes are shared.
 
     Raises:
         KpdetectError: with one line that says what to do.
@@ -173,12 +178,12 @@ def run_project(
     RunFolder(out, settings, exempt=EXEMPT)
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
     project = Project(images, out, settings, runtime, minutes, exclude, strict)
-    project.initial = {"generator": init_generator, "detector": init_detector}
+    project.initial, project.last = {"generator": init_generator, "detector": init_detector}, last
     for number, stage in enumerate(project.stages(), start=1):
         title = (stage.__doc__ or "").rstrip(".")
         print(f"[{number}/{len(project.stages())}] {title}", file=sys.stderr, flush=True)
         stage()
-    print(f"report: {project.report}")
+    print(f"report: {project.report}" if last == "report" else f"trained: {out}")
     return project.report
 
 
@@ -198,20 +203,23 @@ class Project:
         self.images, self.out, self.settings, self.runtime = images, out, settings, runtime
         self.minutes, self.exclude, self.strict = minutes, exclude, strict
         self.initial: dict[str, Path | None] = {"generator": None, "detector": None}
+        self.last: Last = "report"
         self.report = out / "report" / "index.html"
 
     def stages(self) -> list[Callable[[], None]]:
         """What is to be done, in order."""
+        if self.last == "generator":
+            return [self.generator]
         found = [self.imm] if self.settings.method == "imm" else [self.generator, self.pairs, self.detector]
         if self.settings.method == "gan" and self.settings.refined:
             found.append(self.refine)
-        return [*found, self.predict, self.write_report]
+        return [*found, self.predict, self.write_report] if self.last == "report" else found
 
     def share(self, stage: str) -> float | None:
         """Training minutes of a stage."""
         if self.minutes is None:
             return None
-        if self.settings.method == "imm":
+        if self.settings.method == "imm" or self.last == "generator":
             return self.minutes
         shares = {"generator": GENERATOR_SHARE, "refine": REFINE_SHARE}
         if not self.settings.refined:
@@ -220,15 +228,17 @@ class Project:
 
     def generator(self) -> None:
         """Train the generator."""
+        settings = self.settings.generator
         train_generator(
             self.images,
             self.out / "generator",
-            self.settings.generator,
+            settings,
             self.runtime,
             minutes=self.share("generator"),
             exclude=self.exclude,
             strict=self.strict,
             initial=self.initial["generator"],
+            distance_to=watched_distance(settings.stopping, self.runtime.device),
         )
 
     def pairs(self) -> None:

@@ -172,6 +172,19 @@ class GrowthConfig(StrictConfig):
     """Images during which a size is faded in."""
 
 
+class StoppingConfig(StrictConfig):
+    """Early stopping by the distance of drawn to real images, see `generator.stopping`."""
+
+    patience: int = Field(0, ge=0)
+    """Measurements without a better one after which the run ends; its best weights are kept. 0: nothing is measured."""
+    every: int = Field(1_000, ge=1)
+    """Steps between measurements; growing models are measured at their full size only."""
+    images: int = Field(2_000, ge=2)
+    """Drawn images, and as many real ones as training sees them."""
+    features: str = "imagenet"
+    """What the Frechet distance is measured in: imagenet, random, or the file of Inception's weights."""
+
+
 class DataConfig(StrictConfig):
     """How real images are prepared."""
 
@@ -196,6 +209,8 @@ class GeneratorConfig(TrainingConfig):
     """Schedule of progressive models."""
     collapse: CollapseConfig = CollapseConfig()
     """When to give up."""
+    stopping: StoppingConfig = StoppingConfig()
+    """When to stop early."""
     steps: int = Field(16_000, ge=1)
     """Steps to train; no schedule depends on it, so that a finished run can be continued."""
 

@@ -6,6 +6,8 @@ discriminator, which saves a forward pass.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,14 @@ from generator.latents import Latents, draw_latents, latents_of
 from generator.layers import nearest_heat
 from generator.losses import ADVERSARIAL, background_loss, contrastive_loss, gradient_penalty
 from generator.model import Drawing, Generator
+from generator.rates import parameter_groups, set_rates
 from generator.sheet import sample_sheet
+from generator.stopping import DistanceTo, DistanceWatch
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.distributed import agreed, average_gradients, main_first, synchronised
-from kpdetect.errors import TrainingError
+from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_fitting
@@ -51,6 +55,7 @@ def train_generator(
     exclude: frozenset[str] = frozenset(),
     strict: bool = False,
     initial: Path | None = None,
+    distance_to: DistanceTo | None = None,
 ) -> Path:
     """Train a generator on a folder of images, or continue the run in `out`.
 
@@ -64,6 +69,7 @@ def train_generator(
         strict: stop at an unreadable image.
         initial: generator whose weights a new run starts from, and the discriminator of its run folder, where there is one;
             not read when a run is continued.
+        distance_to: what early stopping measures; needed where `config.stopping` has patience.
 
     Returns:
         The weights file, model.safetensors.
@@ -73,13 +79,15 @@ def train_generator(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
+    if config.stopping.patience and distance_to is None:
+        raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or 0 to train without")
     with main_first(runtime):
         run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
     known = str(load_checkpoint(run.checkpoint, "generator")["data"]) if run.checkpoint.exists() else None
     side = cached_side(config.model.size)
     with main_first(runtime):
         cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
-    trainer = GeneratorTrainer(run, cache, config, runtime)
+    trainer = GeneratorTrainer(run, cache, config, runtime, distance_to)
     if not run.checkpoint.exists():
         if runtime.is_main:
             forget_beginning(run)
@@ -93,9 +101,16 @@ class GeneratorTrainer(Trainer):
     """Two networks, two optimisers and an average."""
 
     kind = "generator"
-    stateful = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
+    stateful: tuple[str, ...] = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
 
-    def __init__(self, run: RunFolder, cache: ImageCache, config: GeneratorConfig, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        cache: ImageCache,
+        config: GeneratorConfig,
+        runtime: Runtime,
+        distance_to: DistanceTo | None = None,
+    ) -> None:
         optimiser, model = config.optimiser, config.model
         super().__init__(run, config, optimiser.batch, cache.key, runtime)
         self.cache, self.config = cache, config
@@ -105,7 +120,7 @@ class GeneratorTrainer(Trainer):
         channels_last(self.generator)
         channels_last(self.discriminator)
         self.average = averaged_copy(self.generator)
-        self.adam_generator = self._adam(self._groups(), optimiser.rate_generator)
+        self.adam_generator = self._adam(parameter_groups(self.generator, config), optimiser.rate_generator)
         self.adam_discriminator = self._adam(self.discriminator.parameters(), optimiser.rate_discriminator)
         self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
@@ -113,33 +128,19 @@ class GeneratorTrainer(Trainer):
         part = {"rank": runtime.rank, "world": runtime.world}
         runtime.prepare(self.generator, self.discriminator)
         self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, **part)
+        self.watch: DistanceWatch | None = None
+        if config.stopping.patience and distance_to is not None:
+            self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
+            self.stateful = (*self.stateful, "watch")
         self.restore()
 
     def _adam(self, parameters: Any, rate: float) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=rate, betas=self.config.optimiser.betas, fused=True)
 
-    def _groups(self) -> list[dict[str, Any]]:
-        """The generator's parameters: all alike, or, where learning rates differ, those that place keypoints, the rest of the
-        keypoint generator, and the others."""
-        if self.config.optimiser.pose_rate == 1 and not self.config.model.progressive:
-            return [{"params": list(self.generator.parameters())}]
-        placing = list(self.generator.parts.pose.parameters())
-        parts = [each for name, each in self.generator.parts.named_parameters() if not name.startswith("pose.")]
-        others = [each for name, each in self.generator.named_parameters() if not name.startswith("parts.")]
-        return [{"params": placing}, {"params": parts}, {"params": others}]
-
     @property
     def stage(self) -> Stage:
         """What size of images is trained now."""
         return stage_at(self.step * self.config.optimiser.batch, self.config.model, self.config.growth)
-
-    def set_rates(self, stage: Stage) -> None:
-        """Learning rates of the generator's groups; the keypoint generator rests while a size is faded in (appendix E)."""
-        groups, optimiser = self.adam_generator.param_groups, self.config.optimiser
-        if len(groups) > 1:
-            working = 0.0 if stage.adapting and optimiser.rest_when_adapting else 1.0
-            for group, factor in zip(groups, (working * optimiser.pose_rate, working, 1.0), strict=True):
-                group["lr"] = optimiser.rate_generator * factor
 
     def start_from(self, initial: InitialWeights) -> None:
         """Take the weights of a trained generator, and its discriminator where its run folder still has one.
@@ -158,7 +159,7 @@ class GeneratorTrainer(Trainer):
         """One update of each network; returns the metrics of the batch."""
         config, stage = self.config, self.stage
         real = seen_at(self.batches.take(self.step).to(self.runtime.device), stage)
-        self.set_rates(stage)
+        set_rates(self.adam_generator, config, stage)
         noise = derived_generator(config.seed, "latents", self.step)
         latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise)
         latents = latents.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
@@ -168,7 +169,25 @@ class GeneratorTrainer(Trainer):
         metrics |= self.update_generator(drawing, latents, stage)
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
+        if self.watch is not None and self.watch.last is not None:
+            metrics["distance"] = torch.tensor(self.watch.last)
         return metrics
+
+    def periodic(self) -> list[tuple[int, Callable[[], object]]]:
+        """Work that is done every so many steps; measuring comes before the checkpoint of the same step, which holds it."""
+        measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
+        return [*measuring, *super().periodic()]
+
+    def is_done(self) -> bool:
+        """Whether the images have not got nearer to real ones for a while."""
+        return self.watch is not None and self.watch.exhausted
+
+    def measure(self) -> None:
+        """Measure the average, as it would be written, at its full size."""
+        if self.watch is not None and self.stage == Stage(size=self.config.model.size):
+            candidate = copy.deepcopy(self.average)
+            recalibrate(candidate, self.config.seed + 1)
+            self.watch.look(self.step, candidate)
 
     def require_health(self, metrics: dict[str, Tensor]) -> None:
         """Stop a run that has failed.
@@ -261,15 +280,19 @@ class GeneratorTrainer(Trainer):
             write_image(self.run.sample(self.step), sample_sheet(self.average(latents, self.stage)))
 
     def write_weights(self) -> None:
-        """Write the average, its batch statistics measured afresh, and where it came from."""
-        config = self.config
+        """Write the average, its batch statistics measured afresh, or the best one so far; and where it came from."""
+        config, kept = self.config, self.step
         self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)
+        tensors = self.average.state_dict()
+        if self.watch is not None and self.watch.weights:
+            tensors, kept = self.watch.weights, self.watch.best_step
         description = {
             "config": config.model_dump(mode="json"),
             "drawn_size": stage.size,
             "step": self.step,
-            "images_seen": self.step * config.optimiser.batch,
+            "kept_step": kept,
+            "images_seen": kept * config.optimiser.batch,
             "minutes": round(self.seconds / 60, 1),
             "training_images": len(self.cache),
             "began_with": began_with(self.run),
@@ -277,4 +300,4 @@ class GeneratorTrainer(Trainer):
             "commit": code_commit(),
             "hardware": hardware(),
         }
-        save_weights(self.run.weights, "generator", self.average.state_dict(), description)
+        save_weights(self.run.weights, "generator", tensors, description)

@@ -63,7 +63,7 @@ class Trainer(ABC):
 
     kind: ClassVar[str]
     """What is trained, as checkpoints name it."""
-    stateful: ClassVar[tuple[str, ...]]
+    stateful: tuple[str, ...]
     """Attributes with a `state_dict` that a checkpoint holds."""
     other_data: ClassVar[str] = "other data (files were added, removed or changed, or others are excluded)"
     """What is said of a checkpoint whose `data` differs."""

@@ -176,3 +176,17 @@ def test_a_budget_of_images_ends_a_generator_at_whole_batches(blob_folder, tmp_p
         code, err = run("train-generator", blob_folder, *options, "--images", images, monkeypatch=monkeypatch, capsys=capsys)
         assert code == 0, err
         assert read_description(tmp_path / "run" / "model.safetensors")["step"] == steps
+
+
+def test_ablations_are_refused_before_anything_is_trained(tmp_path):
+    images = tmp_path / "toy" / "images"
+    assert CliRunner().invoke(app, ["toy", "--count", "20", "--size", "32", "--out", str(images.parent)]).exit_code == 0
+    common = [str(images), "--out", str(tmp_path / "out"), "--features", "random"]
+    for arguments, reason in (
+        (["ablate", "table2", *common, "--minutes-each", "0"], "minutes_each"),
+        (["ablate", "table8", *common, "--minutes-each", "1"], "needs a detector"),
+        (["ladder", *common, "--minutes-each", "1", "--size", "100"], "--size 100"),
+    ):
+        result = CliRunner().invoke(app, arguments)
+        assert reason in str(result.exception)
+    assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ import struct
 import zlib
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -156,6 +157,17 @@ def test_a_cache_is_of_contents_not_of_sizes_and_times(blob_folder, tmp_path, mo
     with pytest.raises(ConfigError, match="other images"):
         build_cache(tmp_path / "copy", tmp_path / "cache", 16, "pad", set(), expected_key=first.key)
     assert build_cache(tmp_path / "copy", tmp_path / "cache", 16, "pad", set()).key != first.key
+
+
+def test_a_cache_without_a_stamp_serves_the_run_that_it_was_made_for(blob_folder, tmp_path, monkeypatch):
+    build_cache(blob_folder, tmp_path / "cache", 16, "pad", set())
+    with h5py.File(tmp_path / "cache" / "images.h5", "r+") as file:
+        del file.attrs["stamp"]
+        file.attrs["key"] = "older"
+    with monkeypatch.context() as patched:
+        patched.setattr("kpdetect.data.folder.file_hash", None)  # nothing is read
+        assert build_cache(blob_folder, tmp_path / "cache", 16, "pad", set(), expected_key="older").key == "older"
+    assert build_cache(blob_folder, tmp_path / "cache", 16, "pad", set()).key != "older"
 
 
 def test_a_broken_link_is_skipped(blob_folder, tmp_path, capsys):

@@ -9,14 +9,17 @@ import typer
 
 from kpdetect import __version__
 from kpdetect.cli import (
+    ablate,
     benchmark,
+    controllability,
     convert,
     doctor,
+    embeddings,
     export,
     generate,
     info,
     label,
-    ladder,
+    measure,
     models,
     nearest,
     pack,
@@ -68,7 +71,9 @@ VERBS = {
     "export": export,
     "pack": pack,
     "models": models,
-    "ladder": ladder,
+    "measure": measure,
+    "controllability": controllability,
+    "embeddings": embeddings,
     "nearest": nearest,
     "benchmark": benchmark,
     "table": table,
@@ -81,6 +86,8 @@ for _name, _module in VERBS.items():
     app.command(_name)(_module.command)
 app.command("refine")(refine.refine)
 app.command("imm")(refine.imm)
+app.command("ablate")(ablate.ablate)
+app.command("ladder")(ablate.ladder)
 
 
 def main() -> None:

@@ -89,7 +89,7 @@ DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat16 is faster where the hardware has it.")]
 CompileOption = Annotated[
     bool,
-    typer.Option("--compile", help="Compile the networks (torch.compile): a few minutes at the start, faster steps after."),
+    typer.Option("--compile", help="Compile the networks (torch.compile): minutes at the start; measure, CPUs can be slower."),
 ]
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write metrics as TensorBoard events too, in RUN/events (extra: tensorboard).")

@@ -32,6 +32,9 @@ def command(
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
     init_from: options.InitFrom = None,
+    patience: Annotated[
+        int, typer.Option(min=0, help="Stop after so many measurements of the distance to real images without a better one.")
+    ] = 0,
     set_: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -43,7 +46,7 @@ def command(
     options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")
     base = upper("architecture")(upper("preset")(preset.value, size, keypoints), model.value)
     settings = base if config is None else read_config(type(base), config)
-    given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop"})
+    given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop", "patience": "stopping.patience"})
     settings = apply_overrides(settings, [*given, *(set_ or [])])
     if image_budget is not None:
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
@@ -57,6 +60,7 @@ def command(
             exclude=frozenset(read_exclusions(exclude_list or [])),
             strict=strict,
             initial=init_from,
+            distance_to=upper("watched_distance")(settings.stopping, runtime.device),
         )
         if runtime.is_main:
             print(f"generator: {weights}")

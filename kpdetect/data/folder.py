@@ -89,13 +89,13 @@ class ImageCache:
     Attributes:
         images: uint8 [count, side, side, 3].
         key: see `content_key`.
-        stamp: see `Chosen.stamp`; of when the contents were last read.
+        stamp: see `Chosen.stamp`; of when the contents were last read. Empty in caches of before there were stamps.
     """
 
     def __init__(self, path: Path) -> None:
         try:
             with h5py.File(path, "r") as file:
-                data, self.key, self.stamp = file["images"], str(file.attrs["key"]), str(file.attrs["stamp"])
+                data, self.key, self.stamp = file["images"], str(file.attrs["key"]), str(file.attrs.get("stamp", ""))
                 shape, offset = data.shape, data.id.get_offset()
         except (OSError, KeyError) as error:
             raise FormatError(f"{path}: damaged image cache; delete it and run again") from error
@@ -201,6 +201,8 @@ def build_cache(
     cache = ImageCache(target) if target.exists() else None
     if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):
         return cache
+    if cache is not None and not cache.stamp and cache.key == expected_key:
+        return cache  # of a run begun before there were stamps, taken at its word
     key = chosen.key() if cache is not None or expected_key is not None else None
     if expected_key is not None and key != expected_key:
         raise ConfigError(

@@ -23,7 +23,8 @@ MISSING_OPERATOR = "operator torchvision::nms does not exist"
 """The one failure of `import torchvision` that is tolerated."""
 
 
-def _import_timm() -> Any:
+def import_timm() -> Any:
+    """The package timm, whatever state torchvision is in; see the module's text."""
     try:
         import timm
     except RuntimeError as error:
@@ -66,7 +67,7 @@ def create_backbone(name: str, *, weights: Path | None = None) -> nn.Module:
         ConfigError: timm has no such network, or it gives no feature maps.
         CheckpointError: the weights file is missing or does not fit.
     """
-    timm = _import_timm()
+    timm = import_timm()
     if name not in timm.list_models():
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         raise ConfigError(

@@ -1,0 +1,159 @@
+"""One cell of a table in a process of its own: generator -> pairs -> detector -> error, distance, control.
+
+    python -m benchmarks.ablations.cell OUT NAME
+
+OUT/cells/NAME is a project of `kpdetect run`; `cell.json` says what is trained, `measured.json` what came out. A repeated
+call continues.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.ablations.config import AblationConfig
+from benchmarks.ablations.tables import Cell
+from benchmarks.control import measure_control
+from benchmarks.extractors import build_extractor
+from benchmarks.metrics.frechet import frechet_distance
+from benchmarks.pipeline import project_config, run_project
+from benchmarks.results import read_result
+from benchmarks.run import Extras, run_benchmark, run_cross_validation
+from benchmarks.squares import read_squares
+from generator.architectures import Architecture
+from generator.stream import PairStream
+from kpdetect.checkpoints import find_weights
+from kpdetect.config import apply_overrides, read_config
+from kpdetect.data.folder import read_exclusions, select_images
+from kpdetect.errors import KpdetectError
+from kpdetect.files import file_hash, read_json, write_json
+from kpdetect.inference.predictor import Predictor
+from kpdetect.runlog import environment
+from kpdetect.runtime import Runtime, resolve_runtime
+
+DESCRIPTION, MEASURED, CONFIG = "cell.json", "measured.json", "config.yaml"
+CONTROL_PAIRS = 200
+
+
+def cell_folder(out: Path, name: str) -> Path:
+    """Where a cell is."""
+    return out / "cells" / name
+
+
+def describe_cell(out: Path, cell: Cell) -> None:
+    """Write what the cell's process is going to read."""
+    write_json(cell_folder(out, cell.name) / DESCRIPTION, asdict(cell))
+
+
+def check_cell(config: AblationConfig, cell: Cell) -> None:
+    """Refuse settings that no training would begin with.
+
+    Raises:
+        ConfigError: naming what is wrong.
+    """
+    keypoints = cell.keypoints or config.keypoints
+    model: Architecture = cell.model  # type: ignore[assignment]
+    settings = project_config(config.preset, config.size, keypoints, config.crop, config.seed, "gan", config.refined, model)
+    apply_overrides(settings, [*config.overrides, *cell.overrides])
+
+
+def run_cell(out: Path, name: str) -> None:
+    """Train and measure one cell.
+
+    Raises:
+        KpdetectError: as `run_project` and the measures.
+    """
+    config, folder = read_config(AblationConfig, out / CONFIG), cell_folder(out, name)
+    described = read_json(folder / DESCRIPTION)
+    cell = Cell(**{**described, "overrides": tuple(described["overrides"])})
+    detected = bool(config.data) and cell.located
+    run_project(
+        Path(config.images),
+        folder,
+        refined=config.refined,
+        preset=config.preset,
+        model=cell.model,  # type: ignore[arg-type]
+        size=config.size,
+        keypoints=cell.keypoints or config.keypoints,
+        crop=config.crop,
+        seed=config.seed,
+        minutes=config.minutes_each,
+        exclude_lists=[Path(each) for each in config.exclude_lists],
+        device=config.device,
+        precision=config.precision,
+        overrides=[*config.overrides, *cell.overrides],
+        last="detector" if detected else "generator",
+    )
+    runtime = resolve_runtime(config.device, config.precision)
+    stream = PairStream(folder, runtime, seed=config.seed)
+    found: dict[str, Any] = measured_error(config, folder) if detected else {}
+    found["distance"] = measured_distance(config, stream, runtime)
+    if detected:
+        found["control"] = asdict(measure_control(stream, Predictor.load(folder, runtime.device.type), CONTROL_PAIRS))
+    provenance = {
+        "generator": stream.hash,
+        "detector": file_hash(find_weights(folder, "detector")) if detected else None,
+        "images_seen": stream.description["images_seen"],
+        "generator_minutes": stream.description["minutes"],
+        "environment": environment(),
+    }
+    write_json(folder / MEASURED, found | provenance)
+
+
+def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
+    """Error of the headline regression, its interval or spread, the same with bias where that is another, and the floor."""
+    import pandas as pd
+
+    data, results = Path(config.data), folder / "results"
+    if config.test:
+        result = read_result(run_benchmark(config.protocol, folder, data, results, extras=Extras(baselines=False)))
+        rows = [{**vars(row), "headline": row.headline} for row in result.rows if row.kind in ("model", "floor")]
+        facts = {"measured_on": f"{result.fitted:,} images of {result.data} fitted, {result.tested:,} tested"}
+    else:
+        path = run_cross_validation(config.protocol, folder, data, results)
+        rows = pd.read_csv(path).to_dict("records")  # type: ignore[assignment]
+        for row in rows:
+            row["headline"] = row["regression"].endswith(" (headline)")
+            row["kind"] = "floor" if row["method"] == "mean shape" else "model"
+        facts = {"measured_on": f"cross-validation inside {path.name.split('_')[1]}'s fitting images"}
+    model, floor = (next(row for row in rows if row["kind"] == kind and row["headline"]) for kind in ("model", "floor"))
+    frame = model["regression"].partition(",")[0]
+    biased = [row for row in rows if row["kind"] == "model" and row["regression"] == f"{frame}, with bias"]
+    return facts | {
+        "error": model["mean_of_ratios"],
+        "error_interval": list(model.get("interval95", ())),
+        "error_spread": model.get("spread"),
+        "error_with_bias": biased[0]["mean_of_ratios"] if biased else None,
+        "error_floor": floor["mean_of_ratios"],
+    }
+
+
+def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runtime) -> float:
+    """Frechet distance of generated to real images, in the named features."""
+    names = select_images(Path(config.images), read_exclusions([Path(each) for each in config.exclude_lists]))
+    chosen = [
+        Path(config.images, names[index])
+        for index in np.random.default_rng(config.seed).permutation(len(names))[: config.count]
+    ]
+    extractor = build_extractor(config.features, runtime.device)
+    drawn = extractor(batch.images for batch in stream.batches(0, config.count))
+    return frechet_distance(drawn, extractor([read_squares(chosen, stream).images]))
+
+
+def main() -> None:
+    """Entry point; errors that a user can mend are one line."""
+    try:
+        run_cell(Path(sys.argv[1]), sys.argv[2])
+    except KpdetectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What is the same for every cell of a table."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from generator.config import Preset
+from kpdetect.config import StrictConfig
+from kpdetect.images import CropPolicy
+from kpdetect.runtime import DeviceName, Precision
+
+
+class AblationConfig(StrictConfig):
+    """Data, models and measures of a folder of ablations."""
+
+    images: str
+    """Folder of unlabelled images."""
+    data: str = ""
+    """The annotated data set; without one generators alone are trained and their images measured."""
+    protocol: str = "mafl-aligned"
+    """How errors are measured."""
+    test: bool = False
+    """Read the test images (to report) instead of cross-validating inside the fitting images (to choose)."""
+    minutes_each: float = Field(gt=0)
+    """Training minutes of each cell, all stages together."""
+    keypoints: int = Field(10, ge=1, le=64)
+    """Number of keypoints, where the table does not vary it."""
+    size: int = 64
+    """Side of the generated images."""
+    preset: Preset = "tiny"
+    """Widths of the networks."""
+    crop: CropPolicy = "centre"
+    """Which part of a picture is seen."""
+    refined: bool = False
+    """Train the detectors on the real images too."""
+    seed: int = Field(0, ge=0)
+    """Everything random follows from it."""
+    exclude_lists: tuple[str, ...] = ()
+    """Files of image names never to train on."""
+    overrides: tuple[str, ...] = ()
+    """Further settings of every cell, as for `kpdetect run --set`."""
+    count: int = Field(5_000, ge=2)
+    """Generated images, and at most as many real ones, of the distance (paper: 50,000)."""
+    features: str = "imagenet"
+    """Features of the distance: imagenet, random, or a file of Inception's weights for FID proper."""
+    device: DeviceName = "auto"
+    """Where to compute."""
+    precision: Precision = "auto"
+    """What to compute in."""
+
+
+EXEMPT = ("device", "precision")
+"""Keys that may differ when a table is continued."""

@@ -1,0 +1,133 @@
+"""A table of the paper on one's own images: the cells that are not finished yet, one process each, then the table.
+
+    OUT/config.yaml             what is the same for all cells
+    OUT/cells/NAME/             a project, its log.txt and measured.json
+    OUT/table2.md, .csv, .json  the table
+
+Repeating the command continues: finished cells are not trained again, interrupted ones go on, failed ones are tried again.
+Tables 7, 8 and 9 share their cells.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from benchmarks.ablations.cell import MEASURED, cell_folder, check_cell, describe_cell
+from benchmarks.ablations.config import EXEMPT, AblationConfig
+from benchmarks.ablations.render import write_ablation
+from benchmarks.ablations.tables import Cell, build_table
+from benchmarks.extractors import build_extractor
+from kpdetect.data.folder import read_exclusions, select_images
+from kpdetect.errors import InputError, TrainingError
+from kpdetect.files import make_folder
+from kpdetect.interrupts import StopRequest
+from kpdetect.runlog import RunFolder
+from kpdetect.runtime import resolve_runtime
+
+LOG, PAUSE = "log.txt", 0.2
+
+
+def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequence[str] = (), jobs: int = 1) -> Path:
+    """Train and measure what is missing of a table, and write it; returns its path.
+
+    Args:
+        name: table2, table3, table6, table7, table8 or table9.
+        out: folder for all of it.
+        config: what is the same for every cell; must equal that of the folder being continued.
+        cells: patterns of cell names, such as `k06-*`; all cells unless given.
+        jobs: cells trained at the same time.
+
+    Raises:
+        InputError: an unknown table or protocol, no such cell, or unusable images.
+        ConfigError: settings that do not fit, or the folder holds a table with another configuration.
+        TrainingError: cells have failed; the others are in the table.
+        KeyboardInterrupt: Ctrl-C or termination, after the cells at hand have saved.
+    """
+    table = build_table(name, config)
+    chosen = [cell for cell in table.cells if not cells or any(fnmatch(cell.name, pattern) for pattern in cells)]
+    if not chosen:
+        raise InputError(f"--cells {' '.join(cells)}: no such cell; there are {', '.join(cell.name for cell in table.cells)}")
+    for cell in chosen:
+        check_cell(config, cell)
+    select_images(Path(config.images), read_exclusions([Path(each) for each in config.exclude_lists]))
+    build_extractor(config.features, resolve_runtime(config.device).device)  # refuse before anything is trained
+    RunFolder(out, config, exempt=EXEMPT)
+    failed: dict[str, str] = {}
+    missing = [cell for cell in chosen if not (cell_folder(out, cell.name) / MEASURED).exists()]
+
+    def finished(cell: Cell, code: int) -> None:
+        log = cell_folder(out, cell.name) / LOG
+        if code == 0:
+            print(f"{cell.name}: done", flush=True)
+        else:
+            failed[cell.name] = last_line(log)
+            print(f"{cell.name}: failed: {failed[cell.name]} (see {log})", flush=True)
+        write_ablation(table, out, config, failed)
+
+    run_processes(missing, jobs, lambda cell: start_cell(out, cell, jobs), finished)
+    path = write_ablation(table, out, config, failed)
+    print(path.read_text(encoding="utf-8"))
+    if failed:
+        raise TrainingError(
+            f"{len(failed)} of {len(chosen)} cells failed ({', '.join(failed)}); the others are in {path}; "
+            f"see the cells' {LOG}, and run the same command again to try them once more"
+        )
+    return path
+
+
+def run_processes(
+    cells: Sequence[Cell],
+    jobs: int,
+    start: Callable[[Cell], subprocess.Popen[bytes]],
+    finished: Callable[[Cell, int], None],
+) -> None:
+    """Run a process for each cell, `jobs` at a time; a request to stop is passed on, and what runs is waited for.
+
+    Raises:
+        KeyboardInterrupt: after such a request.
+    """
+    waiting, running = list(cells), dict[Cell, subprocess.Popen[bytes]]()
+    told = False
+    with StopRequest() as stop:
+        while running or (waiting and not stop.requested):
+            while waiting and len(running) < jobs and not stop.requested:
+                cell = waiting.pop(0)
+                running[cell] = start(cell)
+            if stop.requested and not told:
+                told = True
+                for process in running.values():
+                    process.terminate()
+            for cell, process in list(running.items()):
+                code = process.poll()
+                if code is not None:
+                    del running[cell]
+                    if not stop.requested or code == 0:
+                        finished(cell, code)
+            time.sleep(PAUSE)
+    if stop.requested:
+        raise KeyboardInterrupt
+
+
+def start_cell(out: Path, cell: Cell, jobs: int) -> subprocess.Popen[bytes]:
+    """Start the process of a cell; what it prints is appended to its log."""
+    folder = make_folder(cell_folder(out, cell.name))
+    describe_cell(out, cell)
+    print(f"{cell.name}: training, see {folder / LOG}", flush=True)
+    surroundings = dict(os.environ)
+    if jobs > 1:
+        surroundings["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+    command = [sys.executable, "-m", "benchmarks.ablations.cell", str(out), cell.name]
+    with open(folder / LOG, "ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=surroundings)
+
+
+def last_line(log: Path) -> str:
+    """What a process said last: of ours, the error."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("error: ") if lines else "no reason was given"

@@ -1,0 +1,163 @@
+"""The tables: rows and columns in the paper's order, the training behind each cell, and the published numbers."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal, get_args
+
+from benchmarks.ablations.config import AblationConfig
+from benchmarks.protocols import find_protocol
+from benchmarks.published import published_table, read_published
+from generator.architectures import ABLATIONS, LADDER
+from kpdetect.errors import InputError
+
+TableName = Literal["table2", "table3", "table6", "table7", "table8", "table9"]
+TABLES: tuple[str, ...] = get_args(TableName)
+Measure = Literal["error", "distance", "control"]
+LADDER_PUBLISHED = {
+    "tuned": "LatentKeypointGAN, tuned",
+    "no-start32": "LatentKeypointGAN, without larger start",
+    "no-background": "LatentKeypointGAN, also without background",
+    "no-positional": "LatentKeypointGAN, also without positional start",
+    "no-margin": "LatentKeypointGAN, also without margin",
+}
+"""Rows of table 3 by our name of the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One training.
+
+    Attributes:
+        name: of its folder.
+        model: architecture of the generator.
+        overrides: settings that make it differ, as for `kpdetect run --set`.
+        keypoints: their number, or 0 for that of the whole table.
+        located: whether keypoints decide where anything is drawn; else there is no detector to train.
+    """
+
+    name: str
+    model: str
+    overrides: tuple[str, ...] = ()
+    keypoints: int = 0
+    located: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One number of a table: where it stands, the training and the measure behind it, and the published one."""
+
+    row: str
+    column: str
+    measure: Measure
+    cell: Cell | None
+    published: float | str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of the paper; `source` says what its numbers were measured on."""
+
+    name: str
+    title: str
+    source: str
+    corner: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The trainings, in order."""
+        return list(dict.fromkeys(entry.cell for entry in self.entries if entry.cell is not None))
+
+
+def _ablation(method: str) -> tuple[str, Cell]:
+    changes = tuple(f"generator.{change}" for change in ABLATIONS.get(method, ()))
+    return method, Cell(name=method.replace(" ", "-"), model="base", overrides=changes, located=method != "without keypoints")
+
+
+def _embedding(method: str) -> tuple[str, Cell]:
+    width = method.rpartition(" ")[2]
+    return width, Cell(name=f"embedding-{width}", model="base", overrides=(f"generator.model.embedding_width={width}",))
+
+
+_VARIANTS = {"table2": _ablation, "table6": _embedding}
+"""Rows of these tables by the name of the published method: our label and the training."""
+
+
+def build_table(name: str, config: AblationConfig) -> Table:
+    """A table for these data.
+
+    Raises:
+        InputError: an unknown table or protocol, or one that needs annotated data without any.
+    """
+    if name not in TABLES:
+        raise InputError(f"ablate {name}: expected one of {', '.join(TABLES)}")
+    protocol = find_protocol(config.protocol)
+    if name in ("table8", "table9") and not config.data:
+        raise InputError(f"ablate {name}: needs a detector for each cell; give the annotated data set with --data")
+    content = tomllib.loads(resources.files("benchmarks").joinpath("ablations.toml").read_text(encoding="utf-8"))
+    own = content[name]
+    entries: Iterable[Entry]
+    if name == "table3":
+        entries = _ladder([each for each in protocol.published if each.endswith(f"_k{config.keypoints}")])
+    elif name in _VARIANTS:
+        entries = _variants(name)
+    else:
+        entries = _grid(content["grid"], own.get("verdicts") or _published_grid(name), own["measure"])
+    if not config.data:
+        entries = (entry for entry in entries if entry.measure == "distance")
+    return Table(name=name, title=own["title"], source=own["source"], corner=own["corner"], entries=tuple(entries))
+
+
+def _variants(name: str) -> Iterator[Entry]:
+    """Tables 2 and 6: one variant of the base model a row."""
+    methods = dict.fromkeys(number.method for number in published_table(_place(name)))
+    for method in methods:
+        values = {number.unit: number.value for number in published_table(_place(name)) if number.method == method}
+        row, cell = _VARIANTS[name](method)
+        yield from _both(row, cell, values.get("%"), values.get("FID"))
+
+
+def _ladder(columns: list[str]) -> Iterator[Entry]:
+    """Table 3: the other methods, then the tuned model with less and less of it."""
+    published = {number.method: number.value for number in published_table("table 3") if number.column in columns}
+    for method, percent in published.items():
+        if method not in LADDER_PUBLISHED.values():
+            yield Entry(row=method, column="error", measure="error", cell=None, published=percent)
+    distances = {number.method: number.value for number in read_published(["celeba_fid"])} if columns else {}
+    for model in LADDER:
+        label = LADDER_PUBLISHED[model]
+        yield from _both(model, Cell(name=model, model=model), published.get(label), distances.get(label))
+
+
+def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measure) -> Iterator[Entry]:
+    """Tables 7, 8 and 9: one grid of trainings serves them all."""
+    for tau, numbers in zip(grid["tau"], published, strict=True):
+        for keypoints, number in zip(grid["keypoints"], numbers, strict=True):
+            cell = Cell(
+                name=f"k{keypoints:02d}-tau{tau}",
+                model="base",
+                overrides=(f"generator.model.tau={tau}",),
+                keypoints=keypoints,
+            )
+            yield Entry(row=str(tau), column=f"K = {keypoints}", measure=measure, cell=cell, published=number)
+
+
+def _published_grid(name: str) -> list[list[float]]:
+    """Rows of a published grid in the order of the file, which is that of the grid."""
+    rows: dict[str, list[float]] = {}
+    for number in published_table(_place(name)):
+        rows.setdefault(number.method, []).append(number.value)
+    return list(rows.values())
+
+
+def _place(name: str) -> str:
+    return name.replace("table", "table ")
+
+
+def _both(row: str, cell: Cell, error: float | None, distance: float | None) -> Iterator[Entry]:
+    yield Entry(row=row, column="error", measure="error", cell=cell, published=error)
+    yield Entry(row=row, column="distance", measure="distance", cell=cell, published=distance)

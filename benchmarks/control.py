@@ -1,0 +1,194 @@
+"""Do keypoints control pose, embeddings appearance, and the background embedding the background alone (paper, table 9)?
+
+For pairs of generated images one factor of the first is replaced by the second's: pose (all keypoints), appearance (all their
+embeddings), or background. The paper judges by eye; our reading in numbers:
+
+    strength     of each factor: how much the 2 % of the pixels change that it changes most, whatever the object's size
+    motion       of the keypoints that a detector finds in the image before and after, relative to that of a swapped pose
+    overlap      correlation of where appearance and where background change pixels
+
+    trivial      pose and appearance both have less than `TRIVIAL` of the background's strength: it controls the whole image
+    entangled    two or three pairs of factors are: (pose, appearance) and (pose, background) where a swapped appearance or
+                 background moves keypoints by more than `ENTANGLED` of what a swapped pose does; (appearance, background)
+                 where their overlap is more than `ENTANGLED`
+    inferior     one pair is
+    good         none is
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.drawn import part_pairs, parts_of, swapped_parts
+from benchmarks.metrics.cpd import disentanglement
+from generator.keypoints import Parts
+from generator.sheet import to_uint8
+from generator.stream import PairStream
+from kpdetect.coords import to_pixels
+from kpdetect.draw import draw_keypoints
+from kpdetect.errors import InputError
+from kpdetect.files import write_json
+from kpdetect.images import Image, write_image
+from kpdetect.inference.predictor import Predictor
+from kpdetect.runlog import environment
+from kpdetect.runtime import Runtime
+
+FACTORS = ("pose", "appearance", "background")
+TRIVIAL, ENTANGLED, MOST_CHANGED = 0.25, 0.5, 0.98
+OTHER, ROWS, TILE = 1_000, 8, 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """What was found; see the text of the module.
+
+    Attributes:
+        strength: of pose, appearance and background; absolute change of the range from -1 to 1.
+        motion: of detected keypoints where appearance and where background is swapped, relative to a swapped pose.
+        overlap: correlation of the changes of appearance and background; 1 where one of them changes nothing.
+        verdict: `good`, `inferior`, `entangled` or `trivial`.
+    """
+
+    strength: tuple[float, float, float]
+    motion: tuple[float, float]
+    overlap: float
+    verdict: str
+
+
+def judge(strength: NDArray[np.floating], moved: NDArray[np.floating], overlap: float) -> Control:
+    """A verdict of strengths [3] and keypoint motions [3] by pose, appearance and background, and of the overlap."""
+    motion = moved[1:] / max(float(moved[0]), 1e-12)
+    entangled = int((motion > ENTANGLED).sum()) + int(overlap > ENTANGLED)
+    trivial = max(strength[:2]) <= TRIVIAL * strength[2]
+    return Control(
+        strength=(float(strength[0]), float(strength[1]), float(strength[2])),
+        motion=(float(motion[0]), float(motion[1])),
+        overlap=overlap,
+        verdict="trivial" if trivial else ("good", "inferior", "entangled", "entangled")[entangled],
+    )
+
+
+@torch.no_grad()
+def measure_control(stream: PairStream, predictor: Predictor, count: int) -> Control:
+    """Measure a generator with its detector on `count` pairs of images.
+
+    Raises:
+        InputError: they have different numbers of keypoints.
+    """
+    if predictor.keypoints != stream.keypoints:
+        raise InputError(
+            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
+        )
+    strengths, motions, maps = [], [], []
+    for one, two in part_pairs(stream, count):
+        before = stream.network.draw(one).image
+        place = _detected(before, predictor)
+        swapped = [stream.network.draw(parts).image for parts in swaps(one, two)]
+        apart = torch.stack([(image - before).abs().mean(dim=1) for image in swapped], dim=1).float().cpu().numpy()
+        strengths.append(np.quantile(apart.reshape(*apart.shape[:2], -1), MOST_CHANGED, axis=2))
+        motions.append(
+            np.stack([np.linalg.norm(_detected(image, predictor) - place, axis=-1).mean(axis=1) for image in swapped]).T
+        )
+        maps.append(apart[:, 1:])
+    overlap = float(disentanglement(maps).correlation[0, 1])
+    return judge(np.concatenate(strengths).mean(axis=0), np.concatenate(motions).mean(axis=0), overlap)
+
+
+def swaps(one: Parts, two: Parts) -> Iterator[Parts]:
+    """The first images with pose, appearance, and background of the second."""
+    yield replace(one, keypoints=two.keypoints)
+    yield replace(one, embeddings=two.embeddings)
+    yield replace(one, background=two.background, centre=two.centre)
+
+
+def _detected(images: torch.Tensor, predictor: Predictor) -> NDArray[np.float32]:
+    squares = [cv2.resize(image, (predictor.side, predictor.side)) for image in to_uint8(images)]
+    return predictor.read_squares(np.stack(squares))[0]  # type: ignore[arg-type]
+
+
+def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200, seed: int = 0) -> Control:
+    """Measure a project; writes `control.json` and the grid `control.png`.
+
+    Raises:
+        CheckpointError: no generator or no detector.
+        InputError: they do not belong together.
+        OutputError: `out` cannot be written.
+    """
+    stream = PairStream(model, runtime, seed=seed)
+    found = measure_control(stream, Predictor.load(model, runtime.device.type), count)
+    facts = {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed, "environment": environment()}
+    write_json(out / "control.json", asdict(found) | facts)
+    write_image(out / "control.png", control_grid(stream))
+    return found
+
+
+COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "difference", "background", "difference")
+
+
+@torch.no_grad()
+def control_grid(stream: PairStream) -> Image:
+    """The paper's figures 17 to 19: a row an image, columns as `COLUMNS`; the part swapped alone is the one that changes most,
+    the paper's is one near the mouth. Differences are absolute, the largest white."""
+    one, two = parts_of(stream, 0, ROWS), parts_of(stream, OTHER, OTHER + ROWS)
+    draw = stream.network.draw
+    before, other = draw(one), draw(two)
+    pose, appearance, background = (draw(parts).image for parts in swaps(one, two))
+    part = _strongest(stream, one, two, before.image)
+    columns = [
+        _marked(before.image, one.keypoints),
+        _marked(other.image, two.keypoints),
+        _marked(pose, two.keypoints),
+        _marked(appearance, one.keypoints),
+        _marked(part, one.keypoints),
+        _difference(part, before.image),
+        _tiles(background),
+        _difference(background, before.image),
+    ]
+    return np.concatenate([_heading(), *(np.concatenate(row, axis=1) for row in zip(*columns, strict=True))])
+
+
+def _strongest(stream: PairStream, one: Parts, two: Parts, before: torch.Tensor) -> torch.Tensor:
+    """Images in which the keypoint's embedding is swapped that, over all of them, changes most."""
+    images = [stream.network.draw(parts).image for parts in swapped_parts(one, two)]
+    return max(images, key=lambda image: float((image - before).abs().mean()))
+
+
+def _tiles(images: torch.Tensor) -> list[Image]:
+    return [cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_NEAREST) for image in to_uint8(images)]  # type: ignore[misc]
+
+
+def _marked(images: torch.Tensor, keypoints: torch.Tensor) -> list[Image]:
+    places = to_pixels(keypoints.float().cpu().numpy(), (TILE, TILE))
+    return [draw_keypoints(tile, points) for tile, points in zip(_tiles(images), places, strict=True)]
+
+
+def _difference(images: torch.Tensor, before: torch.Tensor) -> list[Image]:
+    apart = (images - before).abs().mean(dim=1, keepdim=True)
+    return _tiles(2 * apart / apart.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6) - 1)
+
+
+def _heading() -> Image:
+    strip = np.full((20, TILE * len(COLUMNS), 3), 255, np.uint8)
+    for number, name in enumerate(COLUMNS):
+        cv2.putText(strip, name, (number * TILE + 4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    return strip
+
+
+def describe(found: Control) -> str:
+    """The numbers in words."""
+    pose, appearance, background = (f"{each:.3f}" for each in found.strength)
+    return "\n".join(
+        [
+            f"control: {found.verdict}",
+            f"strength (of the range from -1 to 1): pose {pose}, appearance {appearance}, background {background}",
+            f"motion of keypoints by a swapped appearance {found.motion[0]:.2f}, background {found.motion[1]:.2f} (pose: 1)",
+            f"overlap of appearance and background: {found.overlap:.2f}",
+        ]
+    )

@@ -1,0 +1,190 @@
+"""Numbers about a model without annotations: how real its images look, whether parts are apart, how steady keypoints are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.drawn import conditioned, interpolated, swap_maps
+from benchmarks.extractors import Extractor, build_extractor
+from benchmarks.metrics.consistency import consistency
+from benchmarks.metrics.cpd import disentanglement
+from benchmarks.metrics.frechet import frechet_distance, kernel_distance
+from benchmarks.metrics.overlap import constant_mask, intersection_over_union
+from benchmarks.squares import Squares, read_masks, read_squares, readable
+from generator.sheet import to_uint8
+from generator.stream import PairStream
+from kpdetect.checkpoints import find_weights, read_description
+from kpdetect.data.folder import read_exclusions, select_images
+from kpdetect.errors import CheckpointError, InputError
+from kpdetect.files import make_folder, replacing, write_json, write_text
+from kpdetect.inference.predictor import Predictor
+from kpdetect.runlog import environment
+from kpdetect.runtime import Runtime
+
+STEADY = 200
+"""Images on which consistency is measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One number: what it is, its value, its spread and its floor where it has them, and what a reader has to know."""
+
+    name: str
+    value: float
+    spread: float | None = None
+    floor: float | None = None
+    note: str = ""
+
+
+def measure(
+    model: Path,
+    images: Path,
+    out: Path,
+    runtime: Runtime,
+    *,
+    count: int = 5_000,
+    pairs: int = 200,
+    seed: int = 0,
+    features: str = "imagenet",
+    exclude: tuple[Path, ...] = (),
+) -> list[Measured]:
+    """Measure what there is of a model: its generator, its detector, or both.
+
+    Args:
+        model: project folder, run folder, weights file or shipped name.
+        images: folder of real images.
+        out: folder for `measured.json`, `.csv` and `.md`.
+        runtime: where to draw.
+        count: generated images, and at most as many real ones.
+        pairs: pairs of images for CPD (the paper: 1,000).
+        seed: of everything drawn.
+        features: `imagenet`, `random` or a file of Inception's weights, for FID proper.
+        exclude: lists of image names to leave out.
+
+    Raises:
+        InputError: no model, too few images, or an extractor that is not there.
+        CheckpointError: damaged weights.
+        OutputError: `out` cannot be written.
+    """
+    paths = [images / name for name in select_images(images, read_exclusions(list(exclude)))]
+    chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
+    found: list[Measured] = []
+    predictor = Predictor.load(model, runtime.device.type) if holds(model, "detector") else None
+    if holds(model, "generator"):
+        stream = PairStream(model, runtime, seed=seed)
+        squares = read_squares(chosen, stream, predictor)
+        chosen = squares.paths
+        found += measure_images(stream, squares, build_extractor(features, runtime.device), count)
+        found.append(_parts(stream, pairs))
+        truth = read_masks(images, squares)
+        if truth is not None and predictor is not None:
+            found.append(measure_masks(stream, squares, truth))
+    if predictor is not None:
+        found += measure_detector(predictor, chosen[:STEADY], seed)
+    if not found:
+        raise InputError(
+            f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
+        )
+    _write(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
+    return found
+
+
+def holds(model: Path, kind: str) -> bool:
+    """Whether there is a `generator` or a `detector` in what a path or a shipped name means.
+
+    Raises:
+        CheckpointError: damaged weights.
+    """
+    try:
+        weights = find_weights(model, kind)
+    except CheckpointError:
+        return False
+    return read_description(weights).get("kind") == kind
+
+
+def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, count: int) -> list[Measured]:
+    """Distances to real images of `count` generated ones, of as many interpolated ones, and of those with real keypoints."""
+    real, size = extractor([squares.images]), stream.size[0]
+    drawn = extractor(batch.images for batch in stream.batches(0, count))
+    few = "; fewer images than features: biased upwards" if min(len(real), count) <= real.shape[1] else ""
+    note = f"features: {extractor.name}; {count:,} generated, {len(real):,} real images of {size} px{few}"
+    distance, kernel = ("FID", "KID") if extractor.is_inception else ("Frechet distance", "kernel distance")
+    floor, halves = _floor(real), f"; floor: one half of the real images against the other ({len(real) // 2:,} each)"
+    mean, spread = kernel_distance(drawn, real)
+    between = frechet_distance(extractor(interpolated(stream, count)), real)
+    rows = [
+        Measured(name=distance, value=frechet_distance(drawn, real), floor=floor, note=note + halves),
+        Measured(name=f"{distance}, interpolated", value=between, floor=floor, note=note),
+        Measured(name=kernel, value=mean, spread=spread, note=note),
+    ]
+    if squares.keypoints is not None:
+        given = extractor(to_uint8(drawing.image) for drawing in conditioned(stream, squares.keypoints))
+        told = f"features: {extractor.name}; drawn with the keypoints detected in {len(real):,} real images"
+        value = frechet_distance(given, real)
+        rows.insert(2, Measured(name=f"{distance}, keypoints of real images", value=value, floor=floor, note=told))
+    return rows
+
+
+def _floor(real: NDArray[np.float32]) -> float | None:
+    half = len(real) // 2
+    return frechet_distance(real[:half], real[half : 2 * half]) if half >= 2 else None
+
+
+def _parts(stream: PairStream, pairs: int) -> Measured:
+    parts = disentanglement(swap_maps(stream, pairs))
+    dead = f"dead parts: {', '.join(map(str, parts.dead))}" if parts.dead else "no dead part"
+    return Measured(name="CPD", value=parts.cpd, note=f"{pairs:,} pairs, {len(parts.change)} parts, {dead}")
+
+
+def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]) -> Measured:
+    """How well the mask that the generator draws for the keypoints detected in a real image covers the object in it, whose true
+    mask [images, size, size] is known."""
+    assert squares.keypoints is not None
+    found = np.concatenate([(each.mask[:, 0] > 0.5).cpu().numpy() for each in conditioned(stream, squares.keypoints)])
+    guess = np.broadcast_to(constant_mask(truth), truth.shape)
+    told = "mask drawn for the keypoints detected in a real image, against its true mask; floor: one mask for all images"
+    value, floor = (100 * float(intersection_over_union(masks, truth).mean()) for masks in (found, guess))
+    return Measured(name="mask IoU, %", value=value, floor=floor, note=f"{told}; {len(truth):,} images")
+
+
+def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list[Measured]:
+    """Consistency of keypoints under affine maps and mirrors."""
+    images = [image for _, image in readable(paths)]
+    found = consistency(predictor, images, seed)
+    still = f"{len(images)} images; floor: keypoints that never move"
+    order = " ".join(map(str, found.order))
+    return [
+        Measured(name="inconsistency under affine maps, %", value=found.affine, floor=found.affine_floor, note=still),
+        Measured(
+            name="inconsistency under a mirror, %",
+            value=found.flip,
+            floor=found.flip_floor,
+            note=f"{still}; mirrored, keypoint k is number {order}",
+        ),
+    ]
+
+
+def markdown(found: list[Measured]) -> str:
+    """The numbers as a table."""
+    lines = ["| measured | value | floor | note |", "| --- | --- | --- | --- |"]
+    for row in found:
+        spread = "" if row.spread is None else f" (spread {row.spread:.4f})"
+        floor = "" if row.floor is None else f"{row.floor:.4f}"
+        lines.append(f"| {row.name} | {row.value:.4f}{spread} | {floor} | {row.note} |")
+    return "\n".join(lines)
+
+
+def _write(found: list[Measured], model: Path, out: Path, facts: dict[str, Any]) -> None:
+    import pandas as pd
+
+    make_folder(out)
+    rows = [vars(row) for row in found]
+    write_json(out / "measured.json", {"model": str(model), **facts, "rows": rows, "environment": environment()})
+    write_text(out / "measured.md", markdown(found) + "\n")
+    with replacing(out / "measured.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)

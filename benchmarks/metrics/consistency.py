@@ -1,0 +1,124 @@
+"""Do keypoints move with the image? A detector's keypoints on a warped image against its warped keypoints, without any labels.
+
+Under an affine map keypoint k must stay keypoint k. Under a mirror the left one may become the right one: the best one-to-one
+matching is found on half of the images and measured on the other half. Distances are in percent of the image's side. The floor
+beside each is what keypoints score that lie at their mean places in every image, whatever it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.coords import Affine, apply_affine
+from kpdetect.errors import InputError
+from kpdetect.images import Image
+from kpdetect.inference.predictor import Predictor
+
+ROTATION, SCALE, SHIFT = 15.0, 0.1, 0.05
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consistency:
+    """Mean distances in percent of the image's side (the square root of its area).
+
+    Attributes:
+        affine: under rotations of up to 15 degrees, scales of 1 / 1.1 to 1.1 and shifts of up to 5 %.
+        flip: under a mirror, after matching, on the half of the images that the matching was not made on.
+        affine_floor, flip_floor: the same of keypoints that never move.
+        order: which keypoint each one becomes under a mirror.
+    """
+
+    affine: float
+    flip: float
+    affine_floor: float
+    flip_floor: float
+    order: tuple[int, ...]
+
+
+Find = Callable[[list[Image]], Points]
+"""Images to keypoints [images, K, 2] in their pixels."""
+
+
+def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Consistency:
+    """Measure a detector on images, uint8 [height, width, 3] of any sizes.
+
+    Raises:
+        InputError: fewer than two images.
+    """
+    if len(images) < 2:
+        raise InputError(f"{len(images)} images; consistency needs at least 2")
+
+    def found(several: list[Image]) -> Points:
+        return np.asarray(predictor(several)[0], np.float64)
+
+    plain = found(images)
+    extents = _extents(images)
+    share = ((plain + 0.5) / extents).mean(axis=0)
+
+    def still(several: list[Image]) -> Points:
+        return share * _extents(several) - 0.5
+
+    flip, order = _under_mirror(found, images, plain)
+    return Consistency(
+        affine=_under_affine(found, images, plain, seed),
+        flip=flip,
+        affine_floor=_under_affine(still, images, still(images), seed),
+        flip_floor=_under_mirror(still, images, still(images))[0],
+        order=order,
+    )
+
+
+def _under_affine(find: Find, images: list[Image], plain: Points, seed: int) -> float:
+    source = np.random.default_rng(seed)
+    maps = [random_affine(image.shape[:2], source) for image in images]
+    warped = find([_warp(image, matrix) for image, matrix in zip(images, maps, strict=True)])
+    moved = np.stack([apply_affine(matrix, points) for matrix, points in zip(maps, plain, strict=True)])
+    inside = ((moved >= 0) & (moved <= _extents(images) - 1)).all(axis=-1)
+    return 100 * float((np.linalg.norm(warped - moved, axis=-1) / _sides(images))[inside].mean())
+
+
+def _under_mirror(find: Find, images: list[Image], plain: Points) -> tuple[float, tuple[int, ...]]:
+    mirrored = find([np.ascontiguousarray(image[:, ::-1]) for image in images])
+    mirrored[..., 0] = _extents(images)[..., 0] - 1 - mirrored[..., 0]
+    half, sides = len(images) // 2, _sides(images)
+    order = match(plain[:half] / sides[:half, None], mirrored[:half] / sides[:half, None])
+    apart = np.linalg.norm(plain[half:] - mirrored[half:][:, order], axis=-1) / sides[half:]
+    return 100 * float(apart.mean()), tuple(order.tolist())
+
+
+def _extents(images: list[Image]) -> Points:
+    """(width, height) [images, 1, 2]."""
+    return np.array([image.shape[1::-1] for image in images], np.float64)[:, None]
+
+
+def _sides(images: list[Image]) -> Points:
+    return np.asarray(np.sqrt(_extents(images).prod(axis=-1)))
+
+
+def match(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.int64]:
+    """For each keypoint of `one` [images, K, 2] the keypoint of `two` it lies nearest to, one to one, least mean distance."""
+    from scipy.optimize import linear_sum_assignment
+
+    cost = np.linalg.norm(one[:, :, None] - two[:, None], axis=-1).mean(axis=0)
+    return np.asarray(linear_sum_assignment(cost)[1], np.int64)
+
+
+def random_affine(size: tuple[int, int], source: np.random.Generator) -> Affine:
+    """A random rotation, scale and shift about the middle of an image of `size` (height, width), in pixels."""
+    height, width = size
+    angle, scale = np.deg2rad(source.uniform(-ROTATION, ROTATION)), (1 + SCALE) ** source.uniform(-1, 1)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    shift = source.uniform(-SHIFT, SHIFT, 2) * [width, height]
+    return np.concatenate([turn, (middle + shift - turn @ middle)[:, None]], axis=1)
+
+
+def _warp(image: Image, matrix: Affine) -> Image:
+    height, width = image.shape[:2]
+    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))

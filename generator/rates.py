@@ -1,0 +1,31 @@
+"""Learning rates of the generator's parts (paper 3.1, appendix E)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from generator.config import GeneratorConfig
+from generator.growing import Stage
+from generator.model import Generator
+
+
+def parameter_groups(generator: Generator, config: GeneratorConfig) -> list[dict[str, Any]]:
+    """The generator's parameters: all alike, or, where learning rates differ, those that place keypoints, the rest of the
+    keypoint generator, and the others."""
+    if config.optimiser.pose_rate == 1 and not config.model.progressive:
+        return [{"params": list(generator.parameters())}]
+    placing = list(generator.parts.pose.parameters())
+    parts = [each for name, each in generator.parts.named_parameters() if not name.startswith("pose.")]
+    others = [each for name, each in generator.named_parameters() if not name.startswith("parts.")]
+    return [{"params": placing}, {"params": parts}, {"params": others}]
+
+
+def set_rates(adam: torch.optim.Optimizer, config: GeneratorConfig, stage: Stage) -> None:
+    """Set the rates of `parameter_groups`; the keypoint generator rests while a size is faded in (appendix E)."""
+    groups, optimiser = adam.param_groups, config.optimiser
+    if len(groups) > 1:
+        working = 0.0 if stage.adapting and optimiser.rest_when_adapting else 1.0
+        for group, factor in zip(groups, (working * optimiser.pose_rate, working, 1.0), strict=True):
+            group["lr"] = optimiser.rate_generator * factor

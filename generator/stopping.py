@@ -1,0 +1,92 @@
+"""Early stopping: the distance of drawn to real images is measured during training, and the best weights are kept.
+
+The paper's images got worse late in training at its highest resolution, and so it stopped early there (appendix G). What the
+distance is measured in is handed in: feature networks belong to packages that training needs to do without.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from generator.batches import RealBatches
+from generator.config import StoppingConfig
+from generator.latents import latents_of
+from generator.model import Generator
+from generator.sheet import to_uint8
+
+Images = NDArray[np.uint8]
+"""RGB [images, height, width, 3]."""
+DistanceTo = Callable[[Images], Callable[[Images], float]]
+"""From real images to a function that gives the distance of drawn images to them."""
+BATCH = 64
+
+
+class DistanceWatch:
+    """The best weights so far, and for how many measurements there were none better.
+
+    Args:
+        config: how often and how patiently.
+        distance_to: what is measured.
+        batches: real images as training sees them.
+        seed: of the drawn images, the same at each measurement.
+
+    Attributes:
+        last: the latest distance; None before the first.
+        best: the least one, of step `best_step`.
+        weights: the network's of that step; none before the first measurement.
+    """
+
+    def __init__(self, config: StoppingConfig, distance_to: DistanceTo, batches: RealBatches, seed: int) -> None:
+        self.config, self.distance_to, self.seed = config, distance_to, seed
+        self.batches = copy.copy(batches)  # the original is busy in another thread
+        self.distance: Callable[[Images], float] | None = None
+        self.last: float | None = None
+        self.best, self.best_step, self.waited = float("inf"), 0, 0
+        self.weights: dict[str, Tensor] = {}
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience is at an end."""
+        return self.waited >= self.config.patience
+
+    def look(self, step: int, network: Generator) -> None:
+        """Measure a network in evaluation mode, whose statistics are its own."""
+        if self.distance is None:
+            self.distance = self.distance_to(self._real())
+        self.last = self.distance(self._drawn(network))
+        if self.last < self.best:
+            self.best, self.best_step, self.waited = self.last, step, 0
+            self.weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+        else:
+            self.waited += 1
+
+    def _real(self) -> Images:
+        blocks: list[Images] = []
+        while sum(map(len, blocks)) < self.config.images:
+            blocks.append(to_uint8(self.batches.at(len(blocks))))
+        return np.concatenate(blocks)[: self.config.images]
+
+    @torch.no_grad()
+    def _drawn(self, network: Generator) -> Images:
+        device, width, found = next(network.parameters()).device, network.config.noise_width, []
+        for start in range(0, self.config.images, BATCH):
+            latents = latents_of(self.seed, start, min(start + BATCH, self.config.images), width)
+            found.append(to_uint8(network(latents.to(device)).image))
+        return np.concatenate(found)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For checkpoints."""
+        names = ("last", "best", "best_step", "waited", "weights")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        for name, value in state.items():
+            setattr(self, name, value)

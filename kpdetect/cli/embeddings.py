@@ -1,0 +1,26 @@
+"""`kpdetect embeddings`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.upper import upper
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for embeddings.png, .csv and .json.")],
+    count: Annotated[int, typer.Option("--count", min=5, help="Number of generated images.")] = 200,
+    seed: options.Seed = 0,
+    device: options.DeviceOption = options.Device.auto,
+) -> None:
+    """The embeddings of keypoints and background as clouds of points, by t-SNE and PCA (the paper's figure 13)."""
+    from kpdetect.runtime import resolve_runtime
+
+    found = upper("write_embeddings")(model, out, resolve_runtime(device.value), count=count, seed=seed)
+    print(upper("describe_embeddings")(found))
+    print(f"picture: {out / 'embeddings.png'}")
