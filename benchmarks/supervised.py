@@ -22,12 +22,10 @@ from kpdetect.detector.train import train_detector
 from kpdetect.errors import InputError
 from kpdetect.files import write_sources
 from kpdetect.images import fit_image
-from kpdetect.pairs import PairBatch
+from kpdetect.pairs import NOWHERE, PairBatch
 from kpdetect.runtime import Runtime
 
 SIZE, BLOCK, SEED = 128, 64, 0
-FAR = 100.0
-"""Where hidden landmarks are put, in normalised units: outside of the frame, where nothing is learned of them."""
 UNLIMITED = 10_000_000
 LEAST = 2
 
@@ -74,7 +72,7 @@ class AnnotatedPairs:
             keypoints.append(to_normalised(apply_affine(matrix, self.landmark_set.landmarks_px[row]), self.size))
         points = np.stack(keypoints).astype(np.float32)
         visible = np.asarray(~np.isnan(points).any(axis=-1))
-        return PairBatch(images=np.stack(images), keypoints=np.where(visible[..., None], points, FAR), visible=visible)
+        return PairBatch(images=np.stack(images), keypoints=np.where(visible[..., None], points, NOWHERE), visible=visible)
 
 
 def train_supervised(

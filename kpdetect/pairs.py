@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+NOWHERE = 100.0
+"""Coordinate of keypoints that nothing is to be learned of, in normalised units: outside of every frame."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PairBatch:

@@ -10,11 +10,12 @@ import pytest
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.label_counts import DRAWS, label_counts, markdown
 from benchmarks.protocols import TOY
-from benchmarks.supervised import FAR, AnnotatedPairs, train_supervised
+from benchmarks.supervised import AnnotatedPairs, train_supervised
 from kpdetect.checkpoints import read_description
 from kpdetect.coords import to_pixels
 from kpdetect.errors import InputError
 from kpdetect.images import write_image
+from kpdetect.pairs import NOWHERE
 from kpdetect.runtime import resolve_runtime
 
 
@@ -67,7 +68,7 @@ def test_annotated_images_as_pairs(tmp_path: Path) -> None:
     assert to_pixels(batch.keypoints[0, 0], (128, 128)) == pytest.approx(expected, abs=1e-3)
     hidden = pairs.chosen % 2 == 0
     np.testing.assert_array_equal(batch.visible[:, 3], ~hidden)
-    assert (batch.keypoints[hidden, 3] == FAR).all()
+    assert (batch.keypoints[hidden, 3] == NOWHERE).all()
     with pytest.raises(InputError, match="--supervised 61: expected 2 to 60"):
         AnnotatedPairs(data, TOY, 61)
 

@@ -16,6 +16,7 @@ TABLE = {
     "PairStream": "generator.stream:PairStream",
     "export_pairs": "generator.export:export_pairs",
     "Part": "generator.export:Part",
+    "write_pseudo_pairs": "generator.pseudo:write_pseudo_pairs",
     "run_project": "benchmarks.pipeline:run_project",
     "run_benchmark": "benchmarks.run:run_benchmark",
     "Extras": "benchmarks.run:Extras",

@@ -1,0 +1,42 @@
+"""`kpdetect pseudo-label`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.generate import Codec
+from kpdetect.cli.upper import upper
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="The detector that predicted: project, run folder, weights or a name.")],
+    found: Annotated[Path, typer.Argument(help="What `kpdetect predict` wrote about a folder of images.")],
+    images: Annotated[Path, typer.Argument(help="That folder of images.")],
+    out: options.Out,
+    size: Annotated[int, typer.Option(min=32, max=512, help="Side of the squares, pixels.")] = 128,
+    crop: options.CropOption = options.Crop.centre,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Nothing is learned of keypoints less sure than this.")
+    ] = 0.0,
+    codec: Annotated[
+        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: five times larger.")
+    ] = Codec.jpeg,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read and encode images.")] = 2,
+) -> None:
+    """Write real images and the keypoints found in them as pairs, to train another detector on."""
+    count = upper("write_pseudo_pairs")(
+        model,
+        found,
+        images,
+        out,
+        size=size,
+        crop=crop.value,
+        min_confidence=min_confidence,
+        codec=codec.value,
+        workers=workers,
+    )
+    print(f"pairs: {count:,} in {out}")

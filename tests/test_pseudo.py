@@ -1,0 +1,72 @@
+"""Real images with the keypoints found in them, as pairs."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from generator.pseudo import PseudoPairs, write_pseudo_pairs
+from kpdetect.checkpoints import save_weights
+from kpdetect.data.reader import ShardFolder
+from kpdetect.errors import InputError
+from kpdetect.files import file_hash, read_sources, write_sources
+from kpdetect.inference.predictions import Predictions
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """Three images of 40x20 pixels, two keypoints each, found by a model with a record of one image."""
+    names = ["a.png", "sub/b.png", "c.png"]
+    for number, name in enumerate(names):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "images" / name), np.full((20, 40, 3), 40 * number, np.uint8))
+    model = tmp_path / "model"
+    model.mkdir()
+    save_weights(model / "model.safetensors", "detector", {}, {})
+    write_sources(model, [("behind.png", "0123")])
+    # pixel centres: 20 is half a pixel right of the middle of 40 columns, 5 is a quarter down of 20 rows
+    points = np.tile(np.array([[19.5, 9.5], [14.5, 4.5]], np.float32), (3, 1, 1))
+    confidence = np.array([[0.9, 0.2], [0.9, 0.9], [0.9, 0.9]], np.float32)
+    found = Predictions(images=names, keypoints_px=points, confidence=confidence, sizes=np.tile([20, 40], (3, 1)))
+    (tmp_path / "found").mkdir()
+    found.write(tmp_path / "found", {"model": file_hash(model / "model.safetensors")})
+    return tmp_path
+
+
+def test_keypoints_move_with_the_square(predicted):
+    batches = list(PseudoPairs(predicted / "found", predicted / "images", 32, "centre", 0.5).batches(0, 3))
+    pairs = batches[0]
+    assert pairs.images.shape == (3, 32, 32, 3)
+    assert pairs.images[1].mean() == 40
+    np.testing.assert_allclose(pairs.keypoints[1], [[0, 0], [-0.5, -0.5]], atol=1e-6)  # the centre square is 20 wide
+    assert pairs.visible.tolist() == [[True, False], [True, True], [True, True]]
+    assert (pairs.keypoints[0, 1] > 1).all()  # outside of the frame: not learned
+    stretched = next(PseudoPairs(predicted / "found", predicted / "images", 32, "stretch").batches(0, 1))
+    np.testing.assert_allclose(stretched.keypoints[0], [[0, 0], [-0.25, -0.5]], atol=1e-6)
+    assert stretched.visible.all()
+
+
+def test_shards_name_every_image_behind_them(predicted):
+    found, images, out = predicted / "found", predicted / "images", predicted / "pairs"
+    assert write_pseudo_pairs(predicted / "model", found, images, out, size=32, codec="raw") == 3
+    folder = ShardFolder(out)
+    assert (len(folder), folder.facts.keypoints, folder.facts.size) == (3, 2, (32, 32))
+    assert {name for name, _ in read_sources(out)} == {"a.png", "sub/b.png", "c.png", "behind.png"}
+    assert folder.facts.provenance["crop"] == "centre"
+
+
+def test_what_does_not_belong_together_is_refused(predicted):
+    found, images = predicted / "found", predicted / "images"
+    with pytest.raises(InputError, match="a.png: no such file"):
+        PseudoPairs(found, predicted, 32, "centre")
+    cv2.imwrite(str(images / "c.png"), np.zeros((20, 41, 3), np.uint8))
+    with pytest.raises(InputError, match="c.png: is not the image of 40x20 pixels"):
+        list(PseudoPairs(found, images, 32, "centre").batches(0, 3))
+    record = json.loads((found / "predictions.json").read_text())
+    (found / "predictions.json").write_text(json.dumps(record | {"model": "another"}))
+    with pytest.raises(InputError, match="predictions of checkpoint another, but"):
+        write_pseudo_pairs(predicted / "model", found, images, predicted / "pairs")
+    assert not (predicted / "pairs").exists()
