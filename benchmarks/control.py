@@ -18,7 +18,7 @@ embeddings), or background. The paper judges by eye; our reading in numbers:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -26,13 +26,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.drawn import part_pairs, parts_of, swapped_parts
+from benchmarks.drawn import part_pairs, swapped_parts
 from benchmarks.metrics.cpd import disentanglement
+from generator.editing import posed, with_appearance, with_background
 from generator.keypoints import Parts
 from generator.sheet import to_uint8
 from generator.stream import PairStream
+from generator.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from kpdetect.coords import to_pixels
-from kpdetect.draw import draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files import write_json
 from kpdetect.images import Image, write_image
@@ -42,7 +43,7 @@ from kpdetect.runtime import Runtime
 
 FACTORS = ("pose", "appearance", "background")
 TRIVIAL, ENTANGLED, MOST_CHANGED = 0.25, 0.5, 0.98
-OTHER, ROWS, TILE = 1_000, 8, 128
+OTHER, ROWS = 1_000, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +104,9 @@ def measure_control(stream: PairStream, predictor: Predictor, count: int) -> Con
 
 def swaps(one: Parts, two: Parts) -> Iterator[Parts]:
     """The first images with pose, appearance, and background of the second."""
-    yield replace(one, keypoints=two.keypoints)
-    yield replace(one, embeddings=two.embeddings)
-    yield replace(one, background=two.background, centre=two.centre)
+    yield posed(one, two.keypoints)
+    yield with_appearance(one, two)
+    yield with_background(one, two)
 
 
 def _detected(images: torch.Tensor, predictor: Predictor) -> NDArray[np.float32]:
@@ -135,50 +136,29 @@ COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "differen
 @torch.no_grad()
 def control_grid(stream: PairStream) -> Image:
     """The paper's figures 17 to 19: a row an image, columns as `COLUMNS`; the part swapped alone is the one that changes most,
-    the paper's is one near the mouth. Differences are absolute, the largest white."""
-    one, two = parts_of(stream, 0, ROWS), parts_of(stream, OTHER, OTHER + ROWS)
-    draw = stream.network.draw
-    before, other = draw(one), draw(two)
-    pose, appearance, background = (draw(parts).image for parts in swaps(one, two))
-    part = _strongest(stream, one, two, before.image)
-    columns = [
-        _marked(before.image, one.keypoints),
-        _marked(other.image, two.keypoints),
-        _marked(pose, two.keypoints),
-        _marked(appearance, one.keypoints),
-        _marked(part, one.keypoints),
-        _difference(part, before.image),
-        _tiles(background),
-        _difference(background, before.image),
-    ]
-    return np.concatenate([_heading(), *(np.concatenate(row, axis=1) for row in zip(*columns, strict=True))])
+    the paper's is one near the mouth. Differences are absolute, the largest of a column white."""
+    one, two = stream.parts(0, ROWS), stream.parts(OTHER, OTHER + ROWS)
+    drawn = [one, two, *swaps(one, two)]
+    before, other, pose, appearance, background = (to_uint8(stream.network.draw(parts).image) for parts in drawn)
+    part = _strongest(stream, one, two, before)
+    first, second = (to_pixels(parts.keypoints.float().cpu().numpy(), stream.size) for parts in (one, two))
+    columns = (
+        marked_tiles(before, first),
+        marked_tiles(other, second),
+        marked_tiles(pose, second),
+        marked_tiles(appearance, first),
+        marked_tiles(part, first),
+        difference_tiles(part, before),
+        plain_tiles(background),
+        difference_tiles(background, before),
+    )
+    return sheet_of(list(zip(COLUMNS, columns, strict=True)))
 
 
-def _strongest(stream: PairStream, one: Parts, two: Parts, before: torch.Tensor) -> torch.Tensor:
+def _strongest(stream: PairStream, one: Parts, two: Parts, before: Image) -> Image:
     """Images in which the keypoint's embedding is swapped that, over all of them, changes most."""
-    images = [stream.network.draw(parts).image for parts in swapped_parts(one, two)]
-    return max(images, key=lambda image: float((image - before).abs().mean()))
-
-
-def _tiles(images: torch.Tensor) -> list[Image]:
-    return [cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_NEAREST) for image in to_uint8(images)]  # type: ignore[misc]
-
-
-def _marked(images: torch.Tensor, keypoints: torch.Tensor) -> list[Image]:
-    places = to_pixels(keypoints.float().cpu().numpy(), (TILE, TILE))
-    return [draw_keypoints(tile, points) for tile, points in zip(_tiles(images), places, strict=True)]
-
-
-def _difference(images: torch.Tensor, before: torch.Tensor) -> list[Image]:
-    apart = (images - before).abs().mean(dim=1, keepdim=True)
-    return _tiles(2 * apart / apart.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6) - 1)
-
-
-def _heading() -> Image:
-    strip = np.full((20, TILE * len(COLUMNS), 3), 255, np.uint8)
-    for number, name in enumerate(COLUMNS):
-        cv2.putText(strip, name, (number * TILE + 4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-    return strip
+    images = [to_uint8(stream.network.draw(parts).image) for parts in swapped_parts(one, two)]
+    return max(images, key=lambda image: float(np.abs(image.astype(np.float32) - before).mean()))
 
 
 def describe(found: Control) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator.editing import mixed, posed, with_appearance
 from generator.keypoints import Parts
-from generator.latents import latents_of
 from generator.model import Drawing
 from generator.sheet import to_uint8
 from generator.stream import PairStream
@@ -20,19 +20,11 @@ OTHER = 1_000_000_007
 """Images this far along in a stream are the others of pairs."""
 
 
-@torch.no_grad()
-def parts_of(stream: PairStream, start: int, stop: int) -> Parts:
-    """What the images start <= i < stop of a stream are drawn from."""
-    latents = latents_of(stream.seed, start, stop, stream.network.config.noise_width)
-    parts: Parts = stream.network.parts(latents.to(stream.runtime.device))
-    return parts
-
-
 def part_pairs(stream: PairStream, count: int) -> Iterator[tuple[Parts, Parts]]:
     """`count` pairs of images in batches, as what they are drawn from."""
     for start in range(0, count, BATCH):
         stop = min(start + BATCH, count)
-        yield parts_of(stream, start, stop), parts_of(stream, OTHER + start, OTHER + stop)
+        yield stream.parts(start, stop), stream.parts(OTHER + start, OTHER + stop)
 
 
 @torch.no_grad()
@@ -41,14 +33,8 @@ def interpolated(stream: PairStream, count: int) -> Iterator[NDArray[np.uint8]]:
     interpolated with t ~ U(0, 1) (for FID_lerp; our reading, the short paper refers to an earlier work)."""
     source = torch.Generator().manual_seed(stream.seed)
     for one, two in part_pairs(stream, count):
-        share = torch.rand(len(one.keypoints), 1, 1, generator=source).to(one.keypoints)
-        mixed = Parts(
-            keypoints=torch.lerp(one.keypoints, two.keypoints, share),
-            embeddings=torch.lerp(one.embeddings, two.embeddings, share),
-            background=torch.lerp(one.background, two.background, share[:, 0]),
-            centre=one.centre,
-        )
-        yield to_uint8(stream.network.draw(mixed).image)
+        share = torch.rand(len(one.keypoints), generator=source)
+        yield to_uint8(stream.network.draw(replace(mixed(one, two, share), centre=one.centre)).image)
 
 
 @torch.no_grad()
@@ -56,7 +42,7 @@ def conditioned(stream: PairStream, keypoints: NDArray[np.floating]) -> Iterator
     """Drawings of given keypoints [images, K, 2], normalised, in batches; everything else is random."""
     for start in range(0, len(keypoints), BATCH):
         given = torch.from_numpy(np.asarray(keypoints[start : start + BATCH], np.float32)).to(stream.runtime.device)
-        yield stream.network.draw(replace(parts_of(stream, start, start + len(given)), keypoints=given))
+        yield stream.network.draw(posed(stream.parts(start, start + len(given)), given))
 
 
 @torch.no_grad()
@@ -76,7 +62,5 @@ def swap_maps(stream: PairStream, count: int) -> Iterator[NDArray[np.float32]]:
 
 def swapped_parts(one: Parts, two: Parts) -> Iterator[Parts]:
     """The first images with one keypoint's embedding of the second, for each keypoint."""
-    for part in range(one.embeddings.shape[1]):
-        embeddings = one.embeddings.clone()
-        embeddings[:, part] = two.embeddings[:, part]
-        yield replace(one, embeddings=embeddings)
+    for part in range(one.own):
+        yield with_appearance(one, two, [part])

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.drawn import parts_of
 from generator.stream import PairStream
 from kpdetect.draw import keypoint_colour
 from kpdetect.errors import InputError
@@ -61,7 +60,7 @@ def gather(stream: PairStream, count: int) -> tuple[NDArray[np.float64], list[st
     config = stream.network.config
     if config.embedding == "none":
         raise InputError("a model without keypoint embeddings (model.embedding=none) has nothing to show")
-    parts = parts_of(stream, 0, count)
+    parts = stream.parts(0, count)
     rows = [parts.embeddings[:, part] for part in range(stream.keypoints)]
     names = [str(part) for part in range(stream.keypoints) for _ in range(count)]
     if config.separate_background or config.background_part:

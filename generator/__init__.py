@@ -18,4 +18,9 @@ Reading order:
     sheet          sample sheets
     stream         image-keypoint pairs, addressed by index
     export         pairs into HDF5 shards
+    editing        parts moved, exchanged, mixed, removed: pure functions
+    editor         the same by name and in pixels, on a trained generator
+    edits          what `kpdetect edit` is told to do
+    edited         what it writes
+    tiles          tiles of the sheets that compare images
 """

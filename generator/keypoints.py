@@ -16,19 +16,33 @@ SLOPE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What is drawn.
+    """What is drawn. Only editing (`generator.editing`) makes parts absent, or more parts than the model has keypoints.
 
     Attributes:
-        keypoints: [batch, keypoints, 2], normalised, float32.
-        embeddings: [batch, keypoints, embedding], w_j = w_global * w_const_j (paper Eq. 1) in the tuned model.
+        keypoints: [batch, parts, 2], normalised, float32.
+        embeddings: [batch, parts, embedding], w_j = w_global * w_const_j (paper Eq. 1) in the tuned model.
         background: [batch, embedding], w_bg.
         centre: [batch, 2], origin of the background's positional encoding.
+        presence: [batch, parts], factor on each part's heatmap, 0 for a removed part; None where all are 1.
+        copies: of which keypoint each part after the model's own is another peak (paper 4.5, "adding peaks").
     """
 
     keypoints: Tensor
     embeddings: Tensor
     background: Tensor
     centre: Tensor
+    presence: Tensor | None = None
+    copies: tuple[int, ...] = ()
+
+    @property
+    def own(self) -> int:
+        """Number of parts that are the model's own keypoints; the others are copies."""
+        return self.keypoints.shape[1] - len(self.copies)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The model's keypoint of which each part is a peak."""
+        return (*range(self.own), *self.copies)
 
 
 def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

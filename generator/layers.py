@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generator.keypoints import SLOPE
+from generator.keypoints import SLOPE, Parts
 from kpdetect.heatmaps import gaussian_axes, grid_axis
 
 
@@ -102,11 +102,22 @@ class StyleConv(nn.Module):
             self.weight_behind = nn.Parameter(torch.empty(outputs, background, 3, 3))
             nn.init.normal_(self.weight_behind, std=math.sqrt(2 / (9 * (keypoints * embedding + background))))
 
-    def forward(self, along_y: Tensor, along_x: Tensor, embeddings: Tensor, behind: Behind | None = None) -> Tensor:
-        """Heatmap factors [batch, keypoints, height] and [.., width], and embeddings, to [batch, out, height, width]."""
+    def forward(
+        self,
+        along_y: Tensor,
+        along_x: Tensor,
+        embeddings: Tensor,
+        behind: Behind | None = None,
+        copies: tuple[int, ...] = (),
+    ) -> Tensor:
+        """Heatmap factors [batch, parts, height] and [.., width], and embeddings, to [batch, out, height, width].
+
+        Parts after the keypoints' own are further peaks of the keypoints `copies`: the same kernel meets them.
+        """
         batch, count, width = along_x.shape
         outputs, height = len(self.bias), along_y.shape[2]
-        kernels = torch.einsum("ojcyx,bjc->bjoxy", self.weight, embeddings)
+        weight = self.weight[:, [*range(self.weight.shape[1]), *copies]] if copies else self.weight
+        kernels = torch.einsum("ojcyx,bjc->bjoxy", weight, embeddings)
         windows_y = functional.pad(along_y, (1, 1)).unfold(2, height, 1)  # [batch, keypoints, 3, height]
         windows_x = functional.pad(along_x, (1, 1)).unfold(2, width, 1)
         rows = torch.matmul(kernels.reshape(batch, count, outputs * 3, 3), windows_y)  # [batch, keypoints, out 3, height]
@@ -139,10 +150,15 @@ class Spade(nn.Module):
             self.scale_shift.weight.mul_(0.5)
 
     def forward(
-        self, features: Tensor, heat: tuple[Tensor, Tensor], embeddings: Tensor, behind: Behind | None = None
+        self,
+        features: Tensor,
+        heat: tuple[Tensor, Tensor],
+        embeddings: Tensor,
+        behind: Behind | None = None,
+        copies: tuple[int, ...] = (),
     ) -> Tensor:
         """Features [batch, width, height, width] of the same shape, normalised and restyled."""
-        style = functional.relu(self.style(*heat, embeddings, behind))
+        style = functional.relu(self.style(*heat, embeddings, behind, copies))
         style = style.contiguous(memory_format=torch.channels_last)
         assert self.scale_shift.bias is not None
         bias = self.scale_shift.bias + self.one  # 1 + gamma costs nothing there
@@ -192,31 +208,38 @@ class AdaIn(nn.Module):
 class StyleMap:
     """What styles one batch: heatmaps evaluated afresh at each resolution, and embeddings.
 
+    A removed part has heat nowhere, so that where it was there is background as anywhere else far from keypoints; a positional
+    start still counts from its place, and only from the model's own keypoints.
+
     Args:
-        keypoints: [batch, keypoints, 2].
-        embeddings: [batch, keypoints, embedding].
-        background: w_bg [batch, embedding].
+        parts: what is drawn.
         tau: width of the heatmaps.
         margin: pixels around every map.
     """
 
-    def __init__(self, keypoints: Tensor, embeddings: Tensor, background: Tensor, tau: float, margin: int) -> None:
-        self.keypoints, self.embeddings, self.background = keypoints, embeddings, background
-        self.tau, self.margin = tau, margin
+    def __init__(self, parts: Parts, tau: float, margin: int) -> None:
+        self.parts, self.tau, self.margin = parts, tau, margin
         self.known: dict[int, tuple[Tensor, Tensor]] = {}
         self.known_behind: dict[int, Tensor] = {}
 
     def at(self, side: int) -> tuple[Tensor, Tensor]:
         """Heatmap factors for a map of `side` pixels plus margin."""
         if side not in self.known:
-            self.known[side] = gaussian_axes(self.keypoints, (side, side), self.tau, self.margin)
+            self.known[side] = self.axes(side, self.margin)
         return self.known[side]
+
+    def axes(self, side: int, margin: int) -> tuple[Tensor, Tensor]:
+        """Heatmap factors [batch, parts, side + 2 margin]."""
+        along_y, along_x = gaussian_axes(self.parts.keypoints, (side, side), self.tau, margin)
+        if self.parts.presence is not None:
+            along_y = along_y * self.parts.presence[..., None]
+        return along_y, along_x
 
     def behind(self, side: int) -> Behind:
         """The background part, H_bg = 1 - max_j H_j (paper 3.2), for a map of `side` pixels plus margin."""
         if side not in self.known_behind:
             self.known_behind[side] = 1 - nearest_heat(*self.at(side))
-        return self.known_behind[side], self.background
+        return self.known_behind[side], self.parts.background
 
 
 def nearest_heat(along_y: Tensor, along_x: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class Generator(nn.Module):
     def draw(self, parts: Parts, stage: Stage | None = None) -> Drawing:
         """Draw given parts: the way in for editing."""
         stage, config = stage or self.stage, self.config
-        style = StyleMap(parts.keypoints, parts.embeddings, parts.background, config.tau, config.margin)
+        style = StyleMap(parts, config.tau, config.margin)
         colours, logits = self.foreground(style, stage)
         mask = whole(logits, style, stage.size)
         if not config.separate_background:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from generator.config import GeneratorConfig
 from generator.growing import Stage
-from generator.keypoints import KeypointGenerator
+from generator.keypoints import KeypointGenerator, Parts
 from generator.latents import latents_of
 from generator.model import Drawing, Generator
 from generator.sheet import to_uint8
@@ -106,11 +106,16 @@ class PairStream:
     @torch.no_grad()
     def draw(self, start: int) -> Drawing:
         """The `BATCH` images from index `start` with their parts."""
-        latents = latents_of(self.seed, start, start + BATCH, self.network.config.noise_width).scaled(self.truncation)
+        return self.network.draw(self.parts(start, start + BATCH))
+
+    @torch.no_grad()
+    def parts(self, start: int, stop: int) -> Parts:
+        """What the images start <= i < stop are drawn from."""
+        latents = latents_of(self.seed, start, stop, self.network.config.noise_width).scaled(self.truncation)
         positions = torch.tanh(self.exact(latents.pose.double()) / self.network.config.pose_divisor)
-        keypoints = (positions.view(BATCH, -1, 2) / GRID).round().mul(GRID).float()
-        parts = self.network.parts(latents.to(self.runtime.device))
-        return self.network.draw(replace(parts, keypoints=keypoints.to(self.runtime.device)))
+        keypoints = (positions.view(stop - start, -1, 2) / GRID).round().mul(GRID).float()
+        parts: Parts = self.network.parts(latents.to(self.runtime.device))
+        return replace(parts, keypoints=keypoints.to(self.runtime.device))
 
 
 def _float64_pose(parts: KeypointGenerator) -> nn.Module:

@@ -9,7 +9,6 @@ from generator.config import ModelConfig
 from generator.growing import Stage, faded
 from generator.keypoints import SLOPE
 from generator.layers import AdaIn, LearnedStart, PositionalStart, Spade, StyleMap, crop, grow, kaiming_conv, nearest_heat
-from kpdetect.heatmaps import gaussian_axes
 
 
 def style_layer(width: int, config: ModelConfig) -> Spade | AdaIn:
@@ -24,9 +23,9 @@ def style_layer(width: int, config: ModelConfig) -> Spade | AdaIn:
 def restyle(layer: Spade | AdaIn, features: Tensor, style: StyleMap, side: int) -> Tensor:
     """Features [batch, width, side + 2 margin, ...] of the same shape, by a layer of `style_layer`."""
     if isinstance(layer, AdaIn):
-        return layer(features, style.background)  # type: ignore[no-any-return]
+        return layer(features, style.parts.background)  # type: ignore[no-any-return]
     behind = style.behind(side) if layer.style.has_background else None
-    return layer(features, style.at(side), style.embeddings, behind)  # type: ignore[no-any-return]
+    return layer(features, style.at(side), style.parts.embeddings, behind, style.parts.copies)  # type: ignore[no-any-return]
 
 
 class KeypointBlock(nn.Module):
@@ -101,7 +100,7 @@ class Foreground(nn.Module):
             background.
         """
         stage = stage or Stage(size=self.config.size)
-        features, side = self.start(style.keypoints), self.config.start_size
+        features, side = self.start(style.parts.keypoints[:, : style.parts.own]), self.config.start_size
         smaller: Tensor | None = None
         for block in self.blocks:
             here = int(block.side)  # type: ignore[arg-type]
@@ -129,4 +128,4 @@ def whole(logits: Tensor | None, style: StyleMap, size: int) -> Tensor:
     """Foreground mask [batch, 1, size, size] in (0, 1): of mask logits, or, without any, the nearest keypoint's heatmap."""
     if logits is not None:
         return logits.sigmoid()
-    return nearest_heat(*gaussian_axes(style.keypoints, (size, size), style.tau))[:, None]
+    return nearest_heat(*style.axes(size, margin=0))[:, None]

@@ -135,13 +135,14 @@ def test_style_convolution_with_background_part_is_that_of_the_whole_map(dtype, 
     keypoints = (torch.rand(2, 3, 2, dtype=dtype) * 2 - 1).requires_grad_()
     embeddings = torch.randn(2, 3, 4, dtype=dtype, requires_grad=True)
     behind = torch.randn(2, 6, dtype=dtype, requires_grad=True)
-    style = StyleMap(keypoints, embeddings, behind, 0.3, margin=1)
+    parts = Parts(keypoints=keypoints, embeddings=embeddings, background=behind, centre=keypoints[:, 0])
+    style = StyleMap(parts, 0.3, margin=1)
     ours = conv(*style.at(8), embeddings, style.behind(8))
     heat = gaussian_heatmaps(keypoints, (8, 8), 0.3, margin=1)
     empty = 1 - heat.amax(dim=1)
-    parts = [(heat[:, :, None] * embeddings[..., None, None]).flatten(1, 2), empty[:, None] * behind[..., None, None]]
+    maps = [(heat[:, :, None] * embeddings[..., None, None]).flatten(1, 2), empty[:, None] * behind[..., None, None]]
     weight = torch.cat([conv.weight.flatten(1, 2), conv.weight_behind], dim=1)
-    theirs = functional.conv2d(torch.cat(parts, dim=1), weight, conv.bias, padding=1)
+    theirs = functional.conv2d(torch.cat(maps, dim=1), weight, conv.bias, padding=1)
     inputs = (keypoints, embeddings, behind, conv.weight, conv.weight_behind, conv.bias)
     weights = torch.randn_like(ours)
     pairs = [

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.control import COLUMNS, ROWS, TILE, control_grid, judge, measure_control, write_control
-from benchmarks.drawn import parts_of
+from benchmarks.control import COLUMNS, ROWS, control_grid, judge, measure_control, write_control
 from benchmarks.embeddings import BACKGROUND, gather, project, write_embeddings
 from generator.model import Drawing, Generator
 from generator.stream import PairStream
@@ -76,7 +75,7 @@ def stream(blob_folder: Path, tmp_path: Path) -> PairStream:
 
 def test_a_painter_whose_factors_are_apart_is_good(stream: PairStream) -> None:
     with torch.no_grad():
-        next(reversed(stream.network.parts.pose)).weight.mul_(200)  # keypoints all over the place
+        next(reversed(stream.exact)).weight.mul_(200)  # keypoints all over the place
     stream.network = Painter(stream.network)  # type: ignore[assignment]
     found = measure_control(stream, Brightest(), 40)  # type: ignore[arg-type]
     assert found.motion == pytest.approx((0, 0))
@@ -88,7 +87,7 @@ def test_a_painter_whose_factors_are_apart_is_good(stream: PairStream) -> None:
 
 def test_grid_of_swaps(stream: PairStream, small_project: Path, tmp_path: Path) -> None:
     grid = control_grid(stream)
-    assert grid.shape == (20 + ROWS * TILE, len(COLUMNS) * TILE, 3)
+    assert grid.shape == (20 + ROWS * 128, len(COLUMNS) * 128, 3)
     (tmp_path / "run").rename(small_project / "generator")
     found = write_control(small_project, tmp_path / "out", CPU, count=6)
     assert found.verdict in ("good", "inferior", "entangled", "trivial")
@@ -118,7 +117,7 @@ def test_clouds_that_lie_apart_are_separable_and_others_are_not() -> None:
 def test_embeddings_are_written(stream: PairStream, tmp_path: Path) -> None:
     rows, names = gather(stream, 6)
     assert names == ["0"] * 6 + ["1"] * 6 + ["2"] * 6 + [BACKGROUND] * 6
-    parts = parts_of(stream, 0, 6)
+    parts = stream.parts(0, 6)
     np.testing.assert_array_equal(rows[7], parts.embeddings[1, 1].double().numpy())
     np.testing.assert_array_equal(rows[20], parts.background[2].double().numpy())
     write_embeddings(tmp_path / "run", tmp_path / "out", CPU, count=6)

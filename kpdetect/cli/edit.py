@@ -1,0 +1,104 @@
+"""`kpdetect edit`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kpdetect.cli import options
+from kpdetect.cli.upper import upper
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNSEEN = 0.5
+"""Grey levels: a mean change below this is told."""
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images. An earlier edit there is replaced.")],
+    samples: Annotated[str, typer.Option(metavar="I-J|I,J", help="Which images of `kpdetect generate` to edit.")] = "0-7",
+    pose_from: Annotated[
+        str | None, typer.Option(metavar="J|IMAGE", help="Keypoints of sample J, or detected in a real image.")
+    ] = None,
+    scale: Annotated[float, typer.Option(help="Scale all keypoints about their mean.")] = 1.0,
+    rotate: Annotated[float, typer.Option(metavar="DEGREES", help="Turn all keypoints about their mean, clockwise.")] = 0.0,
+    move: Annotated[
+        list[str] | None, typer.Option(metavar="K:DX,DY", help="Shift a keypoint by pixels, right and down; repeatable.")
+    ] = None,
+    appearance_from: Annotated[
+        list[str] | None, typer.Option(metavar="J[:K,K]", help="Look of sample J's keypoints, all or some; repeatable.")
+    ] = None,
+    background_from: Annotated[int | None, typer.Option(metavar="J", min=0, help="Background of sample J.")] = None,
+    add: Annotated[
+        list[str] | None, typer.Option(metavar="K:DX,DY", help="Draw a keypoint once more, so far from it; repeatable.")
+    ] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="K", help="Draw a keypoint no more; repeatable.")] = None,
+    mix: Annotated[
+        float | None, typer.Option(metavar="SHARE", min=0, max=1, help="How far the --...-from options go; 1 unless given.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Frames from before to after, and a looping GIF of them.")] = 0,
+    truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise, as of `kpdetect generate`.")] = 1.0,
+    seed: options.Seed = 0,
+    device: options.DeviceOption = options.Device.auto,
+) -> None:
+    """Change generated images: move, exchange, mix, add, remove parts. K: number, name (`kpdetect label`), 1,2 or all."""
+    from kpdetect.errors import InputError
+
+    if steps == 1:
+        raise InputError("--steps 1: expected 0, or at least 2, the first before and the last after the edit")
+    numbers = upper("read_samples")(samples)
+    editor = upper("Editor").load(model, device.value, seed=seed, truncation=truncation)
+    is_photo = pose_from is not None and not pose_from.isdecimal()
+    pose, photo = _pose_of(model, Path(str(pose_from)), editor, device.value) if is_photo else (None, None)
+    edits = upper("read_edits")(
+        editor,
+        pose_from=None if pose_from is None or is_photo else upper("read_sample")(pose_from, "--pose-from"),
+        pose=pose,
+        scale=scale,
+        rotate=rotate,
+        move=move or (),
+        appearance_from=appearance_from or (),
+        background_from=background_from,
+        add=add or (),
+        remove=remove or (),
+        mix=mix,
+    )
+    edited = upper("edit_samples")(editor, numbers, edits)
+    upper("write_edited")(editor, edited, edits, out, steps=steps, photo=photo)
+    print(f"edited: {out / 'images'} ({len(numbers)} images; changed by {edited.change.mean():.1f} grey levels on average)")
+    print(f"sheet: {out / 'sheet.png'}")
+    if steps:
+        print(f"animation: {out / 'edit.gif'}")
+    if unseen := [str(sample) for sample, change in zip(numbers, edited.change, strict=True) if change < UNSEEN]:
+        print(f"warning: hardly changed (below {UNSEEN} grey levels): sample {', '.join(unseen)}", file=sys.stderr)
+
+
+def _pose_of(model: Path, image: Path, editor: Any, device: str) -> tuple[NDArray[np.float32], Any]:
+    """Normalised keypoints [K, 2] that the model's detector finds in a real image, and what is told of it."""
+    from kpdetect.errors import CheckpointError, InputError
+    from kpdetect.images import fit_image, read_image
+    from kpdetect.inference.predictor import Predictor
+
+    picture = read_image(image)
+    try:
+        predictor = Predictor.load(model, device)
+    except CheckpointError as error:
+        raise CheckpointError(f"--pose-from {image}: a photo needs the model's detector too ({error})") from error
+    if predictor.keypoints != editor.stream.keypoints:
+        raise InputError(
+            f"a generator of {editor.stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
+        )
+    keypoints, confidence = predictor.read_squares(predictor.fit(picture).square[None])
+    record = {
+        "image": str(image),
+        "detector": predictor.hash,
+        "confidence": [round(float(value), 3) for value in confidence[0]],
+    }
+    square = fit_image(picture, editor.size[0], predictor.crop)[0]
+    return keypoints[0], upper("Photo")(square=square, record=record)
