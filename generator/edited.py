@@ -135,7 +135,8 @@ def _clear(out: Path) -> None:
 
 
 def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> list[str]:
-    files, shown = [], []
+    files: list[str] = []
+    shown: list[list[Image]] = []
     with Progress(len(edited.samples) * steps, "frames") as progress:
         for sample, (before, after) in zip(edited.samples, edited.parts, strict=True):
             frames = [editor.draw(mixed(before, after, step / (steps - 1)))[0] for step in range(steps)]

@@ -21,11 +21,16 @@ Share = float | Tensor
 """In [0, 1]; a tensor has one per image, [batch]."""
 
 
-def moved(parts: Parts, chosen: Collection[int], by: tuple[float, float]) -> Parts:
-    """Keypoints shifted by (x, y), normalised."""
-    keypoints = parts.keypoints.clone()
-    keypoints[:, _places(parts, chosen)] += keypoints.new_tensor(by)
-    return replace(parts, keypoints=keypoints)
+def moved(parts: Parts, chosen: Collection[int], by: tuple[float, float], *, local: bool = False) -> Parts:
+    """Keypoints shifted by (x, y), normalised.
+
+    A positional start counts from all keypoints at once (Eq. 8), so one that moves changes every feature; `local` leaves the
+    points that it counts from where they are, and with them what is far from the keypoint. Ours, not the paper's.
+    """
+    step = parts.keypoints.new_zeros(len(parts.numbers), 2)
+    step[_places(parts, chosen)] = step.new_tensor(by)
+    anchors = parts.origins if local else None if parts.anchors is None else parts.anchors + step[: parts.own]
+    return replace(parts, keypoints=parts.keypoints + step, anchors=anchors)
 
 
 def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
@@ -34,15 +39,18 @@ def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
     matrix = parts.keypoints.new_tensor([[cosine, sine], [-sine, cosine]])  # row vectors are multiplied from the left
     middle = parts.keypoints[:, : parts.own].mean(dim=1, keepdim=True)
-    return replace(parts, keypoints=(parts.keypoints - middle) @ matrix + middle)
+    anchors = None if parts.anchors is None else (parts.anchors - middle) @ matrix + middle
+    return replace(parts, keypoints=(parts.keypoints - middle) @ matrix + middle, anchors=anchors)
 
 
 def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
     """The model's own keypoints moved towards [batch or 1, keypoints, 2], normalised; copies keep their distance."""
-    own = parts.keypoints[:, : parts.own]
-    target = torch.lerp(own, keypoints.to(own).expand_as(own), _share(parts, share))
+    own, weight = parts.keypoints[:, : parts.own], _share(parts, share)
+    aim = keypoints.to(own).expand_as(own)
+    target = torch.lerp(own, aim, weight)
     copies = parts.keypoints[:, parts.own :] + (target - own)[:, list(parts.copies)]
-    return replace(parts, keypoints=torch.cat([target, copies], dim=1))
+    anchors = None if parts.anchors is None else torch.lerp(parts.anchors, aim, weight)
+    return replace(parts, keypoints=torch.cat([target, copies], dim=1), anchors=anchors)
 
 
 def with_appearance(parts: Parts, other: Parts, chosen: Collection[int] | None = None, share: Share = 1.0) -> Parts:
@@ -97,6 +105,7 @@ def mixed(one: Parts, two: Parts, share: Share) -> Parts:
         raise ValueError(f"copies of the keypoints {one.copies} and {two.copies}: nothing is between them")
     weight = _share(one, share)
     whole = one.presence is None and two.presence is None
+    free = one.anchors is None and two.anchors is None
     return Parts(
         keypoints=torch.lerp(one.keypoints, two.keypoints, weight),
         embeddings=torch.lerp(one.embeddings, two.embeddings, weight),
@@ -104,6 +113,7 @@ def mixed(one: Parts, two: Parts, share: Share) -> Parts:
         centre=torch.lerp(one.centre, two.centre, weight[..., 0]),
         presence=None if whole else torch.lerp(_presence(one), _presence(two), weight[..., 0]),
         copies=one.copies,
+        anchors=None if free else torch.lerp(one.origins, two.origins, weight),
     )
 
 

@@ -104,16 +104,18 @@ class Editor:
             raise InputError(f"keypoint '{text}': expected 0 to {last}, a name from `kpdetect label`, or {ALL}")
         return number
 
-    def move(self, parts: Parts, which: Which, by_px: tuple[float, float]) -> Parts:
-        """Shift keypoints by (x, y) pixels."""
+    def move(self, parts: Parts, which: Which, by_px: tuple[float, float], *, local: bool = False) -> Parts:
+        """Shift keypoints by (x, y) pixels; `local` leaves more of what is far from them as it is, see `editing.moved`."""
         self._require_keypoints()
-        return editing.moved(parts, self.numbers(which), self._normalised(by_px))
+        if local and self.stream.network.config.start != "positional":
+            raise InputError("local: this model's start is learned (model.start=learned); its moves are local without")
+        return editing.moved(parts, self.numbers(which), self._normalised(by_px), local=local)
 
-    def place(self, parts: Parts, which: int | str, at_px: tuple[float, float]) -> Parts:
+    def place(self, parts: Parts, which: int | str, at_px: tuple[float, float], *, local: bool = False) -> Parts:
         """Put one keypoint of one image at (x, y) in pixels."""
         (number,) = self.numbers(which)
-        x, y = self.keypoints_px(parts)[0, number]
-        return self.move(parts, number, (at_px[0] - float(x), at_px[1] - float(y)))
+        x, y = to_pixels(parts.keypoints[0, number].float().cpu().numpy(), self.size)
+        return self.move(parts, number, (at_px[0] - float(x), at_px[1] - float(y)), local=local)
 
     def turn(self, parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
         """Scale all keypoints about their mean, and turn them clockwise."""

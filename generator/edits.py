@@ -48,6 +48,7 @@ class Edits:
         pose: keypoints [K, 2], normalised, taken instead.
         scale, degrees: of all keypoints about their mean; clockwise.
         moves: shifted keypoints; those of one keypoint add up.
+        local: whether moves leave more of what is far from them as it is, see `generator.editing.moved`.
         appearance_from: samples whose embeddings are taken.
         background_from: sample whose background is taken.
         add: keypoints drawn once more, so far from where they are.
@@ -60,6 +61,7 @@ class Edits:
     scale: float = 1.0
     degrees: float = 0.0
     moves: tuple[Shift, ...] = ()
+    local: bool = False
     appearance_from: tuple[Donor, ...] = ()
     background_from: int | None = None
     add: tuple[Shift, ...] = ()
@@ -78,7 +80,7 @@ class Edits:
         if (self.scale, self.degrees) != (1, 0):
             parts = editor.turn(parts, scale=self.scale, degrees=self.degrees)
         for move in self.moves:
-            parts = editor.move(parts, move.keypoints, move.by_px)
+            parts = editor.move(parts, move.keypoints, move.by_px, local=self.local)
         for donor in self.appearance_from:
             parts = editor.appearance(parts, editor.sample(donor.sample), donor.keypoints, self.share)
         if self.background_from is not None:
@@ -108,6 +110,7 @@ def read_edits(
     scale: float = 1.0,
     rotate: float = 0.0,
     move: Sequence[str] = (),
+    local: bool = False,
     appearance_from: Sequence[str] = (),
     background_from: int | None = None,
     add: Sequence[str] = (),
@@ -118,7 +121,7 @@ def read_edits(
 
     Args:
         editor: knows the keypoints.
-        pose_from, pose, scale, background_from: as in `Edits`.
+        pose_from, pose, scale, local, background_from: as in `Edits`.
         rotate: degrees.
         move, add: `K:DX,DY`, pixels.
         appearance_from: `J` or `J:K`.
@@ -134,6 +137,8 @@ def read_edits(
     if not (math.isfinite(rotate) and math.isfinite(scale) and scale > 0):
         raise InputError(f"--scale {scale}, --rotate {rotate}: expected a factor above 0 and an angle in degrees")
     taken = pose_from is not None or pose is not None or bool(donors) or background_from is not None
+    if local and not moves:
+        raise InputError("--local: nothing is moved; give --move too")
     if mix is not None and not taken:
         raise InputError("--mix: nothing to mix with; give --pose-from, --appearance-from or --background-from too")
     if not (taken or moves or added or removed or (scale, rotate) != (1, 0)):
@@ -145,6 +150,7 @@ def read_edits(
         scale=scale,
         degrees=rotate,
         moves=moves,
+        local=local,
         appearance_from=donors,
         background_from=background_from,
         add=added,

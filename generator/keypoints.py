@@ -25,6 +25,7 @@ class Parts:
         centre: [batch, 2], origin of the background's positional encoding.
         presence: [batch, parts], factor on each part's heatmap, 0 for a removed part; None where all are 1.
         copies: of which keypoint each part after the model's own is another peak (paper 4.5, "adding peaks").
+        anchors: [batch, keypoints, 2], where a positional start counts from; None for the keypoints themselves.
     """
 
     keypoints: Tensor
@@ -33,6 +34,12 @@ class Parts:
     centre: Tensor
     presence: Tensor | None = None
     copies: tuple[int, ...] = ()
+    anchors: Tensor | None = None
+
+    @property
+    def origins(self) -> Tensor:
+        """The points [batch, keypoints, 2] that a positional start is relative to."""
+        return self.keypoints[:, : self.own] if self.anchors is None else self.anchors
 
     @property
     def own(self) -> int:

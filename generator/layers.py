@@ -208,8 +208,8 @@ class AdaIn(nn.Module):
 class StyleMap:
     """What styles one batch: heatmaps evaluated afresh at each resolution, and embeddings.
 
-    A removed part has heat nowhere, so that where it was there is background as anywhere else far from keypoints; a positional
-    start still counts from its place, and only from the model's own keypoints.
+    A removed part has heat nowhere, so that where it was there is what is drawn far from keypoints; a positional start still
+    counts from its place.
 
     Args:
         parts: what is drawn.

@@ -100,7 +100,7 @@ class Foreground(nn.Module):
             background.
         """
         stage = stage or Stage(size=self.config.size)
-        features, side = self.start(style.parts.keypoints[:, : style.parts.own]), self.config.start_size
+        features, side = self.start(style.parts.origins), self.config.start_size
         smaller: Tensor | None = None
         for block in self.blocks:
             here = int(block.side)  # type: ignore[arg-type]

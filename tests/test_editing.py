@@ -117,6 +117,28 @@ def test_a_moved_keypoint_changes_pixels_near_it_and_leaves_far_ones() -> None:
     assert torch.equal(here.background, there.background)
 
 
+def test_a_local_move_leaves_the_positional_start_alone() -> None:
+    model, parts = model_of(), parts_at((-0.9, 0.3), (-0.7, -0.4), (0.1, 0.1))
+    here = model.draw(parts).image
+    local, free = (model.draw(moved(parts, [0], (0.25, 0.0), local=local)).image for local in (True, False))
+    assert (local - here).abs()[..., 27:].max() == 0
+    assert (free - here).abs()[..., 27:].max() > 1e-4
+    assert (local - here).abs()[..., 17:25, 2:6].max() > 1e-3
+
+
+def test_anchors_go_with_what_is_done_to_all_keypoints() -> None:
+    parts = moved(parts_at((0.2, -0.1), (0.4, 0.3)), [1], (0.2, 0.4), local=True)
+    assert parts.origins[0].tolist() == [[0.2, -0.1], [0.4, 0.3]]
+    onward = moved(parts, [0], (0.1, 0.0))
+    assert onward.origins[0, 0].tolist() == pytest.approx([0.3, -0.1])
+    about = turned(parts, scale=3).origins[0]  # about (0.4, 0.3)
+    assert about.flatten().tolist() == pytest.approx([-0.2, -0.9, 0.4, 0.3])
+    assert posed(parts, torch.zeros(1, 2, 2), 0.5).origins[0].flatten().tolist() == pytest.approx([0.1, -0.05, 0.2, 0.15])
+    half = mixed(parts_at((0.2, -0.1), (0.4, 0.3)), parts, 0.5)
+    assert half.origins[0, 1].tolist() == pytest.approx([0.4, 0.3])
+    assert half.keypoints[0, 1].tolist() == pytest.approx([0.5, 0.5])
+
+
 def test_all_keypoints_moved_by_whole_pixels_move_the_object() -> None:
     model, parts = model_of(), parts_at((-0.2, 0.1), (0.1, -0.3), (0.0, 0.2))
     here, there = model.draw(parts), model.draw(moved(parts, range(3), (0.0, 2 * 2 / 16)))
@@ -247,6 +269,7 @@ def test_a_photo_lends_its_pose(project: Path, tmp_path: Path, monkeypatch: pyte
         (("--appearance-from", "1:0", "--appearance-from", "2"), "keypoint 0 is taken from 2 samples"),
         (("--move", "1:1,1", "--remove", "0,1"), "--move and --remove contradict each other: keypoint 1"),
         (("--mix", "0.5", "--remove", "0"), "--mix: nothing to mix with"),
+        (("--local", "--remove", "0"), "--local: nothing is moved"),
         (("--scale", "-1"), "--scale -1.0"),
         (("--steps", "1", "--remove", "0"), "--steps 1"),
         (("--pose-from", "none.png"), "none.png: not a readable image"),
@@ -269,6 +292,8 @@ def test_what_a_model_lacks_is_refused(tmp_path: Path, fails) -> None:  # type: 
     bare = write_generator(tmp_path / "bare", **base, background_part=False, embedding="constant")
     assert "background: this model has none" in fails("edit", bare, *out, "--background-from", 2)
     assert "draws its parts alike" in fails("edit", bare, *out, "--appearance-from", 2)
+    learned = write_generator(tmp_path / "learned", start="learned")
+    assert "its moves are local without" in fails("edit", learned, *out, "--move", "0:1,1", "--local")
     without_keypoints = write_generator(tmp_path / "adain", **base, style="adain")
     assert "a model without keypoints" in fails("edit", without_keypoints, *out, "--move", "0:1,1")
     assert not (tmp_path / "out").exists()

@@ -31,6 +31,7 @@ def command(
     move: Annotated[
         list[str] | None, typer.Option(metavar="K:DX,DY", help="Shift a keypoint by pixels, right and down; repeatable.")
     ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Moves leave more of what is far from them as it is.")] = False,
     appearance_from: Annotated[
         list[str] | None, typer.Option(metavar="J[:K,K]", help="Look of sample J's keypoints, all or some; repeatable.")
     ] = None,
@@ -63,6 +64,7 @@ def command(
         scale=scale,
         rotate=rotate,
         move=move or (),
+        local=local,
         appearance_from=appearance_from or (),
         background_from=background_from,
         add=add or (),
