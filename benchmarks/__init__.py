@@ -27,6 +27,7 @@ figures, charts, motion
              pictures for a page
 report_results, report
              results and a project folder -> one HTML page
+locality     how much of an edit of one keypoint lies near it
 run          a whole benchmark behind one call
 pipeline     the whole chain from images to a report behind one call
 outdated     which stages of it have to be made anew

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ class Edits:
     def to_record(self) -> dict[str, Any]:
         """JSON-ready, without what is not changed."""
         values = asdict(self) | {"pose": None if self.pose is None else self.pose.tolist()}
-        return {name: value for name, value in values.items() if value not in (None, ())}
+        return {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
 
 
 def read_edits(

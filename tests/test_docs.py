@@ -16,7 +16,15 @@ from tests.test_prediction_file import entry
 from tests.test_shards import FakeSource
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/pairs.md", "docs/formats.md", "docs/inference.md", "docs/export.md", "docs/benchmarks.md")
+PAGES = (
+    "README.md",
+    "docs/pairs.md",
+    "docs/formats.md",
+    "docs/inference.md",
+    "docs/export.md",
+    "docs/benchmarks.md",
+    "docs/editing.md",
+)
 
 
 def blocks(page):
@@ -54,5 +62,8 @@ def test_the_python_of_the_documentation_runs(surroundings, page):
     if page == "docs/pairs.md":
         assert surroundings["batch"].keypoints.shape == (64, 10, 2)
         assert surroundings["image"].shape == (64, 64, 3)
+    if page == "docs/editing.md":
+        assert surroundings["image"].shape == surroundings["posed"].shape == (64, 64, 3)
+        assert surroundings["keypoints_px"].shape == (10, 2)
     if page == "docs/benchmarks.md":
         np.testing.assert_array_equal(surroundings["keypoints_px"], entry().predictions.keypoints_px)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from benchmarks.locality import measure_locality, nearby, table
 from generator.config import ModelConfig
 from generator.editing import copied, mixed, moved, posed, turned, with_appearance, with_background, without
 from generator.editor import Editor
@@ -20,6 +21,7 @@ from generator.edits import read_edits, read_samples
 from generator.keypoints import Parts
 from generator.layers import StyleMap
 from generator.model import Generator
+from generator.stream import PairStream
 from kpdetect.checkpoints import save_weights
 from kpdetect.errors import InputError
 from kpdetect.heatmaps import gaussian_heatmaps
@@ -28,7 +30,7 @@ from kpdetect.inference.label import change_labels
 from kpdetect.inference.predictor import Predictor
 from tests.test_cli import fails, run  # noqa: F401
 from tests.test_generator import TEST_MODEL
-from tests.test_train_generator import CONFIG
+from tests.test_train_generator import CONFIG, CPU
 
 
 def parts_at(*places: tuple[float, float], seed: int = 0) -> Parts:
@@ -205,14 +207,14 @@ def test_what_is_written(project: Path, tmp_path: Path, monkeypatch: pytest.Monk
     out, again = tmp_path / "out", tmp_path / "again"
     options = ("--seed", 5, "--move", "1:4,-3", "--add", "0:2,0", "--remove", "2", "--appearance-from", "7:1")
     edit(project, "--out", out, "--samples", "0-1,4", "--steps", 3, *options, monkeypatch=monkeypatch, capsys=capsys)
-    table = pd.read_csv(out / "edits.csv")
-    assert list(table["sample"]) == [0] * 4 + [1] * 4 + [4] * 4
-    assert list(table["keypoint"][:4]) == [0, 1, 2, 0]
-    first = table[table["sample"] == 4].set_index("keypoint")
+    rows = pd.read_csv(out / "edits.csv")
+    assert list(rows["sample"]) == [0] * 4 + [1] * 4 + [4] * 4
+    assert list(rows["keypoint"][:4]) == [0, 1, 2, 0]
+    first = rows[rows["sample"] == 4].set_index("keypoint")
     assert first.loc[1, "after_x_px"] - first.loc[1, "before_x_px"] == pytest.approx(4, abs=2e-4)
     assert first.loc[1, "after_y_px"] - first.loc[1, "before_y_px"] == pytest.approx(-3, abs=2e-4)
-    assert table["after_x_px"].isna().tolist() == [False, False, True, False] * 3
-    assert table["before_x_px"].isna().tolist() == [False, False, False, True] * 3
+    assert rows["after_x_px"].isna().tolist() == [False, False, True, False] * 3
+    assert rows["before_x_px"].isna().tolist() == [False, False, False, True] * 3
     record = json.loads((out / "edits.json").read_text())
     assert record["edits"]["moves"] == [{"keypoints": [1], "by_px": [4.0, -3.0]}]
     assert (record["seed"], record["samples"], record["steps"]) == (5, [0, 1, 4], 3)
@@ -244,8 +246,8 @@ def test_a_photo_lends_its_pose(project: Path, tmp_path: Path, monkeypatch: pyte
     edit(project, "--out", tmp_path / "out", *arguments, monkeypatch=monkeypatch, capsys=capsys)
     predictor = Predictor.load(project, "cpu")
     keypoints, _ = predictor.read_squares(predictor.fit(photo).square[None])
-    table = pd.read_csv(tmp_path / "out" / "edits.csv")
-    np.testing.assert_allclose(table[["after_x_px", "after_y_px"]], (keypoints[0] + 1) * 16 - 0.5, atol=1e-3)
+    rows = pd.read_csv(tmp_path / "out" / "edits.csv")
+    np.testing.assert_allclose(rows[["after_x_px", "after_y_px"]], (keypoints[0] + 1) * 16 - 0.5, atol=1e-3)
     record = json.loads((tmp_path / "out" / "edits.json").read_text())
     assert record["photo"]["detector"] == predictor.hash
     assert len(record["photo"]["confidence"]) == 3
@@ -297,6 +299,20 @@ def test_what_a_model_lacks_is_refused(tmp_path: Path, fails) -> None:  # type: 
     without_keypoints = write_generator(tmp_path / "adain", **base, style="adain")
     assert "a model without keypoints" in fails("edit", without_keypoints, *out, "--move", "0:1,1")
     assert not (tmp_path / "out").exists()
+
+
+def test_locality_by_hand(project: Path) -> None:
+    near = nearby(torch.tensor([[0.5, -0.25]]), 32)[0]  # within 6 pixels of the corner between 23, 24 and 11, 12
+    assert near[11, 18]  # 5.5 px to the left, half a pixel up
+    assert not near[11, 17]
+    assert near[17, 23]
+    assert not near[5, 23]
+    found, floor = measure_locality(PairStream(project, CPU), 4)
+    assert found.shape == (3, 4, 2)
+    assert floor == pytest.approx(math.pi * 6**2 / 32**2, rel=0.02)
+    assert (found > 0).all()
+    assert found[..., 1].max() <= 1
+    assert "| mean |" in table(found, floor)
 
 
 def test_numbers_of_samples() -> None:
