@@ -124,14 +124,18 @@ def write_edited(
 
 
 def _clear(out: Path) -> None:
-    """Remove what an earlier edit wrote here, by its own list."""
+    """Remove what an earlier edit wrote here, by its own list; its record goes last."""
     if not (out / RECORD).exists():
         return
-    for name in read_json(out / RECORD).get("files", []):
-        (out / name).unlink(missing_ok=True)
-    for folder in sorted(out.glob("frames/*")):
+    record = read_json(out / RECORD)
+    files = record.get("files", []) if isinstance(record, dict) else []
+    for name in (*files, SHEET, TABLE):
+        if ".." not in Path(name).parts and not Path(name).is_absolute():
+            (out / name).unlink(missing_ok=True)
+    for folder in (*sorted(out.glob("frames/*")), out / "frames"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+    (out / RECORD).unlink()
 
 
 def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> list[str]:
