@@ -47,6 +47,23 @@ def test_a_folder_of_everything_is_finished_and_what_was_skipped_is_listed(small
     assert [path.name for path in (out / "videos").iterdir()] == ["fl ö"]  # nothing of what could not be read
 
 
+def test_a_format_that_is_refused_keeps_no_other_from_being_written(small_project, mixed, tmp_path):
+    out, formats = tmp_path / "out", ("yolo", "coco")
+    write_image(mixed / "顔.bmp", dots(61, 43, (10, 20), (40, 30)))  # YOLO knows both as 顔.txt
+    arguments = ["predict", str(small_project), str(mixed), "--out", str(out), "--format", ",".join(formats), "--device", "cpu"]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith("--format yolo: 2 images share the label file 顔.txt")
+    assert (out / "predictions-coco.json").exists()
+    assert not (out / "yolo").exists()
+    assert (out / "videos" / "fl ö" / "yolo" / "data.yaml").exists()  # frames have numbers
+    with open(out / "skipped.csv", newline="", encoding="utf-8") as file:
+        assert len(list(csv.reader(file))) == 1 + 3  # the broken files
+    strict = PredictConfig(formats=formats, strict=True)
+    with pytest.raises(InputError, match="--format yolo"):
+        predict_inputs(small_project, [str(mixed / "顔.bmp"), str(mixed / "顔.png")], out, strict, "cpu")
+
+
 def test_finished_work_is_left_alone_until_something_changes(small_project, mixed, tmp_path, capsys):
     out, config = tmp_path / "out", PredictConfig()
     tables = [out / "predictions.csv", out / "videos" / "fl ö" / "predictions.csv"]

@@ -47,6 +47,7 @@ def command(
 ) -> None:
     """Write keypoints of images and videos as a table (original pixels), and overlays."""
     from kpdetect.config import build_config
+    from kpdetect.errors import InputError
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.job import predict_inputs
 
@@ -63,3 +64,5 @@ def command(
         print(f"warning: skipped {len(summary.skipped)} inputs, listed in {out / 'skipped.csv'}:", file=sys.stderr)
         for reason in list(summary.skipped.values())[:SHOWN]:
             print(f"  {reason}", file=sys.stderr)
+    if summary.refused:
+        raise InputError("; ".join(summary.refused))

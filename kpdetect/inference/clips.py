@@ -18,7 +18,6 @@ from kpdetect.images import Image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.finished import is_finished, skipped_before, stage_of
-from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.overlay import draw_overlay
 from kpdetect.inference.passes import Passes
 from kpdetect.inference.predictions import Predictions, frame_names
@@ -44,7 +43,7 @@ def predict_clip(
     Args:
         predictor: the detector.
         clip: a video file, or a webcam, which runs until `config.end` frames or Ctrl-C.
-        out: gets predictions.csv, predictions.json, overlay.mp4 and the formats asked for.
+        out: gets predictions.csv, predictions.json and overlay.mp4.
         config: how.
         boxes: parts to predict in, by name of the video.
 
@@ -68,7 +67,6 @@ def predict_clip(
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
         record = {"crop": predictor.crop, "mirror": mirror, "skipped": {clip.name: note} if note else {}}
         predictions.write(out, {**stage, **record, "environment": environment()})
-    write_formats(predictions, config.formats, out, config.min_confidence)
     return predictions, note
 
 

@@ -16,7 +16,6 @@ from kpdetect.images import list_images, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.finished import is_finished, skipped_before, stage_of
-from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.mirror import SAMPLE
 from kpdetect.inference.overlay import draw_overlay
 from kpdetect.inference.passes import Passes
@@ -85,7 +84,7 @@ def predict_images(
         predictor: the detector.
         paths: image files below `root`.
         root: folder to which names are relative.
-        out: gets predictions.csv, predictions.json, overlays/ and the formats asked for.
+        out: gets predictions.csv, predictions.json and overlays/.
         config: how.
         boxes: parts to predict in, by name.
 
@@ -103,7 +102,6 @@ def predict_images(
         predictions, skipped = job.run(), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
         predictions.write(out, {**stage, **record})
-    write_formats(predictions, config.formats, out, config.min_confidence)
     return predictions, skipped
 
 

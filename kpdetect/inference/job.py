@@ -1,4 +1,5 @@
-"""Predict everything a command was given: images together, each video for itself, and a summary of what was skipped."""
+"""Predict everything a command was given: images together, each video for itself, in the formats asked for, and a summary of
+what was skipped."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.clips import predict_clip
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.folder import predict_images
-from kpdetect.inference.predictions import VIDEOS
+from kpdetect.inference.formats.choice import write_formats
+from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Sources, find_sources
 from kpdetect.inference.video import import_av
@@ -29,11 +31,13 @@ class Summary:
         images: images predicted.
         clips: folder and number of frames of every video predicted.
         skipped: inputs that could not be read, or not to their end, and why.
+        refused: why a format could not be written, once each; the others were.
     """
 
     images: int = 0
     clips: list[tuple[Path, int]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
 
 
 def predict_inputs(
@@ -49,7 +53,7 @@ def predict_inputs(
         device: where to compute.
 
     Raises:
-        InputError: an input does not exist, nothing is readable, or something is not under `strict`.
+        InputError: an input does not exist, nothing is readable, or, under `strict`, something is not or a format is refused.
         CheckpointError: no detector at `model`.
         OutputError: `out` cannot be written.
     """
@@ -73,6 +77,7 @@ def predict_inputs(
                 raise
             continue
         summary.clips.append((folder, len(predictions.images)))
+        _write_formats(predictions, folder, config, summary)
         if note:
             summary.skipped[str(clip.source)] = note
             if config.strict:
@@ -102,6 +107,19 @@ def _predict_images(
         return
     summary.images = len(predictions.images)
     summary.skipped.update(skipped)
+    _write_formats(predictions, out, config, summary)
+
+
+def _write_formats(predictions: Predictions, folder: Path, config: PredictConfig, summary: Summary) -> None:
+    """Each for itself: what one tool's format cannot hold, another's can."""
+    for name in config.formats:
+        try:
+            write_formats(predictions, [name], folder, config.min_confidence)
+        except InputError as error:
+            if config.strict:
+                raise
+            if str(error) not in summary.refused:
+                summary.refused.append(str(error))
 
 
 def _boxes(config: PredictConfig, sources: Sources) -> dict[str, Box]:
