@@ -7,15 +7,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generator.model import Drawing
+from generator.growing import Stage
+from generator.latents import latents_of
+from generator.model import Drawing, Generator
 from kpdetect.coords import to_pixels
 from kpdetect.draw import draw_keypoints
+from kpdetect.runtime import Runtime
+
+COLUMNS = 12
+"""Latents on the sheets of a training run."""
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     """Images [batch, 1 or 3, height, width] in [-1, 1] to uint8 RGB [batch, height, width, 3]."""
     levels = images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
+
+
+@torch.no_grad()
+def draw_samples(generator: Generator, seed: int, stage: Stage, runtime: Runtime) -> NDArray[np.uint8]:
+    """The sheet of a stage of training: always of the same latents, so that sheets can be compared."""
+    latents = latents_of(seed, 0, COLUMNS, generator.config.noise_width).to(runtime.device)
+    with runtime.autocast():
+        return sample_sheet(generator(latents, stage))
 
 
 def sample_sheet(drawing: Drawing) -> NDArray[np.uint8]:

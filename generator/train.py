@@ -22,12 +22,12 @@ from generator.collapse import CollapseWatch
 from generator.config import GeneratorConfig
 from generator.discriminator import build_discriminator
 from generator.growing import Stage, seen_at, stage_at
-from generator.latents import Latents, draw_latents, latents_of
+from generator.latents import Latents, draw_latents
 from generator.layers import nearest_heat
 from generator.losses import ADVERSARIAL, background_loss, contrastive_loss, gradient_penalty
 from generator.model import Drawing, Generator
 from generator.rates import parameter_groups, set_rates
-from generator.sheet import sample_sheet
+from generator.sheet import draw_samples
 from generator.stopping import DistanceTo, DistanceWatch
 from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
@@ -41,8 +41,6 @@ from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
 from kpdetect.training import BUDGETS, Trainer
-
-SHEET_COLUMNS = 12
 
 
 def train_generator(
@@ -272,12 +270,10 @@ class GeneratorTrainer(Trainer):
         source = derived_generator(self.config.seed, "diffaugment", which, self.step)
         return augment(images, self.config.optimiser.diffaugment, source)
 
-    @torch.no_grad()
     def write_sheet(self) -> None:
         """Draw the same latents with the averaged weights."""
-        latents = latents_of(self.config.seed, 0, SHEET_COLUMNS, self.config.model.noise_width).to(self.runtime.device)
-        with self.runtime.autocast():
-            write_image(self.run.sample(self.step), sample_sheet(self.average(latents, self.stage)))
+        sheet = draw_samples(self.average, self.config.seed, self.stage, self.runtime)
+        write_image(self.run.sample(self.step), sheet)
 
     def write_weights(self) -> None:
         """Write the average, its batch statistics measured afresh, or the best one so far; and where it came from."""

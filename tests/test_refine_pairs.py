@@ -10,10 +10,12 @@ from kpdetect.checkpoints import load_checkpoint, load_weights, read_description
 from kpdetect.config import apply_overrides
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.detector.batches import PairBatches
+from kpdetect.detector.model import build_detector
 from kpdetect.detector.shards import open_pairs
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files import SOURCES, write_sources
+from kpdetect.refine.anchor import Anchor
 from kpdetect.refine.config import RefineConfig
 from kpdetect.refine.train import refine_detector
 from tests.test_detector import CONFIG as DETECTOR
@@ -92,6 +94,35 @@ def test_a_run_is_not_continued_from_another_first_stage(project, blob_folder):
     train_detector(project / "pairs", project / "detector", DETECTOR.model_copy(update={"steps": 3}), CPU)
     with pytest.raises(ConfigError, match="from another first stage"):
         refine(project, blob_folder, "out")
+
+
+def test_the_anchor_pulls_towards_the_pairs(project):
+    """Nothing but the anchor, on one batch: its loss must fall."""
+    config = apply_overrides(CONFIG, ["keypoints=2"])
+    anchor = Anchor(open_pairs(project / "pairs"), config, None, CPU)
+    torch.manual_seed(0)
+    detector = build_detector(DETECTOR.model, 2)
+    adam, pairs = torch.optim.Adam(detector.parameters(), lr=0.01), anchor.next(0)
+    losses = []
+    for _ in range(40):
+        loss = anchor.loss(detector, pairs)
+        losses.append(float(loss.detach()))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert losses[-1] < 0.6 * losses[0]
+    anchor.close()
+
+
+def test_the_anchor_asks_for_the_pairs_of_each_step(project):
+    config = apply_overrides(CONFIG, ["keypoints=2"])
+    anchors = [Anchor(open_pairs(project / "pairs"), config, None, CPU) for _ in range(2)]
+    straight = [anchors[0].next(step).images for step in (3, 4, 5)]
+    anchors[0].close()
+    assert torch.equal(anchors[0].next(4).images, straight[1])  # closed, it begins again where it is asked to
+    assert torch.equal(anchors[1].next(5).images, straight[2])
+    for anchor in anchors:
+        anchor.close()
 
 
 def test_the_anchor_leaves_the_running_statistics_to_the_real_images(project, blob_folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -113,7 +113,7 @@ class Batches(ABC):
             visible.append(seen)
         return as_tensors(PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible)))
 
-    def ahead(self, step: int) -> Iterator[TrainingPairs]:
+    def ahead(self, step: int) -> Generator[TrainingPairs, None, None]:
         """Batches from `step` on, prepared by one thread; close the iterator to end it."""
         with ThreadPoolExecutor(1) as pool:
             waiting: deque[Future[TrainingPairs]] = deque(pool.submit(self.at, step + offset) for offset in range(AHEAD))

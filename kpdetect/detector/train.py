@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ class DetectorTrainer(Trainer):
         self.adam = torch.optim.AdamW(self.detector.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True)
         self.patience = Patience(config.patience)
         self.held_out = self.batches.held_out()
-        self.upcoming: Iterator[TrainingPairs] | None = None
+        self.upcoming: Generator[TrainingPairs, None, None] | None = None
         runtime.prepare(self.detector)
         self.restore()
 
@@ -207,7 +207,7 @@ class DetectorTrainer(Trainer):
             super().run_until(steps, minutes)
         finally:
             if self.upcoming is not None:
-                self.upcoming.close()  # type: ignore[attr-defined]
+                self.upcoming.close()
                 self.upcoming = None
 
     def predict_held_out(self) -> tuple[Tensor, Tensor]:

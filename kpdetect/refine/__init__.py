@@ -8,6 +8,7 @@ Reading order:
     reconstruction  an image from the look of one view and the keypoints of another (IMM)
     perception      features in which a reconstruction is compared
     losses          terms that belong to this stage alone
+    anchor          synthetic pairs that keep keypoints where the first stage found them
     collapse        keypoints that drift away or fall together stop the run
     train           the training loop
 """

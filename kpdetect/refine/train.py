@@ -6,7 +6,7 @@ them and from another view's look (IMM), the averaged detector's mean over both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +17,22 @@ from kpdetect.averaging import averaged_copy, update_average
 from kpdetect.checkpoints import load_checkpoint, save_weights
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
-from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.data.reader import ShardFolder
-from kpdetect.detector.batches import PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.held_out import calibrate, find_keypoints
-from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
+from kpdetect.detector.held_out import find_keypoints
+from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.shards import open_pairs
-from kpdetect.detector.train import weighted_mean
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, merge_sources
 from kpdetect.images import write_image
+from kpdetect.refine.anchor import Anchor
 from kpdetect.refine.collapse import Health, measure_health, require_health
 from kpdetect.refine.config import RefineConfig
 from kpdetect.refine.first_stage import FirstStage
-from kpdetect.refine.losses import closeness, fixed_statistics
+from kpdetect.refine.losses import closeness
 from kpdetect.refine.perception import Perception, feature_error, named_perception
 from kpdetect.refine.reconstruction import Reconstruction, hide_patches, shrink
 from kpdetect.refine.views import ViewBatches, Views, as_images
@@ -134,11 +132,8 @@ class RefineTrainer(Trainer):
             fused=True,
         )
         self.views = ViewBatches(cache.images, config)
-        varied = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
-        held_out = DetectorConfig().held_out if start is None else start.config.held_out  # the first stage did not see those
-        self.pairs = None if pairs is None else PairBatches(pairs, config.batch, held_out, varied, config.seed)
-        self.upcoming: Iterator[Views] | None = None
-        self.upcoming_pairs: Iterator[TrainingPairs] | None = None
+        self.anchor = None if pairs is None else Anchor(pairs, config, None if start is None else start.config, runtime)
+        self.upcoming: Generator[Views, None, None] | None = None
         self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
         self.before = None if start is None else self.find(self.average, self.watched)
         self.healthy = None if self.before is None else measure_health(self.before, self.before)
@@ -164,8 +159,8 @@ class RefineTrainer(Trainer):
         if config.separation_weight:
             losses["loss_separation"] = closeness(keypoints, config.separation_sigma).mean()
             total = total + config.separation_weight * losses["loss_separation"]
-        if self.pairs is not None:
-            losses["loss_anchor"] = self.anchor()
+        if self.anchor is not None:
+            losses["loss_anchor"] = self.anchor.loss(self.detector, self.anchor.next(self.step))
             total = total + config.anchor_weight * losses["loss_anchor"]
         self.adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -195,16 +190,6 @@ class RefineTrainer(Trainer):
             agreed = (views.warp_first(first) + views.warp_second(second)) / 2
         return coordinate_distance(views.warp_second(keypoints), agreed).mean()
 
-    def anchor(self) -> Tensor:
-        """The detector's own losses on synthetic pairs, normalised by the pairs' statistics; the running ones stay real."""
-        pairs = self._next_pairs()
-        with self.runtime.autocast(), fixed_statistics(self.detector):
-            logits = self.detector(pairs.images)
-        weights = keypoint_weights(pairs.keypoints, pairs.visible, 1.0)
-        distance = weighted_mean(coordinate_distance(read_heatmaps(logits)[0], pairs.keypoints), weights)
-        sigma = max(0.06, 1 / min(logits.shape[2:]))
-        return 5 * distance + weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
-
     def find(self, detector: nn.Module, images: Tensor) -> Tensor:
         """Keypoints [count, K, 2] of images [count, 3, height, width]."""
         return find_keypoints(detector, images, self.runtime)[0].to(self.runtime.device)
@@ -219,21 +204,16 @@ class RefineTrainer(Trainer):
             self.upcoming = self.views.ahead(self.step)
         return next(self.upcoming).to(self.runtime.device)
 
-    def _next_pairs(self) -> TrainingPairs:
-        assert self.pairs is not None
-        if self.upcoming_pairs is None:
-            self.upcoming_pairs = self.pairs.ahead(self.step)
-        return next(self.upcoming_pairs).to(self.runtime.device)
-
     def run_until(self, steps: int, minutes: float | None) -> None:
         """Train; the threads that prepare batches end with it."""
         try:
             super().run_until(steps, minutes)
         finally:
-            for upcoming in (self.upcoming, self.upcoming_pairs):
-                if upcoming is not None:
-                    upcoming.close()  # type: ignore[union-attr]
-            self.upcoming = self.upcoming_pairs = None
+            if self.upcoming is not None:
+                self.upcoming.close()
+            self.upcoming = None
+            if self.anchor is not None:
+                self.anchor.close()
 
     def save(self) -> None:
         """Write the checkpoint, unless the keypoints have collapsed.
@@ -243,12 +223,6 @@ class RefineTrainer(Trainer):
         """
         require_health(self.health(), self.healthy, self.config, str(self.run.folder))
         super().save()
-
-    def calibration(self) -> dict[str, object] | None:
-        """Of confidence, measured where there are pairs."""
-        if self.pairs is None:
-            return None
-        return calibrate(self.average, self.pairs, self.runtime, self.run.folder).description()
 
     def health(self) -> Health:
         """Of the averaged detector on the watched images."""
@@ -271,6 +245,9 @@ class RefineTrainer(Trainer):
         """Write the average as a detector, and where it came from."""
         config, health = self.config, self.health()
         first = {} if self.start is None else self.start.description
+        calibration = first.get("calibration")
+        if self.anchor is not None:
+            calibration = self.anchor.calibration(self.average, self.run.folder)
         settings = build_config(DetectorConfig, {"model": config.model.model_dump(mode="json")})
         description = {
             "config": settings.model_dump(mode="json"),
@@ -287,7 +264,7 @@ class RefineTrainer(Trainer):
             "step": self.step,
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),
-            "calibration": self.calibration() or first.get("calibration"),
+            "calibration": calibration,
             "commit": code_commit(),
             "hardware": hardware(),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
@@ -74,7 +74,7 @@ class ViewBatches:
         self.pixels.set_random_seed(seed % 2**32)
         return as_images(np.stack([self.pixels(image=image)["image"] for image in pixels]))
 
-    def ahead(self, step: int) -> Iterator[Views]:
+    def ahead(self, step: int) -> Generator[Views, None, None]:
         """Batches from `step` on, prepared by one thread; close the iterator to end it."""
         with ThreadPoolExecutor(1) as pool:
             waiting: deque[Future[Views]] = deque(pool.submit(self.at, step + offset) for offset in range(AHEAD))
