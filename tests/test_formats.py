@@ -92,6 +92,7 @@ def test_sleap(tmp_path):
     labels = sleap.load_file(str(tmp_path / "predictions.analysis.h5"))
     assert labels.skeleton.node_names == list(NAMES)
     assert labels.skeleton.edge_inds == [(0, 1), (0, 2)]
+    assert labels.skeleton.symmetry_inds == [(1, 2)]
     assert [frame.frame_idx for frame in labels.labeled_frames] == [2, 5]
     for frame, points_px, sure in zip(labels.labeled_frames, CONFIDENT_PX, CONFIDENCE, strict=True):
         (instance,) = frame.instances
@@ -111,6 +112,7 @@ def test_sleap_arrays_have_the_axes_that_its_readers_expect(tmp_path):
         assert file["point_scores"][0, 2, 5] == np.float32(0.5)
         assert file["track_occupancy"][:, 0].tolist() == [0, 0, 1, 0, 0, 1]
         assert [name.decode() for name in file["node_names"]] == list(NAMES)
+        assert json.loads(file.attrs["skeleton_symmetries"]) == [[NAMES[1], NAMES[2]]]
         assert np.isnan(file["tracks"][0, :, 2, 2]).all()
 
 

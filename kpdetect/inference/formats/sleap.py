@@ -33,6 +33,8 @@ def write_sleap(predictions: Predictions, min_confidence: float, folder: Path) -
         file.create_dataset("node_names", data=list(points.names), dtype=text)
         links = np.array(points.links, dtype=np.int64).reshape(-1, 2)
         edges = [[points.names[one], points.names[other]] for one, other in points.links]
+        mirrored = [[points.names[one], points.names[other]] for one, other in points.pairs]
+        file.attrs["skeleton_symmetries"] = json.dumps(mirrored)  # sleap-io's place for them; others have none
         file.create_dataset("edge_inds", data=links)
         file.create_dataset("edge_names", data=np.array(edges, dtype=object).reshape(-1, 2), dtype=text)
         clip = predictions.images[0].rpartition("/")[0] if predictions.frames is not None else ""
