@@ -14,7 +14,7 @@ from kpdetect.distributed import agreed, average_gradients, require_divisible
 from kpdetect.errors import ConfigError
 from kpdetect.runtime import Runtime
 from tests.test_detector import dots, write_pairs
-from tests.test_train_generator import CONFIG, CPU
+from tests.test_train_generator import CONFIG, CPU, states_equal
 
 SCRIPT = """
 import sys
@@ -33,11 +33,13 @@ for kind in (GeneratorTrainer, DetectorTrainer):
         trained.append(trainer)
     kind.__init__ = kept
 
-folder, steps = Path(sys.argv[1]), {"steps": int(sys.argv[2])}
+folder, steps, prefixes = Path(sys.argv[1]), {"steps": int(sys.argv[2])}, sys.argv[3:]
 with joined_runtime("cpu", "float32") as runtime:
-    train_generator(folder / "blobs", folder / "generator", test_train_generator.CONFIG.model_copy(update=steps), runtime)
-    train_detector(folder / "pairs", folder / "detector", test_detector.CONFIG.model_copy(update=steps), runtime)
-    for trainer, network in zip(trained, ("generator", "detector")):
+    for prefix in prefixes:
+        generator, detector = (kind.CONFIG.model_copy(update=steps) for kind in (test_train_generator, test_detector))
+        train_generator(folder / "blobs", folder / f"{prefix}generator", generator, runtime)
+        train_detector(folder / "pairs", folder / f"{prefix}detector", detector, runtime)
+    for trainer, network in zip(trained, ("generator", "detector") * len(prefixes)):
         flat = torch.cat([parameter.detach().flatten() for parameter in getattr(trainer, network).parameters()])
         both = [torch.zeros_like(flat) for _ in range(2)]
         distributed.all_gather(both, flat)
@@ -59,13 +61,15 @@ def test_two_processes_train_continue_and_stay_equal(blob_folder, tmp_path):
     root = Path(__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for steps in (2, 4):
-        command = [*torchrun, str(tmp_path / "script.py"), str(tmp_path), str(steps)]
+    for steps, prefixes in ((2, [""]), (4, ["", "whole-"])):
+        command = [*torchrun, str(tmp_path / "script.py"), str(tmp_path), str(steps), *prefixes]
         done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=False, timeout=250)
         assert done.returncode == 0, done.stderr[-3000:]
         assert all(f"process {rank} of 2 done" in done.stdout for rank in range(2))
     for kind in ("generator", "detector"):
-        assert load_checkpoint(tmp_path / kind / "checkpoint.pt", kind)["step"] == 4
+        continued, whole = (load_checkpoint(tmp_path / name / "checkpoint.pt", kind) for name in (kind, f"whole-{kind}"))
+        assert continued["step"] == 4
+        assert states_equal(continued, whole)
         lines = (tmp_path / kind / "metrics.jsonl").read_text().splitlines()
         assert sum('"loss_' in line for line in lines) == 4  # one process writes
 
