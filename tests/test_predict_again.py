@@ -5,6 +5,7 @@ import pytest
 
 from kpdetect.errors import InputError
 from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.formats.choice import FORMATS, WRITTEN
 from kpdetect.inference.job import predict_inputs
 from tests.dots import write_video
 
@@ -49,3 +50,20 @@ def test_other_boxes_in_the_same_file_are_predicted_anew(small_project, tmp_path
         found[left] = pd.read_csv(tmp_path / "found" / "videos" / "film" / "predictions.csv")["x_px"]
     assert found[0].between(-0.5, 49.5).all()
     assert found[30].mean() - found[0].mean() == pytest.approx(30, abs=5)
+
+
+def test_results_of_other_settings_do_not_stay_beside_new_ones(small_project, blob_folder, tmp_path):
+    write_video(blob_folder / "film.avi", 3)
+    out, clip = tmp_path / "found", tmp_path / "found" / "videos" / "film"
+
+    def files(**settings):
+        predict_inputs(small_project, [str(blob_folder)], out, PredictConfig(**settings), device="cpu")
+        return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+    first = files(formats=tuple(FORMATS))
+    assert all((folder / name).exists() for name in WRITTEN for folder in (out, clip))
+    assert files() == files(overwrite=True) == first  # nothing new was predicted
+    tables = {f"{folder}predictions.{ending}" for folder in ("", "videos/film/") for ending in ("csv", "json")}
+    pictures = {"overlays/000.png", "overlays/023.png", "videos/film/overlay.mp4"}
+    assert files(overlays=2) == tables | pictures
+    assert files(overlays=0, formats=("coco",)) == tables | {"predictions-coco.json", "videos/film/predictions-coco.json"}

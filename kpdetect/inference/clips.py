@@ -17,7 +17,7 @@ from kpdetect.files import make_folder
 from kpdetect.images import Image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.finished import is_finished, skipped_before, stage_of
+from kpdetect.inference.finished import OVERLAY, clear, is_finished, skipped_before, stage_of
 from kpdetect.inference.overlay import draw_overlay
 from kpdetect.inference.passes import Passes
 from kpdetect.inference.predictions import Predictions, frame_names
@@ -29,7 +29,6 @@ from kpdetect.interrupts import StopRequest
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 
-OVERLAY = "overlay.mp4"
 BLOCK_BYTES = 64 * 2**20
 """Frames decoded at once take at most about this much memory, or are one."""
 Frame = tuple[int, Image]
@@ -60,6 +59,7 @@ def predict_clip(
         print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
         predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
+        clear(out, stage)
         with VideoReader(clip.source) as reader, StopRequest() as stop:
             job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
             predictions = job.run(stop)

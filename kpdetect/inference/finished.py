@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 from kpdetect.errors import InputError
 from kpdetect.files import read_json
 from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.formats.choice import WRITTEN
 from kpdetect.inference.predictions import RECORD, TABLE
 from kpdetect.inference.predictor import Predictor
+
+OVERLAYS, OVERLAY = PICTURES = ("overlays", "overlay.mp4")
+"""Pictures of images, and the film of a video."""
 
 
 def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, files: Iterable[Path]) -> dict[str, Any]:
@@ -36,6 +41,18 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
         return False
     record = read_json(folder / RECORD)
     return all(record.get(key) == value for key, value in stage.items())
+
+
+def clear(folder: Path, stage: dict[str, Any]) -> None:
+    """Remove pictures and other tools' files of predictions of another stage: beside new ones nobody could tell them apart."""
+    if not (folder / RECORD).exists() or is_finished(folder, stage):
+        return
+    for name in (*PICTURES, *WRITTEN):
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:

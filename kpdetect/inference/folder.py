@@ -15,7 +15,7 @@ from kpdetect.files import make_folder
 from kpdetect.images import list_images, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.finished import is_finished, skipped_before, stage_of
+from kpdetect.inference.finished import OVERLAYS, clear, is_finished, skipped_before, stage_of
 from kpdetect.inference.mirror import SAMPLE
 from kpdetect.inference.overlay import draw_overlay
 from kpdetect.inference.passes import Passes
@@ -25,7 +25,6 @@ from kpdetect.inference.sources import image_name
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 
-OVERLAYS = "overlays"
 THREADS = 2
 """Images decoded at once."""
 Skipped = dict[str, str]
@@ -98,6 +97,7 @@ def predict_images(
         skipped = skipped_before(out, strict=config.strict)
         predictions = Predictions.read(out)
     else:
+        clear(out, stage)
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
         predictions, skipped = job.run(), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}

@@ -22,6 +22,18 @@ FORMATS = {
     "label-studio": "label_studio:write_label_studio",
 }
 """Name of a format and its writer; the long CSV is always written and needs none."""
+WRITTEN = (
+    "predictions-dlc.csv",
+    "predictions-dlc.h5",
+    "predictions-coco.json",
+    "predictions.analysis.h5",
+    "yolo/labels",
+    "yolo/confidence",
+    "yolo/data.yaml",
+    "predictions-label-studio.json",
+    "label-studio.xml",
+)
+"""What they write into a folder."""
 
 
 def require_formats(names: Iterable[str]) -> None:
