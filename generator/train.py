@@ -195,7 +195,7 @@ class GeneratorTrainer(Trainer):
         """
         wrong = self.collapse.look(self.step, {name: float(metrics[name]) for name in self.collapse.least})
         if agreed(bool(wrong), self.runtime):
-            raise TrainingError(f"{self.run.folder}: collapsed at step {self.step}, the last good checkpoint is kept: {wrong}")
+            raise TrainingError(f"{self.run.folder}: collapsed at step {self.step}, {self.kept}: {wrong or 'see process 0'}")
 
     def save(self) -> None:
         """Write the checkpoint, unless the state is one that the run may have to go back behind."""

@@ -40,7 +40,10 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_suggestion(kind, key)}"
-    return f"{key or 'value'} = {first['input']!r} is not valid: {first['msg']}"
+    reason = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], dict):  # values that do not fit each other: too many to show
+        return f"{key}: {reason}" if key else reason
+    return f"{key or 'value'} = {first['input']!r} is not valid: {reason}"
 
 
 def _suggestion(kind: type[StrictConfig], key: str) -> str:

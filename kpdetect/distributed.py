@@ -39,7 +39,6 @@ def joined_runtime(
         yield runtime
         return
     if runtime.device.type == "cuda":
-        runtime = replace(runtime, device=torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))))
         torch.cuda.set_device(runtime.device)
     distributed.init_process_group("nccl" if runtime.device.type == "cuda" else "gloo")
     try:
@@ -64,12 +63,21 @@ def require_divisible(batch: int, runtime: Runtime) -> None:
 
 @contextmanager
 def main_first(runtime: Runtime) -> Iterator[None]:
-    """The first process does the work of the block before any other begins with it."""
-    if not runtime.is_main:
-        distributed.barrier()
-    yield
-    if runtime.is_main and runtime.world > 1:
-        distributed.barrier()
+    """The first process does the work of the block before any other begins with it.
+
+    Raises:
+        SystemExit: in the others, where the first fails; it alone says why.
+    """
+    if not runtime.is_main and not agreed(False, runtime):
+        raise SystemExit(2)
+    try:
+        yield
+    except BaseException:
+        if runtime.is_main:
+            agreed(False, runtime)
+        raise
+    if runtime.is_main:
+        agreed(True, runtime)
 
 
 def synchronised(module: Module, runtime: Runtime) -> Module:
@@ -99,6 +107,15 @@ def agreed(decision: bool, runtime: Runtime) -> bool:
         return decision
     told = torch.tensor([float(decision)], device=runtime.device)
     distributed.broadcast(told, src=0)
+    return bool(told.item())
+
+
+def anywhere(happened: bool, runtime: Runtime) -> bool:
+    """Whether something has happened in any process, known in all of them."""
+    if runtime.world == 1:
+        return happened
+    told = torch.tensor([float(happened)], device=runtime.device)
+    distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
     return bool(told.item())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -57,7 +58,8 @@ class Runtime:
 def resolve_runtime(
     device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
 ) -> Runtime:
-    """Choose a device and precision; `auto` takes CUDA where there is one, and bfloat16 where it is fast.
+    """Choose a device and precision; `auto` takes CUDA where there is one, and bfloat16 where it is fast. Of several GPUs each
+    process that torchrun started gets its own.
 
     Raises:
         InputError: CUDA or TensorBoard was asked for and is not available.
@@ -66,10 +68,12 @@ def resolve_runtime(
         raise InputError('--tensorboard: TensorBoard is not installed; pip install "kpdetect[tensorboard]"')
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: this installation of torch sees no CUDA device; use --device cpu")
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    name: str = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
         precision = "bfloat16" if name == "cuda" or _cpu_has_bfloat16() else "float32"
     compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     return Runtime(device=torch.device(name), compute=compute, compiled=compiled, events=events)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kpdetect.checkpoints import load_checkpoint, read_description, save_checkpoint
 from kpdetect.config import StrictConfig
-from kpdetect.distributed import agreed, require_divisible
+from kpdetect.distributed import agreed, anywhere, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
 from kpdetect.progress import Progress
@@ -90,6 +90,11 @@ class Trainer(ABC):
         """Whether more training would gain nothing; ends the run before its budget does."""
         return False
 
+    @property
+    def kept(self) -> str:
+        """What to say is left of a run that has failed."""
+        return "the last good checkpoint is kept" if self.run.checkpoint.exists() else "there is no checkpoint yet"
+
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
         """Work that is done every so many steps."""
         return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
@@ -152,9 +157,10 @@ class Trainer(ABC):
 
     def _require_finite(self, metrics: dict[str, Tensor]) -> None:
         """Checked in every step, before anything of it is saved."""
-        if not torch.stack([value.detach().float() for value in metrics.values()]).isfinite().all():
+        finite = bool(torch.stack([value.detach().float() for value in metrics.values()]).isfinite().all())
+        if anywhere(not finite, self.runtime):  # else a process that noticed it alone would leave the others waiting
             raise TrainingError(
-                f"{self.run.folder}: a loss is not finite at step {self.step}; the last good checkpoint is kept. "
+                f"{self.run.folder}: a loss is not finite at step {self.step}; {self.kept}. "
                 "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
             )
 

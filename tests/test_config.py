@@ -28,6 +28,13 @@ def test_overrides_reach_nested_values_and_are_validated():
         apply_overrides(Outer(), ["inner.width=0"])
 
 
+def test_values_that_do_not_fit_each_other_are_refused_in_a_short_line():
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides(preset("tiny", 64), ["model.widths=[8,8]"])
+    expected = "--set: model: widths and background_widths need 3 entries, one per size 16..64"
+    assert str(caught.value) == expected
+
+
 @pytest.mark.parametrize(("wrong", "right"), [("inner.widht=3", "inner.width"), ("rat=3", "rate"), ("width=3", "inner.width")])
 def test_unknown_keys_suggest_the_nearest(wrong, right):
     with pytest.raises(ConfigError, match=f"did you mean '{right}'"):

@@ -10,7 +10,7 @@ import torch
 
 from generator.batches import RealBatches
 from kpdetect.checkpoints import load_checkpoint
-from kpdetect.distributed import agreed, average_gradients, require_divisible
+from kpdetect.distributed import agreed, anywhere, average_gradients, main_first, require_divisible
 from kpdetect.errors import ConfigError
 from kpdetect.runtime import Runtime
 from tests.test_detector import dots, write_pairs
@@ -23,7 +23,7 @@ import torch
 from torch import distributed, nn
 from generator.train import GeneratorTrainer, train_generator
 from kpdetect.detector.train import DetectorTrainer, train_detector
-from kpdetect.distributed import agreed, average_gradients, joined_runtime
+from kpdetect.distributed import agreed, anywhere, average_gradients, joined_runtime, main_first
 from tests import test_detector, test_train_generator
 
 trained = []
@@ -51,6 +51,14 @@ with joined_runtime("cpu", "float32") as runtime:
     assert weight.grad.tolist() == [[1.5] * 3] * 2
     assert agreed(runtime.rank == 0, runtime)
     assert not agreed(runtime.rank == 1, runtime)
+    assert anywhere(runtime.rank == 1, runtime)
+    assert not anywhere(False, runtime)
+    try:
+        with main_first(runtime):
+            assert runtime.is_main  # the other does not begin
+            raise ValueError("refused")
+    except (ValueError, SystemExit) as error:
+        print(f"process {runtime.rank} ends with {error!r}", flush=True)
     print(f"process {runtime.rank} of {runtime.world} done", flush=True)
 """
 
@@ -66,6 +74,8 @@ def test_two_processes_train_continue_and_stay_equal(blob_folder, tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=False, timeout=250)
         assert done.returncode == 0, done.stderr[-3000:]
         assert all(f"process {rank} of 2 done" in done.stdout for rank in range(2))
+        assert "process 0 ends with ValueError('refused')" in done.stdout
+        assert "process 1 ends with SystemExit(2)" in done.stdout
     for kind in ("generator", "detector"):
         continued, whole = (load_checkpoint(tmp_path / name / "checkpoint.pt", kind) for name in (kind, f"whole-{kind}"))
         assert continued["step"] == 4
@@ -93,3 +103,7 @@ def test_alone_nothing_is_averaged_or_asked():
     assert weight.grad.tolist() == [1, 1]
     assert agreed(True, CPU)
     assert not agreed(False, CPU)
+    assert anywhere(True, CPU)
+    assert not anywhere(False, CPU)
+    with main_first(CPU):
+        pass

@@ -155,8 +155,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(blob_folder, t
         return metrics if trainer.step < 3 else metrics | {"loss_generator": torch.tensor(float("nan"))}
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", broken)
-    with pytest.raises(TrainingError, match="not finite at step 4"):
+    with pytest.raises(TrainingError, match="not finite at step 4; the last good checkpoint is kept"):
         train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    rarely = apply_overrides(CONFIG, ["checkpoint_every=100"])
+    with pytest.raises(TrainingError, match="not finite at step 4; there is no checkpoint yet"):
+        train_generator(blob_folder, tmp_path / "other", rarely, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 2
 
 

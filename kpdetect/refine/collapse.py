@@ -42,7 +42,8 @@ def require_health(health: Health, start: Health | None, config: RefineConfig, f
     """
     if start is None:
         return
-    advice = "the last good checkpoint is kept; try --set rate=0.0001 or a larger --set anchor_weight in a new --out"
+    kept = "the last good checkpoint, if there is one, is kept"
+    advice = f"{kept}; try --set rate=0.0001 or a larger --set anchor_weight in a new --out"
     if health.spread < config.least_spread * start.spread:
         raise TrainingError(
             f"{folder}: keypoints are falling together (spread {health.spread:.3f}, {start.spread:.3f} before); {advice}"
