@@ -113,11 +113,12 @@ class GeneratorTrainer(Trainer):
         super().__init__(run, config, optimiser.batch, cache.key, runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
-        self.generator = synchronised(Generator(model), runtime).to(runtime.device)
+        plain = Generator(model).to(runtime.device)
         self.discriminator = build_discriminator(model, optimiser).to(runtime.device)
-        channels_last(self.generator)
+        channels_last(plain)
         channels_last(self.discriminator)
-        self.average = averaged_copy(self.generator)
+        self.average = averaged_copy(plain)  # not synchronised: the first process measures its statistics alone
+        self.generator = synchronised(plain, runtime)
         self.adam_generator = self._adam(parameter_groups(self.generator, config), optimiser.rate_generator)
         self.adam_discriminator = self._adam(self.discriminator.parameters(), optimiser.rate_discriminator)
         self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
@@ -252,8 +253,7 @@ class GeneratorTrainer(Trainer):
         optimiser, found = self.config.optimiser, {}
         if optimiser.background_weight:
             source = derived_generator(self.config.seed, "other background", self.step)
-            width = self.config.model.noise_width
-            other = draw_latents(optimiser.batch, width, source)
+            other = draw_latents(optimiser.batch, self.config.model.noise_width, source)
             other = other.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
             with self.runtime.autocast():
                 changed = self.generator(replace(latents, background=other.background, centre=other.centre), stage)

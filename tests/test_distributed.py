@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from generator.batches import RealBatches
+from generator.calibration import recalibrate
+from generator.train import GeneratorTrainer
+from kpdetect.averaging import update_average
 from kpdetect.checkpoints import load_checkpoint
-from kpdetect.distributed import agreed, anywhere, average_gradients, main_first, require_divisible
+from kpdetect.data.folder import build_cache
+from kpdetect.distributed import agreed, anywhere, average_gradients, main_first, require_divisible, synchronised
 from kpdetect.errors import ConfigError
+from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime
 from tests.test_detector import dots, write_pairs
 from tests.test_train_generator import CONFIG, CPU, states_equal
@@ -82,6 +88,25 @@ def test_two_processes_train_continue_and_stay_equal(blob_folder, tmp_path):
         assert states_equal(continued, whole)
         lines = (tmp_path / kind / "metrics.jsonl").read_text().splitlines()
         assert sum('"loss_' in line for line in lines) == 4  # one process writes
+
+
+def test_batch_normalisation_is_synchronised_on_several_gpus_and_the_average_is_measured_alone(
+    blob_folder, tmp_path, monkeypatch
+):
+    gpus = Runtime(device=torch.device("cuda"), compute=torch.float32, world=2)
+    pairs = ((gpus, nn.SyncBatchNorm), (CPU, nn.BatchNorm2d))
+    for runtime, expected in pairs:
+        assert isinstance(synchronised(nn.Sequential(nn.BatchNorm2d(3)), runtime)[0], expected)
+    monkeypatch.setattr("generator.train.synchronised", lambda module, runtime: synchronised(module, gpus))
+    cache = build_cache(blob_folder, tmp_path, 40, "centre", set())
+    trainer = GeneratorTrainer(RunFolder(tmp_path / "run", CONFIG), cache, CONFIG, CPU)
+    assert any(isinstance(layer, nn.SyncBatchNorm) for layer in trainer.generator.modules())
+    update_average(trainer.average, trainer.generator, 0.5, 1)
+    before = {name: tensor.clone() for name, tensor in trainer.average.named_buffers() if name.endswith("running_var")}
+    recalibrate(trainer.average, 0, batches=1)
+    assert before
+    assert all(not torch.equal(trainer.average.get_buffer(name), tensor) for name, tensor in before.items())
+    trainer.batches.pool.shutdown()
 
 
 def test_the_parts_of_a_batch_are_the_batch():
