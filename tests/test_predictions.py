@@ -86,6 +86,14 @@ def test_what_is_no_picture_is_refused(image):
         perfect("pad")([image])
 
 
+def test_a_batch_is_an_array_and_a_grey_array_is_one_image_that_is_refused():
+    predictor, images = perfect("pad"), np.stack([picture(100, 118), picture(100, 118)[:, ::-1]])
+    for found, expected in zip(predictor(images), predictor(list(images)), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match=r"got uint8 \[5, 7\], expected"):
+        predictor(np.zeros((5, 7), np.uint8))
+
+
 EXAMPLE = Predictions(
     images=["sub/NA.png", 'with, comma "and" quotes.png', "NA"],
     keypoints_px=np.array([[[1.25, 2.5], [-3.0, 4.125]], [[5.0, 6.0], [7.0, 8.0]], [[0.5, 0.25], [9.0, 1.0]]], np.float32),

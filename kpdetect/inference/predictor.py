@@ -103,7 +103,8 @@ class Predictor:
         return cls(detector, description, digest, runtime, labels)
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
-        """Predict one image (uint8 RGB [height, width, 3], or a path) or a sequence of them, of any sizes.
+        """Predict one image (uint8 RGB [height, width, 3], or a path), a sequence of them, of any sizes, or a batch
+        [count, height, width, 3].
 
         Returns:
             keypoints_px float32 [K, 2] and confidence float32 [K]; for a sequence [count, K, 2] and [count, K].
@@ -111,7 +112,7 @@ class Predictor:
         Raises:
             InputError: an unreadable file, or an array that is no RGB image.
         """
-        single = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
+        single = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim != 4)
         several = [images] if single else list(cast(Sequence[Image], images))
         if not several:
             return np.empty((0, self.keypoints, 2), np.float32), np.empty((0, self.keypoints), np.float32)
