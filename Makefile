@@ -17,6 +17,7 @@ $(VENV)/installed: pyproject.toml constraints/cpu.txt
 demo: setup
 	$(BIN)/kpdetect toy --count 4000 --size 32 --seed 0 --out $(DEMO)/unlabelled
 	$(BIN)/kpdetect toy --count 1000 --size 32 --seed 1 --out $(DEMO)/annotated
+	$(BIN)/kpdetect predict toy-32 $(DEMO)/annotated/images --out $(DEMO)/shipped
 	$(BIN)/kpdetect run $(DEMO)/unlabelled/images --out $(DEMO)/project --size 32 --minutes 6 \
 		--set pairs.count=8000 --set detector.model.input_size=64 \
 		--set detector.augment.photometric=0.5 --set detector.augment.occlusion=0.15
