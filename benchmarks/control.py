@@ -20,12 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from benchmarks.drawn import part_pairs, swapped_parts
 from benchmarks.metrics.cpd import disentanglement
 from generator.editing import posed, with_appearance, with_background
@@ -124,10 +126,14 @@ def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200,
     """
     stream = PairStream(model, runtime, seed=seed)
     found = measure_control(stream, Predictor.load(model, runtime.device.type), count)
-    facts = {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed, "environment": environment()}
-    write_json(out / "control.json", asdict(found) | facts)
     write_image(out / "control.png", control_grid(stream))
+    write_found(found, out, {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed})
     return found
+
+
+def write_found(found: Control, out: Path, facts: dict[str, Any]) -> None:
+    """Write `control.json`; `facts` are what was measured, and how."""
+    write_json(out / "control.json", {"schema": schemas.CONTROL} | asdict(found) | facts | {"environment": environment()})
 
 
 COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "difference", "background", "difference")

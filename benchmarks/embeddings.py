@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from generator.stream import PairStream
 from kpdetect.draw import keypoint_colour
 from kpdetect.errors import InputError
@@ -132,7 +133,7 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
         pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5g")
     numbers = {name: getattr(found, name) for name in ("explained", "separable", "separable_floor")}
     facts = {"model": str(model), "generator": stream.hash, "images": count, "seed": seed, "environment": environment()}
-    write_json(out / "embeddings.json", numbers | facts)
+    write_json(out / "embeddings.json", {"schema": schemas.EMBEDDINGS} | numbers | facts)
     draw_clouds(found, out / "embeddings.png")
     return found
 

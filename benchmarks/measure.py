@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from benchmarks.drawn import conditioned, interpolated, swap_maps
 from benchmarks.extractors import Extractor, build_extractor
 from benchmarks.metrics.consistency import consistency
@@ -90,7 +91,7 @@ def measure(
         raise InputError(
             f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
         )
-    _write(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
+    write_measured(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
     return found
 
 
@@ -179,12 +180,18 @@ def markdown(found: list[Measured]) -> str:
     return "\n".join(lines)
 
 
-def _write(found: list[Measured], model: Path, out: Path, facts: dict[str, Any]) -> None:
+def write_measured(found: list[Measured], model: Path, out: Path, facts: dict[str, Any]) -> None:
+    """Write `measured.json`, `.md` and `.csv`; `facts` are what the numbers depend on.
+
+    Raises:
+        OutputError: `out` cannot be written.
+    """
     import pandas as pd
 
     make_folder(out)
     rows = [vars(row) for row in found]
-    write_json(out / "measured.json", {"model": str(model), **facts, "rows": rows, "environment": environment()})
+    content = {"schema": schemas.MEASURED, "model": str(model), **facts, "rows": rows, "environment": environment()}
+    write_json(out / "measured.json", content)
     write_text(out / "measured.md", markdown(found) + "\n")
     with replacing(out / "measured.csv") as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)

@@ -46,6 +46,19 @@ def test_frechet_distance_of_known_gaussians() -> None:
         frechet_distance(one, two[:, :2])
 
 
+def test_frechet_distance_where_covariances_do_not_commute() -> None:
+    corners = np.tile([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], (4, 1)) * np.sqrt(15 / 16)  # covariance: ones
+    one = corners * [1, 2]
+    two = corners @ np.linalg.cholesky([[2.0, 1.0], [1.0, 2.0]]).T
+    # The trace of a root of a 2x2 matrix is sqrt(trace + 2 sqrt(determinant)); of C1 C2 those are 10 and 4 * 3.
+    assert frechet_distance(one, two) == pytest.approx(5 + 4 - 2 * np.sqrt(10 + 2 * np.sqrt(12)))
+
+
+def test_kernel_distance_leaves_out_each_image_with_itself() -> None:
+    # (x y + 1)^3: 1 for the two of the first set, 1 for those of the second, (1 + 1 + 1 + 27) / 4 across.
+    assert kernel_distance(np.array([[0.0], [2.0]]), np.array([[0.0], [1.0]])) == pytest.approx((1 + 1 - 15, 0))
+
+
 def test_kernel_distance_by_hand_and_of_equal_distributions() -> None:
     # Kernel (x y + 1)^3 in one dimension; one is all 1, two all 0: 8 + 1 - 2.
     mean, spread = kernel_distance(np.ones((4, 1)), np.zeros((4, 1)))
