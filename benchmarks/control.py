@@ -37,7 +37,7 @@ from generator.stream import PairStream
 from generator.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from kpdetect.coords import to_pixels
 from kpdetect.errors import InputError
-from kpdetect.files import write_json
+from kpdetect.files import make_folder, write_json
 from kpdetect.images import Image, write_image
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runlog import environment
@@ -124,8 +124,9 @@ def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200,
         InputError: they do not belong together.
         OutputError: `out` cannot be written.
     """
-    stream = PairStream(model, runtime, seed=seed)
-    found = measure_control(stream, Predictor.load(model, runtime.device.type), count)
+    stream, predictor = PairStream(model, runtime, seed=seed), Predictor.load(model, runtime.device.type)
+    make_folder(out)
+    found = measure_control(stream, predictor, count)
     write_image(out / "control.png", control_grid(stream))
     write_found(found, out, {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed})
     return found

@@ -21,7 +21,7 @@ def describe_measurements(path: Path) -> list[str]:
     """
     if path.is_dir():
         return list(_folder(path))
-    if path.name == prediction_file.NAME:
+    if path.name == prediction_file.NAME or prediction_file.is_prediction_file(path):
         return list(_predictions(path))
     if path.suffix != ".json" or not path.is_file():
         return []

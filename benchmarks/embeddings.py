@@ -124,8 +124,9 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
     if count < FOLDS:
         raise InputError(f"--count {count}: expected at least {FOLDS}")
     stream = PairStream(model, runtime, seed=seed)
-    found = project(*gather(stream, count), seed)
+    points = gather(stream, count)
     make_folder(out)
+    found = project(*points, seed)
     table = {"part": found.names}
     for name in ("tsne", "pca", "tsne_all", "pca_all"):
         table |= {f"{name}_{axis}": values for axis, values in zip("xy", getattr(found, name).T, strict=True)}

@@ -72,35 +72,44 @@ def measure(
         CheckpointError: damaged weights.
         OutputError: `out` cannot be written.
     """
+    kinds = held(model)
     paths = [images / name for name in select_images(images, read_exclusions(list(exclude)))]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
+    extractor = build_extractor(features, runtime.device) if "generator" in kinds else None  # refused before any work
+    make_folder(out)
     found: list[Measured] = []
-    predictor = Predictor.load(model, runtime.device.type) if holds(model, "detector") else None
-    if holds(model, "generator"):
+    predictor = Predictor.load(model, runtime.device.type) if "detector" in kinds else None
+    if extractor is not None:
         stream = PairStream(model, runtime, seed=seed)
         squares = read_squares(chosen, stream, predictor)
         chosen = squares.paths
-        found += measure_images(stream, squares, build_extractor(features, runtime.device), count)
+        found += measure_images(stream, squares, extractor, count)
         found.append(_parts(stream, pairs))
         truth = read_masks(images, squares)
         if truth is not None and predictor is not None:
             found.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         found += measure_detector(predictor, chosen[:STEADY], seed)
-    if not found:
-        raise InputError(
-            f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
-        )
     write_measured(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
     return found
 
 
-def holds(model: Path, kind: str) -> bool:
-    """Whether there is a `generator` or a `detector` in what a path or a shipped name means.
+def held(model: Path) -> list[str]:
+    """Which of `generator` and `detector` there are in what a path or a shipped name means.
 
     Raises:
+        InputError: neither.
         CheckpointError: damaged weights.
     """
+    found = [kind for kind in ("generator", "detector") if _holds(model, kind)]
+    if not found:
+        raise InputError(
+            f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
+        )
+    return found
+
+
+def _holds(model: Path, kind: str) -> bool:
     try:
         weights = find_weights(model, kind)
     except CheckpointError:
@@ -188,7 +197,6 @@ def write_measured(found: list[Measured], model: Path, out: Path, facts: dict[st
     """
     import pandas as pd
 
-    make_folder(out)
     rows = [vars(row) for row in found]
     content = {"schema": schemas.MEASURED, "model": str(model), **facts, "rows": rows, "environment": environment()}
     write_json(out / "measured.json", content)

@@ -22,10 +22,11 @@ from benchmarks.ablations.layout import cell_folder
 from benchmarks.ablations.render import markdown, value_of
 from benchmarks.ablations.run import check_data, choose_cells, last_line, run_ablation, run_processes
 from benchmarks.ablations.tables import LADDER_PUBLISHED, TABLES, Cell, build_table
+from benchmarks.pipeline import project_config
 from benchmarks.speed.counts import counted
 from generator.architectures import LADDER, architecture
 from generator.config import preset
-from kpdetect.config import apply_overrides
+from kpdetect.config import apply_overrides, write_config
 from kpdetect.errors import ConfigError, InputError, OutputError, TrainingError
 from kpdetect.images import write_image
 from kpdetect.toy.dataset import write_toy
@@ -122,6 +123,9 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_trained(tmp_path:
     with pytest.raises(OutputError, match="holds something else than ablations"):
         run_ablation("table2", tmp_path / "celeba", config)
     assert not (tmp_path / "celeba" / "config.yaml").exists()
+    write_config(project_config("tiny", 32, 4, "centre", 0), tmp_path / "project" / "config.yaml")
+    with pytest.raises(OutputError, match="holds something else than ablations"):
+        run_ablation("table2", tmp_path / "project", config)
 
 
 def test_a_failing_process_leaves_the_others() -> None:
@@ -174,10 +178,13 @@ def test_what_a_process_said_last(tmp_path: Path) -> None:
 
 def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_toy(tmp_path / "toy", 40, size=32)
+    (tmp_path / "tested.txt").write_text("\n".join(f"{number:06d}.png" for number in range(4, 40, 5)))
     config = AblationConfig(
         images=str(tmp_path / "toy" / "images"), data=str(tmp_path / "toy"), protocol="toy", minutes_each=1, size=32, count=20,
-        features="random", overrides=SMALL, device="cpu", precision="float32",
+        features="random", overrides=SMALL, device="cpu", precision="float32", exclude_lists=(str(tmp_path / "tested.txt"),),
     )  # fmt: skip
+    with pytest.raises(InputError, match=r"--test: 8 of the test images are among .*, the first is 000004\.png"):
+        check_data(config.model_copy(update={"test": True, "exclude_lists": ()}))
     out = tmp_path / "out"
     with pytest.raises(InputError, match=r"--cells k99: no such cell; there are k01-tau0\.002"):
         run_ablation("table8", out, config, cells=["k99"])

@@ -38,6 +38,8 @@ def test_predictions_and_results_of_a_benchmark(small_project: Path, tmp_path: P
     lines = info(tmp_path / "out" / "predictions.h5")
     assert lines[0] == "predictions for toy: 16 images, 3 keypoints"  # every fourth of five is not used
     assert lines[1].startswith(f"  model: {checkpoint}")
+    (tmp_path / "copy.h5").write_bytes((tmp_path / "out" / "predictions.h5").read_bytes())
+    assert info(tmp_path / "copy.h5") == lines
     lines = info(path)
     assert lines[0] == "result: toy on toy, 12 images fitted, 4 tested"
     assert lines[1] == "error: distance in % of the distance left_eye - right_eye; image px, with bias"

@@ -21,7 +21,7 @@ from generator.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.coords import apply_affine
 from kpdetect.detector.backbone import import_timm
-from kpdetect.errors import CheckpointError, InputError
+from kpdetect.errors import CheckpointError, InputError, OutputError
 from kpdetect.images import read_image
 from kpdetect.toy.dataset import write_toy
 from tests.test_train_generator import CONFIG, CPU
@@ -181,6 +181,11 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     assert 0 < found[0].floor < found[0].value  # discs against noise
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"measured.json", "measured.md", "measured.csv"}
     assert "FID" not in (tmp_path / "out" / "measured.md").read_text()
+    with pytest.raises(OutputError, match="measured.json: cannot be written"):
+        measure(trained, blob_folder, tmp_path / "out" / "measured.json", CPU, features="random")
+    with pytest.raises(InputError, match="features vgg"):
+        measure(trained, blob_folder, tmp_path / "new", CPU, features="vgg")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(InputError, match="neither a generator nor a detector"):
         measure(blob_folder, blob_folder, tmp_path / "out", CPU)
     (trained / "model.safetensors").write_bytes(b"damaged")

@@ -16,15 +16,16 @@ from pathlib import Path, PurePosixPath
 
 from benchmarks.ablations.cell import check_cell, describe_cell
 from benchmarks.ablations.config import EXEMPT, AblationConfig
-from benchmarks.ablations.layout import CELLS, CONFIG, LOG, MEASURED, cell_folder
+from benchmarks.ablations.layout import CONFIG, LOG, MEASURED, cell_folder
 from benchmarks.ablations.parent import ATTENDED
 from benchmarks.ablations.render import write_ablation
 from benchmarks.ablations.tables import Cell, Table, build_table
+from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.extractors import build_extractor
 from benchmarks.run import read_benchmark
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.errors import InputError, OutputError, TrainingError
-from kpdetect.files import make_folder
+from kpdetect.files import file_hash, make_folder
 from kpdetect.interrupts import StopRequest
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import resolve_runtime
@@ -104,14 +105,23 @@ def check_data(config: AblationConfig) -> None:
     if not config.data:
         return
     landmark_set = read_benchmark(config.protocol, Path(config.data))[1]
-    if config.test and landmark_set.names_identify:
-        trained = {PurePosixPath(name).stem for name in names}
-        seen = [name for index in landmark_set.test if PurePosixPath(name := landmark_set.images[index]).stem in trained]
-        if seen:
-            raise InputError(
-                f"--test: {len(seen):,} of the test images are among {config.images}, the first is {seen[0]}; "
-                "leave them out with --exclude-list"
-            )
+    seen = seen_test_images([Path(config.images, name) for name in names], landmark_set) if config.test else []
+    if seen:
+        raise InputError(
+            f"--test: {len(seen):,} of the test images are among {config.images}, the first is {seen[0]}; "
+            "leave them out with --exclude-list"
+        )
+
+
+def seen_test_images(paths: Sequence[Path], landmark_set: LandmarkSet) -> list[str]:
+    """Test images of a data set that are in a folder too: by name where names identify pictures, else by content."""
+    tested = [landmark_set.images[index] for index in landmark_set.test]
+    if landmark_set.names_identify:
+        stems = {path.stem for path in paths}
+        return [name for name in tested if PurePosixPath(name).stem in stems]
+    hashes = {file_hash(path) for path in paths}
+    contents = landmark_set.content_hashes(landmark_set.test)
+    return [name for name, content in zip(tested, contents, strict=True) if content in hashes]
 
 
 def require_own(out: Path) -> None:
@@ -120,7 +130,9 @@ def require_own(out: Path) -> None:
     Raises:
         OutputError: it holds something else.
     """
-    if out.is_dir() and any(out.iterdir()) and not (out / CELLS).is_dir() and not (out / CONFIG).exists():
+    config = out / CONFIG
+    begun = config.is_file() and "minutes_each:" in config.read_text(encoding="utf-8", errors="replace")
+    if out.is_dir() and any(out.iterdir()) and not begun:
         raise OutputError(f"{out}: holds something else than ablations; give a new folder, or one to continue, with --out")
 
 
