@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.control import write_control
 from benchmarks.drawn import conditioned, interpolated, swap_maps
 from benchmarks.extractors import build_extractor, watched_distance
 from benchmarks.measure import measure
@@ -177,6 +178,7 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     found = measure(trained, blob_folder, tmp_path / "out", CPU, count=100, pairs=4, features="random")
     assert [row.name for row in found] == ["Frechet distance", "Frechet distance, interpolated", "kernel distance", "CPD"]
     assert "100 generated, 24 real images of 32 px; fewer images than features: biased upwards" in found[0].note
+    assert found[2].note.endswith("24 real images of 32 px")  # the kernel distance has no bias
     assert found[0].floor is not None
     assert 0 < found[0].floor < found[0].value  # discs against noise
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"measured.json", "measured.md", "measured.csv"}
@@ -233,6 +235,16 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
     assert masks.name == "mask IoU, %"
     assert masks.floor is not None
     assert 0 <= masks.value < masks.floor < 100
+
+
+def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    other = apply_overrides(CONFIG, ["steps=1", "model.keypoints=2"])
+    train_generator(blob_folder, small_project / "generator", other, CPU)
+    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3: not of one project"):
+        measure(small_project, blob_folder, tmp_path / "out", CPU, features="random")
+    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3: not of one project"):
+        write_control(small_project, tmp_path / "out", CPU)
+    assert not (tmp_path / "out").exists()
 
 
 def test_extractors_are_named_and_refused() -> None:
