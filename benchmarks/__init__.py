@@ -29,7 +29,15 @@ report_results, report
              results and a project folder -> one HTML page
 locality     how much of an edit of one keypoint lies near it
 run          a whole benchmark behind one call
+squares, drawn, extractors
+             real images in a generator's frame, images drawn to be measured, features to compare them in
+measure, control, embeddings
+             numbers without annotations, what controls what, embeddings as clouds
+shares       how a project's training minutes are shared
 pipeline     the whole chain from images to a report behind one call
+ablations/   the paper's tables, a project a cell
+schemas, describe
+             what files of numbers call themselves, and what `kpdetect info` says of them
 outdated     which stages of it have to be made anew
 
 Two stages with a predictions file between them: `predict` needs a detector, `evaluate` needs only its predictions.

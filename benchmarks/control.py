@@ -20,22 +20,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from benchmarks.drawn import part_pairs, swapped_parts
 from benchmarks.metrics.cpd import disentanglement
+from benchmarks.squares import require_match
 from generator.editing import posed, with_appearance, with_background
 from generator.keypoints import Parts
 from generator.sheet import to_uint8
 from generator.stream import PairStream
 from generator.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from kpdetect.coords import to_pixels
-from kpdetect.errors import InputError
-from kpdetect.files import write_json
+from kpdetect.files import make_folder, write_json
 from kpdetect.images import Image, write_image
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runlog import environment
@@ -83,10 +85,7 @@ def measure_control(stream: PairStream, predictor: Predictor, count: int) -> Con
     Raises:
         InputError: they have different numbers of keypoints.
     """
-    if predictor.keypoints != stream.keypoints:
-        raise InputError(
-            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
-        )
+    require_match(stream, predictor)
     strengths, motions, maps = [], [], []
     for one, two in part_pairs(stream, count):
         before = stream.network.draw(one).image
@@ -122,12 +121,18 @@ def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200,
         InputError: they do not belong together.
         OutputError: `out` cannot be written.
     """
-    stream = PairStream(model, runtime, seed=seed)
-    found = measure_control(stream, Predictor.load(model, runtime.device.type), count)
-    facts = {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed, "environment": environment()}
-    write_json(out / "control.json", asdict(found) | facts)
+    stream, predictor = PairStream(model, runtime, seed=seed), Predictor.load(model, runtime.device.type)
+    require_match(stream, predictor)
+    make_folder(out)
+    found = measure_control(stream, predictor, count)
     write_image(out / "control.png", control_grid(stream))
+    write_found(found, out, {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed})
     return found
+
+
+def write_found(found: Control, out: Path, facts: dict[str, Any]) -> None:
+    """Write `control.json`; `facts` are what was measured, and how."""
+    write_json(out / "control.json", {"schema": schemas.CONTROL} | asdict(found) | facts | {"environment": environment()})
 
 
 COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "difference", "background", "difference")

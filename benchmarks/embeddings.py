@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from generator.stream import PairStream
 from kpdetect.draw import keypoint_colour
 from kpdetect.errors import InputError
@@ -123,8 +124,9 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
     if count < FOLDS:
         raise InputError(f"--count {count}: expected at least {FOLDS}")
     stream = PairStream(model, runtime, seed=seed)
-    found = project(*gather(stream, count), seed)
+    points = gather(stream, count)
     make_folder(out)
+    found = project(*points, seed)
     table = {"part": found.names}
     for name in ("tsne", "pca", "tsne_all", "pca_all"):
         table |= {f"{name}_{axis}": values for axis, values in zip("xy", getattr(found, name).T, strict=True)}
@@ -132,7 +134,7 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
         pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5g")
     numbers = {name: getattr(found, name) for name in ("explained", "separable", "separable_floor")}
     facts = {"model": str(model), "generator": stream.hash, "images": count, "seed": seed, "environment": environment()}
-    write_json(out / "embeddings.json", numbers | facts)
+    write_json(out / "embeddings.json", {"schema": schemas.EMBEDDINGS} | numbers | facts)
     draw_clouds(found, out / "embeddings.png")
     return found
 

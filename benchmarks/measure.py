@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from benchmarks.drawn import conditioned, interpolated, swap_maps
 from benchmarks.extractors import Extractor, build_extractor
 from benchmarks.metrics.consistency import consistency
 from benchmarks.metrics.cpd import disentanglement
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
-from benchmarks.squares import Squares, read_masks, read_squares, readable
+from benchmarks.squares import Squares, read_masks, read_squares, readable, require_match
 from generator.sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights, read_description
@@ -67,39 +68,49 @@ def measure(
         exclude: lists of image names to leave out.
 
     Raises:
-        InputError: no model, too few images, or an extractor that is not there.
+        InputError: no model, parts of two models, too few images, or an extractor that is not there.
         CheckpointError: damaged weights.
         OutputError: `out` cannot be written.
     """
+    stream, predictor = load_parts(model, runtime, seed)
+    extractor = None if stream is None else build_extractor(features, runtime.device)  # refused before any work
     paths = [images / name for name in select_images(images, read_exclusions(list(exclude)))]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
+    make_folder(out)
     found: list[Measured] = []
-    predictor = Predictor.load(model, runtime.device.type) if holds(model, "detector") else None
-    if holds(model, "generator"):
-        stream = PairStream(model, runtime, seed=seed)
+    if stream is not None and extractor is not None:
         squares = read_squares(chosen, stream, predictor)
         chosen = squares.paths
-        found += measure_images(stream, squares, build_extractor(features, runtime.device), count)
+        found += measure_images(stream, squares, extractor, count)
         found.append(_parts(stream, pairs))
         truth = read_masks(images, squares)
         if truth is not None and predictor is not None:
             found.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         found += measure_detector(predictor, chosen[:STEADY], seed)
-    if not found:
-        raise InputError(
-            f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
-        )
-    _write(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
+    write_measured(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
     return found
 
 
-def holds(model: Path, kind: str) -> bool:
-    """Whether there is a `generator` or a `detector` in what a path or a shipped name means.
+def load_parts(model: Path, runtime: Runtime, seed: int) -> tuple[PairStream | None, Predictor | None]:
+    """The generator and the detector, or one of them, in what a path or a shipped name means.
 
     Raises:
+        InputError: neither, or not of one project.
         CheckpointError: damaged weights.
     """
+    stream = PairStream(model, runtime, seed=seed) if _holds(model, "generator") else None
+    predictor = Predictor.load(model, runtime.device.type) if _holds(model, "detector") else None
+    if stream is None and predictor is None:
+        raise InputError(
+            f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
+        )
+    if stream is not None and predictor is not None:
+        require_match(stream, predictor)
+    return stream, predictor
+
+
+def _holds(model: Path, kind: str) -> bool:
     try:
         weights = find_weights(model, kind)
     except CheckpointError:
@@ -112,7 +123,8 @@ def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, c
     real, size = extractor([squares.images]), stream.size[0]
     drawn = extractor(batch.images for batch in stream.batches(0, count))
     few = "; fewer images than features: biased upwards" if min(len(real), count) <= real.shape[1] else ""
-    note = f"features: {extractor.name}; {count:,} generated, {len(real):,} real images of {size} px{few}"
+    sets = f"features: {extractor.name}; {count:,} generated, {len(real):,} real images of {size} px"
+    note = sets + few
     distance, kernel = ("FID", "KID") if extractor.is_inception else ("Frechet distance", "kernel distance")
     floor, halves = _floor(real), f"; floor: one half of the real images against the other ({len(real) // 2:,} each)"
     mean, spread = kernel_distance(drawn, real)
@@ -120,7 +132,7 @@ def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, c
     rows = [
         Measured(name=distance, value=frechet_distance(drawn, real), floor=floor, note=note + halves),
         Measured(name=f"{distance}, interpolated", value=between, floor=floor, note=note),
-        Measured(name=kernel, value=mean, spread=spread, note=note),
+        Measured(name=kernel, value=mean, spread=spread, note=sets),
     ]
     if squares.keypoints is not None:
         given = extractor(to_uint8(drawing.image) for drawing in conditioned(stream, squares.keypoints))
@@ -179,12 +191,17 @@ def markdown(found: list[Measured]) -> str:
     return "\n".join(lines)
 
 
-def _write(found: list[Measured], model: Path, out: Path, facts: dict[str, Any]) -> None:
+def write_measured(found: list[Measured], model: Path, out: Path, facts: dict[str, Any]) -> None:
+    """Write `measured.json`, `.md` and `.csv`; `facts` are what the numbers depend on.
+
+    Raises:
+        OutputError: `out` cannot be written.
+    """
     import pandas as pd
 
-    make_folder(out)
     rows = [vars(row) for row in found]
-    write_json(out / "measured.json", {"model": str(model), **facts, "rows": rows, "environment": environment()})
+    content = {"schema": schemas.MEASURED, "model": str(model), **facts, "rows": rows, "environment": environment()}
+    write_json(out / "measured.json", content)
     write_text(out / "measured.md", markdown(found) + "\n")
     with replacing(out / "measured.csv") as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)

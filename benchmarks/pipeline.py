@@ -23,6 +23,7 @@ from pydantic import Field
 from benchmarks.extractors import watched_distance
 from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from benchmarks.report import write_report
+from benchmarks.shares import share_of
 from generator.architectures import Architecture, architecture
 from generator.config import GeneratorConfig, Preset, preset
 from generator.export import export_pairs
@@ -42,10 +43,6 @@ from kpdetect.runlog import RunFolder
 from kpdetect.runtime import DeviceName, Precision, Runtime, resolve_runtime
 from kpdetect.training import BUDGETS
 
-GENERATOR_SHARE, REFINE_SHARE = 0.5, 0.3
-"""Parts of the training minutes that the generator and the detector's second stage get."""
-GENERATOR_SHARE_ALONE = 0.7
-"""Part that the generator gets where there is no second stage."""
 Method = Literal["gan", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
 Last = Literal["generator", "detector", "report"]
@@ -221,10 +218,7 @@ class Project:
             return None
         if self.settings.method == "imm" or self.last == "generator":
             return self.minutes
-        shares = {"generator": GENERATOR_SHARE, "refine": REFINE_SHARE}
-        if not self.settings.refined:
-            shares = {"generator": GENERATOR_SHARE_ALONE, "refine": 0.0}
-        return self.minutes * (shares | {"detector": 1 - sum(shares.values())})[stage]
+        return self.minutes * share_of(stage, self.settings.refined)
 
     def generator(self) -> None:
         """Train the generator."""

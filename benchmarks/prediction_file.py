@@ -130,6 +130,17 @@ def entry_key(data: str, checkpoint: str) -> str:
     return f"{_group(data)}/{checkpoint}"
 
 
+def is_prediction_file(path: Path) -> bool:
+    """Whether a file says of itself that it is one, of any version."""
+    if not (path.is_file() and h5py.is_hdf5(path)):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("schema") == SCHEMA)
+    except OSError:
+        return False  # damaged, and so of no kind
+
+
 def entry_keys(path: Path) -> list[str]:
     """The entries as DATA/HASH, sorted.
 

@@ -125,7 +125,7 @@ class Protocol:
 
     Attributes:
         name: part of every result's name.
-        dataset: which loader reads the data, a key of `benchmarks.datasets.loaders`.
+        dataset: which loader reads the data, a key of `benchmarks.datasets.loaders`; that of the name unless given.
         subset: which part of the data set, a word of its loader; empty where there is only one.
         images: which images are used, in words.
         split: which images are fitted and which are tested, in words.
@@ -146,7 +146,7 @@ class Protocol:
     """
 
     name: str
-    dataset: str
+    dataset: str = ""
     subset: str = ""
     images: str
     split: str
@@ -164,7 +164,8 @@ class Protocol:
     comparable: str = ""
 
     def __post_init__(self) -> None:
-        """Check what a typing error would break."""
+        """Fill in the data set's name, and check what a typing error would break."""
+        object.__setattr__(self, "dataset", self.dataset or self.name)
         assert sum(regression.headline for regression in self.regressions) == 1, self.name
         named = {name for pair in self.swaps for name in pair} | (set(self.unit) if isinstance(self.unit, tuple) else set())
         assert named <= set(self.landmarks), self.name

@@ -18,6 +18,7 @@ Followed and chosen
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from benchmarks.protocol import Crop, Frame, Protocol, regressions
 from benchmarks.protocol_faces import EYES, SQUARE_REGRESSIONS
@@ -25,19 +26,24 @@ from benchmarks.protocol_faces import EYES, SQUARE_REGRESSIONS
 OWN_PIXELS = Frame(name="image px")
 OWN_REGRESSIONS = regressions(OWN_PIXELS, "with bias")
 
+square_protocol = partial(Protocol, unit="image", regressions=SQUARE_REGRESSIONS)
+"""A protocol on images stretched to 128x128, errors in % of the side, as in AutoLink's code."""
+pixel_protocol = partial(Protocol, unit="pixel")
+"""A protocol whose errors are pixels of its frame."""
+own_protocol = partial(Protocol, regressions=OWN_REGRESSIONS)
+"""A protocol of this project, in pixels of the image."""
+
 BIRD = (
     "back", "beak", "belly", "breast", "crown", "forehead", "left_eye", "left_leg", "left_wing", "nape", "right_eye",
     "right_leg", "right_wing", "tail", "throat",
 )  # fmt: skip
-CUB_ALL = Protocol(
+CUB_ALL = square_protocol(
     name="cub-all",
     dataset="cub",
     images="CUB-200-2011, all 200 species",
     split="official train_test_split.txt",
     crop=Crop(name="square around the official box, its longer side, cut off at the image's border", clip=True),
     landmarks=BIRD,
-    unit="image",
-    regressions=SQUARE_REGRESSIONS,
     source="Hung et al. 2019 (SCOPS); species as in Choudhury et al.'s code (2021), crop and error as in AutoLink's (2022)",
 )
 
@@ -71,25 +77,20 @@ HUMAN = (
 )  # fmt: skip
 SIDES = tuple((name, "right" + name.removeprefix("left")) for name in HUMAN if name.startswith("left"))
 
-HUMAN36M = Protocol(
+HUMAN36M = square_protocol(
     name="human36m",
-    dataset="human36m",
     images="Human3.6M as cropped and reduced by Zhang et al. 2018, six actions",
     split="subjects 1, 5, 6, 7, 8, 9 fit, 11 tests",
     landmarks=HUMAN,
-    unit="image",
-    regressions=SQUARE_REGRESSIONS,
     swaps=SIDES,
     source="Zhang et al. 2018's images; split, exchange and error as in AutoLink's code (2022)",
 )
 
-TAICHI = Protocol(
+TAICHI = pixel_protocol(
     name="taichi",
-    dataset="taichi",
     images="Taichi-HD, the annotated frames of 256x256 pixels",
     split="official: taichi_train_gt.pkl fits, taichi_test_gt.pkl tests",
     landmarks=tuple(f"point_{number}" for number in range(18)),
-    unit="pixel",
     distance="taxicab",
     regressions=regressions(Frame(name="256x256", size=(256, 256)), "with bias"),
     summed=True,
@@ -97,23 +98,20 @@ TAICHI = Protocol(
     source="Siarohin et al. 2020 (motion-cosegmentation) as in GANSeg's and AutoLink's code",
 )
 
-BBC_POSE = Protocol(
+BBC_POSE = pixel_protocol(
     name="bbc-pose",
-    dataset="bbc-pose",
     images="BBC Pose: sign-language interpreters, frames with joints",
     split="official: the joints of the training videos fit, the manual joints of the test videos test",
     crop=Crop(name="square of 300 pixels around the joints, edge pixels repeated", side=300),
     landmarks=("head", "right_wrist", "left_wrist", "right_elbow", "left_elbow", "right_shoulder", "left_shoulder"),
-    unit="pixel",
     regressions=regressions(Frame(name="150x150 (half size)", size=(150, 150)), "centre"),
     thresholds=(3, 6, 12),
     within=6,
     source="Charles et al. 2013; Jakab et al. 2018; crop, regression and half-size pixels as in Dundar et al.'s code (2020)",
 )
 
-DEEPFASHION = Protocol(
+DEEPFASHION = pixel_protocol(
     name="deepfashion",
-    dataset="deepfashion",
     images="DeepFashion In-shop, the 256x256 images that show all 17 joints; joints are AlphaPose's",
     split="Lorenz et al.'s data_train fits, data_test tests",
     landmarks=(
@@ -121,32 +119,27 @@ DEEPFASHION = Protocol(
         "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
         "right_ankle",
     ),
-    unit="pixel",
     regressions=regressions(Frame(name="256x256", size=(256, 256)), "corner"),
     thresholds=(3, 6, 12),
     within=6,
     source="Lorenz et al. 2019's list and joints; regression and pixels as in AutoLink's code (2022)",
 )  # fmt: skip
 
-FLIES = Protocol(
+FLIES = own_protocol(
     name="flies",
-    dataset="flies",
     images="crops of fruit flies, head up, from SLEAP's example recording",
     split="by time: frames below 900 fit, from 1,200 on test",
     landmarks=("head", "thorax", "abdomen", "eyeL", "eyeR"),
     unit=("head", "abdomen"),
-    regressions=OWN_REGRESSIONS,
     source="this project: crops of SLEAP's fruit-fly example, split by time",
 )
 
-TOY = Protocol(
+TOY = own_protocol(
     name="toy",
-    dataset="toy",
     images="procedural cartoon faces (kpdetect toy)",
     split="by index: mod 5 in 0, 1, 2 fits, 4 tests",
     landmarks=("left_eye", "right_eye", "nose", "mouth_left", "mouth_right"),
     unit=EYES,
-    regressions=OWN_REGRESSIONS,
     source="this project: procedural images with exact landmarks (kpdetect toy)",
 )
 

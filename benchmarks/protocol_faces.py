@@ -14,7 +14,7 @@ Followed and chosen
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 from benchmarks.protocol import Crop, Frame, Protocol, Regression, regressions
 
@@ -27,13 +27,14 @@ IBUG = tuple(f"point_{number}" for number in range(1, 69))
 """The 68 points of the 300-W mark-up, numbered from 1 as in its figure; 37 and 46 are the outer corners of the eyes."""
 SQUARE_REGRESSIONS = regressions(SQUARE_128, "corner")
 
-MAFL_ALIGNED = Protocol(
+face_protocol = partial(Protocol, landmarks=FACE, unit=EYES, regressions=SQUARE_REGRESSIONS)
+"""A protocol on five points of a face, measured as GANSeg does."""
+
+MAFL_ALIGNED = face_protocol(
     name="mafl-aligned",
     dataset="mafl",
     images="aligned CelebA, the images of MAFL's lists",
     split="MAFL: 19,000 fit, 1,000 test; other lists are called mafl-mini",
-    landmarks=FACE,
-    unit=EYES,
     regressions=(
         *SQUARE_REGRESSIONS,
         Regression(frame=CELEBA_PIXELS, origin="first pixel", bias=True),
@@ -45,33 +46,24 @@ MAFL_ALIGNED = Protocol(
     comparable="mafl",
 )
 
-CELEBA_WILD = Protocol(
+CELEBA_WILD = face_protocol(
     name="celeba-wild",
-    dataset="celeba-wild",
     images="CelebA in the wild, faces whose official box has at least 30 % of the image's area, of MAFL's lists",
     split="MAFL's lists after that choice; other lists are called celeba-wild-mini",
-    landmarks=FACE,
-    unit=EYES,
-    regressions=SQUARE_REGRESSIONS,
     source="Hung et al. 2019 (SCOPS) and He et al. 2022 (GANSeg), images and split as in their code, regression as in GANSeg's",
     published=("wild_k4", "wild_k8"),
     comparable="celeba-wild",
 )
 
-MTFL = Protocol(
+MTFL = face_protocol(
     name="mtfl",
-    dataset="mtfl",
     images="MTFL's training images as 80x80 faces with a table of landmarks",
     split="this project's, within each part, by sorted names: index mod 5 in 0, 1, 2 fits, 4 tests",
-    landmarks=FACE,
-    unit=EYES,
-    regressions=SQUARE_REGRESSIONS,
     source="Zhang et al. 2014's images and points; split and measure are this project's, the measure as mafl-aligned's",
 )
 
-MTFL_AFLW = Protocol(
+MTFL_AFLW = face_protocol(
     name="mtfl-aflw",
-    dataset="mtfl-aflw",
     images="MTFL: LFW and web faces to fit, its AFLW subset to test",
     split="official: training.txt (10,000) fits, testing.txt (2,995, AFLW) tests",
     crop=Crop(
@@ -82,35 +74,27 @@ MTFL_AFLW = Protocol(
         zoom=0.2,
         fit_only=True,
     ),
-    landmarks=FACE,
-    unit=EYES,
-    regressions=SQUARE_REGRESSIONS,
     source="Zhang et al. 2014's lists; crop and measure are this project's, the measure as mafl-aligned's",
 )
 
-FACES_300W = Protocol(
-    name="300w",
-    dataset="300w",
-    subset="full",
-    images="300-W: AFW, HELEN, LFPW, IBUG with 68 points",
-    split="AFW, HELEN trainset, LFPW trainset (3,148) fit; HELEN testset, LFPW testset, IBUG (689) test",
-    crop=Crop(name="square around the landmarks, 100/52 of their longer side, edge pixels repeated", scale=100 / 52),
-    landmarks=IBUG,
-    unit=("point_37", "point_46"),
-    regressions=SQUARE_REGRESSIONS,
-    source="Sagonas et al. 2013; split of Ren et al. 2014; crop after Thewlis et al. 2019 (DVE); regression as mafl-aligned's",
-)
-FACES_300W_COMMON = replace(
-    FACES_300W,
-    name="300w-common",
-    subset="common",
-    split="AFW, HELEN trainset, LFPW trainset (3,148) fit; HELEN testset, LFPW testset (554) test",
-)
-FACES_300W_CHALLENGING = replace(
-    FACES_300W,
-    name="300w-challenging",
-    subset="challenging",
-    split="AFW, HELEN trainset, LFPW trainset (3,148) fit; IBUG (135) tests",
-)
+
+def _faces_300w(name: str, subset: str, tested: str) -> Protocol:
+    return face_protocol(
+        name=name,
+        dataset="300w",
+        subset=subset,
+        images="300-W: AFW, HELEN, LFPW, IBUG with 68 points",
+        split=f"AFW, HELEN trainset, LFPW trainset (3,148) fit; {tested}",
+        crop=Crop(name="square around the landmarks, 100/52 of their longer side, edge pixels repeated", scale=100 / 52),
+        landmarks=IBUG,
+        unit=("point_37", "point_46"),
+        source="Sagonas et al. 2013; split of Ren et al. 2014; crop after Thewlis et al. 2019 (DVE); "
+        "regression as mafl-aligned's",
+    )
+
+
+FACES_300W = _faces_300w("300w", "full", "HELEN testset, LFPW testset, IBUG (689) test")
+FACES_300W_COMMON = _faces_300w("300w-common", "common", "HELEN testset, LFPW testset (554) test")
+FACES_300W_CHALLENGING = _faces_300w("300w-challenging", "challenging", "IBUG (135) tests")
 
 FACE_PROTOCOLS = (MAFL_ALIGNED, CELEBA_WILD, MTFL, MTFL_AFLW, FACES_300W, FACES_300W_COMMON, FACES_300W_CHALLENGING)

@@ -62,6 +62,18 @@ def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | N
     return Squares(paths=kept, images=np.stack(squares), keypoints=np.stack(keypoints) if keypoints else None, crop=crop)
 
 
+def require_match(stream: PairStream, predictor: Predictor) -> None:
+    """Refuse a generator and a detector that are not of one project.
+
+    Raises:
+        InputError: they have different numbers of keypoints.
+    """
+    if predictor.keypoints != stream.keypoints:
+        raise InputError(
+            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
+        )
+
+
 def read_masks(images: Path, squares: Squares) -> NDArray[np.bool_] | None:
     """True foreground masks [images, size, size] of a toy set's images; None for other folders.
 

@@ -56,6 +56,13 @@ class DistanceWatch:
         """Whether patience is at an end."""
         return self.waited >= self.config.patience
 
+    def ending(self) -> str:
+        """Why the run has ended, in words."""
+        return (
+            f"stopped early: the distance was least at step {self.best_step:,} ({self.best:.4g}), whose weights are kept; "
+            f"{self.waited} measurements since were not better"
+        )
+
     def look(self, step: int, network: Generator) -> None:
         """Measure a network in evaluation mode, whose statistics are its own."""
         if self.distance is None:

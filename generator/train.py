@@ -7,6 +7,7 @@ discriminator, which saves a forward pass.
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -277,17 +278,16 @@ class GeneratorTrainer(Trainer):
 
     def write_weights(self) -> None:
         """Write the average, its batch statistics measured afresh, or the best one so far; and where it came from."""
-        config, kept = self.config, self.step
+        config, watch = self.config, self.watch if self.watch is not None and self.watch.weights else None
         self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)
-        tensors = self.average.state_dict()
-        if self.watch is not None and self.watch.weights:
-            tensors, kept = self.watch.weights, self.watch.best_step
+        tensors, kept = (watch.weights, watch.best_step) if watch else (self.average.state_dict(), self.step)
         description = {
             "config": config.model_dump(mode="json"),
             "drawn_size": stage.size,
             "step": self.step,
             "kept_step": kept,
+            "distance": watch.best if watch else None,
             "images_seen": kept * config.optimiser.batch,
             "minutes": round(self.seconds / 60, 1),
             "training_images": len(self.cache),
@@ -297,3 +297,5 @@ class GeneratorTrainer(Trainer):
             "hardware": hardware(),
         }
         save_weights(self.run.weights, "generator", tensors, description)
+        if watch and watch.exhausted:
+            print(watch.ending(), file=sys.stderr)

@@ -12,20 +12,25 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.ablations.cell import cell_folder
+from benchmarks.ablations.cell import measured_error
 from benchmarks.ablations.config import AblationConfig
+from benchmarks.ablations.layout import cell_folder
 from benchmarks.ablations.render import markdown, value_of
-from benchmarks.ablations.run import last_line, run_ablation, run_processes
+from benchmarks.ablations.run import check_data, choose_cells, last_line, run_ablation, run_processes
 from benchmarks.ablations.tables import LADDER_PUBLISHED, TABLES, Cell, build_table
+from benchmarks.pipeline import project_config
 from benchmarks.speed.counts import counted
 from generator.architectures import LADDER, architecture
 from generator.config import preset
-from kpdetect.config import apply_overrides
-from kpdetect.errors import ConfigError, InputError, TrainingError
+from kpdetect.config import apply_overrides, write_config
+from kpdetect.errors import ConfigError, InputError, OutputError, TrainingError
+from kpdetect.images import write_image
 from kpdetect.toy.dataset import write_toy
+from tests.test_celeba import write_copy
 
 CONFIG = AblationConfig(images="images", data="data", minutes_each=1)
 SMALL = (
@@ -77,6 +82,8 @@ def test_without_annotations_only_distances_are_asked_for() -> None:
         build_table("table8", alone)
     with pytest.raises(InputError, match="ablate table4: expected one of table2"):
         build_table("table4", CONFIG)
+    with pytest.raises(InputError, match="--protocol table:own.csv: ablations need a named one"):
+        build_table("table2", CONFIG.model_copy(update={"protocol": "table:own.csv"}))
 
 
 def test_the_table_marks_what_is_published_what_failed_and_what_is_missing() -> None:
@@ -89,12 +96,36 @@ def test_the_table_marks_what_is_published_what_failed_and_what_is_missing() -> 
     assert rows["full model"] == ["7.12 [5.85]", "80.00 [23.50]"]
     assert rows["without background"] == ["failed [6.43]", "failed [25.67]"]
     assert rows["without keypoints"] == ["-", "- [34.69]"]
+    assert "| model | error | distance |" in markdown(table, CONFIG.model_copy(update={"protocol": "taichi"}), {}, {})
     control = replace(table.entries[0], measure="control")
     assert value_of(control, {"full-model": {"control": {"verdict": "good", "overlap": 0.1}}}) == "good"
 
 
 def talkative(text: str, code: int = 0) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", f"import sys, time; {text}; sys.exit({code})"])
+    return subprocess.Popen([sys.executable, "-c", f"import sys, time; {text}; sys.exit({code})"], stdin=subprocess.PIPE)
+
+
+def test_what_cannot_be_measured_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    images = write_copy(tmp_path / "celeba") / "img_align_celeba"
+    for number in range(16):
+        write_image(images / f"9{number:05d}.jpg", np.full((218, 178, 3), 10 * number, np.uint8))
+    config = AblationConfig(images=str(images), data=str(tmp_path / "celeba"), minutes_each=1, features="random", device="cpu")
+    tested = config.model_copy(update={"test": True})
+    with pytest.raises(InputError, match=r"--test: 2 of the test images are among .*; leave them out with --exclude-list"):
+        check_data(tested)
+    check_data(tested.model_copy(update={"exclude_lists": (str(tmp_path / "celeba" / "MAFL" / "testing.txt"),)}))
+    check_data(config)
+    with pytest.raises(InputError, match="nowhere: not a folder; give the folder of the data set"):
+        run_ablation("table2", tmp_path / "out", config.model_copy(update={"data": str(tmp_path / "nowhere")}))
+    with pytest.raises(InputError, match=r"--cells k99-\*: no such cell"):
+        choose_cells(build_table("table8", config), ["k06-*", "k99-*"])
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(OutputError, match="holds something else than ablations"):
+        run_ablation("table2", tmp_path / "celeba", config)
+    assert not (tmp_path / "celeba" / "config.yaml").exists()
+    write_config(project_config("tiny", 32, 4, "centre", 0), tmp_path / "project" / "config.yaml")
+    with pytest.raises(OutputError, match="holds something else than ablations"):
+        run_ablation("table2", tmp_path / "project", config)
 
 
 def test_a_failing_process_leaves_the_others() -> None:
@@ -123,6 +154,21 @@ def test_stopping_waits_for_what_runs_and_starts_nothing_more() -> None:
     assert (started, ended) == (["one"], [])
 
 
+def test_a_process_ends_with_the_one_that_started_it() -> None:
+    own = "import time; from benchmarks.ablations.parent import end_with_parent; end_with_parent(); time.sleep(60)"
+    code = (
+        "import subprocess, sys, time; "
+        f"child = subprocess.Popen([sys.executable, '-c', {own!r}], stdin=subprocess.PIPE); "
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        os.kill(pid, 0)  # it is there
+        parent.kill()
+        assert parent.stdout.read() == ""  # the child held this pipe too: it is closed when both have ended
+
+
 def test_what_a_process_said_last(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("step 1\nerror: it collapsed\n\n")
     assert last_line(tmp_path / "log.txt") == "it collapsed"
@@ -132,10 +178,13 @@ def test_what_a_process_said_last(tmp_path: Path) -> None:
 
 def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_toy(tmp_path / "toy", 40, size=32)
+    (tmp_path / "tested.txt").write_text("\n".join(f"{number:06d}.png" for number in range(4, 40, 5)))
     config = AblationConfig(
         images=str(tmp_path / "toy" / "images"), data=str(tmp_path / "toy"), protocol="toy", minutes_each=1, size=32, count=20,
-        features="random", overrides=SMALL, device="cpu", precision="float32",
+        features="random", overrides=SMALL, device="cpu", precision="float32", exclude_lists=(str(tmp_path / "tested.txt"),),
     )  # fmt: skip
+    with pytest.raises(InputError, match=r"--test: 8 of the test images are among .*, the first is 000004\.png"):
+        check_data(config.model_copy(update={"test": True, "exclude_lists": ()}))
     out = tmp_path / "out"
     with pytest.raises(InputError, match=r"--cells k99: no such cell; there are k01-tau0\.002"):
         run_ablation("table8", out, config, cells=["k99"])
@@ -148,6 +197,12 @@ def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path, capfd:
     assert (done["spread"] > 0).all()
     assert "cross-validation inside toy's fitting images" in path.read_text()
     assert not (cell_folder(out, "k01-tau0.02") / "predictions").exists()
+    tested = measured_error(config.model_copy(update={"test": True}), cell_folder(out, "k01-tau0.02"))
+    assert tested["measured_on"] == "24 images of toy fitted, 8 tested"
+    low, high = tested["error_interval"]
+    assert low < tested["error"] < high
+    assert tested["error_with_bias"] is None  # the headline is
+    assert tested["error_spread"] is None
     capfd.readouterr()
 
     run_ablation("table7", out, config, cells=["k0[16]-tau0.02"])

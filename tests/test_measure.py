@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.control import write_control
 from benchmarks.drawn import conditioned, interpolated, swap_maps
 from benchmarks.extractors import build_extractor, watched_distance
 from benchmarks.measure import measure
@@ -21,7 +22,7 @@ from generator.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.coords import apply_affine
 from kpdetect.detector.backbone import import_timm
-from kpdetect.errors import CheckpointError, InputError
+from kpdetect.errors import CheckpointError, InputError, OutputError
 from kpdetect.images import read_image
 from kpdetect.toy.dataset import write_toy
 from tests.test_train_generator import CONFIG, CPU
@@ -44,6 +45,19 @@ def test_frechet_distance_of_known_gaussians() -> None:
     assert frechet_distance(one @ turn, two @ turn) == pytest.approx(27.0)
     with pytest.raises(InputError, match="expected"):
         frechet_distance(one, two[:, :2])
+
+
+def test_frechet_distance_where_covariances_do_not_commute() -> None:
+    corners = np.tile([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], (4, 1)) * np.sqrt(15 / 16)  # covariance: ones
+    one = corners * [1, 2]
+    two = corners @ np.linalg.cholesky([[2.0, 1.0], [1.0, 2.0]]).T
+    # The trace of a root of a 2x2 matrix is sqrt(trace + 2 sqrt(determinant)); of C1 C2 those are 10 and 4 * 3.
+    assert frechet_distance(one, two) == pytest.approx(5 + 4 - 2 * np.sqrt(10 + 2 * np.sqrt(12)))
+
+
+def test_kernel_distance_leaves_out_each_image_with_itself() -> None:
+    # (x y + 1)^3: 1 for the two of the first set, 1 for those of the second, (1 + 1 + 1 + 27) / 4 across.
+    assert kernel_distance(np.array([[0.0], [2.0]]), np.array([[0.0], [1.0]])) == pytest.approx((1 + 1 - 15, 0))
 
 
 def test_kernel_distance_by_hand_and_of_equal_distributions() -> None:
@@ -164,10 +178,16 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     found = measure(trained, blob_folder, tmp_path / "out", CPU, count=100, pairs=4, features="random")
     assert [row.name for row in found] == ["Frechet distance", "Frechet distance, interpolated", "kernel distance", "CPD"]
     assert "100 generated, 24 real images of 32 px; fewer images than features: biased upwards" in found[0].note
+    assert found[2].note.endswith("24 real images of 32 px")  # the kernel distance has no bias
     assert found[0].floor is not None
     assert 0 < found[0].floor < found[0].value  # discs against noise
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"measured.json", "measured.md", "measured.csv"}
     assert "FID" not in (tmp_path / "out" / "measured.md").read_text()
+    with pytest.raises(OutputError, match="measured.json: cannot be written"):
+        measure(trained, blob_folder, tmp_path / "out" / "measured.json", CPU, features="random")
+    with pytest.raises(InputError, match="features vgg"):
+        measure(trained, blob_folder, tmp_path / "new", CPU, features="vgg")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(InputError, match="neither a generator nor a detector"):
         measure(blob_folder, blob_folder, tmp_path / "out", CPU)
     (trained / "model.safetensors").write_bytes(b"damaged")
@@ -215,6 +235,16 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
     assert masks.name == "mask IoU, %"
     assert masks.floor is not None
     assert 0 <= masks.value < masks.floor < 100
+
+
+def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    other = apply_overrides(CONFIG, ["steps=1", "model.keypoints=2"])
+    train_generator(blob_folder, small_project / "generator", other, CPU)
+    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3: not of one project"):
+        measure(small_project, blob_folder, tmp_path / "out", CPU, features="random")
+    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3: not of one project"):
+        write_control(small_project, tmp_path / "out", CPU)
+    assert not (tmp_path / "out").exists()
 
 
 def test_extractors_are_named_and_refused() -> None:

@@ -41,15 +41,21 @@ def brightness(real: np.ndarray) -> Callable[[np.ndarray], float]:
     return lambda drawn: abs(float(drawn.mean()) - float(real.mean()))
 
 
-def test_the_best_weights_are_kept_and_the_run_ends(blob_folder: Path, tmp_path: Path) -> None:
+def test_the_best_weights_are_kept_and_the_run_ends(
+    blob_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = train_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([5.0, 3.0, 4.0, 3.5]))
     tensors, description = load_weights(weights, "generator")
     assert (description["step"], description["kept_step"], description["images_seen"]) == (8, 4, 16)
+    assert description["distance"] == 3.0
+    assert "stopped early: the distance was least at step 4 (3), whose weights are kept; 2 meas" in capsys.readouterr().err
     plain = train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=4"]), CPU)
+    assert load_weights(plain, "generator")[1]["distance"] is None
     assert states_equal(tensors, load_weights(plain, "generator")[0])
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert ["distance" in line for line in lines] == [False] * 2 + [True] * 6
     train_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([]))  # it is over
+    assert "stopped early" not in capsys.readouterr().err
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 8
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.ablations.cell OUT NAME
 
 OUT/cells/NAME is a project of `kpdetect run`; `cell.json` says what is trained, `measured.json` what came out. A repeated
-call continues.
+call continues, after one that is still at work there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ablations.config import AblationConfig
+from benchmarks.ablations.layout import CONFIG, DESCRIPTION, MEASURED, cell_folder
+from benchmarks.ablations.parent import ATTENDED, end_with_parent
 from benchmarks.ablations.tables import Cell
 from benchmarks.control import measure_control
 from benchmarks.extractors import build_extractor
@@ -23,6 +25,8 @@ from benchmarks.metrics.frechet import frechet_distance
 from benchmarks.pipeline import project_config, run_project
 from benchmarks.results import read_result
 from benchmarks.run import Extras, run_benchmark, run_cross_validation
+from benchmarks.schemas import ABLATION_CELL
+from benchmarks.shares import share_of
 from benchmarks.squares import read_squares
 from generator.architectures import Architecture
 from generator.stream import PairStream
@@ -30,18 +34,12 @@ from kpdetect.checkpoints import find_weights
 from kpdetect.config import apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.errors import KpdetectError
-from kpdetect.files import file_hash, read_json, write_json
+from kpdetect.files import file_hash, locked, read_json, write_json
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runlog import environment
 from kpdetect.runtime import Runtime, resolve_runtime
 
-DESCRIPTION, MEASURED, CONFIG = "cell.json", "measured.json", "config.yaml"
 CONTROL_PAIRS = 200
-
-
-def cell_folder(out: Path, name: str) -> Path:
-    """Where a cell is."""
-    return out / "cells" / name
 
 
 def describe_cell(out: Path, cell: Cell) -> None:
@@ -81,7 +79,7 @@ def run_cell(out: Path, name: str) -> None:
         keypoints=cell.keypoints or config.keypoints,
         crop=config.crop,
         seed=config.seed,
-        minutes=config.minutes_each,
+        minutes=config.minutes_each * (share_of("generator", config.refined) if config.data and not detected else 1),
         exclude_lists=[Path(each) for each in config.exclude_lists],
         device=config.device,
         precision=config.precision,
@@ -101,7 +99,7 @@ def run_cell(out: Path, name: str) -> None:
         "generator_minutes": stream.description["minutes"],
         "environment": environment(),
     }
-    write_json(folder / MEASURED, found | provenance)
+    write_json(folder / MEASURED, {"schema": ABLATION_CELL} | found | provenance)
 
 
 def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
@@ -122,7 +120,8 @@ def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
         facts = {"measured_on": f"cross-validation inside {path.name.split('_')[1]}'s fitting images"}
     model, floor = (next(row for row in rows if row["kind"] == kind and row["headline"]) for kind in ("model", "floor"))
     frame = model["regression"].partition(",")[0]
-    biased = [row for row in rows if row["kind"] == "model" and row["regression"] == f"{frame}, with bias"]
+    others = [row for row in rows if row["kind"] == "model" and not row["headline"]]
+    biased = [row for row in others if row["regression"] == f"{frame}, with bias"]
     return facts | {
         "error": model["mean_of_ratios"],
         "error_interval": list(model.get("interval95", ())),
@@ -146,8 +145,12 @@ def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runti
 
 def main() -> None:
     """Entry point; errors that a user can mend are one line."""
+    out, name, *attended = sys.argv[1:]
+    if attended == [ATTENDED]:
+        end_with_parent()
     try:
-        run_cell(Path(sys.argv[1]), sys.argv[2])
+        with locked(cell_folder(Path(out), name)):
+            run_cell(Path(out), name)
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ablations.cell import MEASURED, cell_folder
 from benchmarks.ablations.config import AblationConfig
+from benchmarks.ablations.layout import MEASURED, cell_folder
 from benchmarks.ablations.tables import Entry, Table
 from benchmarks.protocols import find_protocol
+from benchmarks.schemas import ABLATION
 from kpdetect.files import read_json, replacing, write_json, write_text
 from kpdetect.runlog import environment
 
-SCHEMA, VERSION = "kpdetect-ablation", 1
+VERSION = 1
 Found = dict[str, dict[str, Any]]
 """What was measured of each finished cell, by its name."""
 
@@ -29,7 +30,7 @@ def write_ablation(table: Table, out: Path, config: AblationConfig, failed: dict
     lines = [as_row(entry, found, failed) for entry in table.entries]
     path = out / f"{table.name}.md"
     write_text(path, markdown(table, config, found, failed))
-    content = {"schema": SCHEMA, "version": VERSION, "table": table.name, "title": table.title, "source": table.source}
+    content = {"schema": ABLATION, "version": VERSION, "table": table.name, "title": table.title, "source": table.source}
     content |= {"config": config.model_dump(mode="json"), "cells": found, "failed": failed, "entries": lines}
     write_json(path.with_suffix(".json"), content | {"environment": environment()})
     with replacing(path.with_suffix(".csv")) as temporary:
@@ -72,7 +73,7 @@ def markdown(table: Table, config: AblationConfig, found: Found, failed: dict[st
     cells = {(entry.row, entry.column): _cell(entry, found, failed) for entry in table.entries}
     lines = [f"### {table.title} (the paper's {table.name.replace('table', 'table ')})", "", *_facts(table, config, found), ""]
     lines += [
-        "| " + " | ".join([table.corner, *map(_heading, columns)]) + " |",
+        "| " + " | ".join([table.corner, *(_heading(column, config) for column in columns)]) + " |",
         "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
     ]
     lines += ["| " + " | ".join([row, *(cells.get((row, column), "") for column in columns)]) + " |" for row in rows]
@@ -101,8 +102,9 @@ def _facts(table: Table, config: AblationConfig, found: Found) -> list[str]:
     return pieces
 
 
-def _heading(column: str) -> str:
-    return {"error": "error %", "distance": "distance"}.get(column, column)
+def _heading(column: str, config: AblationConfig) -> str:
+    in_pixels = find_protocol(config.protocol).unit == "pixel"
+    return "error %" if column == "error" and not in_pixels else column
 
 
 def _cell(entry: Entry, found: Found, failed: dict[str, str]) -> str:

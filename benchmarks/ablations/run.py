@@ -1,9 +1,5 @@
 """A table of the paper on one's own images: the cells that are not finished yet, one process each, then the table.
 
-    OUT/config.yaml             what is the same for all cells
-    OUT/cells/NAME/             a project, its log.txt and measured.json
-    OUT/table2.md, .csv, .json  the table
-
 Repeating the command continues: finished cells are not trained again, interrupted ones go on, failed ones are tried again.
 Tables 7, 8 and 9 share their cells.
 """
@@ -16,21 +12,25 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from benchmarks.ablations.cell import MEASURED, cell_folder, check_cell, describe_cell
+from benchmarks.ablations.cell import check_cell, describe_cell
 from benchmarks.ablations.config import EXEMPT, AblationConfig
+from benchmarks.ablations.layout import CONFIG, LOG, MEASURED, cell_folder
+from benchmarks.ablations.parent import ATTENDED
 from benchmarks.ablations.render import write_ablation
-from benchmarks.ablations.tables import Cell, build_table
+from benchmarks.ablations.tables import Cell, Table, build_table
+from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.extractors import build_extractor
+from benchmarks.run import read_benchmark
 from kpdetect.data.folder import read_exclusions, select_images
-from kpdetect.errors import InputError, TrainingError
-from kpdetect.files import make_folder
+from kpdetect.errors import InputError, OutputError, TrainingError
+from kpdetect.files import file_hash, make_folder
 from kpdetect.interrupts import StopRequest
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import resolve_runtime
 
-LOG, PAUSE = "log.txt", 0.2
+PAUSE = 0.2
 
 
 def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequence[str] = (), jobs: int = 1) -> Path:
@@ -44,19 +44,20 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
         jobs: cells trained at the same time.
 
     Raises:
-        InputError: an unknown table or protocol, no such cell, or unusable images.
+        InputError: an unknown table or protocol, no such cell, unusable images or data, or test images among the images.
+        FormatError: damaged annotations.
+        OutputError: `out` holds something else.
         ConfigError: settings that do not fit, or the folder holds a table with another configuration.
         TrainingError: cells have failed; the others are in the table.
         KeyboardInterrupt: Ctrl-C or termination, after the cells at hand have saved.
     """
     table = build_table(name, config)
-    chosen = [cell for cell in table.cells if not cells or any(fnmatch(cell.name, pattern) for pattern in cells)]
-    if not chosen:
-        raise InputError(f"--cells {' '.join(cells)}: no such cell; there are {', '.join(cell.name for cell in table.cells)}")
+    chosen = choose_cells(table, cells)
     for cell in chosen:
         check_cell(config, cell)
-    select_images(Path(config.images), read_exclusions([Path(each) for each in config.exclude_lists]))
+    check_data(config)
     build_extractor(config.features, resolve_runtime(config.device).device)  # refuse before anything is trained
+    require_own(out)
     RunFolder(out, config, exempt=EXEMPT)
     failed: dict[str, str] = {}
     missing = [cell for cell in chosen if not (cell_folder(out, cell.name) / MEASURED).exists()]
@@ -66,7 +67,7 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
         if code == 0:
             print(f"{cell.name}: done", flush=True)
         else:
-            failed[cell.name] = last_line(log)
+            failed[cell.name] = last_line(log) if code > 0 else f"ended by signal {-code}"
             print(f"{cell.name}: failed: {failed[cell.name]} (see {log})", flush=True)
         write_ablation(table, out, config, failed)
 
@@ -79,6 +80,60 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
             f"see the cells' {LOG}, and run the same command again to try them once more"
         )
     return path
+
+
+def choose_cells(table: Table, patterns: Sequence[str]) -> list[Cell]:
+    """The cells whose names fit one of the patterns, in the table's order; all unless there are patterns.
+
+    Raises:
+        InputError: none fits one of them.
+    """
+    for pattern in patterns:
+        if not any(fnmatch(cell.name, pattern) for cell in table.cells):
+            raise InputError(f"--cells {pattern}: no such cell; there are {', '.join(cell.name for cell in table.cells)}")
+    return [cell for cell in table.cells if not patterns or any(fnmatch(cell.name, pattern) for pattern in patterns)]
+
+
+def check_data(config: AblationConfig) -> None:
+    """Refuse images and annotations that could not be measured after the training.
+
+    Raises:
+        InputError: unusable images or data, or, where test images are to be read, some of them among the images.
+        FormatError: damaged annotations.
+    """
+    names = select_images(Path(config.images), read_exclusions([Path(each) for each in config.exclude_lists]))
+    if not config.data:
+        return
+    landmark_set = read_benchmark(config.protocol, Path(config.data))[1]
+    seen = seen_test_images([Path(config.images, name) for name in names], landmark_set) if config.test else []
+    if seen:
+        raise InputError(
+            f"--test: {len(seen):,} of the test images are among {config.images}, the first is {seen[0]}; "
+            "leave them out with --exclude-list"
+        )
+
+
+def seen_test_images(paths: Sequence[Path], landmark_set: LandmarkSet) -> list[str]:
+    """Test images of a data set that are in a folder too: by name where names identify pictures, else by content."""
+    tested = [landmark_set.images[index] for index in landmark_set.test]
+    if landmark_set.names_identify:
+        stems = {path.stem for path in paths}
+        return [name for name in tested if PurePosixPath(name).stem in stems]
+    hashes = {file_hash(path) for path in paths}
+    contents = landmark_set.content_hashes(landmark_set.test)
+    return [name for name, content in zip(tested, contents, strict=True) if content in hashes]
+
+
+def require_own(out: Path) -> None:
+    """Refuse a folder that was not made for ablations.
+
+    Raises:
+        OutputError: it holds something else.
+    """
+    config = out / CONFIG
+    begun = config.is_file() and "minutes_each:" in config.read_text(encoding="utf-8", errors="replace")
+    if out.is_dir() and any(out.iterdir()) and not begun:
+        raise OutputError(f"{out}: holds something else than ablations; give a new folder, or one to continue, with --out")
 
 
 def run_processes(
@@ -107,6 +162,8 @@ def run_processes(
                 code = process.poll()
                 if code is not None:
                     del running[cell]
+                    if process.stdin is not None:
+                        process.stdin.close()
                     if not stop.requested or code == 0:
                         finished(cell, code)
             time.sleep(PAUSE)
@@ -122,9 +179,9 @@ def start_cell(out: Path, cell: Cell, jobs: int) -> subprocess.Popen[bytes]:
     surroundings = dict(os.environ)
     if jobs > 1:
         surroundings["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
-    command = [sys.executable, "-m", "benchmarks.ablations.cell", str(out), cell.name]
+    command = [sys.executable, "-m", "benchmarks.ablations.cell", str(out), cell.name, ATTENDED]
     with open(folder / LOG, "ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=surroundings)
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.PIPE, env=surroundings)
 
 
 def last_line(log: Path) -> str:

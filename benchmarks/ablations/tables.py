@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any, Literal, get_args
 
 from benchmarks.ablations.config import AblationConfig
+from benchmarks.datasets.table import TABLE
 from benchmarks.protocols import find_protocol
 from benchmarks.published import published_table, read_published
 from generator.architectures import ABLATIONS, LADDER
@@ -95,6 +96,8 @@ def build_table(name: str, config: AblationConfig) -> Table:
     """
     if name not in TABLES:
         raise InputError(f"ablate {name}: expected one of {', '.join(TABLES)}")
+    if config.protocol.startswith(TABLE):
+        raise InputError(f"--protocol {config.protocol}: ablations need a named one; see `kpdetect benchmark list`")
     protocol = find_protocol(config.protocol)
     if name in ("table8", "table9") and not config.data:
         raise InputError(f"ablate {name}: needs a detector for each cell; give the annotated data set with --data")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kpdetect.cli.upper import upper
+
 
 def command(
     path: Annotated[Path, typer.Argument(help="Any file or folder that kpdetect wrote.")],
@@ -15,5 +17,5 @@ def command(
     """Describe a file or folder that kpdetect wrote."""
     from kpdetect.inference.describe import describe
 
-    for line in describe(path, verify=verify):
+    for line in upper("describe_measurements")(path) or describe(path, verify=verify):
         typer.echo(line)

@@ -40,6 +40,7 @@ TABLE = {
     "describe_control": "benchmarks.control:describe",
     "measure": "benchmarks.measure:measure",
     "describe_measured": "benchmarks.measure:markdown",
+    "describe_measurements": "benchmarks.describe:describe_measurements",
     "make_table": "benchmarks.table_files:make_table",
     "write_report": "benchmarks.report:write_report",
 }
