@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from generator.config import CollapseConfig
+from generator.model import Drawing
 
 ADVICE = {
     "keypoint_motion": "the keypoints no longer move; try a larger --set model.tau, or another --seed",
@@ -19,6 +22,17 @@ ADVICE = {
     ),
 }
 """What is wrong when a metric is too low, and what to do."""
+
+
+def observed(drawing: Drawing) -> dict[str, Tensor]:
+    """What a batch of drawings shows, each a scalar: keypoints in normalised units, pixels of the range from -1 to 1."""
+    keypoints, images = drawing.keypoints.detach(), drawing.image.detach().float()
+    return {
+        "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
+        "keypoint_motion": keypoints.std(dim=0).mean(),  # of a keypoint between images
+        "image_variation": images.std(dim=0).mean(),  # of a pixel between images
+        "mask_area": drawing.mask.detach().float().mean(),
+    }
 
 
 class CollapseWatch:

@@ -19,7 +19,7 @@ from torch import Tensor
 from generator.augmentation import augment
 from generator.batches import RealBatches, cached_side
 from generator.calibration import recalibrate
-from generator.collapse import CollapseWatch
+from generator.collapse import CollapseWatch, observed
 from generator.config import GeneratorConfig
 from generator.discriminator import build_discriminator
 from generator.growing import Stage, seen_at, stage_at
@@ -239,13 +239,9 @@ class GeneratorTrainer(Trainer):
         self.discriminator.requires_grad_(True)
         average_gradients(self.generator.parameters(), self.runtime)
         self.adam_generator.step()
-        keypoints = drawing.keypoints.detach()
         return {
             "loss_generator": loss.detach(),
-            "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
-            "keypoint_motion": keypoints.std(dim=0).mean(),  # of a keypoint between images
-            "image_variation": drawing.image.detach().float().std(dim=0).mean(),  # of a pixel between images
-            "mask_area": drawing.mask.detach().float().mean(),
+            **observed(drawing),
             **{name: value.detach() for name, (_, value) in extra.items()},
         }
 
