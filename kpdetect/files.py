@@ -131,11 +131,12 @@ def copy_sources(source: Path, target: Path) -> None:
 
 
 def read_sources(folder: Path) -> list[tuple[str, ...]]:
-    """The rows of a folder's record; none where there is no record."""
+    """The rows of a folder's record; none where there is no record, or a file of that name that is something else."""
     if not (folder / SOURCES).exists():
         return []
-    with open(folder / SOURCES, newline="", encoding="utf-8") as file:
-        return [tuple(row) for row in list(csv.reader(file))[1:]]
+    with open(folder / SOURCES, newline="", encoding="utf-8", errors="replace") as file:
+        rows = [tuple(row) for row in csv.reader(file)]
+    return rows[1:] if rows and rows[0] == ("image", "sha256") else []
 
 
 def merge_sources(target: Path, *others: Path) -> None:

@@ -13,6 +13,7 @@ from kpdetect.cli import (
     benchmark,
     controllability,
     convert,
+    crop,
     doctor,
     edit,
     embeddings,
@@ -64,6 +65,7 @@ def _root(
 
 VERBS = {
     "run": run,
+    "crop": crop,
     "train-generator": train_generator,
     "generate": generate,
     "pseudo-label": pseudo_label,

@@ -219,7 +219,8 @@ def build_cache(
             f"warning: only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart",
             file=sys.stderr,
         )
-    behind = [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
+    behind = read_sources(chosen.folder)  # of crops (`kpdetect crop`): what they were cut from
+    behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
     _write_skipped(out, _write_cache(chosen, target, stamp, strict, behind))
     return ImageCache(target)
 

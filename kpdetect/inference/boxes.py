@@ -30,7 +30,7 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
     try:
         table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; --crop-boxes wants a CSV with {', '.join(COLUMNS)}") from error
+        raise InputError(f"{path}: no such file; boxes are a CSV with {', '.join(COLUMNS)}") from error
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not a table ({error}); expected a CSV with {', '.join(COLUMNS)}") from error
     if missing := [column for column in COLUMNS if column not in table]:
@@ -50,6 +50,21 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
     return {
         str(name): (left, top, width, height) for name, (left, top, width, height) in zip(table["image"], values, strict=True)
     }
+
+
+def parse_box(text: str, option: str) -> Box:
+    """A box as typed, `left,top,width,height`.
+
+    Raises:
+        InputError: it is no such thing, or empty.
+    """
+    try:
+        left, top, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} {text}: expected left,top,width,height in pixels, such as 12,32,64,64") from error
+    if not np.isfinite([left, top, width, height]).all() or width <= 0 or height <= 0:
+        raise InputError(f"{option} {text}: not a box; expected four numbers, width and height above 0")
+    return left, top, width, height
 
 
 def require_overlap(boxes: Mapping[str, Box], name: str, size: tuple[int, int]) -> Box | None:

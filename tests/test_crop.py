@@ -1,0 +1,70 @@
+"""Boxes cut out of images, to train on."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from kpdetect.cli.main import app
+from kpdetect.data.folder import MIN_IMAGES, build_cache
+from kpdetect.errors import InputError, OutputError
+from kpdetect.files import file_hash, read_sources
+from kpdetect.images import read_image
+from kpdetect.inference.crop import crop_images
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Pictures of 30x20 pixels whose red is x and whose green is y."""
+    picture = np.zeros((20, 30, 3), np.uint8)
+    picture[..., 2], picture[..., 1] = np.arange(30), np.arange(20)[:, None]
+    (tmp_path / "images" / "sub").mkdir(parents=True)
+    for number in range(MIN_IMAGES):
+        picture[..., 0] = number
+        cv2.imwrite(str(tmp_path / "images" / ("sub" if number % 2 else "") / f"{number}.png"), picture)
+    return tmp_path / "images"
+
+
+def test_a_box_is_cut_and_what_lies_outside_is_the_edge(images, tmp_path):
+    assert crop_images(images, tmp_path / "crops", (25.0, 3.0, 10.0, 4.0)) == {}
+    crop = read_image(tmp_path / "crops" / "sub" / "1.png")
+    assert crop.shape == (4, 10, 3)
+    assert crop[0, :, 0].tolist() == [25, 26, 27, 28, 29, 29, 29, 29, 29, 29]
+    assert crop[:, 0, 1].tolist() == [3, 4, 5, 6]
+    assert (crop[..., 2] == 1).all()
+
+
+def test_boxes_choose_images_and_training_knows_where_crops_are_from(images, tmp_path):
+    boxes = {f"{'sub/' if number % 2 else ''}{number}.png": (0.0, 0.0, 16.0, 16.0) for number in range(MIN_IMAGES)}
+    boxes["0.png"] = (40.0, 0.0, 5.0, 5.0)
+    skipped = crop_images(images, tmp_path / "crops", boxes, exclude=["1.png"])
+    assert list(skipped) == ["0.png"]
+    assert "outside" in skipped["0.png"]
+    names = {name for name, _ in read_sources(tmp_path / "crops")}
+    assert names == set(boxes) - {"0.png", "sub/1.png"}
+    with pytest.raises(InputError, match="0.png: its box lies outside"):
+        crop_images(images, tmp_path / "crops", boxes, strict=True)
+
+    crop_images(images, tmp_path / "crops", (0.0, 0.0, 16.0, 16.0))
+    build_cache(tmp_path / "crops", tmp_path / "run", 16, "centre", set())
+    record = read_sources(tmp_path / "run")
+    assert ("sub/1.png", file_hash(images / "sub" / "1.png")) in record  # the original
+    assert ("sub/1.png", file_hash(tmp_path / "crops" / "sub" / "1.png")) in record
+
+
+def test_what_cannot_be_cropped_is_refused(images, tmp_path):
+    with pytest.raises(InputError, match="none of its images has a box"):
+        crop_images(images, tmp_path / "crops", {"other.png": (0.0, 0.0, 1.0, 1.0)})
+    with pytest.raises(OutputError, match="holds the images"):
+        crop_images(images, images, (0.0, 0.0, 5.0, 5.0))
+    (images / "0.jpg").write_bytes((images / "0.png").read_bytes())
+    with pytest.raises(InputError, match=r"two images would be written as 0\.png"):
+        crop_images(images, tmp_path / "crops", (0.0, 0.0, 5.0, 5.0))
+    assert not (tmp_path / "crops").exists()
+    run = CliRunner().invoke(app, ["crop", str(images), "--out", str(tmp_path / "crops")])
+    assert run.exit_code == 2
+    assert "either --boxes FILE or --box" in run.output
+    bad = CliRunner().invoke(app, ["crop", str(images), "--out", str(tmp_path / "crops"), "--box", "1,2,3"])
+    assert "expected left,top,width,height" in str(bad.exception)
