@@ -4,6 +4,7 @@ smaller one, or one that sees other crops."""
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +15,11 @@ import numpy as np
 from generator.export import export_pairs
 from kpdetect.checkpoints import find_weights
 from kpdetect.coords import apply_affine, to_normalised
+from kpdetect.data.originals import originals
 from kpdetect.data.schema import Codec
-from kpdetect.errors import InputError
-from kpdetect.files import file_hash, make_folder, merge_sources, read_json, write_sources
-from kpdetect.images import CropPolicy, Image, fit_image, read_image
+from kpdetect.errors import InputError, OutputError
+from kpdetect.files import file_hash, read_json, read_sources
+from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
 from kpdetect.inference.predictions import RECORD, TABLE, Predictions
 from kpdetect.pairs import NOWHERE, PairBatch
 
@@ -53,6 +55,11 @@ class PseudoPairs:
         self.paths = [images / name for name in self.predictions.images]
         if missing := [path for path in self.paths if not path.is_file()]:
             raise InputError(f"{missing[0]}: no such file; {found} names it, give the folder that was predicted")
+        if (source := record.get("source")) and Path(str(source)).resolve() != images.resolve():
+            told = (
+                f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
+            )
+            print(told, file=sys.stderr)
         self.keypoints_px, self.crop, self.workers = self.predictions.confident(min_confidence), crop, workers
         self.keypoints, self.size = self.keypoints_px.shape[1], (size, size)
         self.model = str(record.get("model", "unknown"))
@@ -114,14 +121,15 @@ def write_pseudo_pairs(
     Raises:
         InputError: the predictions are another model's, or see `PseudoPairs`.
         CheckpointError: no detector there.
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or holds the images, the predictions or the model.
     """
     weights = find_weights(model, "detector")
     pairs = PseudoPairs(found, images, size, crop, min_confidence, workers)
     if pairs.model != file_hash(weights):
         raise InputError(f"{found}: predictions of checkpoint {pairs.model}, but {weights} is {file_hash(weights)}")
-    count = len(pairs.sources)
-    export_pairs(pairs, make_folder(out), count, codec=codec, workers=workers)
-    write_sources(out, pairs.sources)
-    merge_sources(out, weights.parent)
-    return count
+    if out.resolve() in (images.resolve(), found.resolve(), weights.parent.resolve()):
+        raise OutputError(f"{out}: holds something else; give a folder for the pairs alone")
+    names = pairs.predictions.images
+    behind = [*pairs.sources, *originals(images, list_names(images), names), *read_sources(weights.parent)]
+    export_pairs(pairs, out, len(names), codec=codec, workers=workers, sources=behind)
+    return len(names)

@@ -45,9 +45,12 @@ def test_boxes_choose_images_and_training_knows_where_crops_are_from(images, tmp
     names = {name for name, _ in read_sources(tmp_path / "crops")}
     assert names == set(boxes) - {"0.png", "sub/1.png"}
     with pytest.raises(InputError, match="0.png: its box lies outside"):
-        crop_images(images, tmp_path / "crops", boxes, strict=True)
+        crop_images(images, tmp_path / "strict", boxes, strict=True)
+    assert ("sub/1.png", file_hash(images / "sub" / "1.png")) in read_sources(tmp_path / "strict")  # though it did not finish
 
     crop_images(images, tmp_path / "crops", (0.0, 0.0, 16.0, 16.0))
+    with pytest.raises(OutputError, match=r"holds 0\.png, which is none of these crops"):
+        crop_images(images, tmp_path / "crops", boxes, exclude=["0.png"])
     build_cache(tmp_path / "crops", tmp_path / "run", 16, "centre", set())
     record = read_sources(tmp_path / "run")
     assert ("sub/1.png", file_hash(images / "sub" / "1.png")) in record  # the original
@@ -57,7 +60,7 @@ def test_boxes_choose_images_and_training_knows_where_crops_are_from(images, tmp
 def test_what_cannot_be_cropped_is_refused(images, tmp_path):
     with pytest.raises(InputError, match="none of its images has a box"):
         crop_images(images, tmp_path / "crops", {"other.png": (0.0, 0.0, 1.0, 1.0)})
-    with pytest.raises(OutputError, match="holds the images"):
+    with pytest.raises(OutputError, match="is, holds or lies in the folder"):
         crop_images(images, images, (0.0, 0.0, 5.0, 5.0))
     (images / "0.jpg").write_bytes((images / "0.png").read_bytes())
     with pytest.raises(InputError, match=r"two images would be written as 0\.png"):
@@ -68,3 +71,23 @@ def test_what_cannot_be_cropped_is_refused(images, tmp_path):
     assert "either --boxes FILE or --box" in run.output
     bad = CliRunner().invoke(app, ["crop", str(images), "--out", str(tmp_path / "crops"), "--box", "1,2,3"])
     assert "expected left,top,width,height" in str(bad.exception)
+
+
+def test_crops_of_crops_remember_the_first_images_and_forget_what_is_left_out(images, tmp_path):
+    crop_images(images, tmp_path / "once", (0.0, 0.0, 18.0, 18.0))
+    crop_images(tmp_path / "once", tmp_path / "twice", (1.0, 1.0, 16.0, 16.0))
+    first = {name: file_hash(images / name) for name in ("2.png", "sub/1.png")}
+    assert set(first.items()) <= set(read_sources(tmp_path / "twice"))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "twice").rename(tmp_path / "more" / "twice")
+    for number in range(MIN_IMAGES):
+        cv2.imwrite(str(tmp_path / "more" / f"x{number}.png"), np.full((20, 30, 3), 100 + number, np.uint8))
+    build_cache(tmp_path / "more", tmp_path / "run", 16, "centre", {"twice/2.png"})
+    record = read_sources(tmp_path / "run")
+    assert ("sub/1.png", first["sub/1.png"]) in record
+    assert ("2.png", first["2.png"]) not in record
+
+
+def test_edges_of_boxes_are_rounded_alike(images, tmp_path):
+    crop_images(images, tmp_path / "crops", (1.5, 0.5, 9.0, 7.0))
+    assert read_image(tmp_path / "crops" / "0.png").shape == (7, 9, 3)

@@ -11,7 +11,7 @@ import pytest
 from generator.pseudo import PseudoPairs, write_pseudo_pairs
 from kpdetect.checkpoints import save_weights
 from kpdetect.data.reader import ShardFolder
-from kpdetect.errors import InputError
+from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, read_sources, write_sources
 from kpdetect.inference.predictions import Predictions
 
@@ -52,6 +52,8 @@ def test_keypoints_move_with_the_square(predicted):
 def test_shards_name_every_image_behind_them(predicted):
     found, images, out = predicted / "found", predicted / "images", predicted / "pairs"
     assert write_pseudo_pairs(predicted / "model", found, images, out, size=32, codec="raw") == 3
+    with pytest.raises(OutputError, match="holds something else"):
+        write_pseudo_pairs(predicted / "model", found, images, predicted / "model")
     folder = ShardFolder(out)
     assert (len(folder), folder.facts.keypoints, folder.facts.size) == (3, 2, (32, 32))
     assert {name for name, _ in read_sources(out)} == {"a.png", "sub/b.png", "c.png", "behind.png"}

@@ -13,13 +13,16 @@ from kpdetect.cli import options
 
 def command(
     images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
-    out: options.Out,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the crops alone; written anew by every call.")],
     boxes: Annotated[
         Path | None,
         typer.Option("--boxes", metavar="FILE", help="CSV image,left,top,width,height; others are left out."),
     ] = None,
     box: Annotated[str | None, typer.Option("--box", metavar="L,T,W,H", help="One box for all images, pixels.")] = None,
-    exclude_list: options.Exclude = None,
+    exclude_list: Annotated[
+        list[Path] | None,
+        typer.Option("--exclude-list", metavar="FILE", help="Names never to crop: leave them out here, crops are named .png."),
+    ] = None,
     strict: options.Strict = False,
 ) -> None:
     """Cut boxes out of images, to train on: the object should fill a good part of the frame."""

@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.data.originals import originals
 from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
@@ -219,7 +220,7 @@ def build_cache(
             f"warning: only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart",
             file=sys.stderr,
         )
-    behind = read_sources(chosen.folder)  # of crops (`kpdetect crop`): what they were cut from
+    behind = originals(chosen.folder, listed, chosen.names)
     behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
     _write_skipped(out, _write_cache(chosen, target, stamp, strict, behind))
     return ImageCache(target)

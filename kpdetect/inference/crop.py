@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from kpdetect.data.originals import originals
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, make_folder, write_sources
 from kpdetect.images import cut_region, list_names, read_image, write_image
@@ -44,9 +46,10 @@ def crop_images(
     targets = [PurePosixPath(name).with_suffix(".png") for name in chosen]
     if twice := _repeated(map(str, targets)):
         raise InputError(f"{images}: two images would be written as {twice}; rename one")
-    if out.resolve() == images.resolve():
-        raise OutputError(f"{out}: holds the images; give another folder")
+    _require_free(out, images, {str(target) for target in targets})
     make_folder(out)
+    behind = originals(images, names, chosen)
+    write_sources(out, [*((name, file_hash(images / name)) for name in chosen), *behind])  # before the first crop is there
     skipped: dict[str, str] = {}
 
     def crop(name: str, target: PurePosixPath) -> tuple[str, str] | str:
@@ -59,7 +62,7 @@ def crop_images(
             return str(error)
         assert box is not None
         make_folder((out / target).parent)
-        left, top, right, bottom = round(box[0]), round(box[1]), round(box[0] + box[2]), round(box[1] + box[3])
+        left, top, right, bottom = (math.floor(edge + 0.5) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
         write_image(out / target, cut_region(image, (left, top, max(1, right - left), max(1, bottom - top))))
         return name, file_hash(images / name)
 
@@ -75,8 +78,24 @@ def crop_images(
             progress.update(len(block))
     if not sources:
         raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
-    write_sources(out, sources)
+    write_sources(out, [*sources, *(row for row in behind if row not in sources)])
     return skipped
+
+
+def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
+    """Refuse a folder in which crops would mix with other images."""
+    if (
+        out.resolve() == images.resolve()
+        or images.resolve() in out.resolve().parents
+        or out.resolve() in images.resolve().parents
+    ):
+        raise OutputError(f"{out}: is, holds or lies in the folder of the images; give one beside it")
+    try:
+        others = [name for name in list_names(out) if name not in targets] if out.is_dir() else []
+    except InputError:
+        others = []  # no image there
+    if others:
+        raise OutputError(f"{out}: holds {others[0]}, which is none of these crops; give another folder, or empty it")
 
 
 def _repeated(names: Iterable[str]) -> str | None:
