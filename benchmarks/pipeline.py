@@ -35,6 +35,7 @@ from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError
+from kpdetect.files import read_sources
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.refine.config import RefineConfig, imm_config
@@ -246,7 +247,7 @@ class Project:
             pairs.count,
             codec=pairs.codec,
             shard_size=pairs.shard_size,
-            sources_from=out / "generator",
+            sources=read_sources(out / "generator"),
         )
 
     def detector(self) -> None:

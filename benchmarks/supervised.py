@@ -16,13 +16,11 @@ import numpy as np
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.protocol import Protocol
 from generator.export import export_pairs
-from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.detector.config import preset_config
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import InputError
 from kpdetect.files import write_sources
-from kpdetect.images import fit_image
-from kpdetect.pairs import NOWHERE, PairBatch
+from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
 from kpdetect.runtime import Runtime
 
 SIZE, BLOCK, SEED = 128, 64, 0
@@ -64,15 +62,11 @@ class AnnotatedPairs:
             yield self._batch(rows)
 
     def _batch(self, rows: list[int]) -> PairBatch:
-        images, keypoints = [], []
-        for row in rows:
-            image = self.landmark_set.image(row)
-            square, matrix = fit_image(image, SIZE, "stretch")
-            images.append(square)
-            keypoints.append(to_normalised(apply_affine(matrix, self.landmark_set.landmarks_px[row]), self.size))
-        points = np.stack(keypoints).astype(np.float32)
+        marked = [(self.landmark_set.image(row), self.landmark_set.landmarks_px[row]) for row in rows]
+        fitted = [fit_labelled(image, points_px, self.size, "stretch") for image, points_px in marked]
+        images, points = (np.stack(each) for each in zip(*fitted, strict=True))
         visible = np.asarray(~np.isnan(points).any(axis=-1))
-        return PairBatch(images=np.stack(images), keypoints=np.where(visible[..., None], points, NOWHERE), visible=visible)
+        return PairBatch(images=images, keypoints=np.where(visible[..., None], points, NOWHERE), visible=visible)
 
 
 def train_supervised(

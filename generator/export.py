@@ -12,7 +12,7 @@ from pathlib import Path
 from kpdetect.data.schema import MANIFEST, Codec, Facts, Manifest, Shard, require_same_facts, shard_name
 from kpdetect.data.writer import ShardWriter
 from kpdetect.errors import ConfigError
-from kpdetect.files import copy_sources, file_hash, locked, make_folder, read_sources, write_sources
+from kpdetect.files import file_hash, locked, make_folder, read_sources, write_sources
 from kpdetect.pairs import PairSource
 from kpdetect.progress import Progress
 
@@ -43,7 +43,6 @@ def export_pairs(
     codec: Codec = "jpeg",
     shard_size: int = 5_000,
     masks: bool = False,
-    sources_from: Path | None = None,
     sources: Sequence[Sequence[str]] = (),
     workers: int = 2,
     part: Part = Part(),
@@ -57,8 +56,7 @@ def export_pairs(
         codec: `jpeg` or `raw`.
         shard_size: pairs per shard.
         masks: store foreground masks too; the source has to give them.
-        sources_from: folder whose record of real images is handed on.
-        sources: rows (image, sha256) to add to it, before the first pair is written.
+        sources: record of the real images behind the pairs, rows (image, sha256); there before the first pair is.
         workers: threads that encode images.
         part: which shards are this process's own, when several write one folder.
 
@@ -83,8 +81,6 @@ def export_pairs(
     kept = {shard.start: shard for shard in known if _is_whole(out, shard)}
     ranges = [(start, min(start + shard_size, count)) for start in range(0, count, shard_size)][part.rank :: part.world]
     todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
-    if sources_from is not None and part.rank == 0:
-        copy_sources(sources_from, out)
     if sources and part.rank == 0:
         write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
     left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))

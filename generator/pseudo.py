@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.export import export_pairs
 from kpdetect.checkpoints import find_weights
-from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.data.originals import originals
 from kpdetect.data.schema import Codec
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, read_json, read_sources
-from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
+from kpdetect.images import CropPolicy, Image, list_names, read_image
 from kpdetect.inference.predictions import RECORD, TABLE, Predictions
-from kpdetect.pairs import NOWHERE, PairBatch
+from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
 
 BLOCK = 64
 LEAST = 2
@@ -87,15 +87,14 @@ class PseudoPairs:
                 visible = np.isfinite(points).all(axis=-1) & (np.abs(points) <= 1).all(axis=-1)
                 yield PairBatch(images=np.stack(squares), keypoints=np.nan_to_num(points, nan=NOWHERE), visible=visible)
 
-    def _pair(self, row: int) -> tuple[Image, np.ndarray[Any, np.dtype[np.float32]]]:
+    def _pair(self, row: int) -> tuple[Image, NDArray[np.float32]]:
         image = read_image(self.paths[row])
         if image.shape[:2] != tuple(self.predictions.sizes[row]):
             height, width = self.predictions.sizes[row]
             raise InputError(
                 f"{self.paths[row]}: is not the image of {width}x{height} pixels that was predicted; predict again"
             )
-        square, matrix = fit_image(image, self.size[0], self.crop)
-        return square, to_normalised(apply_affine(matrix, self.keypoints_px[row]), self.size).astype(np.float32)
+        return fit_labelled(image, self.keypoints_px[row], self.size, self.crop)
 
 
 def write_pseudo_pairs(

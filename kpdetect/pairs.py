@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.coords import apply_affine, to_normalised
+from kpdetect.images import CropPolicy, Image, fit_image
+
 NOWHERE = 100.0
 """Coordinate of keypoints that nothing is to be learned of, in normalised units: outside of every frame."""
 
@@ -31,6 +34,14 @@ class PairBatch:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def fit_labelled(
+    image: Image, points_px: NDArray[np.floating], size: tuple[int, int], crop: CropPolicy
+) -> tuple[Image, NDArray[np.float32]]:
+    """An image fitted into a square of `size`, and points of it [K, 2], pixels, in the square's normalised units; NaN stays."""
+    square, matrix = fit_image(image, size[0], crop)
+    return square, to_normalised(apply_affine(matrix, points_px), size).astype(np.float32)
 
 
 class PairSource(Protocol):

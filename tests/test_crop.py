@@ -78,6 +78,9 @@ def test_crops_of_crops_remember_the_first_images_and_forget_what_is_left_out(im
     crop_images(tmp_path / "once", tmp_path / "twice", (1.0, 1.0, 16.0, 16.0))
     first = {name: file_hash(images / name) for name in ("2.png", "sub/1.png")}
     assert set(first.items()) <= set(read_sources(tmp_path / "twice"))
+    crop_images(tmp_path / "once", tmp_path / "fewer", (1.0, 1.0, 16.0, 16.0), exclude=["2.png"])
+    assert ("2.png", first["2.png"]) not in read_sources(tmp_path / "fewer")
+    assert ("sub/1.png", first["sub/1.png"]) in read_sources(tmp_path / "fewer")
     (tmp_path / "more").mkdir()
     (tmp_path / "twice").rename(tmp_path / "more" / "twice")
     for number in range(MIN_IMAGES):
@@ -86,6 +89,12 @@ def test_crops_of_crops_remember_the_first_images_and_forget_what_is_left_out(im
     record = read_sources(tmp_path / "run")
     assert ("sub/1.png", first["sub/1.png"]) in record
     assert ("2.png", first["2.png"]) not in record
+
+
+def test_a_broken_link_is_skipped(images, tmp_path):
+    (images / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert list(crop_images(images, tmp_path / "crops", (0.0, 0.0, 5.0, 5.0))) == ["gone.png"]
+    assert "gone.png" not in {name for name, _ in read_sources(tmp_path / "crops")}
 
 
 def test_edges_of_boxes_are_rounded_alike(images, tmp_path):

@@ -35,6 +35,7 @@ def command(
 ) -> None:
     """Write image-keypoint pairs into HDF5 shards; under torchrun each process writes its part of them."""
     from kpdetect.checkpoints import find_weights
+    from kpdetect.files import read_sources
     from kpdetect.runtime import resolve_runtime
 
     stream = upper("PairStream")(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation, masks=masks)
@@ -45,7 +46,7 @@ def command(
         codec=codec.value,
         shard_size=shard_size,
         masks=masks,
-        sources_from=find_weights(model, "generator").parent,
+        sources=read_sources(find_weights(model, "generator").parent),
         workers=workers,
         part=upper("Part").of_torchrun(),
     )

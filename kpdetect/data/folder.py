@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -65,8 +65,13 @@ def select_images(folder: Path, exclude: set[str]) -> list[str]:
     return _kept(folder, list_names(folder), exclude)
 
 
+def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
+    """Names, paths relative to a folder, but those that are in `exclude`, or whose file name is."""
+    return [name for name in names if name not in exclude and name.rpartition("/")[2] not in exclude]
+
+
 def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
-    kept = [name for name in names if name not in exclude and name.rpartition("/")[2] not in exclude]
+    kept = without(names, exclude)
     if len(kept) < MIN_IMAGES:
         left = f" after leaving out {len(names) - len(kept)}" if len(kept) < len(names) else ""
         raise InputError(

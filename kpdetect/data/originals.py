@@ -16,7 +16,7 @@ def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[
         listed: all images below it, as paths relative to it.
         kept: those that are used; what the others were cut from is left out.
     """
-    listed = list(listed)
+    listed, own = list(listed), folder.resolve().name
     places = {parent for name in listed for parent in PurePosixPath(name).parents} | {PurePosixPath(".")}
     inside = [(row, place) for place in sorted(places) for row in read_sources(folder / place)]
     above = read_sources(folder.resolve().parent)
@@ -24,9 +24,9 @@ def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[
         return []
     taken = {_stem(name) for name in kept}
     unused = {_stem(name) for name in listed} - taken
+    here = {f"{own}/{name}" for name in taken}
     found = [row for row, place in inside if _stem(f"{place}/{row[0]}") not in unused]
-    found += [row for row in above if _stem(row[0]) in {f"{folder.resolve().name}/{name}" for name in taken}]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *(row for row in above if _stem(row[0]) in here)]))
 
 
 def _stem(name: str) -> str:

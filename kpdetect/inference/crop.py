@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from kpdetect.data.folder import without
 from kpdetect.data.originals import originals
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, make_folder, write_sources
 from kpdetect.images import cut_region, list_names, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
+from kpdetect.inference.labels import repeated
 from kpdetect.inference.predictor import Box
 from kpdetect.progress import Progress
 
@@ -39,56 +41,63 @@ def crop_images(
         InputError: no images, none with a box, two images would get one name, or, with `strict`, one cannot be read or cropped.
         OutputError: `out` cannot be written, or is the folder of the images.
     """
-    names = [name for name in list_names(images) if name not in exclude and PurePosixPath(name).name not in exclude]
-    chosen = [name for name in names if not isinstance(boxes, Mapping) or name in boxes]
+    listed = list_names(images)
+    if not isinstance(boxes, Mapping):
+        boxes = dict.fromkeys(listed, boxes)
+    chosen = [name for name in without(listed, exclude) if name in boxes]
     if not chosen:
         raise InputError(f"{images}: none of its images has a box")
-    targets = [PurePosixPath(name).with_suffix(".png") for name in chosen]
-    if twice := _repeated(map(str, targets)):
+    targets = {name: str(PurePosixPath(name).with_suffix(".png")) for name in chosen}
+    if twice := repeated(targets.values()):
         raise InputError(f"{images}: two images would be written as {twice}; rename one")
-    _require_free(out, images, {str(target) for target in targets})
+    _require_free(out, images, targets.values())
     make_folder(out)
-    behind = originals(images, names, chosen)
-    write_sources(out, [*((name, file_hash(images / name)) for name in chosen), *behind])  # before the first crop is there
-    skipped: dict[str, str] = {}
+    behind = originals(images, listed, chosen)
+    own = {name: file_hash(images / name) for name in chosen if (images / name).exists()}
+    write_sources(out, dict.fromkeys([*own.items(), *behind]))  # before the first crop is there
+    skipped = _crop_all(images, out, targets, boxes, strict)
+    if len(skipped) == len(chosen):
+        raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
+    if skipped:
+        write_sources(out, dict.fromkeys([*(row for row in own.items() if row[0] not in skipped), *behind]))
+    return skipped
 
-    def crop(name: str, target: PurePosixPath) -> tuple[str, str] | str:
+
+def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool) -> dict[str, str]:
+    """Crop `targets`, names of crops by names of images; what was skipped, and why."""
+
+    def reason(name: str) -> str | None:
         try:
-            image = read_image(images / name)
-            box = require_overlap(boxes if isinstance(boxes, Mapping) else {name: boxes}, name, image.shape[:2])
+            _crop(images / name, out / targets[name], name, boxes)
         except InputError as error:
             if strict:
                 raise
             return str(error)
-        assert box is not None
-        make_folder((out / target).parent)
-        left, top, right, bottom = (math.floor(edge + 0.5) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
-        write_image(out / target, cut_region(image, (left, top, max(1, right - left), max(1, bottom - top))))
-        return name, file_hash(images / name)
+        return None
 
-    sources: list[tuple[str, str]] = []
-    with Progress(len(chosen), "crop") as progress, ThreadPoolExecutor(2) as pool:
-        for at in range(0, len(chosen), BLOCK):
-            block = chosen[at : at + BLOCK]
-            for name, outcome in zip(block, pool.map(crop, block, targets[at : at + BLOCK]), strict=True):
-                if isinstance(outcome, str):
-                    skipped[name] = outcome
-                else:
-                    sources.append(outcome)
+    skipped: dict[str, str] = {}
+    with Progress(len(targets), "crop") as progress, ThreadPoolExecutor(2) as pool:
+        names = list(targets)
+        for at in range(0, len(names), BLOCK):
+            block = names[at : at + BLOCK]
+            skipped |= {name: why for name, why in zip(block, pool.map(reason, block), strict=True) if why is not None}
             progress.update(len(block))
-    if not sources:
-        raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
-    write_sources(out, [*sources, *(row for row in behind if row not in sources)])
     return skipped
+
+
+def _crop(path: Path, target: Path, name: str, boxes: Mapping[str, Box]) -> None:
+    image = read_image(path)
+    box = require_overlap(boxes, name, image.shape[:2])
+    assert box is not None
+    left, top, right, bottom = (math.floor(edge + 0.5) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
+    make_folder(target.parent)
+    write_image(target, cut_region(image, (left, top, max(1, right - left), max(1, bottom - top))))
 
 
 def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
     """Refuse a folder in which crops would mix with other images."""
-    if (
-        out.resolve() == images.resolve()
-        or images.resolve() in out.resolve().parents
-        or out.resolve() in images.resolve().parents
-    ):
+    here, there = images.resolve(), out.resolve()
+    if here == there or here in there.parents or there in here.parents:
         raise OutputError(f"{out}: is, holds or lies in the folder of the images; give one beside it")
     try:
         others = [name for name in list_names(out) if name not in targets] if out.is_dir() else []
@@ -96,8 +105,3 @@ def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
         others = []  # no image there
     if others:
         raise OutputError(f"{out}: holds {others[0]}, which is none of these crops; give another folder, or empty it")
-
-
-def _repeated(names: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    return next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]

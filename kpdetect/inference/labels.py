@@ -44,14 +44,14 @@ class Labels(StrictConfig):
             if not 0 <= number < keypoints:
                 raise ConfigError(f"{source}: keypoint {number}: the model has 0 to {keypoints - 1}")
         names = self.skeleton_names(keypoints)
-        if name := _repeated(names):
+        if name := repeated(names):
             raise ConfigError(f"{source}: the name '{name}' is given twice; names must differ")
         if any(not name.strip() or len(name.splitlines()) > 1 for name in names):
             raise ConfigError(f"{source}: a name must be one line that is not empty")
         for one, other in (*self.pairs, *self.links):
             if one == other:
                 raise ConfigError(f"{source}: {one},{other}: a pair or link needs two different keypoints")
-        if (twice := _repeated(number for pair in self.pairs for number in pair)) is not None:
+        if (twice := repeated(number for pair in self.pairs for number in pair)) is not None:
             raise ConfigError(f"{source}: keypoint {twice} is in two pairs; it can have one mirror image only")
         if len(set(self.drop)) == keypoints:
             raise ConfigError(f"{source}: drops all {keypoints} keypoints; keep at least one")
@@ -73,7 +73,8 @@ class Labels(StrictConfig):
         )
 
 
-def _repeated(items: Iterable[Item]) -> Item | None:
+def repeated(items: Iterable[Item]) -> Item | None:
+    """The first item that is there twice; None where none is."""
     return next((item for item, count in Counter(items).items() if count > 1), None)
 
 
