@@ -201,14 +201,19 @@ def _backward(
     return _rows(found, protocol, regression, names)
 
 
-def align(predictions: Predictions, landmark_set: LandmarkSet) -> NDArray[np.float64]:
+def align(predictions: Predictions, landmark_set: LandmarkSet, used: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
     """Predicted keypoints in the set's order and its images' pixels, float64 [images, keypoints, 2]; zeros where not used.
+
+    Args:
+        predictions: of these images, and maybe of others.
+        landmark_set: annotated images.
+        used: which of them; all that are fitted or tested unless given.
 
     Raises:
         InputError: predictions are missing for some used images, or were made on images of another size.
     """
     position = {name: index for index, name in enumerate(predictions.images)}
-    used = landmark_set.used
+    used = landmark_set.used if used is None else used
     missing = [landmark_set.images[index] for index in used if landmark_set.images[index] not in position]
     if missing:
         raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict the whole data set")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.baselines import SEED, Features, pixel_features, random_features
 from benchmarks.contamination import mark_contaminated
 from benchmarks.cross_validation import cross_validate, write_csv
@@ -155,33 +158,44 @@ def _write(subject: Subject, measured: list[Measured], landmark_set: LandmarkSet
 
 
 def run_cross_validation(
-    protocol_name: str, model: Path, data: Path, out: Path | None = None, *, annotated: Annotated | None = None
+    protocol_name: str, source: Source, data: Path, out: Path | None = None, *, annotated: Annotated | None = None
 ) -> Path:
-    """Measure a model by cross-validation inside the fitting images; the test images are not read.
+    """Measure a model, or finished predictions, by cross-validation inside the fitting images; test images are not predicted.
 
     Args:
         protocol_name, data, annotated: see `read_benchmark`.
-        model: weights file, detector folder or project folder.
-        out: folder for the table; `results` in the model's folder unless given.
+        source: what is measured; predictions need not have the test images.
+        out: folder for the table; `results` in the model's or the predictions' folder unless given.
 
     Returns:
         Path of the table, CSV.
 
     Raises:
-        InputError: unknown protocol, missing data or model, or too few fitting images.
+        InputError: unknown protocol, missing data or model, predictions of other images, or too few fitting images.
         FormatError: damaged annotations.
         OutputError: `out` cannot be written.
     """
-    import kpdetect
-
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
-    weights = find_weights(model, "detector")
-    out = make_folder(out or _results_folder(Source(model=model)))
-    keypoints_px = predict_images(kpdetect.load(weights), landmark_set, landmark_set.fit)[0]
-    rows = cross_validate(keypoints_px, landmark_set, protocol, method_name(read_description(weights)))
-    path = write_csv(rows, out / f"{protocol.name}_{landmark_set.name}_{file_hash(weights)[:8]}-cross-validation.csv")
+    out = make_folder(out or _results_folder(source))
+    keypoints_px, method, checkpoint = _fitting_keypoints(source, landmark_set, out)
+    rows = cross_validate(keypoints_px, landmark_set, protocol, method)
+    path = write_csv(rows, out / f"{protocol.name}_{landmark_set.name}_{checkpoint[:8]}-cross-validation.csv")
     print(cross_validation_markdown(rows, landmark_set) + f"\n\ntable: {path}")
     return path
+
+
+def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], str, str]:
+    """Keypoints [fitting images, K, 2] in pixels of the images as shown, the rows' name and the checkpoint's hash."""
+    import kpdetect
+
+    if source.predictions is not None:
+        subject = find_subject(source, landmark_set, out, allow_contaminated=True)
+        assert subject.predictions is not None
+        keypoints_px = align(subject.predictions, landmark_set, landmark_set.fit)[landmark_set.fit]
+        return keypoints_px, subject.method, str(subject.model["hash"])
+    weights = find_weights(source.model or Path(), "detector")
+    found_px, _ = predict_images(kpdetect.load(weights), landmark_set, landmark_set.fit)
+    return found_px, method_name(read_description(weights)), file_hash(weights)
 
 
 def _results_folder(source: Source) -> Path:

@@ -9,7 +9,7 @@ from kpdetect.detector.model import Detector
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.mirror import match_mirror
-from kpdetect.inference.passes import MIN_BOX, Passes, keypoint_box
+from kpdetect.inference.passes import MIN_BOX, Passes, keypoint_box, scaled_box
 from kpdetect.inference.predictor import Predictor
 from tests.dots import CPU, dots, perfect
 
@@ -104,3 +104,34 @@ def test_what_has_no_partner_is_not_averaged():
     found, _ = predictor.predict_fitted(fitted, np.array([1, 0, -1]))
     np.testing.assert_allclose(found[0, 2], alone[0, 2], atol=1e-4)
     np.testing.assert_allclose(found[0, :2], places[:2], atol=0.5)
+
+
+def test_the_box_of_another_scale_by_hand():
+    predictor = perfect("pad", side=32)
+    picture = predictor.fit(np.zeros((100, 200, 3), np.uint8), (40.0, 10.0, 80.0, 80.0))
+    assert scaled_box(picture, 1.0) == pytest.approx((40, 10, 80, 80))
+    assert scaled_box(picture, 0.5) == pytest.approx((60, 30, 40, 40))
+    whole = perfect("stretch", side=32).fit(np.zeros((100, 200, 3), np.uint8))
+    assert scaled_box(whole, 1.5) == pytest.approx((-50, -25, 300, 150))
+
+
+def test_scales_are_averaged_where_the_first_look_is_off():
+    """Dots on a square of 32 px are found a few pixels off, differently at every scale; half the size is sharper."""
+    image = np.zeros((120, 160, 3), np.uint8)
+    image[:] = dots(120, 160, (70.3, 50.8), (90.6, 70.2))
+    predictor = perfect("stretch", side=32)
+    found = {}
+    for scales in ((1.0,), (0.5,), (1.0, 0.5)):
+        passes = Passes(predictor, PredictConfig(scales=scales))
+        found[scales] = passes([predictor.fit(image)], lambda jobs: [predictor.fit(image, box) for _, box in jobs])
+    for index in range(2):
+        mean = (found[1.0,][index] + found[0.5,][index]) / 2
+        np.testing.assert_allclose(found[1.0, 0.5][index], mean, rtol=1e-5)
+    true_px = np.array([[70.3, 50.8], [90.6, 70.2]])
+    assert np.abs(found[0.5,][0][0] - true_px).max() < 0.6 * np.abs(found[1.0,][0][0] - true_px).max()
+
+
+@pytest.mark.parametrize("scales", [(), (0.1,), (1.0, 3.0), (float("nan"),)])
+def test_scales_out_of_range_are_refused(scales):
+    with pytest.raises(ValueError, match=r"0\.25 to 2"):
+        PredictConfig(scales=scales)

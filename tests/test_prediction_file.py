@@ -9,11 +9,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import predict as predicting
+from benchmarks.cross_validation import cross_validate
 from benchmarks.prediction_file import NAME, Entry, entry_keys, read_entry, write_entry
-from benchmarks.run import Extras, run_benchmark
+from benchmarks.run import Extras, read_benchmark, run_benchmark, run_cross_validation
+from benchmarks.subject import Source
 from kpdetect.checkpoints import find_weights
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash, write_sources
@@ -162,6 +165,26 @@ def test_contaminated_predictions_are_refused_without_the_model(tmp_path: Path, 
     run_benchmark("toy", small_project, toy, tmp_path / "out", allow_contaminated=True, extras=PLAIN)
     with pytest.raises(InputError, match="trained on 1 of the test images, the first is 000004.png"):
         run_benchmark("toy", None, toy, tmp_path / "again", predictions=tmp_path / "out" / NAME, extras=PLAIN)
+
+
+def test_predictions_of_the_fitting_images_are_enough_to_cross_validate(tmp_path: Path, toy: Path) -> None:
+    protocol, landmark_set = read_benchmark("toy", toy)
+    fit = landmark_set.fit
+    near_px = landmark_set.landmarks_px[fit][:, :2].astype(np.float32)  # few, for regressions that are well conditioned
+    found = Predictions(
+        images=[landmark_set.images[index] for index in fit],
+        keypoints_px=near_px,
+        confidence=np.ones(near_px.shape[:2], np.float32),
+        sizes=landmark_set.file_sizes[fit],
+    )
+    found.write(tmp_path / "found", {"model": "c0ffee00" * 2})
+    path = run_cross_validation("toy", Source(predictions=tmp_path / "found"), toy)
+    assert path.parent == tmp_path / "found" / "results"
+    expected = [row.mean_of_ratios for row in cross_validate(near_px, landmark_set, protocol, "near")]
+    np.testing.assert_allclose(pd.read_csv(path)["mean_of_ratios"], expected, rtol=0.01)  # tables round to 0.001 px
+    replace(found, images=["elsewhere.png", *found.images[1:]]).write(tmp_path / "found", {"model": "c0ffee00" * 2})
+    with pytest.raises(InputError, match="predictions lack 1 images"):
+        run_cross_validation("toy", Source(predictions=tmp_path / "found"), toy)
 
 
 def _renamed(weights: Path) -> bytes:

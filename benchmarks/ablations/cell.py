@@ -28,6 +28,7 @@ from benchmarks.run import Extras, run_benchmark, run_cross_validation
 from benchmarks.schemas import ABLATION_CELL
 from benchmarks.shares import share_of
 from benchmarks.squares import read_squares
+from benchmarks.subject import Source
 from generator.architectures import Architecture
 from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights
@@ -112,7 +113,7 @@ def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
         rows = [{**vars(row), "headline": row.headline} for row in result.rows if row.kind in ("model", "floor")]
         facts = {"measured_on": f"{result.fitted:,} images of {result.data} fitted, {result.tested:,} tested"}
     else:
-        path = run_cross_validation(config.protocol, folder, data, results)
+        path = run_cross_validation(config.protocol, Source(model=folder), data, results)
         rows = pd.read_csv(path).to_dict("records")  # type: ignore[assignment]
         for row in rows:
             row["headline"] = row["regression"].endswith(" (headline)")

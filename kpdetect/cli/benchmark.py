@@ -74,9 +74,10 @@ def command(
         raise InputError("benchmark: no data; give the folder of the annotated data set with --data")
     annotated = upper("Annotated")(unit=normaliser, fit=fit_list, test=test_list)
     if cross_validate:
-        if model is None:
-            raise InputError("--cross-validate: give the model to choose with --model")
-        upper("run_cross_validation")(protocol, model=model, data=data, out=out, annotated=annotated)
+        if model is None and predictions is None:
+            raise InputError("--cross-validate: give the model to choose with --model, or --predictions")
+        source = upper("Source")(model=model, predictions=predictions, checkpoint=checkpoint)
+        upper("run_cross_validation")(protocol, source=source, data=data, out=out, annotated=annotated)
         return
     upper("run_benchmark")(
         protocol,

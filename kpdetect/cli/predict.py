@@ -36,6 +36,7 @@ def command(
     smooth_beta: Annotated[float, typer.Option(min=0, help="Hertz per image side and second; more lags less.")] = 20.0,
     two_pass: Annotated[bool, typer.Option("--two-pass", help="Predict, crop to the keypoints, predict again.")] = False,
     margin: Annotated[float, typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box.")] = 0.4,
+    scales: Annotated[str, typer.Option(help="Average over squares of these relative sizes (commas): 1,0.9,0.8.")] = "1",
     flip_average: Annotated[bool, typer.Option("--flip-average", help="Average with the mirror image.")] = False,
     boxes: Annotated[
         Path | None,
@@ -51,8 +52,9 @@ def command(
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.job import predict_inputs
 
-    values = {name: ctx.params[name] for name in PredictConfig.model_fields if name != "formats"}
+    values = {name: ctx.params[name] for name in PredictConfig.model_fields if name not in ("formats", "scales")}
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())
+    values["scales"] = tuple(number.strip() for number in scales.split(","))
     config = build_config(PredictConfig, values, source="predict")
     summary = predict_inputs(model, inputs, out, config, device.value)
     if summary.images:

@@ -26,6 +26,7 @@ TABLE = {
     "Photo": "generator.edited:Photo",
     "run_project": "benchmarks.pipeline:run_project",
     "run_benchmark": "benchmarks.run:run_benchmark",
+    "Source": "benchmarks.subject:Source",
     "Extras": "benchmarks.run:Extras",
     "Annotated": "benchmarks.datasets.table:Annotated",
     "print_protocols": "benchmarks.protocols:print_protocols",

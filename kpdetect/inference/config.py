@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 from kpdetect.config import StrictConfig
 from kpdetect.inference.formats.choice import require_formats
 
+SCALES = (0.25, 2.0)
+"""Smallest and largest square that may be looked at, relative to what is otherwise."""
+
 
 class PredictConfig(StrictConfig):
     """How inputs are predicted, and what is written."""
@@ -42,6 +45,8 @@ class PredictConfig(StrictConfig):
     """Predict, crop to the box around the keypoints, predict again there."""
     margin: float = Field(0.4, ge=0)
     """Border of that box, as a share of its longer side, on every side."""
+    scales: tuple[float, ...] = (1.0,)
+    """Average over squares of these sizes about one middle; 1 is what is otherwise looked at, 0.8 shows less of it, larger."""
     flip_average: bool = False
     """Average with the prediction on the mirror image."""
     smooth: bool = False
@@ -56,6 +61,16 @@ class PredictConfig(StrictConfig):
     def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         require_formats(formats)
         return formats
+
+    @field_validator("scales")
+    @classmethod
+    def _sizes(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        low, high = SCALES
+        if not scales or not all(low <= scale <= high for scale in scales):
+            raise PydanticCustomError(
+                "scales", "expected numbers from {low} to {high}, such as 1,0.9,0.8", {"low": low, "high": high}
+            )
+        return scales
 
     @field_validator("end")
     @classmethod

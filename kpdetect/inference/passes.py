@@ -1,4 +1,5 @@
-"""How often and how the detector looks at a picture: once or twice, as it is or averaged with its mirror image."""
+"""How often and how the detector looks at a picture: once or twice, at one scale or several, as it is or averaged with its
+mirror image."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.mirror import find_mirror
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
@@ -46,19 +48,27 @@ class Passes:
 
         Args:
             fitted: the pictures.
-            refit: fits parts of the pictures, given as (index, box); used by the second pass only.
+            refit: fits parts of the pictures, given as (index, box); used by the second pass and other scales.
 
         Returns:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
         """
-        keypoints_px, confidence = self._once(fitted)
         if self.config.two_pass:
+            keypoints_px, confidence = self._once(fitted)
             boxes = [
                 self.predictor.square_box(keypoint_box(points, sure, picture.size, self.config.margin))
                 for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
             ]
-            keypoints_px, confidence = self._once(refit(list(enumerate(boxes))))
+            fitted = refit(list(enumerate(boxes)))
+        looks = [self._once(self._scaled(fitted, scale, refit)) for scale in self.config.scales]
+        keypoints_px, confidence = (np.stack(part).mean(axis=0) for part in zip(*looks, strict=True))
         return keypoints_px, confidence
+
+    def _scaled(self, fitted: Sequence[Fitted], scale: float, refit: Refit) -> Sequence[Fitted]:
+        if scale == 1:
+            return fitted
+        boxes = [self.predictor.square_box(scaled_box(picture, scale)) for picture in fitted]
+        return refit(list(enumerate(boxes)))
 
     def _once(self, fitted: Sequence[Fitted]) -> Keypoints:
         keypoints_px, confidence = self.predictor.predict_fitted(fitted, self.mirror)
@@ -84,3 +94,16 @@ def keypoint_box(
     middle, reach = (low + high) / 2, np.maximum(high - low, MIN_BOX * max(size)) / 2 + margin * side
     left, top = middle + 0.5 - reach  # from pixel centres to pixel edges
     return float(left), float(top), float(2 * reach[0]), float(2 * reach[1])
+
+
+def scaled_box(picture: Fitted, scale: float) -> Box:
+    """The box `scale` times as wide and high as what a fitted picture shows, about the same middle."""
+    height, width = picture.square.shape[:2]
+    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    (left, top), (right, bottom) = apply_affine(invert_affine(picture.matrix), corners) + 0.5  # to pixel edges
+    return (
+        float((left + right) / 2 - scale * (right - left) / 2),
+        float((top + bottom) / 2 - scale * (bottom - top) / 2),
+        float(scale * (right - left)),
+        float(scale * (bottom - top)),
+    )
