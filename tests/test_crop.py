@@ -12,6 +12,7 @@ from kpdetect.data.folder import MIN_IMAGES, build_cache
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, read_sources
 from kpdetect.images import read_image
+from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.crop import crop_images
 
 
@@ -100,3 +101,11 @@ def test_a_broken_link_is_skipped(images, tmp_path):
 def test_edges_of_boxes_are_rounded_alike(images, tmp_path):
     crop_images(images, tmp_path / "crops", (1.5, 0.5, 9.0, 7.0))
     assert read_image(tmp_path / "crops" / "0.png").shape == (7, 9, 3)
+
+
+def test_boxes_share_half_a_pixel_with_their_image_at_least():
+    thin = {"a": (0.0, 0.0, 1.0, 5.0), "b": (-4.6, 0.0, 5.0, 5.0), "c": (0.4, 4.6, 1.0, 5.0)}
+    assert require_overlap(thin, "a", (5, 1)) == thin["a"]
+    for name in ("b", "c"):
+        with pytest.raises(InputError, match="outside the image of 1 x 5 pixels"):
+            require_overlap(thin, name, (5, 1))

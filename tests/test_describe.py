@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -20,6 +21,9 @@ from kpdetect.cli.main import app
 from kpdetect.config import write_config
 from kpdetect.errors import FormatError
 from kpdetect.files import write_json
+from kpdetect.images import write_image
+from kpdetect.inference.crop import crop_images
+from kpdetect.packing import pack_model
 from kpdetect.toy.dataset import write_toy
 
 MADE = {"time": "2020-01-02T03:04:05+00:00", "commit": "abc"}
@@ -116,3 +120,16 @@ def test_other_files_are_left_to_others(tmp_path: Path) -> None:
     assert describe_measurements(tmp_path) == []
     assert describe_measurements(tmp_path / "nothing.json") == []
     assert info(tmp_path / "environment.json")[1] == "commit: abc"
+
+
+def test_models_by_name_packed_ones_and_crops(tmp_path: Path, small_project: Path) -> None:
+    lines = info(Path("toy-32"))
+    assert lines[0] == "detector.safetensors:"
+    assert "generator.safetensors:" in lines
+    assert lines[-1].startswith("real images behind them: 4,0")
+    pack_model(small_project, tmp_path / "packed")
+    assert info(tmp_path / "packed")[0] == "detector.safetensors:"
+    for number in range(3):
+        write_image(tmp_path / "images" / f"{number}.png", np.zeros((20, 30, 3), np.uint8))
+    crop_images(tmp_path / "images", tmp_path / "crops", (0.0, 0.0, 16.0, 16.0))
+    assert info(tmp_path / "crops") == ["crops: 3 images; 3 on record that they were cut from (sources.csv)"]

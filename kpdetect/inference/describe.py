@@ -10,28 +10,33 @@ from kpdetect.checkpoints import REFINED, load_checkpoint_header, read_descripti
 from kpdetect.data.reader import REPAIR, ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.errors import InputError, ShardError
-from kpdetect.files import read_json
+from kpdetect.files import SOURCES, read_json, read_sources
+from kpdetect.images import list_names
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
 from kpdetect.runlog import read_metrics
+from kpdetect.shipped import shipped_folder
 
+PACKED = ("detector.safetensors", "generator.safetensors")
 STAGES = ("generator", "pairs", "detector", REFINED, "predictions", "results", "report")
 
 
 def describe(path: Path, *, verify: bool = False) -> Iterator[str]:
-    """Describe a project, a run folder, a shard folder, a predictions folder, or one of their files.
+    """Describe a project, a run folder, a shard folder, a predictions folder, a folder of crops or of packed weights, one of
+    their files, or a model of the package by its name.
 
     Raises:
         InputError: nothing is there, or it is nothing that this project writes.
         KpdetectError: it is damaged.
     """
+    path = shipped_folder(path) or path
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
+        raise InputError(f"{path}: no such file or folder, and none of `kpdetect models`")
     for applies, lines in _KINDS:
         if applies(path):
             yield from lines(path, verify)
             return
     raise InputError(
-        f"{path}: nothing that kpdetect writes; expected a project, run, shard or predictions folder, or a file of one"
+        f"{path}: nothing that kpdetect writes; expected a project, run, shard, predictions or crops folder, or a file of one"
     )
 
 
@@ -68,6 +73,19 @@ def _weights(path: Path, verify: bool) -> Iterator[str]:
     description = read_description(path)
     yield f"weights of a {description.pop('kind')}, {_mib(path.stat().st_size)}"
     yield from _tree("", description)
+
+
+def _packed(path: Path, verify: bool) -> Iterator[str]:
+    for name in PACKED:
+        if (path / name).exists():
+            yield f"{name}:"
+            yield from (f"  {line}" for line in _weights(path / name, verify))
+    if behind := read_sources(path):
+        yield f"real images behind them: {len(behind):,} ({SOURCES})"
+
+
+def _crops(path: Path, verify: bool) -> Iterator[str]:
+    yield f"crops: {len(list_names(path)):,} images; {len(read_sources(path)):,} on record that they were cut from ({SOURCES})"
 
 
 def _checkpoint(path: Path, verify: bool) -> Iterator[str]:
@@ -147,6 +165,10 @@ def _has(*names: str) -> Any:
     return lambda path: path.is_dir() and any((path / name).exists() for name in names)
 
 
+def _is_crops(path: Path) -> bool:
+    return path.is_dir() and bool(read_sources(path)) and any(path.rglob("*.png"))
+
+
 def _named(*endings: str) -> Any:
     return lambda path: path.is_file() and path.name.endswith(endings)
 
@@ -156,10 +178,12 @@ _KINDS = (
     (_has(RECORD, VIDEOS), _images_and_videos),
     (_has("model.safetensors", "checkpoint.pt"), _run),
     (_has("generator", "detector"), _project),
+    (_has(*PACKED), _packed),
     (_named(MANIFEST), _shards),
     (_named(RECORD, TABLE), _predictions),
     (_named(".safetensors"), _weights),
     (_named(".pt"), _checkpoint),
     (_named(".h5"), _shard),
     (_named(".json"), _environment),
+    (_is_crops, _crops),
 )
