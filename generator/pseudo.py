@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ class PseudoPairs:
     """Image i of a predictions folder with its keypoints.
 
     Args:
-        found: folder of `kpdetect predict` on images.
-        images: folder that its names are relative to.
+        found: folders of `kpdetect predict` on the same images; keypoints and confidences of several are averaged.
+        images: folder that their names are relative to.
         size: side of the squares, pixels.
         crop: which part of an image they show.
         min_confidence: keypoints less sure than this are left out.
@@ -42,32 +43,34 @@ class PseudoPairs:
         sources: (name, hash) of every image.
 
     Raises:
-        InputError: an image is missing, has another size than when it was predicted, or there are too few.
+        InputError: an image is missing, has another size than when it was predicted, or there are too few; or folders are of
+            other images, sizes or numbers of keypoints than the first.
         FormatError: damaged predictions.
     """
 
     def __init__(
-        self, found: Path, images: Path, size: int, crop: CropPolicy, min_confidence: float = 0.0, workers: int = 2
+        self,
+        found: Sequence[Path],
+        images: Path,
+        size: int,
+        crop: CropPolicy,
+        min_confidence: float = 0.0,
+        workers: int = 2,
     ) -> None:
-        self.predictions, record = Predictions.read(found), read_json(found / RECORD)
-        if self.predictions.frames is not None or len(self.predictions.images) < LEAST:
-            raise InputError(f"{found}: expected keypoints of at least {LEAST} images, not of a video")
+        self.predictions, records = averaged(found), [read_json(folder / RECORD) for folder in found]
         self.paths = [images / name for name in self.predictions.images]
         if missing := [path for path in self.paths if not path.is_file()]:
-            raise InputError(f"{missing[0]}: no such file; {found} names it, give the folder that was predicted")
-        if (source := record.get("source")) and Path(str(source)).resolve() != images.resolve():
-            told = (
-                f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
-            )
-            print(told, file=sys.stderr)
+            raise InputError(f"{missing[0]}: no such file; {found[0]} names it, give the folder that was predicted")
+        for folder, record in zip(found, records, strict=True):
+            _tell_other_source(folder, record, images)
         self.keypoints_px, self.crop, self.workers = self.predictions.confident(min_confidence), crop, workers
         self.keypoints, self.size = self.keypoints_px.shape[1], (size, size)
-        self.model = str(record.get("model", "unknown"))
+        self.models = [str(record.get("model", "unknown")) for record in records]
         with ThreadPoolExecutor(workers) as pool:
             self.sources = list(zip(self.predictions.images, pool.map(file_hash, self.paths), strict=True))
         self.provenance: dict[str, Any] = {
-            "pseudo_labels_of": self.model,
-            "table": file_hash(found / TABLE),
+            "pseudo_labels_of": ",".join(self.models),
+            "table": ",".join(file_hash(folder / TABLE) for folder in found),
             "content": hashlib.sha256(repr(self.sources).encode()).hexdigest()[:16],
             "min_confidence": min_confidence,
             "crop": crop,
@@ -97,6 +100,37 @@ class PseudoPairs:
         return fit_labelled(image, self.keypoints_px[row], self.size, self.crop)
 
 
+def averaged(found: Sequence[Path]) -> Predictions:
+    """The mean of several predictions of the same images, in the order of the first.
+
+    Raises:
+        InputError: too few images, or a video; or folders are of other images, sizes or numbers of keypoints than the first.
+        FormatError: damaged predictions.
+    """
+    every = [Predictions.read(folder) for folder in found]
+    first = every[0]
+    if first.frames is not None or len(first.images) < LEAST:
+        raise InputError(f"{found[0]}: expected keypoints of at least {LEAST} images, not of a video")
+    points, sure = [first.keypoints_px], [first.confidence]
+    for folder, other in zip(found[1:], every[1:], strict=True):
+        place = {name: row for row, name in enumerate(other.images)}
+        if place.keys() != set(first.images) or other.keypoints_px.shape != first.keypoints_px.shape:
+            raise InputError(f"{folder}: expected as many keypoints of the same images as in {found[0]}")
+        order = [place[name] for name in first.images]
+        if (other.sizes[order] != first.sizes).any():
+            raise InputError(f"{folder}: its images have other sizes than those of {found[0]}; predict the same ones")
+        points.append(other.keypoints_px[order])
+        sure.append(other.confidence[order])
+    return replace(first, keypoints_px=np.mean(points, axis=0), confidence=np.mean(sure, axis=0))
+
+
+def _tell_other_source(found: Path, record: dict[str, Any], images: Path) -> None:
+    source = record.get("source")
+    if source and Path(str(source)).resolve() != images.resolve():
+        told = f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
+        print(told, file=sys.stderr)
+
+
 def write_pseudo_pairs(
     model: Path,
     found: Path,
@@ -108,6 +142,7 @@ def write_pseudo_pairs(
     min_confidence: float = 0.0,
     codec: Codec = "jpeg",
     workers: int = 2,
+    others: Sequence[tuple[Path, Path]] = (),
 ) -> int:
     """Write real images and the keypoints found in them as shards; returns the number of pairs.
 
@@ -116,19 +151,24 @@ def write_pseudo_pairs(
         found, images, size, crop, min_confidence, workers: see `PseudoPairs`.
         out: folder of shards.
         codec: `jpeg` or `raw`.
+        others: further detectors and what they found in the same images, to average with. Their keypoints must mean the same,
+            as those of detectors do that one came from the other.
 
     Raises:
         InputError: the predictions are another model's, or see `PseudoPairs`.
         CheckpointError: no detector there.
         OutputError: `out` cannot be written, or holds the images, the predictions or the model.
     """
-    weights = find_weights(model, "detector")
-    pairs = PseudoPairs(found, images, size, crop, min_confidence, workers)
-    if pairs.model != file_hash(weights):
-        raise InputError(f"{found}: predictions of checkpoint {pairs.model}, but {weights} is {file_hash(weights)}")
-    if out.resolve() in (images.resolve(), found.resolve(), weights.parent.resolve()):
+    teachers = [(find_weights(path, "detector"), folder) for path, folder in [(model, found), *others]]
+    pairs = PseudoPairs([folder for _, folder in teachers], images, size, crop, min_confidence, workers)
+    for (weights, folder), made_by in zip(teachers, pairs.models, strict=True):
+        if made_by != file_hash(weights):
+            raise InputError(f"{folder}: predictions of checkpoint {made_by}, but {weights} is {file_hash(weights)}")
+    taken = [images, *(folder for _, folder in teachers), *(weights.parent for weights, _ in teachers)]
+    if out.resolve() in [folder.resolve() for folder in taken]:
         raise OutputError(f"{out}: holds something else; give a folder for the pairs alone")
     names = pairs.predictions.images
-    behind = [*pairs.sources, *originals(images, list_names(images), names), *read_sources(weights.parent)]
+    behind = [*pairs.sources, *originals(images, list_names(images), names)]
+    behind += [row for weights, _ in teachers for row in read_sources(weights.parent)]
     export_pairs(pairs, out, len(names), codec=codec, workers=workers, sources=behind)
     return len(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -37,14 +38,14 @@ def predicted(tmp_path):
 
 
 def test_keypoints_move_with_the_square(predicted):
-    batches = list(PseudoPairs(predicted / "found", predicted / "images", 32, "centre", 0.5).batches(0, 3))
+    batches = list(PseudoPairs([predicted / "found"], predicted / "images", 32, "centre", 0.5).batches(0, 3))
     pairs = batches[0]
     assert pairs.images.shape == (3, 32, 32, 3)
     assert pairs.images[1].mean() == 40
     np.testing.assert_allclose(pairs.keypoints[1], [[0, 0], [-0.5, -0.5]], atol=1e-6)  # the centre square is 20 wide
     assert pairs.visible.tolist() == [[True, False], [True, True], [True, True]]
     assert (pairs.keypoints[0, 1] > 1).all()  # outside of the frame: not learned
-    stretched = next(PseudoPairs(predicted / "found", predicted / "images", 32, "stretch").batches(0, 1))
+    stretched = next(PseudoPairs([predicted / "found"], predicted / "images", 32, "stretch").batches(0, 1))
     np.testing.assert_allclose(stretched.keypoints[0], [[0, 0], [-0.25, -0.5]], atol=1e-6)
     assert stretched.visible.all()
 
@@ -60,13 +61,43 @@ def test_shards_name_every_image_behind_them(predicted):
     assert folder.facts.provenance["crop"] == "centre"
 
 
+def test_two_detectors_are_averaged_by_the_names_of_images(predicted):
+    found, images, second = predicted / "found", predicted / "images", predicted / "second"
+    second.mkdir()
+    save_weights(second / "model.safetensors", "detector", {}, {"step": 1})
+    write_sources(second, [("other.png", "4567")])
+    first = Predictions.read(found)
+    moved = replace(
+        first,
+        images=first.images[::-1],
+        keypoints_px=first.keypoints_px + np.array([2, 0], np.float32) * np.arange(3, dtype=np.float32)[:, None, None],
+        confidence=np.full((3, 2), 0.6, np.float32),
+    )
+    (predicted / "found-2").mkdir()
+    moved.write(predicted / "found-2", {"model": file_hash(second / "model.safetensors")})
+    out, others = predicted / "pairs", [(second, predicted / "found-2")]
+    write_pseudo_pairs(predicted / "model", found, images, out, size=20, codec="raw", min_confidence=0.5, others=others)
+    keypoints = np.stack([ShardFolder(out).read(row)[1] for row in range(3)])
+    # the last of the second is the first of the first: 4 px further right, half of it in the mean, a tenth of 20 px a unit
+    np.testing.assert_allclose(keypoints[1:, 0, 0], [0.1, 0.0], atol=1e-6)
+    np.testing.assert_allclose(keypoints[0, 0], [0.2, 0.0], atol=1e-6)
+    assert not ShardFolder(out).read(0)[2][1]  # sure to (0.2 + 0.6) / 2
+    assert {"behind.png", "other.png"} <= {name for name, _ in read_sources(out)}
+    replace(first, images=["a.png", "sub/b.png", "d.png"]).write(predicted / "found-2", {"model": "any"})
+    with pytest.raises(InputError, match="found-2: expected as many keypoints of the same images"):
+        PseudoPairs([found, predicted / "found-2"], images, 32, "centre")
+    replace(first, sizes=first.sizes + 1).write(predicted / "found-2", {"model": "any"})
+    with pytest.raises(InputError, match="found-2: its images have other sizes"):
+        PseudoPairs([found, predicted / "found-2"], images, 32, "centre")
+
+
 def test_what_does_not_belong_together_is_refused(predicted):
     found, images = predicted / "found", predicted / "images"
     with pytest.raises(InputError, match="a.png: no such file"):
-        PseudoPairs(found, predicted, 32, "centre")
+        PseudoPairs([found], predicted, 32, "centre")
     cv2.imwrite(str(images / "c.png"), np.zeros((20, 41, 3), np.uint8))
     with pytest.raises(InputError, match="c.png: is not the image of 40x20 pixels"):
-        list(PseudoPairs(found, images, 32, "centre").batches(0, 3))
+        list(PseudoPairs([found], images, 32, "centre").batches(0, 3))
     record = json.loads((found / "predictions.json").read_text())
     (found / "predictions.json").write_text(json.dumps(record | {"model": "another"}))
     with pytest.raises(InputError, match="predictions of checkpoint another, but"):

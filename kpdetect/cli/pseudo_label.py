@@ -17,6 +17,10 @@ def command(
     found: Annotated[Path, typer.Argument(help="What `kpdetect predict` wrote about a folder of images.")],
     images: Annotated[Path, typer.Argument(help="That folder of images.")],
     out: options.Out,
+    also: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--also", metavar="MODEL FOUND", help="A detector it came from, or that came from it: average with it."),
+    ] = None,
     size: Annotated[int, typer.Option(min=32, max=512, help="Side of the squares, pixels.")] = 128,
     crop: options.CropOption = options.Crop.centre,
     min_confidence: Annotated[
@@ -38,5 +42,6 @@ def command(
         min_confidence=min_confidence,
         codec=codec.value,
         workers=workers,
+        others=[] if also is None else [also],
     )
     print(f"pairs: {count:,} in {out}")
