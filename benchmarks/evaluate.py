@@ -216,7 +216,7 @@ def align(predictions: Predictions, landmark_set: LandmarkSet, used: NDArray[np.
     used = landmark_set.used if used is None else used
     missing = [landmark_set.images[index] for index in used if landmark_set.images[index] not in position]
     if missing:
-        raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict the whole data set")
+        raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict them too")
     source = np.array([position[landmark_set.images[index]] for index in used])
     differ = np.flatnonzero((predictions.sizes[source] != landmark_set.file_sizes[used]).any(axis=1))
     if len(differ):

@@ -110,7 +110,8 @@ def run_benchmark(
         find_protocol(protocol_name)
     out = out or _results_folder(source)
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
-    subject = find_subject(source, landmark_set, make_folder(out), allow_contaminated=allow_contaminated)
+    subject = find_subject(source, landmark_set, out, allow_contaminated=allow_contaminated)
+    make_folder(out)
     measured = evaluate(
         subject.predictions,
         landmark_set,
@@ -164,7 +165,7 @@ def run_cross_validation(
 
     Args:
         protocol_name, data, annotated: see `read_benchmark`.
-        source: what is measured; predictions need not have the test images.
+        source: what is measured; a folder of predictions need not have the test images.
         out: folder for the table; `results` in the model's or the predictions' folder unless given.
 
     Returns:
@@ -176,26 +177,27 @@ def run_cross_validation(
         OutputError: `out` cannot be written.
     """
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
-    out = make_folder(out or _results_folder(source))
-    keypoints_px, method, checkpoint = _fitting_keypoints(source, landmark_set, out)
+    out = out or _results_folder(source)
+    keypoints_px, method, model = _fitting_keypoints(source, landmark_set, out)
     rows = cross_validate(keypoints_px, landmark_set, protocol, method)
-    path = write_csv(rows, out / f"{protocol.name}_{landmark_set.name}_{checkpoint[:8]}-cross-validation.csv")
+    name = result_name(protocol.name, landmark_set.name, model)
+    path = write_csv(rows, make_folder(out) / f"{name}-cross-validation.csv")
     print(cross_validation_markdown(rows, landmark_set) + f"\n\ntable: {path}")
     return path
 
 
-def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], str, str]:
-    """Keypoints [fitting images, K, 2] in pixels of the images as shown, the rows' name and the checkpoint's hash."""
+def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], str, Any]:
+    """Keypoints [fitting images, K, 2] in pixels of the images as shown, the rows' name, and which model and table it was."""
     import kpdetect
 
     if source.predictions is not None:
         subject = find_subject(source, landmark_set, out, allow_contaminated=True)
         assert subject.predictions is not None
         keypoints_px = align(subject.predictions, landmark_set, landmark_set.fit)[landmark_set.fit]
-        return keypoints_px, subject.method, str(subject.model["hash"])
+        return keypoints_px, subject.method, subject.model
     weights = find_weights(source.model or Path(), "detector")
     found_px, _ = predict_images(kpdetect.load(weights), landmark_set, landmark_set.fit)
-    return found_px, method_name(read_description(weights)), file_hash(weights)
+    return found_px, method_name(read_description(weights)), {"hash": file_hash(weights)}
 
 
 def _results_folder(source: Source) -> Path:

@@ -132,10 +132,13 @@ def copy_sources(source: Path, target: Path) -> None:
 
 def read_sources(folder: Path) -> list[tuple[str, ...]]:
     """The rows of a folder's record; none where there is no record, or a file of that name that is something else."""
-    if not (folder / SOURCES).exists():
+    if not (folder / SOURCES).is_file():
         return []
     with open(folder / SOURCES, newline="", encoding="utf-8", errors="replace") as file:
-        rows = [tuple(row) for row in csv.reader(file)]
+        try:
+            rows = [tuple(row) for row in csv.reader(file)]
+        except csv.Error:
+            return []
     return rows[1:] if rows and rows[0] == ("image", "sha256") else []
 
 

@@ -157,7 +157,7 @@ def fit_region(image: Image, box: tuple[float, float, float, float], size: int) 
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) in whole pixels, measured at pixel edges; it must overlap the image.
+        box: (left, top, width, height) in whole pixels, measured at pixel edges; anywhere.
         size: side of the square in pixels.
     """
     left, top, width, height = (round(value) for value in box)
@@ -172,15 +172,14 @@ def cut_region(image: Image, box: tuple[int, int, int, int]) -> Image:
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) in pixels, measured at pixel edges; it must overlap the image.
+        box: (left, top, width, height) in pixels, measured at pixel edges; anywhere.
     """
     left, top, width, height = box
-    above, before = max(0, -top), max(0, -left)
-    below, after = max(0, top + height - image.shape[0]), max(0, left + width - image.shape[1])
-    part = image[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
-    if above or below or before or after:
-        return np.asarray(cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
-    return part
+    if left >= 0 and top >= 0 and left + width <= image.shape[1] and top + height <= image.shape[0]:
+        return image[top : top + height, left : left + width]
+    rows = np.clip(np.arange(top, top + height), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + width), 0, image.shape[1] - 1)
+    return image[rows[:, None], columns]
 
 
 def write_image(path: Path, image: Image) -> None:

@@ -11,7 +11,7 @@ from kpdetect.cli.main import app
 from kpdetect.data.folder import MIN_IMAGES, build_cache
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, read_sources
-from kpdetect.images import read_image
+from kpdetect.images import cut_region, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.crop import crop_images
 
@@ -103,9 +103,17 @@ def test_edges_of_boxes_are_rounded_alike(images, tmp_path):
     assert read_image(tmp_path / "crops" / "0.png").shape == (7, 9, 3)
 
 
-def test_boxes_share_half_a_pixel_with_their_image_at_least():
-    thin = {"a": (0.0, 0.0, 1.0, 5.0), "b": (-4.6, 0.0, 5.0, 5.0), "c": (0.4, 4.6, 1.0, 5.0)}
-    assert require_overlap(thin, "a", (5, 1)) == thin["a"]
-    for name in ("b", "c"):
+def test_boxes_may_barely_touch_their_image_and_are_filled_by_its_edge(tmp_path):
+    boxes = {"a": (0.0, 0.0, 1.0, 5.0), "b": (0.6, -4.6, 3.0, 5.0), "c": (1.0, 0.0, 1.0, 5.0), "d": (0.0, -5.0, 1.0, 5.0)}
+    for name in ("a", "b"):
+        assert require_overlap(boxes, name, (5, 1)) == boxes[name]
+    for name in ("c", "d"):
         with pytest.raises(InputError, match="outside the image of 1 x 5 pixels"):
-            require_overlap(thin, name, (5, 1))
+            require_overlap(boxes, name, (5, 1))
+    column = np.arange(5, dtype=np.uint8)[:, None, None].repeat(3, axis=2)
+    write_image(tmp_path / "images" / "b.png", column)
+    crop_images(tmp_path / "images", tmp_path / "crops", {"b.png": boxes["b"]})  # rounds to beside and above the image
+    assert read_image(tmp_path / "crops" / "b.png")[..., 0].tolist() == [[0] * 3] * 5
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1).repeat(3, axis=2)
+    assert cut_region(image, (2, -1, 4, 3))[..., 0].tolist() == [[2, 3, 3, 3], [2, 3, 3, 3], [6, 7, 7, 7]]
+    assert cut_region(image, (-9, 5, 2, 2))[..., 0].tolist() == [[8, 8], [8, 8]]

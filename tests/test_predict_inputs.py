@@ -205,3 +205,18 @@ def test_the_command_says_what_it_did(small_project, mixed, tmp_path):
     assert told[0] == "predictions: 2 images, 3 keypoints"
     assert "  predictions: 3 frames of a video at 25 a second, 3 keypoints" in told
     assert len(list((out / "overlays").rglob("*.png"))) == 2  # the third is the broken one
+
+
+def test_scales_look_at_boxes_that_hardly_touch_their_image(small_project, tmp_path):
+    write_image(tmp_path / "images" / "a.png", np.full((40, 60, 3), 77, np.uint8))
+    (tmp_path / "boxes.csv").write_text("image,left,top,width,height\na.png,-48,10,50,20\n")
+    given = ["predict", str(small_project), str(tmp_path / "images"), "--crop-boxes", str(tmp_path / "boxes.csv")]
+    found = {}
+    for scales in ("0.5", "1", "1,0.5", " 1 , 0.5,2"):
+        run = CliRunner().invoke(app, [*given, "--out", str(tmp_path / scales), "--scales", scales], catch_exceptions=False)
+        assert run.exit_code == 0
+        found[scales] = Predictions.read(tmp_path / scales).keypoints_px
+    np.testing.assert_allclose(found["1,0.5"], (found["1"] + found["0.5"]) / 2, atol=2e-3)
+    assert len(found) == len({points.tobytes() for points in found.values()})
+    with pytest.raises(InputError, match="--scales 1;2: expected numbers separated by commas"):
+        CliRunner().invoke(app, [*given, "--out", str(tmp_path / "out"), "--scales", "1;2"], catch_exceptions=False)

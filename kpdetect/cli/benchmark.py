@@ -44,9 +44,7 @@ def command(
     ] = False,
     cross_validate: Annotated[
         bool,
-        typer.Option(
-            "--cross-validate", help="Measure inside the fitting images and leave the test images unread, to choose by."
-        ),
+        typer.Option("--cross-validate", help="Measure inside the fitting images and leave the test images out, to choose by."),
     ] = False,
     normaliser: Annotated[
         str,
@@ -74,6 +72,8 @@ def command(
         raise InputError("benchmark: no data; give the folder of the annotated data set with --data")
     annotated = upper("Annotated")(unit=normaliser, fit=fit_list, test=test_list)
     if cross_validate:
+        if supervised:
+            raise InputError("--cross-validate: trains no supervised detector; leave --supervised out")
         if model is None and predictions is None:
             raise InputError("--cross-validate: give the model to choose with --model, or --predictions")
         source = upper("Source")(model=model, predictions=predictions, checkpoint=checkpoint)

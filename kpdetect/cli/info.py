@@ -11,7 +11,7 @@ from kpdetect.cli.upper import upper
 
 
 def command(
-    path: Annotated[Path, typer.Argument(help="Any file or folder that kpdetect wrote.")],
+    path: Annotated[Path, typer.Argument(help="Any file or folder that kpdetect wrote, or the name of a model.")],
     verify: Annotated[bool, typer.Option("--verify", help="Check the checksums of shards.")] = False,
 ) -> None:
     """Describe a file or folder that kpdetect wrote."""

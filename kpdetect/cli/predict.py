@@ -54,7 +54,7 @@ def command(
 
     values = {name: ctx.params[name] for name in PredictConfig.model_fields if name not in ("formats", "scales")}
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())
-    values["scales"] = tuple(number.strip() for number in scales.split(","))
+    values["scales"] = _scales(scales)
     config = build_config(PredictConfig, values, source="predict")
     summary = predict_inputs(model, inputs, out, config, device.value)
     if summary.images:
@@ -68,3 +68,12 @@ def command(
             print(f"  {reason}", file=sys.stderr)
     if summary.refused:
         raise InputError("; ".join(summary.refused))
+
+
+def _scales(text: str) -> tuple[float, ...]:
+    from kpdetect.errors import InputError
+
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--scales {text}: expected numbers separated by commas, such as 1,0.9,0.8") from error

@@ -12,8 +12,6 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.inference.predictor import Box
 
 COLUMNS = ["image", "left", "top", "width", "height"]
-LEAST = 0.5
-"""Pixels that a box shares with its image at least, along both axes."""
 LARGEST = 4
 """Boxes may be this many times larger than their image; what lies outside is filled with its edge."""
 
@@ -78,8 +76,7 @@ def require_overlap(boxes: Mapping[str, Box], name: str, size: tuple[int, int]) 
     box = boxes.get(name)
     if box is not None:
         left, top, width, height = box
-        shared = (min(left + width, size[1]) - max(left, 0), min(top + height, size[0]) - max(top, 0))
-        if min(shared) < LEAST:
+        if left + width <= 0 or top + height <= 0 or left >= size[1] or top >= size[0]:
             raise InputError(f"{name}: its box lies outside the image of {size[1]} x {size[0]} pixels; correct or remove it")
         if max(width, height) > LARGEST * max(size):
             raise InputError(f"{name}: its box is over {LARGEST} times as large as the image; correct or remove it")

@@ -166,7 +166,8 @@ def _has(*names: str) -> Any:
 
 
 def _is_crops(path: Path) -> bool:
-    return path.is_dir() and bool(read_sources(path)) and any(path.rglob("*.png"))
+    of_a_run = (path / "config.yaml").exists()  # that has no weights yet
+    return path.is_dir() and not of_a_run and bool(read_sources(path)) and any(path.rglob("*.png"))
 
 
 def _named(*endings: str) -> Any:
