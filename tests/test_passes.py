@@ -37,7 +37,7 @@ def test_a_second_look_is_sharper(crop):
     off = {}
     for two_pass in (False, True):
         passes = Passes(predictor, PredictConfig(two_pass=two_pass, margin=0.5))
-        found_px, _ = passes([predictor.fit(image)], lambda jobs: [predictor.fit(image, box) for _, box in jobs])
+        found_px, _ = passes([predictor.fit(image)], lambda boxes: [predictor.fit_parts(image, own) for own in boxes])
         off[two_pass] = np.abs(found_px[0] - true_px).max()
     assert off[True] < 1.0  # a square of 32 px shows 2.5 px as one
     assert off[True] < 0.5 * off[False]
@@ -123,7 +123,7 @@ def test_scales_are_averaged_where_the_first_look_is_off():
     found = {}
     for scales in ((1.0,), (0.5,), (1.0, 0.5)):
         passes = Passes(predictor, PredictConfig(scales=scales))
-        found[scales] = passes([predictor.fit(image)], lambda jobs: [predictor.fit(image, box) for _, box in jobs])
+        found[scales] = passes([predictor.fit(image)], lambda boxes: [predictor.fit_parts(image, own) for own in boxes])
     for index in range(2):
         mean = (found[1.0,][index] + found[0.5,][index]) / 2
         np.testing.assert_allclose(found[1.0, 0.5][index], mean, rtol=1e-5)
@@ -135,3 +135,16 @@ def test_scales_are_averaged_where_the_first_look_is_off():
 def test_scales_out_of_range_are_refused(scales):
     with pytest.raises(ValueError, match=r"0\.25 to 2"):
         PredictConfig(scales=scales)
+
+
+def test_all_scales_of_a_picture_are_cut_in_one_call():
+    image, predictor, calls = np.full((60, 80, 3), 9, np.uint8), perfect("stretch", side=32), []
+
+    def refit(boxes):
+        calls.append([len(own) for own in boxes])
+        return [predictor.fit_parts(image, own) for own in boxes]
+
+    pictures = [predictor.fit(image)] * 2
+    for scales, two_pass in (((1.0,), False), ((0.9, 1.0, 0.8), False), ((1.0, 0.9, 0.8), True)):
+        Passes(predictor, PredictConfig(scales=scales, two_pass=two_pass))(pictures, refit)
+    assert calls == [[2, 2], [1, 1], [2, 2]]  # a picture is decoded anew in every call

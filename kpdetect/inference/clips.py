@@ -135,7 +135,8 @@ class _ClipJob:
         fitted = [self._fit(image) for _, image in block]
         if self.passes.wants_sample:
             self.passes.learn(fitted)
-        found = self.passes(fitted, lambda jobs: [self.predictor.fit(block[index][1], box) for index, box in jobs])
+        pictures = [image for _, image in block]
+        found = self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
         for (number, image), points, sure in zip(block, *found, strict=True):
             self._take(number, image, points, sure, video)
 

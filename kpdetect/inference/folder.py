@@ -192,10 +192,10 @@ class _ImageJob:
                 self.skipped[self.names[number]] = str(outcome)
 
     def _detect(self, pool: ThreadPoolExecutor, numbers: Sequence[int], fitted: Sequence[Fitted]) -> Keypoints:
-        def again(index: int, box: Box) -> Fitted:  # the picture itself is not kept: it may be large
-            return self.predictor.fit(read_image(self.paths[numbers[index]]), box)
+        def again(number: int, boxes: Sequence[Box]) -> list[Fitted]:  # the picture itself is not kept: it may be large
+            return self.predictor.fit_parts(read_image(self.paths[number]), boxes)
 
-        return self.passes(fitted, lambda jobs: list(pool.map(again, *zip(*jobs, strict=True))))
+        return self.passes(fitted, lambda boxes: list(pool.map(again, numbers, boxes)))
 
     def _draw(self, pool: ThreadPoolExecutor, numbers: Sequence[int], found: Keypoints) -> list[Future[None]]:
         return [

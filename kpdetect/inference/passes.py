@@ -18,7 +18,8 @@ TRUSTED = 0.3
 MIN_BOX = 0.1
 """The box of the second pass is never smaller than this share of the image's longer side: keypoints that coincide are wrong."""
 
-Refit = Callable[[Sequence[tuple[int, Box]]], list[Fitted]]
+Refit = Callable[[Sequence[Sequence[Box]]], list[list[Fitted]]]
+"""Fits parts of pictures: for each picture its boxes, and for each box what comes of it."""
 
 
 class Passes:
@@ -48,7 +49,7 @@ class Passes:
 
         Args:
             fitted: the pictures.
-            refit: fits parts of the pictures, given as (index, box); used by the second pass and other scales.
+            refit: fits parts of these pictures; used by the second pass and other scales.
 
         Returns:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
@@ -56,19 +57,22 @@ class Passes:
         if self.config.two_pass:
             keypoints_px, confidence = self._once(fitted)
             boxes = [
-                self.predictor.square_box(keypoint_box(points, sure, picture.size, self.config.margin))
+                [self.predictor.square_box(keypoint_box(points, sure, picture.size, self.config.margin))]
                 for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
             ]
-            fitted = refit(list(enumerate(boxes)))
-        looks = [self._once(self._scaled(fitted, scale, refit)) for scale in self.config.scales]
-        keypoints_px, confidence = (np.stack(part).mean(axis=0) for part in zip(*looks, strict=True))
+            fitted = [closer for (closer,) in refit(boxes)]
+        found = [self._once(look) for look in self._looks(fitted, refit)]
+        keypoints_px, confidence = (np.stack(part).mean(axis=0) for part in zip(*found, strict=True))
         return keypoints_px, confidence
 
-    def _scaled(self, fitted: Sequence[Fitted], scale: float, refit: Refit) -> Sequence[Fitted]:
-        if scale == 1:
-            return fitted
-        boxes = [self.predictor.square_box(scaled_box(picture, scale)) for picture in fitted]
-        return refit(list(enumerate(boxes)))
+    def _looks(self, fitted: Sequence[Fitted], refit: Refit) -> list[Sequence[Fitted]]:
+        """The pictures at each scale; all other scales than 1 in one call, so that each picture is decoded once for them."""
+        others = [scale for scale in self.config.scales if scale != 1]
+        looks = [fitted] * (len(self.config.scales) - len(others))
+        if others:
+            boxes = [[self.predictor.square_box(scaled_box(picture, scale)) for scale in others] for picture in fitted]
+            looks += zip(*refit(boxes), strict=True)
+        return looks
 
     def _once(self, fitted: Sequence[Fitted]) -> Keypoints:
         keypoints_px, confidence = self.predictor.predict_fitted(fitted, self.mirror)

@@ -134,6 +134,10 @@ class Predictor:
             square, matrix = fit_region(image, box, self.side), crop_resize_affine(box, (self.side, self.side))
         return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
 
+    def fit_parts(self, image: Image, boxes: Sequence[Box]) -> list[Fitted]:
+        """The squares that the network sees of several parts of an image."""
+        return [self.fit(image, box) for box in boxes]
+
     def square_box(self, box: Box) -> Box:
         """What is shown of a box (left, top, width, height): whole pixels, widened to a square unless models stretch."""
         left, top, width, height = box
