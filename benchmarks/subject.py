@@ -123,6 +123,7 @@ def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, 
             "run `kpdetect predict` again, or leave --model out"
         )
     model = {"hash": made_by, "table": file_hash(folder / TABLE), "settings": record.get("settings", {})}
+    model["description"] = record.get("description", {})
     contamination = check_contamination(weights.parent if weights else None, landmark_set)
     described = {key: value for key, value in describe_model(weights).items() if key != "hash"} if weights else {}
     return Subject(predictions=predictions, contamination=contamination, model={**model, **described})

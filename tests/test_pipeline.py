@@ -172,6 +172,12 @@ def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_pat
     assert "commit" in result["environment"]
 
 
+def test_predictions_say_how_their_model_was_trained_when_it_is_gone(project, toy, tmp_path):
+    predict_folder(project, toy / "annotated" / "images", tmp_path / "found", device="cpu")
+    result = json.loads(run_benchmark("toy", None, toy / "annotated", tmp_path, predictions=tmp_path / "found").read_text())
+    assert "kpdetect, refined" in {row["method"] for row in result["rows"]}
+
+
 def test_benchmark_refuses_a_model_that_saw_the_test_images(project, toy, tmp_path):
     with pytest.raises(InputError, match="was trained on 8 of the test images"):
         run_benchmark("toy", project, toy / "unlabelled", tmp_path)

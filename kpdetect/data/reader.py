@@ -21,7 +21,7 @@ from kpdetect.files import file_hash
 from kpdetect.images import Image
 from kpdetect.pairs import PairBatch
 
-REPAIR = "run the same `kpdetect generate` command again, it rebuilds this shard alone"
+REPAIR = "run the same `kpdetect generate` command again, it rebuilds what is not whole, and nothing else"
 
 OPEN = 8
 """Shards kept open; each has buffers of its own."""
@@ -43,19 +43,21 @@ class ShardFolder:
         self._owner = os.getpid()
         if not self.manifest.shards:
             raise ShardError(f"{folder}: holds no finished shard; {REPAIR}")
+        self._require_shards()
         expected = 0
         for shard in self.manifest.shards:
-            self._check_size(shard)
             if shard.start != expected:
                 raise ShardError(f"{folder}: the pairs from {expected} to {shard.start} are missing; {REPAIR}")
             expected = shard.stop
 
-    def _check_size(self, shard: Shard) -> None:
-        path = self.folder / shard.file
-        if not path.exists():
-            raise ShardError(f"{path}: shard is missing; {REPAIR}")
-        if (size := path.stat().st_size) != shard.bytes:
-            raise ShardError(f"{path}: damaged shard, {size:,} bytes where {shard.bytes:,} were written; {REPAIR}")
+    def _require_shards(self) -> None:
+        sizes = {path: shard.bytes for shard in self.manifest.shards for path in [self.folder / shard.file]}
+        if missing := [path for path in sizes if not path.exists()]:
+            names = ", ".join(path.name for path in missing)
+            raise ShardError(f"{self.folder}: without {names}, which the manifest names; {REPAIR}")
+        for path, size in sizes.items():
+            if (found := path.stat().st_size) != size:
+                raise ShardError(f"{path}: damaged shard, {found:,} bytes where {size:,} were written; {REPAIR}")
 
     def __len__(self) -> int:
         return self.manifest.count

@@ -65,8 +65,9 @@ def predict_clip(
             predictions = job.run(stop)
             note = "" if stop.requested else reader.shortfall(config.end)
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
-        record = {"crop": predictor.crop, "mirror": mirror, "skipped": {clip.name: note} if note else {}}
-        predictions.write(out, {**stage, **record, "environment": environment()})
+        record = {"description": predictor.description, "crop": predictor.crop, "mirror": mirror}
+        record |= {"skipped": {clip.name: note} if note else {}, "environment": environment()}
+        predictions.write(out, {**stage, **record})
     return predictions, note
 
 

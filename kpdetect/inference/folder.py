@@ -101,7 +101,7 @@ def predict_images(
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
         predictions, skipped = job.run(), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
-        predictions.write(out, {**stage, **record})
+        predictions.write(out, {**stage, "description": predictor.description, **record})
     return predictions, skipped
 
 
