@@ -39,6 +39,7 @@ from kpdetect.files import read_sources
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.refine.config import RefineConfig, imm_config
+from kpdetect.refine.perception import named_perception
 from kpdetect.refine.train import refine_detector
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import DeviceName, Precision, Runtime, resolve_runtime
@@ -223,7 +224,7 @@ class Project:
 
     def generator(self) -> None:
         """Train the generator."""
-        settings = self.settings.generator
+        settings, judging = self.settings.generator, self.settings.generator.optimiser
         train_generator(
             self.images,
             self.out / "generator",
@@ -234,6 +235,9 @@ class Project:
             strict=self.strict,
             initial=self.initial["generator"],
             distance_to=watched_distance(settings.stopping, self.runtime.device),
+            feature_network=named_perception(
+                judging.feature_network, judging.features, "generator.optimiser.features", self.runtime
+            ),
         )
 
     def pairs(self) -> None:

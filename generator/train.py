@@ -1,7 +1,7 @@
-"""Training of the generator: train_step -> update_discriminator / update_generator.
+"""Training of the generator: train_step -> the adversary learns -> update_generator.
 
-One fake batch serves both updates: the discriminator learns from it detached, then the generator through the updated
-discriminator, which saves a forward pass.
+One fake batch serves both updates: the discriminators learn from it detached, then the generator through the updated
+discriminators, which saves a forward pass.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from generator.augmentation import augment
+from generator.adversary import Adversary, FeatureNetwork
 from generator.batches import RealBatches, cached_side
 from generator.calibration import recalibrate
 from generator.collapse import CollapseWatch, observed
 from generator.config import GeneratorConfig
-from generator.discriminator import build_discriminator
 from generator.growing import Stage, seen_at, stage_at
 from generator.latents import Latents, draw_latents
 from generator.layers import nearest_heat
-from generator.losses import ADVERSARIAL, background_loss, contrastive_loss, gradient_penalty
+from generator.losses import background_loss, contrastive_loss
 from generator.model import Drawing, Generator
 from generator.rates import parameter_groups, set_rates
 from generator.sheet import draw_samples
@@ -55,6 +53,7 @@ def train_generator(
     strict: bool = False,
     initial: Path | None = None,
     distance_to: DistanceTo | None = None,
+    feature_network: FeatureNetwork | None = None,
 ) -> Path:
     """Train a generator on a folder of images, or continue the run in `out`.
 
@@ -69,6 +68,7 @@ def train_generator(
         initial: generator whose weights a new run starts from, and the discriminator of its run folder, where there is one;
             not read when a run is continued.
         distance_to: what early stopping measures; needed where `config.stopping` has patience.
+        feature_network: what `config.optimiser.features` names, on the runtime's device; needed where that names something.
 
     Returns:
         The weights file, model.safetensors.
@@ -80,13 +80,15 @@ def train_generator(
     """
     if config.stopping.patience and distance_to is None:
         raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or 0 to train without")
+    if (config.optimiser.features is None) != (feature_network is None):
+        raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
     with main_first(runtime):
         run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
     known = str(load_checkpoint(run.checkpoint, "generator")["data"]) if run.checkpoint.exists() else None
     side = cached_side(config.model.size)
     with main_first(runtime):
         cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
-    trainer = GeneratorTrainer(run, cache, config, runtime, distance_to)
+    trainer = GeneratorTrainer(run, cache, config, runtime, distance_to, feature_network)
     if not run.checkpoint.exists():
         if runtime.is_main:
             forget_beginning(run)
@@ -97,7 +99,7 @@ def train_generator(
 
 
 class GeneratorTrainer(Trainer):
-    """Two networks, two optimisers and an average."""
+    """The generator, its average and its adversary."""
 
     kind = "generator"
     stateful: tuple[str, ...] = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
@@ -109,33 +111,32 @@ class GeneratorTrainer(Trainer):
         config: GeneratorConfig,
         runtime: Runtime,
         distance_to: DistanceTo | None = None,
+        feature_network: FeatureNetwork | None = None,
     ) -> None:
         optimiser, model = config.optimiser, config.model
         super().__init__(run, config, optimiser.batch, cache.key, runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
         plain = Generator(model).to(runtime.device)
-        self.discriminator = build_discriminator(model, optimiser).to(runtime.device)
+        self.adversary = Adversary(config, runtime, feature_network)
+        self.discriminator, self.adam_discriminator = self.adversary.pixels, self.adversary.adam_pixels
+        if self.adversary.features is not None:
+            self.feature_discriminator, self.adam_features = self.adversary.features, self.adversary.adam_features
+            self.stateful = (*self.stateful, "feature_discriminator", "adam_features")
         channels_last(plain)
-        channels_last(self.discriminator)
         self.average = averaged_copy(plain)  # not synchronised: the first process measures its statistics alone
         self.generator = synchronised(plain, runtime)
-        self.adam_generator = self._adam(parameter_groups(self.generator, config), optimiser.rate_generator)
-        self.adam_discriminator = self._adam(self.discriminator.parameters(), optimiser.rate_discriminator)
-        self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
+        groups = parameter_groups(self.generator, config)
+        self.adam_generator = torch.optim.Adam(groups, lr=optimiser.rate_generator, betas=optimiser.betas, fused=True)
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
-        self.penalty: Tensor | None = None  # the last one, so that lines of metrics between penalties show it too
         part = {"rank": runtime.rank, "world": runtime.world}
-        runtime.prepare(self.generator, self.discriminator)
+        runtime.prepare(self.generator)
         self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, **part)
         self.watch: DistanceWatch | None = None
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
             self.stateful = (*self.stateful, "watch")
         self.restore()
-
-    def _adam(self, parameters: Any, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=rate, betas=self.config.optimiser.betas, fused=True)
 
     @property
     def stage(self) -> Stage:
@@ -149,9 +150,10 @@ class GeneratorTrainer(Trainer):
             CheckpointError: they have another shape.
         """
         initial.load_into(self.generator, self.average)
-        discriminator = initial.companion("discriminator")
-        if discriminator is not None:
-            load_fitting(self.discriminator, discriminator, initial.path.with_name("checkpoint.pt"))
+        for name in ("discriminator", "feature_discriminator"):
+            state = initial.companion(name) if hasattr(self, name) else None
+            if state is not None:
+                load_fitting(getattr(self, name), state, initial.path.with_name("checkpoint.pt"))
         if self.runtime.is_main:
             initial.record(self.run)
 
@@ -165,7 +167,7 @@ class GeneratorTrainer(Trainer):
         latents = latents.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)
-        metrics = self.update_discriminator(real, drawing.image.detach(), stage)
+        metrics = self.adversary.learn(real, drawing.image, self.step, stage)
         metrics |= self.update_generator(drawing, latents, stage)
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
@@ -204,46 +206,14 @@ class GeneratorTrainer(Trainer):
         if not self.collapse.suspicious:
             super().save()
 
-    def update_discriminator(self, real: Tensor, fake: Tensor, stage: Stage) -> dict[str, Tensor]:
-        """Logistic loss, and every few steps the gradient penalty on real images."""
-        optimiser = self.config.optimiser
-        real, fake = self.changed(real, "real"), self.changed(fake.float(), "fake")
-        with self.runtime.autocast():
-            real_logits, fake_logits = self.discriminator(torch.cat([real, fake]), stage).chunk(2)
-        loss = self.loss_discriminator(real_logits, fake_logits).mean()
-        total = loss
-        metrics = {
-            "loss_discriminator": loss.detach(),
-            "logit_real": real_logits.detach().mean(),
-            "logit_fake": fake_logits.detach().mean(),
-        }
-        if optimiser.r1_weight and self.step % optimiser.r1_every == 0:
-            penalty = gradient_penalty(lambda images: self.discriminator.forward(images, stage), real).mean()
-            total = total + optimiser.r1_weight * optimiser.r1_every * penalty
-            self.penalty = penalty.detach()
-        self.adam_discriminator.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        average_gradients(self.discriminator.parameters(), self.runtime)
-        self.adam_discriminator.step()
-        return metrics if self.penalty is None else metrics | {"r1": self.penalty}
-
     def update_generator(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, Tensor]:
-        """Adversarial loss through the discriminator as it is now, and the losses on parts that are switched on."""
-        self.discriminator.requires_grad_(False)
-        with self.runtime.autocast():
-            logits = self.discriminator(self.changed(drawing.image.float(), "drawn"), stage)
-        loss = self.loss_generator(logits).mean()
-        extra = self.losses_on_parts(drawing, latents, stage)
+        """Adversarial losses through the discriminators as they are now, and the losses on parts that are switched on."""
+        losses = self.adversary.loss(drawing.image, self.step, stage) | self.losses_on_parts(drawing, latents, stage)
         self.adam_generator.zero_grad()
-        (loss + sum(weight * value for weight, value in extra.values())).backward()
-        self.discriminator.requires_grad_(True)
+        sum(weight * value for weight, value in losses.values()).backward()  # type: ignore[union-attr]
         average_gradients(self.generator.parameters(), self.runtime)
         self.adam_generator.step()
-        return {
-            "loss_generator": loss.detach(),
-            **observed(drawing),
-            **{name: value.detach() for name, (_, value) in extra.items()},
-        }
+        return {**observed(drawing), **{name: value.detach() for name, (_, value) in losses.items()}}
 
     def losses_on_parts(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, tuple[float, Tensor]]:
         """Weight and value of the background loss (paper Eq. 6) and the contrastive loss (Eq. 11), where switched on."""
@@ -261,11 +231,6 @@ class GeneratorTrainer(Trainer):
             value = contrastive_loss(drawing.embeddings, optimiser.contrastive_temperature).mean()
             found["loss_contrastive"] = (optimiser.contrastive_weight, value)
         return found
-
-    def changed(self, images: Tensor, which: str) -> Tensor:
-        """Images as the discriminator sees them."""
-        source = derived_generator(self.config.seed, "diffaugment", which, self.step)
-        return augment(images, self.config.optimiser.diffaugment, source)
 
     def write_sheet(self) -> None:
         """Draw the same latents with the averaged weights."""

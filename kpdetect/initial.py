@@ -51,11 +51,11 @@ class InitialWeights:
             load_fitting(network, self.tensors, self.path)
 
     def companion(self, name: str) -> dict[str, Tensor] | None:
-        """The state of another network of the same run, from the checkpoint beside the weights; None without one."""
+        """The state of another network of the same run, from the checkpoint beside the weights; None where it is not there."""
         checkpoint = self.path.with_name("checkpoint.pt")
         if not checkpoint.exists():
             return None
-        state: dict[str, Tensor] = load_checkpoint(checkpoint, str(self.description["kind"]))[name]
+        state: dict[str, Tensor] | None = load_checkpoint(checkpoint, str(self.description["kind"])).get(name)
         return state
 
     def record(self, run: RunFolder) -> None:

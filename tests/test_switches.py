@@ -99,8 +99,9 @@ OPTIMISER: dict[str, tuple[tuple[str, ...], tuple[str, ...], set[str]]] = {
     "pose_rate": ((), ("pose_rate=0.05",), EVERYTHING),
 }
 """Of each field: what is overridden in any case, what is changed, and which networks are others after three steps."""
-ELSEWHERE = {"tau", "rest_when_adapting"}
-"""Below, and in tests/test_growing.py."""
+FEATURES = {"features", "feature_network", "feature_weight", "feature_width", "feature_betas"}
+ELSEWHERE = {"tau", "rest_when_adapting"} | FEATURES
+"""Below, in tests/test_growing.py and in tests/test_features.py."""
 
 
 @pytest.fixture(scope="module")

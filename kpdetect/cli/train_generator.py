@@ -42,6 +42,7 @@ def command(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.folder import read_exclusions
     from kpdetect.distributed import joined_runtime
+    from kpdetect.refine.perception import named_perception
 
     options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")
     base = upper("architecture")(upper("preset")(preset.value, size, keypoints), model.value)
@@ -50,6 +51,7 @@ def command(
     settings = apply_overrides(settings, [*given, *(set_ or [])])
     if image_budget is not None:
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
+    judging = settings.optimiser
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         weights = upper("train_generator")(
             images,
@@ -61,6 +63,7 @@ def command(
             strict=strict,
             initial=init_from,
             distance_to=upper("watched_distance")(settings.stopping, runtime.device),
+            feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
         )
         if runtime.is_main:
             print(f"generator: {weights}")

@@ -1,4 +1,5 @@
-"""Features in which a reconstruction is compared with what it should be (perceptual loss, Johnson et al. 2016)."""
+"""Features of a trained network, in which a reconstruction is compared with what it should be (perceptual loss, Johnson et al.
+2016) and drawn images with real ones (`generator.features`)."""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.detector.installed import weights_file
+from kpdetect.runtime import Runtime, channels_last
 
 LAYERS = 4
-"""Finest feature maps that are compared."""
+"""Finest feature maps that are given."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours in [0, 1], per channel."""
 
@@ -22,6 +24,9 @@ class Perception(nn.Module):
     Args:
         name: timm's name of the network.
         weights: its trained weights, a local file.
+
+    Attributes:
+        channels: of its feature maps.
 
     Raises:
         ConfigError: timm has no such network.
@@ -34,6 +39,7 @@ class Perception(nn.Module):
     def __init__(self, name: str, weights: Path) -> None:
         super().__init__()
         self.network = create_backbone(name, weights=weights).eval().requires_grad_(False)
+        self.channels: list[int] = self.network.feature_info.channels()[:LAYERS]  # type: ignore[operator, union-attr]
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
 
@@ -47,13 +53,23 @@ class Perception(nn.Module):
         return list(self.network(coloured.contiguous(memory_format=torch.channels_last))[:LAYERS])
 
 
-def named_perception(network: str, features: str) -> Perception:
-    """The network that the settings `reconstruction.feature_network` and `reconstruction.features` name.
+def named_perception(network: str, features: str | None, setting: str, runtime: Runtime) -> Perception | None:
+    """The network that settings name, on the device where it is to run; None where they name none.
+
+    Args:
+        network: timm's name of it.
+        features: the file of its weights, `installed`, or None.
+        setting: what the user calls the setting that says so.
+        runtime: device and precision.
 
     Raises:
         ConfigError, CheckpointError: no such network, or no weights for it.
     """
-    return Perception(network, weights_file(features, network, "reconstruction.features"))
+    if features is None:
+        return None
+    found = Perception(network, weights_file(features, network, setting))
+    channels_last(found)
+    return found.to(runtime.device)
 
 
 def feature_error(found: list[Tensor], wanted: list[Tensor]) -> Tensor:

@@ -273,8 +273,5 @@ class RefineTrainer(Trainer):
 
 def _perception(config: RefineConfig, runtime: Runtime) -> Perception | None:
     rebuild = config.reconstruction
-    if rebuild.features is None or not rebuild.weight:
-        return None
-    network = named_perception(rebuild.feature_network, rebuild.features)
-    channels_last(network)
-    return network.to(runtime.device)
+    features = rebuild.features if rebuild.weight else None
+    return named_perception(rebuild.feature_network, features, "reconstruction.features", runtime)

@@ -1,0 +1,135 @@
+"""The discriminators and their optimisers: what judges drawn images in training.
+
+learn -> one update of every discriminator on real and drawn images
+loss  -> what the generator is to lower, through the discriminators as they are now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from generator.augmentation import augment
+from generator.config import GeneratorConfig
+from generator.discriminator import build_discriminator
+from generator.features import FeatureDiscriminator
+from generator.growing import Stage
+from generator.losses import ADVERSARIAL, gradient_penalty
+from kpdetect.distributed import average_gradients
+from kpdetect.runtime import Runtime, channels_last
+from kpdetect.seeds import derived_generator
+
+
+class FeatureNetwork(Protocol):
+    """A frozen network that gives feature maps.
+
+    Attributes:
+        channels: of its maps.
+    """
+
+    channels: list[int]
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Feature maps, finest first, of images [batch, 3, size, size] in [-1, 1]."""
+
+
+class Adversary:
+    """One discriminator that sees pixels and, where a network is given, one that sees its feature maps.
+
+    Args:
+        config: the run's.
+        runtime: device and precision.
+        network: gives the feature maps; on the runtime's device.
+
+    Attributes:
+        pixels: the discriminator of pixels; `adam_pixels` is its optimiser.
+        features: the discriminator of features, or None; `adam_features` is its optimiser.
+        penalty: the latest gradient penalty, so that lines of metrics between penalties show it too.
+    """
+
+    def __init__(self, config: GeneratorConfig, runtime: Runtime, network: FeatureNetwork | None = None) -> None:
+        self.config, self.runtime, optimiser = config, runtime, config.optimiser
+        self.pixels = build_discriminator(config.model, optimiser).to(runtime.device)
+        channels_last(self.pixels)
+        self.adam_pixels = self._adam(self.pixels, optimiser.betas)
+        self.features: FeatureDiscriminator | None = None
+        if network is not None:
+            features = FeatureDiscriminator(lambda images: network(images)[1:], network.channels[1:], optimiser.feature_width)
+            self.features = features.to(runtime.device)
+            channels_last(self.features)
+            self.adam_features = self._adam(self.features, optimiser.feature_betas)
+        self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
+        self.penalty: Tensor | None = None
+        runtime.prepare(*self.networks)
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The discriminators there are."""
+        return [self.pixels] if self.features is None else [self.pixels, self.features]
+
+    def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
+        """Update every discriminator on images [batch, channels, size, size]; returns metrics."""
+        real, drawn = self.changed(real, "real", step), self.changed(drawn.detach().float(), "fake", step)
+        both = torch.cat([real, drawn])
+        with self.runtime.autocast():
+            real_logits, fake_logits = self.pixels(both, stage).chunk(2)
+        loss = self.loss_discriminator(real_logits, fake_logits).mean()
+        self._update(self.pixels, self.adam_pixels, loss + self._penalty(real, step, stage))
+        metrics = {"loss_discriminator": loss, "logit_real": real_logits.mean(), "logit_fake": fake_logits.mean()}
+        if self.features is not None:
+            with self.runtime.autocast():
+                real_logits, fake_logits = self.features(both).chunk(2)
+            loss = self.loss_discriminator(real_logits, fake_logits).mean()
+            self._update(self.features, self.adam_features, loss)
+            metrics["loss_feature_discriminator"] = loss
+        metrics |= {} if self.penalty is None else {"r1": self.penalty}
+        return {name: value.detach() for name, value in metrics.items()}
+
+    def loss(self, drawn: Tensor, step: int, stage: Stage) -> dict[str, tuple[float, Tensor]]:
+        """Weight and value of each discriminator's verdict on drawn images; no gradient reaches the discriminators."""
+        drawn = self.changed(drawn.float(), "drawn", step)
+        with self._frozen(), self.runtime.autocast():
+            found = {"loss_generator": (1.0, self.loss_generator(self.pixels(drawn, stage)).mean())}
+            if self.features is not None:
+                weight, logits = self.config.optimiser.feature_weight, self.features(drawn)
+                found["loss_generator_features"] = (weight, self.loss_generator(logits).mean())
+        return found
+
+    def changed(self, images: Tensor, which: str, step: int) -> Tensor:
+        """Images as the discriminators see them."""
+        source = derived_generator(self.config.seed, "diffaugment", which, step)
+        return augment(images, self.config.optimiser.diffaugment, source)
+
+    def _adam(self, network: nn.Module, betas: tuple[float, float]) -> torch.optim.Optimizer:
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        return torch.optim.Adam(trained, lr=self.config.optimiser.rate_discriminator, betas=betas, fused=True)
+
+    def _penalty(self, real: Tensor, step: int, stage: Stage) -> Tensor | float:
+        """Every few steps the gradient penalty on real images, weighted."""
+        optimiser = self.config.optimiser
+        if not optimiser.r1_weight or step % optimiser.r1_every:
+            return 0.0
+        penalty = gradient_penalty(lambda images: self.pixels.forward(images, stage), real).mean()
+        self.penalty = penalty.detach()
+        return optimiser.r1_weight * optimiser.r1_every * penalty
+
+    def _update(self, network: nn.Module, adam: torch.optim.Optimizer, loss: Tensor) -> None:
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        average_gradients((each for each in network.parameters() if each.requires_grad), self.runtime)
+        adam.step()
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
+        trained = [each for network in self.networks for each in network.parameters() if each.requires_grad]
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in trained:
+                parameter.requires_grad_(True)

@@ -1,0 +1,72 @@
+"""A second discriminator, of feature maps of a frozen, trained network (Projected GAN, Sauer et al. 2021, sections 3 and 4).
+
+The maps of several depths are mixed over channels and depths by fixed random convolutions, so that all of them carry signal,
+and each is judged by a head of its own, place by place. Where we differ: the loss is the logistic one; maps are brought to
+unit mean square; the finest map is left out; it stands beside the discriminator of pixels, not in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from generator.keypoints import SLOPE
+
+Extract = Callable[[Tensor], Sequence[Tensor]]
+"""Images [batch, 3, size, size] in [-1, 1] to maps [batch, channels, side, side], each half as large as the one before."""
+LOGIT_SCALE = 3.0
+"""Of what the heads give at first: with spectral normalisation alone logits stay near 0."""
+
+
+class FeatureDiscriminator(nn.Module):
+    """Images [batch, channels, size, size] in [-1, 1] to logits [batch, places]; positive means real.
+
+    Args:
+        extract: gives the feature maps; frozen, and none of the state.
+        channels: of each map.
+        width: channels of the mixed maps and of the heads.
+    """
+
+    def __init__(self, extract: Extract, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.extract = extract
+        self.mix_channels = nn.ModuleList(_fixed(count, width, 1) for count in channels)
+        self.mix_depths = nn.ModuleList(_fixed(width, width, 3) for _ in channels)
+        self.heads = nn.ModuleList(_head(width, halvings) for halvings in reversed(range(len(channels))))
+        self.scales = nn.Parameter(torch.full((len(channels),), LOGIT_SCALE))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, float32."""
+        maps = self.mixed(self.extract(images.expand(-1, 3, -1, -1)))
+        judged = zip(self.heads, maps, self.scales, strict=True)
+        return torch.cat([scale * head(features).float().flatten(1) for head, features, scale in judged], dim=1)
+
+    def mixed(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """The maps with those of greater depth mixed into them, finest first."""
+        found: list[Tensor] = []
+        layers = list(zip(maps, self.mix_channels, self.mix_depths, strict=True))
+        for features, over_channels, over_depths in reversed(layers):
+            features = over_channels(features)
+            if found:
+                above = functional.interpolate(found[0], scale_factor=2, mode="bilinear", align_corners=False)
+                features = (features + above) * 0.5**0.5
+            found.insert(0, over_depths(features))
+        return [each / (each.float().square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 1e-4) for each in found]
+
+
+def _fixed(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="linear")
+    return conv.requires_grad_(False)
+
+
+def _head(width: int, halvings: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(halvings):
+        layers += [spectral_norm(nn.Conv2d(width, width, 4, stride=2, padding=1)), nn.LeakyReLU(SLOPE)]
+    layers += [spectral_norm(nn.Conv2d(width, width, 3, padding=1)), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(width, 1, 1)))

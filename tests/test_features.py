@@ -1,0 +1,165 @@
+"""The discriminator of feature maps: its logits, what of it learns, and what it changes in the training of the generator."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from generator.config import GeneratorConfig
+from generator.features import FeatureDiscriminator
+from generator.train import GeneratorTrainer, train_generator
+from kpdetect.checkpoints import load_checkpoint
+from kpdetect.config import apply_overrides
+from kpdetect.data.folder import build_cache
+from kpdetect.detector.backbone import create_backbone
+from kpdetect.errors import ConfigError
+from kpdetect.refine.perception import named_perception
+from kpdetect.runlog import RunFolder
+from tests.test_train_generator import CONFIG, CPU, states_equal
+
+JUDGED = apply_overrides(CONFIG, ["optimiser.features=weights.pth", "optimiser.feature_width=6", "steps=3"])
+
+
+class Maps(nn.Module):
+    """Three maps of random, frozen convolutions."""
+
+    channels = [2, 5, 7]
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        widths = [3, *self.channels]
+        pairs = zip(widths, self.channels, strict=False)
+        self.layers = nn.ModuleList(nn.Conv2d(before, after, 3, 2, 1) for before, after in pairs).requires_grad_(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        found = [images]
+        for layer in self.layers:
+            found.append(layer(found[-1]).relu())
+        return found[1:]
+
+
+def small() -> FeatureDiscriminator:
+    network = Maps()
+    return FeatureDiscriminator(lambda images: network(images)[1:], network.channels[1:], 6)
+
+
+def test_every_map_is_judged_place_by_place() -> None:
+    judged = small()
+    assert judged(torch.rand(2, 3, 32, 32)).shape == (2, 2 * 4 * 4)  # maps of 8 and 4 pixels; the finer is halved once
+    assert judged(torch.rand(2, 1, 64, 64)).shape == (2, 2 * 8 * 8)  # grey images are shown in three equal channels
+
+
+def test_mixed_maps_have_unit_mean_square_and_know_of_depth() -> None:
+    judged, images = small(), 20 * torch.rand(3, 3, 32, 32)
+    maps = judged.extract(images)
+    mixed = judged.mixed(maps)
+    assert [tuple(each.shape[1:]) for each in mixed] == [(6, 8, 8), (6, 4, 4)]
+    for each in mixed:
+        torch.testing.assert_close(each.square().mean(dim=(1, 2, 3)), torch.ones(3), atol=1e-2, rtol=0)
+    other = judged.mixed([maps[0], maps[1] + 1])
+    assert not torch.allclose(other[0], mixed[0])  # the finer map has the deeper one in it
+    assert not torch.allclose(judged.mixed([maps[0] + 1, maps[1]])[0], mixed[0])
+    torch.testing.assert_close(judged.mixed([maps[0] + 1, maps[1]])[1], mixed[1])  # not the other way round
+
+
+def test_the_frozen_network_is_no_part_of_the_state() -> None:
+    judged = small()
+    assert {name.partition(".")[0] for name in judged.state_dict()} == {"mix_channels", "mix_depths", "heads", "scales"}
+    learning = {name.partition(".")[0] for name, parameter in judged.named_parameters() if parameter.requires_grad}
+    assert learning == {"heads", "scales"}
+
+
+def trained(blobs: Path, folder: Path, *overrides: str, maps: nn.Module | None) -> GeneratorTrainer:
+    config: GeneratorConfig = apply_overrides(JUDGED if maps else CONFIG, list(overrides))
+    cache = build_cache(blobs, folder, 40, "centre", set())
+    trainer = GeneratorTrainer(RunFolder(folder, config), cache, config, CPU, feature_network=maps)
+    for _ in range(2):
+        trainer.metrics = trainer.train_step()  # type: ignore[attr-defined]
+        trainer.step += 1
+    trainer.batches.pool.shutdown()
+    return trainer
+
+
+def differing(one: GeneratorTrainer, two: GeneratorTrainer, *names: str) -> set[str]:
+    return {name for name in names if not states_equal(getattr(one, name).state_dict(), getattr(two, name).state_dict())}
+
+
+def test_its_verdict_reaches_the_generator_and_its_fields_do_what_they_say(blob_folder: Path, tmp_path: Path) -> None:
+    plain = trained(blob_folder, tmp_path / "plain", maps=None)
+    judged = trained(blob_folder, tmp_path / "judged", maps=Maps())
+    assert judged.metrics.keys() - plain.metrics.keys() == {  # type: ignore[attr-defined]
+        "loss_feature_discriminator", "loss_generator_features",
+    }  # fmt: skip
+    assert differing(plain, judged, "generator", "discriminator", "average") == {"generator", "discriminator", "average"}
+    names = ("generator", "feature_discriminator")
+    for override in ("feature_weight=3", "feature_betas=[0.5,0.9]"):
+        other = trained(blob_folder, tmp_path / override[:12], f"optimiser.{override}", maps=Maps())
+        assert differing(judged, other, *names) == set(names), override
+    wider = trained(blob_folder, tmp_path / "wider", "optimiser.feature_width=9", maps=Maps())
+    assert wider.feature_discriminator.mix_channels[0].out_channels == 9
+
+
+def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_path: Path) -> None:
+    maps = Maps()
+    before = {name: value.clone() for name, value in maps.state_dict().items()}
+    trainer = trained(blob_folder, tmp_path / "run", maps=maps)
+    assert states_equal(before, maps.state_dict())
+    mixing = FeatureDiscriminator(maps, maps.channels[1:], 6)
+    fixed = {name for name, _ in mixing.named_parameters() if name.startswith("mix")}
+    early = {name: value.clone() for name, value in trainer.feature_discriminator.state_dict().items()}
+    trainer.batches = trainer.batches.__class__(
+        trainer.cache.images, 32, 4, trainer.config.data, trainer.config.seed, 3, rank=0, world=1
+    )
+    trainer.train_step()
+    trainer.batches.pool.shutdown()
+    late = trainer.feature_discriminator.state_dict()
+    assert all(torch.equal(early[name], late[name]) for name in fixed)
+    weights = [name for name in early if name.startswith("heads") and name.endswith("original")]
+    assert weights
+    assert not any(torch.equal(early[name], late[name]) for name in weights)
+    assert all(each.requires_grad for each in trainer.feature_discriminator.heads.parameters())
+
+
+def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_path: Path) -> None:
+    train_generator(blob_folder, tmp_path / "whole", JUDGED, CPU, feature_network=Maps())
+    train_generator(blob_folder, tmp_path / "parts", apply_overrides(JUDGED, ["steps=2"]), CPU, feature_network=Maps())
+    train_generator(blob_folder, tmp_path / "parts", JUDGED, CPU, feature_network=Maps())
+    ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "parts")]
+    assert "feature_discriminator" in ends[0]
+    assert states_equal(*ends)
+
+
+def test_a_run_may_start_from_one_without_it_and_from_one_with_it(blob_folder: Path, tmp_path: Path) -> None:
+    train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=1"]), CPU)
+    for name, before in (("first", "plain"), ("second", "first")):
+        train_generator(
+            blob_folder, tmp_path / name, apply_overrides(JUDGED, ["steps=1"]), CPU,
+            initial=tmp_path / before, feature_network=Maps(),
+        )  # fmt: skip
+    states = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("first", "second")]
+    mixing = [state["feature_discriminator"]["mix_channels.0.weight"] for state in states]
+    assert torch.equal(*mixing)
+
+
+def test_setting_and_network_belong_together(blob_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give feature_network too, or neither"):
+        train_generator(blob_folder, tmp_path / "run", JUDGED, CPU)
+    with pytest.raises(ConfigError, match="give feature_network too, or neither"):
+        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, feature_network=Maps())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = create_backbone("resnet18")
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    found = named_perception("resnet18", str(tmp_path / "weights.pth"), "optimiser.features", CPU)
+    assert found is not None
+    assert found.channels == [64, 64, 128, 256]
+    maps = found(torch.rand(1, 3, 64, 64))
+    assert [each.shape[1] for each in maps] == found.channels
+    assert named_perception("resnet18", None, "optimiser.features", CPU) is None
+    with pytest.raises(ConfigError, match=r"optimiser\.features = installed"):
+        named_perception("resnet18", "installed", "optimiser.features", CPU)
