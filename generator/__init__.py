@@ -9,6 +9,8 @@ Reading order:
     background     the background network
     model          the three put together
     discriminator  real or generated
+    features       the same in feature maps of a trained network
+    adversary      both of them, and how they learn
     losses         one function per term of the paper
     augmentation   changes to what the discriminator sees, for small data sets
     calibration    batch-norm statistics of the averaged weights

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,25 +15,12 @@ from torch import Tensor, nn
 from generator.augmentation import augment
 from generator.config import GeneratorConfig
 from generator.discriminator import build_discriminator
-from generator.features import FeatureDiscriminator
+from generator.features import FeatureDiscriminator, FeatureNetwork, require_maps
 from generator.growing import Stage
 from generator.losses import ADVERSARIAL, gradient_penalty
 from kpdetect.distributed import average_gradients
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator
-
-
-class FeatureNetwork(Protocol):
-    """A frozen network that gives feature maps.
-
-    Attributes:
-        channels: of its maps.
-    """
-
-    channels: list[int]
-
-    def __call__(self, images: Tensor) -> list[Tensor]:
-        """Feature maps, finest first, of images [batch, 3, size, size] in [-1, 1]."""
 
 
 class Adversary:
@@ -46,22 +32,23 @@ class Adversary:
         network: gives the feature maps; on the runtime's device.
 
     Attributes:
-        pixels: the discriminator of pixels; `adam_pixels` is its optimiser.
-        features: the discriminator of features, or None; `adam_features` is its optimiser.
+        pixel_discriminator: the one of pixels; `adam_pixels` is its optimiser.
+        feature_discriminator: the one of features, or None; `adam_features` is its optimiser.
         penalty: the latest gradient penalty, so that lines of metrics between penalties show it too.
     """
 
     def __init__(self, config: GeneratorConfig, runtime: Runtime, network: FeatureNetwork | None = None) -> None:
         self.config, self.runtime, optimiser = config, runtime, config.optimiser
-        self.pixels = build_discriminator(config.model, optimiser).to(runtime.device)
-        channels_last(self.pixels)
-        self.adam_pixels = self._adam(self.pixels, optimiser.betas)
-        self.features: FeatureDiscriminator | None = None
+        self.pixel_discriminator = build_discriminator(config.model, optimiser).to(runtime.device)
+        channels_last(self.pixel_discriminator)
+        self.adam_pixels = self._adam(self.pixel_discriminator, optimiser.betas)
+        self.feature_discriminator: FeatureDiscriminator | None = None
         if network is not None:
+            require_maps(network, config.model.image_sizes[0], runtime.device)
             features = FeatureDiscriminator(lambda images: network(images)[1:], network.channels[1:], optimiser.feature_width)
-            self.features = features.to(runtime.device)
-            channels_last(self.features)
-            self.adam_features = self._adam(self.features, optimiser.feature_betas)
+            self.feature_discriminator = features.to(runtime.device)
+            channels_last(self.feature_discriminator)
+            self.adam_features = self._adam(self.feature_discriminator, optimiser.feature_betas)
         self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
         self.penalty: Tensor | None = None
         runtime.prepare(*self.networks)
@@ -69,22 +56,26 @@ class Adversary:
     @property
     def networks(self) -> list[nn.Module]:
         """The discriminators there are."""
-        return [self.pixels] if self.features is None else [self.pixels, self.features]
+        return (
+            [self.pixel_discriminator]
+            if self.feature_discriminator is None
+            else [self.pixel_discriminator, self.feature_discriminator]
+        )
 
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
         """Update every discriminator on images [batch, channels, size, size]; returns metrics."""
         real, drawn = self.changed(real, "real", step), self.changed(drawn.detach().float(), "fake", step)
         both = torch.cat([real, drawn])
         with self.runtime.autocast():
-            real_logits, fake_logits = self.pixels(both, stage).chunk(2)
+            real_logits, fake_logits = self.pixel_discriminator(both, stage).chunk(2)
         loss = self.loss_discriminator(real_logits, fake_logits).mean()
-        self._update(self.pixels, self.adam_pixels, loss + self._penalty(real, step, stage))
+        self._update(self.pixel_discriminator, self.adam_pixels, loss + self._penalty(real, step, stage))
         metrics = {"loss_discriminator": loss, "logit_real": real_logits.mean(), "logit_fake": fake_logits.mean()}
-        if self.features is not None:
+        if self.feature_discriminator is not None:
             with self.runtime.autocast():
-                real_logits, fake_logits = self.features(both).chunk(2)
+                real_logits, fake_logits = self.feature_discriminator(both).chunk(2)
             loss = self.loss_discriminator(real_logits, fake_logits).mean()
-            self._update(self.features, self.adam_features, loss)
+            self._update(self.feature_discriminator, self.adam_features, loss)
             metrics["loss_feature_discriminator"] = loss
         metrics |= {} if self.penalty is None else {"r1": self.penalty}
         return {name: value.detach() for name, value in metrics.items()}
@@ -93,10 +84,10 @@ class Adversary:
         """Weight and value of each discriminator's verdict on drawn images; no gradient reaches the discriminators."""
         drawn = self.changed(drawn.float(), "drawn", step)
         with self._frozen(), self.runtime.autocast():
-            found = {"loss_generator": (1.0, self.loss_generator(self.pixels(drawn, stage)).mean())}
-            if self.features is not None:
-                weight, logits = self.config.optimiser.feature_weight, self.features(drawn)
-                found["loss_generator_features"] = (weight, self.loss_generator(logits).mean())
+            found = {"loss_generator": (1.0, self.loss_generator(self.pixel_discriminator(drawn, stage)).mean())}
+            if self.feature_discriminator is not None:
+                weight, logits = self.config.optimiser.feature_weight, self.feature_discriminator(drawn)
+                found["loss_feature_generator"] = (weight, self.loss_generator(logits).mean())
         return found
 
     def changed(self, images: Tensor, which: str, step: int) -> Tensor:
@@ -113,7 +104,7 @@ class Adversary:
         optimiser = self.config.optimiser
         if not optimiser.r1_weight or step % optimiser.r1_every:
             return 0.0
-        penalty = gradient_penalty(lambda images: self.pixels.forward(images, stage), real).mean()
+        penalty = gradient_penalty(lambda images: self.pixel_discriminator.forward(images, stage), real).mean()
         self.penalty = penalty.detach()
         return optimiser.r1_weight * optimiser.r1_every * penalty
 

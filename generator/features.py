@@ -1,13 +1,15 @@
 """A second discriminator, of feature maps of a frozen, trained network (Projected GAN, Sauer et al. 2021, sections 3 and 4).
 
 The maps of several depths are mixed over channels and depths by fixed random convolutions, so that all of them carry signal,
-and each is judged by a head of its own, place by place. Where we differ: the loss is the logistic one; maps are brought to
-unit mean square; the finest map is left out; it stands beside the discriminator of pixels, not in its place.
+and each is judged by a head of its own, place by place. Where we differ: the loss is that of `optimiser.loss`; maps are
+brought to unit mean square; the finest map is left out; it stands beside the discriminator of pixels, not in its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,23 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generator.keypoints import SLOPE
+from kpdetect.errors import ConfigError
+
+
+class FeatureNetwork(Protocol):
+    """A frozen network that gives feature maps.
+
+    Attributes:
+        channels: of its maps.
+        hash: of its weights.
+    """
+
+    channels: list[int]
+    hash: str
+
+    def __call__(self, images: Tensor) -> list[Tensor]:
+        """Feature maps, finest first, of images [batch, 3, size, size] in [-1, 1]."""
+
 
 Extract = Callable[[Tensor], Sequence[Tensor]]
 """Images [batch, 3, size, size] in [-1, 1] to maps [batch, channels, side, side], each half as large as the one before."""
@@ -26,7 +45,7 @@ class FeatureDiscriminator(nn.Module):
     """Images [batch, channels, size, size] in [-1, 1] to logits [batch, places]; positive means real.
 
     Args:
-        extract: gives the feature maps; frozen, and none of the state.
+        extract: gives the feature maps; frozen, and as a plain function none of the state.
         channels: of each map.
         width: channels of the mixed maps and of the heads.
     """
@@ -55,7 +74,24 @@ class FeatureDiscriminator(nn.Module):
                 above = functional.interpolate(found[0], scale_factor=2, mode="bilinear", align_corners=False)
                 features = (features + above) * 0.5**0.5
             found.insert(0, over_depths(features))
-        return [each / (each.float().square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 1e-4) for each in found]
+        return [each / (each.float().square().mean(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt() for each in found]
+
+
+def require_maps(network: FeatureNetwork, size: int, device: torch.device) -> None:
+    """Stop at a network whose maps cannot be mixed.
+
+    Raises:
+        ConfigError: they are fewer than three, or not [batch, channels, side, side], each half as large as the one before.
+    """
+    with torch.no_grad():
+        shapes = [tuple(each.shape[1:]) for each in network(torch.zeros(1, 3, size, size, device=device))]
+    sides = [shape[-1] for shape in shapes]
+    expected = [(count, side, side) for count, side in zip(network.channels, sides, strict=False)]
+    if len(shapes) < 3 or shapes != expected or any(one != 2 * two for one, two in pairwise(sides)):
+        raise ConfigError(
+            f"optimiser.feature_network: of images of {size} pixels its maps are {shapes}; expected at least three, each half "
+            "as large as the one before, as a ResNet's or an EfficientNet's are"
+        )
 
 
 def _fixed(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:

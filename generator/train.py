@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from generator.adversary import Adversary, FeatureNetwork
+from generator.adversary import Adversary
 from generator.batches import RealBatches, cached_side
 from generator.calibration import recalibrate
 from generator.collapse import CollapseWatch, observed
 from generator.config import GeneratorConfig
+from generator.features import FeatureNetwork
 from generator.growing import Stage, seen_at, stage_at
 from generator.latents import Latents, draw_latents
 from generator.layers import nearest_heat
@@ -65,7 +66,7 @@ def train_generator(
         minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
         exclude: image names never to train on.
         strict: stop at an unreadable image.
-        initial: generator whose weights a new run starts from, and the discriminator of its run folder, where there is one;
+        initial: generator whose weights a new run starts from, and the discriminators of its run folder, where there are any;
             not read when a run is continued.
         distance_to: what early stopping measures; needed where `config.stopping` has patience.
         feature_network: what `config.optimiser.features` names, on the runtime's device; needed where that names something.
@@ -119,9 +120,10 @@ class GeneratorTrainer(Trainer):
         torch.manual_seed(derived_seed(config.seed, "weights"))
         plain = Generator(model).to(runtime.device)
         self.adversary = Adversary(config, runtime, feature_network)
-        self.discriminator, self.adam_discriminator = self.adversary.pixels, self.adversary.adam_pixels
-        if self.adversary.features is not None:
-            self.feature_discriminator, self.adam_features = self.adversary.features, self.adversary.adam_features
+        self.discriminator, self.adam_discriminator = self.adversary.pixel_discriminator, self.adversary.adam_pixels
+        self.feature_discriminator, self.feature_network = self.adversary.feature_discriminator, feature_network
+        if self.feature_discriminator is not None:
+            self.adam_features = self.adversary.adam_features
             self.stateful = (*self.stateful, "feature_discriminator", "adam_features")
         channels_last(plain)
         self.average = averaged_copy(plain)  # not synchronised: the first process measures its statistics alone
@@ -144,18 +146,29 @@ class GeneratorTrainer(Trainer):
         return stage_at(self.step * self.config.optimiser.batch, self.config.model, self.config.growth)
 
     def start_from(self, initial: InitialWeights) -> None:
-        """Take the weights of a trained generator, and its discriminator where its run folder still has one.
+        """Take the weights of a trained generator, and its discriminators where its run folder still has them; that of features
+        if it was of the same network.
 
         Raises:
             CheckpointError: they have another shape.
         """
         initial.load_into(self.generator, self.average)
-        for name in ("discriminator", "feature_discriminator"):
-            state = initial.companion(name) if hasattr(self, name) else None
-            if state is not None:
-                load_fitting(getattr(self, name), state, initial.path.with_name("checkpoint.pt"))
+        for name, network in (("discriminator", self.discriminator), ("feature_discriminator", self.feature_discriminator)):
+            state = None if network is None or not self._fits(name, initial) else initial.companion(name)
+            if network is not None and state is not None:
+                load_fitting(network, state, initial.path.with_name("checkpoint.pt"))
         if self.runtime.is_main:
             initial.record(self.run)
+
+    def _fits(self, name: str, initial: InitialWeights) -> bool:
+        """Whether a discriminator of an earlier run means the same here: heads do for one network, of one width, alone."""
+        if name == "discriminator":
+            return True
+        widths = initial.description["config"]["optimiser"].get("feature_width"), self.config.optimiser.feature_width
+        return initial.description.get("feature_weights") == self._feature_weights() and widths[0] == widths[1]
+
+    def _feature_weights(self) -> str | None:
+        return None if self.feature_network is None else self.feature_network.hash
 
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
@@ -253,6 +266,7 @@ class GeneratorTrainer(Trainer):
             "minutes": round(self.seconds / 60, 1),
             "training_images": len(self.cache),
             "began_with": began_with(self.run),
+            "feature_weights": self._feature_weights(),
             "data": self.cache.key,
             "commit": code_commit(),
             "hardware": hardware(),

@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
 from generator.config import GeneratorConfig
 from generator.features import FeatureDiscriminator
+from generator.growing import Stage
 from generator.train import GeneratorTrainer, train_generator
 from kpdetect.checkpoints import load_checkpoint
+from kpdetect.cli.main import app
 from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
 from kpdetect.detector.backbone import create_backbone
-from kpdetect.errors import ConfigError
-from kpdetect.refine.perception import named_perception
+from kpdetect.errors import CheckpointError, ConfigError
+from kpdetect.refine.perception import Perception, named_perception
 from kpdetect.runlog import RunFolder
 from tests.test_train_generator import CONFIG, CPU, states_equal
 
@@ -25,6 +28,7 @@ class Maps(nn.Module):
     """Three maps of random, frozen convolutions."""
 
     channels = [2, 5, 7]
+    hash = "of these maps"
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +94,7 @@ def test_its_verdict_reaches_the_generator_and_its_fields_do_what_they_say(blob_
     plain = trained(blob_folder, tmp_path / "plain", maps=None)
     judged = trained(blob_folder, tmp_path / "judged", maps=Maps())
     assert judged.metrics.keys() - plain.metrics.keys() == {  # type: ignore[attr-defined]
-        "loss_feature_discriminator", "loss_generator_features",
+        "loss_feature_discriminator", "loss_feature_generator",
     }  # fmt: skip
     assert differing(plain, judged, "generator", "discriminator", "average") == {"generator", "discriminator", "average"}
     names = ("generator", "feature_discriminator")
@@ -131,16 +135,75 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_p
     assert states_equal(*ends)
 
 
-def test_a_run_may_start_from_one_without_it_and_from_one_with_it(blob_folder: Path, tmp_path: Path) -> None:
+def test_verdicts_reach_the_image_and_leave_the_discriminators_alone(blob_folder: Path, tmp_path: Path) -> None:
+    adversary = trained(blob_folder, tmp_path / "run", maps=Maps()).adversary
+    learning = [each for network in adversary.networks for each in network.parameters() if each.requires_grad]
+    for parameter in learning:
+        parameter.grad = None
+    image = torch.rand(4, 3, 32, 32, requires_grad=True)
+    losses = adversary.loss(image, 0, Stage(size=32))
+    for name in ("loss_generator", "loss_feature_generator"):
+        (gradient,) = torch.autograd.grad(losses[name][1], image, retain_graph=True)
+        assert gradient.abs().sum() > 0, name
+    sum(value for _, value in losses.values()).backward()
+    assert [each for each in learning if each.grad is not None] == []
+    assert all(each.requires_grad for each in learning)
+
+
+def test_a_run_takes_the_heads_of_an_earlier_one_if_they_are_of_the_same_network(blob_folder: Path, tmp_path: Path) -> None:
     train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=1"]), CPU)
-    for name, before in (("first", "plain"), ("second", "first")):
-        train_generator(
-            blob_folder, tmp_path / name, apply_overrides(JUDGED, ["steps=1"]), CPU,
-            initial=tmp_path / before, feature_network=Maps(),
-        )  # fmt: skip
-    states = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("first", "second")]
-    mixing = [state["feature_discriminator"]["mix_channels.0.weight"] for state in states]
-    assert torch.equal(*mixing)
+    other = Maps()
+    other.hash = "of other ones"
+    begun = {}
+    for name, before, overrides, maps in (
+        ("first", "plain", ["seed=4"], Maps()),
+        ("same", "first", ["seed=5"], Maps()),
+        ("other", "first", ["seed=5"], other),
+        ("wider", "first", ["seed=5", "optimiser.feature_width=9"], Maps()),
+    ):
+        config = apply_overrides(JUDGED, ["steps=1", *overrides])
+        train_generator(blob_folder, tmp_path / name, config, CPU, initial=tmp_path / before, feature_network=maps)
+        state = load_checkpoint(tmp_path / name / "checkpoint.pt", "generator")
+        begun[name] = state["feature_discriminator"]["mix_channels.0.weight"]  # fixed: what the run began with
+    assert torch.equal(begun["same"], begun["first"])
+    assert not torch.equal(begun["other"], begun["first"])
+    assert len(begun["wider"]) == 9
+
+
+class Few(Maps):
+    """Maps that do not grow coarser."""
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [images.new_zeros(1, count, 8, 8) for count in self.channels]
+
+
+def test_a_network_whose_maps_cannot_be_mixed_is_refused(blob_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"optimiser\.feature_network: of images of 32 pixels its maps are \[\(2, 8, 8\)"):
+        trained(blob_folder, tmp_path / "run", maps=Few())
+
+
+def test_both_commands_hand_on_the_network_that_their_settings_name(
+    blob_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    torch.save(create_backbone("resnet18").state_dict(), tmp_path / "weights.pth")
+    names = [f"optimiser.features={tmp_path / 'weights.pth'}", "optimiser.feature_network=resnet18"]
+    given: list[Perception | None] = []
+
+    def kept(*arguments: object, feature_network: Perception | None, **others: object) -> Path:
+        given.append(feature_network)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("generator.train.train_generator", kept)
+    monkeypatch.setattr("benchmarks.pipeline.train_generator", kept)
+    for verb, prefix in (("train-generator", ""), ("run", "generator.")):
+        settings = [part for name in names for part in ("--set", prefix + name)]
+        call = [verb, str(blob_folder), "--out", str(tmp_path / verb), "--size", "32", "--device", "cpu"]
+        CliRunner().invoke(app, [*call, *settings])
+        CliRunner().invoke(app, call)
+    assert [each is not None for each in given] == [True, False, True, False]
+    assert given[0] is not None
+    assert given[0].channels == [64, 64, 128, 256]
 
 
 def test_setting_and_network_belong_together(blob_folder: Path, tmp_path: Path) -> None:
@@ -161,5 +224,11 @@ def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
     maps = found(torch.rand(1, 3, 64, 64))
     assert [each.shape[1] for each in maps] == found.channels
     assert named_perception("resnet18", None, "optimiser.features", CPU) is None
-    with pytest.raises(ConfigError, match=r"optimiser\.features = installed"):
+    with pytest.raises(ConfigError, match=r"optimiser\.features = imagenet: no such file"):
+        named_perception("resnet18", "imagenet", "optimiser.features", CPU)
+    with pytest.raises(CheckpointError, match=r"^optimiser\.features: .*cannot be loaded"):
+        named_perception("resnet34", str(tmp_path / "weights.pth"), "optimiser.features", CPU)
+    with pytest.raises(ConfigError, match=r"^optimiser\.features: .*no such network"):
+        named_perception("resnet17", str(tmp_path / "weights.pth"), "optimiser.features", CPU)
+    with pytest.raises(ConfigError, match=r"^optimiser\.features = installed"):
         named_perception("resnet18", "installed", "optimiser.features", CPU)

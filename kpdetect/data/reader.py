@@ -23,6 +23,8 @@ from kpdetect.pairs import PairBatch
 
 REPAIR = "run the same `kpdetect generate` command again, it rebuilds what is not whole, and nothing else"
 
+NAMED = 5
+"""Missing shards that are named."""
 OPEN = 8
 """Shards kept open; each has buffers of its own."""
 
@@ -51,10 +53,10 @@ class ShardFolder:
             expected = shard.stop
 
     def _require_shards(self) -> None:
-        sizes = {path: shard.bytes for shard in self.manifest.shards for path in [self.folder / shard.file]}
-        if missing := [path for path in sizes if not path.exists()]:
-            names = ", ".join(path.name for path in missing)
-            raise ShardError(f"{self.folder}: without {names}, which the manifest names; {REPAIR}")
+        sizes = {self.folder / shard.file: shard.bytes for shard in self.manifest.shards}
+        if missing := [path.name for path in sizes if not path.exists()]:
+            more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+            raise ShardError(f"{self.folder}: without {', '.join(missing[:NAMED])}{more}, which the manifest names; {REPAIR}")
         for path, size in sizes.items():
             if (found := path.stat().st_size) != size:
                 raise ShardError(f"{path}: damaged shard, {found:,} bytes where {size:,} were written; {REPAIR}")

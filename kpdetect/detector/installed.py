@@ -22,9 +22,11 @@ def weights_file(where: str | Path, network: str, setting: str) -> Path:
         setting: what the user calls the setting.
 
     Raises:
-        ConfigError: `installed`, and the package is not, or has weights of another network.
+        ConfigError: no such file; or `installed`, and the package is not, or has weights of another network.
     """
     if str(where) != INSTALLED:
+        if not Path(where).is_file():
+            raise ConfigError(f"{setting} = {where}: no such file; give a file of weights, or `{INSTALLED}`")
         return Path(where)
     if network != NETWORK:
         raise ConfigError(

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.detector.installed import weights_file
+from kpdetect.errors import CheckpointError, ConfigError
+from kpdetect.files import file_hash
 from kpdetect.runtime import Runtime, channels_last
 
 LAYERS = 4
@@ -27,6 +29,7 @@ class Perception(nn.Module):
 
     Attributes:
         channels: of its feature maps.
+        hash: of its weights.
 
     Raises:
         ConfigError: timm has no such network.
@@ -39,6 +42,7 @@ class Perception(nn.Module):
     def __init__(self, name: str, weights: Path) -> None:
         super().__init__()
         self.network = create_backbone(name, weights=weights).eval().requires_grad_(False)
+        self.hash = file_hash(weights)
         self.channels: list[int] = self.network.feature_info.channels()[:LAYERS]  # type: ignore[operator, union-attr]
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
@@ -67,7 +71,11 @@ def named_perception(network: str, features: str | None, setting: str, runtime: 
     """
     if features is None:
         return None
-    found = Perception(network, weights_file(features, network, setting))
+    try:
+        found = Perception(network, weights_file(features, network, setting))
+    except (ConfigError, CheckpointError) as error:
+        told = str(error)
+        raise type(error)(told if told.startswith(setting) else f"{setting}: {told}") from error
     channels_last(found)
     return found.to(runtime.device)
 
