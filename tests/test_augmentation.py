@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from generator.adversary import Adversary
 from generator.augmentation import CHANGES, augment, change_colour, cut_out, translate
-from generator.train import GeneratorTrainer, train_generator
+from generator.train import train_generator
 from kpdetect.checkpoints import load_weights
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
@@ -65,13 +66,13 @@ def test_changes_repeat_differ_between_images_and_pass_gradients(change):
 
 def test_training_uses_it_in_both_updates(blob_folder, tmp_path, monkeypatch):
     seen = []
-    original = GeneratorTrainer.changed
+    original = Adversary.changed
 
-    def watched(trainer, images, which):
+    def watched(adversary, images, which, step):
         seen.append(which)
-        return original(trainer, images, which)
+        return original(adversary, images, which, step)
 
-    monkeypatch.setattr(GeneratorTrainer, "changed", watched)
+    monkeypatch.setattr(Adversary, "changed", watched)
     one = CONFIG.model_copy(update={"steps": 1})
     plain = train_generator(blob_folder, tmp_path / "plain", one, CPU)
     changed = apply_overrides(one, ["optimiser.diffaugment=[colour,translation,cutout]"])
