@@ -56,11 +56,8 @@ class Adversary:
     @property
     def networks(self) -> list[nn.Module]:
         """The discriminators there are."""
-        return (
-            [self.pixel_discriminator]
-            if self.feature_discriminator is None
-            else [self.pixel_discriminator, self.feature_discriminator]
-        )
+        both = (self.pixel_discriminator, self.feature_discriminator)
+        return [network for network in both if network is not None]
 
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
         """Update every discriminator on images [batch, channels, size, size]; returns metrics."""
@@ -96,8 +93,7 @@ class Adversary:
         return augment(images, self.config.optimiser.diffaugment, source)
 
     def _adam(self, network: nn.Module, betas: tuple[float, float]) -> torch.optim.Optimizer:
-        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        return torch.optim.Adam(trained, lr=self.config.optimiser.rate_discriminator, betas=betas, fused=True)
+        return torch.optim.Adam(_learning(network), lr=self.config.optimiser.rate_discriminator, betas=betas, fused=True)
 
     def _penalty(self, real: Tensor, step: int, stage: Stage) -> Tensor | float:
         """Every few steps the gradient penalty on real images, weighted."""
@@ -111,16 +107,21 @@ class Adversary:
     def _update(self, network: nn.Module, adam: torch.optim.Optimizer, loss: Tensor) -> None:
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        average_gradients((each for each in network.parameters() if each.requires_grad), self.runtime)
+        average_gradients(_learning(network), self.runtime)
         adam.step()
 
     @contextmanager
     def _frozen(self) -> Iterator[None]:
-        trained = [each for network in self.networks for each in network.parameters() if each.requires_grad]
-        for parameter in trained:
+        learning = [parameter for network in self.networks for parameter in _learning(network)]
+        for parameter in learning:
             parameter.requires_grad_(False)
         try:
             yield
         finally:
-            for parameter in trained:
+            for parameter in learning:
                 parameter.requires_grad_(True)
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters that are not fixed for good."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]

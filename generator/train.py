@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from generator.adversary import Adversary
 from generator.batches import RealBatches, cached_side
@@ -153,19 +153,21 @@ class GeneratorTrainer(Trainer):
             CheckpointError: they have another shape.
         """
         initial.load_into(self.generator, self.average)
-        for name, network in (("discriminator", self.discriminator), ("feature_discriminator", self.feature_discriminator)):
-            state = None if network is None or not self._fits(name, initial) else initial.companion(name)
-            if network is not None and state is not None:
+        companions: dict[str, nn.Module] = {"discriminator": self.discriminator}
+        if self.feature_discriminator is not None and self._judged_alike(initial):
+            companions["feature_discriminator"] = self.feature_discriminator
+        for name, network in companions.items():
+            state = initial.companion(name)
+            if state is not None:
                 load_fitting(network, state, initial.path.with_name("checkpoint.pt"))
         if self.runtime.is_main:
             initial.record(self.run)
 
-    def _fits(self, name: str, initial: InitialWeights) -> bool:
-        """Whether a discriminator of an earlier run means the same here: heads do for one network, of one width, alone."""
-        if name == "discriminator":
-            return True
-        widths = initial.description["config"]["optimiser"].get("feature_width"), self.config.optimiser.feature_width
-        return initial.description.get("feature_weights") == self._feature_weights() and widths[0] == widths[1]
+    def _judged_alike(self, initial: InitialWeights) -> bool:
+        """Whether an earlier run's discriminator of features saw the maps of the same network, at the same width."""
+        width = initial.description["config"]["optimiser"].get("feature_width")
+        same_network = initial.description.get("feature_weights") == self._feature_weights()
+        return same_network and width == self.config.optimiser.feature_width
 
     def _feature_weights(self) -> str | None:
         return None if self.feature_network is None else self.feature_network.hash
