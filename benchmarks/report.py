@@ -20,7 +20,7 @@ from kpdetect.checkpoints import REFINED
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash, read_json, write_text
 from kpdetect.images import read_image
-from kpdetect.runlog import read_metrics
+from kpdetect.runlog import hardware_line, read_metrics
 
 SHOWN = 24
 """Input images with predictions on the page."""
@@ -153,5 +153,6 @@ def _footer(project: Path) -> str:
             record = read_json(project / stage / "environment.json")
         except InputError:
             continue
-        parts.append(f"{stage}: commit {record.get('commit')}, {record.get('time')}, {record.get('hardware')}")
+        made = f"commit {record.get('commit', 'unknown')}, begun {record.get('time', 'at an unknown time')}"
+        parts.append(", ".join(filter(None, (f"{stage}: {made}", hardware_line(record.get("hardware", {}))))))
     return "; ".join(parts)

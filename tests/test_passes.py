@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from kpdetect.detector.held_out import keypoint_span
 from kpdetect.detector.model import Detector
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.mirror import match_mirror
-from kpdetect.inference.passes import MIN_BOX, Passes, keypoint_box, scaled_box
+from kpdetect.inference.passes import MIN_BOX, UNKNOWN_MARGIN, Passes, keypoint_box, scaled_box, training_margin
 from kpdetect.inference.predictor import Predictor
 from tests.dots import CPU, dots, perfect
 
@@ -25,6 +26,33 @@ def test_the_box_of_the_second_pass_by_hand():
     assert keypoint_box(outside, np.array([1, 0.3, 0.1, 0.1]), (150, 200), 0.0)[2] == 170.0  # two sure ones are too few
     same = np.full((3, 2), 50, np.float32)
     assert keypoint_box(same, SURE, (150, 200), 0.0)[2:] == pytest.approx((MIN_BOX * 200, MIN_BOX * 200))
+
+
+def test_the_border_of_the_second_pass_is_that_of_training():
+    """Keypoints that spanned a quarter of the image in training get back three quarters, half on every side; none beyond it."""
+    assert training_margin({"keypoint_span": 0.25}) == 1.5
+    assert training_margin({"keypoint_span": 1.2}) == 0.0
+    assert training_margin({"keypoint_span": 0.0}) == (1 / MIN_BOX - 1) / 2
+    assert training_margin({}) == UNKNOWN_MARGIN
+    wide = torch.tensor([[[-0.5, 0.1], [0.5, 0.2]], [[-0.1, -1.4], [0.1, 0.6]], [[0.0, 0.0], [0.2, 0.1]]])
+    assert keypoint_span(wide) == 0.5  # 0.5, 0.8 (what lies outside counts to the edge) and 0.1
+
+
+@pytest.mark.parametrize("border", [None, 0.6])
+def test_a_border_that_is_given_stands(border):
+    predictor = perfect("pad", side=32)
+    predictor.description["keypoint_span"] = 0.5
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[:] = dots(100, 100, (30, 50), (70, 50))
+    asked = []
+
+    def refit(boxes):
+        asked.extend(boxes)
+        return [predictor.fit_parts(image, own) for own in boxes]
+
+    Passes(predictor, PredictConfig(two_pass=True, margin=border))([predictor.fit(image)], refit)
+    (((_, _, width, _),),) = asked
+    assert width == pytest.approx(40 * (1 + 2 * (border or 0.5)), abs=5)  # 0.5 by the span of 0.5
 
 
 @pytest.mark.parametrize("crop", ["pad", "stretch"])

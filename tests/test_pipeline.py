@@ -73,6 +73,9 @@ def test_report_is_one_self_contained_page(project):
     assert "data:image/png;base64," in page
     assert "http://" not in page
     assert 'src="/' not in page
+    cores = json.loads((project / "generator" / "environment.json").read_text())["hardware"]["cores"]
+    assert f", {cores} cores, " in page
+    assert "{" not in page.partition('class="facts">')[2]
 
 
 def test_repeating_the_command_changes_nothing(project, toy):

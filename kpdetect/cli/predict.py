@@ -35,7 +35,10 @@ def command(
     smooth_cutoff: Annotated[float, typer.Option(help="Hertz at rest; less is smoother.")] = 1.0,
     smooth_beta: Annotated[float, typer.Option(min=0, help="Hertz per image side and second; more lags less.")] = 20.0,
     two_pass: Annotated[bool, typer.Option("--two-pass", help="Predict, crop to the keypoints, predict again.")] = False,
-    margin: Annotated[float, typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box.")] = 0.4,
+    margin: Annotated[
+        float | None,
+        typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box; default: as in training."),
+    ] = None,
     scales: Annotated[str, typer.Option(help="Average over squares of these relative sizes (commas): 1,0.9,0.8.")] = "1",
     flip_average: Annotated[bool, typer.Option("--flip-average", help="Average with the mirror image.")] = False,
     boxes: Annotated[

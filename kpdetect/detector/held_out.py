@@ -27,6 +27,13 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
     return torch.cat(keypoints).cpu(), torch.cat(mass).cpu()
 
 
+def keypoint_span(keypoints: Tensor) -> float:
+    """How large the object is that keypoints [count, K, 2] (normalised) mark: the longer side of the box around those of an
+    image, as a share of the image's side; the median over images."""
+    inside = keypoints.clamp(-1, 1)
+    return float((inside.amax(dim=1) - inside.amin(dim=1)).amax(dim=1).median() / 2)
+
+
 def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:
     """Fit confidence on one half of the varied held-out pairs; the other half gives `folder`/reliability.png."""
     pairs = batches.held_out_varied()

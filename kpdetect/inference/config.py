@@ -43,8 +43,9 @@ class PredictConfig(StrictConfig):
     """CSV `image,left,top,width,height`: predict inside these boxes; inputs it does not name are predicted whole."""
     two_pass: bool = False
     """Predict, crop to the box around the keypoints, predict again there."""
-    margin: float = Field(0.4, ge=0)
-    """Border of that box, as a share of its longer side, on every side."""
+    margin: float | None = Field(None, ge=0)
+    """Border of that box, as a share of its longer side, on every side; None: what brings the object to the size it had in
+    training (`passes.training_margin`)."""
     scales: tuple[float, ...] = (1.0,)
     """Average over squares of these sizes about one middle; 1 is what is otherwise looked at, 0.8 shows less of it, larger."""
     flip_average: bool = False

@@ -4,6 +4,7 @@ mirror image."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 
 TRUSTED = 0.3
 """Keypoints of at least this confidence span the box of the second pass, if there are three of them."""
+UNKNOWN_MARGIN = 0.4
+"""Border of the second pass of weights that do not say how large their object was in training."""
 MIN_BOX = 0.1
 """The box of the second pass is never smaller than this share of the image's longer side: keypoints that coincide are wrong."""
 
@@ -55,9 +58,10 @@ class Passes:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
         """
         if self.config.two_pass:
+            margin = training_margin(self.predictor.description) if self.config.margin is None else self.config.margin
             keypoints_px, confidence = self._once(fitted)
             boxes = [
-                [self.predictor.square_box(keypoint_box(points, sure, picture.size, self.config.margin))]
+                [self.predictor.square_box(keypoint_box(points, sure, picture.size, margin))]
                 for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
             ]
             fitted = [closer for (closer,) in refit(boxes)]
@@ -77,6 +81,17 @@ class Passes:
     def _once(self, fitted: Sequence[Fitted]) -> Keypoints:
         keypoints_px, confidence = self.predictor.predict_fitted(fitted, self.mirror)
         return keypoints_px[:, self.kept], confidence[:, self.kept]
+
+
+def training_margin(description: dict[str, Any]) -> float:
+    """Border around the keypoints' box, as a share of its longer side, with which the object is as large as it was in training.
+
+    Args:
+        description: of a detector's weights; `UNKNOWN_MARGIN` where it does not say how far apart keypoints were.
+    """
+    if "keypoint_span" not in description:
+        return UNKNOWN_MARGIN
+    return max(0.0, 1 / max(float(description["keypoint_span"]), MIN_BOX) - 1) / 2
 
 
 def keypoint_box(
