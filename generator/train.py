@@ -85,7 +85,7 @@ def train_generator(
         raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
     with main_first(runtime):
         run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
-    known = str(load_checkpoint(run.checkpoint, "generator")["data"]) if run.checkpoint.exists() else None
+    known = str(load_checkpoint(run.checkpoint, "generator")["data"]).split("/")[0] if run.checkpoint.exists() else None
     side = cached_side(config.model.size)
     with main_first(runtime):
         cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
@@ -103,6 +103,7 @@ class GeneratorTrainer(Trainer):
     """The generator, its average and its adversary."""
 
     kind = "generator"
+    other_data = "other images (some were added, removed, changed or excluded) or judged by other feature weights"
     stateful: tuple[str, ...] = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
 
     def __init__(
@@ -115,7 +116,8 @@ class GeneratorTrainer(Trainer):
         feature_network: FeatureNetwork | None = None,
     ) -> None:
         optimiser, model = config.optimiser, config.model
-        super().__init__(run, config, optimiser.batch, cache.key, runtime)
+        judge = "" if feature_network is None else f"/{feature_network.hash}"
+        super().__init__(run, config, optimiser.batch, cache.key + judge, runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
         plain = Generator(model).to(runtime.device)

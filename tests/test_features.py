@@ -135,6 +135,16 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_p
     assert states_equal(*ends)
 
 
+def test_a_run_is_not_continued_under_another_judge(blob_folder: Path, tmp_path: Path) -> None:
+    train_generator(blob_folder, tmp_path / "run", apply_overrides(JUDGED, ["steps=1"]), CPU, feature_network=Maps())
+    kept = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    other = Maps()
+    other.hash = "of other ones"
+    with pytest.raises(ConfigError, match="judged by other feature weights"):
+        train_generator(blob_folder, tmp_path / "run", JUDGED, CPU, feature_network=other)
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == kept
+
+
 def test_verdicts_reach_the_image_and_leave_the_discriminators_alone(blob_folder: Path, tmp_path: Path) -> None:
     adversary = trained(blob_folder, tmp_path / "run", maps=Maps()).adversary
     learning = [each for network in adversary.networks for each in network.parameters() if each.requires_grad]

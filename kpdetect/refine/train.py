@@ -99,7 +99,7 @@ class RefineTrainer(Trainer):
 
     kind = "detector"
     stateful = ("detector", "decoder", "average", "adam")
-    other_data = "other images, from another first stage or with other pairs"
+    other_data = "other images, from another first stage, with other pairs or in other features"
 
     def __init__(
         self,
@@ -112,7 +112,9 @@ class RefineTrainer(Trainer):
     ) -> None:
         first = "" if start is None else file_hash(start.weights)
         anchor = "" if pairs is None else "/".join(shard.sha256 for shard in pairs.manifest.shards)
-        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}", runtime)
+        self.perception = _perception(config, runtime)
+        compared = "" if self.perception is None else f"/{self.perception.hash}"
+        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}{compared}", runtime)
         self.cache, self.config, self.start = cache, config, start
         torch.manual_seed(derived_seed(config.seed, "weights"))
         self.detector = build_detector(config.model, config.keypoints, initialise=start is None)
@@ -121,7 +123,6 @@ class RefineTrainer(Trainer):
         self.detector.to(runtime.device)
         rebuild = config.reconstruction
         self.decoder = Reconstruction(config.keypoints, rebuild.size, rebuild.width, rebuild.sigma).to(runtime.device)
-        self.perception = _perception(config, runtime)
         channels_last(self.detector)
         channels_last(self.decoder)
         self.average = averaged_copy(self.detector)
