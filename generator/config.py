@@ -39,6 +39,9 @@ class ModelConfig(StrictConfig):
     """Width of the three-layer MLPs that map noises to keypoints and embeddings."""
     pose_divisor: float = Field(20.0, gt=0)
     """Keypoints are tanh(MLP(z) / pose_divisor): they start near the centre and spread as training finds parts."""
+    pose_spread: float = Field(0.0, ge=0, lt=1)
+    """Radius, as a share of half the side, of the disc over which keypoints are spread evenly at first; 0: all at the centre,
+    as in the paper."""
     start_size: int = Field(16, ge=4)
     """Side of the first feature map (paper: 32, its base model 4)."""
     start_blocks: int = Field(2, ge=1)

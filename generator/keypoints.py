@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +69,13 @@ def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return mlp
 
 
+def spread_evenly(count: int, radius: float) -> Tensor:
+    """Positions [count, 2] over a disc about 0 in a sunflower's order: each has about the same area to itself (Vogel 1979)."""
+    number = torch.arange(count, dtype=torch.float64)
+    distance, angle = radius * ((number + 0.5) / count).sqrt(), number * math.pi * (3 - 5**0.5)
+    return torch.stack([distance * angle.cos(), distance * angle.sin()], dim=1).float()
+
+
 class KeypointGenerator(nn.Module):
     """Noises to `Parts`. Always computed in float32: in bfloat16 a coordinate loses whole pixels."""
 
@@ -79,6 +87,10 @@ class KeypointGenerator(nn.Module):
         if config.pose_scale != 1:
             with torch.no_grad():
                 next(reversed(self.pose)).weight.mul_(config.pose_scale)  # type: ignore[operator]
+        if config.pose_spread:
+            with torch.no_grad():
+                first = spread_evenly(config.keypoints, config.pose_spread)
+                next(reversed(self.pose)).bias.copy_(first.atanh().flatten() * self.divisor)  # type: ignore[operator]
         if self.kind in ("multiplied", "added"):
             self.appearance = three_layers(config.noise_width, config.mlp_width, width)
         if self.kind == "contrastive":

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from generator.architectures import architecture
 from generator.config import GeneratorConfig, ModelConfig, OptimiserConfig
+from generator.keypoints import spread_evenly
 from generator.latents import latents_of
 from generator.layers import AdaIn, LearnedStart, Spade
 from generator.model import Drawing, Generator
@@ -100,7 +101,7 @@ OPTIMISER: dict[str, tuple[tuple[str, ...], tuple[str, ...], set[str]]] = {
 }
 """Of each field: what is overridden in any case, what is changed, and which networks are others after three steps."""
 FEATURES = {"features", "feature_network", "feature_weight", "feature_width", "feature_betas"}
-ELSEWHERE = {"tau", "rest_when_adapting"} | FEATURES
+ELSEWHERE = {"tau", "pose_spread", "rest_when_adapting"} | FEATURES
 """Below, in tests/test_growing.py and in tests/test_features.py."""
 
 
@@ -144,6 +145,13 @@ def test_a_field_brings_keypoints_closer_to_the_middle(field: str) -> None:
     override, factor = CLOSER[field]
     plain, changed = logits_of_keypoints(network(CONFIG)), logits_of_keypoints(network(CONFIG, override))
     torch.testing.assert_close(changed, factor * plain, atol=1e-5, rtol=1e-4)
+
+
+def test_keypoints_begin_spread_over_a_disc() -> None:
+    spread = spread_evenly(3, 0.5)
+    assert spread.norm(dim=1).tolist() == pytest.approx([0.5 * (each / 6) ** 0.5 for each in (1, 3, 5)])  # equal areas
+    moved = logits_of_keypoints(network(CONFIG, "pose_spread=0.5")) - logits_of_keypoints(network(CONFIG))
+    torch.testing.assert_close(moved, spread.atanh().expand_as(moved), atol=1e-5, rtol=1e-4)
 
 
 def test_tau_is_the_width_of_the_heatmaps() -> None:
