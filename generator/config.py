@@ -38,7 +38,7 @@ class ModelConfig(StrictConfig):
     mlp_width: int = Field(256, ge=1)
     """Width of the three-layer MLPs that map noises to keypoints and embeddings."""
     pose_divisor: float = Field(20.0, gt=0)
-    """Keypoints are tanh(MLP(z) / pose_divisor): they start near the centre and spread as training finds parts."""
+    """Keypoints are tanh(MLP(z) / pose_divisor): they start near one place and spread as training finds parts."""
     pose_spread: float = Field(0.0, ge=0, lt=1)
     """Radius, as a share of half the side, of the disc over which keypoints are spread evenly at first; 0: all at the centre,
     as in the paper."""

@@ -70,10 +70,11 @@ def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def spread_evenly(count: int, radius: float) -> Tensor:
-    """Positions [count, 2] over a disc about 0 in a sunflower's order: each has about the same area to itself (Vogel 1979)."""
+    """Positions [count, 2] over a disc, their mean 0, in a sunflower's order: about the same area for each (Vogel 1979)."""
     number = torch.arange(count, dtype=torch.float64)
     distance, angle = radius * ((number + 0.5) / count).sqrt(), number * math.pi * (3 - 5**0.5)
-    return torch.stack([distance * angle.cos(), distance * angle.sin()], dim=1).float()
+    places = torch.stack([distance * angle.cos(), distance * angle.sin()], dim=1)
+    return (places - places.mean(dim=0)).float()
 
 
 class KeypointGenerator(nn.Module):

@@ -103,7 +103,6 @@ class GeneratorTrainer(Trainer):
     """The generator, its average and its adversary."""
 
     kind = "generator"
-    other_data = "other images (some were added, removed, changed or excluded) or judged by other feature weights"
     stateful: tuple[str, ...] = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
 
     def __init__(
@@ -116,8 +115,9 @@ class GeneratorTrainer(Trainer):
         feature_network: FeatureNetwork | None = None,
     ) -> None:
         optimiser, model = config.optimiser, config.model
-        judge = "" if feature_network is None else f"/{feature_network.hash}"
-        super().__init__(run, config, optimiser.batch, cache.key + judge, runtime)
+        if feature_network is not None:
+            self.judge, self.other_data = f"/{feature_network.hash}", "images judged by other weights (optimiser.features)"
+        super().__init__(run, config, optimiser.batch, cache.key + self.judge, runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
         plain = Generator(model).to(runtime.device)

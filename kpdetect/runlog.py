@@ -171,7 +171,8 @@ def hardware() -> dict[str, Any]:
 
 def hardware_line(facts: dict[str, Any]) -> str:
     """What `hardware` found, for readers: "AMD EPYC, 2 cores, 24 GiB memory"; what is not known is left out."""
-    units = {"processor": "{}", "cores": "{} cores", "memory_gib": "{} GiB memory", "accelerator": "{}"}
+    cores = "{} core" if facts.get("cores") == 1 else "{} cores"
+    units = {"processor": "{}", "cores": cores, "memory_gib": "{} GiB memory", "accelerator": "{}"}
     return ", ".join(text.format(facts[name]) for name, text in units.items() if facts.get(name))
 
 

@@ -65,7 +65,9 @@ class Trainer(ABC):
     """What is trained, as checkpoints name it."""
     stateful: tuple[str, ...]
     """Attributes with a `state_dict` that a checkpoint holds."""
-    other_data: ClassVar[str] = "other data (files were added, removed or changed, or others are excluded)"
+    judge: str = ""
+    """The end of `data` that names trained features; checkpoints from before it was noted lack it and are continued."""
+    other_data: str = "other data (files were added, removed or changed, or others are excluded)"
     """What is said of a checkpoint whose `data` differs."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime) -> None:
@@ -180,7 +182,7 @@ class Trainer(ABC):
         if not self.run.checkpoint.exists():
             return
         state = load_checkpoint(self.run.checkpoint, self.kind)
-        if state["data"] != self.data:
+        if state["data"] not in (self.data, self.data.removesuffix(self.judge)):
             raise ConfigError(
                 f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
             )

@@ -5,54 +5,81 @@ import pytest
 import torch
 from torch import nn
 
-from kpdetect.detector.held_out import keypoint_span
+from kpdetect.coords import apply_affine, invert_affine, to_normalised, to_pixels
 from kpdetect.detector.model import Detector
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.mirror import match_mirror
-from kpdetect.inference.passes import MIN_BOX, UNKNOWN_MARGIN, Passes, keypoint_box, scaled_box, training_margin
+from kpdetect.inference.passes import Passes, scaled_box
 from kpdetect.inference.predictor import Predictor
+from kpdetect.inference.second_look import MIN_BOX, UNKNOWN_MARGIN, border, framed_box, keypoint_box, second_box
 from tests.dots import CPU, dots, perfect
 
-SURE = np.ones(3, np.float32)
+
+def seen(size, side=100, crop="pad", box=None):
+    """What a first look sees of a picture of this size."""
+    return perfect(crop, side=side).fit(np.zeros((*size, 3), np.uint8), box)
 
 
-def test_the_box_of_the_second_pass_by_hand():
+def test_the_box_of_a_border_by_hand():
     points_px = np.array([[20.0, 40.0], [60.0, 50.0], [30.0, 60.0]], np.float32)
+    picture = seen((150, 200))
     # 40 x 20 around the pixel centre (40, 50), which is 40.5, 50.5 from the edges; a border of 0.25 * 40 everywhere
-    assert keypoint_box(points_px, SURE, (150, 200), 0.25) == (10.5, 30.5, 60.0, 40.0)
+    assert keypoint_box(picture, points_px, 0.25) == (10.5, 30.5, 60.0, 40.0)
     outside = np.concatenate([points_px, [[190.0, 10.0]]]).astype(np.float32)
-    assert keypoint_box(outside, np.array([1, 0.3, 0.5, 0.29]), (150, 200), 0.25) == (10.5, 30.5, 60.0, 40.0)
-    assert keypoint_box(outside, np.array([1, 0.3, 0.1, 0.1]), (150, 200), 0.0)[2] == 170.0  # two sure ones are too few
+    for sure, expected in (([1, 0.3, 0.5, 0.29], (10.5, 30.5, 60.0, 40.0)), ([1, 0.3, 0.1, 0.1], (-22.0, -32.0, 255.0, 135.0))):
+        box = second_box(picture, outside, np.array(sure, np.float32), 0.25, None)  # two sure ones are too few
+        assert box == pytest.approx(expected)
     same = np.full((3, 2), 50, np.float32)
-    assert keypoint_box(same, SURE, (150, 200), 0.0)[2:] == pytest.approx((MIN_BOX * 200, MIN_BOX * 200))
+    assert keypoint_box(picture, same, 0.0)[2:] == pytest.approx((MIN_BOX * 200, MIN_BOX * 200))
+    within = seen((150, 200), box=(30.0, 30.0, 40.0, 40.0))  # of what was seen, not of the picture
+    assert keypoint_box(within, same, 0.0)[2:] == pytest.approx((MIN_BOX * 40, MIN_BOX * 40))
 
 
-def test_the_border_of_the_second_pass_is_that_of_training():
-    """Keypoints that spanned a quarter of the image in training get back three quarters, half on every side; none beyond it."""
-    assert training_margin({"keypoint_span": 0.25}) == 1.5
-    assert training_margin({"keypoint_span": 1.2}) == 0.0
-    assert training_margin({"keypoint_span": 0.0}) == (1 / MIN_BOX - 1) / 2
-    assert training_margin({}) == UNKNOWN_MARGIN
-    wide = torch.tensor([[[-0.5, 0.1], [0.5, 0.2]], [[-0.1, -1.4], [0.1, 0.6]], [[0.0, 0.0], [0.2, 0.1]]])
-    assert keypoint_span(wide) == 0.5  # 0.5, 0.8 (what lies outside counts to the edge) and 0.1
+PLACES_BEFORE = np.array([[-0.3, 0.0], [0.3, 0.0], [0.0, 0.3]])
 
 
-@pytest.mark.parametrize("border", [None, 0.6])
-def test_a_border_that_is_given_stands(border):
-    predictor = perfect("pad", side=32)
-    predictor.description["keypoint_span"] = 0.5
-    image = np.zeros((100, 100, 3), np.uint8)
-    image[:] = dots(100, 100, (30, 50), (70, 50))
-    asked = []
+@pytest.mark.parametrize("crop", ["pad", "stretch", "centre"])
+@pytest.mark.parametrize("box", [None, (30.0, 40.0, 60.0, 60.0)])
+def test_a_second_look_is_framed_as_training_images_were(crop, box):
+    """An object half as large as in training and away from the middle is then where it was, as large as it was."""
+    first = seen((150, 200), 100, crop, box)
+    shown = PLACES_BEFORE * 0.5 + [0.2, -0.1]
+    points_px = apply_affine(invert_affine(first.matrix), to_pixels(shown, (100, 100))).astype(np.float32)
+    predictor = perfect(crop, side=100)
+    closer = predictor.fit(np.zeros((150, 200, 3), np.uint8), framed_box(first, points_px, PLACES_BEFORE))
+    found = to_normalised(apply_affine(closer.matrix, points_px.astype(np.float64)), (100, 100))
+    np.testing.assert_allclose(found, PLACES_BEFORE, atol=1e-4)
+
+
+def test_a_frame_has_limits():
+    first = seen((100, 100))
+    together = np.full((3, 2), 59.5, np.float32)  # at (0.2, 0.2)
+    assert framed_box(first, together, PLACES_BEFORE) == pytest.approx((55, 54.5, 10, 10))  # 0.1 of the first look
+    far = np.array([[0.0, 0.0], [99.0, 0.0], [50.0, 99.0]], np.float32)
+    assert framed_box(first, far, PLACES_BEFORE * 0.3)[2:] == pytest.approx((200, 200))
+    assert framed_box(first, together[:1], np.array([[0.1, 0.0]])) == pytest.approx((5, 10, 100, 100))  # one tells no size
+
+
+def test_what_a_border_is_by_default():
+    knowing = {"keypoint_places": PLACES_BEFORE.tolist()}
+    assert border(PredictConfig(), {}) == UNKNOWN_MARGIN
+    assert border(PredictConfig(), knowing) is None
+    assert border(PredictConfig(margin=0), knowing) == 0
+
+
+def test_dropped_keypoints_do_not_count_for_the_frame():
+    predictor = sided(Labels(drop=(1,)))
+    predictor.description["keypoint_places"] = [[-0.5, 0.0], [9.0, 9.0], [0.5, 0.0]]
+    image, asked = dots(120, 120, (29.5, 59.5), (100, 20), (59.5, 59.5)), []
 
     def refit(boxes):
-        asked.extend(boxes)
+        asked.extend(box for (box,) in boxes)
         return [predictor.fit_parts(image, own) for own in boxes]
 
-    Passes(predictor, PredictConfig(two_pass=True, margin=border))([predictor.fit(image)], refit)
-    (((_, _, width, _),),) = asked
-    assert width == pytest.approx(40 * (1 + 2 * (border or 0.5)), abs=5)  # 0.5 by the span of 0.5
+    Passes(predictor, PredictConfig(two_pass=True))([predictor.fit(image)], refit)
+    # half as far apart as in training; `Sided` sees all two pixels too far right: the middle is at x = 47, edges 0 to 120
+    assert asked == [(pytest.approx(17, abs=1), pytest.approx(30, abs=1), pytest.approx(60, abs=1), pytest.approx(60, abs=1))]
 
 
 @pytest.mark.parametrize("crop", ["pad", "stretch"])

@@ -68,6 +68,14 @@ def test_predictions_are_in_original_pixels_of_every_image(project):
     assert table["confidence"].between(0, 1).all()
 
 
+@pytest.mark.parametrize("stage", ["detector", "refined"])
+def test_detectors_say_where_keypoints_lay_in_training(project, stage):
+    places = np.array(read_description(project / stage / "model.safetensors")["keypoint_places"])
+    assert places.shape == (4, 2)
+    assert (np.abs(places) < 1).all()
+    assert np.ptp(places) > 0
+
+
 def test_report_is_one_self_contained_page(project):
     page = (project / "report" / "index.html").read_text()
     assert "data:image/png;base64," in page

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from kpdetect.errors import InputError
+from kpdetect.files import read_json
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.formats.choice import FORMATS, WRITTEN
 from kpdetect.inference.job import predict_inputs
@@ -67,3 +68,14 @@ def test_results_of_other_settings_do_not_stay_beside_new_ones(small_project, bl
     pictures = {"overlays/000.png", "overlays/023.png", "videos/film/overlay.mp4"}
     assert files(overlays=2) == tables | pictures
     assert files(overlays=0, formats=("coco",)) == tables | {"predictions-coco.json", "videos/film/predictions-coco.json"}
+
+
+def test_records_of_the_earlier_border_are_still_those_of_weights_that_know_no_other(small_project, blob_folder, tmp_path):
+    """They say 0.4 where nothing was asked for; nothing is predicted again, and no overlay is lost."""
+    out = tmp_path / "found"
+    predict_inputs(small_project, [str(blob_folder)], out, device="cpu")
+    record = read_json(out / "predictions.json")
+    assert record["settings"]["margin"] == 0.4
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    predict_inputs(small_project, [str(blob_folder)], out, PredictConfig(margin=0.4), device="cpu")
+    assert {path: path.stat().st_mtime_ns for path in before} == before

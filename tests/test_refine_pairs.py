@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from kpdetect.checkpoints import load_checkpoint, load_weights, read_description
+from kpdetect.checkpoints import load_checkpoint, load_weights, read_description, save_checkpoint
 from kpdetect.config import apply_overrides
 from kpdetect.data.augment import AugmentConfig
+from kpdetect.detector.backbone import create_backbone
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.model import build_detector
 from kpdetect.detector.shards import open_pairs
@@ -94,6 +95,28 @@ def test_a_run_is_not_continued_from_another_first_stage(project, blob_folder):
     train_detector(project / "pairs", project / "detector", DETECTOR.model_copy(update={"steps": 3}), CPU)
     with pytest.raises(ConfigError, match="from another first stage"):
         refine(project, blob_folder, "out")
+
+
+def test_a_run_is_not_continued_in_other_features(project, blob_folder):
+    config = apply_overrides(
+        CONFIG, [f"reconstruction.features={project / 'weights.pth'}", "reconstruction.feature_network=resnet10t", "steps=1"]
+    )
+    arguments = {"model": project, "pairs": project / "pairs"}
+    torch.save(create_backbone("resnet10t").state_dict(), project / "weights.pth")
+    refine_detector(blob_folder, project / "out", config, CPU, **arguments)
+    checkpoint, longer = project / "out" / "checkpoint.pt", config.model_copy(update={"steps": 2})
+    kept = checkpoint.read_bytes()
+    trained = (project / "weights.pth").read_bytes()
+    torch.save(create_backbone("resnet10t").state_dict(), project / "weights.pth")
+    with pytest.raises(ConfigError, match=r"other weights \(reconstruction\.features\)"):
+        refine_detector(blob_folder, project / "out", longer, CPU, **arguments)
+    assert checkpoint.read_bytes() == kept
+    (project / "weights.pth").write_bytes(trained)
+    state = load_checkpoint(checkpoint, "detector")
+    shortened = state["data"].rpartition("/")[0]  # as runs noted it before
+    save_checkpoint(checkpoint, "detector", state | {"data": shortened})
+    refine_detector(blob_folder, project / "out", longer, CPU, **arguments)
+    assert load_checkpoint(checkpoint, "detector")["step"] == 2
 
 
 def test_the_anchor_pulls_towards_the_pairs(project):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,14 @@ def test_a_field_brings_keypoints_closer_to_the_middle(field: str) -> None:
 
 def test_keypoints_begin_spread_over_a_disc() -> None:
     spread = spread_evenly(3, 0.5)
-    assert spread.norm(dim=1).tolist() == pytest.approx([0.5 * (each / 6) ** 0.5 for each in (1, 3, 5)])  # equal areas
+    turn = math.radians(137.50776)  # the golden angle, from one to the next; radii that give each a third of the area
+    places = [
+        (0.5 * ((i + 0.5) / 3) ** 0.5 * math.cos(i * turn), 0.5 * ((i + 0.5) / 3) ** 0.5 * math.sin(i * turn)) for i in range(3)
+    ]
+    torch.testing.assert_close(spread, torch.tensor(places) - torch.tensor(places).mean(dim=0), atol=1e-4, rtol=0)
+    assert spread_evenly(1, 0.5).tolist() == [[0, 0]]
+    everywhere = torch.pdist(spread_evenly(10, 0.6))
+    assert everywhere.min() > 0.2  # ten places in a disc of 0.6: 0.34 at best between neighbours, as in a honeycomb
     moved = logits_of_keypoints(network(CONFIG, "pose_spread=0.5")) - logits_of_keypoints(network(CONFIG))
     torch.testing.assert_close(moved, spread.atanh().expand_as(moved), atol=1e-5, rtol=1e-4)
 

@@ -37,7 +37,10 @@ def command(
     two_pass: Annotated[bool, typer.Option("--two-pass", help="Predict, crop to the keypoints, predict again.")] = False,
     margin: Annotated[
         float | None,
-        typer.Option(min=0, help="Border of that crop, as a share of the keypoints' box; default: as in training."),
+        typer.Option(
+            min=0,
+            help="Border of that crop, a share of the keypoints' box; default: as in training if the weights say it, else 0.4.",
+        ),
     ] = None,
     scales: Annotated[str, typer.Option(help="Average over squares of these relative sizes (commas): 1,0.9,0.8.")] = "1",
     flip_average: Annotated[bool, typer.Option("--flip-average", help="Average with the mirror image.")] = False,

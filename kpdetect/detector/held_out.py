@@ -27,11 +27,9 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
     return torch.cat(keypoints).cpu(), torch.cat(mass).cpu()
 
 
-def keypoint_span(keypoints: Tensor) -> float:
-    """How large the object is that keypoints [count, K, 2] (normalised) mark: the longer side of the box around those of an
-    image, as a share of the image's side; the median over images."""
-    inside = keypoints.clamp(-1, 1)
-    return float((inside.amax(dim=1) - inside.amin(dim=1)).amax(dim=1).median() / 2)
+def mean_places(keypoints: Tensor) -> list[list[float]]:
+    """Where each of the keypoints [count, K, 2] found in training images lies on average: normalised, [K][2]."""
+    return [[round(value, 4) for value in place] for place in keypoints.mean(dim=0).tolist()]
 
 
 def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:

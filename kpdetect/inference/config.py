@@ -44,8 +44,8 @@ class PredictConfig(StrictConfig):
     two_pass: bool = False
     """Predict, crop to the box around the keypoints, predict again there."""
     margin: float | None = Field(None, ge=0)
-    """Border of that box, as a share of its longer side, on every side; None: what brings the object to the size it had in
-    training (`passes.training_margin`)."""
+    """Border of that box, as a share of its longer side, on every side; None: the object is framed as in training, where the
+    weights say how that was, else 0.4 (`second_look.border`)."""
     scales: tuple[float, ...] = (1.0,)
     """Average over squares of these sizes about one middle; 1 is what is otherwise looked at, 0.8 shows less of it, larger."""
     flip_average: bool = False

@@ -14,6 +14,7 @@ from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.formats.choice import WRITTEN
 from kpdetect.inference.predictions import RECORD, TABLE
 from kpdetect.inference.predictor import Predictor
+from kpdetect.inference.second_look import border
 
 OVERLAYS, OVERLAY = PICTURES = ("overlays", "overlay.mp4")
 """Pictures of images, and the film of a video."""
@@ -29,7 +30,7 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
     return {
         "model": predictor.hash,
         "labels": predictor.labels.model_dump(mode="json", exclude={"weights"}),
-        "settings": config.choices(),
+        "settings": config.choices() | {"margin": border(config, predictor.description)},
         "source": str(source if isinstance(source, int) else source.resolve()),
         "inputs": digest.hexdigest()[:16],
     }

@@ -4,7 +4,6 @@ mirror image."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +12,7 @@ from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.mirror import find_mirror
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
-
-TRUSTED = 0.3
-"""Keypoints of at least this confidence span the box of the second pass, if there are three of them."""
-UNKNOWN_MARGIN = 0.4
-"""Border of the second pass of weights that do not say how large their object was in training."""
-MIN_BOX = 0.1
-"""The box of the second pass is never smaller than this share of the image's longer side: keypoints that coincide are wrong."""
+from kpdetect.inference.second_look import PLACES, border, second_box
 
 Refit = Callable[[Sequence[Sequence[Box]]], list[list[Fitted]]]
 """Fits parts of pictures: for each picture its boxes, and for each box what comes of it."""
@@ -37,6 +30,9 @@ class Passes:
         self.predictor, self.config = predictor, config
         self.kept = list(predictor.skeleton.numbers)
         self.mirror: NDArray[np.int64] | None = None
+        self.border = border(config, predictor.description)
+        places = predictor.description.get(PLACES)
+        self.places = None if places is None else np.asarray(places, dtype=np.float64)[self.kept]
 
     @property
     def wants_sample(self) -> bool:
@@ -58,10 +54,9 @@ class Passes:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
         """
         if self.config.two_pass:
-            margin = training_margin(self.predictor.description) if self.config.margin is None else self.config.margin
             keypoints_px, confidence = self._once(fitted)
             boxes = [
-                [self.predictor.square_box(keypoint_box(points, sure, picture.size, margin))]
+                [self.predictor.square_box(second_box(picture, points, sure, self.border, self.places))]
                 for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
             ]
             fitted = [closer for (closer,) in refit(boxes)]
@@ -81,38 +76,6 @@ class Passes:
     def _once(self, fitted: Sequence[Fitted]) -> Keypoints:
         keypoints_px, confidence = self.predictor.predict_fitted(fitted, self.mirror)
         return keypoints_px[:, self.kept], confidence[:, self.kept]
-
-
-def training_margin(description: dict[str, Any]) -> float:
-    """Border around the keypoints' box, as a share of its longer side, with which the object is as large as it was in training.
-
-    Args:
-        description: of a detector's weights; `UNKNOWN_MARGIN` where it does not say how far apart keypoints were.
-    """
-    if "keypoint_span" not in description:
-        return UNKNOWN_MARGIN
-    return max(0.0, 1 / max(float(description["keypoint_span"]), MIN_BOX) - 1) / 2
-
-
-def keypoint_box(
-    keypoints_px: NDArray[np.float32], confidence: NDArray[np.float32], size: tuple[int, int], margin: float
-) -> Box:
-    """The box (left, top, width, height; pixel edges) around keypoints [K, 2], with a border.
-
-    Args:
-        keypoints_px: in pixels of an image of `size`.
-        confidence: [K]; where three or more reach `TRUSTED`, the others are left out.
-        size: (height, width).
-        margin: border on every side, as a share of the longer side of the keypoints' own box.
-    """
-    trusted = confidence >= TRUSTED
-    chosen = keypoints_px[trusted] if trusted.sum() >= 3 else keypoints_px
-    inside = np.clip(chosen.astype(np.float64), -0.5, np.array([size[1], size[0]]) - 0.5)
-    low, high = inside.min(axis=0), inside.max(axis=0)
-    side = max(float((high - low).max()), MIN_BOX * max(size))
-    middle, reach = (low + high) / 2, np.maximum(high - low, MIN_BOX * max(size)) / 2 + margin * side
-    left, top = middle + 0.5 - reach  # from pixel centres to pixel edges
-    return float(left), float(top), float(2 * reach[0]), float(2 * reach[1])
 
 
 def scaled_box(picture: Fitted, scale: float) -> Box:

@@ -20,7 +20,7 @@ from kpdetect.coords import to_pixels
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.held_out import find_keypoints, keypoint_span
+from kpdetect.detector.held_out import find_keypoints, mean_places
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.shards import open_pairs
@@ -99,7 +99,7 @@ class RefineTrainer(Trainer):
 
     kind = "detector"
     stateful = ("detector", "decoder", "average", "adam")
-    other_data = "other images, from another first stage, with other pairs or in other features"
+    other_data = "other images, from another first stage, with other pairs or other weights (reconstruction.features)"
 
     def __init__(
         self,
@@ -113,8 +113,9 @@ class RefineTrainer(Trainer):
         first = "" if start is None else file_hash(start.weights)
         anchor = "" if pairs is None else "/".join(shard.sha256 for shard in pairs.manifest.shards)
         self.perception = _perception(config, runtime)
-        compared = "" if self.perception is None else f"/{self.perception.hash}"
-        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}{compared}", runtime)
+        if self.perception is not None:
+            self.judge = f"/{self.perception.hash}"
+        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}{self.judge}", runtime)
         self.cache, self.config, self.start = cache, config, start
         torch.manual_seed(derived_seed(config.seed, "weights"))
         self.detector = build_detector(config.model, config.keypoints, initialise=start is None)
@@ -261,7 +262,7 @@ class RefineTrainer(Trainer):
             "refined_before": [] if self.start is None else self.start.refined_before,
             "drift": round(health.drift, 4),
             "spread": round(health.spread, 4),
-            "keypoint_span": round(keypoint_span(self.find(self.average, self.watched)), 4),
+            "keypoint_places": mean_places(self.find(self.average, self.watched)),
             "training_images": len(self.cache),
             "step": self.step,
             "images_seen": self.step * config.batch,
