@@ -67,3 +67,33 @@ def test_the_python_of_the_documentation_runs(surroundings, page):
         assert surroundings["keypoints_px"].shape == (10, 2)
     if page == "docs/benchmarks.md":
         np.testing.assert_array_equal(surroundings["keypoints_px"], entry().predictions.keypoints_px)
+
+
+def first_number(row):
+    return float(next(cell for cell in row.split("|") if re.fullmatch(r" *\d+\.\d+ *", cell)))
+
+
+def share_of_floor(section):
+    """Of the first result in bold, by the table of a section of the README."""
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return first_number(next(row for row in rows if row.startswith("| **kpdetect"))) / first_number(
+        next(row for row in rows if row.startswith("| mean shape (floor)"))
+    )
+
+
+def test_the_readme_says_one_thing_of_a_model():
+    """Its table of trained models and its tables of results."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = {
+        name: re.findall(r"(\d\.\d+)", cell)
+        for name, cell in re.findall(r"^\| `([a-z]+-\d+)` \|[^|]*\|([^|]*)\|", readme, re.MULTILINE)
+    }
+    sections = {
+        "faces-64": ("Real faces: MAFL-mini.", "Other faces: MTFL."),
+        "flies-64": ("Flies.",),
+        "toy-32": ("Cartoon faces: `make demo`.",),
+    }
+    assert told.keys() == sections.keys()
+    for name, titles in sections.items():
+        shares = [share_of_floor(readme.partition(f"**{title}**")[2]) for title in titles]
+        assert told[name] == [f"{share:.2f}" for share in shares], name
