@@ -55,3 +55,11 @@ def small_project(tmp_path: Path) -> Path:
     folder = tmp_path / "project" / "detector"
     save_weights(folder / "model.safetensors", "detector", build_detector(config.model, 3).state_dict(), description)
     return folder.parent
+
+
+@pytest.fixture
+def first_is_32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Growing models of 64 pixels that begin with 32."""
+    from generator.config import ModelConfig
+
+    monkeypatch.setattr(ModelConfig, "image_sizes", property(lambda model: (32, 64) if model.progressive else (model.size,)))

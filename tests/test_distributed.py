@@ -30,7 +30,7 @@ from torch import distributed, nn
 from generator.train import GeneratorTrainer, train_generator
 from kpdetect.detector.train import DetectorTrainer, train_detector
 from kpdetect.distributed import agreed, anywhere, average_gradients, joined_runtime, main_first
-from tests import test_detector, test_train_generator
+from tests import test_detector, test_features
 
 trained = []
 for kind in (GeneratorTrainer, DetectorTrainer):
@@ -42,14 +42,20 @@ for kind in (GeneratorTrainer, DetectorTrainer):
 folder, steps, prefixes = Path(sys.argv[1]), {"steps": int(sys.argv[2])}, sys.argv[3:]
 with joined_runtime("cpu", "float32") as runtime:
     for prefix in prefixes:
-        generator, detector = (kind.CONFIG.model_copy(update=steps) for kind in (test_train_generator, test_detector))
-        train_generator(folder / "blobs", folder / f"{prefix}generator", generator, runtime)
+        generator, detector = (config.model_copy(update=steps) for config in (test_features.JUDGED, test_detector.CONFIG))
+        maps = test_features.Maps()
+        train_generator(folder / "blobs", folder / f"{prefix}generator", generator, runtime, feature_network=maps)
         train_detector(folder / "pairs", folder / f"{prefix}detector", detector, runtime)
     for trainer, network in zip(trained, ("generator", "detector") * len(prefixes)):
         flat = torch.cat([parameter.detach().flatten() for parameter in getattr(trainer, network).parameters()])
         both = [torch.zeros_like(flat) for _ in range(2)]
         distributed.all_gather(both, flat)
         assert torch.equal(*both), network
+    judges = [trainer.feature_discriminator.state_dict() for trainer in trained[::2]]
+    for flat in (torch.cat([value.flatten() for value in state.values()]) for state in judges):
+        both = [torch.zeros_like(flat) for _ in range(2)]
+        distributed.all_gather(both, flat)
+        assert torch.equal(*both), "feature discriminator"
         assert trainer.step == steps["steps"]
     weight = nn.Parameter(torch.zeros(2, 3))
     weight.grad = torch.full((2, 3), float(runtime.rank + 1))

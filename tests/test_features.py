@@ -1,5 +1,6 @@
 """The discriminator of feature maps: its logits, what of it learns, and what it changes in the training of the generator."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from kpdetect.detector.backbone import create_backbone
 from kpdetect.errors import CheckpointError, ConfigError
 from kpdetect.refine.perception import Perception, named_perception
 from kpdetect.runlog import RunFolder
+from kpdetect.runtime import Runtime
+from tests.test_growing import GROWING
 from tests.test_train_generator import CONFIG, CPU, states_equal
 
 JUDGED = apply_overrides(CONFIG, ["optimiser.features=weights.pth", "optimiser.feature_width=6", "steps=3"])
@@ -242,3 +245,27 @@ def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
         named_perception("resnet17", str(tmp_path / "weights.pth"), "optimiser.features", CPU)
     with pytest.raises(ConfigError, match=r"^optimiser\.features = installed"):
         named_perception("resnet18", "installed", "optimiser.features", CPU)
+
+
+def test_it_judges_images_that_grow(blob_folder: Path, tmp_path: Path, first_is_32: None) -> None:
+    """At 32 pixels, while 64 fade in, and at 64; continued at each."""
+    config = apply_overrides(GROWING, ["optimiser.features=weights.pth", "optimiser.feature_width=6", "checkpoint_every=1"])
+    judged = partial(train_generator, blob_folder, runtime=CPU, feature_network=Maps())
+    judged(tmp_path / "whole", config=apply_overrides(config, ["steps=5"]))
+    for steps in (2, 3, 5):
+        judged(tmp_path / "parts", config=apply_overrides(config, [f"steps={steps}"]))
+    ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "parts")]
+    for network in ("generator", "feature_discriminator"):
+        assert states_equal(ends[0][network], ends[1][network]), network
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch warns of itself while tracing
+def test_compiled_it_learns_the_same(blob_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kpdetect.runtime.BACKEND", "eager")  # traced, and run as it is
+    traced = Runtime(device=CPU.device, compute=CPU.compute, compiled=True)
+    for name, runtime in (("plain", CPU), ("traced", traced)):
+        train_generator(blob_folder, tmp_path / name, JUDGED, runtime, feature_network=Maps())
+    plain, compiled = (load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("plain", "traced"))
+    assert plain["feature_discriminator"].keys() == compiled["feature_discriminator"].keys()
+    for name, tensor in plain["feature_discriminator"].items():
+        torch.testing.assert_close(tensor, compiled["feature_discriminator"][name], atol=1e-4, rtol=1e-3)

@@ -1,6 +1,5 @@
 """Progressive growing: which size is trained when, fading, resting keypoints, and continuing in the middle of it."""
 
-import pytest
 import torch
 from torch.nn import functional
 
@@ -47,12 +46,6 @@ def test_what_a_fading_stage_sees():
     mixed = seen_at(images, Stage(size=4, alpha=0.25))
     assert mixed[0, 0, 0, 1] == 0.25 * 1 + 0.75 * 2.5
     assert torch.equal(faded(images, small, Stage(size=4, alpha=0.25)), mixed)
-
-
-@pytest.fixture
-def first_is_32(monkeypatch):
-    """Growing models of 64 pixels that begin with 32."""
-    monkeypatch.setattr(ModelConfig, "image_sizes", property(lambda model: (32, 64) if model.progressive else (model.size,)))
 
 
 def test_a_growing_model_fades_its_next_size_in(first_is_32):
