@@ -116,7 +116,8 @@ class GeneratorTrainer(Trainer):
     ) -> None:
         optimiser, model = config.optimiser, config.model
         if feature_network is not None:
-            self.judge, self.other_data = f"/{feature_network.hash}", "images judged by other weights (optimiser.features)"
+            self.judge = f"/{feature_network.hash}"
+            self.other_data = "other images, or judged by other weights (optimiser.features)"
         super().__init__(run, config, optimiser.batch, cache.key + self.judge, runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))

@@ -143,7 +143,7 @@ def test_a_run_is_not_continued_under_another_judge(blob_folder: Path, tmp_path:
     kept = (tmp_path / "run" / "checkpoint.pt").read_bytes()
     other = Maps()
     other.hash = "of other ones"
-    with pytest.raises(ConfigError, match=r"images judged by other weights \(optimiser\.features\)"):
+    with pytest.raises(ConfigError, match=r"judged by other weights \(optimiser\.features\)"):
         train_generator(blob_folder, tmp_path / "run", JUDGED, CPU, feature_network=other)
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == kept
 

@@ -1,18 +1,22 @@
 """Second looks and mirror images: where they look, and that they bring what they promise."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from kpdetect.coords import apply_affine, invert_affine, to_normalised, to_pixels
+from kpdetect.detector.held_out import keypoint_layout
 from kpdetect.detector.model import Detector
+from kpdetect.errors import CheckpointError
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.mirror import match_mirror
 from kpdetect.inference.passes import Passes, scaled_box
 from kpdetect.inference.predictor import Predictor
-from kpdetect.inference.second_look import MIN_BOX, UNKNOWN_MARGIN, border, framed_box, keypoint_box, second_box
+from kpdetect.inference.second_look import MIN_BOX, UNKNOWN_MARGIN, Layout, border, framed_box, keypoint_box, second_box
 from tests.dots import CPU, dots, perfect
 
 
@@ -36,7 +40,17 @@ def test_the_box_of_a_border_by_hand():
     assert keypoint_box(within, same, 0.0)[2:] == pytest.approx((MIN_BOX * 40, MIN_BOX * 40))
 
 
-PLACES_BEFORE = np.array([[-0.3, 0.0], [0.3, 0.0], [0.0, 0.3]])
+BEFORE = np.array([[-0.3, 0.0], [0.3, 0.0], [0.0, 0.3]])
+
+
+def layout(places):
+    """Of images in which keypoints lay nowhere else."""
+    places = np.asarray(places, dtype=float)
+    return Layout(places=places, distances=np.linalg.norm(places[:, None] - places[None], axis=-1))
+
+
+def described(places):
+    return {name: getattr(layout(places), name).tolist() for name in ("places", "distances")}
 
 
 @pytest.mark.parametrize("crop", ["pad", "stretch", "centre"])
@@ -44,33 +58,71 @@ PLACES_BEFORE = np.array([[-0.3, 0.0], [0.3, 0.0], [0.0, 0.3]])
 def test_a_second_look_is_framed_as_training_images_were(crop, box):
     """An object half as large as in training and away from the middle is then where it was, as large as it was."""
     first = seen((150, 200), 100, crop, box)
-    shown = PLACES_BEFORE * 0.5 + [0.2, -0.1]
-    points_px = apply_affine(invert_affine(first.matrix), to_pixels(shown, (100, 100))).astype(np.float32)
+    shown = BEFORE * 0.5 + [0.2, -0.1]
+    points_px = apply_affine(invert_affine(first.matrix), to_pixels(shown, (100, 100)))
     predictor = perfect(crop, side=100)
-    closer = predictor.fit(np.zeros((150, 200, 3), np.uint8), framed_box(first, points_px, PLACES_BEFORE))
-    found = to_normalised(apply_affine(closer.matrix, points_px.astype(np.float64)), (100, 100))
-    np.testing.assert_allclose(found, PLACES_BEFORE, atol=1e-4)
+    closer = predictor.fit(np.zeros((150, 200, 3), np.uint8), framed_box(first, points_px, layout(BEFORE)))
+    found = to_normalised(apply_affine(closer.matrix, points_px), (100, 100))
+    np.testing.assert_allclose(found, BEFORE, atol=1e-4)
 
 
 def test_a_frame_has_limits():
+    first, sure = seen((100, 100)), np.ones(3, np.float32)
+    together = np.full((3, 2), 59.5)  # at (0.2, 0.2)
+    assert framed_box(first, together, layout(BEFORE)) == pytest.approx((55, 54.5, 10, 10))  # 0.1 of the first look
+    far = np.array([[0.0, 0.0], [99.0, 0.0], [50.0, 99.0]])
+    assert framed_box(first, far, layout(BEFORE * 0.3))[2:] == pytest.approx((150, 150))
+    assert framed_box(first, together[:1], layout([[0.1, 0.0]])) == pytest.approx((5, 10, 100, 100))  # one tells no size
+    beside = seen((100, 100), box=(-90.0, 0.0, 100.0, 100.0))  # keypoints in what was filled count to the picture's edge
+    left, _, width, _ = second_box(beside, together.astype(np.float32) - [100, 0], sure, None, layout(BEFORE))
+    assert (left, width) == pytest.approx((-5.5, 10), abs=1)
+
+
+def test_the_size_in_training_is_that_of_single_images():
+    """Of objects that turn all the way round the mean places coincide; an object of the same size needs no other look."""
+    angles = torch.arange(0, 2 * math.pi, math.pi / 8)
+    turns = torch.stack([angles.cos(), -angles.sin(), angles.sin(), angles.cos()], dim=1).view(-1, 2, 2)
+    turned = torch.tensor(BEFORE).float() @ turns.transpose(1, 2)
+    told = keypoint_layout(turned)
+    assert np.abs(told["places"]).max() < 1e-4
+    known = Layout.read({"keypoints": 3, "keypoint_layout": told})
+    assert known is not None
+    middle = BEFORE - BEFORE.mean(axis=0)
+    assert known.spread == pytest.approx(np.sqrt((middle**2).sum(axis=1).mean()), abs=1e-4)
     first = seen((100, 100))
-    together = np.full((3, 2), 59.5, np.float32)  # at (0.2, 0.2)
-    assert framed_box(first, together, PLACES_BEFORE) == pytest.approx((55, 54.5, 10, 10))  # 0.1 of the first look
-    far = np.array([[0.0, 0.0], [99.0, 0.0], [50.0, 99.0]], np.float32)
-    assert framed_box(first, far, PLACES_BEFORE * 0.3)[2:] == pytest.approx((200, 200))
-    assert framed_box(first, together[:1], np.array([[0.1, 0.0]])) == pytest.approx((5, 10, 100, 100))  # one tells no size
+    points_px = apply_affine(invert_affine(first.matrix), to_pixels(turned[3].double().numpy(), (100, 100)))
+    assert framed_box(first, points_px, known)[2:] == pytest.approx((100, 100), abs=0.1)
+    assert known.of(np.array([0, 1])).spread == pytest.approx(0.3, abs=1e-4)
+
+
+def test_a_trusted_cluster_does_not_decide_alone():
+    places = np.array([[-0.5, 0.0], [-0.5, 0.1], [-0.45, 0.05], [0.5, 0.0], [0.4, 0.5]])
+    first, sure = seen((100, 100)), np.array([1, 1, 1, 0.1, 0.1], np.float32)
+    points_px = to_pixels(places * 0.5, (100, 100)).astype(np.float32)
+    assert second_box(first, points_px, sure, None, layout(places))[2:] == pytest.approx((50, 50), abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "told", [{"places": [[0, 0]]}, {"places": [[0, 0]], "distances": [[0]]}, {"places": "here", "distances": [[0]]}, 3]
+)
+def test_a_damaged_layout_is_named(told):
+    predictor = perfect()
+    predictor.description["keypoint_layout"] = told
+    with pytest.raises(CheckpointError, match="keypoint_layout of the weights is"):
+        Passes(predictor, PredictConfig())
 
 
 def test_what_a_border_is_by_default():
-    knowing = {"keypoint_places": PLACES_BEFORE.tolist()}
-    assert border(PredictConfig(), {}) == UNKNOWN_MARGIN
-    assert border(PredictConfig(), knowing) is None
-    assert border(PredictConfig(margin=0), knowing) == 0
+    knowing = {"keypoint_layout": described(BEFORE)}
+    assert border(PredictConfig(two_pass=True), {}) == UNKNOWN_MARGIN
+    assert border(PredictConfig(two_pass=True), knowing) is None
+    assert border(PredictConfig(), knowing) == UNKNOWN_MARGIN  # as records say that were made before
+    assert border(PredictConfig(two_pass=True, margin=0), knowing) == 0
 
 
 def test_dropped_keypoints_do_not_count_for_the_frame():
     predictor = sided(Labels(drop=(1,)))
-    predictor.description["keypoint_places"] = [[-0.5, 0.0], [9.0, 9.0], [0.5, 0.0]]
+    predictor.description["keypoint_layout"] = described([[-0.5, 0.0], [9.0, 9.0], [0.5, 0.0]])
     image, asked = dots(120, 120, (29.5, 59.5), (100, 20), (59.5, 59.5)), []
 
     def refit(boxes):

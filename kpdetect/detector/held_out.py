@@ -27,9 +27,11 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
     return torch.cat(keypoints).cpu(), torch.cat(mass).cpu()
 
 
-def mean_places(keypoints: Tensor) -> list[list[float]]:
-    """Where each of the keypoints [count, K, 2] found in training images lies on average: normalised, [K][2]."""
-    return [[round(value, 4) for value in place] for place in keypoints.mean(dim=0).tolist()]
+def keypoint_layout(keypoints: Tensor) -> dict[str, list[list[float]]]:
+    """Where the keypoints [count, K, 2] found in training images lie, see `kpdetect.inference.second_look.Layout`."""
+    distances = torch.cdist(keypoints, keypoints).square().mean(dim=0).sqrt()
+    parts = {"places": keypoints.mean(dim=0), "distances": distances}
+    return {name: [[round(value, 4) for value in row] for row in part.tolist()] for name, part in parts.items()}
 
 
 def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:

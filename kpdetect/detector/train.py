@@ -17,7 +17,7 @@ from kpdetect.checkpoints import save_weights
 from kpdetect.coords import to_pixels
 from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.held_out import calibrate, find_keypoints, mean_places
+from kpdetect.detector.held_out import calibrate, find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.patience import Patience
@@ -262,7 +262,7 @@ class DetectorTrainer(Trainer):
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),
             "held_out_percent": round(self.held_out_error(), 4),
-            "keypoint_places": mean_places(self.predict_held_out()[0]),
+            "keypoint_layout": keypoint_layout(self.predict_held_out()[0]),
             "calibration": calibration.description(),
             "commit": code_commit(),
             "hardware": hardware(),

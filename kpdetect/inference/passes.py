@@ -12,7 +12,7 @@ from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.mirror import find_mirror
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
-from kpdetect.inference.second_look import PLACES, border, second_box
+from kpdetect.inference.second_look import Layout, border, second_box
 
 Refit = Callable[[Sequence[Sequence[Box]]], list[list[Fitted]]]
 """Fits parts of pictures: for each picture its boxes, and for each box what comes of it."""
@@ -31,8 +31,8 @@ class Passes:
         self.kept = list(predictor.skeleton.numbers)
         self.mirror: NDArray[np.int64] | None = None
         self.border = border(config, predictor.description)
-        places = predictor.description.get(PLACES)
-        self.places = None if places is None else np.asarray(places, dtype=np.float64)[self.kept]
+        layout = Layout.read(predictor.description)
+        self.layout = None if layout is None else layout.of(np.array(self.kept))
 
     @property
     def wants_sample(self) -> bool:
@@ -56,7 +56,7 @@ class Passes:
         if self.config.two_pass:
             keypoints_px, confidence = self._once(fitted)
             boxes = [
-                [self.predictor.square_box(second_box(picture, points, sure, self.border, self.places))]
+                [self.predictor.square_box(second_box(picture, points, sure, self.border, self.layout))]
                 for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
             ]
             fitted = [closer for (closer,) in refit(boxes)]

@@ -20,7 +20,7 @@ from kpdetect.coords import to_pixels
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.held_out import find_keypoints, mean_places
+from kpdetect.detector.held_out import find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import build_detector, read_heatmaps
 from kpdetect.detector.shards import open_pairs
@@ -262,7 +262,7 @@ class RefineTrainer(Trainer):
             "refined_before": [] if self.start is None else self.start.refined_before,
             "drift": round(health.drift, 4),
             "spread": round(health.spread, 4),
-            "keypoint_places": mean_places(self.find(self.average, self.watched)),
+            "keypoint_layout": keypoint_layout(self.find(self.average, self.watched)),
             "training_images": len(self.cache),
             "step": self.step,
             "images_seen": self.step * config.batch,
