@@ -14,7 +14,7 @@ from generator.train import GeneratorTrainer, train_generator
 from kpdetect.checkpoints import load_checkpoint, load_weights
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
-from tests.test_growing import GROWING, first_is_32  # noqa: F401
+from tests.test_growing import GROWING
 from tests.test_pipeline import SMALL
 from tests.test_train_generator import CONFIG, CPU, states_equal
 
@@ -89,7 +89,7 @@ def test_measuring_changes_nothing(blob_folder: Path, tmp_path: Path) -> None:
     assert states_equal(watched, plain)
 
 
-def test_growing_models_are_measured_at_their_full_size_only(blob_folder: Path, tmp_path: Path, first_is_32: None) -> None:  # noqa: F811
+def test_growing_models_are_measured_at_their_full_size_only(blob_folder: Path, tmp_path: Path, first_is_32: None) -> None:
     config = apply_overrides(GROWING, ["stopping.patience=9", "stopping.every=1", "stopping.images=3", "steps=5"])
     sizes = []
 
