@@ -30,7 +30,7 @@ from generator.rates import parameter_groups, set_rates
 from generator.sheet import draw_samples
 from generator.stopping import DistanceTo, DistanceWatch
 from kpdetect.averaging import averaged_copy, update_average
-from kpdetect.checkpoints import load_checkpoint, save_weights
+from kpdetect.checkpoints import save_weights
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.errors import ConfigError, TrainingError
@@ -40,7 +40,7 @@ from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
-from kpdetect.training import BUDGETS, Trainer
+from kpdetect.training import BUDGETS, Trainer, images_of
 
 
 def train_generator(
@@ -85,7 +85,7 @@ def train_generator(
         raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
     with main_first(runtime):
         run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
-    known = str(load_checkpoint(run.checkpoint, "generator")["data"]).split("/")[0] if run.checkpoint.exists() else None
+    known = images_of(run, "generator")
     side = cached_side(config.model.size)
     with main_first(runtime):
         cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
@@ -115,16 +115,16 @@ class GeneratorTrainer(Trainer):
         feature_network: FeatureNetwork | None = None,
     ) -> None:
         optimiser, model = config.optimiser, config.model
+        self.feature_weights = None if feature_network is None else feature_network.hash
         if feature_network is not None:
-            self.judge = f"/{feature_network.hash}"
             self.other_data = "other images, or judged by other weights (optimiser.features)"
-        super().__init__(run, config, optimiser.batch, cache.key + self.judge, runtime)
+        super().__init__(run, config, optimiser.batch, cache.key, runtime, judge=self.feature_weights)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
         plain = Generator(model).to(runtime.device)
         self.adversary = Adversary(config, runtime, feature_network)
         self.discriminator, self.adam_discriminator = self.adversary.pixel_discriminator, self.adversary.adam_pixels
-        self.feature_discriminator, self.feature_network = self.adversary.feature_discriminator, feature_network
+        self.feature_discriminator = self.adversary.feature_discriminator
         if self.feature_discriminator is not None:
             self.adam_features = self.adversary.adam_features
             self.stateful = (*self.stateful, "feature_discriminator", "adam_features")
@@ -169,11 +169,8 @@ class GeneratorTrainer(Trainer):
     def _judged_alike(self, initial: InitialWeights) -> bool:
         """Whether an earlier run's discriminator of features saw the maps of the same network, at the same width."""
         width = initial.description["config"]["optimiser"].get("feature_width")
-        same_network = initial.description.get("feature_weights") == self._feature_weights()
+        same_network = initial.description.get("feature_weights") == self.feature_weights
         return same_network and width == self.config.optimiser.feature_width
-
-    def _feature_weights(self) -> str | None:
-        return None if self.feature_network is None else self.feature_network.hash
 
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
@@ -271,7 +268,7 @@ class GeneratorTrainer(Trainer):
             "minutes": round(self.seconds / 60, 1),
             "training_images": len(self.cache),
             "began_with": began_with(self.run),
-            "feature_weights": self._feature_weights(),
+            "feature_weights": self.feature_weights,
             "data": self.cache.key,
             "commit": code_commit(),
             "hardware": hardware(),

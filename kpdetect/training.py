@@ -50,6 +50,11 @@ SAVE_SECONDS = 300.0
 """A checkpoint is written at least this often, however slow the steps are; what is computed does not depend on it."""
 
 
+def images_of(run: RunFolder, kind: str) -> str | None:
+    """The key of the images that a run was trained on; None before its first checkpoint."""
+    return str(load_checkpoint(run.checkpoint, kind)["data"]).split("/")[0] if run.checkpoint.exists() else None
+
+
 class Trainer(ABC):
     """A run that can be stopped and continued.
 
@@ -57,22 +62,26 @@ class Trainer(ABC):
         run: folder of the run.
         config: the run's configuration.
         batch: images per step.
-        data: a key of the training data; a continued run must have the same.
+        data: a key of the training data, that of the images first; a continued run must have the same.
         runtime: device and precision.
+        judge: the hash of the trained network in whose features is compared, part of the data; checkpoints from before it was
+            noted are continued.
     """
 
     kind: ClassVar[str]
     """What is trained, as checkpoints name it."""
     stateful: tuple[str, ...]
     """Attributes with a `state_dict` that a checkpoint holds."""
-    judge: str = ""
-    """The end of `data` that names trained features; checkpoints from before it was noted lack it and are continued."""
     other_data: str = "other data (files were added, removed or changed, or others are excluded)"
     """What is said of a checkpoint whose `data` differs."""
 
-    def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime) -> None:
+    def __init__(
+        self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime, judge: str | None = None
+    ) -> None:
         require_divisible(batch, runtime)
-        self.run, self.schedule, self.batch, self.data, self.runtime = run, config, batch, data, runtime
+        self.run, self.schedule, self.batch, self.runtime = run, config, batch, runtime
+        self.data = data if judge is None else f"{data}/{judge}"
+        self.continued_data = {data, self.data}
         self.step, self.seconds = 0, 0.0
         self.saved = time.monotonic()
 
@@ -182,7 +191,7 @@ class Trainer(ABC):
         if not self.run.checkpoint.exists():
             return
         state = load_checkpoint(self.run.checkpoint, self.kind)
-        if state["data"] not in (self.data, self.data.removesuffix(self.judge)):
+        if state["data"] not in self.continued_data:
             raise ConfigError(
                 f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
             )

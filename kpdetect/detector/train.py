@@ -216,7 +216,9 @@ class DetectorTrainer(Trainer):
 
     def held_out_error(self) -> float:
         """Mean distance on held-out pairs, in percent of the image's side, over keypoints inside the frame."""
-        predicted, _ = self.predict_held_out()
+        return self._error_of(self.predict_held_out()[0])
+
+    def _error_of(self, predicted: Tensor) -> float:
         weights = keypoint_weights(self.held_out.keypoints, self.held_out.visible, 1.0)
         return float(weighted_mean(coordinate_distance(predicted, self.held_out.keypoints), weights)) * 50
 
@@ -249,6 +251,7 @@ class DetectorTrainer(Trainer):
     def write_weights(self) -> None:
         """Write the average and where it came from."""
         config, learned = self.config, self.learned
+        predicted, _ = self.predict_held_out()
         calibration = calibrate(self.average, self.batches, self.runtime, self.run.folder)
         description = {
             "config": config.model_dump(mode="json"),
@@ -261,8 +264,8 @@ class DetectorTrainer(Trainer):
             "step": self.step,
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),
-            "held_out_percent": round(self.held_out_error(), 4),
-            "keypoint_layout": keypoint_layout(self.predict_held_out()[0]),
+            "held_out_percent": round(self._error_of(predicted), 4),
+            "keypoint_layout": keypoint_layout(predicted),
             "calibration": calibration.description(),
             "commit": code_commit(),
             "hardware": hardware(),

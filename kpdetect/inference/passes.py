@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.mirror import find_mirror
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
@@ -80,12 +79,7 @@ class Passes:
 
 def scaled_box(picture: Fitted, scale: float) -> Box:
     """The box `scale` times as wide and high as what a fitted picture shows, about the same middle."""
-    height, width = picture.square.shape[:2]
-    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
-    (left, top), (right, bottom) = apply_affine(invert_affine(picture.matrix), corners) + 0.5  # to pixel edges
-    return (
-        float((left + right) / 2 - scale * (right - left) / 2),
-        float((top + bottom) / 2 - scale * (bottom - top) / 2),
-        float(scale * (right - left)),
-        float(scale * (bottom - top)),
-    )
+    low, high = picture.edges
+    left, top = (low + high) / 2 - scale * (high - low) / 2
+    width, height = scale * (high - low)
+    return float(left), float(top), float(width), float(height)

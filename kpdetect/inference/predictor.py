@@ -46,6 +46,13 @@ class Fitted:
     matrix: Affine
     size: tuple[int, int]
 
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """[[left, top], [right, bottom]] of what the square shows, in the image's pixels, measured at pixel edges."""
+        height, width = self.square.shape[:2]
+        corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+        return apply_affine(invert_affine(self.matrix), corners) + 0.5
+
 
 class Predictor:
     """A trained detector as a function.

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.coords import apply_affine, invert_affine, to_normalised, to_pixels
 from kpdetect.errors import CheckpointError
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.predictor import Box, Fitted
@@ -94,14 +93,15 @@ def second_box(
         keypoints_px: [K, 2], in the image's pixels, found there; what lies outside the image counts to its edge.
         confidence: [K]; where three or more reach `TRUSTED`, and are no cluster of neighbours, the others are left out.
         margin: see `border`.
-        layout: of these keypoints; without one there is a border.
+        layout: of these keypoints; needed without a margin.
     """
     height, width = picture.size
     inside = np.clip(keypoints_px.astype(np.float64), -0.5, np.array([width, height]) - 0.5)
     trusted = confidence >= TRUSTED
     chosen = trusted if trusted.sum() >= 3 else np.ones_like(trusted)
-    if margin is not None or layout is None:
-        return keypoint_box(picture, inside[chosen], UNKNOWN_MARGIN if margin is None else margin)
+    if margin is not None:
+        return keypoint_box(picture, inside[chosen], margin)
+    assert layout is not None  # else `border` gives a margin
     if layout.of(chosen).spread < layout.spread / 2:
         chosen = np.ones_like(trusted)
     return framed_box(picture, inside[chosen], layout.of(chosen))
@@ -112,21 +112,20 @@ def framed_box(picture: Fitted, keypoints_px: NDArray[np.float64], layout: Layou
 
     It is the first look's, moved and magnified alike in both directions; for keypoints that tell no size it is only moved.
     """
-    size = picture.square.shape[:2]
-    found = to_normalised(apply_affine(picture.matrix, keypoints_px), size)
+    low, high = picture.edges
+    found = 2 * (keypoints_px + 0.5 - low) / (high - low) - 1
     middle, usual, expected = found.mean(axis=0), layout.places.mean(axis=0), layout.spread
     spread = float(np.sqrt(((found - middle) ** 2).sum(axis=1).mean()))
     zoom = 1.0 if expected < MIN_SPREAD else min(max(spread / expected, MIN_BOX), MAX_ZOOM)
-    corners = middle + zoom * (np.array([[-1.0, -1.0], [1.0, 1.0]]) - usual)
-    (left, top), (right, bottom) = apply_affine(invert_affine(picture.matrix), to_pixels(corners, size)) + 0.5  # pixel edges
-    return float(left), float(top), float(right - left), float(bottom - top)
+    left, top = low + (middle - zoom * (1 + usual) + 1) / 2 * (high - low)
+    width, height = zoom * (high - low)
+    return float(left), float(top), float(width), float(height)
 
 
 def keypoint_box(picture: Fitted, keypoints_px: NDArray[np.float64], margin: float) -> Box:
     """The box around keypoints [count, 2] with a border of `margin` times the longer side of their own box on every side."""
     low, high = keypoints_px.min(axis=0), keypoints_px.max(axis=0)
-    least = MIN_BOX * max(picture.square.shape[0] / picture.matrix[1, 1], picture.square.shape[1] / picture.matrix[0, 0])
-    own = np.maximum(high - low, least)
+    own = np.maximum(high - low, MIN_BOX * np.ptp(picture.edges, axis=0).max())
     middle, reach = (low + high) / 2, own / 2 + margin * own.max()
     left, top = middle + 0.5 - reach  # from pixel centres to pixel edges
     return float(left), float(top), float(2 * reach[0]), float(2 * reach[1])

@@ -71,11 +71,11 @@ def named_perception(network: str, features: str | None, setting: str, runtime: 
     """
     if features is None:
         return None
+    file = weights_file(features, network, setting)  # names the setting itself
     try:
-        found = Perception(network, weights_file(features, network, setting))
+        found = Perception(network, file)
     except (ConfigError, CheckpointError) as error:
-        told = str(error)
-        raise type(error)(told if told.startswith(setting) else f"{setting}: {told}") from error
+        raise type(error)(f"{setting}: {error}") from error
     channels_last(found)
     return found.to(runtime.device)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from kpdetect.averaging import averaged_copy, update_average
-from kpdetect.checkpoints import load_checkpoint, save_weights
+from kpdetect.checkpoints import save_weights
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
 from kpdetect.data.folder import ImageCache, build_cache
@@ -39,7 +39,7 @@ from kpdetect.refine.views import ViewBatches, Views, as_images
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
-from kpdetect.training import BUDGETS, Trainer
+from kpdetect.training import BUDGETS, Trainer, images_of
 
 WATCHED = 256
 """Real images on which health is measured and sheets are drawn."""
@@ -84,7 +84,7 @@ def refine_detector(
     start = None if model is None else FirstStage.load(model)
     config = config if start is None else start.apply(config)
     run = RunFolder(out, config, exempt=BUDGETS)
-    known = str(load_checkpoint(run.checkpoint, "detector")["data"]).split("/")[0] if run.checkpoint.exists() else None
+    known = images_of(run, "detector")
     folder = None if pairs is None or not config.anchor_weight else open_pairs(pairs, config.keypoints)
     cache = build_cache(images, out, config.side, config.crop, set(exclude), strict=strict, expected_key=known)
     trainer = RefineTrainer(run, cache, config, runtime, start, folder)
@@ -113,9 +113,8 @@ class RefineTrainer(Trainer):
         first = "" if start is None else file_hash(start.weights)
         anchor = "" if pairs is None else "/".join(shard.sha256 for shard in pairs.manifest.shards)
         self.perception = _perception(config, runtime)
-        if self.perception is not None:
-            self.judge = f"/{self.perception.hash}"
-        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}{self.judge}", runtime)
+        judge = None if self.perception is None else self.perception.hash
+        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}", runtime, judge=judge)
         self.cache, self.config, self.start = cache, config, start
         torch.manual_seed(derived_seed(config.seed, "weights"))
         self.detector = build_detector(config.model, config.keypoints, initialise=start is None)
@@ -245,7 +244,8 @@ class RefineTrainer(Trainer):
 
     def write_weights(self) -> None:
         """Write the average as a detector, and where it came from."""
-        config, health = self.config, self.health()
+        config, found = self.config, self.find(self.average, self.watched)
+        health = measure_health(found, self.before)
         first = {} if self.start is None else self.start.description
         calibration = first.get("calibration")
         if self.anchor is not None:
@@ -262,7 +262,7 @@ class RefineTrainer(Trainer):
             "refined_before": [] if self.start is None else self.start.refined_before,
             "drift": round(health.drift, 4),
             "spread": round(health.spread, 4),
-            "keypoint_layout": keypoint_layout(self.find(self.average, self.watched)),
+            "keypoint_layout": keypoint_layout(found),
             "training_images": len(self.cache),
             "step": self.step,
             "images_seen": self.step * config.batch,
