@@ -4,7 +4,6 @@ smaller one, or one that sees other crops."""
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -43,8 +42,8 @@ class PseudoPairs:
         sources: (name, hash) of every image.
 
     Raises:
-        InputError: an image is missing, has another size than when it was predicted, or there are too few; or folders are of
-            other images, sizes or numbers of keypoints than the first.
+        InputError: an image is missing, is another file than the one that was predicted, or there are too few; or folders are
+            of other images, sizes or numbers of keypoints than the first.
         FormatError: damaged predictions.
     """
 
@@ -61,13 +60,13 @@ class PseudoPairs:
         self.paths = [images / name for name in self.predictions.images]
         if missing := [path for path in self.paths if not path.is_file()]:
             raise InputError(f"{missing[0]}: no such file; {found[0]} names it, give the folder that was predicted")
-        for folder, record in zip(found, records, strict=True):
-            _tell_other_source(folder, record, images)
         self.keypoints_px, self.crop, self.workers = self.predictions.confident(min_confidence), crop, workers
         self.keypoints, self.size = self.keypoints_px.shape[1], (size, size)
         self.models = [str(record.get("model", "unknown")) for record in records]
         with ThreadPoolExecutor(workers) as pool:
             self.sources = list(zip(self.predictions.images, pool.map(file_hash, self.paths), strict=True))
+        for folder, record in zip(found, records, strict=True):
+            _require_same(folder, record, self.sources, images)
         self.provenance: dict[str, Any] = {
             "pseudo_labels_of": ",".join(self.models),
             "table": ",".join(file_hash(folder / TABLE) for folder in found),
@@ -124,11 +123,14 @@ def averaged(found: Sequence[Path]) -> Predictions:
     return replace(first, keypoints_px=np.mean(points, axis=0), confidence=np.mean(sure, axis=0))
 
 
-def _tell_other_source(found: Path, record: dict[str, Any], images: Path) -> None:
-    source = record.get("source")
-    if source and Path(str(source)).resolve() != images.resolve():
-        told = f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
-        print(told, file=sys.stderr)
+def _require_same(found: Path, record: dict[str, Any], sources: Sequence[tuple[str, str]], images: Path) -> None:
+    """Stop where an image is not the file that was predicted: in another crop of the same size keypoints lie elsewhere."""
+    predicted = dict(record.get("files", {}))  # predictions of earlier versions do not say
+    if other := [name for name, digest in sources if predicted.get(name, digest) != digest]:
+        raise InputError(
+            f"{images / other[0]}: is not the file that {found} is about ({len(other)} of {len(sources)} differ); "
+            "give the images that were predicted, or predict these"
+        )
 
 
 def write_pseudo_pairs(

@@ -26,6 +26,8 @@ Images = NDArray[np.uint8]
 DistanceTo = Callable[[Images], Callable[[Images], float]]
 """From real images to a function that gives the distance of drawn images to them."""
 BATCH = 64
+STATE = ("best", "best_step", "waited", "weights")
+"""What checkpoints hold of a watch."""
 
 
 class DistanceWatch:
@@ -38,7 +40,6 @@ class DistanceWatch:
         seed: of the drawn images, the same at each measurement.
 
     Attributes:
-        last: the latest distance; None before the first.
         best: the least one, of step `best_step`.
         weights: the network's of that step; none before the first measurement.
     """
@@ -47,7 +48,6 @@ class DistanceWatch:
         self.config, self.distance_to, self.seed = config, distance_to, seed
         self.batches = copy.copy(batches)  # the original is busy in another thread
         self.distance: Callable[[Images], float] | None = None
-        self.last: float | None = None
         self.best, self.best_step, self.waited = float("inf"), 0, 0
         self.weights: dict[str, Tensor] = {}
 
@@ -63,16 +63,17 @@ class DistanceWatch:
             f"{self.waited} measurements since were not better"
         )
 
-    def look(self, step: int, network: Generator) -> None:
-        """Measure a network in evaluation mode, whose statistics are its own."""
+    def look(self, step: int, network: Generator) -> float:
+        """Measure a network in evaluation mode, whose statistics are its own; returns its distance."""
         if self.distance is None:
             self.distance = self.distance_to(self._real())
-        self.last = self.distance(self._drawn(network))
-        if self.last < self.best:
-            self.best, self.best_step, self.waited = self.last, step, 0
+        distance = self.distance(self._drawn(network))
+        if distance < self.best:
+            self.best, self.best_step, self.waited = distance, step, 0
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         else:
             self.waited += 1
+        return distance
 
     def _real(self) -> Images:
         blocks: list[Images] = []
@@ -90,10 +91,9 @@ class DistanceWatch:
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints."""
-        names = ("last", "best", "best_step", "waited", "weights")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in STATE:
+            setattr(self, name, state[name])

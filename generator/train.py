@@ -186,8 +186,6 @@ class GeneratorTrainer(Trainer):
         metrics |= self.update_generator(drawing, latents, stage)
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
-        if self.watch is not None and self.watch.last is not None:
-            metrics["distance"] = torch.tensor(self.watch.last)
         return metrics
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
@@ -200,11 +198,11 @@ class GeneratorTrainer(Trainer):
         return self.watch is not None and self.watch.exhausted
 
     def measure(self) -> None:
-        """Measure the average, as it would be written, at its full size."""
+        """Measure the average, as it would be written, at its full size; and a line of metrics."""
         if self.watch is not None and self.stage == Stage(size=self.config.model.size):
             candidate = copy.deepcopy(self.average)
             recalibrate(candidate, self.config.seed + 1)
-            self.watch.look(self.step, candidate)
+            self.run.log(step=self.step, distance=round(self.watch.look(self.step, candidate), 5))
 
     def require_health(self, metrics: dict[str, Tensor]) -> None:
         """Stop a run that has failed.

@@ -98,7 +98,14 @@ def test_what_does_not_belong_together_is_refused(predicted):
     cv2.imwrite(str(images / "c.png"), np.zeros((20, 41, 3), np.uint8))
     with pytest.raises(InputError, match="c.png: is not the image of 40x20 pixels"):
         list(PseudoPairs([found], images, 32, "centre").batches(0, 3))
+    cv2.imwrite(str(images / "c.png"), np.full((20, 40, 3), 80, np.uint8))
     record = json.loads((found / "predictions.json").read_text())
+    hashes = {name: file_hash(images / name) for name in ("a.png", "sub/b.png", "c.png")}
+    (found / "predictions.json").write_text(json.dumps(record | {"files": hashes}))
+    PseudoPairs([found], images, 32, "centre")
+    (found / "predictions.json").write_text(json.dumps(record | {"files": hashes | {"sub/b.png": "0" * 16}}))
+    with pytest.raises(InputError, match=r"b.png: is not the file that .*found is about \(1 of 3 differ\)"):
+        PseudoPairs([found], images, 32, "centre")
     (found / "predictions.json").write_text(json.dumps(record | {"model": "another"}))
     with pytest.raises(InputError, match="predictions of checkpoint another, but"):
         write_pseudo_pairs(predicted / "model", found, images, predicted / "pairs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,8 +53,8 @@ def test_the_best_weights_are_kept_and_the_run_ends(
     plain = train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=4"]), CPU)
     assert load_weights(plain, "generator")[1]["distance"] is None
     assert states_equal(tensors, load_weights(plain, "generator")[0])
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    assert ["distance" in line for line in lines] == [False] * 2 + [True] * 6
+    lines = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+    assert [(line["step"], line["distance"]) for line in lines if "distance" in line] == [(2, 5), (4, 3), (6, 4), (8, 3.5)]
     train_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([]))  # it is over
     assert "stopped early" not in capsys.readouterr().err
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 8
@@ -75,7 +76,7 @@ def test_interrupted_equals_uninterrupted(blob_folder: Path, tmp_path: Path, mon
     monkeypatch.setattr(GeneratorTrainer, "train_step", step)
     train_generator(blob_folder, tmp_path / "broken", config, CPU, distance_to=brightness)
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "broken")]
-    assert ends[0]["watch"]["last"] > 0
+    assert ends[0]["watch"]["best"] > 0
     assert states_equal(*ends)
     assert states_equal(*(load_weights(tmp_path / name / "model.safetensors", "generator")[0] for name in ("whole", "broken")))
 

@@ -11,6 +11,7 @@ from kpdetect import __version__
 from kpdetect.cli import (
     ablate,
     benchmark,
+    calibrate,
     controllability,
     convert,
     crop,
@@ -73,6 +74,7 @@ VERBS = {
     "train-detector": train_detector,
     "predict": predict,
     "label": label,
+    "calibrate": calibrate,
     "edit": edit,
     "export": export,
     "pack": pack,

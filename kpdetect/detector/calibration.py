@@ -1,8 +1,10 @@
-"""Confidence that means something: the probability that a keypoint lies near where the generator put it.
+"""Confidence that means something: the probability that a keypoint lies near where it was put, if the object is as likely as
+not to be there.
 
 The mass of a heatmap's peak rises with that probability but is not equal to it; a monotone map (isotonic regression, Zadrozny
-and Elkan 2002) fitted on varied held-out pairs makes it so. It is measured on generated pairs: on real images, which differ
-from them, it is an upper estimate.
+and Elkan 2002) fitted on varied held-out pairs and as many decoys, which show no object, makes it so. Without decoys a detector
+that finds nearly everything in its pairs would be sure of everything, other objects and noise included. It is measured
+on pairs: on real images, which differ from them, it is an upper estimate.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def fit_calibration(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Cal
     """Fit on heatmap masses [count] and whether those keypoints were found [count]; both kinds have to be there."""
     from sklearn.isotonic import IsotonicRegression
 
-    if found.all() or not found.any():  # nothing to tell apart: one probability for all, a little short of certain
+    if found.all() or not found.any():  # nothing to tell apart: one probability for all, a little off certainty
         level = (found.sum() + 1) / (len(found) + 2)
         return Calibration(mass=(0.0, 1.0), probability=(float(level), float(level)))
     model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(mass.astype(np.float64), found.astype(np.float64))

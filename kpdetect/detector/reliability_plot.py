@@ -24,7 +24,9 @@ def write_reliability_plot(before: Reliability, after: Reliability, path: Path) 
         axes.plot(
             table.said, table.true, style, label=f"{name}: error {table.error:.3f}", color="0.55" if table is before else "0.0"
         )
-    axes.set(xlabel="confidence", ylabel="share of keypoints found", xlim=(0, 1), ylim=(0, 1.02), title="Held-out pairs")
+    axes.set(
+        xlabel="confidence", ylabel="share of keypoints found", xlim=(0, 1), ylim=(0, 1.02), title="Held-out pairs and decoys"
+    )
     axes.legend(loc="upper left")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kpdetect.errors import InputError
-from kpdetect.files import make_folder
+from kpdetect.files import file_hash, make_folder
 from kpdetect.images import list_images, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
@@ -101,6 +101,7 @@ def predict_images(
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
         predictions, skipped = job.run(), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
+        record["files"] = job.hashes(predictions.images)
         predictions.write(out, {**stage, "description": predictor.description, **record})
     return predictions, skipped
 
@@ -159,6 +160,12 @@ class _ImageJob:
             sizes=np.array(sizes, dtype=np.int64),
             skeleton=self.predictor.skeleton,
         )
+
+    def hashes(self, images: Sequence[str]) -> dict[str, str]:
+        """Of the files of these images: their keypoints are of no other ones."""
+        paths = dict(zip(self.names, self.paths, strict=True))
+        with ThreadPoolExecutor(THREADS) as pool:
+            return dict(zip(images, pool.map(file_hash, [paths[name] for name in images]), strict=True))
 
     def _learn(self, pool: ThreadPoolExecutor) -> None:
         if self.passes.wants_sample:

@@ -30,12 +30,14 @@ class Summary:
     Attributes:
         images: images predicted.
         clips: folder and number of frames of every video predicted.
+        doubtful: of these images and frames, those in which next to nothing was found, see `Predictions.doubtful`.
         skipped: inputs that could not be read, or not to their end, and why.
         refused: why a format could not be written, once each; the others were.
     """
 
     images: int = 0
     clips: list[tuple[Path, int]] = field(default_factory=list)
+    doubtful: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
@@ -77,6 +79,7 @@ def predict_inputs(
                 raise
             continue
         summary.clips.append((folder, len(predictions.images)))
+        summary.doubtful += predictions.doubtful
         _write_formats(predictions, folder, config, summary)
         if note:
             summary.skipped[str(clip.source)] = note
@@ -106,6 +109,7 @@ def _predict_images(
         summary.skipped[str(sources.root)] = str(error)
         return
     summary.images = len(predictions.images)
+    summary.doubtful += predictions.doubtful
     summary.skipped.update(skipped)
     _write_formats(predictions, out, config, summary)
 
