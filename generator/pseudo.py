@@ -4,6 +4,7 @@ smaller one, or one that sees other crops."""
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -125,8 +126,15 @@ def averaged(found: Sequence[Path]) -> Predictions:
 
 def _require_same(found: Path, record: dict[str, Any], sources: Sequence[tuple[str, str]], images: Path) -> None:
     """Stop where an image is not the file that was predicted: in another crop of the same size keypoints lie elsewhere."""
-    predicted = dict(record.get("files", {}))  # predictions of earlier versions do not say
-    if other := [name for name, digest in sources if predicted.get(name, digest) != digest]:
+    predicted, source = record.get("files"), record.get("source")
+    if not isinstance(predicted, dict):  # predictions of earlier versions do not say
+        if source and Path(str(source)).resolve() != images.resolve():
+            told = (
+                f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
+            )
+            print(told, file=sys.stderr)
+        return
+    if other := [name for name, digest in sources if predicted.get(name) != digest]:
         raise InputError(
             f"{images / other[0]}: is not the file that {found} is about ({len(other)} of {len(sources)} differ); "
             "give the images that were predicted, or predict these"

@@ -7,6 +7,7 @@ discriminators, which saves a forward pass.
 from __future__ import annotations
 
 import copy
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -202,7 +203,10 @@ class GeneratorTrainer(Trainer):
         if self.watch is not None and self.stage == Stage(size=self.config.model.size):
             candidate = copy.deepcopy(self.average)
             recalibrate(candidate, self.config.seed + 1)
-            self.run.log(step=self.step, distance=round(self.watch.look(self.step, candidate), 5))
+            distance = self.watch.look(self.step, candidate)
+            if not math.isfinite(distance):
+                raise TrainingError(f"{self.run.folder}: the distance of step {self.step} is not finite; {self.kept}")
+            self.run.log(step=self.step, distance=round(distance, 5))
 
     def require_health(self, metrics: dict[str, Tensor]) -> None:
         """Stop a run that has failed.

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
 from kpdetect.checkpoints import find_weights, load_weights, save_weights
-from kpdetect.errors import CheckpointError
-from kpdetect.files import make_folder, merge_sources, write_text
-from kpdetect.inference.labels import LABELS
+from kpdetect.config import write_config
+from kpdetect.errors import CheckpointError, OutputError
+from kpdetect.files import file_hash, make_folder, merge_sources, replacing
+from kpdetect.inference.confidence import measure_confidence
+from kpdetect.inference.labels import LABELS, read_labels
+from kpdetect.inference.predictor import Predictor
 
 
-def pack_model(project: Path, out: Path) -> list[Path]:
+def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = None) -> list[Path]:
     """Write `detector.safetensors` (float16, which changes keypoints by less than a thousandth of a pixel's side), the
     generator's weights as they are where there are any, their labels and `sources.csv` into a folder.
 
     Args:
         project: project folder, run folder or weights file of a detector.
         out: the folder; commands take it as a MODEL.
+        measured: what the detector says of itself from now on, instead of what it said.
 
     Returns:
         The files of weights.
@@ -32,11 +39,12 @@ def pack_model(project: Path, out: Path) -> list[Path]:
     files = [out / "detector.safetensors"]
     tensors, description = load_weights(detector, "detector")
     halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}
-    save_weights(files[0], "detector", halved, _rest(description))
+    save_weights(files[0], "detector", halved, {**_rest(description), **(measured or {})})
     merge_sources(out, detector.parent)
-    labels = detector.parent / LABELS
-    if labels.is_file():
-        write_text(out / LABELS, labels.read_text(encoding="utf-8"))
+    if (detector.parent / LABELS).is_file():
+        labels = read_labels(detector, int(description["keypoints"]))
+        own = labels.weights == file_hash(detector)
+        write_config(labels.model_copy(update={"weights": file_hash(files[0])}) if own else labels, out / LABELS)
     try:
         generator = find_weights(project, "generator")
     except CheckpointError:
@@ -46,6 +54,37 @@ def pack_model(project: Path, out: Path) -> list[Path]:
     save_weights(files[1], "generator", tensors, _rest(description))
     merge_sources(out, generator.parent)
     return files
+
+
+def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -> dict[str, Any]:
+    """Pack a model whose confidence is measured on other pairs; see `kpdetect.inference.confidence`.
+
+    Args:
+        model: project folder, run folder or weights file of a detector, or the name of a model of the package.
+        pairs: what to measure on; the real images behind them go on the packed model's record.
+        out: another folder than the model's.
+        device: where to compute.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        CheckpointError: no detector there.
+        InputError: the pairs do not fit the detector.
+        OutputError: the folder cannot be written, or holds the model.
+    """
+    weights = find_weights(model, "detector")
+    if out.resolve() in (weights.resolve().parent, model.resolve(), pairs.resolve()):
+        raise OutputError(f"{out}: holds the model or the pairs; give another folder")
+    predictor = Predictor.load(model, device)
+    with TemporaryDirectory() as temporary:  # nothing is made of pairs that do not fit
+        measured = measure_confidence(predictor, pairs, Path(temporary))
+        pack_model(model, out, measured)
+        for picture in Path(temporary).iterdir():
+            with replacing(out / picture.name) as target:
+                target.write_bytes(picture.read_bytes())
+    merge_sources(out, pairs)
+    return measured
 
 
 def _rest(description: dict[str, object]) -> dict[str, object]:

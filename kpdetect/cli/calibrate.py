@@ -11,12 +11,17 @@ from kpdetect.cli import options
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
+    model: Annotated[Path, typer.Argument(help="A trained detector: project, run folder, weights or a name.")],
     pairs: Annotated[Path, typer.Argument(help="Folder of shards of the kind that it was trained on.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for a copy of the model that knows; the model stays as it is.")
+    ],
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Measure a detector's confidence anew, and how its keypoints lie; its network stays as it is."""
-    from kpdetect.inference.recalibrate import recalibrate
+    from kpdetect.packing import pack_calibrated
 
-    weights, count = recalibrate(model, pairs, device.value)
-    print(f"calibrated on {count:,} pairs: {weights}")
+    measured = pack_calibrated(model, pairs, out, device.value)
+    share, usual = measured["calibrated_on"]["found"], measured["calibration"]["usual"]
+    print(f"found: {100 * share:.1f} % of the keypoints of held-out pairs; mean confidence in them, varied: {usual:.2f}")
+    print(f"model: {out} (reliability.png: how well it keeps its word)")

@@ -57,7 +57,6 @@ def command(
     from kpdetect.errors import InputError
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.job import predict_inputs
-    from kpdetect.inference.predictions import DOUBTFUL
 
     values = {name: ctx.params[name] for name in PredictConfig.model_fields if name not in ("formats", "scales")}
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())
@@ -71,8 +70,8 @@ def command(
         print(f"video: {folder} ({frames:,} frames)")
     if summary.doubtful:
         total = summary.images + sum(frames for _, frames in summary.clips)
-        told = f"warning: {summary.doubtful:,} of {total:,} have a mean confidence below {DOUBTFUL}"
-        print(f"{told}: do they show what the model was trained on, and framed so?", file=sys.stderr)
+        told = f"warning: in {summary.doubtful:,} of {total:,} images or frames the model is less than half as sure as usual"
+        print(f"{told}; do they show what it was trained on, framed likewise?", file=sys.stderr)
     if summary.skipped:
         print(f"warning: skipped {len(summary.skipped)} inputs, listed in {out / 'skipped.csv'}:", file=sys.stderr)
         for reason in list(summary.skipped.values())[:SHOWN]:

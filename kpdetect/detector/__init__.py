@@ -8,5 +8,8 @@ model     backbone and head, and what a heatmap means
 losses    one function per term
 shards    folders of pairs to learn from
 batches   augmented batches of pairs, prepared ahead
+held_out  what a detector makes of pairs it was not trained on
+calibration, reliability_plot
+          confidence as a probability, and a picture of how well it keeps its word
 train     the training loop
 """

@@ -9,7 +9,7 @@ on pairs: on real images, which differ from them, it is an upper estimate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,12 @@ class Calibration:
     Attributes:
         mass: corner points, rising, in [0, 1].
         probability: their values, not falling, in [0, 1].
+        usual: mean confidence in held-out pairs; None where nobody has measured it.
     """
 
     mass: tuple[float, ...]
     probability: tuple[float, ...]
+    usual: float | None = None
 
     def __call__(self, mass: NDArray[np.floating]) -> NDArray[np.float32]:
         """Probability of each mass, of the same shape."""
@@ -39,18 +41,33 @@ class Calibration:
 
     def description(self) -> dict[str, Any]:
         """As weights files keep it."""
-        return {"near": NEAR, "mass": list(self.mass), "probability": list(self.probability)}
+        return {"near": NEAR, "mass": list(self.mass), "probability": list(self.probability), "usual": self.usual}
 
     @classmethod
     def read(cls, description: dict[str, Any] | None) -> Calibration:
         """What a weights file says; without a word of it confidence is the mass itself."""
         if not description:
             return cls(mass=(0.0, 1.0), probability=(0.0, 1.0))
-        return cls(mass=tuple(description["mass"]), probability=tuple(description["probability"]))
+        usual = description.get("usual")  # not in weights of earlier versions
+        return cls(mass=tuple(description["mass"]), probability=tuple(description["probability"]), usual=usual)
 
 
-def fit_calibration(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Calibration:
-    """Fit on heatmap masses [count] and whether those keypoints were found [count]; both kinds have to be there."""
+def fit_calibration(
+    mass: NDArray[np.floating], found: NDArray[np.bool_], usual: NDArray[np.floating] | None = None
+) -> Calibration:
+    """Fit on heatmap masses [count] and whether those keypoints were found [count].
+
+    Args:
+        mass, found: of both kinds; of one alone nothing can be told apart.
+        usual: heatmap masses [any] of keypoints as they are found in pairs.
+    """
+    mapped = _fit(mass, found)
+    if usual is None or not len(usual):
+        return mapped
+    return replace(mapped, usual=round(float(mapped(usual).mean()), 4))
+
+
+def _fit(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Calibration:
     from sklearn.isotonic import IsotonicRegression
 
     if found.all() or not found.any():  # nothing to tell apart: one probability for all, a little off certainty

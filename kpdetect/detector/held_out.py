@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kpdetect.detector.batches import Batches
+from kpdetect.detector.batches import Batches, TrainingPairs
 from kpdetect.detector.calibration import NEAR, Calibration, fit_calibration, reliability
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import read_heatmaps
@@ -39,34 +40,46 @@ def keypoint_layout(keypoints: Tensor) -> dict[str, list[list[float]]]:
 
 
 def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:
-    """Fit confidence on varied held-out pairs and as many decoys: one half of both gives the map, the other
+    """Fit confidence on varied held-out pairs and as many decoys: every second pair with its decoy gives the map, the others
     `folder`/reliability.png."""
     pairs = batches.held_out_varied()
-    count = len(pairs.images)
-    keypoints, mass = find_keypoints(detector, torch.cat([pairs.images, decoys(pairs.images)]), runtime)
-    found, counted = torch.zeros(mass.shape, dtype=torch.bool), torch.ones(mass.shape, dtype=torch.bool)
-    found[:count] = coordinate_distance(keypoints[:count], pairs.keypoints) <= NEAR  # nothing can be found in a decoy
-    counted[:count] = (pairs.keypoints.abs() <= 1).all(dim=-1)
-    fitted = torch.zeros_like(counted)
-    fitted[::2] = True
-    fit, check = fitted & counted, ~fitted & counted
-    calibration = fit_calibration(mass[fit].numpy(), found[fit].numpy())
-    if check.any():
-        raw, truth = mass[check].numpy(), found[check].numpy()
+    keypoints, mass = find_keypoints(detector, pairs.images, runtime)
+    _, mass_of_decoys = find_keypoints(detector, decoys(pairs.images), runtime)
+    inside = (pairs.keypoints.abs() <= 1).all(dim=-1)
+    found = coordinate_distance(keypoints, pairs.keypoints) <= NEAR
+
+    def both(part: slice) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        kept = inside[part]
+        masses = torch.cat([mass[part][kept], mass_of_decoys[part][kept]])
+        return masses.numpy(), torch.cat([found[part][kept], torch.zeros_like(found[part][kept])]).numpy()
+
+    calibration = fit_calibration(*both(slice(0, None, 2)), usual=mass[inside].numpy())
+    raw, truth = both(slice(1, None, 2))
+    if len(raw):
         path = folder / "reliability.png"
         write_reliability_plot(reliability(raw, truth), reliability(calibration(raw), truth), path)
     return calibration
 
 
+def share_found(keypoints: Tensor, pairs: TrainingPairs) -> float:
+    """Share of the keypoints of pairs inside the frame to which [count, K, 2] are near."""
+    inside = (pairs.keypoints.abs() <= 1).all(dim=-1)
+    return float((coordinate_distance(keypoints, pairs.keypoints) <= NEAR)[inside].float().mean())
+
+
 def decoys(images: Tensor) -> Tensor:
     """Images [count, 3, height, width] without their object but of the same texture: cut into `TILES` x `TILES` tiles, none
     of which stays at its place. What does not divide stays at the right and lower edge."""
-    height, width = (side // TILES for side in images.shape[2:])
-    mixed = images.clone()
-    for number, (image, target) in enumerate(zip(images, mixed, strict=True)):
-        order = np.random.default_rng(number).permutation(TILES**2)
-        for source, place in zip(order, np.roll(order, 1), strict=True):  # one cycle: no tile stays
-            (from_y, from_x), (to_y, to_x) = divmod(int(source), TILES), divmod(int(place), TILES)
-            tile = image[:, from_y * height : (from_y + 1) * height, from_x * width : (from_x + 1) * width]
-            target[:, to_y * height : (to_y + 1) * height, to_x * width : (to_x + 1) * width] = tile
-    return mixed
+    count, channels, *size = images.shape
+    across = min(TILES, *size)
+    height, width = (side // across for side in size)
+    whole = images[:, :, : across * height, : across * width]
+    tiles = whole.reshape(count, channels, across, height, across, width).permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
+    mixed = torch.empty_like(tiles)
+    for number in range(count):
+        order = np.random.default_rng(number).permutation(across**2)
+        mixed[number, order] = tiles[number, np.roll(order, 1)]  # one cycle: no tile stays
+    back = mixed.reshape(count, across, across, channels, height, width).permute(0, 3, 1, 4, 2, 5)
+    result = images.clone()
+    result[:, :, : across * height, : across * width] = back.reshape(whole.shape)
+    return result

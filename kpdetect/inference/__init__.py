@@ -3,12 +3,14 @@
 predictor    images to keypoints in their own pixels
 labels       names, pairs, links and dropped keypoints, stored beside a model's weights
 label        changing them
+confidence   measuring anew how sure a model may be
 predictions  keypoints of many images or frames, in memory and as files
 formats/     the same in the formats of other tools
 config       every choice of `kpdetect predict`
 sources      what its inputs are
 boxes        parts of images to predict in
 passes       how often and how the detector looks at a picture
+second_look  where the second of two looks goes
 mirror       which keypoint is which in a mirror image
 smoothing    the one-euro filter
 overlay      a picture with its keypoints

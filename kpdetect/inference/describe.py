@@ -101,7 +101,8 @@ def _run(path: Path, verify: bool) -> Iterator[str]:
         yield from _checkpoint(path / "checkpoint.pt", verify)
     metrics = read_metrics(path / "metrics.jsonl")
     if metrics:
-        yield "last metrics: " + ", ".join(f"{name} {value}" for name, value in metrics[-1].items())
+        last = {name: value for line in metrics if line.get("step") == metrics[-1].get("step") for name, value in line.items()}
+        yield "last metrics: " + ", ".join(f"{name} {value}" for name, value in last.items())
 
 
 def _predictions(path: Path, verify: bool) -> Iterator[str]:

@@ -101,7 +101,7 @@ def predict_images(
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
         predictions, skipped = job.run(), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
-        record["files"] = job.hashes(predictions.images)
+        record["files"] = {name: job.digests[name] for name in predictions.images}
         predictions.write(out, {**stage, "description": predictor.description, **record})
     return predictions, skipped
 
@@ -124,6 +124,7 @@ class _ImageJob:
         self.drawn = _overlay_numbers(len(paths), config.overlays)
         self.passes = Passes(predictor, config)
         self.skipped: Skipped = {}
+        self.digests: dict[str, str] = {}
 
     @property
     def mirror(self) -> list[int] | None:
@@ -161,12 +162,6 @@ class _ImageJob:
             skeleton=self.predictor.skeleton,
         )
 
-    def hashes(self, images: Sequence[str]) -> dict[str, str]:
-        """Of the files of these images: their keypoints are of no other ones."""
-        paths = dict(zip(self.names, self.paths, strict=True))
-        with ThreadPoolExecutor(THREADS) as pool:
-            return dict(zip(images, pool.map(file_hash, [paths[name] for name in images]), strict=True))
-
     def _learn(self, pool: ThreadPoolExecutor) -> None:
         if self.passes.wants_sample:
             numbers = sorted(_overlay_numbers(len(self.paths), SAMPLE))
@@ -186,6 +181,7 @@ class _ImageJob:
     def _read(self, number: int) -> Fitted | InputError:
         try:
             image = read_image(self.paths[number])
+            self.digests[self.names[number]] = file_hash(self.paths[number])
             box = require_overlap(self.boxes, self.names[number], (image.shape[0], image.shape[1]))
         except InputError as error:
             return error

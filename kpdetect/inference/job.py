@@ -30,7 +30,7 @@ class Summary:
     Attributes:
         images: images predicted.
         clips: folder and number of frames of every video predicted.
-        doubtful: of these images and frames, those in which next to nothing was found, see `Predictions.doubtful`.
+        doubtful: of these images and frames, those in which the model is less than half as sure as in its own kind of images.
         skipped: inputs that could not be read, or not to their end, and why.
         refused: why a format could not be written, once each; the others were.
     """
@@ -79,7 +79,7 @@ def predict_inputs(
                 raise
             continue
         summary.clips.append((folder, len(predictions.images)))
-        summary.doubtful += predictions.doubtful
+        summary.doubtful += _doubtful(predictions, predictor)
         _write_formats(predictions, folder, config, summary)
         if note:
             summary.skipped[str(clip.source)] = note
@@ -109,9 +109,14 @@ def _predict_images(
         summary.skipped[str(sources.root)] = str(error)
         return
     summary.images = len(predictions.images)
-    summary.doubtful += predictions.doubtful
+    summary.doubtful += _doubtful(predictions, predictor)
     summary.skipped.update(skipped)
     _write_formats(predictions, out, config, summary)
+
+
+def _doubtful(predictions: Predictions, predictor: Predictor) -> int:
+    usual = predictor.calibration.usual
+    return 0 if usual is None else int((predictions.confidence.mean(axis=1) < usual / 2).sum())
 
 
 def _write_formats(predictions: Predictions, folder: Path, config: PredictConfig, summary: Summary) -> None:

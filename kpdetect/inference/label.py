@@ -66,17 +66,12 @@ def change_labels(
     )
     merged.require(keypoints, "kpdetect label" if file is None else str(file))
     if names or pairs or links or drop or file or clear:
-        require_own(weights)
+        _require_own(weights)
         write_config(merged, target)
     return target, merged, keypoints
 
 
-def require_own(weights: Path) -> None:
-    """Stop what would change a model of the package.
-
-    Raises:
-        InputError: it is one.
-    """
+def _require_own(weights: Path) -> None:
     if is_shipped(weights):
         raise InputError(
             f"{weights}: comes with the package; copy it with `kpdetect pack {weights.parent.name} --out DIR` first"
@@ -135,7 +130,7 @@ def draw_sheet(model: Path, images: Path, out: Path | None = None, device: str =
     if not tiles:
         raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
     if out is None:
-        require_own(find_weights(model, "detector"))
+        _require_own(find_weights(model, "detector"))
     target = out or find_weights(model, "detector").parent / SHEET
     write_image(target, contact_sheet(tiles, COLUMNS))
     return target

@@ -14,8 +14,6 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.files import read_json, replacing, write_json
 from kpdetect.skeleton import Skeleton
 
-DOUBTFUL = 0.25
-"""Mean confidence below which an image is counted as doubtful."""
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
@@ -54,11 +52,6 @@ class Predictions:
     def confident(self, min_confidence: float) -> NDArray[np.float32]:
         """A copy of `keypoints_px` with NaN where the confidence is below `min_confidence`."""
         return np.where((self.confidence >= min_confidence)[..., None], self.keypoints_px, np.float32(np.nan))
-
-    @property
-    def doubtful(self) -> int:
-        """In how many images the mean confidence is below `DOUBTFUL`: they may not show what the model was trained on."""
-        return int((self.confidence.mean(axis=1) < DOUBTFUL).sum())
 
     def to_frame(self) -> pd.DataFrame:
         """The long table: a row per image and keypoint, columns `COLUMNS` or `VIDEO_COLUMNS`, then names if there are any."""

@@ -32,8 +32,8 @@ class Anchor:
 
     def __init__(self, pairs: ShardFolder, config: RefineConfig, first: DetectorConfig | None, runtime: Runtime) -> None:
         varied = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
-        held_out = (first or DetectorConfig()).held_out
-        self.batches, self.runtime = PairBatches(pairs, config.batch, held_out, varied, config.seed), runtime
+        self.held_out = (first or DetectorConfig()).held_out
+        self.batches, self.runtime = PairBatches(pairs, config.batch, self.held_out, varied, config.seed), runtime
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
 
     def next(self, step: int) -> TrainingPairs:

@@ -267,6 +267,7 @@ class RefineTrainer(Trainer):
             "step": self.step,
             "images_seen": self.step * config.batch,
             "minutes": round(self.seconds / 60, 1),
+            "held_out": None if self.anchor is None else self.anchor.held_out,
             "calibration": calibration,
             "commit": code_commit(),
             "hardware": hardware(),
