@@ -49,6 +49,8 @@ def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = No
         generator = find_weights(project, "generator")
     except CheckpointError:
         return files
+    if generator == detector:  # a run folder, or a file, of the detector alone
+        return files
     files.append(out / "generator.safetensors")
     tensors, description = load_weights(generator, "generator")
     save_weights(files[1], "generator", tensors, _rest(description))

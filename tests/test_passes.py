@@ -29,15 +29,15 @@ def test_the_box_of_a_border_by_hand():
     points_px = np.array([[20.0, 40.0], [60.0, 50.0], [30.0, 60.0]], np.float32)
     picture = seen((150, 200))
     # 40 x 20 around the pixel centre (40, 50), which is 40.5, 50.5 from the edges; a border of 0.25 * 40 everywhere
-    assert keypoint_box(picture, points_px, 0.25) == (10.5, 30.5, 60.0, 40.0)
+    assert keypoint_box(picture.edges, points_px, 0.25) == (10.5, 30.5, 60.0, 40.0)
     outside = np.concatenate([points_px, [[190.0, 10.0]]]).astype(np.float32)
     for sure, expected in (([1, 0.3, 0.5, 0.29], (10.5, 30.5, 60.0, 40.0)), ([1, 0.3, 0.1, 0.1], (-22.0, -32.0, 255.0, 135.0))):
         box = second_box(picture, outside, np.array(sure, np.float32), 0.25, None)  # two sure ones are too few
         assert box == pytest.approx(expected)
     same = np.full((3, 2), 50, np.float32)
-    assert keypoint_box(picture, same, 0.0)[2:] == pytest.approx((MIN_BOX * 200, MIN_BOX * 200))
+    assert keypoint_box(picture.edges, same, 0.0)[2:] == pytest.approx((MIN_BOX * 200, MIN_BOX * 200))
     within = seen((150, 200), box=(30.0, 30.0, 40.0, 40.0))  # of what was seen, not of the picture
-    assert keypoint_box(within, same, 0.0)[2:] == pytest.approx((MIN_BOX * 40, MIN_BOX * 40))
+    assert keypoint_box(within.edges, same, 0.0)[2:] == pytest.approx((MIN_BOX * 40, MIN_BOX * 40))
 
 
 BEFORE = np.array([[-0.3, 0.0], [0.3, 0.0], [0.0, 0.3]])
@@ -61,7 +61,7 @@ def test_a_second_look_is_framed_as_training_images_were(crop, box):
     shown = BEFORE * 0.5 + [0.2, -0.1]
     points_px = apply_affine(invert_affine(first.matrix), to_pixels(shown, (100, 100)))
     predictor = perfect(crop, side=100)
-    closer = predictor.fit(np.zeros((150, 200, 3), np.uint8), framed_box(first, points_px, layout(BEFORE)))
+    closer = predictor.fit(np.zeros((150, 200, 3), np.uint8), framed_box(first.edges, points_px, layout(BEFORE)))
     found = to_normalised(apply_affine(closer.matrix, points_px), (100, 100))
     np.testing.assert_allclose(found, BEFORE, atol=1e-4)
 
@@ -69,10 +69,10 @@ def test_a_second_look_is_framed_as_training_images_were(crop, box):
 def test_a_frame_has_limits():
     first, sure = seen((100, 100)), np.ones(3, np.float32)
     together = np.full((3, 2), 59.5)  # at (0.2, 0.2)
-    assert framed_box(first, together, layout(BEFORE)) == pytest.approx((55, 54.5, 10, 10))  # 0.1 of the first look
+    assert framed_box(first.edges, together, layout(BEFORE)) == pytest.approx((55, 54.5, 10, 10))  # 0.1 of the first look
     far = np.array([[0.0, 0.0], [99.0, 0.0], [50.0, 99.0]])
-    assert framed_box(first, far, layout(BEFORE * 0.3))[2:] == pytest.approx((150, 150))
-    assert framed_box(first, together[:1], layout([[0.1, 0.0]])) == pytest.approx((5, 10, 100, 100))  # one tells no size
+    assert framed_box(first.edges, far, layout(BEFORE * 0.3))[2:] == pytest.approx((150, 150))
+    assert framed_box(first.edges, together[:1], layout([[0.1, 0.0]])) == pytest.approx((5, 10, 100, 100))  # one tells no size
     beside = seen((100, 100), box=(-90.0, 0.0, 100.0, 100.0))  # keypoints in what was filled count to the picture's edge
     left, _, width, _ = second_box(beside, together.astype(np.float32) - [100, 0], sure, None, layout(BEFORE))
     assert (left, width) == pytest.approx((-5.5, 10), abs=1)
@@ -91,7 +91,7 @@ def test_the_size_in_training_is_that_of_single_images():
     assert known.spread == pytest.approx(np.sqrt((middle**2).sum(axis=1).mean()), abs=1e-4)
     first = seen((100, 100))
     points_px = apply_affine(invert_affine(first.matrix), to_pixels(turned[3].double().numpy(), (100, 100)))
-    assert framed_box(first, points_px, known)[2:] == pytest.approx((100, 100), abs=0.1)
+    assert framed_box(first.edges, points_px, known)[2:] == pytest.approx((100, 100), abs=0.1)
     assert known.of(np.array([0, 1])).spread == pytest.approx(0.3, abs=1e-4)
 
 

@@ -90,6 +90,12 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
     np.testing.assert_allclose(kpdetect.load(tmp_path / "packed")(image)[0], kpdetect.load("faces-64")(image)[0], atol=0.05)
 
 
+@pytest.mark.parametrize("place", ["", "detector", "detector/model.safetensors"])
+def test_a_detector_alone_is_packed(small_project, tmp_path, place):
+    files = pack_model(small_project / place, tmp_path / "packed")
+    assert [path.name for path in files] == ["detector.safetensors"]
+
+
 def test_a_generator_is_told_from_a_folder_of_pairs(tmp_path):
     assert _has_generator(Path("flies-64"))
     assert _has_generator(find_weights(Path("flies-64"), "generator").parent)

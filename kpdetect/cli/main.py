@@ -11,6 +11,7 @@ from kpdetect import __version__
 from kpdetect.cli import (
     ablate,
     benchmark,
+    boxes,
     calibrate,
     controllability,
     convert,
@@ -67,6 +68,7 @@ def _root(
 VERBS = {
     "run": run,
     "crop": crop,
+    "boxes": boxes,
     "train-generator": train_generator,
     "generate": generate,
     "pseudo-label": pseudo_label,

@@ -9,6 +9,7 @@ formats/     the same in the formats of other tools
 config       every choice of `kpdetect predict`
 sources      what its inputs are
 boxes        parts of images to predict in
+found_boxes  those about keypoints that were found
 passes       how often and how the detector looks at a picture
 second_look  where the second of two looks goes
 mirror       which keypoint is which in a mirror image

@@ -100,19 +100,20 @@ def second_box(
     trusted = confidence >= TRUSTED
     chosen = trusted if trusted.sum() >= 3 else np.ones_like(trusted)
     if margin is not None:
-        return keypoint_box(picture, inside[chosen], margin)
+        return keypoint_box(picture.edges, inside[chosen], margin)
     assert layout is not None  # else `border` gives a margin
     if layout.of(chosen).spread < layout.spread / 2:
         chosen = np.ones_like(trusted)
-    return framed_box(picture, inside[chosen], layout.of(chosen))
+    return framed_box(picture.edges, inside[chosen], layout.of(chosen))
 
 
-def framed_box(picture: Fitted, keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
+def framed_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
     """The box in which keypoints [count, 2] lie as far from their middle as in training, and that middle where it was.
 
-    It is the first look's, moved and magnified alike in both directions; for keypoints that tell no size it is only moved.
+    It is that of the first look, whose `edges` [[left, top], [right, bottom]] are given, moved and magnified alike in both
+    directions; for keypoints that tell no size it is only moved.
     """
-    low, high = picture.edges
+    low, high = edges
     found = 2 * (keypoints_px + 0.5 - low) / (high - low) - 1
     middle, usual, expected = found.mean(axis=0), layout.places.mean(axis=0), layout.spread
     spread = float(np.sqrt(((found - middle) ** 2).sum(axis=1).mean()))
@@ -122,10 +123,11 @@ def framed_box(picture: Fitted, keypoints_px: NDArray[np.float64], layout: Layou
     return float(left), float(top), float(width), float(height)
 
 
-def keypoint_box(picture: Fitted, keypoints_px: NDArray[np.float64], margin: float) -> Box:
-    """The box around keypoints [count, 2] with a border of `margin` times the longer side of their own box on every side."""
+def keypoint_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], margin: float) -> Box:
+    """The box around keypoints [count, 2] with a border of `margin` times the longer side of their own box on every side, and
+    no tiny part of the first look, whose `edges` are given."""
     low, high = keypoints_px.min(axis=0), keypoints_px.max(axis=0)
-    own = np.maximum(high - low, MIN_BOX * np.ptp(picture.edges, axis=0).max())
+    own = np.maximum(high - low, MIN_BOX * np.ptp(edges, axis=0).max())
     middle, reach = (low + high) / 2, own / 2 + margin * own.max()
     left, top = middle + 0.5 - reach  # from pixel centres to pixel edges
     return float(left), float(top), float(2 * reach[0]), float(2 * reach[1])
