@@ -17,6 +17,8 @@ from kpdetect.inference.confidence import measure_confidence
 from kpdetect.inference.labels import LABELS, read_labels
 from kpdetect.inference.predictor import Predictor
 
+GENERATOR = "generator.safetensors"
+
 
 def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = None) -> list[Path]:
     """Write `detector.safetensors` (float16, which changes keypoints by less than a thousandth of a pixel's side), the
@@ -32,11 +34,13 @@ def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = No
 
     Raises:
         CheckpointError: no detector there.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or holds another model's generator.
     """
-    detector = find_weights(project, "detector")
-    make_folder(out)
+    detector, generator = find_weights(project, "detector"), _generator(project)
     files = [out / "detector.safetensors"]
+    if generator is None and (out / GENERATOR).exists():
+        raise OutputError(f"{out / GENERATOR}: belongs to another model; give another folder")
+    make_folder(out)
     tensors, description = load_weights(detector, "detector")
     halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}
     save_weights(files[0], "detector", halved, {**_rest(description), **(measured or {})})
@@ -45,13 +49,9 @@ def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = No
         labels = read_labels(detector, int(description["keypoints"]))
         own = labels.weights == file_hash(detector)
         write_config(labels.model_copy(update={"weights": file_hash(files[0])}) if own else labels, out / LABELS)
-    try:
-        generator = find_weights(project, "generator")
-    except CheckpointError:
+    if generator is None:
         return files
-    if generator == detector:  # a run folder, or a file, of the detector alone
-        return files
-    files.append(out / "generator.safetensors")
+    files.append(out / GENERATOR)
     tensors, description = load_weights(generator, "generator")
     save_weights(files[1], "generator", tensors, _rest(description))
     merge_sources(out, generator.parent)
@@ -76,8 +76,10 @@ def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -
         OutputError: the folder cannot be written, or holds the model.
     """
     weights = find_weights(model, "detector")
-    if out.resolve() in (weights.resolve().parent, model.resolve(), pairs.resolve()):
-        raise OutputError(f"{out}: holds the model or the pairs; give another folder")
+    inside = [out.resolve(), *out.resolve().parents]
+    taken = [weights.resolve().parent, pairs.resolve(), *([model.resolve()] if model.is_dir() else [])]
+    if any(folder in inside for folder in taken):
+        raise OutputError(f"{out}: holds the model or the pairs, or lies among them; give another folder")
     predictor = Predictor.load(model, device)
     with TemporaryDirectory() as temporary:  # nothing is made of pairs that do not fit
         measured = measure_confidence(predictor, pairs, Path(temporary))
@@ -87,6 +89,15 @@ def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -
                 target.write_bytes(picture.read_bytes())
     merge_sources(out, pairs)
     return measured
+
+
+def _generator(project: Path) -> Path | None:
+    """Its weights; none where a run folder, or a file, holds a detector alone."""
+    try:
+        generator = find_weights(project, "generator")
+    except CheckpointError:
+        return None
+    return None if generator == find_weights(project, "detector") else generator
 
 
 def _rest(description: dict[str, object]) -> dict[str, object]:

@@ -165,7 +165,7 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
     with pytest.raises(InputError, match="shown by --crop pad; the detector sees them by centre"):
         pack_calibrated(project, pairs, out, "cpu")
     assert not out.exists()
-    for taken in (project, project / "detector", pairs):
+    for taken in (project, project / "detector", project / "refined", pairs, pairs / "deeper"):
         with pytest.raises(OutputError, match="give another folder"):
             pack_calibrated(project, pairs, taken, "cpu")
 

@@ -1,5 +1,8 @@
 """Squares about the keypoints found in images, and what is cut by them."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from typer.testing import CliRunner
 
 from kpdetect.checkpoints import load_weights, save_weights
 from kpdetect.cli.main import app
-from kpdetect.errors import InputError
+from kpdetect.errors import CheckpointError, InputError
 from kpdetect.images import read_image, write_image
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.found_boxes import found_boxes, write_boxes
@@ -61,8 +64,31 @@ def test_framed_as_in_training(found, small_project):
     save_weights(
         weights, "detector", tensors, {**description, "keypoint_layout": {"places": [[0, 0]] * 3, "distances": [[0] * 3] * 3}}
     )
-    with pytest.raises(InputError, match="has 3 keypoints; .* has more"):
+    with pytest.raises(InputError, match="has 3 keypoints, .* 4; give a detector of the same ones"):
         found_boxes(found, like=small_project)
+
+
+def test_detectors_of_other_keypoints_and_generators_frame_nothing(found, small_project, tmp_path):
+    record = json.loads((found / "predictions.json").read_text())
+    (found / "predictions.json").write_text(json.dumps(record | {"description": {"keypoints": 4}}))
+    with pytest.raises(InputError, match="has 10 keypoints, .* 4; give"):
+        found_boxes(found, like=Path("toy-32"))
+    (found / "predictions.json").write_text(json.dumps(record | {"description": {"keypoints": 10}}))
+    assert len(found_boxes(found, like=Path("toy-32"))[0]) == 2
+    with pytest.raises(InputError, match="keypoints so close to each other tell no size"):
+        found_boxes(found, like=Path("toy-32"), keypoints=[2])
+    save_weights(tmp_path / "generator.safetensors", "generator", {}, {})
+    with pytest.raises(CheckpointError, match="holds a generator, expected a detector"):
+        found_boxes(found, like=tmp_path / "generator.safetensors")
+
+
+def test_a_small_object_in_a_large_picture(tmp_path):
+    points = np.array([[[2000, 1000], [2080, 1000], [2000, 1060]]], np.float32)
+    facts = {"images": ["a.png"], "confidence": np.ones((1, 3), np.float32), "sizes": np.array([[3000, 4000]])}
+    Predictions(keypoints_px=points, **facts).write(tmp_path, {})
+    assert found_boxes(tmp_path, margin=0.3)[0]["a.png"] == pytest.approx((1976.5, 966.5, 128, 128))
+    Predictions(keypoints_px=points[:, [0, 0, 0]], **facts).write(tmp_path, {})
+    assert found_boxes(tmp_path, margin=0.5)[0]["a.png"] == pytest.approx((1998.5, 998.5, 4, 4))  # never empty
 
 
 def test_what_makes_no_boxes_is_refused(found):
@@ -70,6 +96,12 @@ def test_what_makes_no_boxes_is_refused(found):
         found_boxes(found, margin=0.5, keypoints=[1])
     with pytest.raises(InputError, match="no image reaches --min-confidence 0.95; the surest has 0.70"):
         found_boxes(found, margin=0.5, min_confidence=0.95)
+    with pytest.raises(InputError, match="expected a number such as 0.3"):
+        found_boxes(found, margin=float("inf"))
+    with pytest.raises(InputError, match="a.png: its box is over 4 times as large as the image"):
+        found_boxes(found, margin=6)
+    with pytest.raises(InputError, match=r"predictions.csv.predictions.json: no such file"):
+        found_boxes(found / "predictions.csv", margin=1)
 
 
 def test_crops_are_cut_by_the_table(found, tmp_path):
@@ -92,7 +124,15 @@ def test_crops_are_cut_by_the_table(found, tmp_path):
     assert out.read_text() == "image,left,top,width,height\nb.png,0.12,1.0,2.0,3.0\n"
 
 
-@pytest.mark.parametrize("given", [["--margin", "0.5", "--like", "faces-64"], [], ["--margin", "0.5", "--keypoints", "nose"]])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--margin", "0.5", "--like", "faces-64"],
+        [],
+        ["--margin", "0.5", "--keypoints", "nose"],
+        ["--margin", "1", "--keypoints", ","],
+    ],
+)
 def test_options_that_do_not_fit(found, tmp_path, given):
     ended = CliRunner().invoke(app, ["boxes", str(found), "--out", str(tmp_path / "boxes.csv"), *given])
     assert ended.exit_code == 2 or isinstance(ended.exception, InputError)

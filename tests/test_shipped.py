@@ -16,7 +16,7 @@ from benchmarks.run import run_benchmark
 from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.cli.main import app
 from kpdetect.cli.train_detector import _has_generator
-from kpdetect.errors import CheckpointError, InputError
+from kpdetect.errors import CheckpointError, InputError, OutputError
 from kpdetect.inference.label import change_labels
 from kpdetect.packing import pack_model
 from kpdetect.shipped import FOLDER, shipped_models
@@ -94,6 +94,9 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
 def test_a_detector_alone_is_packed(small_project, tmp_path, place):
     files = pack_model(small_project / place, tmp_path / "packed")
     assert [path.name for path in files] == ["detector.safetensors"]
+    (tmp_path / "packed" / "generator.safetensors").touch()
+    with pytest.raises(OutputError, match="belongs to another model"):
+        pack_model(small_project / place, tmp_path / "packed")
 
 
 def test_a_generator_is_told_from_a_folder_of_pairs(tmp_path):

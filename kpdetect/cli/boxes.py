@@ -9,11 +9,11 @@ import typer
 
 
 def command(
-    found: Annotated[Path, typer.Argument(help="What `kpdetect predict` wrote about images.")],
+    found: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote about images.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The table, image,left,top,width,height.")],
     keypoints: Annotated[
-        str, typer.Option(metavar="N,M,...", help="Only these, such as those of the head; all unless given.")
-    ] = "",
+        str | None, typer.Option(metavar="N,M,...", help="Only these, such as those of the head; all unless given.")
+    ] = None,
     margin: Annotated[
         float | None, typer.Option(min=0, help="Border around them, as a share of the longer side of their own box.")
     ] = None,
@@ -29,8 +29,10 @@ def command(
 
     if (margin is None) == (like is None):
         raise typer.BadParameter("give either --margin M or --like MODEL")
+    if keypoints is not None and not keypoints.strip(" ,"):
+        raise InputError("--keypoints: no number given; expected numbers separated by commas, such as 0,3,4")
     try:
-        numbers = [int(text) for text in keypoints.split(",") if text.strip()]
+        numbers = [int(text) for text in (keypoints or "").split(",") if text.strip()]
     except ValueError as error:
         raise InputError(f"--keypoints {keypoints}: expected numbers separated by commas, such as 0,3,4") from error
     boxes, total = found_boxes(found, keypoints=numbers, margin=margin, like=like, min_confidence=min_confidence)

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kpdetect.checkpoints import find_weights, read_description
-from kpdetect.errors import InputError
-from kpdetect.files import replacing
-from kpdetect.inference.boxes import COLUMNS
-from kpdetect.inference.predictions import Predictions
+from kpdetect.errors import CheckpointError, InputError
+from kpdetect.files import read_json, replacing
+from kpdetect.inference.boxes import COLUMNS, require_overlap
+from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.inference.predictor import Box
-from kpdetect.inference.second_look import LAYOUT, Layout, framed_box, keypoint_box
+from kpdetect.inference.second_look import LAYOUT, MIN_SPREAD, Layout
+
+LEAST = 2.0
+"""Pixels that the box of keypoints that coincide is wide."""
 
 
 def found_boxes(
@@ -39,32 +43,48 @@ def found_boxes(
         Box (left, top, width, height; pixel edges) by name of image, and the number of images there are.
 
     Raises:
-        InputError: a folder of a video, an unknown keypoint, no image sure enough, or a detector of other keypoints, or
-            that does not know how they lay.
+        InputError: a folder of a video, an unknown keypoint, no image sure enough, a box far larger than its image, or a
+            detector of another K, or that does not know how its keypoints lay.
         FormatError: damaged predictions.
         CheckpointError: no detector at `like`.
     """
     predictions = Predictions.read(found)
-    if predictions.frames is not None:
-        raise InputError(
-            f"{found}: of a video; boxes are of images, give the folder above videos/ or predict its frames as images"
-        )
+    if predictions.frames is not None or not predictions.images:
+        raise InputError(f"{found}: of a video, or of nothing; boxes are made of predictions of images")
+    if margin is not None and not np.isfinite(margin):
+        raise InputError(f"--margin {margin}: expected a number such as 0.3")
     numbers = predictions.points.numbers
     if unknown := [number for number in keypoints if number not in numbers]:
         raise InputError(f"{found}: has no keypoint {unknown[0]}; it has {', '.join(map(str, numbers))}")
     columns = np.array([numbers.index(number) for number in (keypoints or numbers)])
     layout = None if like is None else _layout(like, found, predictions).of(np.array(numbers)[columns])
+    if layout is not None and layout.spread < MIN_SPREAD:
+        raise InputError(f"--like {like}: keypoints so close to each other tell no size; take more of them, or --margin")
     points, sure = predictions.keypoints_px[:, columns].astype(np.float64), predictions.confidence[:, columns].mean(axis=1)
     boxes = {}
     for row in np.flatnonzero(sure >= min_confidence):
-        size = predictions.sizes[row]
-        inside = np.clip(points[row], -0.5, size[::-1] - 0.5)
-        whole = np.array([[0.0, 0.0], [size.max(), size.max()]])
-        box = framed_box(whole, inside, layout) if layout is not None else keypoint_box(whole, inside, margin or 0.0)
-        boxes[predictions.images[row]] = _square(box)
+        inside = np.clip(points[row], -0.5, predictions.sizes[row][::-1] - 0.5)
+        boxes[predictions.images[row]] = _around(inside, margin or 0.0) if layout is None else _framed(inside, layout)
+        require_overlap(boxes, predictions.images[row], (int(predictions.sizes[row][0]), int(predictions.sizes[row][1])))
     if not boxes:
         raise InputError(f"{found}: no image reaches --min-confidence {min_confidence}; the surest has {sure.max():.2f}")
     return boxes, len(predictions.images)
+
+
+def _around(keypoints_px: NDArray[np.float64], margin: float) -> Box:
+    low, high = keypoints_px.min(axis=0), keypoints_px.max(axis=0)
+    side = max(float((high - low).max()), LEAST) * (1 + 2 * margin)
+    left, top = (low + high) / 2 + 0.5 - side / 2  # from pixel centres to pixel edges
+    return float(left), float(top), side, side
+
+
+def _framed(keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
+    """Their distance from their middle, and the place of that, are those of training images."""
+    middle = keypoints_px.mean(axis=0)
+    spread = float(np.sqrt(((keypoints_px - middle) ** 2).sum(axis=1).mean()))
+    side = max(2 * spread / layout.spread, LEAST)  # normalised units are half a side
+    left, top = middle + 0.5 - side * (1 + layout.places.mean(axis=0)) / 2
+    return float(left), float(top), side, side
 
 
 def write_boxes(boxes: dict[str, Box], path: Path) -> None:
@@ -80,15 +100,13 @@ def write_boxes(boxes: dict[str, Box], path: Path) -> None:
 
 def _layout(like: Path, found: Path, predictions: Predictions) -> Layout:
     weights = find_weights(like, "detector")
-    layout = Layout.read(read_description(weights))
+    description = read_description(weights)
+    if description.get("kind") != "detector":
+        raise CheckpointError(f"{weights}: holds a {description.get('kind')}, expected a detector")
+    layout = Layout.read(description)
     if layout is None:
         raise InputError(f"{weights}: has no {LAYOUT}; `kpdetect calibrate` packs a copy that has, or give --margin")
-    if max(predictions.points.numbers) >= len(layout.places):
-        raise InputError(f"{weights}: has {len(layout.places)} keypoints; {found} has more: give a detector of the same ones")
+    told = read_json(found / RECORD).get("description", {}).get("keypoints", max(predictions.points.numbers) + 1)
+    if told != len(layout.places):
+        raise InputError(f"{weights}: has {len(layout.places)} keypoints, {found} {told}; give a detector of the same ones")
     return layout
-
-
-def _square(box: Box) -> Box:
-    left, top, width, height = box
-    side = max(width, height)
-    return left + (width - side) / 2, top + (height - side) / 2, side, side
