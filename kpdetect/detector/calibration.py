@@ -4,7 +4,7 @@ not to be there.
 The mass of a heatmap's peak rises with that probability but is not equal to it; a monotone map (isotonic regression, Zadrozny
 and Elkan 2002) fitted on varied held-out pairs and as many decoys, which show no object, makes it so. Without decoys a detector
 that finds nearly everything in its pairs would be sure of everything, other objects and noise included. It is measured
-on pairs: on real images, which differ from them, it is an upper estimate.
+on pairs, from which real images differ.
 """
 
 from __future__ import annotations
