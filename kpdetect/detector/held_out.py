@@ -45,8 +45,7 @@ def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: P
     pairs = batches.held_out_varied()
     keypoints, mass = find_keypoints(detector, pairs.images, runtime)
     _, mass_of_decoys = find_keypoints(detector, decoys(pairs.images), runtime)
-    inside = (pairs.keypoints.abs() <= 1).all(dim=-1)
-    found = coordinate_distance(keypoints, pairs.keypoints) <= NEAR
+    found, inside = _found(keypoints, pairs)
 
     def both(part: slice) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         kept = inside[part]
@@ -63,8 +62,13 @@ def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: P
 
 def share_found(keypoints: Tensor, pairs: TrainingPairs) -> float:
     """Share of the keypoints of pairs inside the frame to which [count, K, 2] are near."""
-    inside = (pairs.keypoints.abs() <= 1).all(dim=-1)
-    return float((coordinate_distance(keypoints, pairs.keypoints) <= NEAR)[inside].float().mean())
+    found, inside = _found(keypoints, pairs)
+    return float(found[inside].float().mean())
+
+
+def _found(keypoints: Tensor, pairs: TrainingPairs) -> tuple[Tensor, Tensor]:
+    """Whether keypoints [count, K, 2] are near those of pairs, and whether these lie in the frame; bool [count, K]."""
+    return coordinate_distance(keypoints, pairs.keypoints) <= NEAR, (pairs.keypoints.abs() <= 1).all(dim=-1)
 
 
 def decoys(images: Tensor) -> Tensor:

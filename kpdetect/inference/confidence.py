@@ -7,6 +7,7 @@ from typing import Any
 
 from kpdetect.config import build_config
 from kpdetect.data.augment import AugmentConfig
+from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints, keypoint_layout, share_found
@@ -58,7 +59,7 @@ def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str
     return measured | {"calibrated_on": {"pairs": pairs_key(folder), "found": round(share, 4), "commit": code_commit()}}
 
 
-def _held_out(description: dict[str, Any], folder: Any) -> PairBatches:
+def _held_out(description: dict[str, Any], folder: ShardFolder) -> PairBatches:
     """Varied as in training, for its second stage as in that."""
     config = build_config(DetectorConfig, description["config"], source="the detector's weights")
     augment, seed, held_out = config.augment, config.seed, config.held_out

@@ -16,7 +16,7 @@ from kpdetect.files import read_json, replacing
 from kpdetect.inference.boxes import COLUMNS, require_overlap
 from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.inference.predictor import Box
-from kpdetect.inference.second_look import LAYOUT, MIN_SPREAD, Layout
+from kpdetect.inference.second_look import LAYOUT, MIN_SPREAD, Layout, spread
 
 LEAST = 2.0
 """Pixels that the box of keypoints that coincide is wide."""
@@ -80,10 +80,8 @@ def _around(keypoints_px: NDArray[np.float64], margin: float) -> Box:
 
 def _framed(keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
     """Their distance from their middle, and the place of that, are those of training images."""
-    middle = keypoints_px.mean(axis=0)
-    spread = float(np.sqrt(((keypoints_px - middle) ** 2).sum(axis=1).mean()))
-    side = max(2 * spread / layout.spread, LEAST)  # normalised units are half a side
-    left, top = middle + 0.5 - side * (1 + layout.places.mean(axis=0)) / 2
+    side = max(2 * spread(keypoints_px) / layout.spread, LEAST)  # normalised units are half a side
+    left, top = keypoints_px.mean(axis=0) + 0.5 - side * (1 + layout.places.mean(axis=0)) / 2
     return float(left), float(top), side, side
 
 

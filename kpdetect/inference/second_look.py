@@ -116,11 +116,15 @@ def framed_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], la
     low, high = edges
     found = 2 * (keypoints_px + 0.5 - low) / (high - low) - 1
     middle, usual, expected = found.mean(axis=0), layout.places.mean(axis=0), layout.spread
-    spread = float(np.sqrt(((found - middle) ** 2).sum(axis=1).mean()))
-    zoom = 1.0 if expected < MIN_SPREAD else min(max(spread / expected, MIN_BOX), MAX_ZOOM)
+    zoom = 1.0 if expected < MIN_SPREAD else min(max(spread(found) / expected, MIN_BOX), MAX_ZOOM)
     left, top = low + (middle - zoom * (1 + usual) + 1) / 2 * (high - low)
     width, height = zoom * (high - low)
     return float(left), float(top), float(width), float(height)
+
+
+def spread(keypoints: NDArray[np.float64]) -> float:
+    """Root mean square distance of keypoints [count, 2] from their middle, in their unit; see `Layout.spread`."""
+    return float(np.sqrt(((keypoints - keypoints.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
 def keypoint_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], margin: float) -> Box:
