@@ -10,17 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kpdetect.checkpoints import REFINED, find_weights, load_checkpoint
+from kpdetect.checkpoints import REFINED, detector_stages, find_weights, last_detector, load_checkpoint, round_number
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.shards import LIVE, pairs_key
-from kpdetect.files import file_hash
+from kpdetect.files import file_hash, read_json
 from kpdetect.inference.labels import LABELS
+from kpdetect.inference.predictions import RECORD
 
-AFTER_DETECTOR = ("predictions", REFINED)
-AFTER_PAIRS = (*AFTER_DETECTOR, "detector")
-AFTER_GENERATOR = (*AFTER_PAIRS, "pairs")
-LAST = (MANIFEST, "checkpoint.pt")
+FOUND = "found"
+"""Folder of a round of self-training that holds what its teacher found."""
+LAST = (MANIFEST, "checkpoint.pt", FOUND)
 """Files by which a stage is seen to be outdated."""
 
 
@@ -29,7 +29,7 @@ def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
     if not (out / "pairs" / MANIFEST).exists():
         return
     if Manifest.read(out / "pairs").facts.provenance.get("generator") != provenance["generator"]:
-        _discard(out, AFTER_GENERATOR, "the generator has changed: pairs, detector and predictions are made anew")
+        _discard(out, "pairs", "the generator has changed: pairs, detector and predictions are made anew")
 
 
 def discard_outdated_detector(out: Path) -> None:
@@ -39,7 +39,7 @@ def discard_outdated_detector(out: Path) -> None:
         return
     learned = str(load_checkpoint(checkpoint, "detector")["data"])
     if not learned.startswith(LIVE) and learned != pairs_key(ShardFolder(out / "pairs")):
-        _discard(out, AFTER_PAIRS, "the pairs have changed: detector, second stage and predictions are made anew")
+        _discard(out, "detector", "the pairs have changed: detectors and predictions are made anew")
 
 
 def discard_outdated_refinement(out: Path) -> None:
@@ -49,12 +49,25 @@ def discard_outdated_refinement(out: Path) -> None:
         return
     began_with = str(load_checkpoint(checkpoint, "detector")["data"]).split("/")[1]
     if began_with != file_hash(find_weights(out / "detector", "detector")):
-        _discard(out, AFTER_DETECTOR, "the detector has changed: its second stage and predictions are made anew")
+        _discard(out, REFINED, "the detector has changed: its second stage and what follows are made anew")
 
 
-def _discard(out: Path, stages: tuple[str, ...], told: str) -> None:
+def discard_outdated_rounds(out: Path) -> None:
+    """Remove the rounds of self-training of a project from the first one on whose teacher is another by now."""
+    for stage in detector_stages(out):
+        record = out / stage / FOUND / RECORD
+        if (number := round_number(stage)) is None or not record.exists():
+            continue
+        if read_json(record).get("model") != file_hash(last_detector(out, before=number)):
+            _discard(out, stage, f"the detector before round {number} has changed: it and what follows are made anew")
+            return
+
+
+def _discard(out: Path, first: str, told: str) -> None:
+    """Clear a stage and those after it, the last one first."""
     print(told, file=sys.stderr)
-    for stage in stages:
+    stages = ["pairs", *detector_stages(out), "predictions"]
+    for stage in reversed(stages[stages.index(first) :]):
         _clear(out / stage)
 
 

@@ -1,4 +1,4 @@
-"""The whole chain as one call: images -> generator -> pairs -> detector -> refined detector -> keypoints -> report.
+"""The whole chain as one call: images -> generator -> pairs -> detector -> refined, and taught again -> keypoints -> report.
 
 With the method `imm` the first four are one: IMM trains a detector on the images themselves.
 
@@ -7,6 +7,7 @@ PROJECT/generator     run folder of the generator
 PROJECT/pairs         shards
 PROJECT/detector      run folder of the detector
 PROJECT/refined       run folder of the detector's second stage, on real images
+PROJECT/taught-N      run folder of the detector of the Nth round of self-training, see `benchmarks.rounds`
 PROJECT/predictions   keypoints on the input images
 PROJECT/report        index.html
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,6 +25,7 @@ from pydantic import Field
 from benchmarks.extractors import watched_distance
 from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from benchmarks.report import write_report
+from benchmarks.rounds import RoundsConfig, teach_round
 from benchmarks.shares import share_of
 from generator.architectures import Architecture, architecture
 from generator.config import GeneratorConfig, Preset, preset
@@ -84,10 +87,12 @@ class ProjectConfig(StrictConfig):
     """Whether the detector is trained on the real images too."""
     refine: RefineConfig = RefineConfig()
     """Training on real images; the whole training of `imm`."""
+    rounds: RoundsConfig = RoundsConfig()
+    """Self-training on the real images."""
 
 
 TRAINED = ("generator", "detector", "refine")
-EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
+EXEMPT = ("pairs.count", "rounds.count", "rounds.steps", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
 
 
 def project_config(
@@ -99,14 +104,17 @@ def project_config(
     method: Method = "gan",
     refined: bool = True,
     model: Architecture = "tuned",
+    rounds: int | None = None,
 ) -> ProjectConfig:
     """The configuration of a preset and an architecture of the generator.
 
     Raises:
-        ConfigError: an unknown preset or method, or a size or number of keypoints out of range.
+        ConfigError: an unknown preset or method, a size, number of keypoints or of rounds out of range, or rounds of `imm`.
     """
     if method not in METHODS:
         raise ConfigError(f"--method {method}: expected one of {', '.join(METHODS)}")
+    if method == "imm" and rounds:
+        raise ConfigError(f"--rounds {rounds}: --method imm has no rounds of self-training; leave it out")
     named = architecture(preset(name, size, keypoints), model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
     detector = apply_overrides(preset_config(name), [f"seed={seed}"])
@@ -114,7 +122,13 @@ def project_config(
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
     refine = refine.model_copy(update={"model": detector.model})
     return ProjectConfig(
-        generator=generator, detector=detector, pairs=PairsConfig(seed=seed), method=method, refined=refined, refine=refine
+        generator=generator,
+        detector=detector,
+        pairs=PairsConfig(seed=seed),
+        method=method,
+        refined=refined,
+        refine=refine,
+        rounds=RoundsConfig() if rounds is None else apply_overrides(RoundsConfig(), [f"count={rounds}"]),
     )
 
 
@@ -124,6 +138,7 @@ def run_project(
     *,
     method: Method = "gan",
     refined: bool = True,
+    rounds: int | None = None,
     preset: Preset = "tiny",
     model: Architecture = "tuned",
     size: int = 64,
@@ -150,6 +165,8 @@ def run_project(
         out: project folder; the same call continues there.
         method: `gan` or `imm`.
         refined: whether the detector has a second stage on the real images; `imm` has no other.
+        rounds: of self-training after that, one unless given; more than before may be given when a project is continued. `imm`
+            has none.
         preset, model, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
         minutes: training time of all stages together, whatever the steps; without it each trains its steps.
         exclude_lists: files of image names never to train on.
@@ -162,11 +179,11 @@ def run_project(
     Raises:
         KpdetectError: with one line that says what to do.
     """
-    settings = project_config(preset, size, keypoints, crop, seed, method, refined, model)
+    settings = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
     if config is not None:
         settings = read_config(ProjectConfig, config)
     if minutes is not None:  # the clock ends the stages, not the preset's steps
-        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in TRAINED])
+        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
     settings = apply_overrides(settings, overrides)
     if settings.method == "imm" and (init_generator or init_detector):
         raise InputError(
@@ -179,7 +196,7 @@ def run_project(
     project = Project(images, out, settings, runtime, minutes, exclude, strict)
     project.initial, project.last = {"generator": init_generator, "detector": init_detector}, last
     for number, stage in enumerate(project.stages(), start=1):
-        title = (stage.__doc__ or "").rstrip(".")
+        title = (getattr(stage, "func", stage).__doc__ or "").rstrip(".")
         print(f"[{number}/{len(project.stages())}] {title}", file=sys.stderr, flush=True)
         stage()
     print(f"report: {project.report}" if last == "report" else f"trained: {out}")
@@ -209,10 +226,14 @@ class Project:
         """What is to be done, in order."""
         if self.last == "generator":
             return [self.generator]
-        found = [self.imm] if self.settings.method == "imm" else [self.generator, self.pairs, self.detector]
-        if self.settings.method == "gan" and self.settings.refined:
-            found.append(self.refine)
-        return [*found, self.predict, self.write_report] if self.last == "report" else found
+        trained: list[Callable[[], None]]
+        if self.settings.method == "imm":
+            trained = [self.imm]
+        else:
+            second = [self.refine] if self.settings.refined else []
+            rounds = [partial(self.teach, number) for number in range(1, self.settings.rounds.count + 1)]
+            trained = [self.generator, self.pairs, self.detector, *second, *rounds]
+        return [*trained, self.predict, self.write_report] if self.last == "report" else trained
 
     def share(self, stage: str) -> float | None:
         """Training minutes of a stage."""
@@ -220,7 +241,7 @@ class Project:
             return None
         if self.settings.method == "imm" or self.last == "generator":
             return self.minutes
-        return self.minutes * share_of(stage, self.settings.refined)
+        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count)
 
     def generator(self) -> None:
         """Train the generator."""
@@ -274,6 +295,20 @@ class Project:
     def imm(self) -> None:
         """Train a detector on the images by IMM."""
         self._refine(self.out / "detector", None, None, self.minutes)
+
+    def teach(self, number: int) -> None:
+        """Teach the next detector what this one finds."""
+        teach_round(
+            number,
+            self.images,
+            self.out,
+            self.settings.rounds,
+            self.settings.detector,
+            self.runtime,
+            minutes=self.share("round"),
+            exclude=sorted(self.exclude),
+            strict=self.strict,
+        )
 
     def _refine(self, out: Path, model: Path | None, pairs: Path | None, minutes: float | None) -> None:
         settings, exclude = self.settings.refine, self.exclude

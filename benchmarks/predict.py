@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.contamination import seen_images
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.prediction_file import NAME, Entry, entry_key, entry_keys, read_entry, shown_contents, write_entry
-from kpdetect.checkpoints import REFINED, find_weights, read_description
+from kpdetect.checkpoints import detector_stages, find_weights, read_description
 from kpdetect.files import file_hash
 from kpdetect.inference.predictions import Predictions
 from kpdetect.progress import Progress
@@ -69,8 +69,10 @@ def describe_model(weights: Path) -> dict[str, Any]:
 def minutes_trained(detector: Path) -> dict[str, float]:
     """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' beside it."""
     found = {}
-    stages = ["generator", "detector", REFINED] if detector.name == REFINED else ["generator", "detector"]
-    folders = {stage: detector.parent / stage for stage in stages} | {stages[-1]: detector}
+    project, stages = detector.parent, detector_stages(detector.parent)
+    before = stages[: stages.index(detector.name)] if detector.name in stages else []
+    last = detector.name if detector.name in stages else "detector"
+    folders = {stage: project / stage for stage in ("generator", *before)} | {last: detector}
     for stage, folder in folders.items():
         seconds = [row["seconds"] for row in read_metrics(folder / "metrics.jsonl") if "seconds" in row]
         if seconds:

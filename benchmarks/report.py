@@ -16,7 +16,7 @@ from benchmarks.motion import motion_section
 from benchmarks.report_results import result_sections
 from benchmarks.results import read_result
 from benchmarks.table_files import RESULTS
-from kpdetect.checkpoints import REFINED
+from kpdetect.checkpoints import REFINED, detector_stages, round_number
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash, read_json, write_text
 from kpdetect.images import read_image
@@ -24,7 +24,6 @@ from kpdetect.runlog import hardware_line, read_metrics
 
 SHOWN = 24
 """Input images with predictions on the page."""
-STAGES = ("generator", "detector", REFINED)
 
 
 def write_report(
@@ -75,7 +74,7 @@ def write_report(
 
 def project_results(project: Path) -> list[Path]:
     """Results in a project that its weights, as they are now, made; stale ones are named and left out."""
-    candidates = [project / stage / "model.safetensors" for stage in ("detector", REFINED)]
+    candidates = [project / stage / "model.safetensors" for stage in detector_stages(project)]
     hashes = {file_hash(path) for path in candidates if path.is_file()}
     found = []
     for path in sorted((project / "results").glob(RESULTS)):
@@ -96,7 +95,7 @@ def _project_sections(project: Path, images: Path | None) -> list[dict[str, Any]
     return [
         *_predictions_sections(project, images),
         _samples_section(project),
-        *(_curves_section(project, stage) for stage in STAGES),
+        *(_curves_section(project, stage) for stage in _trained(project)),
     ]
 
 
@@ -137,10 +136,17 @@ def _samples_section(project: Path) -> dict[str, Any]:
     }
 
 
+def _trained(project: Path) -> list[str]:
+    return ["generator", *detector_stages(project)]
+
+
 def _curves_section(project: Path, stage: str) -> dict[str, Any]:
     drawn = curves(read_metrics(project / stage / "metrics.jsonl"))
+    title = "Training on the real images" if stage == REFINED else f"Training of the {stage}"
+    if (number := round_number(stage)) is not None:
+        title = f"Round {number} of self-training"
     return {
-        "title": "Training on the real images" if stage == REFINED else f"Training of the {stage}",
+        "title": title,
         "text": "Every number that was logged, over the training step.",
         "pictures": [drawn] if drawn else [],
     }
@@ -148,7 +154,7 @@ def _curves_section(project: Path, stage: str) -> dict[str, Any]:
 
 def _footer(project: Path) -> str:
     parts = []
-    for stage in STAGES:
+    for stage in _trained(project):
         try:
             record = read_json(project / stage / "environment.json")
         except InputError:

@@ -29,7 +29,7 @@ from benchmarks.results import Result, errors_path, read_result, result_name, wr
 from benchmarks.subject import Source, Subject, find_subject, method_name
 from benchmarks.table import Measurement, tables
 from benchmarks.table_files import write_tables_of
-from kpdetect.checkpoints import REFINED, find_weights, read_description
+from kpdetect.checkpoints import find_weights, is_detector_stage, read_description
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, make_folder
 from kpdetect.runlog import environment
@@ -211,7 +211,7 @@ def _results_folder(source: Source) -> Path:
 
 def _project(path: Path) -> Path:
     folder = path.parent if path.is_file() else path
-    return folder.parent if folder.name in ("detector", REFINED, "predictions") else folder
+    return folder.parent if folder.name == "predictions" or is_detector_stage(folder) else folder
 
 
 def _features(landmark_set: LandmarkSet) -> list[Features]:

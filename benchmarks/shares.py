@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-REFINED = {"generator": 0.5, "detector": 0.2, "refine": 0.3}
+REFINED = {"generator": 5.0, "detector": 2.0, "refine": 3.0}
 """Parts of the training minutes of a project whose detector has a second stage on real images."""
-PLAIN = {"generator": 0.7, "detector": 0.3, "refine": 0.0}
+PLAIN = {"generator": 7.0, "detector": 3.0, "refine": 0.0}
 """The same without a second stage."""
+WHOLE = 10.0
+ROUND = 1.5
+"""The part of each round of self-training, beside these."""
 
 
-def share_of(stage: str, refined: bool) -> float:
-    """The part of the minutes that a stage gets in a project with a generator and a detector."""
-    return (REFINED if refined else PLAIN)[stage]
+def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
+    """The share of the minutes that a stage (or `round`, each of them) gets in a project with so many rounds."""
+    part = ROUND if stage == "round" else (REFINED if refined else PLAIN)[stage]
+    return part / (WHOLE + ROUND * rounds)

@@ -23,6 +23,8 @@ CHECKPOINT_VERSION = 1
 WEIGHTS_VERSION = 1
 REFINED = "refined"
 """Folder of a project that holds the detector after its second stage."""
+TAUGHT = "taught"
+"""How the folders of a project are called that hold the detectors of its rounds of self-training: taught-1, taught-2, ..."""
 
 
 def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
@@ -112,15 +114,46 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     return load_file(path), description
 
 
-def find_weights(path: Path, kind: str) -> Path:
-    """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it, where a
-    refined detector goes before the one it was made from; a folder of `kpdetect pack`; or the name of a model that comes with
-    the package (`kpdetect models`).
+def detector_stages(project: Path) -> list[str]:
+    """Folders of a project that hold its detectors, if they are there, from the first to the last."""
+    rounds = [number for path in project.glob(f"{TAUGHT}-*") if (number := round_number(path.name)) is not None]
+    return ["detector", REFINED, *(f"{TAUGHT}-{number}" for number in sorted(rounds))]
+
+
+def last_detector(project: Path, *, before: int) -> Path:
+    """The weights file of the last detector of a project before a round of self-training.
 
     Raises:
         CheckpointError: nothing there.
     """
-    folders = [path, *([path / REFINED] if kind == "detector" else []), path / kind]
+    for stage in reversed(detector_stages(project)):
+        weights = project / stage / "model.safetensors"
+        if weights.is_file() and (round_number(stage) or 0) < before:
+            return weights
+    raise CheckpointError(f"{project}: no trained detector here")
+
+
+def round_number(stage: str) -> int | None:
+    """Which round of self-training a folder of a project holds, from 1; None if it holds something else."""
+    name, dash, number = stage.partition("-")
+    return int(number) if name == TAUGHT and dash and number.isdigit() else None
+
+
+def is_detector_stage(folder: Path) -> bool:
+    """Whether a folder is called like one that holds a detector of the project above it."""
+    return folder.name in detector_stages(folder.parent)
+
+
+def find_weights(path: Path, kind: str) -> Path:
+    """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it, where the
+    last of its detectors (`detector_stages`) goes before those it was made from; a folder of `kpdetect pack`; or the name of a
+    model that comes with the package (`kpdetect models`).
+
+    Raises:
+        CheckpointError: nothing there.
+    """
+    stages = reversed(detector_stages(path)) if kind == "detector" else [kind]
+    folders = [path, *(path / stage for stage in stages)]
     packed = (shipped_folder(path) or path) / f"{kind}.safetensors"
     candidates = [path] if path.is_file() else [*(folder / "model.safetensors" for folder in folders), packed]
     for candidate in candidates:

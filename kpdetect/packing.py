@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from kpdetect.checkpoints import find_weights, load_weights, save_weights
-from kpdetect.config import write_config
 from kpdetect.errors import CheckpointError, OutputError
-from kpdetect.files import file_hash, make_folder, merge_sources, replacing
+from kpdetect.files import make_folder, merge_sources, replacing
 from kpdetect.inference.confidence import measure_confidence
-from kpdetect.inference.labels import LABELS, read_labels
+from kpdetect.inference.labels import LABELS, copy_labels
 from kpdetect.inference.predictor import Predictor
 
 GENERATOR = "generator.safetensors"
@@ -46,9 +45,7 @@ def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = No
     save_weights(files[0], "detector", halved, {**_rest(description), **(measured or {})})
     merge_sources(out, detector.parent)
     if (detector.parent / LABELS).is_file():
-        labels = read_labels(detector, int(description["keypoints"]))
-        own = labels.weights == file_hash(detector)
-        write_config(labels.model_copy(update={"weights": file_hash(files[0])}) if own else labels, out / LABELS)
+        copy_labels(detector, files[0])
     if generator is None:
         return files
     files.append(out / GENERATOR)

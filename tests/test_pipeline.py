@@ -1,6 +1,7 @@
 """The main job at its smallest: images in; generator, pairs, detector, keypoints, report and benchmark out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ import kpdetect
 from benchmarks.pipeline import run_project
 from benchmarks.run import run_benchmark
 from generator.stream import PairStream
-from kpdetect.checkpoints import read_description
+from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.errors import ConfigError, InputError
+from kpdetect.files import file_hash
 from kpdetect.images import list_images, read_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.describe import describe
 from kpdetect.inference.folder import predict_folder
 from kpdetect.inference.job import predict_inputs
+from kpdetect.inference.label import change_labels
 from kpdetect.runtime import resolve_runtime
 from kpdetect.toy.dataset import write_toy
 
@@ -27,7 +30,7 @@ SMALL = [
     "generator.model.embedding_width=4", "generator.model.spade_width=4", "generator.optimiser.batch=4",
     "generator.optimiser.discriminator_widths=[4,6,8]", "pairs.count=100", "pairs.shard_size=60", "detector.steps=3",
     "detector.batch=4", "detector.model.input_size=32", "detector.model.head_width=8", "detector.held_out=0.1",
-    "refine.steps=2", "refine.batch=4", "refine.reconstruction.width=16",
+    "refine.steps=2", "refine.batch=4", "refine.reconstruction.width=16", "rounds.steps=2",
 ]  # fmt: skip
 
 
@@ -54,6 +57,7 @@ def test_every_stage_leaves_what_it_should(project):
         "config.yaml", "environment.json", "generator/model.safetensors", "generator/checkpoint.pt", "pairs/manifest.json",
         "pairs/pairs-00001.h5", "detector/model.safetensors", "detector/sources.csv", "predictions/predictions.csv",
         "predictions/predictions.json", "predictions/overlays/000007.png", "refined/model.safetensors", "refined/sources.csv",
+        "taught-1/found/predictions.csv", "taught-1/pairs/manifest.json", "taught-1/model.safetensors", "taught-1/sources.csv",
         "report/index.html",
     ]  # fmt: skip
     assert [name for name in expected if not (project / name).exists()] == []
@@ -68,7 +72,7 @@ def test_predictions_are_in_original_pixels_of_every_image(project):
     assert table["confidence"].between(0, 1).all()
 
 
-@pytest.mark.parametrize("stage", ["detector", "refined"])
+@pytest.mark.parametrize("stage", ["detector", "refined", "taught-1"])
 def test_detectors_say_where_keypoints_lay_in_training(project, stage):
     told = read_description(project / stage / "model.safetensors")["keypoint_layout"]
     assert np.shape(told["places"]) == (4, 2)
@@ -110,7 +114,7 @@ def test_a_detector_trained_further_is_refined_anew(toy, capsys):
     run_small(toy / "unlabelled" / "images", toy / "further")
     before = read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"]
     run_small(toy / "unlabelled" / "images", toy / "further", "detector.steps=4")
-    assert "its second stage and predictions are made anew" in capsys.readouterr().err
+    assert "its second stage and what follows are made anew" in capsys.readouterr().err
     assert read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"] != before
 
 
@@ -138,6 +142,59 @@ def test_without_a_second_stage_the_first_detector_predicts(toy, tmp_path):
     run_project(toy / "unlabelled" / "images", out, refined=False, size=32, keypoints=4, overrides=SMALL, device="cpu")
     assert not (out / "refined").exists()
     assert (out / "predictions" / "predictions.csv").exists()
+
+
+def test_a_round_teaches_what_the_detector_before_it_found(project):
+    assert find_weights(project, "detector") == project / "taught-1" / "model.safetensors"
+    told = read_description(project / "taught-1" / "model.safetensors")
+    teacher = file_hash(project / "refined" / "model.safetensors")
+    assert told["provenance"]["pseudo_labels_of"] == teacher
+    assert told["began_with"]["hash"] == teacher
+    assert told["config"]["augment"]["scale"] == 0.4
+    assert json.loads((project / "taught-1" / "found" / "predictions.json").read_text())["settings"]["flip_average"]
+
+
+def test_further_rounds_follow_and_leave_the_first(project, toy, tmp_path):
+    shutil.copytree(project, tmp_path / "more")
+    change_labels(tmp_path / "more", names=["0=tip"], drop=[1])  # of the teacher, whose pupil learns all keypoints nevertheless
+    before = (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes()
+    run_small(toy / "unlabelled" / "images", tmp_path / "more", "rounds.count=2")
+    assert (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes() == before
+    told = read_description(find_weights(tmp_path / "more", "detector"))
+    assert told["provenance"]["pseudo_labels_of"] == file_hash(tmp_path / "more" / "taught-1" / "model.safetensors")
+    assert told["keypoints"] == 4
+    labels = kpdetect.load(tmp_path / "more").labels  # what they mean stays
+    assert (labels.names, labels.drop) == ({0: "tip"}, (1,))
+    assert labels.weights == file_hash(find_weights(tmp_path / "more", "detector"))
+
+
+def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, capsys):
+    out = tmp_path / "further"
+    shutil.copytree(project, out)
+    run_small(toy / "unlabelled" / "images", out, "rounds.count=2")
+    before = [(out / stage / "model.safetensors").read_bytes() for stage in ("taught-1", "taught-2")]
+    run_small(toy / "unlabelled" / "images", out, "refine.steps=3")
+    assert "the detector before round 1 has changed" in capsys.readouterr().err
+    told = read_description(out / "taught-1" / "model.safetensors")
+    assert told["provenance"]["pseudo_labels_of"] == file_hash(out / "refined" / "model.safetensors")
+    assert (out / "taught-1" / "model.safetensors").read_bytes() != before[0]
+    assert not (out / "taught-2" / "model.safetensors").exists()
+    assert find_weights(out, "detector") == out / "taught-1" / "model.safetensors"
+
+
+def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):
+    (tmp_path / "list.txt").write_text("000003.png\n")
+    images, out = toy / "unlabelled" / "images", tmp_path / "project"
+    lists = [tmp_path / "list.txt"]
+    run_project(images, out, size=32, keypoints=4, overrides=SMALL, device="cpu", exclude_lists=lists, refined=False)
+    assert len(pd.read_csv(out / "taught-1" / "found" / "predictions.csv")) == 39 * 4
+    assert "000003.png" not in (out / "taught-1" / "sources.csv").read_text()
+    assert len(pd.read_csv(out / "predictions" / "predictions.csv")) == 40 * 4
+
+
+def test_imm_has_no_rounds(toy, tmp_path):
+    with pytest.raises(ConfigError, match=r"--rounds 1: --method imm has no rounds"):
+        run_project(toy / "unlabelled" / "images", tmp_path / "imm", method="imm", rounds=1)
 
 
 def test_load_predicts_one_image_a_path_and_a_list(project, toy):
@@ -177,7 +234,7 @@ def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_pat
     result = json.loads(run_benchmark("toy", project, toy / "annotated", tmp_path).read_text())
     rows = {row["method"].split(":")[0]: row for row in result["rows"]}
     live = {"random-weights resnet18 features", "PCA of 32x32 grey pixels", "fixed grid of 4"}
-    assert set(rows) == {"kpdetect, refined", "mean shape", "mean keypoints", *live}
+    assert set(rows) == {"kpdetect, self-trained", "mean shape", "mean keypoints", *live}
     assert result["contamination"] == "clean"
     assert "commit" in result["environment"]
 
@@ -185,7 +242,7 @@ def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_pat
 def test_predictions_say_how_their_model_was_trained_when_it_is_gone(project, toy, tmp_path):
     predict_folder(project, toy / "annotated" / "images", tmp_path / "found", device="cpu")
     result = json.loads(run_benchmark("toy", None, toy / "annotated", tmp_path, predictions=tmp_path / "found").read_text())
-    assert "kpdetect, refined" in {row["method"] for row in result["rows"]}
+    assert "kpdetect, self-trained" in {row["method"] for row in result["rows"]}
 
 
 def test_benchmark_refuses_a_model_that_saw_the_test_images(project, toy, tmp_path):
@@ -206,7 +263,9 @@ def test_predict_skips_unreadable_images_and_finished_work(project, blob_folder,
         predict_folder(project, blob_folder, tmp_path / "strict", strict=True)
 
 
-@pytest.mark.parametrize("name", ["", "generator", "pairs", "pairs/pairs-00000.h5", "detector/checkpoint.pt", "predictions"])
+@pytest.mark.parametrize(
+    "name", ["", "generator", "pairs", "pairs/pairs-00000.h5", "detector/checkpoint.pt", "taught-1", "predictions"]
+)
 def test_info_describes_everything(project, name):
     lines = list(describe(project / name, verify=True))
     assert lines
@@ -220,5 +279,5 @@ def test_a_time_budget_ends_the_stages_whatever_the_steps(toy, tmp_path):
     clocked = [override for override in SMALL if ".steps=" not in override]
     run_project(toy / "unlabelled" / "images", tmp_path / "p", size=32, keypoints=4, minutes=0.02, overrides=clocked)
     config = (tmp_path / "p" / "config.yaml").read_text()
-    assert config.count("steps: 1000000000") == 3
+    assert config.count("steps: 1000000000") == 4
     assert (tmp_path / "p" / "detector" / "model.safetensors").exists()

@@ -56,7 +56,7 @@ def check_cell(config: AblationConfig, cell: Cell) -> None:
     """
     keypoints = cell.keypoints or config.keypoints
     model: Architecture = cell.model  # type: ignore[assignment]
-    settings = project_config(config.preset, config.size, keypoints, config.crop, config.seed, "gan", config.refined, model)
+    settings = project_config(config.preset, config.size, keypoints, config.crop, config.seed, "gan", config.refined, model, 0)
     apply_overrides(settings, [*config.overrides, *cell.overrides])
 
 
@@ -74,6 +74,7 @@ def run_cell(out: Path, name: str) -> None:
         Path(config.images),
         folder,
         refined=config.refined,
+        rounds=0,
         preset=config.preset,
         model=cell.model,  # type: ignore[arg-type]
         size=config.size,

@@ -24,6 +24,9 @@ def command(
         options.Method, typer.Option(help="gan: draw images from keypoints; imm: reconstruct them (Jakab et al. 2018).")
     ] = options.Method.gan,
     refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Train the detector on the real images too.")] = True,
+    rounds: Annotated[
+        int | None, typer.Option(min=0, max=9, help="Rounds of self-training after that: 1 unless given, 0 for imm.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Training time in all; half of it is the generator's.")] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
@@ -38,12 +41,13 @@ def command(
     config: options.Config = None,
 ) -> None:
     """From a folder of images to a detector, keypoints on the images and a report."""
-    options.refuse_beside_config(ctx, "method", "refine", "preset", "model", "size", "keypoints", "crop", "seed")
+    options.refuse_beside_config(ctx, "method", "refine", "rounds", "preset", "model", "size", "keypoints", "crop", "seed")
     upper("run_project")(
         images,
         out,
         method=method.value,
         refined=refine,
+        rounds=rounds,
         preset=preset.value,
         model=model.value,
         size=size,

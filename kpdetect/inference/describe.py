@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kpdetect.checkpoints import REFINED, load_checkpoint_header, read_description
+from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_description
 from kpdetect.data.reader import REPAIR, ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.errors import InputError, ShardError
@@ -17,7 +17,6 @@ from kpdetect.runlog import read_metrics
 from kpdetect.shipped import shipped_folder
 
 PACKED = ("detector.safetensors", "generator.safetensors")
-STAGES = ("generator", "pairs", "detector", REFINED, "predictions", "results", "report")
 
 
 def describe(path: Path, *, verify: bool = False) -> Iterator[str]:
@@ -131,7 +130,7 @@ def _images_and_videos(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _project(path: Path, verify: bool) -> Iterator[str]:
-    for stage in STAGES:
+    for stage in ("generator", "pairs", *detector_stages(path), "predictions", "results", "report"):
         folder = path / stage
         if not folder.exists():
             yield f"{stage}: not there yet"

@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from kpdetect.config import StrictConfig, read_config
+from kpdetect.checkpoints import read_description
+from kpdetect.config import StrictConfig, read_config, write_config
 from kpdetect.errors import ConfigError
+from kpdetect.files import file_hash
 from kpdetect.skeleton import Skeleton, default_name
 
 LABELS = "keypoints.yaml"
@@ -94,3 +96,16 @@ def read_labels(weights: Path, keypoints: int) -> Labels:
     labels = read_config(Labels, path)
     labels.require(keypoints, str(path))
     return labels
+
+
+def copy_labels(weights: Path, target: Path) -> None:
+    """Write the labels beside a weights file beside another one too, whose keypoints mean the same.
+
+    Those that were given to other weights than these stay marked so.
+
+    Raises:
+        ConfigError: they do not fit the model.
+    """
+    labels = read_labels(weights, int(read_description(weights)["keypoints"]))
+    own = labels.weights == file_hash(weights)
+    write_config(labels.model_copy(update={"weights": file_hash(target)}) if own else labels, target.parent / LABELS)
