@@ -111,6 +111,11 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def bytes_hash(content: bytes) -> str:
+    """`file_hash` of a file of these bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 SOURCES = "sources.csv"
 """Name of the record of real images behind a model: columns image, sha256 (see `file_hash`)."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import Affine, crop_resize_affine
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files import replacing
+from kpdetect.files import bytes_hash, replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -87,21 +88,33 @@ def read_image(path: Path) -> Image:
         InputError: the file is missing, damaged, truncated, not an image, of floating-point pixels, or has more than
             `MAX_PIXELS` pixels.
     """
+    with _opened(path) as picture:
+        return _decoded(picture)
+
+
+def read_image_and_hash(path: Path) -> tuple[Image, str]:
+    """As `read_image`, and the hash of the file (`kpdetect.files.bytes_hash`), which is read once for both."""
+    with _opened(path):  # refused by its header where it is too large to be read
+        content = path.read_bytes()
+    with _opened(path, BytesIO(content)) as picture:
+        return _decoded(picture), bytes_hash(content)
+
+
+def _decoded(picture: Pillow) -> Image:
     from PIL import ImageOps
 
-    with _opened(path) as picture:
-        picture.load()  # raises on truncated data, where OpenCV would fill in grey
-        return _as_rgb(ImageOps.exif_transpose(picture))
+    picture.load()  # raises on truncated data, where OpenCV would fill in grey
+    return _as_rgb(ImageOps.exif_transpose(picture))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Pillow]:
-    """An image file whose header was read and found small enough; what goes wrong inside becomes one line."""
+def _opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
+    """An image file (or its content) whose header was read and found small enough; what goes wrong inside becomes one line."""
     from PIL import Image as Module
 
     Module.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
     try:
-        with Module.open(path) as picture:
+        with Module.open(content or path) as picture:
             width, height = picture.size
             if height * width > MAX_PIXELS:
                 raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")

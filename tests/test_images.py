@@ -12,7 +12,17 @@ from PIL import Image as Pillow
 from kpdetect.coords import apply_affine
 from kpdetect.data.folder import ImageCache, build_cache, read_exclusions
 from kpdetect.errors import ConfigError, InputError, OutputError
-from kpdetect.images import fit_image, fit_region, image_size, list_images, list_names, read_image, write_image
+from kpdetect.files import file_hash
+from kpdetect.images import (
+    fit_image,
+    fit_region,
+    image_size,
+    list_images,
+    list_names,
+    read_image,
+    read_image_and_hash,
+    write_image,
+)
 
 
 def dotted(height: int, width: int, x: int, y: int) -> np.ndarray:
@@ -220,3 +230,18 @@ def test_cache_survives_being_opened_twice(blob_folder, tmp_path):
     build_cache(blob_folder, tmp_path, 16, "stretch", set())
     one, two = ImageCache(tmp_path / "images.h5"), ImageCache(tmp_path / "images.h5")
     np.testing.assert_array_equal(one.images, two.images)
+
+
+def test_an_image_is_hashed_as_its_file(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (9, 7, 3), dtype=np.uint8)
+    write_image(tmp_path / "a.png", image)
+    read, digest = read_image_and_hash(tmp_path / "a.png")
+    np.testing.assert_array_equal(read, image)
+    assert digest == file_hash(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    for read_it in (read_image, read_image_and_hash):
+        with pytest.raises(InputError, match=r"b\.png: not a readable image"):
+            read_it(tmp_path / "b.png")
+    (tmp_path / "c.png").write_text("no picture")
+    with pytest.raises(InputError, match="unknown format"):
+        read_image_and_hash(tmp_path / "c.png")

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from kpdetect.errors import InputError
-from kpdetect.files import file_hash, make_folder
-from kpdetect.images import list_images, read_image, write_image
+from kpdetect.files import make_folder
+from kpdetect.images import list_images, read_image, read_image_and_hash, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.finished import OVERLAYS, clear, is_finished, skipped_before, stage_of
@@ -180,8 +180,7 @@ class _ImageJob:
 
     def _read(self, number: int) -> Fitted | InputError:
         try:
-            image = read_image(self.paths[number])
-            self.digests[self.names[number]] = file_hash(self.paths[number])
+            image, self.digests[self.names[number]] = read_image_and_hash(self.paths[number])
             box = require_overlap(self.boxes, self.names[number], (image.shape[0], image.shape[1]))
         except InputError as error:
             return error
