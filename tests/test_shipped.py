@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 
 import kpdetect
 from benchmarks.run import run_benchmark
+from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.cli.main import app
 from kpdetect.cli.train_detector import _has_generator
 from kpdetect.errors import CheckpointError, InputError, OutputError
 from kpdetect.inference.label import change_labels
 from kpdetect.packing import pack_model
+from kpdetect.runtime import resolve_runtime
 from kpdetect.shipped import FOLDER, shipped_models
 
 LIMIT = 60 * 2**20
@@ -83,11 +85,16 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
     assert [file.name for file in files] == ["detector.safetensors", "generator.safetensors"]
     assert (tmp_path / "packed" / "sources.csv").read_text() == (source / "sources.csv").read_text()
     assert (tmp_path / "packed" / "keypoints.yaml").is_file()
-    with safe_open(files[0], framework="np") as tensors:
-        kinds = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
-    assert "F32" not in kinds
+    for file in files:
+        with safe_open(file, framework="np") as tensors:
+            kinds = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
+        assert "F32" not in kinds
     image = np.random.default_rng(0).integers(0, 256, (60, 50, 3), np.uint8)
     np.testing.assert_allclose(kpdetect.load(tmp_path / "packed")(image)[0], kpdetect.load("faces-64")(image)[0], atol=0.05)
+    runtime = resolve_runtime("cpu", "float32")
+    drawn, packed = (next(PairStream(Path(each), runtime).batches(0, 4)) for each in ("faces-64", tmp_path / "packed"))
+    assert np.abs(drawn.images.astype(int) - packed.images).mean() < 0.5
+    np.testing.assert_allclose(packed.keypoints, drawn.keypoints, atol=1e-3)
 
 
 @pytest.mark.parametrize("place", ["", "detector", "detector/model.safetensors"])

@@ -12,7 +12,7 @@ def command(
     project: Annotated[Path, typer.Argument(help="A trained model: project folder, run folder or weights file of a detector.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the weights; it can be used as a MODEL anywhere.")],
 ) -> None:
-    """Put a model's weights (the detector's in float16) and its record of images into one folder to give away."""
+    """Put a model's weights (in float16) and its record of images into one folder to give away."""
     from kpdetect.packing import pack_model
 
     for path in pack_model(project, out):
