@@ -33,6 +33,8 @@ squares, drawn, extractors
              real images in a generator's frame, images drawn to be measured, features to compare them in
 measure, control, embeddings
              numbers without annotations, what controls what, embeddings as clouds
+project      what a project is asked for
+rounds       self-training, the stages that may be repeated
 shares       how a project's training minutes are shared
 pipeline     the whole chain from images to a report behind one call
 ablations/   the paper's tables, a project a cell

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kpdetect.checkpoints import REFINED, detector_stages, find_weights, last_detector, load_checkpoint, round_number
+from kpdetect.checkpoints import REFINED, TAUGHT, detector_stages, find_weights, last_detector, load_checkpoint, round_number
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.shards import LIVE, pairs_key
 from kpdetect.files import file_hash, read_json
 from kpdetect.inference.labels import LABELS
-from kpdetect.inference.predictions import RECORD
+from kpdetect.inference.predictions import RECORD, TABLE
 
 FOUND = "found"
 """Folder of a round of self-training that holds what its teacher found."""
@@ -63,20 +63,34 @@ def discard_outdated_rounds(out: Path) -> None:
             return
 
 
-def _discard(out: Path, first: str, told: str) -> None:
-    """Clear a stage and those after it, the last one first."""
+def discard_outdated_pupil(out: Path, number: int) -> None:
+    """Remove what a round, and what follows, learned from keypoints that are not those its teacher finds by now."""
+    folder = out / f"{TAUGHT}-{number}"
+    if not (folder / "pairs" / MANIFEST).exists():
+        return
+    if Manifest.read(folder / "pairs").facts.provenance.get("table") != file_hash(folder / FOUND / TABLE):
+        told = f"what round {number} is taught has changed: it and what follows are made anew"
+        _discard(out, folder.name, told, keep=(FOUND,))
+
+
+def _discard(out: Path, first: str, told: str, keep: tuple[str, ...] = ()) -> None:
+    """Clear a stage, but for what is to be kept of it, and those after it; the last one first."""
     print(told, file=sys.stderr)
     stages = ["pairs", *detector_stages(out), "predictions"]
     for stage in reversed(stages[stages.index(first) :]):
-        _clear(out / stage)
+        _clear(out / stage, keep if stage == first else ())
 
 
-def _clear(folder: Path) -> None:
+def _clear(folder: Path, keep: tuple[str, ...] = ()) -> None:
     """Empty a stage's folder; labels stay, for somebody gave them by hand and they tell that they are for other weights."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir(), key=lambda path: path.name in LAST):
+        if path.name in (LABELS, *keep):
+            continue
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != LABELS:
+        else:
             path.unlink()
+    if round_number(folder.name) is not None and not any(folder.iterdir()):
+        folder.rmdir()

@@ -18,118 +18,37 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
-
-from pydantic import Field
+from typing import Literal
 
 from benchmarks.extractors import watched_distance
 from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
+from benchmarks.project import EXEMPT, NO_ROUNDS, TRAINED, Method, ProjectConfig, project_config
 from benchmarks.report import write_report
-from benchmarks.rounds import RoundsConfig, teach_round
+from benchmarks.rounds import free_keys, require_rounds, teach_round
 from benchmarks.shares import share_of
-from generator.architectures import Architecture, architecture
-from generator.config import GeneratorConfig, Preset, preset
+from generator.architectures import Architecture
+from generator.config import Preset
 from generator.export import export_pairs
 from generator.stream import PairStream
 from generator.train import train_generator
 from kpdetect.checkpoints import REFINED
-from kpdetect.config import StrictConfig, apply_overrides, read_config
+from kpdetect.config import apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
-from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files import read_sources
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
-from kpdetect.refine.config import RefineConfig, imm_config
 from kpdetect.refine.perception import named_perception
 from kpdetect.refine.train import refine_detector
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import DeviceName, Precision, Runtime, resolve_runtime
-from kpdetect.training import BUDGETS
 
-Method = Literal["gan", "imm"]
-METHODS: tuple[str, ...] = get_args(Method)
 Last = Literal["generator", "detector", "report"]
 """Where a project may end: with its generator, with its last detector, or with keypoints on the images and a report."""
 
 UNLIMITED = 10**9
 """Steps of a run that a time budget ends."""
-
-
-class PairsConfig(StrictConfig):
-    """The synthetic data set."""
-
-    count: int = Field(20_000, ge=100)
-    """Number of pairs."""
-    codec: Literal["jpeg", "raw"] = "jpeg"
-    """How images are stored."""
-    shard_size: int = Field(5_000, ge=1)
-    """Pairs per shard."""
-    seed: int = Field(0, ge=0)
-    """Pair i depends on this and i."""
-    truncation: float = Field(1.0, gt=0, le=1)
-    """Factor on the noise; lower is more typical, less varied."""
-
-
-class ProjectConfig(StrictConfig):
-    """Everything that `kpdetect run` decides."""
-
-    generator: GeneratorConfig
-    """Training of the generator."""
-    pairs: PairsConfig = PairsConfig()
-    """The synthetic data set."""
-    method: Method = "gan"
-    """How keypoints are discovered: `gan`, the latent-keypoint generator, or `imm` (Jakab et al. 2018)."""
-    detector: DetectorConfig
-    """Training of the detector on pairs."""
-    refined: bool = True
-    """Whether the detector is trained on the real images too."""
-    refine: RefineConfig = RefineConfig()
-    """Training on real images; the whole training of `imm`."""
-    rounds: RoundsConfig = RoundsConfig()
-    """Self-training on the real images."""
-
-
-TRAINED = ("generator", "detector", "refine")
-EXEMPT = ("pairs.count", "rounds.count", "rounds.steps", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
-
-
-def project_config(
-    name: Preset,
-    size: int,
-    keypoints: int,
-    crop: CropPolicy,
-    seed: int,
-    method: Method = "gan",
-    refined: bool = True,
-    model: Architecture = "tuned",
-    rounds: int | None = None,
-) -> ProjectConfig:
-    """The configuration of a preset and an architecture of the generator.
-
-    Raises:
-        ConfigError: an unknown preset or method, a size, number of keypoints or of rounds out of range, or rounds of `imm`.
-    """
-    if method not in METHODS:
-        raise ConfigError(f"--method {method}: expected one of {', '.join(METHODS)}")
-    if method == "imm" and rounds:
-        raise ConfigError(f"--rounds {rounds}: --method imm has no rounds of self-training; leave it out")
-    named = architecture(preset(name, size, keypoints), model)
-    generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
-    detector = apply_overrides(preset_config(name), [f"seed={seed}"])
-    common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
-    refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
-    refine = refine.model_copy(update={"model": detector.model})
-    return ProjectConfig(
-        generator=generator,
-        detector=detector,
-        pairs=PairsConfig(seed=seed),
-        method=method,
-        refined=refined,
-        refine=refine,
-        rounds=RoundsConfig() if rounds is None else apply_overrides(RoundsConfig(), [f"count={rounds}"]),
-    )
 
 
 def run_project(
@@ -165,8 +84,8 @@ def run_project(
         out: project folder; the same call continues there.
         method: `gan` or `imm`.
         refined: whether the detector has a second stage on the real images; `imm` has no other.
-        rounds: of self-training after that, one unless given; more than before may be given when a project is continued. `imm`
-            has none.
+        rounds: of self-training after that, one unless given; more than a project has may be given when it is continued, not
+            fewer. `imm` has none.
         preset, model, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
         minutes: training time of all stages together, whatever the steps; without it each trains its steps.
         exclude_lists: files of image names never to train on.
@@ -189,9 +108,12 @@ def run_project(
         raise InputError(
             f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
         )
+    if settings.method == "imm" and (asked := [each for each in overrides if each.startswith("rounds.")]):
+        raise ConfigError(f"--set {asked[0]}: {NO_ROUNDS}")
+    require_rounds(out, settings.rounds.count)
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
-    RunFolder(out, settings, exempt=EXEMPT)
+    RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
     project = Project(images, out, settings, runtime, minutes, exclude, strict)
     project.initial, project.last = {"generator": init_generator, "detector": init_detector}, last

@@ -11,22 +11,23 @@ PROJECT/taught-N/pairs   the same with the images, as shards
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from benchmarks.outdated import FOUND, discard_outdated_rounds
+from benchmarks.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds
 from generator.pseudo import write_pseudo_pairs
-from kpdetect.checkpoints import TAUGHT, last_detector
+from kpdetect.checkpoints import TAUGHT, detector_stages, last_detector, round_number
 from kpdetect.config import StrictConfig
 from kpdetect.data.folder import select_images
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.train import train_detector
+from kpdetect.errors import ConfigError
 from kpdetect.files import make_folder
-from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.config import PredictConfig, require_scales
 from kpdetect.inference.folder import predict_images
-from kpdetect.inference.labels import LABELS, copy_labels
+from kpdetect.inference.labels import LABELS, Labels, copy_labels, labels_of
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runtime import Runtime
 
@@ -35,18 +36,19 @@ class RoundsConfig(StrictConfig):
     """Self-training on the real images."""
 
     count: int = Field(1, ge=0, le=9)
-    """Rounds; each teaches another detector."""
+    """Rounds; each teaches another detector, for which all is as in the training on pairs but the next three."""
     steps: int = Field(1_500, ge=1)
     """Steps of each."""
     rate: float = Field(5e-4, gt=0)
-    """Their learning rate; everything else is as in the training on pairs."""
+    """Their learning rate."""
     scale: float = Field(0.4, ge=0, lt=1)
-    """How far images are scaled for them, see `AugmentConfig.scale`: the first detector's keypoints need not be found again in
-    generated images."""
+    """How far images are scaled for them, see `AugmentConfig.scale`."""
     scales: tuple[float, ...] = (1.1, 0.95, 0.8)
     """Sizes of the squares that a teacher looks at, see `PredictConfig.scales`."""
     flip_average: bool = True
     """Whether it looks at the mirror images too."""
+
+    _sizes = field_validator("scales")(require_scales)
 
     def pupil(self, first: DetectorConfig) -> DetectorConfig:
         """How a pupil is trained, in a project whose first detector was trained like this."""
@@ -56,6 +58,32 @@ class RoundsConfig(StrictConfig):
     def look(self, strict: bool) -> PredictConfig:
         """How a teacher looks."""
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
+
+
+BUDGET = ("count", "steps")
+"""Keys of `RoundsConfig` that may change when a project is continued."""
+
+
+def free_keys(out: Path) -> Iterable[str]:
+    """Keys of `RoundsConfig` that may differ from those that a project was begun with: all before its first round."""
+    return BUDGET if _rounds(out) else RoundsConfig.model_fields
+
+
+def require_rounds(out: Path, count: int) -> None:
+    """Refuse fewer rounds than a project has: its last detector would be one that nobody asked for.
+
+    Raises:
+        ConfigError: saying what to do.
+    """
+    if (held := max(_rounds(out), default=0)) > count:
+        raise ConfigError(
+            f"{out}: has {held} rounds of self-training, {count} asked for; give --rounds {held}, or remove its "
+            f"{' and '.join(f'{TAUGHT}-{number}' for number in _rounds(out) if number > count)}"
+        )
+
+
+def _rounds(out: Path) -> list[int]:
+    return [number for stage in detector_stages(out) if (number := round_number(stage)) is not None]
 
 
 def teach_round(
@@ -70,7 +98,7 @@ def teach_round(
     exclude: Sequence[str] = (),
     strict: bool = False,
 ) -> None:
-    """Train the pupil of a round, or continue; does nothing when it is finished.
+    """Train the pupil of a round, or continue; of a finished round files are compared, and nothing is done.
 
     Args:
         number: which round, from 1.
@@ -89,13 +117,18 @@ def teach_round(
     discard_outdated_rounds(out)
     folder, teacher = out / f"{TAUGHT}-{number}", last_detector(out, before=number)
     found = make_folder(folder / FOUND)
-    predictor = Predictor.load(teacher, runtime.device.type, labelled=False)
+    hints = Labels(pairs=labels_of(teacher).pairs)  # what is dropped from results is learned nevertheless
+    predictor = Predictor.load(teacher, runtime.device.type, labels=hints)
     chosen = [images / name for name in select_images(images, set(exclude))]
     _, skipped = predict_images(predictor, chosen, images, found, config.look(strict))
     if skipped:
         print(f"warning: {len(skipped)} unreadable images are left out of round {number}", file=sys.stderr)
-    pupil = config.pupil(first)
-    write_pseudo_pairs(teacher, found, images, folder / "pairs", size=pupil.model.input_size, crop=predictor.crop)
-    weights = train_detector(folder / "pairs", folder, pupil, runtime, minutes=minutes, initial=teacher)
-    if (teacher.parent / LABELS).is_file() and not (folder / LABELS).exists():
-        copy_labels(teacher, weights)
+    discard_outdated_pupil(out, number)
+    pupil, pairs = config.pupil(first), folder / "pairs"
+    write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop)
+    try:
+        train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)
+    finally:  # an interrupted pupil has weights too
+        weights = folder / "model.safetensors"
+        if weights.is_file() and (teacher.parent / LABELS).is_file() and not (folder / LABELS).exists():
+            copy_labels(teacher, weights)

@@ -98,9 +98,8 @@ def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_
 
 def method_name(description: dict[str, Any]) -> str:
     """What rows call a detector: by how it was trained, where its weights say so."""
-    if "pseudo_labels_of" in description.get("provenance", {}):
-        return "kpdetect, self-trained"
-    return METHODS.get(description.get("refined", {}).get("method", ""), "kpdetect")
+    taught = "kpdetect, self-trained" if "pseudo_labels_of" in description.get("provenance", {}) else "kpdetect"
+    return METHODS.get(description.get("refined", {}).get("method", ""), taught)
 
 
 def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:

@@ -135,8 +135,8 @@ def last_detector(project: Path, *, before: int) -> Path:
 
 def round_number(stage: str) -> int | None:
     """Which round of self-training a folder of a project holds, from 1; None if it holds something else."""
-    name, dash, number = stage.partition("-")
-    return int(number) if name == TAUGHT and dash and number.isdigit() else None
+    number = stage.removeprefix(f"{TAUGHT}-")
+    return int(number) if number.isdecimal() and stage == f"{TAUGHT}-{int(number)}" else None
 
 
 def is_detector_stage(folder: Path) -> bool:

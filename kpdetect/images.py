@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import Affine, crop_resize_affine
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files import bytes_hash, replacing
+from kpdetect.files import bytes_hash, file_hash, replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -33,6 +33,8 @@ CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused from their header, before anything is decoded."""
+READ_AT_ONCE = 64 * 2**20
+"""Bytes of a file that may be held beside its picture."""
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -93,8 +95,10 @@ def read_image(path: Path) -> Image:
 
 
 def read_image_and_hash(path: Path) -> tuple[Image, str]:
-    """As `read_image`, and the hash of the file (`kpdetect.files.bytes_hash`), which is read once for both."""
-    with _opened(path):  # refused by its header where it is too large to be read
+    """As `read_image`, and the hash of the file (`kpdetect.files.file_hash`), read once for both unless large."""
+    with _opened(path):  # one that is missing or has too many pixels is refused here
+        if path.stat().st_size > READ_AT_ONCE:
+            return read_image(path), file_hash(path)
         content = path.read_bytes()
     with _opened(path, BytesIO(content)) as picture:
         return _decoded(picture), bytes_hash(content)

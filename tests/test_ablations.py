@@ -22,7 +22,7 @@ from benchmarks.ablations.layout import cell_folder
 from benchmarks.ablations.render import markdown, value_of
 from benchmarks.ablations.run import check_data, choose_cells, last_line, run_ablation, run_processes
 from benchmarks.ablations.tables import LADDER_PUBLISHED, TABLES, Cell, build_table
-from benchmarks.pipeline import project_config
+from benchmarks.project import project_config
 from benchmarks.speed.counts import counted
 from generator.architectures import LADDER, architecture
 from generator.config import preset

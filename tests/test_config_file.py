@@ -87,7 +87,7 @@ def test_the_generator_takes_what_the_file_says(kpdetect, blob_folder, tmp_path)
 
 @pytest.mark.parametrize("option", [["--seed", "3"], ["--size", "32"], ["-k", "4"], ["--crop", "pad"], ["--no-refine"]])
 def test_run_refuses_options_that_the_file_holds(kpdetect, blob_folder, tmp_path, option):
-    from benchmarks.pipeline import project_config
+    from benchmarks.project import project_config
     from kpdetect.config import write_config
 
     write_config(project_config("tiny", 32, 3, "centre", 0), tmp_path / "project.yaml")

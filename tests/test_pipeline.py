@@ -1,7 +1,6 @@
 """The main job at its smallest: images in; generator, pairs, detector, keypoints, report and benchmark out."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,13 @@ import kpdetect
 from benchmarks.pipeline import run_project
 from benchmarks.run import run_benchmark
 from generator.stream import PairStream
-from kpdetect.checkpoints import find_weights, read_description
+from kpdetect.checkpoints import read_description
 from kpdetect.errors import ConfigError, InputError
-from kpdetect.files import file_hash
 from kpdetect.images import list_images, read_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.describe import describe
 from kpdetect.inference.folder import predict_folder
 from kpdetect.inference.job import predict_inputs
-from kpdetect.inference.label import change_labels
 from kpdetect.runtime import resolve_runtime
 from kpdetect.toy.dataset import write_toy
 
@@ -142,59 +139,6 @@ def test_without_a_second_stage_the_first_detector_predicts(toy, tmp_path):
     run_project(toy / "unlabelled" / "images", out, refined=False, size=32, keypoints=4, overrides=SMALL, device="cpu")
     assert not (out / "refined").exists()
     assert (out / "predictions" / "predictions.csv").exists()
-
-
-def test_a_round_teaches_what_the_detector_before_it_found(project):
-    assert find_weights(project, "detector") == project / "taught-1" / "model.safetensors"
-    told = read_description(project / "taught-1" / "model.safetensors")
-    teacher = file_hash(project / "refined" / "model.safetensors")
-    assert told["provenance"]["pseudo_labels_of"] == teacher
-    assert told["began_with"]["hash"] == teacher
-    assert told["config"]["augment"]["scale"] == 0.4
-    assert json.loads((project / "taught-1" / "found" / "predictions.json").read_text())["settings"]["flip_average"]
-
-
-def test_further_rounds_follow_and_leave_the_first(project, toy, tmp_path):
-    shutil.copytree(project, tmp_path / "more")
-    change_labels(tmp_path / "more", names=["0=tip"], drop=[1])  # of the teacher, whose pupil learns all keypoints nevertheless
-    before = (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes()
-    run_small(toy / "unlabelled" / "images", tmp_path / "more", "rounds.count=2")
-    assert (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes() == before
-    told = read_description(find_weights(tmp_path / "more", "detector"))
-    assert told["provenance"]["pseudo_labels_of"] == file_hash(tmp_path / "more" / "taught-1" / "model.safetensors")
-    assert told["keypoints"] == 4
-    labels = kpdetect.load(tmp_path / "more").labels  # what they mean stays
-    assert (labels.names, labels.drop) == ({0: "tip"}, (1,))
-    assert labels.weights == file_hash(find_weights(tmp_path / "more", "detector"))
-
-
-def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, capsys):
-    out = tmp_path / "further"
-    shutil.copytree(project, out)
-    run_small(toy / "unlabelled" / "images", out, "rounds.count=2")
-    before = [(out / stage / "model.safetensors").read_bytes() for stage in ("taught-1", "taught-2")]
-    run_small(toy / "unlabelled" / "images", out, "refine.steps=3")
-    assert "the detector before round 1 has changed" in capsys.readouterr().err
-    told = read_description(out / "taught-1" / "model.safetensors")
-    assert told["provenance"]["pseudo_labels_of"] == file_hash(out / "refined" / "model.safetensors")
-    assert (out / "taught-1" / "model.safetensors").read_bytes() != before[0]
-    assert not (out / "taught-2" / "model.safetensors").exists()
-    assert find_weights(out, "detector") == out / "taught-1" / "model.safetensors"
-
-
-def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):
-    (tmp_path / "list.txt").write_text("000003.png\n")
-    images, out = toy / "unlabelled" / "images", tmp_path / "project"
-    lists = [tmp_path / "list.txt"]
-    run_project(images, out, size=32, keypoints=4, overrides=SMALL, device="cpu", exclude_lists=lists, refined=False)
-    assert len(pd.read_csv(out / "taught-1" / "found" / "predictions.csv")) == 39 * 4
-    assert "000003.png" not in (out / "taught-1" / "sources.csv").read_text()
-    assert len(pd.read_csv(out / "predictions" / "predictions.csv")) == 40 * 4
-
-
-def test_imm_has_no_rounds(toy, tmp_path):
-    with pytest.raises(ConfigError, match=r"--rounds 1: --method imm has no rounds"):
-        run_project(toy / "unlabelled" / "images", tmp_path / "imm", method="imm", rounds=1)
 
 
 def test_load_predicts_one_image_a_path_and_a_list(project, toy):

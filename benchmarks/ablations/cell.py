@@ -22,7 +22,8 @@ from benchmarks.ablations.tables import Cell
 from benchmarks.control import measure_control
 from benchmarks.extractors import build_extractor
 from benchmarks.metrics.frechet import frechet_distance
-from benchmarks.pipeline import project_config, run_project
+from benchmarks.pipeline import run_project
+from benchmarks.project import project_config
 from benchmarks.results import read_result
 from benchmarks.run import Extras, run_benchmark, run_cross_validation
 from benchmarks.schemas import ABLATION_CELL

@@ -27,7 +27,7 @@ def command(
     rounds: Annotated[
         int | None, typer.Option(min=0, max=9, help="Rounds of self-training after that: 1 unless given, 0 for imm.")
     ] = None,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Training time in all; half of it is the generator's.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Training time in all, shared among the stages.")] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     strict: options.Strict = False,

@@ -54,7 +54,8 @@ def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str
         )
     calibration = calibrate(predictor.detector, batches, predictor.runtime, out)
     measured: dict[str, Any] = {"calibration": calibration.description()}
-    if "refined" not in description or LAYOUT not in description:
+    real = "refined" in description or "pseudo_labels_of" in description.get("provenance", {})
+    if not real or LAYOUT not in description:
         measured[LAYOUT] = keypoint_layout(found)
     return measured | {"calibrated_on": {"pairs": pairs_key(folder), "found": round(share, 4), "commit": code_commit()}}
 

@@ -14,6 +14,20 @@ SCALES = (0.25, 2.0)
 """Smallest and largest square that may be looked at, relative to what is otherwise."""
 
 
+def require_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
+    """Sizes of squares to look at, as they are.
+
+    Raises:
+        PydanticCustomError: none, or one that is out of range; a validator's error.
+    """
+    low, high = SCALES
+    if not scales or not all(low <= scale <= high for scale in scales):
+        raise PydanticCustomError(
+            "scales", "expected numbers from {low} to {high}, such as 1,0.9,0.8", {"low": low, "high": high}
+        )
+    return scales
+
+
 class PredictConfig(StrictConfig):
     """How inputs are predicted, and what is written."""
 
@@ -63,15 +77,7 @@ class PredictConfig(StrictConfig):
         require_formats(formats)
         return formats
 
-    @field_validator("scales")
-    @classmethod
-    def _sizes(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
-        low, high = SCALES
-        if not scales or not all(low <= scale <= high for scale in scales):
-            raise PydanticCustomError(
-                "scales", "expected numbers from {low} to {high}, such as 1,0.9,0.8", {"low": low, "high": high}
-            )
-        return scales
+    _sizes = field_validator("scales")(require_scales)
 
     @field_validator("end")
     @classmethod

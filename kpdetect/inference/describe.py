@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_description
+from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_description, round_number
 from kpdetect.data.reader import REPAIR, ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.errors import InputError, ShardError
@@ -134,6 +134,9 @@ def _project(path: Path, verify: bool) -> Iterator[str]:
         folder = path / stage
         if not folder.exists():
             yield f"{stage}: not there yet"
+            continue
+        if round_number(stage) is not None and not any(applies(folder) for applies, _ in _KINDS):
+            yield f"{stage}: begun"
             continue
         yield f"{stage}:"
         if stage in ("results", "report"):

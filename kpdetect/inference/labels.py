@@ -98,6 +98,16 @@ def read_labels(weights: Path, keypoints: int) -> Labels:
     return labels
 
 
+def labels_of(weights: Path) -> Labels:
+    """The labels beside a detector's weights file, see `read_labels`.
+
+    Raises:
+        ConfigError: they do not fit the model.
+        CheckpointError: no weights there.
+    """
+    return read_labels(weights, int(read_description(weights)["keypoints"]))
+
+
 def copy_labels(weights: Path, target: Path) -> None:
     """Write the labels beside a weights file beside another one too, whose keypoints mean the same.
 
@@ -106,6 +116,6 @@ def copy_labels(weights: Path, target: Path) -> None:
     Raises:
         ConfigError: they do not fit the model.
     """
-    labels = read_labels(weights, int(read_description(weights)["keypoints"]))
+    labels = labels_of(weights)
     own = labels.weights == file_hash(weights)
     write_config(labels.model_copy(update={"weights": file_hash(target)}) if own else labels, target.parent / LABELS)

@@ -78,13 +78,13 @@ class Predictor:
         self.skeleton = self.labels.skeleton(self.keypoints)
 
     @classmethod
-    def load(cls, path: Path, device: str = "auto", *, labelled: bool = True) -> Predictor:
+    def load(cls, path: Path, device: str = "auto", *, labels: Labels | None = None) -> Predictor:
         """Read a detector from a project folder, a run folder or a weights file.
 
         Args:
             path: where.
             device: where to compute.
-            labelled: with the labels beside the weights; without them all K keypoints are kept.
+            labels: instead of those beside the weights.
 
         Raises:
             CheckpointError: nothing there, or damaged.
@@ -107,7 +107,7 @@ class Predictor:
                 f"{weights}: does not fit the network it describes ({reason:.200}); train it again"
             ) from error
         runtime = resolve_runtime(cast(DeviceName, device))
-        labels = read_labels(weights, int(description["keypoints"])) if labelled else Labels()
+        labels = labels or read_labels(weights, int(description["keypoints"]))
         digest = file_hash(weights)
         if labels.weights not in ("", digest):
             told = f"warning: {weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`"

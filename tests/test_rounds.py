@@ -1,0 +1,139 @@
+"""Rounds of self-training in a project."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+import kpdetect
+from benchmarks.pipeline import run_project
+from benchmarks.predict import minutes_trained
+from benchmarks.shares import share_of
+from benchmarks.subject import method_name
+from kpdetect.checkpoints import detector_stages, find_weights, read_description
+from kpdetect.errors import ConfigError
+from kpdetect.files import file_hash
+from kpdetect.inference.describe import describe
+from kpdetect.inference.label import change_labels
+from tests.test_pipeline import SMALL, project, run_small, toy  # noqa: F401  fixtures
+
+
+def test_a_round_teaches_what_the_detector_before_it_found(project):  # noqa: F811
+    assert find_weights(project, "detector") == project / "taught-1" / "model.safetensors"
+    told = read_description(project / "taught-1" / "model.safetensors")
+    teacher = file_hash(project / "refined" / "model.safetensors")
+    assert told["provenance"]["pseudo_labels_of"] == teacher
+    assert told["began_with"]["hash"] == teacher
+    assert told["config"]["augment"]["scale"] == 0.4
+    assert json.loads((project / "taught-1" / "found" / "predictions.json").read_text())["settings"]["flip_average"]
+
+
+def test_further_rounds_follow_and_leave_the_first(project, toy, tmp_path):  # noqa: F811
+    shutil.copytree(project, tmp_path / "more")
+    change_labels(tmp_path / "more", names=["0=tip"], drop=[1])  # of the teacher, whose pupil learns all keypoints nevertheless
+    before = (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes()
+    run_small(toy / "unlabelled" / "images", tmp_path / "more", "rounds.count=2")
+    assert (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes() == before
+    told = read_description(find_weights(tmp_path / "more", "detector"))
+    assert told["provenance"]["pseudo_labels_of"] == file_hash(tmp_path / "more" / "taught-1" / "model.safetensors")
+    assert told["keypoints"] == 4
+    labels = kpdetect.load(tmp_path / "more").labels  # what they mean stays
+    assert (labels.names, labels.drop) == ({0: "tip"}, (1,))
+    assert labels.weights == file_hash(find_weights(tmp_path / "more", "detector"))
+
+
+def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, capsys):  # noqa: F811
+    out = tmp_path / "further"
+    shutil.copytree(project, out)
+    run_small(toy / "unlabelled" / "images", out, "rounds.count=2")
+    before = (out / "taught-1" / "model.safetensors").read_bytes()
+    run_small(toy / "unlabelled" / "images", out, "rounds.count=2", "refine.steps=3")
+    assert "the detector before round 1 has changed" in capsys.readouterr().err
+    assert (out / "taught-1" / "model.safetensors").read_bytes() != before
+    for pupil, teacher in (("taught-1", "refined"), ("taught-2", "taught-1")):
+        told = read_description(out / pupil / "model.safetensors")
+        assert told["provenance"]["pseudo_labels_of"] == file_hash(out / teacher / "model.safetensors")
+
+
+def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):  # noqa: F811
+    (tmp_path / "list.txt").write_text("000003.png\n")
+    images, out = toy / "unlabelled" / "images", tmp_path / "project"
+    lists = [tmp_path / "list.txt"]
+    run_project(images, out, size=32, keypoints=4, overrides=SMALL, device="cpu", exclude_lists=lists, refined=False)
+    assert len(pd.read_csv(out / "taught-1" / "found" / "predictions.csv")) == 39 * 4
+    assert "000003.png" not in (out / "taught-1" / "sources.csv").read_text()
+    assert len(pd.read_csv(out / "predictions" / "predictions.csv")) == 40 * 4
+
+
+def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
+    with pytest.raises(ConfigError, match=r"--rounds 1: --method imm has no rounds"):
+        run_project(toy / "unlabelled" / "images", tmp_path / "imm", method="imm", rounds=1)
+
+
+def test_fewer_rounds_than_there_are_are_refused(project, toy):  # noqa: F811
+    with pytest.raises(ConfigError, match=r"has 1 rounds .*, 0 asked for; give --rounds 1, or remove its taught-1"):
+        run_small(toy / "unlabelled" / "images", project, "rounds.count=0")
+
+
+def test_settings_of_rounds_are_checked_before_anything_is_trained(toy, tmp_path):  # noqa: F811
+    images = toy / "unlabelled" / "images"
+    with pytest.raises(ConfigError, match=r"rounds\.scales.*expected numbers from 0\.25 to 2"):
+        run_small(images, tmp_path / "project", "rounds.scales=[5]")
+    with pytest.raises(ConfigError, match=r"--set rounds\.count=2: --method imm has no rounds"):
+        run_project(images, tmp_path / "imm", method="imm", size=32, overrides=["rounds.count=2"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_round_is_taught_anew_where_its_teacher_finds_something_else(project, toy, tmp_path, capsys):  # noqa: F811
+    shutil.copytree(project, tmp_path / "other")
+    run_small(toy / "unlabelled" / "images", tmp_path / "other")  # a copy is as good
+    assert "has changed" not in capsys.readouterr().err
+    table = tmp_path / "other" / "taught-1" / "found" / "predictions.csv"
+    moved = pd.read_csv(table)
+    moved["x_px"] = moved["x_px"] + 1
+    moved.to_csv(table, index=False)
+    before = read_description(find_weights(tmp_path / "other", "detector"))["provenance"]["table"]
+    run_small(toy / "unlabelled" / "images", tmp_path / "other")
+    assert "what round 1 is taught has changed" in capsys.readouterr().err
+    after = read_description(find_weights(tmp_path / "other", "detector"))["provenance"]["table"]
+    assert (before, after) == (file_hash(project / "taught-1" / "found" / "predictions.csv"), file_hash(table))
+
+
+def test_a_round_leaves_out_what_cannot_be_read(toy, tmp_path, capsys):  # noqa: F811
+    images = tmp_path / "images"
+    shutil.copytree(toy / "unlabelled" / "images", images)
+    (images / "broken.png").write_text("no picture")
+    run_project(images, tmp_path / "project", size=32, keypoints=4, overrides=SMALL, device="cpu", refined=False)
+    assert "1 unreadable images are left out of round 1" in capsys.readouterr().err
+    assert json.loads((tmp_path / "project" / "taught-1" / "pairs" / "manifest.json").read_text())
+    assert read_description(tmp_path / "project" / "taught-1" / "model.safetensors")["pairs"] == 40
+
+
+def test_shares_of_the_minutes_add_up():
+    for refined in (True, False):
+        stages = [share_of(stage, refined, 2) for stage in ("generator", "detector", "refine", "round", "round")]
+        assert sum(stages) == pytest.approx(1)
+
+
+def test_rounds_count_among_the_minutes_and_name_the_rows(project, tmp_path):  # noqa: F811
+    stages = ["generator", "detector", "refined", "taught-1"]
+    for number, stage in enumerate(stages):
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / "metrics.jsonl").write_text(json.dumps({"step": 50, "seconds": 60.0 * (number + 1)}) + "\n")
+    assert minutes_trained(tmp_path / "taught-1") == dict(zip(stages, (1, 2, 3, 4), strict=True))
+    assert minutes_trained(tmp_path / "refined") == dict(zip(stages[:3], (1, 2, 3), strict=True))
+    taught = read_description(project / "taught-1" / "model.safetensors")
+    assert method_name(taught) == "kpdetect, self-trained"
+    refined = read_description(project / "refined" / "model.safetensors")
+    assert method_name({**taught, "refined": refined["refined"]}) == "kpdetect, refined"
+
+
+def test_a_round_that_has_hardly_begun_is_described(project, tmp_path):  # noqa: F811
+    shutil.copytree(project, tmp_path / "begun")
+    (tmp_path / "begun" / "taught-2" / "found").mkdir(parents=True)
+    assert "taught-2: begun" in list(describe(tmp_path / "begun"))
+    assert find_weights(tmp_path / "begun", "detector").parent.name == "taught-1"
+    for name in ("taught-02", "taught-\u00b2", "taught-x", "taught-"):
+        (tmp_path / "begun" / name).mkdir()
+    assert detector_stages(tmp_path / "begun") == ["detector", "refined", "taught-1", "taught-2"]
