@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
+SAME_SECONDS = 1.0
+"""Signals this close to the first are the same request: torchrun hands on a Ctrl-C that the terminal has sent already."""
+
 
 class StopRequest:
-    """While active, the first SIGINT or SIGTERM sets `requested`; a second SIGINT interrupts at once."""
+    """While active, the first SIGINT or SIGTERM sets `requested`; a later SIGINT interrupts at once."""
 
     def __init__(self) -> None:
         self.requested = False
+        self.first = 0.0
         self.previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -26,6 +31,8 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
+        now = time.monotonic()
+        if self.requested and number == signal.SIGINT and now > self.first + SAME_SECONDS:
             raise KeyboardInterrupt
-        self.requested = True
+        if not self.requested:
+            self.requested, self.first = True, now

@@ -124,20 +124,21 @@ class Trainer(ABC):
             self.run.write_events(self.step)
         left = None if minutes is None else max(0.0, budget - self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
-        with StopRequest() as stop, Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
-            while self._goes_on(steps, budget, stop):
-                began = time.monotonic()
-                metrics = self.train_step()
-                self.step += 1
-                self._require_finite(metrics)  # waits for the device, whose work counts
-                self.seconds += time.monotonic() - began
-                if self.runtime.is_main:
-                    bar.update(self.batch, **_losses(metrics))
-                    self._after_step(metrics, bar.rate)
-        if self.runtime.is_main:
-            self.save()
-            self.write_weights()
-            self.write_sheet()
+        with StopRequest() as stop:  # to the end: what stops torchrun asks each process more than once
+            with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
+                while self._goes_on(steps, budget, stop):
+                    began = time.monotonic()
+                    metrics = self.train_step()
+                    self.step += 1
+                    self._require_finite(metrics)  # waits for the device, whose work counts
+                    self.seconds += time.monotonic() - began
+                    if self.runtime.is_main:
+                        bar.update(self.batch, **_losses(metrics))
+                        self._after_step(metrics, bar.rate)
+            if self.runtime.is_main:
+                self.save()
+                self.write_weights()
+                self.write_sheet()
         if stop.requested:
             raise KeyboardInterrupt
 

@@ -14,6 +14,7 @@ from generator.train import GeneratorTrainer, train_generator
 from kpdetect.checkpoints import load_checkpoint, load_weights
 from kpdetect.config import apply_overrides
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
+from kpdetect.interrupts import StopRequest
 from kpdetect.runtime import Runtime
 from tests.test_generator import TEST_MODEL
 
@@ -87,6 +88,37 @@ def test_ctrl_c_saves_the_step_at_hand(blob_folder, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 3
+
+
+def test_a_request_that_comes_twice_does_not_cost_the_weights(blob_folder, tmp_path, monkeypatch):
+    step, write = GeneratorTrainer.train_step, GeneratorTrainer.write_weights
+
+    def asked(trainer):
+        signal.raise_signal(signal.SIGTERM)
+        return step(trainer)
+
+    def asked_again(trainer):  # as torchrun does
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        write(trainer)
+
+    monkeypatch.setattr(GeneratorTrainer, "train_step", asked)
+    monkeypatch.setattr(GeneratorTrainer, "write_weights", asked_again)
+    with pytest.raises(KeyboardInterrupt):
+        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    _, description = load_weights(tmp_path / "run" / "model.safetensors", "generator")
+    assert description["step"] == 1
+
+
+def test_a_later_ctrl_c_stops_at_once(monkeypatch):
+    clock = iter([5.0, 5.5, 6.5])
+    monkeypatch.setattr("kpdetect.interrupts.time.monotonic", lambda: next(clock))
+    with StopRequest() as stop:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # the same one
+        assert stop.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
