@@ -29,7 +29,7 @@ LIMIT = 60 * 2**20
 
 def test_every_model_has_weights_card_terms_and_record() -> None:
     models = shipped_models()
-    assert {"faces-64", "flies-64", "toy-32"} <= {model.name for model in models}
+    assert {"faces-64", "faces-128", "flies-64", "toy-32"} <= {model.name for model in models}
     assert {path.name for path in FOLDER.iterdir() if path.is_dir()} == {model.name for model in models}
     for model in models:
         for name in ("README.md", "LICENSE", "sources.csv"):
