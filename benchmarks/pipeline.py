@@ -108,7 +108,7 @@ def run_project(
         raise InputError(
             f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
         )
-    if settings.method == "imm" and (asked := [each for each in overrides if each.startswith("rounds.")]):
+    if settings.method == "imm" and (asked := [each for each in overrides if each.startswith("rounds.count=")]):
         raise ConfigError(f"--set {asked[0]}: {NO_ROUNDS}")
     require_rounds(out, settings.rounds.count)
     exclude = frozenset(read_exclusions(exclude_lists))

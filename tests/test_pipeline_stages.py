@@ -18,16 +18,16 @@ def interrupt_removal(monkeypatch, at):
     removed = []
     clear = outdated._clear
 
-    def some(folder):
+    def some(folder, keep):
         if len(removed) == at:
             raise Interrupted
         removed.append(folder.name)
-        clear(folder)
+        clear(folder, keep)
 
     monkeypatch.setattr(outdated, "_clear", some)
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_a_removal_that_was_interrupted_is_taken_up_again(toy, tmp_path, monkeypatch, at):  # noqa: F811
     images, out = toy / "unlabelled" / "images", tmp_path / "project"
     run_small(images, out)
