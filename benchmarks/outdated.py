@@ -20,8 +20,8 @@ from kpdetect.inference.predictions import RECORD, TABLE
 
 FOUND = "found"
 """Folder of a round of self-training that holds what its teacher found."""
-LAST = (MANIFEST, "checkpoint.pt", FOUND)
-"""Files by which a stage is seen to be outdated."""
+LAST = (MANIFEST, "checkpoint.pt", FOUND, "pairs")
+"""By which a stage is seen to be outdated; removed after everything else, in this order."""
 
 
 def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ def _clear(folder: Path, keep: tuple[str, ...] = ()) -> None:
     """Empty a stage's folder; labels stay, for somebody gave them by hand and they tell that they are for other weights."""
     if not folder.is_dir():
         return
-    for path in sorted(folder.iterdir(), key=lambda path: path.name in LAST):
+    for path in sorted(folder.iterdir(), key=lambda path: LAST.index(path.name) if path.name in LAST else -1):
         if path.name in (LABELS, *keep):
             continue
         if path.is_dir():

@@ -104,6 +104,7 @@ def test_a_request_that_comes_twice_does_not_cost_the_weights(blob_folder, tmp_p
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", asked)
     monkeypatch.setattr(GeneratorTrainer, "write_weights", asked_again)
+    monkeypatch.setattr("kpdetect.interrupts.SAME_SECONDS", 1e9)
     with pytest.raises(KeyboardInterrupt):
         train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     _, description = load_weights(tmp_path / "run" / "model.safetensors", "generator")
