@@ -27,7 +27,8 @@ def cached_side(size: int) -> int:
 
 
 class RealBatches:
-    """Endless shuffled batches of augmented images; of several processes each gets its part of every batch."""
+    """Endless shuffled batches of augmented images, cropped on their device; of several processes each gets its part of
+    every batch."""
 
     def __init__(
         self,
@@ -40,8 +41,9 @@ class RealBatches:
         *,
         rank: int = 0,
         world: int = 1,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.device = rank, world, device
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
         self.channels = channels
         self.orders: dict[int, Tensor] = {}
@@ -58,13 +60,14 @@ class RealBatches:
         return batch
 
     def at(self, step: int) -> Tensor:
-        """Batch of a step: float32 [batch, channels, size, size] in [-1, 1]."""
+        """Batch of a step: float32 [batch, channels, size, size] in [-1, 1], on the device."""
         chosen = self._indices(step)
-        pixels = torch.from_numpy(np.stack([self.images[index] for index in chosen]))
+        pixels = torch.from_numpy(np.stack([self.images[index] for index in chosen])).to(self.device)
         images = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         if self.channels == 1:
-            images = (images * torch.tensor(LUMA)[:, None, None]).sum(dim=1, keepdim=True)
-        grid = functional.affine_grid(self._crops(step), [len(chosen), 3, self.size, self.size], align_corners=False)
+            images = (images * torch.tensor(LUMA, device=self.device)[:, None, None]).sum(dim=1, keepdim=True)
+        crops = self._crops(step).to(self.device)
+        grid = functional.affine_grid(crops, [len(chosen), 3, self.size, self.size], align_corners=False)
         return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _indices(self, step: int) -> list[int]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +136,7 @@ class GeneratorTrainer(Trainer):
         groups = parameter_groups(self.generator, config)
         self.adam_generator = torch.optim.Adam(groups, lr=optimiser.rate_generator, betas=optimiser.betas, fused=True)
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
-        part = {"rank": runtime.rank, "world": runtime.world}
+        part: dict[str, Any] = {"rank": runtime.rank, "world": runtime.world, "device": runtime.device}
         runtime.prepare(self.generator)
         self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, **part)
         self.watch: DistanceWatch | None = None
@@ -176,7 +177,7 @@ class GeneratorTrainer(Trainer):
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
         config, stage = self.config, self.stage
-        real = seen_at(self.batches.take(self.step).to(self.runtime.device), stage)
+        real = seen_at(self.batches.take(self.step), stage)
         set_rates(self.adam_generator, config, stage)
         noise = derived_generator(config.seed, "latents", self.step)
         latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise)

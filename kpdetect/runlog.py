@@ -141,10 +141,11 @@ def _version(package: str) -> str | None:
 
 
 def code_commit() -> str:
-    """The git commit of this code, with "+" when files were changed since; "unknown" outside a checkout."""
+    """The git commit of this code, with "+" when files were changed since; outside a checkout, as in a container, what the
+    environment variable KPDETECT_COMMIT says, or "unknown"."""
     root = Path(__file__).resolve().parents[1]
     if not (root / ".git").exists():
-        return "unknown"
+        return os.environ.get("KPDETECT_COMMIT", "unknown")
     try:
         commit = _git(root, "rev-parse", "--short=12", "HEAD")
         return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")

@@ -17,6 +17,8 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 BACKEND = "inductor"
 """What compiles networks."""
+MOST_WORKERS = 8
+"""Threads that prepare batches, at most."""
 DEVICES: tuple[str, ...] = get_args(DeviceName)
 
 
@@ -44,6 +46,13 @@ class Runtime:
     def is_main(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
+
+    @property
+    def workers(self) -> int:
+        """Threads that prepare batches: on a CPU, which is busy with the last batch, one; for a GPU some of its process's share
+        of the cores."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, cores // self.world - 1))
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context under which networks run; coordinates are kept in float32 by the code that computes them."""

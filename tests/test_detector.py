@@ -188,10 +188,11 @@ def test_weights_by_hand():
 # Batches
 
 
-def test_batches_follow_from_seed_and_step_alone(pairs):
+@pytest.mark.parametrize("workers", [1, 5])
+def test_batches_follow_from_seed_and_step_alone(pairs, workers):
     made = [PairBatches(ShardFolder(pairs), 4, 0.1, AugmentConfig(), seed=5) for _ in range(2)]
     one = [made[0].at(step) for step in range(9)]
-    ahead = made[1].ahead(6)
+    ahead = made[1].ahead(6, workers)
     for step in (6, 7, 8):
         batch = next(ahead)
         assert torch.equal(batch.images, one[step].images)

@@ -7,6 +7,8 @@ only and come from albumentations. Everything follows from the seed given with e
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -35,11 +37,11 @@ class AugmentConfig(StrictConfig):
 
 
 class PairAugmenter:
-    """Varies one pair at a time; equal seeds give equal results, whatever the batch or process."""
+    """Varies one pair at a time; equal seeds give equal results, whatever the batch, process or thread."""
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
-        self.pixels = pixel_transform(config)
+        self.pixels = PixelChanges(config)
 
     def __call__(self, image: Image, keypoints: NDArray[np.float32], seed: int) -> tuple[Image, NDArray[np.float32]]:
         """Vary image uint8 [height, width, 3] and keypoints [K, 2] (normalised; they may leave the frame)."""
@@ -47,8 +49,8 @@ class PairAugmenter:
         matrix = self.warp(np.random.default_rng(seed), (height, width))
         warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         moved = to_normalised(apply_affine(matrix, to_pixels(keypoints.astype(np.float64), (height, width))), (height, width))
-        self.pixels.set_random_seed(seed % 2**32)
-        return self.pixels(image=warped)["image"], moved.astype(np.float32)
+        (varied,) = self.pixels([warped.astype(np.uint8, copy=False)], seed)
+        return varied, moved.astype(np.float32)
 
     def warp(self, source: np.random.Generator, size: tuple[int, int]) -> Affine:
         """A random similarity about the centre of an image of `size` (height, width)."""
@@ -61,6 +63,21 @@ class PairAugmenter:
         to_middle = np.concatenate([np.eye(2), -middle[:, None]], axis=1)
         back = np.concatenate([turn, (middle + shift)[:, None]], axis=1)
         return compose_affine(back, to_middle)
+
+
+class PixelChanges:
+    """Changes of colour, sharpness, noise and cover; every thread has a transform of its own, since a transform has a state."""
+
+    def __init__(self, config: AugmentConfig) -> None:
+        self.config = config
+        self.own = threading.local()
+
+    def __call__(self, images: Iterable[Image], seed: int) -> list[Image]:
+        """Images uint8 [height, width, 3], one changed after the other from a seed."""
+        if not hasattr(self.own, "transform"):
+            self.own.transform = pixel_transform(self.config)
+        self.own.transform.set_random_seed(seed % 2**32)
+        return [self.own.transform(image=image)["image"] for image in images]
 
 
 def pixel_transform(config: AugmentConfig) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from kpdetect.data.dataset import ShardShuffle
 from kpdetect.data.reader import ShardFolder
 from kpdetect.images import Image
 from kpdetect.pairs import PairBatch, PairSource
+from kpdetect.prefetch import prepared
 from kpdetect.seeds import derived_seed
 
 RAM_LIMIT = 2 * 2**30
@@ -78,6 +79,7 @@ class Batches(ABC):
     def __init__(self, batch: int, augment: AugmentConfig, seed: int) -> None:
         self.batch, self.seed = batch, seed
         self.augmenter = PairAugmenter(augment)
+        self.taking = threading.Lock()
 
     @abstractmethod
     def pair(self, place: int) -> Pair:
@@ -95,36 +97,28 @@ class Batches(ABC):
         """Held-out pairs varied like those that are trained on, at most `limit`."""
         chosen = self.held_out_pairs(limit)
         pairs = zip(chosen.images, chosen.keypoints, chosen.visible, strict=True)
-        alone = PairAugmenter(self.augmenter.config)  # the other one may be at work in the thread that prepares batches
-        return self._varied(pairs, [derived_seed(self.seed, "held out", number) for number in range(len(chosen))], alone)
+        return self._varied(pairs, [derived_seed(self.seed, "held out", number) for number in range(len(chosen))])
 
     def at(self, step: int) -> TrainingPairs:
         """Batch of a step."""
         places = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
         seeds = [derived_seed(self.seed, "augment", place) for place in places]
-        return self._varied(map(self.pair, places), seeds, self.augmenter)
+        with self.taking:  # several threads prepare batches
+            pairs = [self.pair(place) for place in places]
+        return self._varied(pairs, seeds)
 
-    def _varied(self, pairs: Iterable[Pair], seeds: list[int], augmenter: PairAugmenter) -> TrainingPairs:
+    def _varied(self, pairs: Iterable[Pair], seeds: list[int]) -> TrainingPairs:
         images, keypoints, visible = [], [], []
         for (image, points, seen), seed in zip(pairs, seeds, strict=True):
-            varied, moved = augmenter(image, points, seed)
+            varied, moved = self.augmenter(image, points, seed)
             images.append(varied)
             keypoints.append(moved)
             visible.append(seen)
         return as_tensors(PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible)))
 
-    def ahead(self, step: int) -> Generator[TrainingPairs, None, None]:
-        """Batches from `step` on, prepared by one thread; close the iterator to end it."""
-        with ThreadPoolExecutor(1) as pool:
-            waiting: deque[Future[TrainingPairs]] = deque(pool.submit(self.at, step + offset) for offset in range(AHEAD))
-            try:
-                while True:
-                    step += 1
-                    waiting.append(pool.submit(self.at, step + AHEAD - 1))
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+    def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
+        """Batches from `step` on, prepared by threads; close the iterator to end them."""
+        return prepared(self.at, step, ahead=AHEAD, workers=workers)
 
 
 class PairBatches(Batches):

@@ -183,7 +183,7 @@ class DetectorTrainer(Trainer):
     def train_step(self) -> dict[str, Tensor]:
         """One update; returns the losses of the batch."""
         if self.upcoming is None:
-            self.upcoming = self.batches.ahead(self.step)
+            self.upcoming = self.batches.ahead(self.step, self.runtime.workers)
         config, pairs = self.config, next(self.upcoming).to(self.runtime.device)
         with self.runtime.autocast():
             logits = self.detector(pairs.images)

@@ -39,7 +39,7 @@ class Anchor:
     def next(self, step: int) -> TrainingPairs:
         """The pairs of a step; one after the other, from the first that is asked for."""
         if self.upcoming is None:
-            self.upcoming = self.batches.ahead(step)
+            self.upcoming = self.batches.ahead(step, self.runtime.workers)
         return next(self.upcoming).to(self.runtime.device)
 
     def loss(self, detector: nn.Module, pairs: TrainingPairs) -> Tensor:
@@ -56,7 +56,7 @@ class Anchor:
         return calibrate(detector, self.batches, self.runtime, folder).description()
 
     def close(self) -> None:
-        """End the thread that prepares pairs."""
+        """End the threads that prepare pairs."""
         if self.upcoming is not None:
             self.upcoming.close()
         self.upcoming = None

@@ -202,7 +202,7 @@ class RefineTrainer(Trainer):
 
     def _next_views(self) -> Views:
         if self.upcoming is None:
-            self.upcoming = self.views.ahead(self.step)
+            self.upcoming = self.views.ahead(self.step, self.runtime.workers)
         return next(self.upcoming).to(self.runtime.device)
 
     def run_until(self, steps: int, minutes: float | None) -> None:

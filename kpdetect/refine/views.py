@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -12,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kpdetect.data.augment import AugmentConfig, pixel_transform
+from kpdetect.data.augment import AugmentConfig, PixelChanges
+from kpdetect.prefetch import prepared
 from kpdetect.refine.config import RefineConfig
 from kpdetect.refine.warps import Warps, draw_warps
 from kpdetect.seeds import derived_generator, derived_seed
@@ -53,8 +52,7 @@ class ViewBatches:
 
     def __init__(self, images: NDArray[np.uint8], config: RefineConfig) -> None:
         self.images, self.config = images, config
-        augment = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
-        self.pixels = pixel_transform(augment)
+        self.pixels = PixelChanges(AugmentConfig(photometric=config.photometric, occlusion=config.occlusion))
 
     def at(self, step: int) -> Views:
         """Batch of a step."""
@@ -71,21 +69,11 @@ class ViewBatches:
 
     def _recoloured(self, views: Tensor, seed: int) -> Tensor:
         pixels = ((views + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        self.pixels.set_random_seed(seed % 2**32)
-        return as_images(np.stack([self.pixels(image=image)["image"] for image in pixels]))
+        return as_images(np.stack(self.pixels(pixels, seed)))
 
-    def ahead(self, step: int) -> Generator[Views, None, None]:
-        """Batches from `step` on, prepared by one thread; close the iterator to end it."""
-        with ThreadPoolExecutor(1) as pool:
-            waiting: deque[Future[Views]] = deque(pool.submit(self.at, step + offset) for offset in range(AHEAD))
-            try:
-                while True:
-                    step += 1
-                    waiting.append(pool.submit(self.at, step + AHEAD - 1))
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+    def ahead(self, step: int, workers: int = 1) -> Generator[Views, None, None]:
+        """Batches from `step` on, prepared by threads; close the iterator to end them."""
+        return prepared(self.at, step, ahead=AHEAD, workers=workers)
 
 
 def as_images(pixels: NDArray[np.uint8]) -> Tensor:
