@@ -34,7 +34,6 @@ class Adversary:
     Attributes:
         pixel_discriminator: the one of pixels; `adam_pixels` is its optimiser.
         feature_discriminator: the one of features, or None; `adam_features` is its optimiser.
-        penalty: the latest gradient penalty, so that lines of metrics between penalties show it too.
     """
 
     def __init__(self, config: GeneratorConfig, runtime: Runtime, network: FeatureNetwork | None = None) -> None:
@@ -50,8 +49,12 @@ class Adversary:
             channels_last(self.feature_discriminator)
             self.adam_features = self._adam(self.feature_discriminator, optimiser.feature_betas)
         self.loss_generator, self.loss_discriminator = ADVERSARIAL[optimiser.loss]
-        self.penalty: Tensor | None = None
         runtime.prepare(*self.networks)
+
+    @property
+    def optimisers(self) -> list[torch.optim.Optimizer]:
+        """Those of the discriminators there are."""
+        return [self.adam_pixels] if self.feature_discriminator is None else [self.adam_pixels, self.adam_features]
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -60,13 +63,15 @@ class Adversary:
         return [network for network in both if network is not None]
 
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
-        """Update every discriminator on images [batch, channels, size, size]; returns metrics."""
+        """Update every discriminator on images [batch, channels, size, size]; returns metrics, `r1` where it was due."""
         real, drawn = self.changed(real, "real", step), self.changed(drawn.detach().float(), "fake", step)
         both = torch.cat([real, drawn])
         with self.runtime.autocast():
             real_logits, fake_logits = self.pixel_discriminator(both, stage).chunk(2)
         loss = self.loss_discriminator(real_logits, fake_logits).mean()
-        self._update(self.pixel_discriminator, self.adam_pixels, loss + self._penalty(real, step, stage))
+        penalty = {"r1": self._penalty(real, stage)} if self.penalised(step) else {}
+        weight = self.config.optimiser.r1_weight * self.config.optimiser.r1_every
+        self._update(self.pixel_discriminator, self.adam_pixels, sum((weight * each for each in penalty.values()), loss))
         metrics = {"loss_discriminator": loss, "logit_real": real_logits.mean(), "logit_fake": fake_logits.mean()}
         if self.feature_discriminator is not None:
             with self.runtime.autocast():
@@ -74,8 +79,7 @@ class Adversary:
             loss = self.loss_discriminator(real_logits, fake_logits).mean()
             self._update(self.feature_discriminator, self.adam_features, loss)
             metrics["loss_feature_discriminator"] = loss
-        metrics |= {} if self.penalty is None else {"r1": self.penalty}
-        return {name: value.detach() for name, value in metrics.items()}
+        return {name: value.detach() for name, value in (metrics | penalty).items()}
 
     def loss(self, drawn: Tensor, step: int, stage: Stage) -> dict[str, tuple[float, Tensor]]:
         """Weight and value of each discriminator's verdict on drawn images; no gradient reaches the discriminators."""
@@ -95,14 +99,13 @@ class Adversary:
     def _adam(self, network: nn.Module, betas: tuple[float, float]) -> torch.optim.Optimizer:
         return torch.optim.Adam(_learning(network), lr=self.config.optimiser.rate_discriminator, betas=betas, fused=True)
 
-    def _penalty(self, real: Tensor, step: int, stage: Stage) -> Tensor | float:
-        """Every few steps the gradient penalty on real images, weighted."""
-        optimiser = self.config.optimiser
-        if not optimiser.r1_weight or step % optimiser.r1_every:
-            return 0.0
-        penalty = gradient_penalty(lambda images: self.pixel_discriminator.forward(images, stage), real).mean()
-        self.penalty = penalty.detach()
-        return optimiser.r1_weight * optimiser.r1_every * penalty
+    def penalised(self, step: int) -> bool:
+        """Whether a step has a gradient penalty."""
+        return bool(self.config.optimiser.r1_weight) and step % self.config.optimiser.r1_every == 0
+
+    def _penalty(self, real: Tensor, stage: Stage) -> Tensor:
+        """The gradient penalty on real images."""
+        return gradient_penalty(lambda images: self.pixel_discriminator.forward(images, stage), real).mean()
 
     def _update(self, network: nn.Module, adam: torch.optim.Optimizer, loss: Tensor) -> None:
         adam.zero_grad()

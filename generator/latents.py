@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -25,13 +26,23 @@ class Latents:
     background: Tensor
     centre: Tensor
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The noises, in order."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor]) -> Latents:
+        """Latents from what `tensors` gives."""
+        return cls(**{field.name: tensor for field, tensor in zip(fields(cls), tensors, strict=True)})
+
     def to(self, device: torch.device) -> Latents:
         """The same noises on another device."""
-        return Latents(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        return Latents.of([tensor.to(device) for tensor in self.tensors])
 
     def part(self, rank: int, world: int) -> Latents:
         """Every `world`-th image, beginning with the `rank`-th."""
-        return Latents(**{field.name: getattr(self, field.name)[rank::world] for field in fields(self)})
+        return Latents.of([tensor[rank::world] for tensor in self.tensors])
 
     def scaled(self, truncation: float) -> Latents:
         """Pose and appearance pulled towards their mean by a factor in (0, 1]: more typical, less varied images."""

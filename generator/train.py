@@ -1,4 +1,4 @@
-"""Training of the generator: train_step -> the adversary learns -> update_generator.
+"""Training of the generator: train_step -> update: the adversary learns -> update_generator.
 
 One fake batch serves both updates: the discriminators learn from it detached, then the generator through the updated
 discriminators, which saves a forward pass.
@@ -39,6 +39,7 @@ from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_fitting
+from kpdetect.recorder import StepRecorder
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
@@ -143,7 +144,19 @@ class GeneratorTrainer(Trainer):
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
             self.stateful = (*self.stateful, "watch")
+        self.penalty: dict[str, Tensor] = {}
+        self.recorder = (
+            StepRecorder(self._update_on, [self.adam_generator, *self.adversary.optimisers]) if self.recordable else None
+        )
         self.restore()
+
+    @property
+    def recordable(self) -> bool:
+        """Whether steps are alike but for their images and latents, and what they do on a GPU can be replayed."""
+        alike = not (
+            self.config.model.progressive or self.config.optimiser.diffaugment or self.config.optimiser.background_weight
+        )
+        return alike and self.runtime.device.type == "cuda" and self.runtime.world == 1 and not self.runtime.compiled
 
     @property
     def stage(self) -> Stage:
@@ -182,13 +195,25 @@ class GeneratorTrainer(Trainer):
         noise = derived_generator(config.seed, "latents", self.step)
         latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise)
         latents = latents.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
+        if self.recorder is None:
+            metrics = self.update(real, latents)
+        else:
+            metrics = self.recorder(self.adversary.penalised(self.step), real, *latents.tensors)
+        self.penalty = {"r1": metrics["r1"]} if "r1" in metrics else self.penalty  # shown between penalties too
+        update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
+        self.require_health(metrics)
+        return metrics | self.penalty
+
+    def _update_on(self, real: Tensor, *latents: Tensor) -> dict[str, Tensor]:
+        return self.update(real, Latents.of(latents))
+
+    def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
+        """One update of each network on real images and the images of latents; all that a step does on the device."""
+        stage = self.stage
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)
         metrics = self.adversary.learn(real, drawing.image, self.step, stage)
-        metrics |= self.update_generator(drawing, latents, stage)
-        update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
-        self.require_health(metrics)
-        return metrics
+        return metrics | self.update_generator(drawing, latents, stage)
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
         """Work that is done every so many steps; measuring comes before the checkpoint of the same step, which holds it."""

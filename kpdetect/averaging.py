@@ -21,5 +21,6 @@ def update_average(average: nn.Module, module: nn.Module, decay: float, step: in
     """Move `average` towards `module`; the decay is ramped up over the first steps, buffers are copied."""
     decay = min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - decay)
-    for kept, current in zip(average.buffers(), module.buffers(), strict=True):
-        kept.copy_(current)
+    kept = list(average.buffers())
+    if kept:
+        torch._foreach_copy_(kept, list(module.buffers()))

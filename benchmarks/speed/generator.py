@@ -34,7 +34,9 @@ from kpdetect.images import write_image
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime, resolve_runtime
 
-MODES = ("eager", "compiled")
+MODES = ("eager", "replayed", "compiled")
+RECORDING_STEPS = 4
+"""Of each kind, before all are replayed."""
 IMAGES = 64
 """Noise pictures that are trained on."""
 
@@ -44,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--presets", nargs="+", default=["tiny", "small"], help="of tiny, small, paper")
     parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128], help="of 32, 64, 128, 256, 512")
     parser.add_argument("--precisions", nargs="+", default=["bfloat16", "float32"])
-    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help="compiling takes minutes")
+    parser.add_argument(
+        "--modes", nargs="+", choices=MODES, default=list(MODES), help="replayed: on a GPU; compiling takes minutes"
+    )
     parser.add_argument("--batch", type=int, help="instead of the preset's; for paper on a CPU")
     parser.add_argument("--seconds", type=float, default=10.0, help="to repeat each measurement for")
     parser.add_argument("--operators", type=int, default=12, help="operators in the profile")
@@ -156,12 +160,13 @@ def over_a_period(trainer: GeneratorTrainer, measure: Callable[[Callable[[], obj
 
 
 def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, float]:
-    """Duration of a step, the gradient penalty at its own rate, and the share of it that waits for real images; after a step of
-    each kind that is not timed, measured for about `seconds` and at least one period."""
+    """Duration of a step, the gradient penalty at its own rate, and the share of it that waits for real images; after steps of
+    each kind that are not timed, measured for about `seconds` and at least one period."""
     every = trainer.config.optimiser.r1_every
     trainer.step = 0
-    train_step(trainer)
-    train_step(trainer)
+    for _ in range(2 if trainer.recorder is None else RECORDING_STEPS * every):
+        train_step(trainer)
+    trainer.step = 0
     waiting = Stopwatch(trainer.batches.take)
     trainer.batches.take = waiting  # type: ignore[method-assign, assignment]
     durations: dict[bool, list[float]] = {True: [], False: []}
@@ -180,10 +185,14 @@ def step_rows(
     trainer: GeneratorTrainer, name: str, precision: str, modes: Sequence[str], peak: float, seconds: float
 ) -> Iterator[dict[str, str]]:
     """Images per second of full steps, their FLOP, and the share of the peak that they reach."""
-    batch = trainer.config.optimiser.batch
+    batch, recorder = trainer.config.optimiser.batch, trainer.recorder
+    trainer.recorder = None
     per_image = over_a_period(trainer, count_flop) / batch
     alone = over_a_period(trainer, convolution_seconds)
-    for mode in sorted(modes, reverse=True):  # eager first: compiling cannot be undone
+    for mode in sorted(modes, key=MODES.index):  # compiled last: it cannot be undone
+        trainer.recorder = recorder if mode == "replayed" else None
+        if mode == "replayed" and recorder is None:
+            continue
         if mode == "compiled":
             trainer.generator.compile()
             trainer.discriminator.compile()
