@@ -62,7 +62,7 @@ def test_every_replay_sees_its_own_inputs_and_moves_the_weights():
         loss = (plain * step).sum()
         loss.backward()
         reference.step()
-        expected.append(float(loss))
+        expected.append(float(loss.detach()))
     assert seen == pytest.approx(expected, rel=1e-4)
 
 

@@ -99,7 +99,7 @@ def test_a_steps_duration_and_the_share_that_it_waits(monkeypatch):
         now[0] += 1.0
 
     class Timed:
-        step = 0
+        step, recorder = 0, None
         config = SimpleNamespace(optimiser=SimpleNamespace(r1_every=4, batch=2))
         batches = SimpleNamespace(take=take)
 
