@@ -22,7 +22,7 @@ from typing import Literal
 
 from benchmarks.extractors import watched_distance
 from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
-from benchmarks.project import EXEMPT, NO_ROUNDS, TRAINED, Method, ProjectConfig, project_config
+from benchmarks.project import EXEMPT, TRAINED, Method, ProjectConfig, project_config
 from benchmarks.report import write_report
 from benchmarks.rounds import free_keys, require_rounds, teach_round
 from benchmarks.shares import share_of
@@ -35,10 +35,11 @@ from kpdetect.checkpoints import REFINED
 from kpdetect.config import apply_overrides, read_config
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.detector.train import train_detector
-from kpdetect.errors import ConfigError, InputError
-from kpdetect.files import read_sources
+from kpdetect.errors import InputError
+from kpdetect.files import WEIGHTS, read_sources
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
+from kpdetect.inference.labels import labels_follow
 from kpdetect.refine.perception import named_perception
 from kpdetect.refine.train import refine_detector
 from kpdetect.runlog import RunFolder
@@ -108,9 +109,7 @@ def run_project(
         raise InputError(
             f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
         )
-    if settings.method == "imm" and (asked := [each for each in overrides if each.startswith("rounds.count=")]):
-        raise ConfigError(f"--set {asked[0]}: {NO_ROUNDS}")
-    require_rounds(out, settings.rounds.count)
+    require_rounds(out, settings.rounds.count, settings.method)
     exclude = frozenset(read_exclusions(exclude_lists))
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
@@ -200,14 +199,15 @@ class Project:
     def detector(self) -> None:
         """Train the detector on the pairs."""
         discard_outdated_detector(self.out)
-        train_detector(
-            self.out / "pairs",
-            self.out / "detector",
-            self.settings.detector,
-            self.runtime,
-            minutes=self.share("detector"),
-            initial=self.initial["detector"],
-        )
+        with labels_follow(self.out / "detector" / WEIGHTS):
+            train_detector(
+                self.out / "pairs",
+                self.out / "detector",
+                self.settings.detector,
+                self.runtime,
+                minutes=self.share("detector"),
+                initial=self.initial["detector"],
+            )
 
     def refine(self) -> None:
         """Refine the detector on the images."""
@@ -234,17 +234,18 @@ class Project:
 
     def _refine(self, out: Path, model: Path | None, pairs: Path | None, minutes: float | None) -> None:
         settings, exclude = self.settings.refine, self.exclude
-        refine_detector(
-            self.images,
-            out,
-            settings,
-            self.runtime,
-            model=model,
-            pairs=pairs,
-            minutes=minutes,
-            exclude=exclude,
-            strict=self.strict,
-        )
+        with labels_follow(out / WEIGHTS):
+            refine_detector(
+                self.images,
+                out,
+                settings,
+                self.runtime,
+                model=model,
+                pairs=pairs,
+                minutes=minutes,
+                exclude=exclude,
+                strict=self.strict,
+            )
 
     def predict(self) -> None:
         """Predict keypoints on the images."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from benchmarks.rounds import RoundsConfig
+from benchmarks.rounds import NO_ROUNDS, RoundsConfig
 from generator.architectures import Architecture, architecture
 from generator.config import GeneratorConfig, Preset, preset
 from kpdetect.config import StrictConfig, apply_overrides
@@ -51,10 +51,16 @@ class ProjectConfig(StrictConfig):
     refine: RefineConfig = RefineConfig()
     """Training on real images; the whole training of `imm`."""
     rounds: RoundsConfig = RoundsConfig()
-    """Self-training on the real images."""
+    """Self-training on the real images; `imm` has none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _imm_alone(cls, given: Any) -> Any:
+        """A file that says `imm`, and nothing of rounds, means none."""
+        silent = isinstance(given, dict) and given.get("method") == "imm" and "rounds" not in given
+        return {**given, "rounds": {"count": 0}} if silent else given
 
 
-NO_ROUNDS = "--method imm has no rounds of self-training; leave it out"
 TRAINED = ("generator", "detector", "refine")
 EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
 

@@ -18,7 +18,7 @@ from benchmarks.results import read_result
 from benchmarks.table_files import RESULTS
 from kpdetect.checkpoints import REFINED, detector_stages, round_number
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash, read_json, write_text
+from kpdetect.files import WEIGHTS, file_hash, read_json, write_text
 from kpdetect.images import read_image
 from kpdetect.runlog import hardware_line, read_metrics
 
@@ -74,7 +74,7 @@ def write_report(
 
 def project_results(project: Path) -> list[Path]:
     """Results in a project that its weights, as they are now, made; stale ones are named and left out."""
-    candidates = [project / stage / "model.safetensors" for stage in detector_stages(project)]
+    candidates = [project / stage / WEIGHTS for stage in detector_stages(project)]
     hashes = {file_hash(path) for path in candidates if path.is_file()}
     found = []
     for path in sorted((project / "results").glob(RESULTS)):

@@ -24,10 +24,10 @@ from kpdetect.data.folder import select_images
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError
-from kpdetect.files import make_folder
+from kpdetect.files import WEIGHTS, make_folder
 from kpdetect.inference.config import PredictConfig, require_scales
 from kpdetect.inference.folder import predict_images
-from kpdetect.inference.labels import LABELS, Labels, copy_labels, labels_of
+from kpdetect.inference.labels import LABELS, Labels, copy_labels, labels_follow, labels_of
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runtime import Runtime
 
@@ -60,6 +60,7 @@ class RoundsConfig(StrictConfig):
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
+NO_ROUNDS = "--method imm has no rounds of self-training; leave it out"
 BUDGET = ("count", "steps")
 """Keys of `RoundsConfig` that may change when a project is continued."""
 
@@ -69,17 +70,21 @@ def free_keys(out: Path) -> Iterable[str]:
     return BUDGET if _rounds(out) else RoundsConfig.model_fields
 
 
-def require_rounds(out: Path, count: int) -> None:
-    """Refuse fewer rounds than a project has: its last detector would be one that nobody asked for.
+def require_rounds(out: Path, count: int, method: str = "gan") -> None:
+    """Refuse fewer rounds than a project has: its last detector would be one that nobody asked for; and rounds of `imm`.
 
     Raises:
         ConfigError: saying what to do.
     """
+    if method == "imm" and count:
+        raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}")
     if (held := max(_rounds(out), default=0)) > count:
-        raise ConfigError(
-            f"{out}: has {held} rounds of self-training, {count} asked for; give --rounds {held}, or remove its "
-            f"{' and '.join(f'{TAUGHT}-{number}' for number in _rounds(out) if number > count)}"
-        )
+        asked = f"{out}: has {held} round{'s' * (held > 1)} of self-training, {count} asked for"
+        folders = " and ".join(f"{TAUGHT}-{number}" for number in _rounds(out) if number > count)
+        if method == "imm":
+            raise ConfigError(f"{asked}, as --method imm has none; give another --out, or remove its {folders}")
+        give = f"--rounds {held} (beside --config: --set rounds.count={held})"
+        raise ConfigError(f"{asked}; give {give}, or remove its {folders}")
 
 
 def _rounds(out: Path) -> list[int]:
@@ -126,9 +131,10 @@ def teach_round(
     discard_outdated_pupil(out, number)
     pupil, pairs = config.pupil(first), folder / "pairs"
     write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop)
+    weights = folder / WEIGHTS
     try:
-        train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)
+        with labels_follow(weights):
+            train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)
     finally:  # an interrupted pupil has weights too
-        weights = folder / "model.safetensors"
         if weights.is_file() and (teacher.parent / LABELS).is_file() and not (folder / LABELS).exists():
             copy_labels(teacher, weights)

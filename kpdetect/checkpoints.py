@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kpdetect.errors import CheckpointError
-from kpdetect.files import replacing
+from kpdetect.files import WEIGHTS, replacing
 from kpdetect.shipped import shipped_folder
 
 CHECKPOINT_VERSION = 1
@@ -127,7 +127,7 @@ def last_detector(project: Path, *, before: int) -> Path:
         CheckpointError: nothing there.
     """
     for stage in reversed(detector_stages(project)):
-        weights = project / stage / "model.safetensors"
+        weights = project / stage / WEIGHTS
         if weights.is_file() and (round_number(stage) or 0) < before:
             return weights
     raise CheckpointError(f"{project}: no trained detector here")
@@ -155,7 +155,7 @@ def find_weights(path: Path, kind: str) -> Path:
     stages = reversed(detector_stages(path)) if kind == "detector" else [kind]
     folders = [path, *(path / stage for stage in stages)]
     packed = (shipped_folder(path) or path) / f"{kind}.safetensors"
-    candidates = [path] if path.is_file() else [*(folder / "model.safetensors" for folder in folders), packed]
+    candidates = [path] if path.is_file() else [*(folder / WEIGHTS for folder in folders), packed]
     for candidate in candidates:
         if candidate.is_file():
             return candidate

@@ -14,6 +14,9 @@ from typing import Any
 
 from kpdetect.errors import FormatError, InputError, OutputError
 
+WEIGHTS = "model.safetensors"
+"""Name of the weights in a run folder."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

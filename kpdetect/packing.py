@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kpdetect.checkpoints import find_weights, load_weights, save_weights
 from kpdetect.errors import CheckpointError, OutputError
@@ -98,6 +99,13 @@ def _generator(project: Path) -> Path | None:
 
 def _save_halved(weights: Path, kind: str, target: Path, measured: Mapping[str, Any]) -> None:
     tensors, description = load_weights(weights, kind)
-    halved = {name: value.half() if value.dtype == torch.float32 else value for name, value in tensors.items()}
+    halved = {name: _halved(value) for name, value in tensors.items()}
     told = {name: value for name, value in description.items() if name not in ("kind", "version")}
     save_weights(target, kind, halved, {**told, **measured})
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """In float16, where that can hold the values."""
+    if tensor.dtype != torch.float32 or not bool((half := tensor.half()).isfinite().all()):
+        return tensor
+    return half

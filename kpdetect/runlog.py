@@ -22,7 +22,7 @@ from typing import Any
 
 from kpdetect.config import StrictConfig, differences, read_config, write_config
 from kpdetect.errors import ConfigError
-from kpdetect.files import make_folder, write_json, write_text
+from kpdetect.files import WEIGHTS, make_folder, write_json, write_text
 
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
@@ -73,7 +73,7 @@ class RunFolder:
     @property
     def weights(self) -> Path:
         """Path of the weights that are given away."""
-        return self.folder / "model.safetensors"
+        return self.folder / WEIGHTS
 
     @property
     def metrics(self) -> Path:

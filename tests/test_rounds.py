@@ -9,13 +9,16 @@ import pytest
 import kpdetect
 from benchmarks.pipeline import run_project
 from benchmarks.predict import minutes_trained
+from benchmarks.project import ProjectConfig, project_config
 from benchmarks.shares import share_of
 from benchmarks.subject import method_name
 from kpdetect.checkpoints import detector_stages, find_weights, read_description
+from kpdetect.config import read_config
 from kpdetect.errors import ConfigError
-from kpdetect.files import file_hash
+from kpdetect.files import file_hash, write_text
 from kpdetect.inference.describe import describe
 from kpdetect.inference.label import change_labels
+from kpdetect.inference.labels import labels_follow
 from tests.test_pipeline import SMALL, project, run_small, toy  # noqa: F401  fixtures
 
 
@@ -41,6 +44,23 @@ def test_further_rounds_follow_and_leave_the_first(project, toy, tmp_path):  # n
     labels = kpdetect.load(tmp_path / "more").labels  # what they mean stays
     assert (labels.names, labels.drop) == ({0: "tip"}, (1,))
     assert labels.weights == file_hash(find_weights(tmp_path / "more", "detector"))
+
+
+def test_labels_stay_those_of_a_pupil_that_is_trained_further(project, toy, tmp_path, capsys):  # noqa: F811
+    shutil.copytree(project, tmp_path / "longer")
+    pupil = tmp_path / "longer" / "taught-1"
+    change_labels(pupil, names=["0=tip"])
+    before = file_hash(pupil / "model.safetensors")
+    run_small(toy / "unlabelled" / "images", tmp_path / "longer", "rounds.steps=4")
+    labels = kpdetect.load(tmp_path / "longer").labels
+    assert labels.names == {0: "tip"}
+    assert labels.weights == file_hash(pupil / "model.safetensors") != before
+    assert "other weights" not in capsys.readouterr().err
+    change_labels(tmp_path / "longer" / "refined", names=["1=tail"])
+    (tmp_path / "longer" / "refined" / "keypoints.yaml").write_text("names: {1: tail}\nweights: another\n")
+    with labels_follow(tmp_path / "longer" / "refined" / "model.safetensors"):
+        (tmp_path / "longer" / "refined" / "model.safetensors").write_bytes((pupil / "model.safetensors").read_bytes())
+    assert kpdetect.load(tmp_path / "longer" / "refined").labels.weights == "another"  # given to others, and still marked so
 
 
 def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, capsys):  # noqa: F811
@@ -71,16 +91,30 @@ def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
         run_project(toy / "unlabelled" / "images", tmp_path / "imm", method="imm", rounds=1)
 
 
+def test_a_configuration_of_imm_that_is_silent_on_rounds_has_none(toy, tmp_path):  # noqa: F811
+    settings = project_config("tiny", 32, 4, "centre", 0).model_dump(mode="json") | {"method": "imm"}
+    del settings["rounds"]
+    write_text(tmp_path / "imm.yaml", json.dumps(settings))
+    assert read_config(ProjectConfig, tmp_path / "imm.yaml").rounds.count == 0
+    write_text(tmp_path / "rounds.yaml", json.dumps(settings | {"rounds": {"count": 2}}))
+    with pytest.raises(ConfigError, match=r"rounds\.count=2: --method imm has no rounds"):
+        run_project(toy / "unlabelled" / "images", tmp_path / "out", config=tmp_path / "rounds.yaml")
+
+
 def test_fewer_rounds_than_there_are_are_refused(project, toy):  # noqa: F811
-    with pytest.raises(ConfigError, match=r"has 1 rounds .*, 0 asked for; give --rounds 1, or remove its taught-1"):
+    with pytest.raises(
+        ConfigError, match=r"has 1 round .*, 0 asked for; give --rounds 1 \(beside --config: .*\), or remove its taught-1"
+    ):
         run_small(toy / "unlabelled" / "images", project, "rounds.count=0")
+    with pytest.raises(ConfigError, match=r"has 1 round .*; give another --out, or remove its taught-1"):
+        run_project(toy / "unlabelled" / "images", project, method="imm", size=32, keypoints=4, overrides=SMALL, device="cpu")
 
 
 def test_settings_of_rounds_are_checked_before_anything_is_trained(toy, tmp_path):  # noqa: F811
     images = toy / "unlabelled" / "images"
     with pytest.raises(ConfigError, match=r"rounds\.scales.*expected numbers from 0\.25 to 2"):
         run_small(images, tmp_path / "project", "rounds.scales=[5]")
-    with pytest.raises(ConfigError, match=r"--set rounds\.count=2: --method imm has no rounds"):
+    with pytest.raises(ConfigError, match=r"rounds\.count=2: --method imm has no rounds"):
         run_project(images, tmp_path / "imm", method="imm", size=32, overrides=["rounds.count=2"])
     assert not list(tmp_path.iterdir())
 

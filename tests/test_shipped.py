@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from typer.testing import CliRunner
 
 import kpdetect
 from benchmarks.run import run_benchmark
 from generator.stream import PairStream
-from kpdetect.checkpoints import find_weights, read_description
+from kpdetect.checkpoints import find_weights, load_weights, read_description, save_weights
 from kpdetect.cli.main import app
 from kpdetect.cli.train_detector import _has_generator
 from kpdetect.errors import CheckpointError, InputError, OutputError
@@ -95,6 +96,18 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
     drawn, packed = (next(PairStream(Path(each), runtime).batches(0, 4)) for each in ("faces-64", tmp_path / "packed"))
     assert np.abs(drawn.images.astype(int) - packed.images).mean() < 0.5
     np.testing.assert_allclose(packed.keypoints, drawn.keypoints, atol=1e-3)
+
+
+def test_what_float16_cannot_hold_is_packed_as_it_is(small_project, tmp_path):
+    tensors, description = load_weights(small_project / "detector" / "model.safetensors", "detector")
+    large = next(name for name, tensor in tensors.items() if tensor.dtype == torch.float32)
+    tensors[large] = torch.full_like(tensors[large], 1e6)
+    told = {name: value for name, value in description.items() if name not in ("kind", "version")}
+    save_weights(small_project / "detector" / "model.safetensors", "detector", tensors, told)
+    pack_model(small_project, tmp_path / "packed")
+    packed, _ = load_weights(tmp_path / "packed" / "detector.safetensors", "detector")
+    assert torch.equal(packed[large], tensors[large])
+    assert torch.float16 in {tensor.dtype for tensor in packed.values()}
 
 
 @pytest.mark.parametrize("place", ["", "detector", "detector/model.safetensors"])

@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_a_request_that_comes_twice_does_not_cost_the_weights(blob_folder, tmp_p
 
 def test_a_later_ctrl_c_stops_at_once(monkeypatch):
     clock = iter([5.0, 5.5, 6.5])
-    monkeypatch.setattr("kpdetect.interrupts.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("kpdetect.interrupts.time", SimpleNamespace(monotonic=lambda: next(clock)))
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)  # the same one

@@ -94,17 +94,13 @@ def _train(
     runtime: Runtime,
 ) -> None:
     from kpdetect.data.folder import read_exclusions
+    from kpdetect.files import WEIGHTS
+    from kpdetect.inference.labels import labels_follow
     from kpdetect.refine.train import refine_detector
 
-    weights = refine_detector(
-        images,
-        out,
-        settings,
-        runtime,
-        model=model,
-        pairs=pairs,
-        minutes=minutes,
-        exclude=frozenset(read_exclusions(exclude_list or [])),
-        strict=strict,
-    )
+    exclude = frozenset(read_exclusions(exclude_list or []))
+    with labels_follow(out / WEIGHTS):
+        weights = refine_detector(
+            images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
+        )
     print(f"detector: {weights}")

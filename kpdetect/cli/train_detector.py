@@ -35,11 +35,16 @@ def command(
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.train import train_detector, train_detector_live
     from kpdetect.distributed import joined_runtime
+    from kpdetect.files import WEIGHTS
+    from kpdetect.inference.labels import labels_follow
 
     options.refuse_beside_config(ctx, "preset")
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
-    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+    with (
+        joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime,
+        labels_follow(out / WEIGHTS, runtime.is_main),
+    ):
         if (pairs / MANIFEST).exists() or not _has_generator(pairs):
             weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
         else:

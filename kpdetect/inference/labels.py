@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -106,6 +107,27 @@ def labels_of(weights: Path) -> Labels:
         CheckpointError: no weights there.
     """
     return read_labels(weights, int(read_description(weights)["keypoints"]))
+
+
+@contextmanager
+def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
+    """Keep the labels beside a detector's weights those of these weights, where the block trains the same network further.
+
+    Args:
+        weights: file of the weights; it need not be there yet.
+        writes: whether this process is the one that writes.
+
+    Raises:
+        ConfigError: the labels do not fit the model.
+    """
+    path = weights.parent / LABELS
+    labels = read_config(Labels, path) if writes and weights.is_file() and path.is_file() else None
+    own = labels is not None and labels.weights == file_hash(weights)
+    try:
+        yield
+    finally:  # an interrupted training has written weights too
+        if labels is not None and own and labels.weights != (trained := file_hash(weights)):
+            write_config(labels.model_copy(update={"weights": trained}), path)
 
 
 def copy_labels(weights: Path, target: Path) -> None:
