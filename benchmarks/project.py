@@ -57,12 +57,12 @@ class ProjectConfig(StrictConfig):
     @classmethod
     def _imm_alone(cls, given: Any) -> Any:
         """A file that says `imm`, and nothing of rounds, means none."""
-        silent = isinstance(given, dict) and given.get("method") == "imm" and "rounds" not in given
-        return {**given, "rounds": {"count": 0}} if silent else given
+        rounds = given.get("rounds", {}) if isinstance(given, dict) and given.get("method") == "imm" else None
+        return {**given, "rounds": {"count": 0, **rounds}} if isinstance(rounds, dict) else given
 
 
 TRAINED = ("generator", "detector", "refine")
-EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
+EXEMPT = ("pairs.count", "generator.replay", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
 
 
 def project_config(
@@ -84,7 +84,7 @@ def project_config(
     if method not in METHODS:
         raise ConfigError(f"--method {method}: expected one of {', '.join(METHODS)}")
     if method == "imm" and rounds:
-        raise ConfigError(f"--rounds {rounds}: {NO_ROUNDS}")
+        raise ConfigError(f"--rounds {rounds}: {NO_ROUNDS}; leave it out")
     count = 0 if method == "imm" else rounds
     named = architecture(preset(name, size, keypoints), model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])

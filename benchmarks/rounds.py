@@ -60,7 +60,8 @@ class RoundsConfig(StrictConfig):
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
-NO_ROUNDS = "--method imm has no rounds of self-training; leave it out"
+NO_ROUNDS = "--method imm has no rounds of self-training"
+"""Why a number of them is refused."""
 BUDGET = ("count", "steps")
 """Keys of `RoundsConfig` that may change when a project is continued."""
 
@@ -77,7 +78,7 @@ def require_rounds(out: Path, count: int, method: str = "gan") -> None:
         ConfigError: saying what to do.
     """
     if method == "imm" and count:
-        raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}")
+        raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}; give --set rounds.count=0")
     if (held := max(_rounds(out), default=0)) > count:
         asked = f"{out}: has {held} round{'s' * (held > 1)} of self-training, {count} asked for"
         folders = " and ".join(f"{TAUGHT}-{number}" for number in _rounds(out) if number > count)

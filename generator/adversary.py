@@ -62,6 +62,10 @@ class Adversary:
         both = (self.pixel_discriminator, self.feature_discriminator)
         return [network for network in both if network is not None]
 
+    def penalised(self, step: int) -> bool:
+        """Whether a step has a gradient penalty."""
+        return bool(self.config.optimiser.r1_weight) and step % self.config.optimiser.r1_every == 0
+
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
         """Update every discriminator on images [batch, channels, size, size]; returns metrics, `r1` where it was due."""
         real, drawn = self.changed(real, "real", step), self.changed(drawn.detach().float(), "fake", step)
@@ -98,10 +102,6 @@ class Adversary:
 
     def _adam(self, network: nn.Module, betas: tuple[float, float]) -> torch.optim.Optimizer:
         return torch.optim.Adam(_learning(network), lr=self.config.optimiser.rate_discriminator, betas=betas, fused=True)
-
-    def penalised(self, step: int) -> bool:
-        """Whether a step has a gradient penalty."""
-        return bool(self.config.optimiser.r1_weight) and step % self.config.optimiser.r1_every == 0
 
     def _penalty(self, real: Tensor, stage: Stage) -> Tensor:
         """The gradient penalty on real images."""

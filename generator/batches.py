@@ -11,12 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from generator.config import DataConfig
+from kpdetect.runtime import Runtime
 from kpdetect.seeds import derived_generator
 
 OVERSIZE = 1.25
 """Images are cached this much larger than they are trained at, so that a random crop loses no detail."""
 
 
+CPU = Runtime(device=torch.device("cpu"), compute=torch.float32)
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey image (ITU-R BT.601)."""
 
@@ -27,8 +29,8 @@ def cached_side(size: int) -> int:
 
 
 class RealBatches:
-    """Endless shuffled batches of augmented images, cropped on their device; of several processes each gets its part of
-    every batch."""
+    """Endless shuffled batches of augmented images, cropped on the runtime's device; of several processes each gets its
+    part of every batch."""
 
     def __init__(
         self,
@@ -38,12 +40,9 @@ class RealBatches:
         config: DataConfig,
         seed: int,
         channels: int = 3,
-        *,
-        rank: int = 0,
-        world: int = 1,
-        device: torch.device | str = "cpu",
+        runtime: Runtime = CPU,
     ) -> None:
-        self.rank, self.world, self.device = rank, world, device
+        self.rank, self.world, self.device = runtime.rank, runtime.world, runtime.device
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
         self.channels = channels
         self.orders: dict[int, Tensor] = {}

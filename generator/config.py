@@ -11,7 +11,7 @@ from generator.augmentation import Change
 from kpdetect.config import StrictConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
-from kpdetect.training import TrainingConfig
+from kpdetect.training import BUDGETS, TrainingConfig
 
 Preset = Literal["tiny", "small", "paper"]
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -228,6 +228,17 @@ class GeneratorConfig(TrainingConfig):
     """When to stop early."""
     steps: int = Field(16_000, ge=1)
     """Steps to train; no schedule depends on it, so that a finished run can be continued."""
+    replay: bool = True
+    """On one GPU, record steps and replay them, see `kpdetect.recorder`; takes more of its memory."""
+
+    @property
+    def replayable(self) -> bool:
+        """Whether that is wanted, and steps are alike but for their images and latents."""
+        return self.replay and not (self.model.progressive or self.optimiser.diffaugment or self.optimiser.background_weight)
+
+
+FREE = (*BUDGETS, "replay")
+"""Keys that may change when a run is continued."""
 
 
 _WIDTHS: dict[str, dict[int, int]] = {

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from generator.adversary import Adversary
 from generator.batches import RealBatches, cached_side
 from generator.calibration import recalibrate
 from generator.collapse import CollapseWatch, observed
-from generator.config import GeneratorConfig
+from generator.config import FREE, GeneratorConfig
 from generator.features import FeatureNetwork
 from generator.growing import Stage, seen_at, stage_at
 from generator.latents import Latents, draw_latents
@@ -43,7 +42,7 @@ from kpdetect.recorder import StepRecorder
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
 from kpdetect.seeds import derived_generator, derived_seed
-from kpdetect.training import BUDGETS, Trainer, images_of
+from kpdetect.training import Trainer, images_of
 
 
 def train_generator(
@@ -87,7 +86,7 @@ def train_generator(
     if (config.optimiser.features is None) != (feature_network is None):
         raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
     with main_first(runtime):
-        run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
+        run = RunFolder(out, config, exempt=FREE, writes=runtime.is_main)
     known = images_of(run, "generator")
     side = cached_side(config.model.size)
     with main_first(runtime):
@@ -137,26 +136,23 @@ class GeneratorTrainer(Trainer):
         groups = parameter_groups(self.generator, config)
         self.adam_generator = torch.optim.Adam(groups, lr=optimiser.rate_generator, betas=optimiser.betas, fused=True)
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
-        part: dict[str, Any] = {"rank": runtime.rank, "world": runtime.world, "device": runtime.device}
         runtime.prepare(self.generator)
-        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, **part)
+        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, runtime)
         self.watch: DistanceWatch | None = None
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
             self.stateful = (*self.stateful, "watch")
         self.penalty: dict[str, Tensor] = {}
-        self.recorder = (
-            StepRecorder(self._update_on, [self.adam_generator, *self.adversary.optimisers]) if self.recordable else None
-        )
+        self.recorder = self._recorder(runtime)
         self.restore()
 
-    @property
-    def recordable(self) -> bool:
-        """Whether steps are alike but for their images and latents, and what they do on a GPU can be replayed."""
-        alike = not (
-            self.config.model.progressive or self.config.optimiser.diffaugment or self.config.optimiser.background_weight
-        )
-        return alike and self.runtime.device.type == "cuda" and self.runtime.world == 1 and not self.runtime.compiled
+    def _recorder(self, runtime: Runtime) -> StepRecorder | None:
+        """What replays steps on a device that can; None elsewhere."""
+        if not self.config.replayable or runtime.device.type != "cuda" or runtime.world > 1 or runtime.compiled:
+            return None
+        kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
+        work, adams = lambda real, *noises: self.update(real, Latents.of(noises)), self.adversary.optimisers
+        return StepRecorder(work, [self.adam_generator, *adams], kinds, runtime.device)
 
     @property
     def stage(self) -> Stage:
@@ -203,9 +199,6 @@ class GeneratorTrainer(Trainer):
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
         return metrics | self.penalty
-
-    def _update_on(self, real: Tensor, *latents: Tensor) -> dict[str, Tensor]:
-        return self.update(real, Latents.of(latents))
 
     def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
         """One update of each network on real images and the images of latents; all that a step does on the device."""

@@ -21,6 +21,6 @@ def update_average(average: nn.Module, module: nn.Module, decay: float, step: in
     """Move `average` towards `module`; the decay is ramped up over the first steps, buffers are copied."""
     decay = min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - decay)
-    kept = list(average.buffers())
-    if kept:
-        torch._foreach_copy_(kept, list(module.buffers()))
+    for kind in {buffer.dtype for buffer in average.buffers()}:  # of one type copied at once
+        kept, current = ([each for each in network.buffers() if each.dtype == kind] for network in (average, module))
+        torch._foreach_copy_(kept, current)

@@ -16,6 +16,8 @@ from kpdetect.errors import FormatError, InputError, OutputError
 
 WEIGHTS = "model.safetensors"
 """Name of the weights in a run folder."""
+CHECKPOINT = "checkpoint.pt"
+"""Name of the state of training in a run folder."""
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from typing import Any
 
 from kpdetect.config import StrictConfig, differences, read_config, write_config
 from kpdetect.errors import ConfigError
-from kpdetect.files import WEIGHTS, make_folder, write_json, write_text
+from kpdetect.files import CHECKPOINT, WEIGHTS, make_folder, write_json, write_text
 
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
@@ -68,7 +68,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """Path of the latest checkpoint."""
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     @property
     def weights(self) -> Path:
@@ -145,7 +145,7 @@ def code_commit() -> str:
     environment variable KPDETECT_COMMIT says, or "unknown"."""
     root = Path(__file__).resolve().parents[1]
     if not (root / ".git").exists():
-        return os.environ.get("KPDETECT_COMMIT", "unknown")
+        return os.environ.get("KPDETECT_COMMIT") or "unknown"
     try:
         commit = _git(root, "rev-parse", "--short=12", "HEAD")
         return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")

@@ -3,7 +3,7 @@
     run_until -> train_step (of the subclass) -> periodic work, a list of (every, action)
 
 Everything random in step t follows from (seed, t), so a checkpoint needs no random state and a continued run is bit-equal to
-an uninterrupted one on the same machine. No schedule reads the clock.
+an uninterrupted one on the same machine (on a CPU; a GPU adds in no fixed order). No schedule reads the clock.
 """
 
 from __future__ import annotations

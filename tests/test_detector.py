@@ -192,6 +192,7 @@ def test_weights_by_hand():
 def test_batches_follow_from_seed_and_step_alone(pairs, workers):
     made = [PairBatches(ShardFolder(pairs), 4, 0.1, AugmentConfig(), seed=5) for _ in range(2)]
     one = [made[0].at(step) for step in range(9)]
+    made[1].kept = None if workers > 1 else made[1].kept  # read as they are needed
     ahead = made[1].ahead(6, workers)
     for step in (6, 7, 8):
         batch = next(ahead)
@@ -247,6 +248,22 @@ def test_live_batches_take_every_pair_once_and_none_that_is_held_out():
     held = batches.held_out(limit=70).images[:, 0, 0, 0]
     assert [round((value + 1) * 127.5) for value in held.tolist()] == list(range(70))
     assert len(batches.held_out_varied(30).images) == 30
+
+
+def test_live_pairs_are_drawn_once_by_several_threads():
+    drawn = []
+
+    class Counted(Numbered):
+        def batches(self, start, stop):
+            drawn.append(start)
+            return super().batches(start, stop)
+
+    still = AugmentConfig(scale=0, rotation=0, shift=0, photometric=0, occlusion=0)
+    ahead = LiveBatches(Counted(), 40, still, seed=0).ahead(0, workers=6)
+    seen = [round((value + 1) * 127.5) for _ in range(20) for value in next(ahead).images[:, 0, 5, 7].tolist()]
+    ahead.close()
+    assert seen == [(HELD_OUT_LIVE + place) % 251 for place in range(800)]
+    assert len(drawn) == len(set(drawn))
 
 
 def test_processes_draw_their_own_live_pairs_only():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,9 @@ def test_batch_normalisation_is_synchronised_on_several_gpus_and_the_average_is_
 def test_the_parts_of_a_batch_are_the_batch():
     images = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(10, 40, 40, 3).numpy()
     whole = RealBatches(images, 32, 4, CONFIG.data, seed=1).at(3)
-    parts = [RealBatches(images, 32, 4, CONFIG.data, seed=1, rank=rank, world=2).at(3) for rank in range(2)]
+    parts = [
+        RealBatches(images, 32, 4, CONFIG.data, seed=1, runtime=replace(CPU, rank=rank, world=2)).at(3) for rank in range(2)
+    ]
     assert torch.equal(torch.stack([parts[0][0], parts[1][0], parts[0][1], parts[1][1]]), whole)
 
 

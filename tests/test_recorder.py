@@ -21,11 +21,24 @@ def trainer_on(device, folder, images):
     return GeneratorTrainer(RunFolder(folder, config), cache, config, runtime)
 
 
+def state_of(trainer):
+    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator, "average": trainer.average}
+    return {f"{kind}.{name}": each for kind, network in networks.items() for name, each in network.named_parameters()}
+
+
+def moved(now, before):
+    """How far each network has gone, as one vector."""
+    ways = {name: (now[name] - before[name]).detach().flatten() for name in now}
+    kinds = {name.split(".")[0] for name in ways}
+    return {kind: torch.cat([way for name, way in ways.items() if name.startswith(f"{kind}.")]) for kind in kinds}
+
+
 @needs_cuda
 def test_replayed_steps_are_those_of_an_unrecorded_run(blob_folder, tmp_path):
     trainers = [trainer_on("cuda", tmp_path / name, blob_folder) for name in ("replayed", "plain")]
     trainers[1].recorder = None
-    for step in range(24):
+    before = [{name: tensor.clone() for name, tensor in state_of(trainer).items()} for trainer in trainers]
+    for step in range(32):
         lines = []
         for trainer in trainers:
             trainer.step = step
@@ -35,8 +48,10 @@ def test_replayed_steps_are_those_of_an_unrecorded_run(blob_folder, tmp_path):
             assert float(value) == pytest.approx(float(lines[1][name]), rel=0.02, abs=2e-3), (step, name)
     assert not trainers[0].recorder.given_up
     assert set(trainers[0].recorder.recordings) == {True, False}
-    for name, tensor in trainers[0].generator.state_dict().items():
-        torch.testing.assert_close(tensor, trainers[1].generator.state_dict()[name], rtol=0.02, atol=2e-3, msg=name)
+    ways = [moved(state_of(trainer), first) for trainer, first in zip(trainers, before, strict=True)]
+    for network, way in ways[0].items():
+        assert torch.nn.functional.cosine_similarity(way, ways[1][network], dim=0) > 0.95, network
+        assert float(way.norm()) == pytest.approx(float(ways[1][network].norm()), rel=0.05), network
     assert not any(group["capturable"] for group in trainers[0].adam_generator.param_groups)
 
 
@@ -52,7 +67,7 @@ def test_every_replay_sees_its_own_inputs_and_moves_the_weights():
         adam.step()
         return {"loss": loss.detach()}
 
-    recorder = StepRecorder(work, [adam])
+    recorder = StepRecorder(work, [adam], ["one"], torch.device("cuda"))
     seen = [float(recorder("one", torch.full((3,), float(step), device="cuda"))["loss"]) for step in range(1, 9)]
     assert set(recorder.recordings) == {"one"}
     expected, plain = [], torch.nn.Parameter(torch.ones(3))
@@ -71,9 +86,10 @@ def test_what_cannot_be_recorded_is_done_unrecorded(capsys):
     def work(given):
         return {"sum": torch.tensor(float(given.sum()), device="cuda")}  # reads a value back
 
-    recorder = StepRecorder(work, [])
+    recorder, stream = StepRecorder(work, [], [0], torch.device("cuda")), torch.cuda.current_stream()
     assert [float(recorder(0, torch.full((2,), float(step), device="cuda"))["sum"]) for step in range(6)] == [0, 2, 4, 6, 8, 10]
     assert recorder.given_up
+    assert torch.cuda.current_stream() == stream
     assert "not recorded" in capsys.readouterr().err
 
 

@@ -99,6 +99,9 @@ def test_views_follow_from_seed_and_step():
     assert torch.equal(views.student, again.student)
     assert not torch.equal(views.student, other.student)
     assert not torch.equal(views.first, views.second)
+    ahead = ViewBatches(images, config).ahead(3, workers=4)
+    assert torch.equal([next(ahead) for _ in range(3)][2].student, views.student)
+    ahead.close()
 
 
 def test_reconstruction_depends_on_the_keypoints_and_the_look():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from benchmarks.predict import minutes_trained
 from benchmarks.project import ProjectConfig, project_config
 from benchmarks.shares import share_of
 from benchmarks.subject import method_name
-from kpdetect.checkpoints import detector_stages, find_weights, read_description
+from kpdetect.checkpoints import detector_stages, find_weights, load_weights, read_description, save_weights
 from kpdetect.config import read_config
 from kpdetect.errors import ConfigError
 from kpdetect.files import file_hash, write_text
@@ -56,11 +57,29 @@ def test_labels_stay_those_of_a_pupil_that_is_trained_further(project, toy, tmp_
     assert labels.names == {0: "tip"}
     assert labels.weights == file_hash(pupil / "model.safetensors") != before
     assert "other weights" not in capsys.readouterr().err
-    change_labels(tmp_path / "longer" / "refined", names=["1=tail"])
-    (tmp_path / "longer" / "refined" / "keypoints.yaml").write_text("names: {1: tail}\nweights: another\n")
-    with labels_follow(tmp_path / "longer" / "refined" / "model.safetensors"):
-        (tmp_path / "longer" / "refined" / "model.safetensors").write_bytes((pupil / "model.safetensors").read_bytes())
-    assert kpdetect.load(tmp_path / "longer" / "refined").labels.weights == "another"  # given to others, and still marked so
+
+
+@pytest.mark.parametrize(
+    ("case", "follow"),
+    [("continued", True), ("interrupted", True), ("given to others", False), ("begun anew", False), ("second process", False)],
+)
+def test_labels_follow_only_what_is_continued(small_project, case, follow):
+    weights = small_project / "detector" / "model.safetensors"
+    change_labels(small_project, names=["0=tip"])
+    given = kpdetect.load(small_project).labels
+    if case != "begun anew":
+        (weights.parent / "checkpoint.pt").touch()
+    if case == "given to others":
+        (weights.parent / "keypoints.yaml").write_text("names: {0: tip}\nweights: another\n")
+    tensors, description = load_weights(weights, "detector")
+    with suppress(KeyboardInterrupt), labels_follow(weights, writes=case != "second process"):
+        told = {name: value for name, value in description.items() if name not in ("kind", "version")}
+        save_weights(weights, "detector", tensors, told | {"step": 7})
+        if case == "interrupted":
+            raise KeyboardInterrupt
+    labels = kpdetect.load(small_project).labels
+    assert labels.names == given.names
+    assert (labels.weights == file_hash(weights)) is follow
 
 
 def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, capsys):  # noqa: F811

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from kpdetect.runlog import code_commit
 from kpdetect.runtime import resolve_runtime
 
 
@@ -15,3 +16,12 @@ def test_every_process_of_torchrun_gets_a_gpu_of_its_own(monkeypatch, variables,
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert resolve_runtime().device == torch.device(expected)
     assert resolve_runtime().compute == torch.bfloat16
+
+
+def test_where_there_is_no_checkout_the_commit_can_be_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("kpdetect.runlog.__file__", str(tmp_path / "kpdetect" / "runlog.py"))
+    for told, expected in (("c0ffee", "c0ffee"), ("", "unknown")):
+        monkeypatch.setenv("KPDETECT_COMMIT", told)
+        assert code_commit() == expected
+    monkeypatch.delenv("KPDETECT_COMMIT")
+    assert code_commit() == "unknown"

@@ -3,6 +3,7 @@
 import json
 import time
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from benchmarks.speed.timing import WARM_UP, Share, Spent, median_seconds, media
 from generator.config import GeneratorConfig
 from generator.model import Generator
 from kpdetect.checkpoints import save_weights
+from kpdetect.recorder import WARM_STEPS
 from kpdetect.runtime import resolve_runtime
 from tests.dots import perfect
 from tests.test_generator import TEST_MODEL
@@ -112,6 +114,22 @@ def test_a_steps_duration_and_the_share_that_it_waits(monkeypatch):
     assert took == (10 + 3 * 5) / 4
     assert waiting == 4 / (5 + 5 + 10 + 5)  # steps 2 to 5
     assert trainer.batches.take is take
+
+
+def test_steps_that_are_replayed_are_recorded_before_they_are_timed():
+    class Recorded:
+        step, recorder = 0, object()
+        config = SimpleNamespace(optimiser=SimpleNamespace(r1_every=4, batch=2))
+        batches = SimpleNamespace(take=lambda step: None)
+        seen: ClassVar[list[int]] = []
+
+        def train_step(self):
+            self.seen.append(self.step)
+
+    step_seconds(Recorded(), 0.0)
+    warm = Recorded.seen[:-4]  # a period is timed
+    assert sum(step % 4 == 0 for step in warm) > WARM_STEPS
+    assert sum(step % 4 != 0 for step in warm) > WARM_STEPS
 
 
 def test_convolutions_alone_are_those_of_the_call(monkeypatch):

@@ -31,12 +31,11 @@ from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.files import write_text
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
+from kpdetect.recorder import WARM_STEPS
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime, resolve_runtime
 
 MODES = ("eager", "replayed", "compiled")
-RECORDING_STEPS = 4
-"""Of each kind, before all are replayed."""
 IMAGES = 64
 """Noise pictures that are trained on."""
 
@@ -164,13 +163,13 @@ def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, floa
     each kind that are not timed, measured for about `seconds` and at least one period."""
     every = trainer.config.optimiser.r1_every
     trainer.step = 0
-    for _ in range(2 if trainer.recorder is None else RECORDING_STEPS * every):
+    for _ in range(2 if trainer.recorder is None else (WARM_STEPS + 2) * every):
         train_step(trainer)
-    trainer.step = 0
+    first = trainer.step
     waiting = Stopwatch(trainer.batches.take)
     trainer.batches.take = waiting  # type: ignore[method-assign, assignment]
     durations: dict[bool, list[float]] = {True: [], False: []}
-    while sum(map(sum, durations.values())) < seconds or trainer.step <= every + 1:
+    while sum(map(sum, durations.values())) < seconds or trainer.step < first + every:
         penalised, began = trainer.step % every == 0, time.perf_counter()
         train_step(trainer)
         finish()

@@ -192,6 +192,12 @@ class LiveBatches(Batches):
         super().__init__(batch, augment, seed)
         self.source = source
         self.blocks: OrderedDict[int, PairBatch] = OrderedDict()
+        self.most_blocks = 2  # a batch may lie across two
+
+    def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
+        """As of other batches; workers may ask for blocks out of order, and each is drawn once nevertheless."""
+        self.most_blocks = 2 + workers
+        return super().ahead(step, workers)
 
     def held_out_pairs(self, limit: int) -> PairBatch:
         """The source's first pairs."""
@@ -210,7 +216,7 @@ class LiveBatches(Batches):
         number = HELD_OUT_LIVE // BLOCK + number * self.world + rank
         if number not in self.blocks:
             (self.blocks[number],) = self.source.batches(number * BLOCK, (number + 1) * BLOCK)
-            while len(self.blocks) > 2:  # a batch may lie across two
+            while len(self.blocks) > self.most_blocks:
                 self.blocks.popitem(last=False)
         block = self.blocks[number]
         return block.images[row], block.keypoints[row], block.visible[row]

@@ -13,7 +13,7 @@ from pydantic import Field
 from kpdetect.checkpoints import read_description
 from kpdetect.config import StrictConfig, read_config, write_config
 from kpdetect.errors import ConfigError
-from kpdetect.files import file_hash
+from kpdetect.files import CHECKPOINT, file_hash
 from kpdetect.skeleton import Skeleton, default_name
 
 LABELS = "keypoints.yaml"
@@ -114,20 +114,21 @@ def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
     """Keep the labels beside a detector's weights those of these weights, where the block trains the same network further.
 
     Args:
-        weights: file of the weights; it need not be there yet.
+        weights: file of the weights, of a run folder; it need not be there yet, and without the checkpoint beside it another
+            network is trained.
         writes: whether this process is the one that writes.
 
     Raises:
-        ConfigError: the labels do not fit the model.
+        ConfigError: the labels cannot be read.
     """
     path = weights.parent / LABELS
-    labels = read_config(Labels, path) if writes and weights.is_file() and path.is_file() else None
-    own = labels is not None and labels.weights == file_hash(weights)
+    continued = writes and weights.is_file() and (weights.parent / CHECKPOINT).is_file()
+    before = file_hash(weights) if continued else None
     try:
         yield
     finally:  # an interrupted training has written weights too
-        if labels is not None and own and labels.weights != (trained := file_hash(weights)):
-            write_config(labels.model_copy(update={"weights": trained}), path)
+        if before and weights.is_file() and path.is_file() and (labels := read_config(Labels, path)).weights == before:
+            write_config(labels.model_copy(update={"weights": file_hash(weights)}), path)
 
 
 def copy_labels(weights: Path, target: Path) -> None:
