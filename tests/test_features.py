@@ -116,9 +116,7 @@ def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_p
     mixing = FeatureDiscriminator(maps, maps.channels[1:], 6)
     fixed = {name for name, _ in mixing.named_parameters() if name.startswith("mix")}
     early = {name: value.clone() for name, value in trainer.feature_discriminator.state_dict().items()}
-    trainer.batches = trainer.batches.__class__(
-        trainer.cache.images, 32, 4, trainer.config.data, trainer.config.seed, 3, rank=0, world=1
-    )
+    trainer.batches = trainer.batches.__class__(trainer.cache.images, 32, 4, trainer.config.data, trainer.config.seed, 3)
     trainer.train_step()
     trainer.batches.pool.shutdown()
     late = trainer.feature_discriminator.state_dict()

@@ -119,11 +119,13 @@ def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
         writes: whether this process is the one that writes.
 
     Raises:
-        ConfigError: the labels cannot be read.
+        ConfigError: the labels of a run that is continued cannot be read.
     """
     path = weights.parent / LABELS
     continued = writes and weights.is_file() and (weights.parent / CHECKPOINT).is_file()
     before = file_hash(weights) if continued else None
+    if before and path.is_file():
+        read_config(Labels, path)  # faults are told before anything is trained
     try:
         yield
     finally:  # an interrupted training has written weights too
