@@ -14,13 +14,13 @@ from kpdetect.checkpoints import REFINED, TAUGHT, detector_stages, find_weights,
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.shards import LIVE, pairs_key
-from kpdetect.files import file_hash, read_json
+from kpdetect.files import CHECKPOINT, file_hash, read_json
 from kpdetect.inference.labels import LABELS
 from kpdetect.inference.predictions import RECORD, TABLE
 
 FOUND = "found"
 """Folder of a round of self-training that holds what its teacher found."""
-LAST = (MANIFEST, "checkpoint.pt", FOUND, "pairs")
+LAST = (MANIFEST, CHECKPOINT, FOUND, "pairs")
 """By which a stage is seen to be outdated; removed after everything else, in this order."""
 
 
@@ -34,7 +34,7 @@ def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
 
 def discard_outdated_detector(out: Path) -> None:
     """Remove the detector of a project, and what follows from it, when there are more or other pairs since it began."""
-    checkpoint = out / "detector" / "checkpoint.pt"
+    checkpoint = out / "detector" / CHECKPOINT
     if not checkpoint.exists():
         return
     learned = str(load_checkpoint(checkpoint, "detector")["data"])
@@ -44,7 +44,7 @@ def discard_outdated_detector(out: Path) -> None:
 
 def discard_outdated_refinement(out: Path) -> None:
     """Remove the second stage of a project whose detector was trained further since it began."""
-    checkpoint = out / REFINED / "checkpoint.pt"
+    checkpoint = out / REFINED / CHECKPOINT
     if not checkpoint.exists():
         return
     began_with = str(load_checkpoint(checkpoint, "detector")["data"]).split("/")[1]

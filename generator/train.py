@@ -173,7 +173,7 @@ class GeneratorTrainer(Trainer):
         for name, network in companions.items():
             state = initial.companion(name)
             if state is not None:
-                load_fitting(network, state, initial.path.with_name("checkpoint.pt"))
+                load_fitting(network, state, initial.checkpoint)
         if self.runtime.is_main:
             initial.record(self.run)
 

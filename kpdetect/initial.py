@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kpdetect.checkpoints import find_weights, load_checkpoint, load_weights
 from kpdetect.errors import CheckpointError
-from kpdetect.files import file_hash, merge_sources, read_json, write_json
+from kpdetect.files import CHECKPOINT, file_hash, merge_sources, read_json, write_json
 from kpdetect.runlog import RunFolder
 
 RECORD = "initial.json"
@@ -50,12 +50,16 @@ class InitialWeights:
         for network in networks:
             load_fitting(network, self.tensors, self.path)
 
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state of the same run's training lies, if it was kept."""
+        return self.path.with_name(CHECKPOINT)
+
     def companion(self, name: str) -> dict[str, Tensor] | None:
         """The state of another network of the same run, from the checkpoint beside the weights; None where it is not there."""
-        checkpoint = self.path.with_name("checkpoint.pt")
-        if not checkpoint.exists():
+        if not self.checkpoint.exists():
             return None
-        state: dict[str, Tensor] | None = load_checkpoint(checkpoint, str(self.description["kind"])).get(name)
+        state: dict[str, Tensor] | None = load_checkpoint(self.checkpoint, str(self.description["kind"])).get(name)
         return state
 
     def record(self, run: RunFolder) -> None:

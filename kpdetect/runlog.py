@@ -162,9 +162,11 @@ def hardware() -> dict[str, Any]:
     """Processor, cores, memory and accelerator."""
     import torch
 
+    from kpdetect.runtime import available_cores
+
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30) if os.name == "posix" else None,
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

@@ -51,9 +51,8 @@ class Runtime:
     def workers(self) -> int:
         """Threads that prepare batches: on a CPU, which is busy with the last batch, one; for a GPU some of its process's share
         of the cores."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-        return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, cores // beside - 1))
+        return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, available_cores() // beside - 1))
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context under which networks run; coordinates are kept in float32 by the code that computes them."""
@@ -63,6 +62,11 @@ class Runtime:
         """Compile networks in place, where that is asked for; names in their state stay as they are."""
         for network in networks if self.compiled else ():
             network.compile(backend=BACKEND)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve_runtime(

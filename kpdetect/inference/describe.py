@@ -10,7 +10,7 @@ from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_d
 from kpdetect.data.reader import REPAIR, ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.errors import InputError, ShardError
-from kpdetect.files import SOURCES, read_json, read_sources
+from kpdetect.files import CHECKPOINT, SOURCES, WEIGHTS, read_json, read_sources
 from kpdetect.images import list_names
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
 from kpdetect.runlog import read_metrics
@@ -94,10 +94,10 @@ def _checkpoint(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _run(path: Path, verify: bool) -> Iterator[str]:
-    if (path / "model.safetensors").exists():
-        yield from _weights(path / "model.safetensors", verify)
-    if (path / "checkpoint.pt").exists():
-        yield from _checkpoint(path / "checkpoint.pt", verify)
+    if (path / WEIGHTS).exists():
+        yield from _weights(path / WEIGHTS, verify)
+    if (path / CHECKPOINT).exists():
+        yield from _checkpoint(path / CHECKPOINT, verify)
     metrics = read_metrics(path / "metrics.jsonl")
     if metrics:
         last = {name: value for line in metrics if line.get("step") == metrics[-1].get("step") for name, value in line.items()}
@@ -180,7 +180,7 @@ def _named(*endings: str) -> Any:
 _KINDS = (
     (_has(MANIFEST), _shards),
     (_has(RECORD, VIDEOS), _images_and_videos),
-    (_has("model.safetensors", "checkpoint.pt"), _run),
+    (_has(WEIGHTS, CHECKPOINT), _run),
     (_has("generator", "detector"), _project),
     (_has(*PACKED), _packed),
     (_named(MANIFEST), _shards),
