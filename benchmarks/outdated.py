@@ -10,7 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kpdetect.checkpoints import REFINED, TAUGHT, detector_stages, find_weights, last_detector, load_checkpoint, round_number
+from kpdetect.checkpoints import (
+    REFINED,
+    detector_stages,
+    find_weights,
+    last_detector,
+    load_checkpoint,
+    round_folder,
+    round_number,
+)
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.shards import LIVE, pairs_key
@@ -65,7 +73,7 @@ def discard_outdated_rounds(out: Path) -> None:
 
 def discard_outdated_pupil(out: Path, number: int) -> None:
     """Remove what a round, and what follows, learned from keypoints that are not those its teacher finds by now."""
-    folder = out / f"{TAUGHT}-{number}"
+    folder = out / round_folder(number)
     if not (folder / "pairs" / MANIFEST).exists():
         return
     if Manifest.read(folder / "pairs").facts.provenance.get("table") != file_hash(folder / FOUND / TABLE):

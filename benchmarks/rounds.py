@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 
 from benchmarks.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds
 from generator.pseudo import write_pseudo_pairs
-from kpdetect.checkpoints import TAUGHT, detector_stages, last_detector, round_number
+from kpdetect.checkpoints import detector_stages, last_detector, round_folder, round_number
 from kpdetect.config import StrictConfig
 from kpdetect.data.folder import select_images
 from kpdetect.detector.config import DetectorConfig
@@ -81,7 +81,7 @@ def require_rounds(out: Path, count: int, method: str = "gan") -> None:
         raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}; give --set rounds.count=0")
     if (held := max(_rounds(out), default=0)) > count:
         asked = f"{out}: has {held} round{'s' * (held > 1)} of self-training, {count} asked for"
-        folders = " and ".join(f"{TAUGHT}-{number}" for number in _rounds(out) if number > count)
+        folders = " and ".join(round_folder(number) for number in _rounds(out) if number > count)
         if method == "imm":
             raise ConfigError(f"{asked}, as --method imm has none; give another --out, or remove its {folders}")
         give = f"--rounds {held} (beside --config: --set rounds.count={held})"
@@ -121,7 +121,7 @@ def teach_round(
         KpdetectError: see `predict_images`, `write_pseudo_pairs` and `train_detector`.
     """
     discard_outdated_rounds(out)
-    folder, teacher = out / f"{TAUGHT}-{number}", last_detector(out, before=number)
+    folder, teacher = out / round_folder(number), last_detector(out, before=number)
     found = make_folder(folder / FOUND)
     hints = Labels(pairs=labels_of(teacher).pairs)  # what is dropped from results is learned nevertheless
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from generator.config import DataConfig
+from kpdetect.prefetch import prepared
 from kpdetect.runtime import Runtime
 from kpdetect.seeds import derived_generator
 
@@ -46,17 +47,22 @@ class RealBatches:
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
         self.channels = channels
         self.orders: dict[int, Tensor] = {}
-        self.pool = ThreadPoolExecutor(1)
-        self.prepared: tuple[int, Future[Tensor]] | None = None
+        self.next_step = 0
+        self.stream: Generator[Tensor, None, None] | None = None
 
     def take(self, step: int) -> Tensor:
         """Batch of a step, as `at`; a thread prepares the next one while it is used."""
-        number, future = self.prepared or (step, self.pool.submit(self.at, step))
-        batch = future.result()  # also where it is of another step: one batch is made at a time
-        if number != step:
-            batch = self.at(step)
-        self.prepared = (step + 1, self.pool.submit(self.at, step + 1))
-        return batch
+        if self.stream is None or step != self.next_step:
+            self.close()
+            self.stream = prepared(self.at, step, ahead=1, workers=1)
+        self.next_step = step + 1
+        return next(self.stream)
+
+    def close(self) -> None:
+        """End the thread that prepares batches."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
 
     def at(self, step: int) -> Tensor:
         """Batch of a step: float32 [batch, channels, size, size] in [-1, 1], on the device."""

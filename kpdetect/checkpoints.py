@@ -117,7 +117,7 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
 def detector_stages(project: Path) -> list[str]:
     """Folders of a project that hold its detectors, if they are there, from the first to the last."""
     rounds = [number for path in project.glob(f"{TAUGHT}-*") if (number := round_number(path.name)) is not None]
-    return ["detector", REFINED, *(f"{TAUGHT}-{number}" for number in sorted(rounds))]
+    return ["detector", REFINED, *map(round_folder, sorted(rounds))]
 
 
 def last_detector(project: Path, *, before: int) -> Path:
@@ -133,10 +133,15 @@ def last_detector(project: Path, *, before: int) -> Path:
     raise CheckpointError(f"{project}: no trained detector here")
 
 
+def round_folder(number: int) -> str:
+    """What the folder of a round of self-training is called inside a project, numbers from 1."""
+    return f"{TAUGHT}-{number}"
+
+
 def round_number(stage: str) -> int | None:
     """Which round of self-training a folder of a project holds, from 1; None if it holds something else."""
     number = stage.removeprefix(f"{TAUGHT}-")
-    return int(number) if number.isdecimal() and stage == f"{TAUGHT}-{int(number)}" else None
+    return int(number) if number.isdecimal() and stage == round_folder(int(number)) else None
 
 
 def is_detector_stage(folder: Path) -> bool:

@@ -28,7 +28,7 @@ from kpdetect.errors import InputError, OutputError, TrainingError
 from kpdetect.files import file_hash, make_folder
 from kpdetect.interrupts import StopRequest
 from kpdetect.runlog import RunFolder
-from kpdetect.runtime import resolve_runtime
+from kpdetect.runtime import available_cores, resolve_runtime
 
 PAUSE = 0.2
 
@@ -178,7 +178,7 @@ def start_cell(out: Path, cell: Cell, jobs: int) -> subprocess.Popen[bytes]:
     print(f"{cell.name}: training, see {folder / LOG}", flush=True)
     surroundings = dict(os.environ)
     if jobs > 1:
-        surroundings["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
+        surroundings["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
     command = [sys.executable, "-m", "benchmarks.ablations.cell", str(out), cell.name, ATTENDED]
     with open(folder / LOG, "ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.PIPE, env=surroundings)
