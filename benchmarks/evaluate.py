@@ -237,7 +237,8 @@ def _baselines(
     placed = place(landmark_set, protocol, regression)
     found = [Candidate("mean shape", "floor", placed.mean_shape(), True)]
     for features in reduced:
-        found.append(Candidate(features.name, "baseline", placed.regress(features.fit, features.test, bias=True), True))
+        regressed = placed.regress(features.fit, features.test, bias=True, ridge=features.ridge or regression.ridge)
+        found.append(Candidate(features.name, "baseline", regressed, True))
     for name, landmarks_px in taught:
         landmarks = regression.frame.place(landmarks_px, landmark_set.sizes, regression.origin)
         found.append(Candidate(name, "ceiling", placed.measure(landmarks[landmark_set.test]), True))

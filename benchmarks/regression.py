@@ -19,7 +19,7 @@ from benchmarks.metrics.nme import exchange_names
 from kpdetect.errors import InputError
 
 PENALTIES = tuple(float(value) for value in np.logspace(-2, 6, 17))
-"""Ridge penalties to choose from, for inputs in pixels."""
+"""Ridge penalties to choose from, for inputs in pixels or standardised."""
 ROUNDS = 50
 """Fits at most, where names may be exchanged."""
 Fitted = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.baselines import Features, choose_components, reduce_features
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.toy import load_toy
 from benchmarks.error_table import error_table, read_errors, write_errors
@@ -144,24 +143,6 @@ def test_missing_or_foreign_predictions_are_refused(toy: LandmarkSet) -> None:
         evaluate(short, toy, TOY)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="of another size"):
         evaluate(replace(full, sizes=full.sizes + 1), toy, TOY)  # type: ignore[arg-type]
-
-
-def test_random_features_with_and_without_information() -> None:
-    random = np.random.default_rng(0)
-    landmarks = random.normal(size=(60, 5, 2))
-    useful = np.concatenate([landmarks.reshape(60, -1) * 3, 0.01 * random.normal(size=(60, 30))], axis=1)
-    assert choose_components(useful.astype(np.float32), landmarks) >= 16
-    noise = random.normal(size=(60, 40)).astype(np.float32)
-    assert choose_components(noise, landmarks) == 4
-
-
-def test_reduced_features_use_the_models_number_of_columns() -> None:
-    values = np.random.default_rng(0).normal(size=(50, 30)).astype(np.float32)
-    features = Features(fit=values[:40], test=values[40:], name="f")
-    same, best = reduce_features(features, np.random.default_rng(1).normal(size=(40, 5, 2)), columns=6)
-    assert (same.fit.shape, same.test.shape) == ((40, 6), (10, 6))
-    assert same.name == "f: 6 components (same regression)"
-    assert best.name.endswith("(best by cross-validation)")
 
 
 def test_result_survives_the_file(tmp_path: Path, toy: LandmarkSet) -> None:
