@@ -126,7 +126,8 @@ def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200,
     make_folder(out)
     found = measure_control(stream, predictor, count)
     write_image(out / "control.png", control_grid(stream))
-    write_found(found, out, {"model": str(model), "generator": stream.hash, "pairs": count, "seed": seed})
+    facts = {"model": str(model), "generator": stream.hash, "detector": predictor.hash, "pairs": count, "seed": seed}
+    write_found(found, out, facts)
     return found
 
 

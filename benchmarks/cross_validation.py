@@ -1,17 +1,20 @@
 """For choosing between models: the error by cross-validation inside the fitting images, so that the test images stay unread.
 
-Five folds, ten shuffles; every image is predicted by a regression fitted on the other four folds. The spread over shuffles says
-how much of a difference is the luck of the folds, not how the models would differ on other images.
+Five folds, ten shuffles; every image is predicted by a regression fitted on the other four folds. Images that look alike
+because they belong together (frames in a row) are in one fold. The spread over shuffles says how much of a difference is the
+luck of the folds, not how the models would differ on other images.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.contamination import Contamination
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluate import Placed, Points
 from benchmarks.metrics.units import unit_lengths
@@ -19,6 +22,7 @@ from benchmarks.protocol import Protocol, Regression
 from benchmarks.regression import fit_regression
 from kpdetect.errors import InputError
 from kpdetect.files import replacing
+from kpdetect.runlog import environment
 
 FOLDS, SHUFFLES = 5, 10
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -54,12 +58,15 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
         method: name of the model.
 
     Raises:
-        InputError: fewer fitting images than folds.
+        InputError: too few fitting images, or groups of them.
     """
     if len(landmark_set.fit) < 2 * FOLDS:
         raise InputError(f"{landmark_set.name}: {len(landmark_set.fit)} images to fit; cross-validation needs {2 * FOLDS}")
     sizes, truth_px = landmark_set.sizes[landmark_set.fit], landmark_set.landmarks_px[landmark_set.fit]
     names = [landmark_set.images[index] for index in landmark_set.fit]
+    groups = np.arange(len(truth_px)) if landmark_set.groups is None else landmark_set.groups[landmark_set.fit]
+    if len(np.unique(groups)) < FOLDS:
+        raise InputError(f"{landmark_set.name}: {len(np.unique(groups))} groups to fit on; cross-validation needs {FOLDS}")
     forward, rows = [regression for regression in protocol.regressions if not regression.backward], []
     for regression in sorted(forward, key=lambda regression: not regression.headline):
         truth = regression.frame.place(truth_px, sizes, regression.origin)
@@ -73,19 +80,20 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
             summed=protocol.summed,
         )
         keypoints = regression.frame.place(keypoints_px, sizes, regression.origin)
-        shuffles = splits(len(truth))
+        shuffles = splits(groups)
         rows.append(_line(method, regression, placed, [_regressed(keypoints, placed, parts, regression) for parts in shuffles]))
         rows.append(_line("mean shape", regression, placed, [_mean_shape(placed, parts) for parts in shuffles]))
     return rows
 
 
-def splits(count: int) -> list[list[Split]]:
-    """For each shuffle the folds of `count` images."""
+def splits(groups: NDArray[np.int64]) -> list[list[Split]]:
+    """For each shuffle the folds of images, given the group [images] that each belongs to; a group is never divided."""
+    names, members = np.unique(groups, return_inverse=True)
     found = []
     for shuffle in range(SHUFFLES):
-        order = np.random.default_rng(shuffle).permutation(count)
-        parts = [order[fold::FOLDS] for fold in range(FOLDS)]
-        found.append([(np.setdiff1d(order, part), part) for part in parts])
+        order = np.random.default_rng(shuffle).permutation(len(names))
+        parts = [np.flatnonzero(np.isin(members, order[fold::FOLDS])) for fold in range(FOLDS)]
+        found.append([(np.setdiff1d(np.arange(len(groups)), part), part) for part in parts])
     return found
 
 
@@ -136,14 +144,37 @@ def markdown(rows: list[CrossValidated], landmark_set: LandmarkSet) -> str:
     return "\n".join(head + lines)
 
 
-def write_csv(rows: list[CrossValidated], path: Path) -> Path:
-    """The lines as a table to compute with.
+def write_csv(
+    rows: list[CrossValidated], path: Path, landmark_set: LandmarkSet, model: str, contamination: Contamination
+) -> Path:
+    """The lines as a table to compute with; every line says what was measured, on what, and by which code.
+
+    Args:
+        rows: what `cross_validate` gave.
+        path: of the table.
+        landmark_set: what was measured on.
+        model: hash of the weights.
+        contamination: which of the images the model was trained on.
 
     Raises:
         OutputError: the file cannot be written.
     """
     import pandas as pd
 
+    ran = environment()
+    facts = {
+        "data": landmark_set.name,
+        "data_folder": str(landmark_set.folder),
+        "lists": " ".join(f"{name}:{value}" for name, value in landmark_set.lists.items()),
+        "fitted": len(landmark_set.fit),
+        "trained_on": None if contamination.status == "unknown" else contamination.fit_images,
+        "model": model,
+        "folds": FOLDS,
+        "shuffles": SHUFFLES,
+        "commit": ran["commit"],
+        "hardware": json.dumps(ran["hardware"]),
+        "time": ran["time"],
+    }
     with replacing(path) as temporary:
-        pd.DataFrame([asdict(row) for row in rows]).to_csv(temporary, index=False)
+        pd.DataFrame([asdict(row) | facts for row in rows]).to_csv(temporary, index=False)
     return path

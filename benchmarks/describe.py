@@ -13,8 +13,8 @@ from kpdetect.files import read_json
 
 
 def describe_measurements(path: Path) -> list[str]:
-    """Lines about predictions, a result, an ablation or one of its cells, `measured.json`, `control.json`, `embeddings.json`,
-    or a folder of results or ablations; none for anything else.
+    """Lines about predictions, a result, an ablation or one of its cells, `measured.json`, `nearest.json`, `control.json`,
+    `embeddings.json`, or a folder of results or ablations; none for anything else.
 
     Raises:
         FormatError: it is damaged.
@@ -128,6 +128,14 @@ def _measured(path: Path, content: dict[str, Any]) -> Iterator[str]:
     yield _made(content["environment"])
 
 
+def _nearest(path: Path, content: dict[str, Any]) -> Iterator[str]:
+    yield f"nearest training images of {content['model']}: {content['images']:,} generated, seed {content['seed']}"
+    yield f"compared with {content['training_images']:,} images of {content['folder']}"
+    yield f"closer than the nearest 1 % of training images are to each other: {100 * content['closer']:.1f} %"
+    yield f"generator: {content['generator']}"
+    yield _made(content["environment"])
+
+
 def _control(path: Path, content: dict[str, Any]) -> Iterator[str]:
     pose, appearance, background = content["strength"]
     yield f"control of {content['model']}: {content['verdict']}, {content['pairs']:,} pairs, seed {content['seed']}"
@@ -156,6 +164,7 @@ _BY_SCHEMA: dict[str, Callable[[Path, dict[str, Any]], Iterator[str]]] = {
     schemas.ABLATION: _ablation,
     schemas.ABLATION_CELL: _cell,
     schemas.MEASURED: _measured,
+    schemas.NEAREST: _nearest,
     schemas.CONTROL: _control,
     schemas.EMBEDDINGS: _embeddings,
 }

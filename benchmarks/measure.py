@@ -22,7 +22,7 @@ from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.errors import CheckpointError, InputError
-from kpdetect.files import make_folder, replacing, write_json, write_text
+from kpdetect.files import file_hash, make_folder, replacing, write_json, write_text
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runlog import environment
 from kpdetect.runtime import Runtime
@@ -88,7 +88,17 @@ def measure(
             found.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         found += measure_detector(predictor, chosen[:STEADY], seed)
-    write_measured(found, model, out, {"images": str(images), "count": count, "pairs": pairs, "seed": seed})
+    facts: dict[str, Any] = {
+        "generator": stream.hash if stream else None,
+        "detector": predictor.hash if predictor else None,
+        "images": str(images),
+        "exclude": {path.name: file_hash(path) for path in exclude},
+        "features": features if stream else None,
+        "count": count,
+        "pairs": pairs,
+        "seed": seed,
+    }
+    write_measured(found, model, out, facts)
     return found
 
 

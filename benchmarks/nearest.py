@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import schemas
 from generator.stream import PairStream
 from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import InputError
-from kpdetect.files import make_folder, write_json
+from kpdetect.files import file_hash, make_folder, write_json
 from kpdetect.images import CropPolicy, Image, fit_image, read_image, write_image
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
@@ -87,7 +88,15 @@ def nearest_training_images(
         training_images=len(paths),
     )
     make_folder(out)
-    write_json(out / "nearest.json", {**asdict(result), "generator": stream.hash, "environment": environment()})
+    facts = {
+        "schema": schemas.NEAREST,
+        "model": str(model),
+        "generator": stream.hash,
+        "folder": str(images),
+        "exclude": {path.name: file_hash(path) for path in exclude},
+        "seed": seed,
+    }
+    write_json(out / "nearest.json", facts | asdict(result) | {"environment": environment()})
     order = np.argsort(found)[:SHOWN]
     write_image(out / "nearest.png", _sheet(list(drawn[order]), [read_image(paths[places[row] % len(paths)]) for row in order]))
     return result

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.baselines import SEED, Features, pixel_features, random_features
-from benchmarks.contamination import mark_contaminated
+from benchmarks.contamination import check_contamination, mark_contaminated
 from benchmarks.cross_validation import cross_validate, write_csv
 from benchmarks.cross_validation import markdown as cross_validation_markdown
 from benchmarks.datasets.landmarks import LandmarkSet
@@ -26,7 +26,7 @@ from benchmarks.predict import predict, predict_images
 from benchmarks.protocols import Protocol, find_protocol
 from benchmarks.render import markdown
 from benchmarks.results import Result, errors_path, read_result, result_name, write_result
-from benchmarks.subject import Source, Subject, find_subject, method_name
+from benchmarks.subject import Source, Subject, find_subject
 from benchmarks.table import Measurement, tables
 from benchmarks.table_files import write_tables_of
 from kpdetect.checkpoints import find_weights, is_detector_stage, read_description
@@ -178,26 +178,27 @@ def run_cross_validation(
     """
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
     out = out or _results_folder(source)
-    keypoints_px, method, model = _fitting_keypoints(source, landmark_set, out)
-    rows = cross_validate(keypoints_px, landmark_set, protocol, method)
-    name = result_name(protocol.name, landmark_set.name, model)
-    path = write_csv(rows, make_folder(out) / f"{name}-cross-validation.csv")
-    print(cross_validation_markdown(rows, landmark_set) + f"\n\ntable: {path}")
+    keypoints_px, subject = _fitting_keypoints(source, landmark_set, out)
+    rows, model = cross_validate(keypoints_px, landmark_set, protocol, subject.method), subject.model
+    path = make_folder(out) / f"{result_name(protocol.name, landmark_set.name, model)}-cross-validation.csv"  # type: ignore[arg-type]
+    write_csv(rows, path, landmark_set, model["hash"], subject.contamination)
+    print(f"{cross_validation_markdown(rows, landmark_set)}\n\nimages: {subject.contamination}\ntable: {path}")
     return path
 
 
-def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], str, Any]:
-    """Keypoints [fitting images, K, 2] in pixels of the images as shown, the rows' name, and which model and table it was."""
+def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], Subject]:
+    """Keypoints [fitting images, K, 2] in pixels of the images as shown, and what they were found by."""
     import kpdetect
 
     if source.predictions is not None:
         subject = find_subject(source, landmark_set, out, allow_contaminated=True)
         assert subject.predictions is not None
         keypoints_px = align(subject.predictions, landmark_set, landmark_set.fit)[landmark_set.fit]
-        return keypoints_px, subject.method, subject.model
+        return keypoints_px, subject
     weights = find_weights(source.model or Path(), "detector")
     found_px, _ = predict_images(kpdetect.load(weights), landmark_set, landmark_set.fit)
-    return found_px, method_name(read_description(weights)), {"hash": file_hash(weights)}
+    model = {"hash": file_hash(weights), "description": read_description(weights)}
+    return found_px, Subject(contamination=check_contamination(weights.parent, landmark_set), model=model)
 
 
 def _results_folder(source: Source) -> Path:

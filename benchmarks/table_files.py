@@ -38,14 +38,14 @@ def make_table(
         allow_contaminated: take results of models that saw test images; their rows are marked.
 
     Raises:
-        InputError: no results, or a contaminated one that is not allowed.
+        InputError: no results, a contaminated one that is not allowed, or an ending of `out` that names no format.
         FormatError: a file is no result, or one of an older version.
         OutputError: `out` cannot be written.
     """
+    form = form or _format_of(out)
     found = read_measurements(paths, allow_contaminated=allow_contaminated)
     if headline:
         found = [each._replace(result=each.result.only_headline()) for each in found]
-    form = form or SUFFIXES.get(out.suffix if out else "", "markdown")
     if form == "csv":
         text = csv_text([each.result for each in found])
     else:
@@ -53,6 +53,14 @@ def make_table(
     if out is not None:
         write_text(out, text)
     return text
+
+
+def _format_of(out: Path | None) -> Format:
+    if out is None or not out.suffix:
+        return "markdown"
+    if out.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{out}: expected .md, .tex or .csv, or give --format")
+    return SUFFIXES[out.suffix.lower()]
 
 
 def read_measurements(paths: Sequence[Path], *, allow_contaminated: bool) -> list[Measurement]:

@@ -1,8 +1,9 @@
-"""Annotations as people have them: every format, every fault named by its line, and the benchmark of a table."""
+"""Annotations as people have them: every format, every fault named by its line."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,6 @@ def test_faults_are_named_by_line(tmp_path: Path, text: str, message: str) -> No
 def test_faults_of_coco(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="not JSON"):
         read_annotations(written(tmp_path, "c.json", "{"))
-    with pytest.raises(FormatError, match="incomplete COCO"):
-        read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"categories": []})))
     short = {"id": 5, "image_id": 3, "keypoints": [1, 2, 2]}
     with pytest.raises(FormatError, match=r"annotation 2 \(id 5\): 3 numbers"):
         read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"annotations": [*COCO["annotations"], short]})))
@@ -89,9 +88,32 @@ def test_faults_of_coco(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], r"c.json: no list of objects 'categories'; expected COCO keypoints: images, annotations, categories"),
+        ({"images": []}, "no list of objects 'categories'"),
+        (COCO | {"annotations": None}, "no list of objects 'annotations'"),
+        (COCO | {"images": ["a.png"]}, "no list of objects 'images'"),
+        (COCO | {"categories": []}, "no category has keypoints; expected the list of their names in categories"),
+        (COCO | {"categories": [{"keypoints": 2}]}, "keypoints of a category are 2; expected a list of names"),
+        (COCO | {"images": [{"id": 7}]}, "image 0: id or file_name is missing"),
+        (COCO | {"annotations": [{"id": 1, "image_id": 7}]}, r"annotation 0 \(id 1\): no list keypoints; expected x, y"),
+        (COCO | {"annotations": [{"id": 1, "image_id": 9, "keypoints": [0] * 6}]}, "image_id 9; expected the id of one of"),
+        (COCO | {"annotations": [{"id": 1, "keypoints": [0] * 6}]}, "image_id null; expected the id of one of the images"),
+    ],
+)
+def test_faults_of_coco_are_told_in_words_of_the_file(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        read_annotations(written(tmp_path, "c.json", json.dumps(content)))
+
+
+@pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1, 2, 2, float("nan"), 4, 1], r"annotation 0 \(id 1\), tail: nan, 4; expected finite numbers"),
+        ([1, 2, 2, float("nan"), 4, 1], r"annotation 0 \(id 1\), tail: NaN, 4; expected finite numbers"),
+        (["x", 2, 2, 3.5, 4, 1], r'annotation 0 \(id 1\), nose: "x", 2; expected finite numbers'),
+        ([1, 2, 2, None, 4, 1], r"annotation 0 \(id 1\), tail: null, 4; expected finite numbers"),
+        ([1, 2, [2], 3.5, 4, 1], r"annotation 0 \(id 1\), nose: visibility \[2\]; expected 0 \(hidden\), 1 or 2"),
         ([1, 2, 3, 3.5, 4, 1], r"annotation 0 \(id 1\), nose: visibility 3; expected 0 \(hidden\), 1 or 2"),
     ],
 )
@@ -116,58 +138,6 @@ def test_a_point_outside_of_its_image_is_named_by_annotation(tmp_path: Path) -> 
         table.require_inside(np.array([[9, 2], [9, 9]]))
 
 
-def annotated_folder(folder: Path, count: int = 10, extra: str = "") -> Path:
-    """Images 40 wide and 30 high, with three points that move together; returns the table."""
-    lines = ["image,a_x,a_y,b_x,b_y,c_x,c_y" + (",split" if extra else "")]
-    for number in range(count):
-        name = f"{number:02d}.png"
-        write_image(folder / "images" / name, np.zeros((30, 40, 3), np.uint8))
-        x = 5 + number
-        part = ",test" if number % 2 else ",train"
-        lines.append(f"{name},{x},5,{x + 3},9,{x + 10},{20}" + (part if extra else ""))
-    return written(folder, "mine.csv", "\n".join(lines) + "\n")
-
-
-def test_split_of_a_table_by_rule_column_and_lists(tmp_path: Path) -> None:
-    table = annotated_folder(tmp_path)
-    _, found = load_table(table, tmp_path / "images", Annotated())
-    assert [found.images[index] for index in found.fit] == [f"{number:02d}.png" for number in (0, 1, 2, 5, 6, 7)]
-    assert [found.images[index] for index in found.test] == ["04.png", "09.png"]
-    fit, test = written(tmp_path, "fit.txt", "03.png\n01.png\n"), written(tmp_path, "test.txt", "08.png\n")
-    _, found = load_table(table, tmp_path / "images", Annotated(fit=fit, test=test))
-    assert [found.images[index] for index in found.fit] == ["03.png", "01.png"]
-    assert found.landmarks_px[found.test[0], 0] == pytest.approx([13, 5])
-    _, found = load_table(annotated_folder(tmp_path, extra="split"), tmp_path / "images", Annotated())
-    assert [found.images[index] for index in found.test] == [f"{number:02d}.png" for number in (1, 3, 5, 7, 9)]
-    with pytest.raises(InputError, match="give both or none"):
-        load_table(table, tmp_path / "images", Annotated(fit=fit))
-    written(tmp_path, "test.txt", "99.png\n")
-    with pytest.raises(FormatError, match="1 names are not in .*mine.csv, the first is 99.png"):
-        load_table(table, tmp_path / "images", Annotated(fit=fit, test=test))
-
-
-def test_unit_of_a_table(tmp_path: Path) -> None:
-    table = annotated_folder(tmp_path)
-    protocol, found = load_table(table, tmp_path / "images", Annotated(unit="a,b"))
-    assert place(found, protocol, protocol.headline).unit == pytest.approx([5.0, 5.0])
-    protocol, found = load_table(table, tmp_path / "images", Annotated())
-    assert place(found, protocol, protocol.headline).unit == pytest.approx([np.sqrt(150)] * 2)
-    with pytest.raises(InputError, match="--normaliser a,d: expected box, image, pixel, or two of a, b, c"):
-        load_table(table, tmp_path / "images", Annotated(unit="a,d"))
-
-
-def test_swapped_columns_and_missing_images_are_named(tmp_path: Path) -> None:
-    table = annotated_folder(tmp_path)
-    good = table.read_text()
-    table.write_text(good.replace("04.png,9,5,12,9,19,20", "04.png,9,5,12,9,19,62"))
-    with pytest.raises(FormatError, match=r"line 6: c at x 19, y 62, but the image is 40x30 .*are columns swapped"):
-        load_table(table, tmp_path / "images", Annotated())
-    table.write_text(good)
-    (tmp_path / "images" / "09.png").unlink()
-    with pytest.raises(InputError, match="1 listed images are missing, the first is 09.png"):
-        load_table(table, tmp_path / "images", Annotated())
-
-
 def test_flies_are_split_by_time(tmp_path: Path) -> None:
     names = [f"images/{frame:05d}_0.png" for frame in (0, 899, 900, 1199, 1200, 1300, 1301)]
     lines = ["image," + ",".join(f"{name}_{axis}" for name in ("head", "wing", *FLIES.landmarks[1:]) for axis in "xy")]
@@ -181,6 +151,10 @@ def test_flies_are_split_by_time(tmp_path: Path) -> None:
     assert [found.images[index] for index in found.test] == names[4:6]
     assert place(found, FLIES, FLIES.headline).unit == pytest.approx([12.0, 13.0])
     assert "1 crops without head or abdomen" in found.notes[1]
+    assert found.groups is not None
+    assert found.groups.tolist() == [0, 17, 18, 23, 24, 26]  # blocks of 50 frames
+    with pytest.raises(FormatError, match="flies: 6 images, 5 groups"):
+        replace(found, groups=found.groups[:-1])
     written(tmp_path, "landmarks.csv", "\n".join(lines).replace("images/00000_0", "images/first_0") + "\n")
     with pytest.raises(FormatError, match="line 2: the image's name begins with 'first'"):
         load_flies(tmp_path, FLIES)
@@ -204,21 +178,26 @@ def test_mtfl_is_split_within_each_part(tmp_path: Path) -> None:
     assert len(found.images) == 10
 
 
-def test_images_that_cannot_be_measured_are_named(tmp_path: Path) -> None:
-    path = annotated_folder(tmp_path)
-    good = path.read_text()
-    path.write_text(good.replace("04.png,9,5,12,9,19,20", "04.png,,,,,,"))
-    with pytest.raises(InputError, match="mine: 1 images show no landmark, the first is 04.png; leave them out"):
-        load_table(path, tmp_path / "images", Annotated(unit="a,b"))
-    path.write_text(good.replace("04.png,9,5,12,9,19,20", "04.png,,,12,9,19,20"))
-    protocol, found = load_table(path, tmp_path / "images", Annotated(unit="a,b"))
-    with pytest.raises(InputError, match=r"1 images, the first is 04.png: the unit of the error \(a - b\) is zero or hidden"):
-        place(found, protocol, protocol.headline)
+LONG_SPLIT = "image,keypoint,x_px,y_px,split\na.png,nose,1,2,test\na.png,tail,3.5,4,test\nsub/b.png,nose,5,6,fit\n"
 
 
-def test_a_landmark_that_no_fitting_image_shows_is_named(tmp_path: Path) -> None:
-    path = annotated_folder(tmp_path)
-    lines = [",".join([*line.split(",")[:5], "", ""]) for line in path.read_text().splitlines()[1:]]
-    path.write_text("\n".join([path.read_text().splitlines()[0], *lines]) + "\n")
-    with pytest.raises(InputError, match="mine: landmark 2 is hidden in all fitting images"):
-        load_table(path, tmp_path / "images", Annotated())
+def test_the_split_of_a_table_with_a_line_per_point_is_honoured(tmp_path: Path) -> None:
+    for name in ("a.png", "sub/b.png"):
+        write_image(tmp_path / name, np.zeros((30, 40, 3), np.uint8))
+    text = LONG_SPLIT + "sub/b.png,tail,7,8,fit\n"
+    _, found = load_table(written(tmp_path, "long.csv", text), tmp_path, Annotated())
+    assert [[found.images[row] for row in part] for part in (found.fit, found.test)] == [["sub/b.png"], ["a.png"]]
+    assert found.notes == ("split by the table's own column",)
+    with pytest.raises(FormatError, match=r"long.csv, from line 4 on \(sub/b.png\): split 'validate'; expected fit"):
+        load_table(written(tmp_path, "long.csv", text.replace(",fit", ",validate")), tmp_path, Annotated())
+    message = r"long.csv, line 5: sub/b.png has split 'test', but 'fit' on line 4; give all its lines the same"
+    with pytest.raises(FormatError, match=message):
+        read_annotations(written(tmp_path, "long.csv", LONG_SPLIT + "sub/b.png,tail,7,8,test\n"))
+
+
+def test_a_visible_column_of_no_landmark_is_refused(tmp_path: Path) -> None:
+    lines = WIDE.splitlines()
+    text = "\n".join([lines[0] + ",tail_visible", lines[1] + ",0", lines[2] + ",1"]) + "\n"
+    assert np.isnan(read_annotations(written(tmp_path, "w.csv", text)).points_px[0, 1]).all()
+    with pytest.raises(FormatError, match="line 1: column tall_visible belongs to no landmark; there are nose, tail"):
+        read_annotations(written(tmp_path, "w.csv", text.replace("tail_visible", "tall_visible")))

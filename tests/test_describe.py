@@ -16,6 +16,7 @@ from benchmarks.ablations.tables import build_table
 from benchmarks.control import Control, write_found
 from benchmarks.describe import describe_measurements
 from benchmarks.measure import Measured, write_measured
+from benchmarks.nearest import Nearest
 from benchmarks.run import Extras, run_benchmark
 from kpdetect.cli.main import app
 from kpdetect.config import write_config
@@ -108,6 +109,14 @@ def test_measured_numbers_and_control(tmp_path: Path) -> None:
         "strength: pose 1.000, appearance 0.500, background 0.250",
         "motion: by appearance 0.10, by background 0.20 (pose: 1)",
         "overlap of appearance and background: -0.50",
+    ]
+    near = Nearest(generated=(1.0,) * 4, training=(2.0,) * 4, closer=0.011, images=10, training_images=20)
+    facts = {"schema": "kpdetect-nearest", "model": "faces-64", "generator": "aa", "folder": "faces", "seed": 3}
+    write_json(tmp_path / "nearest.json", facts | vars(near) | {"environment": MADE})
+    assert info(tmp_path / "nearest.json")[:3] == [
+        "nearest training images of faces-64: 10 generated, seed 3",
+        "compared with 20 images of faces",
+        "closer than the nearest 1 % of training images are to each other: 1.1 %",
     ]
     write_json(tmp_path / "control.json", {"schema": "kpdetect-control", "verdict": "good"})
     with pytest.raises(FormatError, match="damaged, or of another version"):

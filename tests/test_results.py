@@ -271,6 +271,11 @@ def test_tables_as_files(tmp_path: Path, toy: LandmarkSet) -> None:
     headline = make_table([path], "csv", headline=True)
     assert len(headline.splitlines()) == 1 + 3
     assert "### TOY (toy)" in make_table([path], out=tmp_path / "table.md")
+    assert make_table([path], out=tmp_path / "TABLE.CSV").startswith("protocol,")
+    with pytest.raises(InputError, match=r"table.xlsx: expected .md, .tex or .csv, or give --format"):
+        make_table([path], out=tmp_path / "table.xlsx")
+    assert not (tmp_path / "table.xlsx").exists()
+    assert "### TOY (toy)" in make_table([path], "markdown", tmp_path / "table.txt")
 
 
 def test_latex_escapes_and_every_line_has_all_cells(tmp_path: Path, toy: LandmarkSet) -> None:
@@ -303,6 +308,7 @@ def test_every_protocol_has_one_headline_and_names() -> None:
 
 
 def test_report_of_an_empty_project(tmp_path: Path) -> None:
+    (tmp_path / "project" / "generator").mkdir(parents=True)
     page = write_report(tmp_path / "project", tmp_path / "page.html")
     text = page.read_text()
     assert "No benchmark was run" in text
@@ -349,8 +355,17 @@ def test_toy_folder_with_faults(tmp_path: Path, toy: LandmarkSet) -> None:
     with pytest.raises(FormatError, match=r"1 images lack a coordinate, the first is 000003.png"):
         load_toy(folder, TOY)
     table.write_text(good.replace("000001.png,left_eye", "000000.png,left_eye", 1))
-    with pytest.raises(FormatError, match=r"line 8: a second left_eye of 000000.png"):
+    with pytest.raises(FormatError, match=r"line 8: a second left_eye of 000000.png; remove one"):
         load_toy(folder, TOY)
+    x = good.splitlines()[1].split(",")[2]
+    for wrong, message in (
+        ("left", r"keypoints.csv, line 2: 'left', '.*'; expected two numbers"),
+        ("inf", r"keypoints.csv, line 2: 'inf', '.*'; expected finite numbers"),
+        ("9000", r"keypoints.csv, from line 2 on \(000000.png\): left_eye at x 9000, y .*, but the image is 30x20 pixels"),
+    ):
+        table.write_text(good.replace(x, wrong, 1))
+        with pytest.raises(FormatError, match=message):
+            load_toy(folder, TOY)
     table.write_text(good.replace("x_px", "x"))
     with pytest.raises(FormatError, match=r"line 1: no column x_px"):
         load_toy(folder, TOY)

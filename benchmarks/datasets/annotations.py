@@ -1,7 +1,7 @@
 """Files of annotations that people have, told apart by their content.
 
 wide CSV         image, NAME_x, NAME_y, ... (see `benchmarks.datasets.wide`)
-long CSV         image, keypoint, x_px, y_px[, visible]: a line per point, what kpdetect's own tables look like
+long CSV         image, keypoint, x_px, y_px[, visible, split]: a line per point, what kpdetect's own tables look like
 DeepLabCut CSV   lines scorer, bodyparts, coords above a line per image; its name in the first column, or in the first three
 COCO keypoints   JSON with images, annotations (keypoints: x, y, v) and categories (keypoints: names); an object per image
 """
@@ -9,7 +9,9 @@ COCO keypoints   JSON with images, annotations (keypoints: x, y, v) and categori
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +38,34 @@ def read_annotations(path: Path) -> AnnotationTable:
     if header[0] == "scorer":
         return _read_deeplabcut(path)
     if set(LONG) <= set(header):
-        return _read_long(path)
+        return read_long(path)
     if "image" in header:
         return read_wide(path)
     expected = "image, NAME_x, NAME_y, ...; image, keypoint, x_px, y_px; DeepLabCut's three lines; or COCO as .json"
     raise FormatError(f"{path}, line {number}: columns {', '.join(header[:4])}; expected {expected}")
 
 
-def _read_long(path: Path) -> AnnotationTable:
+def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
+    """Read a table with a line per point.
+
+    Args:
+        path: the file.
+        keep_hidden: keep the places of points that are not visible.
+
+    Raises:
+        InputError: no such file.
+        FormatError: damaged, or the lines of an image disagree about its split; the message names the line.
+    """
     rows = read_rows(path)
-    _, header = next(rows)
+    number, header = next(rows, (1, []))
+    missing = [name for name in LONG if name not in header]
+    if missing:
+        raise FormatError(f"{path}, line {number}: no column {', '.join(missing)}; expected {', '.join(LONG)}, visible")
     place = {name: header.index(name) for name in header}
     points: dict[tuple[str, str], tuple[float, float]] = {}
     first: dict[str, int] = {}
     names: dict[str, None] = {}
+    splits: dict[str, str] = {}
     for number, row in rows:
         where = f"{path}, line {number}"
         if len(row) != len(header):
@@ -60,8 +76,14 @@ def _read_long(path: Path) -> AnnotationTable:
         first.setdefault(image, number)
         names.setdefault(name)
         shown = _visible(row[place["visible"]], where) if "visible" in place else True
-        points[image, name] = _point(row[place["x_px"]], row[place["y_px"]], where) if shown else (np.nan, np.nan)
-    return _table(path, list(first), list(names), points, list(first.values()))
+        kept = shown or keep_hidden
+        points[image, name] = _point(row[place["x_px"]], row[place["y_px"]], where) if kept else (np.nan, np.nan)
+        if "split" in place and splits.setdefault(image, row[place["split"]]) != row[place["split"]]:
+            fault = f"split '{row[place['split']]}', but '{splits[image]}' on line {first[image]}"
+            raise FormatError(f"{where}: {image} has {fault}; give all its lines the same")
+    places = [f"{path}, from line {line} on ({image})" for image, line in first.items()]
+    table = _table(path, list(first), list(names), points, list(first.values()), places)
+    return replace(table, extra={"split": list(splits.values())}) if "split" in place else table
 
 
 def _read_deeplabcut(path: Path) -> AnnotationTable:
@@ -92,49 +114,70 @@ def _read_deeplabcut(path: Path) -> AnnotationTable:
 
 def _read_coco(path: Path) -> AnnotationTable:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: not JSON ({error}); expected COCO keypoints") from error
-    try:
-        names = _coco_names(content["categories"], path)
-        files = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        points: dict[tuple[str, str], tuple[float, float]] = {}
-        images = []
-        for number, each in enumerate(content["annotations"]):
-            where, values = f"{path}, annotation {number} (id {each.get('id')})", each["keypoints"]
-            if len(values) != 3 * len(names):
-                raise FormatError(f"{where}: {len(values)} numbers; expected 3 for each of {len(names)} keypoints")
-            image = files[each["image_id"]]
-            if image in images:
-                raise FormatError(f"{where}: a second object in {image}; keep one object per image")
-            images.append(image)
-            for name, x, y, shown in zip(names, values[0::3], values[1::3], values[2::3], strict=True):
-                points[image, name] = _coco_point(x, y, shown, f"{where}, {name}")
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: incomplete COCO keypoints ({error!r}); expected images, annotations, categories") from error
-    places = [f"{path}, annotation {number} (id {each.get('id')})" for number, each in enumerate(content["annotations"])]
-    return _table(path, images, names, points, [0] * len(images), places)
+    names = _coco_names(_coco_part(content, "categories", path), path)
+    files = _coco_files(_coco_part(content, "images", path), path)
+    points: dict[tuple[str, str], tuple[float, float]] = {}
+    places: dict[str, str] = {}
+    for number, each in enumerate(_coco_part(content, "annotations", path)):
+        where = f"{path}, annotation {number} (id {each.get('id')})"
+        values, image_id = _coco_values(each.get("keypoints"), len(names), where), each.get("image_id")
+        if not isinstance(image_id, int | str) or image_id not in files:
+            raise FormatError(f"{where}: image_id {json.dumps(image_id)}; expected the id of one of the images")
+        image = files[image_id]
+        if image in places:
+            raise FormatError(f"{where}: a second object in {image}; keep one object per image")
+        places[image] = where
+        for name, x, y, shown in zip(names, values[0::3], values[1::3], values[2::3], strict=True):
+            points[image, name] = _coco_point(x, y, shown, f"{where}, {name}")
+    return _table(path, list(places), names, points, [0] * len(places), list(places.values()))
+
+
+def _coco_part(content: Any, part: str, path: Path) -> list[dict[str, Any]]:
+    found = content.get(part) if isinstance(content, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise FormatError(f"{path}: no list of objects '{part}'; expected COCO keypoints: images, annotations, categories")
+    return found
 
 
 def _coco_names(categories: list[dict[str, Any]], path: Path) -> list[str]:
     """The keypoints of the categories that have any; boxes alone may have categories of their own."""
-    found = [list(category["keypoints"]) for category in categories if category.get("keypoints")]
+    found = [category["keypoints"] for category in categories if category.get("keypoints")]
     if not found:
-        raise KeyError("keypoints")
+        raise FormatError(f"{path}: no category has keypoints; expected the list of their names in categories")
+    for names in found:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FormatError(f"{path}: keypoints of a category are {json.dumps(names)[:40]}; expected a list of names")
     if any(names != found[0] for names in found):
         raise FormatError(f"{path}: {len(found)} categories with keypoints of different names; expected one kind of object")
-    return found[0]
+    return list(found[0])
 
 
-def _coco_point(x: float, y: float, shown: int, where: str) -> tuple[float, float]:
+def _coco_files(images: list[dict[str, Any]], path: Path) -> dict[int | str, str]:
+    for number, image in enumerate(images):
+        if not isinstance(image.get("id"), int | str) or not isinstance(image.get("file_name"), str):
+            raise FormatError(f"{path}, image {number}: id or file_name is missing, or of a wrong type; give each image both")
+    return {image["id"]: image["file_name"] for image in images}
+
+
+def _coco_values(values: Any, keypoints: int, where: str) -> list[Any]:
+    if not isinstance(values, list):
+        raise FormatError(f"{where}: no list keypoints; expected x, y, visibility for each of {keypoints} keypoints")
+    if len(values) != 3 * keypoints:
+        raise FormatError(f"{where}: {len(values)} numbers; expected 3 for each of {keypoints} keypoints")
+    return values
+
+
+def _coco_point(x: Any, y: Any, shown: Any, where: str) -> tuple[float, float]:
     if shown not in (0, 1, 2):
-        raise FormatError(f"{where}: visibility {shown}; expected 0 (hidden), 1 or 2")
+        raise FormatError(f"{where}: visibility {json.dumps(shown)}; expected 0 (hidden), 1 or 2")
     if not shown:
         return np.nan, np.nan
-    point = float(x), float(y)
-    if not np.isfinite(point).all():
-        raise FormatError(f"{where}: {x}, {y}; expected finite numbers, or visibility 0")
-    return point
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in (x, y)):
+        raise FormatError(f"{where}: {json.dumps(x)}, {json.dumps(y)}; expected finite numbers, or visibility 0")
+    return float(x), float(y)
 
 
 def _table(

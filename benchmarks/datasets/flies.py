@@ -4,7 +4,7 @@
     images/FRAME_FLY.png
 
 The points are a supervised tracker's, not people's. Neighbouring frames look alike, so the split is by time: frames below 900
-fit, 900 to 999 are left for validation, from 1,200 on they test.
+fit, 900 to 999 are left for validation, from 1,200 on they test. For cross-validation, `BLOCK` frames in a row are a group.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
 from benchmarks.datasets.wide import AnnotationTable, read_wide
@@ -20,6 +21,7 @@ from kpdetect.errors import FormatError
 from kpdetect.files import file_hash
 
 FIT_BEFORE, TEST_FROM = 900, 1_200
+BLOCK = 50
 
 
 def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -49,6 +51,7 @@ def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
         landmarks_px=points[kept],
         fit=np.flatnonzero(frames < FIT_BEFORE),
         test=np.flatnonzero(frames >= TEST_FROM),
+        groups=frames // BLOCK,
         names_identify=False,
         lists={"landmarks.csv": file_hash(table.path)},
         notes=(
@@ -58,9 +61,9 @@ def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
     )
 
 
-def _frames(table: AnnotationTable) -> np.ndarray:
+def _frames(table: AnnotationTable) -> NDArray[np.int64]:
     texts = [PurePosixPath(name).name.partition("_")[0] for name in table.images]
     for text, line in zip(texts, table.lines, strict=True):
         if not text.isdigit():
             raise FormatError(f"{table.path}, line {line}: the image's name begins with '{text}'; expected a frame number")
-    return np.array([int(text) for text in texts])
+    return np.array([int(text) for text in texts], np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ class LandmarkSet:
         names_identify: whether a file name means the same picture in every copy of the data set.
         lists: names of the lists or tables that define the split, and the hash of each one's content.
         notes: what a reader of the number has to know.
+        groups: int [images], the group of each image; those of one group look alike, so that cross-validation keeps them in one
+            fold. None where every image stands for itself.
         regions: what the protocol's crop leaves of each file; None where images are whole files.
     """
 
@@ -45,6 +48,7 @@ class LandmarkSet:
     names_identify: bool
     lists: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
     regions: Regions | None = None
 
     def __post_init__(self) -> None:
@@ -57,15 +61,20 @@ class LandmarkSet:
         count = len(self.images)
         if len(self.landmarks_px) != count or len(self.sizes) != count:
             raise FormatError(f"{self.name}: {count} images, {len(self.landmarks_px)} landmark rows, {len(self.sizes)} sizes")
+        if self.groups is not None and len(self.groups) != count:
+            raise FormatError(f"{self.name}: {count} images, {len(self.groups)} groups")
         hidden = np.isnan(self.landmarks_px)
         if np.isinf(self.landmarks_px).any() or (hidden[..., 0] != hidden[..., 1]).any():
             raise FormatError(f"{self.name}: a landmark is infinite, or lacks one of x and y; mend or remove those images")
         if len(set(self.images)) != count:
-            raise FormatError(f"{self.name}: an image is listed twice")
+            [(twice, _)] = Counter(self.images).most_common(1)
+            raise FormatError(f"{self.name}: {twice} is listed twice; remove one")
         if not len(self.fit) or not len(self.test):
             raise InputError(f"{self.name}: {len(self.fit)} images to fit and {len(self.test)} to test; both must be over 0")
-        if np.intersect1d(self.fit, self.test).size:
-            raise InputError(f"{self.name}: some images are both fitted and tested; expected lists without overlap")
+        both = np.intersect1d(self.fit, self.test)
+        if both.size:
+            fault = f"{both.size:,} images are both fitted and tested, the first is {self.images[both[0]]}"
+            raise InputError(f"{self.name}: {fault}; remove each from one part")
         shown = ~hidden[..., 0]
         unseen, empty = ~shown[self.fit].any(axis=0), self.used[~shown[self.used].any(axis=1)]
         if unseen.any():

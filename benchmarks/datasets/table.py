@@ -3,12 +3,15 @@
 FILE is a CSV with a line per image or per point, DeepLabCut's CSV, or COCO keypoints (see `benchmarks.datasets.annotations`);
 the images are under the folder given as data. Split, first that applies: lists of names; a column `split` with the values fit
 and test; otherwise, sorted by name, index mod 5 in {0, 1, 2} fits and 4 tests.
+
+The protocol is named `table`, with the unit where it is not the box and a hash of the lists where there are any:
+`table-image`, `table-left,right-1a2b3c4d`. So the results of one file measured in several ways lie beside each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +19,30 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotations import read_annotations
 from benchmarks.datasets.celeba import read_names
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
+from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
 from benchmarks.datasets.wide import AnnotationTable
 from benchmarks.protocols import OWN_REGRESSIONS, Protocol, Unit
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files import bytes_hash, file_hash
 
 TABLE = "table:"
 UNITS = ("box", "image", "pixel")
-Split = tuple[NDArray[np.int64], NDArray[np.int64], str]
-"""Indices to fit on, indices to test on, and the rule in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Which images of a table are used.
+
+    Attributes:
+        fit, test: indices of the images to fit on and to test on.
+        rule: in words.
+        lists: `names_hash` of each list of names.
+    """
+
+    fit: NDArray[np.int64]
+    test: NDArray[np.int64]
+    rule: str
+    lists: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +68,14 @@ def load_table(path: Path, images: Path, annotated: Annotated) -> tuple[Protocol
         annotated: unit and split.
 
     Raises:
-        InputError: missing files or images, an unknown unit, or a split that leaves a part empty.
+        InputError: missing files or images, an unknown unit, or a split that leaves a part empty or has an image in both.
         FormatError: damaged annotations; the message names the line.
     """
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; give the folder of the images with --data")
     table = read_annotations(path)
-    fit, test, rule = _split(table, annotated)
-    used = np.sort(np.concatenate([fit, test]))
+    split = _split(table, annotated)
+    used = np.sort(np.concatenate([split.fit, split.test]))
     names = [table.images[index] for index in used]
     sizes = image_sizes(images, names)
     table.require_inside(sizes, used)
@@ -68,23 +85,29 @@ def load_table(path: Path, images: Path, annotated: Annotated) -> tuple[Protocol
         images=names,
         sizes=sizes,
         landmarks_px=table.points_px[used],
-        fit=np.searchsorted(used, fit),
-        test=np.searchsorted(used, test),
+        fit=np.searchsorted(used, split.fit),
+        test=np.searchsorted(used, split.test),
         names_identify=False,
-        lists={path.name: file_hash(path)},
-        notes=(rule,),
+        lists={path.name: file_hash(path), **split.lists},
+        notes=(split.rule,),
     )
     protocol = Protocol(
-        name="table",
+        name=_protocol_name(annotated, split),
         dataset="table",
         images=f"those of {path.name}",
-        split=rule,
+        split=split.rule,
         landmarks=table.landmarks,
         unit=_unit(annotated.unit, table),
         regressions=OWN_REGRESSIONS,
         source=f"own annotations: {path.name}",
     )
     return protocol, landmark_set
+
+
+def _protocol_name(annotated: Annotated, split: Split) -> str:
+    unit = [] if annotated.unit == Annotated().unit else [",".join(name.strip() for name in annotated.unit.split(","))]
+    listed = [bytes_hash("".join(split.lists.values()).encode())[:8]] if split.lists else []
+    return "-".join(["table", *unit, *listed])
 
 
 def _unit(text: str, table: AnnotationTable) -> Unit:
@@ -101,12 +124,23 @@ def _split(table: AnnotationTable, annotated: Annotated) -> Split:
     if (annotated.fit is None) != (annotated.test is None):
         raise InputError("--fit-list and --test-list: give both or none")
     if annotated.fit is not None and annotated.test is not None:
-        return _listed(table, annotated.fit), _listed(table, annotated.test), "split by lists of names"
+        return _by_lists(table, annotated.fit, annotated.test)
     if "split" in table.extra:
         return _by_column(table)
     order = np.array(sorted(range(len(table.images)), key=lambda index: table.images[index]), np.int64)
     remainder = np.arange(len(order)) % 5
-    return order[remainder < 3], order[remainder == 4], "split by sorted names: index mod 5 in 0, 1, 2 fits, 4 tests"
+    rule = "split by sorted names: index mod 5 in 0, 1, 2 fits, 4 tests"
+    return Split(fit=order[remainder < 3], test=order[remainder == 4], rule=rule)
+
+
+def _by_lists(table: AnnotationTable, fit: Path, test: Path) -> Split:
+    rows = [_listed(table, path) for path in (fit, test)]
+    names = [[table.images[row] for row in part] for part in rows]
+    both = sorted(set(names[0]) & set(names[1]))
+    if both:
+        raise InputError(f"{fit} and {test}: {len(both):,} images are in both, the first is {both[0]}; remove each from one")
+    lists = {"fit list": names_hash(names[0]), "test list": names_hash(names[1])}
+    return Split(fit=rows[0], test=rows[1], rule="split by lists of names", lists=lists)
 
 
 def _listed(table: AnnotationTable, path: Path) -> NDArray[np.int64]:
@@ -120,9 +154,9 @@ def _listed(table: AnnotationTable, path: Path) -> NDArray[np.int64]:
 
 def _by_column(table: AnnotationTable) -> Split:
     texts: Sequence[str] = table.extra["split"]
-    for text, line in zip(texts, table.lines, strict=True):
+    for row, text in enumerate(texts):
         if text not in ("fit", "test", "train", ""):
-            raise FormatError(f"{table.path}, line {line}: split '{text}'; expected fit (or train), test, or nothing")
+            raise FormatError(f"{table.where(row)}: split '{text}'; expected fit (or train), test, or nothing")
     column = np.array(texts)
     fit = np.flatnonzero((column == "fit") | (column == "train"))
-    return fit, np.flatnonzero(column == "test"), "split by the table's own column"
+    return Split(fit=fit, test=np.flatnonzero(column == "test"), rule="split by the table's own column")

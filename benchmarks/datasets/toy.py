@@ -9,22 +9,18 @@ also hidden ones: their places are exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.datasets.annotations import read_long
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
+from benchmarks.datasets.wide import AnnotationTable
 from benchmarks.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import file_hash
 
-if TYPE_CHECKING:
-    import pandas
-
-COLUMNS = ("image", "keypoint", "x_px", "y_px")
 FITTED, TESTED = (0, 1, 2), (4,)
 
 
@@ -37,18 +33,19 @@ def load_toy(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Raises:
         InputError: a file or an image is missing.
-        FormatError: keypoints.csv is damaged, or lacks a landmark of an image.
+        FormatError: keypoints.csv is damaged, lacks a landmark of an image, or has one far outside of it.
     """
-    path, landmarks = folder / "keypoints.csv", protocol.landmarks
-    points = _pivot(_read_table(path), landmarks, path)
-    names = [str(name) for name in points.index]
-    remainder = np.array([_index(name, path) % 5 for name in names])
+    path = folder / "keypoints.csv"
+    table = _read_table(path, protocol.landmarks)
+    sizes = image_sizes(folder / "images", table.images)
+    table.require_inside(sizes)
+    remainder = np.array([_index(name, path) % 5 for name in table.images])
     return LandmarkSet(
         name="toy",
         folder=folder / "images",
-        images=names,
-        sizes=image_sizes(folder / "images", names),
-        landmarks_px=_stack(points, landmarks),
+        images=table.images,
+        sizes=sizes,
+        landmarks_px=table.points_px,
         fit=np.flatnonzero(np.isin(remainder, FITTED)),
         test=np.flatnonzero(np.isin(remainder, TESTED)),
         names_identify=False,  # two toy folders with different seeds use the same names for different pictures
@@ -57,40 +54,20 @@ def load_toy(folder: Path, protocol: Protocol) -> LandmarkSet:
     )
 
 
-def _read_table(path: Path) -> pandas.DataFrame:
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype={"image": str, "keypoint": str})
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; make a toy data set with: kpdetect toy --count 500 --out DIR") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a CSV table ({str(error).splitlines()[0]}); make the folder again") from error
-    missing = [column for column in COLUMNS if column not in table.columns]
-    if missing:
-        raise FormatError(f"{path}, line 1: no column {', '.join(missing)}; expected {', '.join(COLUMNS)}, visible")
-    return table
-
-
-def _pivot(table: pandas.DataFrame, landmarks: Sequence[str], path: Path) -> pandas.DataFrame:
-    table = table[table["keypoint"].isin(list(landmarks))]
-    absent = [name for name in landmarks if name not in set(table["keypoint"])]
+def _read_table(path: Path, landmarks: tuple[str, ...]) -> AnnotationTable:
+    """The places of `landmarks`, sorted by the images' names."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make a toy data set with: kpdetect toy --count 500 --out DIR")
+    table = read_long(path, keep_hidden=True)
+    absent = [name for name in landmarks if name not in table.landmarks]
     if absent:
         raise FormatError(f"{path}: no keypoint named {', '.join(absent)}; make the folder again with kpdetect toy")
-    twice = table.duplicated(["image", "keypoint"])
-    if twice.any():
-        row = table[twice].iloc[0]
-        raise FormatError(f"{path}, line {int(table.index[twice][0]) + 2}: a second {row['keypoint']} of {row['image']}")
-    points: pandas.DataFrame = table.pivot(index="image", columns="keypoint", values=["x_px", "y_px"]).sort_index()
-    holes = points.index[points.isna().any(axis=1)]
+    table = replace(table, landmarks=landmarks, points_px=table.chosen(landmarks))
+    holes = np.flatnonzero(np.isnan(table.points_px).any(axis=(1, 2)))
     if len(holes):
-        raise FormatError(f"{path}: {len(holes)} images lack a coordinate, the first is {holes[0]}; make the folder again")
-    return points
-
-
-def _stack(points: pandas.DataFrame, landmarks: Sequence[str]) -> NDArray[np.float64]:
-    axes = [points[axis][list(landmarks)].to_numpy(np.float64) for axis in ("x_px", "y_px")]
-    return np.stack(axes, axis=-1)
+        first = table.images[holes[0]]
+        raise FormatError(f"{path}: {len(holes):,} images lack a coordinate, the first is {first}; make the folder again")
+    return table.rows(np.argsort(table.images))
 
 
 def _index(name: str, path: Path) -> int:

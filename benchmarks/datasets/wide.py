@@ -18,6 +18,8 @@ from kpdetect.errors import FormatError, InputError
 
 MARGIN = 0.5
 """Points may lie outside of their image by this share of its side, as those of cropped animals do."""
+VISIBLE = "_visible"
+"""Ending of the columns that hide points."""
 TRUTHS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -143,6 +145,10 @@ def read_wide(path: Path) -> AnnotationTable:
     lonely += [f"{name}_x" for name in landmarks if f"{name}_y" not in header]
     if lonely:
         raise FormatError(f"{path}, line {number}: column {lonely[0]} has no partner; expected NAME_x and NAME_y")
+    unknown = [name for name in header if name.endswith(VISIBLE) and name.removesuffix(VISIBLE) not in landmarks]
+    if unknown:
+        known = ", ".join(landmarks)
+        raise FormatError(f"{path}, line {number}: column {unknown[0]} belongs to no landmark; there are {known}")
     named = {name: place for place, name in enumerate(header)}
     points = [f"{name}_{axis}" for name in landmarks for axis in "xy"]
     others = [name for name in header if name != "image" and name not in points]
@@ -158,7 +164,7 @@ def read_wide(path: Path) -> AnnotationTable:
             extra[name].append(row[named[name]])
     table = np.array(values, np.float64).reshape(len(images), len(landmarks), 2)
     for place, name in enumerate(landmarks):
-        hidden = _hidden(extra.get(f"{name}_visible"), lines, f"{path}, column {name}_visible")
+        hidden = _hidden(extra.get(name + VISIBLE), lines, f"{path}, column {name}{VISIBLE}")
         table[hidden, place] = np.nan
     _require_pairs(table, path, lines)
     return AnnotationTable(path=path, images=images, landmarks=landmarks, points_px=table, lines=lines, extra=extra)
