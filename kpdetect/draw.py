@@ -14,6 +14,8 @@ from kpdetect.skeleton import Skeleton, default_name
 
 MIN_SIDE = 128
 """Images whose shorter side is less are enlarged by a whole factor before anything is drawn."""
+NAMED_SIDE = 384
+"""The same for images in which names are to be read."""
 MIN_OPACITY = 0.15
 """Of a keypoint without any confidence: still to be seen."""
 PALETTE = (
@@ -43,6 +45,7 @@ def draw_keypoints(
     numbers: bool = False,
     skeleton: Skeleton | None = None,
     trails_px: Sequence[NDArray[np.floating]] = (),
+    min_side: int = MIN_SIDE,
     max_side: int | None = None,
 ) -> Image:
     """Draw keypoints on a copy of an image.
@@ -54,13 +57,14 @@ def draw_keypoints(
         numbers: write each keypoint's number beside it, or its name where `skeleton` has one.
         skeleton: links to draw, and the model's numbers of the keypoints, which choose their colours.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
+        min_side: images whose shorter side is less are enlarged by a whole factor.
         max_side: no image is enlarged beyond this on its longer side.
 
     Returns:
-        uint8 [factor * height, factor * width, 3], factor = 1 for images of at least `MIN_SIDE` pixels.
+        uint8 [factor * height, factor * width, 3], factor = 1 for images of at least `min_side` pixels.
     """
     skeleton = skeleton or Skeleton.plain(len(keypoints_px))
-    factor = -(-MIN_SIDE // min(image.shape[:2]))
+    factor = -(-min_side // min(image.shape[:2]))
     if max_side is not None:
         factor = min(factor, max_side // max(image.shape[:2]))
     factor = max(1, factor)

@@ -2,6 +2,7 @@
 
     KpdetectError
     ├── InputError       an image, a folder or an argument is not usable
+    │   └── NoneReadableError   none of several images can be read
     ├── ConfigError      a configuration value or key is wrong, or differs from the run's own
     ├── FormatError      a file that should follow one of our formats does not
     │   └── ShardError   the same, for a shard or a shard folder

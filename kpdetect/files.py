@@ -81,6 +81,26 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """`make_folder`; on failure what it made is removed, if it is empty but for the record of what nothing was made from.
+
+    Raises:
+        OutputError: it is a file, or cannot be created or written.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    make_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # not empty
+            if made and [path.name for path in folder.iterdir()] == [SOURCES]:
+                (folder / SOURCES).unlink()
+            for path in made:
+                path.rmdir()
+        raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text."""
     with replacing(path) as temporary:

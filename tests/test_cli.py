@@ -139,6 +139,39 @@ def test_unknown_protocol(fails, tmp_path):
     assert "mafl-aligned" in said
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["boxes", "found", "--out", "b.csv"], "error: boxes: give either --margin M or --like MODEL"),
+        (["crop", "images", "--out", "crops"], "error: crop: give either --boxes FILE or --box L,T,W,H"),
+        (["crop", "images"], "error: Missing option '--out' / '-o'; see `kpdetect crop --help`"),
+        (["predict", "--nope"], "error: No such option: --nope; see `kpdetect predict --help`"),
+        (["prdict"], "error: No such command 'prdict'"),
+        (["measure", "m", "i", "-o", "o", "--inception-weights", "nope.pth"], "error: Invalid value for '--inception-weights'"),
+    ],
+)
+def test_wrong_calls_are_one_line(monkeypatch, capsys, given, said):
+    code, err = run(*given, monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 2
+    assert err.startswith(said)
+    assert err.count("\n") == 1
+
+
+def test_help_and_version_end_well(monkeypatch, capsys):
+    for given, code in ((["--version"], 0), (["crop", "--help"], 0), ([], 2)):
+        assert run(*given, monkeypatch=monkeypatch, capsys=capsys) == (code, "\n" if code else "")
+
+
+def test_report_of_what_is_no_project_writes_nothing(fails, blob_folder, tmp_path):
+    assert "nowhere: no such folder; give a project folder" in fails("report", tmp_path / "nowhere")
+    assert "no project of `kpdetect run`: has no generator, detector" in fails("report", blob_folder)
+    assert not (tmp_path / "nowhere").exists()
+    assert not (blob_folder / "report").exists()
+    (blob_folder / "detector").mkdir()
+    assert CliRunner().invoke(app, ["report", str(blob_folder)]).exit_code == 0
+    assert (blob_folder / "report" / "index.html").exists()
+
+
 def test_ctrl_c_says_that_the_work_is_saved(monkeypatch, capsys, tmp_path):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt

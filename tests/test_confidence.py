@@ -21,8 +21,9 @@ from kpdetect.files import file_hash, read_sources, write_sources
 from kpdetect.images import write_image
 from kpdetect.inference.confidence import LEAST_PAIRS, _held_out
 from kpdetect.inference.label import change_labels
-from kpdetect.packing import pack_calibrated
+from kpdetect.packing import pack_calibrated, pack_model
 from kpdetect.pairs import PairBatch
+from kpdetect.shipped import FOLDER
 from tests.test_detector import CPU, dots, write_pairs
 
 
@@ -127,6 +128,20 @@ def test_a_copy_knows_what_was_measured(project, pairs, tmp_path):
     assert (tmp_path / "again" / "detector.safetensors").read_bytes() == once
 
 
+def test_a_copy_keeps_terms_and_card_and_is_not_mixed_with_another_model(project, pairs, tmp_path):
+    for name in ("LICENSE", "README.md"):
+        (project / "detector" / name).write_text(f"{name} of this model")
+    pack_calibrated(project, pairs, tmp_path / "copy", "cpu")
+    assert (tmp_path / "copy" / "LICENSE").read_text() == "LICENSE of this model"
+    assert (tmp_path / "copy" / "README.md").read_text() == "README.md of this model"
+    pack_calibrated(project, pairs, tmp_path / "copy", "cpu")  # measured again, in its place
+    pack_model(FOLDER / "toy-32", tmp_path / "other")
+    before = sorted((tmp_path / "other").iterdir())
+    with pytest.raises(OutputError, match="weights of another model"):
+        pack_calibrated(project, pairs, tmp_path / "other", "cpu")
+    assert sorted((tmp_path / "other").iterdir()) == before
+
+
 def test_a_refined_detector_keeps_the_layout_of_real_images(project, pairs, tmp_path):
     weights = project / "detector" / "model.safetensors"
     tensors, description = load_weights(weights, "detector")
@@ -173,6 +188,17 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
 def test_the_command_says_what_was_found(project, pairs, tmp_path):
     ended = CliRunner().invoke(app, ["calibrate", str(project), str(pairs), "--out", str(tmp_path / "copy")])
     assert ended.output.startswith("found: 100.0 % of the keypoints of held-out pairs; mean confidence in them, varied: ")
+    assert "warning" not in ended.output
+
+
+def test_pairs_of_which_little_is_found_are_warned_of(project, tmp_path):
+    some = three(LEAST_PAIRS * 50)
+    some.keypoints[:, 1:] += 0.8  # one of three is found
+    pairs = write_pairs(tmp_path / "some", some, 2_500)
+    ended = CliRunner().invoke(app, ["calibrate", str(project), str(pairs), "--out", str(tmp_path / "copy")])
+    assert ended.exit_code == 0
+    assert ended.stderr.startswith(f"warning: {pairs}: only 33 % of the keypoints are found, so")
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("usual", "told"), [(0.9, True), (0.6, False), (None, False)])

@@ -64,14 +64,31 @@ def test_what_cannot_be_cropped_is_refused(images, tmp_path):
     with pytest.raises(OutputError, match="is, holds or lies in the folder"):
         crop_images(images, images, (0.0, 0.0, 5.0, 5.0))
     (images / "0.jpg").write_bytes((images / "0.png").read_bytes())
-    with pytest.raises(InputError, match=r"two images would be written as 0\.png"):
+    with pytest.raises(InputError, match=r"images: 0\.jpg and 0\.png would be written as one file, 0\.png; rename"):
+        crop_images(images, tmp_path / "crops", (0.0, 0.0, 5.0, 5.0))
+    (images / "sub" / "1.tif").write_bytes((images / "0.png").read_bytes())
+    with pytest.raises(InputError, match=r"0\.jpg and 0\.png would .* 0\.png \(the first of 2 such cases\); rename"):
         crop_images(images, tmp_path / "crops", (0.0, 0.0, 5.0, 5.0))
     assert not (tmp_path / "crops").exists()
     run = CliRunner().invoke(app, ["crop", str(images), "--out", str(tmp_path / "crops")])
-    assert run.exit_code == 2
-    assert "either --boxes FILE or --box" in run.output
+    assert "either --boxes FILE or --box" in str(run.exception)
     bad = CliRunner().invoke(app, ["crop", str(images), "--out", str(tmp_path / "crops"), "--box", "1,2,3"])
     assert "expected left,top,width,height" in str(bad.exception)
+
+
+def test_what_crops_nothing_leaves_no_new_folder(images, tmp_path):
+    outside, new, there = {"0.png": (40.0, 0.0, 5.0, 5.0)}, tmp_path / "a" / "b", tmp_path / "there"
+    there.mkdir()
+    for strict in (False, True):
+        for out in (new, there):
+            with pytest.raises(InputError, match="0.png: its box lies outside"):
+                crop_images(images, out, outside, strict=strict)
+        assert not new.parent.exists()
+        assert there.exists()
+    new.parent.mkdir()
+    with pytest.raises(InputError, match="0.png: its box lies outside"):
+        crop_images(images, new, outside)
+    assert list(new.parent.iterdir()) == []
 
 
 def test_crops_of_crops_remember_the_first_images_and_forget_what_is_left_out(images, tmp_path):

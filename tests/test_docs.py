@@ -45,7 +45,7 @@ def surroundings(small_project, tmp_path, monkeypatch):
     write_image(Path("image.png"), image)
     write_entry(Path("results/predictions.h5"), entry())
     export_onnx(perfect("centre", side=64), Path("model.onnx"))
-    export_torch(perfect("centre", side=64), Path("model.pt2"))
+    export_torch(perfect("centre", side=128), Path("model.pt2"))
     return {"image": image}
 
 
@@ -61,7 +61,11 @@ def test_the_python_of_the_documentation_runs(surroundings, page):
         np.testing.assert_array_equal(surroundings["visible"], expected.visible[3])
     if page == "docs/pairs.md":
         assert surroundings["batch"].keypoints.shape == (64, 10, 2)
-        assert surroundings["image"].shape == (64, 64, 3)
+        first = surroundings["stream"]._batch(0, 64)
+        np.testing.assert_array_equal(surroundings["image"], first.images[0])
+        np.testing.assert_array_equal(surroundings["keypoints"], first.keypoints[0])
+    if page == "docs/export.md":
+        assert surroundings["side"] == 128  # that of the second file
     if page == "docs/editing.md":
         assert surroundings["image"].shape == surroundings["posed"].shape == (64, 64, 3)
         assert surroundings["keypoints_px"].shape == (10, 2)

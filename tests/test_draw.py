@@ -68,6 +68,13 @@ def test_small_images_are_enlarged_no_further_than_asked():
     assert shapes == [(180, 150), (120, 100), (48, 40)]
 
 
+def test_small_images_are_enlarged_until_names_can_be_read():
+    image, point, named = np.zeros((60, 50, 3), np.uint8), np.array([[25.0, 30.0]]), Skeleton(numbers=(0,), names=("nose",))
+    shapes = [draw_overlay(image, point, np.ones(1), named, max_side=side).shape[:2] for side in (1920, 130, 48)]
+    assert shapes == [(480, 400), (120, 100), (48, 40)]
+    assert draw_overlay(np.zeros((384, 500, 3), np.uint8), point, np.ones(1), named, max_side=1920).shape == (384, 500, 3)
+
+
 def test_overlays_are_scaled_down_and_points_move_along():
     image = np.zeros((1000, 600, 3), np.uint8)
     shown = draw_overlay(image, np.array([[402.0, 101.0]]), np.ones(1), Skeleton.plain(1), max_side=250)

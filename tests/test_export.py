@@ -15,7 +15,7 @@ from kpdetect.detector.head import HeatmapHead
 from kpdetect.detector.model import Detector
 from kpdetect.errors import InputError
 from kpdetect.images import write_image
-from kpdetect.inference.export import check_parity, export_onnx, export_torch
+from kpdetect.inference.export import KeypointGraph, check_parity, export_onnx, export_torch
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictor import Predictor
 from tests.dots import CPU, dots, perfect
@@ -69,6 +69,30 @@ def test_parity_sees_a_difference(tmp_path):
     (parity,) = check_parity(predictor, lambda images: (keypoints, confidence))
     assert parity.keypoints > 0.05
     assert "px), confidence" in parity.line(32)
+
+
+def test_parity_says_where_confidence_was_not_exercised():
+    calibration = {"mass": [0.3, 0.9], "probability": [0.0, 1.0]}  # a random image's peaks hold little mass
+    description = {"keypoints": 2, "pair_size": [128, 128], "crop": "pad", "calibration": calibration}
+    predictor = Predictor(perfect().detector, description, "ab" * 8, CPU)
+    graph = KeypointGraph(predictor.detector, predictor.calibration)
+    random, real = check_parity(
+        predictor,
+        lambda images: tuple(part.numpy() for part in graph(torch.from_numpy(images))),
+        [dots(50, 70, (10, 20), (40, 30))],
+    )
+    assert not random.exercised
+    assert "(confidence not exercised by these images)" in random.line(128)
+    assert real.exercised
+    assert "exercised" not in real.line(128)
+
+
+def test_a_graph_holds_the_calibration_of_its_detector():
+    predictor = learned(32, 32)
+    mass = np.linspace(0, 1, 101, dtype=np.float32)
+    found = KeypointGraph(predictor.detector, predictor.calibration).probability(torch.from_numpy(mass))
+    np.testing.assert_allclose(found, predictor.calibration(mass), atol=1e-6)
+    assert found[[0, 25, 100]].tolist() == pytest.approx([0.05, 0.325, 0.95])
 
 
 def test_the_script_of_the_documentation_works(tmp_path, monkeypatch):

@@ -104,6 +104,18 @@ def test_what_makes_no_boxes_is_refused(found):
         found_boxes(found / "predictions.csv", margin=1)
 
 
+def test_videos_alone_make_no_boxes_and_what_to_do_is_said(found, tmp_path):
+    (tmp_path / "alone").mkdir()
+    found.rename(tmp_path / "videos")
+    with pytest.raises(InputError, match=r": holds predictions of videos alone; boxes are of images: extract frames, .*ffmpeg"):
+        found_boxes(tmp_path, margin=1)
+    facts = {"confidence": np.ones((1, 3), np.float32), "sizes": np.array([[60, 100]]), "frames": np.array([0]), "rate": 25.0}
+    film = Predictions(images=["a/000000"], keypoints_px=np.ones((1, 3, 2), np.float32), **facts)
+    film.write(tmp_path / "alone", {})
+    with pytest.raises(InputError, match=r"alone: holds predictions of a video; boxes are of images: extract frames"):
+        found_boxes(tmp_path / "alone", margin=1)
+
+
 def test_crops_are_cut_by_the_table(found, tmp_path):
     image = np.zeros((60, 100, 3), np.uint8)
     image[10:51, 20:41] = 200

@@ -126,12 +126,15 @@ def test_partly_transparent_palettes_are_read_without_a_warning(tmp_path):
 
 def test_cache_skips_and_lists_unreadable_images(blob_folder, tmp_path, capsys):
     reasons = damage(blob_folder)
+    for number in range(7 - len(reasons)):
+        (blob_folder / f"torn{number}.png").write_text("no picture")
     cache = build_cache(blob_folder, tmp_path / "cache", 20, "centre", set())
     assert cache.images.shape == (24, 20, 20, 3)
     square, _ = fit_image(read_image(blob_folder / "003.png"), 20, "centre")
     np.testing.assert_array_equal(cache.images[3], square)
     listed = (tmp_path / "cache" / "skipped.csv").read_text()
     assert all(name in listed for name in reasons)
+    assert capsys.readouterr().err.splitlines()[-1] == "  and 2 more"
     with pytest.raises(InputError, match=r"cut\.jpg"):
         build_cache(blob_folder, tmp_path / "strict", 20, "centre", set(), strict=True)
     assert not (tmp_path / "strict" / "images.h5").exists()

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import kpdetect
 from kpdetect.cli.main import app
-from kpdetect.errors import ConfigError
+from kpdetect.errors import ConfigError, InputError
 from kpdetect.images import read_image, write_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.folder import predict_folder, predict_images
@@ -103,7 +103,18 @@ def test_overlays_draw_links(tmp_path):
     write_image(tmp_path / "a.png", dots(150, 200, (40, 30), (140, 100)))
     labels = Labels(names={0: "red", 1: "green"}, links=((0, 1),))
     predict_images(perfect("stretch", labels=labels), [tmp_path / "a.png"], tmp_path, tmp_path / "out", PredictConfig())
-    assert (read_image(tmp_path / "out" / "overlays" / "a.png")[65, 90] > 150).all()  # half way
+    assert (read_image(tmp_path / "out" / "overlays" / "a.png")[196, 271] > 150).all()  # half way, three times as large
+
+
+def test_labels_are_not_changed_for_images_that_cannot_be_shown(small_project, blob_folder, tmp_path):
+    for path in blob_folder.iterdir():
+        path.write_text("no picture")
+    for images, reason in ((tmp_path / "nowhere", "not a folder"), (blob_folder, "none of 12 images can be read")):
+        shown = CliRunner().invoke(app, ["label", str(small_project), "--name", "0=nose", "--images", str(images)])
+        assert isinstance(shown.exception, InputError)
+        assert reason in str(shown.exception)
+        assert shown.stdout == ""
+        assert not (small_project / "detector" / LABELS).exists()
 
 
 def test_the_command_shows_and_draws(small_project, blob_folder):

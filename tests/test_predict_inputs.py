@@ -39,7 +39,7 @@ def test_a_folder_of_everything_is_finished_and_what_was_skipped_is_listed(small
     assert summary.clips == [(out / "videos" / "fl ö", 6)]
     with open(out / "skipped.csv", newline="", encoding="utf-8") as file:
         rows = dict(list(csv.reader(file))[1:])
-    assert sorted(name.rpartition("/")[2] for name in rows) == ["broken.jpg", "text.mov", "zero.mp4"]
+    assert sorted(rows) == ["broken.jpg", "text.mov", "zero.mp4"]  # below the folder, as images are named
     assert all("not a readable" in reason and "\n" not in reason for reason in rows.values())
     assert Predictions.read(out).images == ["sub folder/ä 1.png", "顔.png"]
     assert (out / "overlays" / "顔.png").exists()
@@ -96,6 +96,34 @@ def test_strict_stops_at_the_first(small_project, mixed, tmp_path):
     with pytest.raises(InputError, match=r"zero\.mp4"):
         predict_inputs(small_project, [str(mixed / "zero.mp4")], tmp_path / "out", PredictConfig(), "cpu")
     assert not (tmp_path / "out" / "videos" / "zero").exists()
+
+
+def test_what_is_refused_leaves_no_new_folder(small_project, mixed, tmp_path):
+    box, film = tmp_path / "boxes.csv", mixed / "fl ö.avi"
+    box.write_text("image,left,top,width,height\nfl ö,9000,0,5,5\n", encoding="utf-8")
+    for name, config in (
+        ("broken.jpg", PredictConfig()),
+        ("zero.mp4", PredictConfig()),
+        ("fl ö.avi", PredictConfig(start=100)),
+        ("fl ö.avi", PredictConfig(boxes=box)),
+        (".", PredictConfig(strict=True)),
+    ):
+        with pytest.raises(InputError):
+            predict_inputs(small_project, [str(mixed / name)], tmp_path / "new" / "out", config, "cpu")
+        assert not (tmp_path / "new").exists(), name
+    (tmp_path / "there").mkdir()
+    with pytest.raises(InputError, match="no readable frame"):
+        predict_inputs(small_project, [str(film)], tmp_path / "there", PredictConfig(start=100), "cpu")
+    assert (tmp_path / "there").exists()
+
+
+def test_images_none_of_which_can_be_read_are_all_listed_beside_a_video(small_project, mixed, tmp_path):
+    (mixed / "torn.png").write_text("no picture")
+    inputs = [str(mixed / name) for name in ("broken.jpg", "torn.png", "fl ö.avi")] + [str(tmp_path / "short.avi")]
+    (tmp_path / "short.avi").write_text("no video")
+    summary = predict_inputs(small_project, inputs, tmp_path / "out", PredictConfig(), "cpu")
+    assert list(summary.skipped) == ["broken.jpg", "torn.png", str(tmp_path / "short.avi")]  # elsewhere: as it was given
+    assert "torn.png" in summary.skipped["torn.png"]
 
 
 def test_inputs_are_files_folders_and_patterns(mixed, tmp_path):
@@ -205,6 +233,19 @@ def test_the_command_says_what_it_did(small_project, mixed, tmp_path):
     assert told[0] == "predictions: 2 images, 3 keypoints"
     assert "  predictions: 3 frames of a video at 25 a second, 3 keypoints" in told
     assert len(list((out / "overlays").rglob("*.png"))) == 2  # the third is the broken one
+
+
+def test_the_command_names_no_overlays_where_there_are_none_and_counts_what_it_does_not_name(small_project, mixed, tmp_path):
+    for number in range(3):
+        (mixed / f"torn{number}.png").write_text("no picture")
+    given = ["predict", str(small_project), str(mixed), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    shown = CliRunner().invoke(app, [*given, "--overlays", "0"])
+    assert "overlays" not in shown.stdout
+    assert not (tmp_path / "out" / "overlays").exists()
+    told = shown.stderr.splitlines()
+    assert told[-7].startswith("warning: skipped 6 inputs, listed in ")
+    assert told[-1] == "  and 1 more"
+    assert f"overlays: {tmp_path / 'out' / 'overlays'}" in CliRunner().invoke(app, given).stdout
 
 
 def test_scales_look_at_boxes_that_hardly_touch_their_image(small_project, tmp_path):

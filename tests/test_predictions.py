@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 from torch import nn
 
 import kpdetect
@@ -92,6 +93,59 @@ def test_a_batch_is_an_array_and_a_grey_array_is_one_image_that_is_refused():
         np.testing.assert_array_equal(found, expected)
     with pytest.raises(InputError, match=r"got uint8 \[5, 7\], expected"):
         predictor(np.zeros((5, 7), np.uint8))
+
+
+WRONG = [
+    (np.zeros((8, 9, 3)), r"got float64 \[8, 9, 3\], expected uint8 RGB .* \* 255"),
+    (np.zeros((8, 9, 3), bool), "got bool .*astype"),
+    (np.zeros((8, 9, 4), np.uint8), r"got uint8 \[8, 9, 4\].*leave alpha out"),
+    (np.zeros((8, 9), np.uint8), r"got uint8 \[8, 9\].*np.repeat"),
+    (np.zeros((0, 5, 3), np.uint8), r"got uint8 \[0, 5, 3\].*no pixels"),
+    (np.zeros((5, 0, 3), np.uint8), r"got uint8 \[5, 0, 3\].*no pixels"),
+    (np.zeros((8, 9, 3), object), r"got object \[8, 9, 3\].*astype"),
+    (Pillow.new("RGB", (9, 8)), r"got Image, .*np.asarray\(image.convert\('RGB'\)\)"),
+    (None, "got NoneType, expected uint8 RGB .*path"),
+]
+
+
+@pytest.mark.parametrize(("image", "message"), WRONG)
+def test_every_door_refuses_what_is_no_picture_in_the_same_words(image, message):
+    predictor = perfect("pad")
+    for call in (predictor, predictor.fit, lambda item: predictor([item]), lambda item: predictor.predict_batch([item])):
+        with pytest.raises(InputError, match=message) as refused:
+            call(image)
+        assert "\n" not in str(refused.value)
+
+
+def test_an_array_of_objects_is_to_be_a_list():
+    images = np.empty(2, object)
+    images[:] = [picture(100, 118), picture(122, 100)]
+    with pytest.raises(InputError, match=r"got object \[2\].*as a list"):
+        perfect("pad")(images)
+
+
+def test_no_images_give_no_keypoints():
+    predictor = perfect("pad")
+    none = np.empty((0, 128, 128, 3), np.uint8)
+    for found in (predictor([]), predictor.predict_batch([]), predictor.predict_fitted([]), predictor.read_squares(none)):
+        assert [part.shape for part in found] == [(0, 2, 2), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, -5, 10), (0, 0, 10, 0), (0, 0, 0.3, 10), (0, np.nan, 5, 5), (0, 0, np.inf, 5), (1, 2, 3)]
+)
+def test_a_box_without_extent_is_refused(box):
+    with pytest.raises(InputError, match=r"box \(.*\): expected \(left, top, width, height\)"):
+        perfect("pad").fit(picture(100, 118), box)
+    assert perfect("pad").fit(picture(100, 118), (-3, 4, 1, 1)).square.shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize(
+    "squares", [np.zeros((1, 128, 128, 3)), np.zeros((128, 128, 3), np.uint8), np.zeros((1, 128, 64, 3), np.uint8), [1]]
+)
+def test_squares_of_another_kind_are_refused(squares):
+    with pytest.raises(InputError, match=r"squares: got .*, expected uint8 RGB \[count, 128, 128, 3\]"):
+        perfect("pad").read_squares(squares)
 
 
 EXAMPLE = Predictions(

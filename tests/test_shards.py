@@ -93,6 +93,16 @@ def test_jpeg_pairs_are_close_and_their_keypoints_exact(tmp_path):
     np.testing.assert_array_equal(folder.batch([7, 2]).images, everything.images[[7, 2]])
 
 
+def test_a_folder_may_be_named_by_a_string_and_no_pairs_are_empty_arrays(tmp_path):
+    export_pairs(FakeSource(), tmp_path, 5)
+    folder = ShardFolder(str(tmp_path))
+    nothing, one = folder.batch([]), folder.batch([4])
+    assert len(nothing) == 0
+    for name, shape in (("images", (0, 6, 10, 3)), ("keypoints", (0, 3, 2)), ("visible", (0, 3))):
+        assert getattr(nothing, name).shape == shape
+        assert getattr(nothing, name).dtype == getattr(one, name).dtype
+
+
 def test_a_shard_is_plain_hdf5(tmp_path):
     export_pairs(FakeSource(), tmp_path, 9, shard_size=5)
     with h5py.File(tmp_path / "pairs-00001.h5") as file:

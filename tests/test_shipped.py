@@ -28,6 +28,10 @@ LIMIT = 60 * 2**20
 """Bytes of all weights together."""
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def test_every_model_has_weights_card_terms_and_record() -> None:
     models = shipped_models()
     assert {"faces-64", "faces-128", "flies-64", "toy-32"} <= {model.name for model in models}
@@ -45,6 +49,14 @@ def test_weights_and_their_terms_are_named_for_the_package() -> None:
     project = tomllib.loads((FOLDER.parent.parent / "pyproject.toml").read_text())
     assert "kpdetect/models/*/LICENSE" in project["project"]["license-files"]
     assert "models/*/*" in project["tool"]["setuptools"]["package-data"]["kpdetect"]
+
+
+@pytest.mark.parametrize("package", ["kpdetect", "generator", "benchmarks"])
+def test_types_are_named_for_the_package(package: str) -> None:
+    root = FOLDER.parent.parent
+    assert (root / package / "py.typed").is_file()
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    assert "py.typed" in project["tool"]["setuptools"]["package-data"][package]
 
 
 def test_a_name_is_as_good_as_a_path_and_a_folder_of_that_name_goes_first(
@@ -83,10 +95,11 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
     shutil.copytree(FOLDER / "faces-64", source)
     (source / "keypoints.yaml").write_text("names: {0: left}\n")
     files = pack_model(source, tmp_path / "packed")
-    assert [file.name for file in files] == ["detector.safetensors", "generator.safetensors"]
+    weights = ["detector.safetensors", "generator.safetensors"]
+    assert [file.name for file in files] == [*weights, "LICENSE", "README.md", "generated.jpg"]
     assert (tmp_path / "packed" / "sources.csv").read_text() == (source / "sources.csv").read_text()
     assert (tmp_path / "packed" / "keypoints.yaml").is_file()
-    for file in files:
+    for file in files[:2]:
         with safe_open(file, framework="np") as tensors:
             kinds = {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118
         assert "F32" not in kinds
@@ -96,6 +109,57 @@ def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> N
     drawn, packed = (next(PairStream(Path(each), runtime).batches(0, 4)) for each in ("faces-64", tmp_path / "packed"))
     assert np.abs(drawn.images.astype(int) - packed.images).mean() < 0.5
     np.testing.assert_allclose(packed.keypoints, drawn.keypoints, atol=1e-3)
+
+
+def test_terms_and_card_are_packed_and_told(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["pack", "toy-32", "--out", str(tmp_path / "one")])
+    assert shown.exit_code == 0
+    for name in ("LICENSE", "README.md", "generated.jpg"):
+        assert (tmp_path / "one" / name).read_bytes() == (FOLDER / "toy-32" / name).read_bytes()
+        assert str(tmp_path / "one" / name) in shown.output.splitlines()
+    pack_model(tmp_path / "one", tmp_path / "two")  # of a packed model too
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    (tmp_path / "one" / "README.md").write_text("No picture.")
+    assert "generated.jpg" not in {file.name for file in pack_model(tmp_path / "one", tmp_path / "three")}
+
+
+def test_another_readme_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("Of something else.")
+    with pytest.raises(OutputError, match=r"README.md: is not that of .*toy-32.*; give another folder"):
+        pack_model(Path("toy-32"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_another_model_is_not_mixed_with_the_one_there(small_project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "packed"
+    pack_model(Path("toy-32"), out)
+    (out / "keypoints.yaml").write_text("names: {0: left}\n")
+    before = contents(out)
+    with pytest.raises(OutputError, match=r"detector.safetensors: weights of another model \([0-9a-f]{16}\); expected none"):
+        pack_model(small_project, out)
+    (tmp_path / "drawer").mkdir()
+    shutil.copy(out / "generator.safetensors", tmp_path / "drawer")
+    with pytest.raises(OutputError, match=r"generator.safetensors: weights of another model"):
+        pack_model(Path("faces-64"), tmp_path / "drawer")
+    assert [path.name for path in (tmp_path / "drawer").iterdir()] == ["generator.safetensors"]
+    assert contents(out) == before
+    with pytest.raises(OutputError, match=r"model.safetensors: weights of another model"):  # it would be used
+        pack_model(Path("toy-32"), small_project / "detector")
+
+
+def test_the_same_model_is_packed_again_and_its_other_half(tmp_path: Path) -> None:
+    out = tmp_path / "packed"
+    pack_model(FOLDER / "toy-32" / "detector.safetensors", out)
+    (out / "keypoints.yaml").write_text("names: {0: left}\n")
+    (out / "README.md").write_text("An earlier card.")
+    pack_model(Path("toy-32"), out)
+    assert (out / "README.md").read_bytes() == (FOLDER / "toy-32" / "README.md").read_bytes()
+    whole = contents(out)
+    assert {"generator.safetensors", "keypoints.yaml"} <= whole.keys()
+    for model in (Path("toy-32"), out):  # into itself too
+        pack_model(model, out)
+        assert contents(out).keys() == whole.keys()
+        assert contents(out)["LICENSE"] == whole["LICENSE"]
 
 
 def test_what_float16_cannot_hold_is_packed_as_it_is(small_project, tmp_path):
@@ -108,6 +172,13 @@ def test_what_float16_cannot_hold_is_packed_as_it_is(small_project, tmp_path):
     packed, _ = load_weights(tmp_path / "packed" / "detector.safetensors", "detector")
     assert torch.equal(packed[large], tensors[large])
     assert torch.float16 in {tensor.dtype for tensor in packed.values()}
+
+
+def test_a_stream_may_be_named_by_a_string_and_begins_at_0() -> None:
+    stream = PairStream("toy-32", resolve_runtime("cpu", "float32"))
+    with pytest.raises(InputError, match="pairs -1 to 3: pairs are numbered from 0"):
+        stream.batches(-1, 3)
+    assert [len(batch) for batch in stream.batches(0, 3)] == [3]
 
 
 @pytest.mark.parametrize("place", ["", "detector", "detector/model.safetensors"])

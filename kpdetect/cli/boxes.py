@@ -28,7 +28,7 @@ def command(
     from kpdetect.inference.found_boxes import found_boxes, write_boxes
 
     if (margin is None) == (like is None):
-        raise typer.BadParameter("give either --margin M or --like MODEL")
+        raise InputError("boxes: give either --margin M or --like MODEL")
     if keypoints is not None and not keypoints.strip(" ,"):
         raise InputError("--keypoints: no number given; expected numbers separated by commas, such as 0,3,4")
     try:

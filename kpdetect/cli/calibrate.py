@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,15 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Measure a detector's confidence anew, and how its keypoints lie; its network stays as it is."""
+    from kpdetect.inference.confidence import DOUBTFUL
     from kpdetect.packing import pack_calibrated
 
     measured = pack_calibrated(model, pairs, out, device.value)
     share, usual = measured["calibrated_on"]["found"], measured["calibration"]["usual"]
     print(f"found: {100 * share:.1f} % of the keypoints of held-out pairs; mean confidence in them, varied: {usual:.2f}")
+    if share < DOUBTFUL:
+        told = (
+            f"warning: {pairs}: only {100 * share:.0f} % of the keypoints are found, so {out} may be wrong about its confidence"
+        )
+        print(f"{told}; give pairs of the generator that the detector was trained on", file=sys.stderr)
     print(f"model: {out} (reliability.png: how well it keeps its word)")

@@ -27,12 +27,13 @@ def command(
 ) -> None:
     """Cut boxes out of images, to train on: the object should fill a good part of the frame."""
     from kpdetect.data.folder import read_exclusions
+    from kpdetect.errors import InputError
     from kpdetect.images import list_names
     from kpdetect.inference.boxes import parse_box, read_boxes
     from kpdetect.inference.crop import crop_images
 
     if (boxes is None) == (box is None):
-        raise typer.BadParameter("give either --boxes FILE or --box L,T,W,H")
+        raise InputError("crop: give either --boxes FILE or --box L,T,W,H")
     chosen = parse_box(box, "--box") if box is not None else read_boxes(boxes or Path(), list_names(images))
     skipped = crop_images(images, out, chosen, exclude=read_exclusions(exclude_list or []), strict=strict)
     if skipped:

@@ -23,13 +23,14 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Name keypoints, pair left with right, drop dead ones, link them; without options, say what they are called."""
-    from kpdetect.inference.label import change_labels, describe_labels, draw_sheet
+    from kpdetect.inference.label import change_labels, describe_labels, draw_sheet, sheet_tiles
 
+    tiles = None if images is None else sheet_tiles(model, images)  # nothing is written for images that cannot be read
     target, labels, keypoints = change_labels(
         model, names=names or (), pairs=pairs or (), links=links or (), drop=drop or (), file=file, clear=clear
     )
     for line in describe_labels(labels, keypoints):
         typer.echo(line)
     typer.echo(f"labels: {target}" if target.exists() else "labels: none yet")
-    if images is not None:
-        typer.echo(f"picture: {draw_sheet(model, images, sheet, device.value)}")
+    if tiles is not None:
+        typer.echo(f"picture: {draw_sheet(model, tiles, sheet, device.value)}")

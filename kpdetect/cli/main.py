@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any
 
 import typer
 
@@ -100,10 +101,17 @@ app.command("ablate")(ablate.ablate)
 app.command("ladder")(ablate.ladder)
 
 
+UsageError: Any = typer.BadParameter.__base__
+"""Click's, or that of typer's own copy of click."""
+
+
 def main() -> None:
     """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
     try:
-        app()
+        code = app(prog_name="kpdetect", standalone_mode=False) or 0
+    except UsageError as error:
+        print(_usage_line(error), file=sys.stderr)
+        sys.exit(2)
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -113,10 +121,17 @@ def main() -> None:
         reason = f"{error.filename or 'output'}: {error.strerror}"
         print(f"error: {reason}; check space and permissions, then run the same command again", file=sys.stderr)
         sys.exit(2)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            print("stopped; what was finished is saved, run the same command again to continue", file=sys.stderr)
-        raise
+    if code == INTERRUPTED:
+        print("stopped; what was finished is saved, run the same command again to continue", file=sys.stderr)
+    sys.exit(code)
+
+
+def _usage_line(error: Any) -> str:
+    """What was wrong in a call; the help for one without anything, unless typer has printed that already."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return str(error.format_message())
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return f"error: {said}" + (f"; see `{error.ctx.command_path} --help`" if error.ctx else "")
 
 
 if __name__ == "__main__":

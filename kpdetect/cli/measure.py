@@ -19,7 +19,10 @@ def command(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Pairs of images for CPD; the paper takes 1,000.")] = 200,
     features: Annotated[str, typer.Option(help="imagenet (extra: imagenet) or random.")] = "imagenet",
     inception_weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Inception's weights, for FID and KID proper (extra: fid).")
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="Inception's weights, for FID and KID proper (extra: fid)."
+        ),
     ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,

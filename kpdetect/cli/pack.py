@@ -12,8 +12,9 @@ def command(
     project: Annotated[Path, typer.Argument(help="A trained model: project folder, run folder or weights file of a detector.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the weights; it can be used as a MODEL anywhere.")],
 ) -> None:
-    """Put a model's weights (in float16) and its record of images into one folder to give away."""
+    """Put a model's weights (in float16), its record of images, terms and card into one folder to give away."""
     from kpdetect.packing import pack_model
 
     for path in pack_model(project, out):
-        print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+        weights = path.suffix == ".safetensors"
+        print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB" if weights else path)

@@ -65,7 +65,8 @@ def command(
     summary = predict_inputs(model, inputs, out, config, device.value)
     if summary.images:
         print(f"predictions: {out / 'predictions.csv'} ({summary.images:,} images)")
-        print(f"overlays: {out / 'overlays'}")
+        if overlays:
+            print(f"overlays: {out / 'overlays'}")
     for folder, frames in summary.clips:
         print(f"video: {folder} ({frames:,} frames)")
     if summary.doubtful:
@@ -76,6 +77,8 @@ def command(
         print(f"warning: skipped {len(summary.skipped)} inputs, listed in {out / 'skipped.csv'}:", file=sys.stderr)
         for reason in list(summary.skipped.values())[:SHOWN]:
             print(f"  {reason}", file=sys.stderr)
+        if len(summary.skipped) > SHOWN:
+            print(f"  and {len(summary.skipped) - SHOWN} more", file=sys.stderr)
     if summary.refused:
         raise InputError("; ".join(summary.refused))
 

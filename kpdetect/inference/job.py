@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpdetect.errors import InputError
-from kpdetect.files import make_folder, replacing
+from kpdetect.files import new_folder, replacing
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.clips import predict_clip
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.folder import predict_images
+from kpdetect.inference.folder import NoneReadableError, predict_images
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictor import Box, Predictor
@@ -31,7 +31,7 @@ class Summary:
         images: images predicted.
         clips: folder and number of frames of every video predicted.
         doubtful: of these images and frames, those in which the model is less than half as sure as in its own kind of images.
-        skipped: inputs that could not be read, or not to their end, and why.
+        skipped: inputs that could not be read, or not to their end, by their path below the folder of all, and why.
         refused: why a format could not be written, once each; the others were.
     """
 
@@ -64,7 +64,11 @@ def predict_inputs(
         import_av()  # better said now than after the first video
     predictor, sources = Predictor.load(model, device), find_sources(inputs, out)
     boxes = _boxes(config, sources)
-    make_folder(out)
+    with new_folder(out):
+        return _predict(predictor, sources, out, config, boxes)
+
+
+def _predict(predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> Summary:
     summary, wrong = Summary(), list[InputError]()
     if sources.images:
         _predict_images(predictor, sources, out, config, boxes, summary, wrong)
@@ -74,7 +78,7 @@ def predict_inputs(
             predictions, note = predict_clip(predictor, clip, folder, config, boxes)
         except InputError as error:
             wrong.append(error)
-            summary.skipped[str(clip.source)] = str(error)
+            summary.skipped[sources.clip_file(clip)] = str(error)
             if config.strict:
                 raise
             continue
@@ -82,7 +86,7 @@ def predict_inputs(
         summary.doubtful += _doubtful(predictions, predictor)
         _write_formats(predictions, folder, config, summary)
         if note:
-            summary.skipped[str(clip.source)] = note
+            summary.skipped[sources.clip_file(clip)] = note
             if config.strict:
                 raise InputError(note)
     if wrong and not summary.images and not summary.clips:
@@ -102,11 +106,11 @@ def _predict_images(
 ) -> None:
     try:
         predictions, skipped = predict_images(predictor, sources.images, sources.root, out, config, boxes)
-    except InputError as error:
+    except NoneReadableError as error:
         if config.strict or not sources.clips:
             raise
         wrong.append(error)
-        summary.skipped[str(sources.root)] = str(error)
+        summary.skipped.update(error.skipped)
         return
     summary.images = len(predictions.images)
     summary.doubtful += _doubtful(predictions, predictor)

@@ -107,32 +107,45 @@ def describe_labels(labels: Labels, keypoints: int) -> Iterator[str]:
     yield "links: " + (", ".join(f"{one}-{other}" for one, other in labels.links) or "none")
 
 
-def draw_sheet(model: Path, images: Path, out: Path | None = None, device: str = "auto") -> Path:
-    """A picture of all keypoints, with numbers or names, on images spread evenly over a folder.
+def sheet_tiles(model: Path, images: Path) -> list[Image]:
+    """Images spread evenly over a folder, as a model sees them, `TILE` pixels wide and high.
 
     Args:
         model: project folder, detector run folder or weights file.
         images: a folder of images.
-        out: the picture; `SHEET` beside the weights without it.
-        device: where to compute.
 
     Raises:
         InputError: no readable image.
+        CheckpointError: no detector at `model`.
+    """
+    paths = list_images(images)
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
+    crop = read_description(find_weights(model, "detector")).get("crop", "centre")  # weights without are refused when loaded
+    tiles = list(_tiles([paths[index] for index in chosen], crop))
+    if not tiles:
+        raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
+    return tiles
+
+
+def draw_sheet(model: Path, tiles: Sequence[Image], out: Path | None = None, device: str = "auto") -> Path:
+    """A picture of all keypoints, with numbers or names, on images.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        tiles: of `sheet_tiles`.
+        out: the picture; `SHEET` beside the weights without it.
+        device: where to compute.
+
+    Returns:
+        The picture.
     """
     predictor = Predictor.load(model, device)
     skeleton = predictor.labels.model_copy(update={"drop": ()}).skeleton(predictor.keypoints)
-    paths = list_images(images)
-    chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
-    tiles = []
-    for tile in _tiles([paths[index] for index in chosen], predictor.crop):
-        keypoints_px, confidence = predictor(tile)
-        tiles.append(draw_keypoints(tile, keypoints_px, confidence, numbers=True, skeleton=skeleton))
-    if not tiles:
-        raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
+    drawn = [draw_keypoints(tile, *predictor(tile), numbers=True, skeleton=skeleton) for tile in tiles]
     if out is None:
         _require_own(find_weights(model, "detector"))
     target = out or find_weights(model, "detector").parent / SHEET
-    write_image(target, contact_sheet(tiles, COLUMNS))
+    write_image(target, contact_sheet(drawn, COLUMNS))
     return target
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, crop_resize_affine
-from kpdetect.draw import draw_keypoints
+from kpdetect.draw import MIN_SIDE, NAMED_SIDE, draw_keypoints
 from kpdetect.images import Image
 from kpdetect.skeleton import Skeleton
 
@@ -23,7 +23,8 @@ def draw_overlay(
     max_side: int,
     trails_px: Sequence[NDArray[np.floating]] = (),
 ) -> Image:
-    """Scale an image down to `max_side` and draw keypoints, links, names if there are any, and trails.
+    """Scale an image down to `max_side`, or up by a whole factor, and draw keypoints, links, names if there are any, and
+    trails.
 
     Args:
         image: uint8 RGB [height, width, 3].
@@ -48,5 +49,6 @@ def draw_overlay(
         numbers=skeleton.named,
         skeleton=skeleton,
         trails_px=points[:-1],
+        min_side=NAMED_SIDE if skeleton.named else MIN_SIDE,
         max_side=max_side,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -122,27 +123,33 @@ class Predictor:
             keypoints_px float32 [K, 2] and confidence float32 [K]; for a sequence [count, K, 2] and [count, K].
 
         Raises:
-            InputError: an unreadable file, or an array that is no RGB image.
+            InputError: an unreadable file, or what is no RGB image.
         """
         single = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim != 4)
-        several = [images] if single else list(cast(Sequence[Image], images))
-        if not several:
-            return np.empty((0, self.keypoints, 2), np.float32), np.empty((0, self.keypoints), np.float32)
-        parts = [
-            self.predict_batch([_as_image(item) for item in several[at : at + BATCH]]) for at in range(0, len(several), BATCH)
-        ]
+        several: list[Any] = [images] if single or not isinstance(images, Iterable) else list(images)
+        parts = [self.predict_batch(several[at : at + BATCH]) for at in range(0, max(1, len(several)), BATCH)]
         keypoints_px, confidence = (np.concatenate(part) for part in zip(*parts, strict=True))
         return (keypoints_px[0], confidence[0]) if single else (keypoints_px, confidence)
 
-    def predict_batch(self, images: Sequence[Image]) -> Keypoints:
-        """Predict images of any sizes in one pass of the network."""
+    def predict_batch(self, images: Sequence[Image | str | Path]) -> Keypoints:
+        """Predict images of any sizes in one pass of the network; of none, arrays [0, K, 2] and [0, K].
+
+        Raises:
+            InputError: as when called.
+        """
         return self.predict_fitted([self.fit(image) for image in images])
 
-    def fit(self, image: Image, box: Box | None = None) -> Fitted:
-        """The square that the network sees of an image, or of its part `box`, see `square_box`."""
+    def fit(self, image: Image | str | Path, box: Box | None = None) -> Fitted:
+        """The square that the network sees of an image, or of its part `box`, see `square_box`.
+
+        Raises:
+            InputError: what is no RGB image, or a box that is less than a pixel wide or high.
+        """
+        image = _as_image(image)
         if box is None:
             square, matrix = fit_image(image, self.side, self.crop)
         else:
+            _require_box(box)
             square, matrix = fit_region(image, box, self.side), crop_resize_affine(box, (self.side, self.side))
         return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
 
@@ -169,6 +176,8 @@ class Predictor:
         Returns:
             `keypoints_px` float32 [count, K, 2] in the original images' pixels, and `confidence` float32 [count, K].
         """
+        if not fitted:
+            return self._none()
         squares = np.stack([item.square for item in fitted])
         keypoints, confidence = self.read_squares(squares)
         if mirror is not None:
@@ -179,12 +188,27 @@ class Predictor:
 
     @torch.inference_mode()
     def read_squares(self, squares: Image) -> Keypoints:
-        """Normalised keypoints [count, K, 2] and confidence [count, K] of squares uint8 [count, side, side, 3]."""
+        """Normalised keypoints [count, K, 2] and confidence [count, K] of squares uint8 [count, side, side, 3].
+
+        Raises:
+            InputError: other squares.
+        """
+        shape = (self.side, self.side, 3)
+        if not isinstance(squares, np.ndarray) or squares.dtype != np.uint8 or squares.shape[1:] != shape:
+            side = self.side
+            raise InputError(
+                f"squares: got {_found(squares)}, expected uint8 RGB [count, {side}, {side}, 3]; use predictor.fit"
+            )
+        if not len(squares):
+            return self._none()
         pixels = torch.from_numpy(squares.transpose(0, 3, 1, 2).copy()).to(self.runtime.device)
         with self.runtime.autocast():
             logits = self.detector(pixels.float().div_(127.5).sub_(1))
         keypoints, confidence = read_heatmaps(logits)
         return keypoints.cpu().numpy(), self.calibration(confidence.cpu().numpy())
+
+    def _none(self) -> Keypoints:
+        return np.empty((0, self.keypoints, 2), np.float32), np.empty((0, self.keypoints), np.float32)
 
 
 def _averaged(
@@ -208,7 +232,36 @@ def unmirror(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
 def _as_image(item: Image | str | Path | Any) -> Image:
     if isinstance(item, (str, Path)):
         return read_image(Path(item))
-    if not isinstance(item, np.ndarray) or item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] != 3:
-        found = f"{item.dtype} {list(item.shape)}" if isinstance(item, np.ndarray) else type(item).__name__
-        raise InputError(f"image: got {found}, expected uint8 RGB [height, width, 3] or a path")
-    return item
+    if isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == 3 and item.shape[2] == 3 and item.size:
+        return item
+    raise InputError(f"image: got {_found(item)}, expected uint8 RGB [height, width, 3] or a path; {_advice(item)}")
+
+
+def _found(item: Any) -> str:
+    return f"{item.dtype} {list(item.shape)}" if isinstance(item, np.ndarray) else type(item).__name__
+
+
+def _advice(item: Any) -> str:
+    """What makes an image of what is none."""
+    if not isinstance(item, np.ndarray):
+        convertible = hasattr(item, "convert")  # PIL's
+        return "give np.asarray(image.convert('RGB'))" if convertible else "give an array or the path of an image file"
+    if item.dtype.kind not in "buif":
+        return "give several images or paths as a list" if item.ndim < 2 else "give image.astype(np.uint8)"
+    if not item.size:
+        return "it has no pixels; leave it out"
+    if item.dtype.kind == "f":
+        return "of values in [0, 1] give (image * 255).round().astype(np.uint8)"
+    if item.dtype != np.uint8:
+        return "scale it to 0 to 255 and give image.astype(np.uint8)"
+    if item.ndim == 2:
+        return "of a grey image give np.repeat(image[..., None], 3, axis=2)"
+    if item.ndim == 3 and item.shape[2] in (1, 4):
+        return "give np.repeat(image, 3, axis=2)" if item.shape[2] == 1 else "leave alpha out, image[..., :3]"
+    return "put height, width and channels in this order"
+
+
+def _require_box(box: Box) -> None:
+    if len(box) != 4 or not all(map(math.isfinite, box)) or round(box[2]) < 1 or round(box[3]) < 1:
+        values = ", ".join(f"{value:g}" for value in box)
+        raise InputError(f"box ({values}): expected (left, top, width, height) in pixels, width and height at least 1")

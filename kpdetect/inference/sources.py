@@ -48,6 +48,13 @@ class Sources:
         """Names of the images: POSIX paths below `root`."""
         return [image_name(image, self.root) for image in self.images]
 
+    def clip_file(self, clip: Clip) -> str:
+        """Path of a video below `root`, as images are named; as it was given where it lies elsewhere; name of a webcam."""
+        if isinstance(clip.source, int):
+            return clip.name
+        inside = clip.source.absolute().is_relative_to(self.root.absolute())
+        return image_name(clip.source, self.root) if inside else str(clip.source)
+
 
 def image_name(path: Path, root: Path) -> str:
     """What an image is called in results: its POSIX path below `root`."""
