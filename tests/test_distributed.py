@@ -113,7 +113,7 @@ def test_batch_normalisation_is_synchronised_on_several_gpus_and_the_average_is_
     recalibrate(trainer.average, 0, batches=1)
     assert before
     assert all(not torch.equal(trainer.average.get_buffer(name), tensor) for name, tensor in before.items())
-    trainer.batches.pool.shutdown()
+    trainer.batches.close()
 
 
 def test_the_parts_of_a_batch_are_the_batch():

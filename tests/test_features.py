@@ -85,7 +85,7 @@ def trained(blobs: Path, folder: Path, *overrides: str, maps: nn.Module | None) 
     for _ in range(2):
         trainer.metrics = trainer.train_step()  # type: ignore[attr-defined]
         trainer.step += 1
-    trainer.batches.pool.shutdown()
+    trainer.batches.close()
     return trainer
 
 
@@ -118,7 +118,7 @@ def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_p
     early = {name: value.clone() for name, value in trainer.feature_discriminator.state_dict().items()}
     trainer.batches = trainer.batches.__class__(trainer.cache.images, 32, 4, trainer.config.data, trainer.config.seed, 3)
     trainer.train_step()
-    trainer.batches.pool.shutdown()
+    trainer.batches.close()
     late = trainer.feature_discriminator.state_dict()
     assert all(torch.equal(early[name], late[name]) for name in fixed)
     weights = [name for name in early if name.startswith("heads") and name.endswith("original")]

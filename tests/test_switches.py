@@ -125,7 +125,7 @@ def trained(cache: ImageCache, folder: Path, overrides: tuple[str, ...]) -> Trai
     for _ in range(3):
         trainer.train_step()
         trainer.step += 1
-    trainer.batches.pool.shutdown()
+    trainer.batches.close()
     return {name: getattr(trainer, name).state_dict() for name in EVERYTHING}
 
 
