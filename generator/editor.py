@@ -124,11 +124,10 @@ class Editor:
     def _number(self, item: SupportsIndex | str) -> int:
         text = str(item).strip()
         if isinstance(item, str):
-            found: int | None = int(text) if text.isdecimal() else self.names.index(text) if text in self.names else -1
+            number = int(text) if text.isdecimal() else self.names.index(text) if text in self.names else None
         else:
-            found = _integer(item)
-        number = -1 if found is None else found
-        if not 0 <= number < self.stream.keypoints:
+            number = _integer(item)
+        if number is None or not 0 <= number < self.stream.keypoints:
             last = self.stream.keypoints - 1
             raise InputError(f"keypoint '{text}': expected 0 to {last}, a name from `kpdetect label`, or {ALL}")
         return number

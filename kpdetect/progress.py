@@ -1,10 +1,24 @@
-"""Progress of long work: done, rate, time left; a moving line on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: done, rate, time left; a moving line on a terminal, a plain line now and then elsewhere. And what it
+left out."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
+
+SHOWN = 5
+"""Reasons that a warning gives."""
+
+
+def warn_of_skipped(told: str, reasons: Sequence[str]) -> None:
+    """Say on standard error what was skipped, and why, of the first `SHOWN`."""
+    print(f"warning: skipped {len(reasons)} {told}:", file=sys.stderr)
+    for reason in reasons[:SHOWN]:
+        print(f"  {reason}", file=sys.stderr)
+    if len(reasons) > SHOWN:
+        print(f"  and {len(reasons) - SHOWN} more", file=sys.stderr)
 
 
 class Progress:

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-
-SHOWN = 5
+from kpdetect.progress import warn_of_skipped
 
 
 def command(
@@ -74,11 +73,7 @@ def command(
         told = f"warning: in {summary.doubtful:,} of {total:,} images or frames the model is less than half as sure as usual"
         print(f"{told}; do they show what it was trained on, framed likewise?", file=sys.stderr)
     if summary.skipped:
-        print(f"warning: skipped {len(summary.skipped)} inputs, listed in {out / 'skipped.csv'}:", file=sys.stderr)
-        for reason in list(summary.skipped.values())[:SHOWN]:
-            print(f"  {reason}", file=sys.stderr)
-        if len(summary.skipped) > SHOWN:
-            print(f"  and {len(summary.skipped) - SHOWN} more", file=sys.stderr)
+        warn_of_skipped(f"inputs, listed in {out / 'skipped.csv'}", list(summary.skipped.values()))
     if summary.refused:
         raise InputError("; ".join(summary.refused))
 

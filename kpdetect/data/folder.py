@@ -27,14 +27,12 @@ from kpdetect.data.originals import originals
 from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
-from kpdetect.progress import Progress
+from kpdetect.progress import Progress, warn_of_skipped
 
 MIN_IMAGES = 16
 """Fewer images than this are refused: nothing can be learned from them."""
 FEW_IMAGES = 500
 """Fewer images than this get a warning."""
-SHOWN = 5
-"""Unreadable images that are named on the screen."""
 UNREADABLE = "unreadable"
 """Stands for the hash of a file that cannot be read."""
 Result = TypeVar("Result")
@@ -292,8 +290,4 @@ def _write_skipped(out: Path, skipped: list[tuple[str, str]]) -> None:
         writer = csv.writer(file)
         writer.writerow(("image", "reason"))
         writer.writerows(skipped)
-    print(f"warning: skipped {len(skipped)} unreadable images, listed in {out / 'skipped.csv'}:", file=sys.stderr)
-    for _, reason in skipped[:SHOWN]:
-        print(f"  {reason}", file=sys.stderr)
-    if len(skipped) > SHOWN:
-        print(f"  and {len(skipped) - SHOWN} more", file=sys.stderr)
+    warn_of_skipped(f"unreadable images, listed in {out / 'skipped.csv'}", [reason for _, reason in skipped])
