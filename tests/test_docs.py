@@ -18,12 +18,12 @@ from tests.test_shards import FakeSource
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
-    "docs/pairs.md",
-    "docs/formats.md",
-    "docs/inference.md",
-    "docs/export.md",
-    "docs/benchmarks.md",
-    "docs/editing.md",
+    "docs/howto/pairs.md",
+    "docs/reference/formats.md",
+    "docs/howto/predict.md",
+    "docs/howto/export.md",
+    "docs/howto/benchmark.md",
+    "docs/howto/edit.md",
 )
 
 
@@ -54,22 +54,22 @@ def test_the_python_of_the_documentation_runs(surroundings, page):
     assert blocks(page)
     for block in blocks(page):
         exec(compile(block, page, "exec"), surroundings)
-    if page == "docs/formats.md":
+    if page == "docs/reference/formats.md":
         (expected,) = FakeSource().batches(4, 8)
         assert np.abs(surroundings["image"].astype(int) - expected.images[3]).mean() < 4
         np.testing.assert_allclose(surroundings["keypoints_px"][:, 0], (expected.keypoints[3, :, 0] + 1) * 5 - 0.5, atol=1e-5)
         np.testing.assert_array_equal(surroundings["visible"], expected.visible[3])
-    if page == "docs/pairs.md":
+    if page == "docs/howto/pairs.md":
         assert surroundings["batch"].keypoints.shape == (64, 10, 2)
         first = surroundings["stream"]._batch(0, 64)
         np.testing.assert_array_equal(surroundings["image"], first.images[0])
         np.testing.assert_array_equal(surroundings["keypoints"], first.keypoints[0])
-    if page == "docs/export.md":
+    if page == "docs/howto/export.md":
         assert surroundings["side"] == 128  # that of the second file
-    if page == "docs/editing.md":
+    if page == "docs/howto/edit.md":
         assert surroundings["image"].shape == surroundings["posed"].shape == (64, 64, 3)
         assert surroundings["keypoints_px"].shape == (10, 2)
-    if page == "docs/benchmarks.md":
+    if page == "docs/howto/benchmark.md":
         np.testing.assert_array_equal(surroundings["keypoints_px"], entry().predictions.keypoints_px)
 
 

@@ -20,7 +20,7 @@ from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictor import Predictor
 from tests.dots import CPU, dots, perfect
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "export.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "howto" / "export.md"
 
 
 class Edges(nn.Module):

@@ -11,7 +11,7 @@ from benchmarks.datasets.loaders import LOADERS, load_dataset
 from benchmarks.protocols import PROTOCOLS, facts, markdown_protocols, print_protocols
 from kpdetect.errors import InputError
 
-PAGE = Path(__file__).parent.parent / "docs" / "protocols.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "protocols.md"
 
 
 def test_the_page_has_the_table_of_the_protocols() -> None:
