@@ -17,7 +17,6 @@ from tests.test_shards import FakeSource
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    "README.md",
     "docs/howto/pairs.md",
     "docs/reference/formats.md",
     "docs/howto/predict.md",
@@ -78,28 +77,28 @@ def first_number(row):
 
 
 def share_of_floor(section, name):
-    """Of the first result in bold that names the model or none, by the table of a section of the README."""
+    """Of the first result in bold that names the model, by the table of a section of the results."""
     rows = [line for line in section.splitlines() if line.startswith("|")]
-    bold = [row for row in rows if row.startswith("| **kpdetect")]
-    return first_number(next(row for row in bold if f"`{name}`" in row or "`" not in row.split("|")[1])) / first_number(
-        next(row for row in rows if row.startswith("| mean shape (floor)"))
-    )
+    model = next(row for row in rows if row.startswith("| **kpdetect") and f"`{name}`" in row)
+    return first_number(model) / first_number(next(row for row in rows if row.startswith("| mean shape (floor)")))
 
 
-def test_the_readme_says_one_thing_of_a_model():
-    """Its table of trained models and its tables of results."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    told = {
-        name: re.findall(r"(\d\.\d+)", cell)
-        for name, cell in re.findall(r"^\| `([a-z]+-\d+)` \|[^|]*\|([^|]*)\|", readme, re.MULTILINE)
+def test_the_readme_and_the_results_agree():
+    """The README's shares of the floor and its table of four rows follow from the tables of docs/results.md."""
+    readme, results = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/results.md"))
+    sections = {text.splitlines()[0]: text for text in results.split("\n## ")[1:]}
+    said = dict(re.findall(r"^\| \[`([a-z]+-\d+)`\][^|]*\|[^|]*\|([^|]*)\|", readme, re.MULTILINE))
+    expected = {
+        "faces-64": ("Real faces: MAFL-mini", "Other faces: MTFL"),
+        "faces-128": ("Real faces: MAFL-mini", "Other faces: MTFL"),
+        "flies-64": ("Flies",),
+        "toy-32": ("Cartoon faces: `make demo`",),
     }
-    sections = {
-        "faces-64": ("Real faces: MAFL-mini.", "Other faces: MTFL."),
-        "faces-128": ("Real faces: MAFL-mini.", "Other faces: MTFL."),
-        "flies-64": ("Flies.",),
-        "toy-32": ("Cartoon faces: `make demo`.",),
-    }
-    assert told.keys() == sections.keys()
-    for name, titles in sections.items():
-        shares = [share_of_floor(readme.partition(f"**{title}**")[2], name) for title in titles]
-        assert told[name] == [f"{share:.2f}" for share in shares], name
+    assert said.keys() == expected.keys()
+    for name, titles in expected.items():
+        shares = [f"{share_of_floor(sections[title], name):.2f}" for title in titles]
+        assert re.findall(r"\d\.\d+", said[name]) == shares, name
+    table = readme.partition("## Results")[2].partition("## ")[0]
+    faces = sections["Real faces: MAFL-mini"]
+    for number, interval in re.findall(r"(\d+\.\d\d) \((\d+\.\d\d to \d+\.\d\d)\)", table):
+        assert f"| {number} | {interval} |" in faces, number
