@@ -72,7 +72,7 @@ def print_protocols() -> None:
 
 
 def markdown_protocols() -> str:
-    """The same as the table of docs/reference/protocols.md: a line per protocol, without the regressions beside the headline."""
+    """The table of docs/reference/protocols.md: a line per protocol, with its headline regression only."""
     header = ("protocol", "images", "crop", "split", "headline regression", "error", "source")
     lines = [header, ["---"] * len(header)]
     for name, protocol in PROTOCOLS.items():

@@ -14,14 +14,14 @@ from kpdetect.cli.main import app
 from kpdetect.runtime import resolve_runtime
 
 ROOT = Path(__file__).parents[1]
+SMALL_RUN = (
+    "--size 32 --rounds 0", "generator.steps=3", "generator.model.widths=[8,6]", "generator.model.background_widths=[4,4]",
+    "generator.model.spade_width=4", "generator.optimiser.batch=4", "pairs.count=100", "detector.steps=3", "detector.batch=4",
+    "detector.model.input_size=32", "detector.held_out=0.1", "refine.steps=2", "refine.batch=4",
+)  # fmt: skip
 SMALLER = (
     ("--count 2000 --size 64", "--count 40 --size 32"),
-    (
-        "--minutes 60",
-        "--size 32 --rounds 0 --set generator.steps=3 --set generator.model.widths=[8,6] --set generator.model.background_widths=[4,4] "
-        "--set generator.model.spade_width=4 --set generator.optimiser.batch=4 --set pairs.count=100 --set detector.steps=3 "
-        "--set detector.batch=4 --set detector.model.input_size=32 --set detector.held_out=0.1 --set refine.steps=2 --set refine.batch=4",
-    ),
+    ("--minutes 60", " --set ".join(SMALL_RUN)),
     ("--count 1000", "--count 20"),
 )
 """Text of a tutorial, and what the test runs in its place."""
