@@ -180,6 +180,7 @@ class Project:
             feature_network=named_perception(
                 judging.feature_network, judging.features, "generator.optimiser.features", self.runtime
             ),
+            share=(self.share("generator") or 1.0) / (self.minutes or 1.0),
         )
 
     def pairs(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,21 @@ class Adversary:
         """The discriminators there are."""
         both = (self.pixel_discriminator, self.feature_discriminator)
         return [network for network in both if network is not None]
+
+    def companions(self, description: dict[str, Any], feature_weights: str | None) -> dict[str, nn.Module]:
+        """The discriminators that may take an earlier run's weights, by their names in its checkpoint; the one of features only
+        if that run's saw the maps of the same network, at the same width.
+
+        Args:
+            description: of the earlier generator's weights.
+            feature_weights: hash of the network behind this run's feature maps, or None.
+        """
+        found: dict[str, nn.Module] = {"discriminator": self.pixel_discriminator}
+        width = description["config"]["optimiser"].get("feature_width")
+        alike = description.get("feature_weights") == feature_weights and width == self.config.optimiser.feature_width
+        if self.feature_discriminator is not None and alike:
+            found["feature_discriminator"] = self.feature_discriminator
+        return found
 
     def penalised(self, step: int) -> bool:
         """Whether a step has a gradient penalty."""

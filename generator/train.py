@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from generator.adversary import Adversary
 from generator.batches import RealBatches, cached_side
@@ -22,6 +22,7 @@ from generator.calibration import recalibrate
 from generator.collapse import CollapseWatch, observed
 from generator.config import FREE, GeneratorConfig
 from generator.features import FeatureNetwork
+from generator.forecast import Forecast, forecast_lines
 from generator.growing import Stage, seen_at, stage_at
 from generator.latents import Latents, draw_latents
 from generator.layers import nearest_heat
@@ -57,6 +58,7 @@ def train_generator(
     initial: Path | None = None,
     distance_to: DistanceTo | None = None,
     feature_network: FeatureNetwork | None = None,
+    share: float = 1.0,
 ) -> Path:
     """Train a generator on a folder of images, or continue the run in `out`.
 
@@ -72,6 +74,7 @@ def train_generator(
             not read when a run is continued.
         distance_to: what early stopping measures; needed where `config.stopping` has patience.
         feature_network: what `config.optimiser.features` names, on the runtime's device; needed where that names something.
+        share: which part of the minutes that the user gave `minutes` are; for the advice where they are too few.
 
     Returns:
         The weights file, model.safetensors.
@@ -88,10 +91,11 @@ def train_generator(
     with main_first(runtime):
         run = RunFolder(out, config, exempt=FREE, writes=runtime.is_main)
     known = images_of(run, "generator")
-    side = cached_side(config.model.size)
     with main_first(runtime):
-        cache = build_cache(images, out, side, config.data.crop, set(exclude), strict=strict, expected_key=known)
+        side, crop = cached_side(config.model.size), config.data.crop
+        cache = build_cache(images, out, side, crop, set(exclude), strict=strict, expected_key=known)
     trainer = GeneratorTrainer(run, cache, config, runtime, distance_to, feature_network)
+    trainer.share = share
     if not run.checkpoint.exists():
         if runtime.is_main:
             forget_beginning(run)
@@ -143,6 +147,7 @@ class GeneratorTrainer(Trainer):
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
             self.stateful = (*self.stateful, "watch")
         self.penalty: dict[str, Tensor] = {}
+        self.share = 1.0
         self.recorder = self._recorder(runtime)
         self.restore()
 
@@ -167,21 +172,12 @@ class GeneratorTrainer(Trainer):
             CheckpointError: they have another shape.
         """
         initial.load_into(self.generator, self.average)
-        companions: dict[str, nn.Module] = {"discriminator": self.discriminator}
-        if self.feature_discriminator is not None and self._judged_alike(initial):
-            companions["feature_discriminator"] = self.feature_discriminator
-        for name, network in companions.items():
+        for name, network in self.adversary.companions(initial.description, self.feature_weights).items():
             state = initial.companion(name)
             if state is not None:
                 load_fitting(network, state, initial.checkpoint)
         if self.runtime.is_main:
             initial.record(self.run)
-
-    def _judged_alike(self, initial: InitialWeights) -> bool:
-        """Whether an earlier run's discriminator of features saw the maps of the same network, at the same width."""
-        width = initial.description["config"]["optimiser"].get("feature_width")
-        same_network = initial.description.get("feature_weights") == self.feature_weights
-        return same_network and width == self.config.optimiser.feature_width
 
     def train_step(self) -> dict[str, Tensor]:
         """One update of each network; returns the metrics of the batch."""
@@ -212,6 +208,11 @@ class GeneratorTrainer(Trainer):
         """Work that is done every so many steps; measuring comes before the checkpoint of the same step, which holds it."""
         measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
         return [*measuring, *super().periodic()]
+
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[str]:
+        """How many images the generator will have seen, and a warning where they are too few."""
+        seen, limit = self.step * self.batch, steps * self.batch
+        return forecast_lines(Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left), self.share)
 
     def is_done(self) -> bool:
         """Whether the images have not got nearer to real ones for a while."""

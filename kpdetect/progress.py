@@ -21,6 +21,36 @@ def warn_of_skipped(told: str, reasons: Sequence[str]) -> None:
         print(f"  and {len(reasons) - SHOWN} more", file=sys.stderr)
 
 
+class Pace:
+    """Steps per second of a run, measured once: the first steps, which also set things up, are left out.
+
+    Args:
+        skipped: steps that are not measured.
+        seconds: how long the measurement takes at least.
+    """
+
+    def __init__(self, skipped: int = 3, seconds: float = 8.0) -> None:
+        self.skipped, self.seconds = skipped, seconds
+        self.steps, self.began, self.done = 0, 0.0, False
+
+    def measured(self, elapsed: float) -> float | None:
+        """Take note of a finished step.
+
+        Args:
+            elapsed: training time so far in seconds.
+
+        Returns:
+            Steps per second when the measurement ends with this step; None before and after.
+        """
+        self.steps += 1
+        if self.steps == self.skipped:
+            self.began = elapsed
+        if self.done or self.steps <= self.skipped or elapsed - self.began < self.seconds:
+            return None
+        self.done = True
+        return (self.steps - self.skipped) / max(elapsed - self.began, 1e-9)
+
+
 class Progress:
     """Counts finished items and prints how fast they come.
 
@@ -61,6 +91,11 @@ class Progress:
         self.done += count
         if time.monotonic() - self.shown >= self.pause:
             self._show(end="" if self.live else "\n", **values)
+
+    def say(self, *lines: str) -> None:
+        """Print whole lines between those of the progress."""
+        for line in lines:
+            print(("\r\033[K" if self.live else "") + line, file=sys.stderr, flush=True)
 
     @property
     def rate(self) -> float:

@@ -22,7 +22,7 @@ from kpdetect.config import StrictConfig
 from kpdetect.distributed import agreed, anywhere, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
-from kpdetect.progress import Progress
+from kpdetect.progress import Pace, Progress
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime
 
@@ -37,7 +37,7 @@ class TrainingConfig(StrictConfig):
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints."""
     sample_every: int = Field(500, ge=1)
-    """Steps between sample sheets."""
+    """Steps between sample sheets. Before the first of these, sheets come after 30 seconds, 1 minute, 2, 4 and so on."""
     log_every: int = Field(50, ge=1)
     """Steps between lines of metrics."""
 
@@ -48,6 +48,10 @@ BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
 
 SAVE_SECONDS = 300.0
 """A checkpoint is written at least this often, however slow the steps are; what is computed does not depend on it."""
+
+
+EARLY_SHEET_SECONDS = 30.0
+"""Training time of the first sample sheet; the next ones come at doubled times, until the first one of `sample_every`."""
 
 
 def images_of(run: RunFolder, kind: str) -> str | None:
@@ -97,6 +101,16 @@ class Trainer(ABC):
     def write_weights(self) -> None:
         """Write the weights that are given away."""
 
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[str]:
+        """What to say once the speed of the run is measured, in lines; nothing unless a subclass does.
+
+        Args:
+            rate: steps per second.
+            steps: the last step that the budget allows.
+            seconds_left: what is left of the time; None where only steps limit the run.
+        """
+        return []
+
     def is_done(self) -> bool:
         """Whether more training would gain nothing; ends the run before its budget does."""
         return False
@@ -123,6 +137,7 @@ class Trainer(ABC):
         if self.runtime.is_main and self.runtime.events:
             self.run.write_events(self.step)
         left = None if minutes is None else max(0.0, budget - self.seconds)
+        pace, early = Pace(), _next_sheet(self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
         with StopRequest() as stop:  # to the end: what stops torchrun asks each process more than once
             with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
@@ -134,7 +149,13 @@ class Trainer(ABC):
                     self.seconds += time.monotonic() - began
                     if self.runtime.is_main:
                         bar.update(self.batch, **_losses(metrics))
+                        if (rate := pace.measured(self.seconds)) is not None:
+                            seconds_left = None if minutes is None else budget - self.seconds
+                            bar.say(*self.forecast(rate, steps, seconds_left))
                         self._after_step(metrics, bar.rate)
+                        if self.step < self.schedule.sample_every and self.seconds >= early:
+                            self.write_sheet()
+                            early = _next_sheet(self.seconds)
             if self.runtime.is_main:
                 self.save()
                 self.write_weights()
@@ -207,6 +228,14 @@ class Trainer(ABC):
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         if self.runtime.is_main:
             self.run.rewind(self.step)
+
+
+def _next_sheet(seconds: float) -> float:
+    """The next of the times 30 s, 60 s, 120 s, ... after so much training time."""
+    due = EARLY_SHEET_SECONDS
+    while due <= seconds:
+        due *= 2
+    return due
 
 
 def _losses(metrics: dict[str, Tensor]) -> dict[str, float]:
