@@ -36,6 +36,9 @@ MAX_PIXELS = 200_000_000
 READ_AT_ONCE = 64 * 2**20
 """Bytes of a file that may be held beside its picture."""
 
+REDUCED_PAGE = 254
+"""Tag of a TIFF page whose lowest bit marks a smaller copy of another page."""
+
 
 def list_images(folder: Path) -> list[Path]:
     """All image files under `folder`, sorted by path.
@@ -80,6 +83,25 @@ def image_size(path: Path) -> tuple[int, int]:
         width, height = picture.size
         turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     return (width, height) if turned else (height, width)
+
+
+def page_count(path: Path) -> int:
+    """Number of pages of equal size in a TIFF file, such as the frames of a stack; 1 for every other kind of image.
+
+    Reduced copies of a page (thumbnails, pyramids) are not counted.
+
+    Raises:
+        InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels a page.
+    """
+    with _opened(path) as picture:
+        if picture.format != "TIFF":
+            return 1
+        size, count = picture.size, 0
+        for page in range(getattr(picture, "n_frames", 1)):
+            picture.seek(page)
+            reduced = int(getattr(picture, "tag_v2", {}).get(REDUCED_PAGE, 0)) & 1
+            count += picture.size == size and not reduced
+    return count
 
 
 def read_image(path: Path) -> Image:
