@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kpdetect.errors import FormatError, InputError, OutputError
+from kpdetect.temporary import sweep, temporary_name
 
 WEIGHTS = "model.safetensors"
 """Name of the weights in a run folder."""
@@ -21,24 +22,51 @@ CHECKPOINT = "checkpoint.pt"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` on success, remove it on any failure.
+
+    Args:
+        path: final name.
+        ending: of the temporary name, for libraries that go by it.
+        durable: whether the file outlasts a power failure from now on; without, `flush_disks` sees to that for many at once.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    temporary = path.with_name(f"{path.name}.part")
+    temporary = temporary_name(path, ending)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         raise output_error(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name outlast a power failure, where the system can."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def flush_disks() -> None:
+    """Wait until all that was written is on disk."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 @contextmanager
@@ -59,6 +87,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """The one line that explains why `path` could not be written."""
+    if error.errno == errno.EFBIG:
+        return OutputError(f"{path}: larger than a file may be here (see `ulimit -f`); raise the limit or use another disk")
     if error.errno == errno.ENOSPC or "No space left" in str(error):
         return OutputError(f"{path}: the disk is full; free some space and run the same command again, it continues")
     reason = error.strerror or str(error)

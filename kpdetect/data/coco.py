@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import Size, to_pixels
 from kpdetect.data.reader import ShardFolder
-from kpdetect.files import make_folder, write_json
+from kpdetect.derived import derived
+from kpdetect.files import flush_disks, make_folder, replacing, write_json
 from kpdetect.progress import Progress
 
 ANNOTATIONS = "annotations.json"
@@ -23,38 +24,55 @@ ANNOTATIONS = "annotations.json"
 def write_coco(folder: ShardFolder, out: Path) -> Path:
     """Write every pair of a folder of shards; the annotations come last, so they are there only if all images are.
 
+    Images of the same pairs are kept. Those of other pairs, of an earlier call, are removed.
+
     Returns:
         The annotations file.
 
     Raises:
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or holds a file of such a name that no earlier call made.
     """
-    make_folder(out / "images")
-    images: list[dict[str, Any]] = []
+    make_folder(out)
+    names = [f"images/{index:08d}.jpg" for index in range(len(folder))]
+    with derived(out, "coco", folder.hash, [*names, ANNOTATIONS]) as kept:
+        if len(kept) <= len(names):
+            annotations = _write_images(folder, out, names, kept)
+            flush_disks()
+            write_json(out / ANNOTATIONS, _content(folder, names, annotations))
+    return out / ANNOTATIONS
+
+
+def _write_images(folder: ShardFolder, out: Path, names: list[str], kept: set[str]) -> list[dict[str, Any]]:
+    """Write images that are not `kept`; returns the annotations of all."""
     annotations: list[dict[str, Any]] = []
-    height, width = folder.facts.size
     with Progress(len(folder), "write COCO", unit="pairs") as progress:
-        for index in range(len(folder)):
+        for index, name in enumerate(names):
             data, keypoints, visible = folder.read_jpeg(index)
-            name = f"{index:08d}.jpg"
-            (out / "images" / name).write_bytes(data)
-            images.append({"id": index, "file_name": name, "height": height, "width": width})
+            if name not in kept:
+                with replacing(out / name, durable=False) as temporary:
+                    temporary.write_bytes(data)
             annotations.append(annotation(index, keypoints, visible, folder.facts.size))
             progress.update(1)
+    return annotations
+
+
+def _content(folder: ShardFolder, names: list[str], annotations: list[dict[str, Any]]) -> dict[str, Any]:
+    """The annotations file."""
+    height, width = folder.facts.size
     category = {
         "id": 1,
         "name": "object",
         "keypoints": [str(number) for number in range(folder.facts.keypoints)],
         "skeleton": [],
     }
-    content = {
+    return {
         "info": {"description": "kpdetect pairs", "provenance": folder.facts.provenance},
-        "images": images,
+        "images": [
+            {"id": index, "file_name": Path(name).name, "height": height, "width": width} for index, name in enumerate(names)
+        ],
         "annotations": annotations,
         "categories": [category],
     }
-    write_json(out / ANNOTATIONS, content)
-    return out / ANNOTATIONS
 
 
 def annotation(index: int, keypoints: NDArray[np.float32], visible: NDArray[np.bool_], size: Size) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from kpdetect.data.codec import decode_jpeg
 from kpdetect.data.schema import Manifest, Shard
 from kpdetect.data.shard import OpenShard
 from kpdetect.errors import ShardError
-from kpdetect.files import file_hash
+from kpdetect.files import bytes_hash, file_hash
 from kpdetect.images import Image
 from kpdetect.pairs import PairBatch
 
@@ -69,6 +69,11 @@ class ShardFolder:
     def lengths(self) -> list[int]:
         """Number of pairs in each shard."""
         return [shard.stop - shard.start for shard in self.manifest.shards]
+
+    @property
+    def hash(self) -> str:
+        """Differs when the pairs do."""
+        return bytes_hash("\n".join(shard.sha256 for shard in self.manifest.shards).encode())
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_handles": OrderedDict()}  # open files are never pickled

@@ -8,30 +8,34 @@ import tarfile
 from pathlib import Path
 
 from kpdetect.data.reader import ShardFolder
+from kpdetect.derived import derived
 from kpdetect.files import make_folder, replacing
 from kpdetect.progress import Progress
 
 
 def write_webdataset(folder: ShardFolder, out: Path) -> list[Path]:
-    """Write one tar file per shard; a tar file has its name only once it is complete, and one that is there is kept.
+    """Write one tar file per shard; a tar file has its name only once it is complete.
+
+    Tar files of the same pairs are kept. Those of other pairs, of an earlier call, are removed.
 
     The JSON holds `keypoints` (normalised x, y), `visible` and `index`.
 
     Raises:
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or holds a file of such a name that no earlier call made.
     """
     make_folder(out)
-    written = []
-    with Progress(len(folder), "write WebDataset", unit="pairs") as progress:
+    names = {shard.file: f"{Path(shard.file).stem}.tar" for shard in folder.manifest.shards}
+    with (
+        derived(out, "webdataset", folder.hash, names.values()) as kept,
+        Progress(len(folder), "write WebDataset", unit="pairs") as progress,
+    ):
         for shard in folder.manifest.shards:
-            path = out / f"{Path(shard.file).stem}.tar"
-            written.append(path)
-            if not path.exists():
-                with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
+            if names[shard.file] not in kept:
+                with replacing(out / names[shard.file]) as temporary, tarfile.open(temporary, "w") as tar:
                     for index in range(shard.start, shard.stop):
                         _add_pair(tar, folder, index)
             progress.update(shard.stop - shard.start)
-    return written
+    return [out / name for name in names.values()]
 
 
 def _add_pair(tar: tarfile.TarFile, folder: ShardFolder, index: int) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import output_error
 from kpdetect.images import Image
+from kpdetect.temporary import sweep, temporary_name
 
 UNKNOWN_RATE = 30.0
 """Frames per second assumed where a file or a webcam names none."""
@@ -156,7 +157,7 @@ class OverlayVideo:
     def __init__(self, path: Path, rate: float, h264: bool) -> None:
         self.path, self.rate, self.h264 = path, rate, h264
         self.writer: VideoWriter | None = None
-        self.size = (0, 0)
+        self.size, self.written = (0, 0), 0
 
     def add(self, image: Image) -> None:
         """Write uint8 RGB [height, width, 3]."""
@@ -167,6 +168,7 @@ class OverlayVideo:
             self.writer = (H264Writer if self.h264 else Mpeg4Writer)(self.path, self.size, self.rate)
         if even.shape[:2] == self.size:  # a stream that changes its size half way cannot go on in the same file
             self.writer.add(even)
+            self.written += 1
 
     def close(self) -> None:
         """Finish the file."""
@@ -182,15 +184,28 @@ def overlay_video(path: Path, rate: float, h264: bool) -> Iterator[OverlayVideo]
     Raises:
         OutputError: it cannot be written.
     """
-    temporary = path.with_name(f"{path.stem}.part{path.suffix}")  # the ending tells the encoder the container
+    temporary = temporary_name(path, f".part{path.suffix}")  # the ending tells the encoder the container
+    sweep(path.parent)
     video = OverlayVideo(temporary, rate, h264)
     try:
         yield video
         video.close()
         if temporary.exists():
+            _require_whole(path, temporary, video.written)
             os.replace(temporary, path)
     except OSError as error:
         raise output_error(path, error) from error
     finally:
         video.close()
         temporary.unlink(missing_ok=True)
+
+
+def _require_whole(path: Path, temporary: Path, frames: int) -> None:
+    """Refuse a video of which frames are missing: OpenCV writes on in silence when the disk is full."""
+    try:
+        with VideoReader(temporary) as reader:
+            if reader.count >= frames:
+                return
+    except InputError:
+        pass
+    raise OutputError(f"{path}: could not be written to its end; check the disk's free space, then run the same command again")
