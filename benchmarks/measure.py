@@ -20,7 +20,8 @@ from benchmarks.squares import Squares, read_masks, read_squares, readable, requ
 from generator.sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights, read_description
-from kpdetect.data.folder import read_exclusions, select_images
+from kpdetect.data.folder import select_images
+from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import file_hash, make_folder, replacing, write_json, write_text
 from kpdetect.inference.predictor import Predictor
@@ -74,7 +75,7 @@ def measure(
     """
     stream, predictor = load_parts(model, runtime, seed)
     extractor = None if stream is None else build_extractor(features, runtime.device)  # refused before any work
-    paths = [images / name for name in select_images(images, read_exclusions(list(exclude)))]
+    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)))]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
     make_folder(out)
     found: list[Measured] = []

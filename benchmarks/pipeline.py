@@ -33,7 +33,8 @@ from generator.stream import PairStream
 from generator.train import train_generator
 from kpdetect.checkpoints import REFINED
 from kpdetect.config import apply_overrides, read_config
-from kpdetect.data.folder import read_exclusions, select_images
+from kpdetect.data.folder import select_images
+from kpdetect.data.name_lists import excluded_names
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import InputError
 from kpdetect.files import WEIGHTS, read_sources
@@ -110,7 +111,7 @@ def run_project(
             f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
         )
     require_rounds(out, settings.rounds.count, settings.method)
-    exclude = frozenset(read_exclusions(exclude_lists))
+    exclude = excluded_names(images, exclude_lists)
     select_images(images, set(exclude))  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)

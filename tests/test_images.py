@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from kpdetect.coords import apply_affine
-from kpdetect.data.folder import ImageCache, build_cache, read_exclusions
+from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.errors import ConfigError, InputError, OutputError
 from kpdetect.files import file_hash
 from kpdetect.images import (
@@ -197,12 +197,6 @@ def test_names_are_sorted_folder_by_folder(tmp_path):
     assert list_images(tmp_path) == sorted(list_images(tmp_path))
 
 
-@pytest.mark.parametrize(("name", "warned"), [("004.jpg", True), ("004.png", False), ("blobs/004.png", True)])
-def test_names_to_leave_out_that_are_not_there_are_told(blob_folder, tmp_path, capsys, name, warned):
-    build_cache(blob_folder, tmp_path / "cache", 16, "centre", {name})
-    assert ("none of the 1 names to leave out is in" in capsys.readouterr().err) == warned
-
-
 def test_empty_and_tiny_folders_are_refused(blob_folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no images found"):
@@ -210,13 +204,6 @@ def test_empty_and_tiny_folders_are_refused(blob_folder, tmp_path):
     with pytest.raises(InputError, match=r"2 images after leaving out 22; training needs at least 16"):
         build_cache(blob_folder, tmp_path / "c", 16, "centre", {f"{number:03d}.png" for number in range(22)})
     assert not (tmp_path / "c").exists()
-
-
-def test_exclusion_lists(tmp_path):
-    (tmp_path / "list.txt").write_text("a.jpg\nb.jpg 3 4\n\n")
-    assert read_exclusions([tmp_path / "list.txt"]) == {"a.jpg", "b.jpg"}
-    with pytest.raises(InputError, match="exclude-list"):
-        read_exclusions([tmp_path / "missing.txt"])
 
 
 def test_writing_leaves_nothing_half_written(tmp_path):

@@ -44,7 +44,7 @@ def test_description_has_both_scales() -> None:
 def test_the_file_says_what_was_compared_with_what(blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
     weights = train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     left_out = tmp_path / "left-out.txt"
-    left_out.write_text("000001.png\n")
+    left_out.write_text("001.png\n")
     result = nearest_training_images(weights, blob_folder, tmp_path / "out", CPU, count=4, seed=3, exclude=[left_out])
     found = json.loads((tmp_path / "out" / "nearest.json").read_text())
     assert (found["schema"], found["seed"], found["images"]) == ("kpdetect-nearest", 3, 4)

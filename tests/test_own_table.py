@@ -45,7 +45,7 @@ def test_split_of_a_table_by_rule_column_and_lists(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give both or none"):
         load_table(table, tmp_path / "images", Annotated(fit=fit))
     written(tmp_path, "test.txt", "99.png\n")
-    with pytest.raises(FormatError, match="1 names are not in .*mine.csv, the first is 99.png"):
+    with pytest.raises(FormatError, match="its only name is not in .*mine.csv: 99.png"):
         load_table(table, tmp_path / "images", Annotated(fit=fit, test=test))
 
 

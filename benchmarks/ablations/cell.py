@@ -34,7 +34,6 @@ from generator.architectures import Architecture
 from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights
 from kpdetect.config import apply_overrides, read_config
-from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.errors import KpdetectError
 from kpdetect.files import file_hash, locked, read_json, write_json
 from kpdetect.inference.predictor import Predictor
@@ -136,7 +135,7 @@ def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
 
 def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runtime) -> float:
     """Frechet distance of generated to real images, in the named features."""
-    names = select_images(Path(config.images), read_exclusions([Path(each) for each in config.exclude_lists]))
+    names = config.image_names(report=False)
     chosen = [
         Path(config.images, names[index])
         for index in np.random.default_rng(config.seed).permutation(len(names))[: config.count]

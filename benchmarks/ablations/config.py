@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from generator.config import Preset
 from kpdetect.config import StrictConfig
+from kpdetect.data.folder import select_images
+from kpdetect.data.name_lists import excluded_names
 from kpdetect.images import CropPolicy
 from kpdetect.runtime import DeviceName, Precision
 
@@ -47,6 +51,15 @@ class AblationConfig(StrictConfig):
     """Where to compute."""
     precision: Precision = "auto"
     """What to compute in."""
+
+    def image_names(self, *, report: bool = True) -> list[str]:
+        """Images of the folder but those that the lists leave out; what of the lists fits nothing is printed on `report`.
+
+        Raises:
+            InputError: no images, too few left, or a list that fits none of them.
+        """
+        lists = [Path(each) for each in self.exclude_lists]
+        return select_images(Path(self.images), set(excluded_names(Path(self.images), lists, report=report)))
 
 
 EXEMPT = ("device", "precision")

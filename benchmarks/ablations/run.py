@@ -23,7 +23,6 @@ from benchmarks.ablations.tables import Cell, Table, build_table
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.extractors import build_extractor
 from benchmarks.run import read_benchmark
-from kpdetect.data.folder import read_exclusions, select_images
 from kpdetect.errors import InputError, OutputError, TrainingError
 from kpdetect.files import file_hash, make_folder
 from kpdetect.interrupts import StopRequest
@@ -101,7 +100,7 @@ def check_data(config: AblationConfig) -> None:
         InputError: unusable images or data, or, where test images are to be read, some of them among the images.
         FormatError: damaged annotations.
     """
-    names = select_images(Path(config.images), read_exclusions([Path(each) for each in config.exclude_lists]))
+    names = config.image_names()
     if not config.data:
         return
     landmark_set = read_benchmark(config.protocol, Path(config.data))[1]

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotations import read_annotations
-from benchmarks.datasets.celeba import read_names
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
 from benchmarks.datasets.wide import AnnotationTable
 from benchmarks.protocols import OWN_REGRESSIONS, Protocol, Unit
+from kpdetect.data.name_lists import listed_names
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import bytes_hash, file_hash
 
@@ -134,7 +134,7 @@ def _split(table: AnnotationTable, annotated: Annotated) -> Split:
 
 
 def _by_lists(table: AnnotationTable, fit: Path, test: Path) -> Split:
-    rows = [_listed(table, path) for path in (fit, test)]
+    rows = [_listed(table, path, option) for path, option in ((fit, "--fit-list"), (test, "--test-list"))]
     names = [[table.images[row] for row in part] for part in rows]
     both = sorted(set(names[0]) & set(names[1]))
     if both:
@@ -143,12 +143,9 @@ def _by_lists(table: AnnotationTable, fit: Path, test: Path) -> Split:
     return Split(fit=rows[0], test=rows[1], rule="split by lists of names", lists=lists)
 
 
-def _listed(table: AnnotationTable, path: Path) -> NDArray[np.int64]:
+def _listed(table: AnnotationTable, path: Path, option: str) -> NDArray[np.int64]:
     position = {name: index for index, name in enumerate(table.images)}
-    names = read_names(path)
-    absent = [name for name in names if name not in position]
-    if absent:
-        raise FormatError(f"{path}: {len(absent):,} names are not in {table.path}, the first is {absent[0]}; remove them")
+    names = listed_names(path, table.images, option, str(table.path))
     return np.array([position[name] for name in names], np.int64)
 
 

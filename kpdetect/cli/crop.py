@@ -26,7 +26,7 @@ def command(
     strict: options.Strict = False,
 ) -> None:
     """Cut boxes out of images, to train on: the object should fill a good part of the frame."""
-    from kpdetect.data.folder import read_exclusions
+    from kpdetect.data.name_lists import excluded_names
     from kpdetect.errors import InputError
     from kpdetect.images import list_names
     from kpdetect.inference.boxes import parse_box, read_boxes
@@ -35,7 +35,7 @@ def command(
     if (boxes is None) == (box is None):
         raise InputError("crop: give either --boxes FILE or --box L,T,W,H")
     chosen = parse_box(box, "--box") if box is not None else read_boxes(boxes or Path(), list_names(images))
-    skipped = crop_images(images, out, chosen, exclude=read_exclusions(exclude_list or []), strict=strict)
+    skipped = crop_images(images, out, chosen, exclude=excluded_names(images, exclude_list or []), strict=strict)
     if skipped:
         print(f"warning: skipped {len(skipped)} images; the first: {next(iter(skipped.values()))}", file=sys.stderr)
     print(f"crops: {out}")

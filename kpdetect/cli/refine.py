@@ -93,12 +93,12 @@ def _train(
     strict: bool,
     runtime: Runtime,
 ) -> None:
-    from kpdetect.data.folder import read_exclusions
+    from kpdetect.data.name_lists import excluded_names
     from kpdetect.files import WEIGHTS
     from kpdetect.inference.labels import labels_follow
     from kpdetect.refine.train import refine_detector
 
-    exclude = frozenset(read_exclusions(exclude_list or []))
+    exclude = excluded_names(images, exclude_list or [])
     with labels_follow(out / WEIGHTS):
         weights = refine_detector(
             images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict

@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Train a generator on a folder of images; under torchrun in several processes."""
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.data.folder import read_exclusions
+    from kpdetect.data.name_lists import excluded_names
     from kpdetect.distributed import joined_runtime
     from kpdetect.refine.perception import named_perception
 
@@ -59,7 +59,7 @@ def command(
             settings,
             runtime,
             minutes=minutes,
-            exclude=frozenset(read_exclusions(exclude_list or [])),
+            exclude=excluded_names(images, exclude_list or [], report=runtime.is_main),
             strict=strict,
             initial=init_from,
             distance_to=upper("watched_distance")(settings.stopping, runtime.device),

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.data.name_lists import without
 from kpdetect.data.originals import originals
 from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
@@ -38,36 +39,13 @@ UNREADABLE = "unreadable"
 Result = TypeVar("Result")
 
 
-def read_exclusions(lists: Iterable[Path]) -> set[str]:
-    """Names to leave out, from files of one image name per line (the first word of a line counts).
-
-    Raises:
-        InputError: a list is missing, no text, or empty.
-    """
-    names: set[str] = set()
-    for path in lists:
-        try:
-            found = {line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--exclude-list {path}: cannot be read; expected a text file, one image name per line") from error
-        if not found:
-            raise InputError(f"--exclude-list {path}: is empty; expected one image name per line")
-        names |= found
-    return names
-
-
 def select_images(folder: Path, exclude: set[str]) -> list[str]:
-    """Images of a folder, as in `list_names`, whose file name or path relative to it is not in `exclude`.
+    """Images of a folder, as in `list_names`, but those that `exclude` names (see `kpdetect.data.name_lists.without`).
 
     Raises:
         InputError: no folder, no images, or too few left.
     """
     return _kept(folder, list_names(folder), exclude)
-
-
-def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
-    """Names, paths relative to a folder, but those that are in `exclude`, or whose file name is."""
-    return [name for name in names if name not in exclude and name.rpartition("/")[2] not in exclude]
 
 
 def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
@@ -192,17 +170,14 @@ def build_cache(
         expected_key: key of the images that a run to be continued was trained on.
 
     Raises:
-        InputError: no usable images, or an unreadable one under `strict`.
+        InputError: no usable images, none that `exclude` names, or an unreadable one under `strict`.
         ConfigError: the folder holds other images than `expected_key` says; nothing is touched.
         OutputError: the cache cannot be written.
     """
     listed = list_names(folder)
     chosen = Chosen(folder=folder, names=_kept(folder, listed, exclude), side=side, policy=policy)
     if exclude and len(chosen.names) == len(listed):
-        told = (
-            f"warning: none of the {len(exclude):,} names to leave out is in {folder}; they have to agree in their ending too"
-        )
-        print(told, file=sys.stderr)
+        raise InputError(f"{folder}: none of the {len(exclude):,} names to leave out is there; the first is {min(exclude)}")
     target, stamp = out / "images.h5", chosen.stamp()
     cache = ImageCache(target) if target.exists() else None
     if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):

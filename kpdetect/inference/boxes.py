@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kpdetect.data.name_lists import NameIndex
 from kpdetect.errors import FormatError, InputError
 from kpdetect.inference.predictor import Box
 
@@ -28,7 +29,7 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
         FormatError: it is no such table, or holds a box that is empty or no numbers, or two boxes for one image.
     """
     try:
-        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False)
+        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; boxes are a CSV with {', '.join(COLUMNS)}") from error
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -39,17 +40,20 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
     for row, name in enumerate(table["image"]):
         if not np.isfinite(values[row]).all() or (values[row, 2:] <= 0).any():
             raise FormatError(f"{path}: {name}: not a box; expected four numbers, width and height above 0")
-    if table["image"].duplicated().any():
-        raise FormatError(
-            f"{path}: {table['image'][table['image'].duplicated()].iloc[0]}: has two boxes; expected one an image"
-        )
-    if strange := [name for name in table["image"] if name not in known]:
+    index = NameIndex(known)
+    fits = [index(str(name), loosely=False) for name in table["image"]]
+    if strange := [fit.line for fit in fits if not fit.names]:
         raise InputError(
             f"{path}: names {len(strange)} that are no inputs, {strange[0]} first; names are as in predictions.csv"
         )
-    return {
-        str(name): (left, top, width, height) for name, (left, top, width, height) in zip(table["image"], values, strict=True)
-    }
+    boxes: dict[str, Box] = {}
+    for fit, (left, top, width, height) in zip(fits, values, strict=True):
+        if len(fit.names) > 1:
+            raise FormatError(f"{path}: {fit.line} may be {fit.names[0]} or {fit.names[1]}; write its whole path")
+        if fit.names[0] in boxes:
+            raise FormatError(f"{path}: {fit.line}: has two boxes; expected one an image")
+        boxes[fit.names[0]] = (left, top, width, height)
+    return boxes
 
 
 def parse_box(text: str, option: str) -> Box:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from kpdetect.data.folder import without
+from kpdetect.data.name_lists import without
 from kpdetect.data.originals import originals
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import file_hash, make_folder, new_folder, write_sources

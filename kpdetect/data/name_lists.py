@@ -1,0 +1,260 @@
+"""Lists of image names, one a line, as people and programs write them.
+
+A file is UTF-8, with or without a byte-order mark, with any kind of line ending. A line means an image in the
+first of these ways that fits one:
+    as it stands       the path below the folder, or, without a folder, the name of a file in any folder
+    by spelling        without spaces or quotation marks about it, `/` for a backslash, without `./`
+    from elsewhere     an absolute path, one from the working folder, or one that repeats the last folders of the folder's path
+    loosely            in upper or lower case, or with another ending of an image; only where one name fits
+    by its first word  where the whole line fits nothing: lists with columns
+Names are compared in Unicode's composed form, which macOS does not write.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import sys
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from kpdetect.errors import FormatError, InputError
+from kpdetect.images import SUFFIXES, list_names
+
+EXAMPLES = 3
+"""Names that a message shows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What a line means.
+
+    Attributes:
+        line: as it stands in the file.
+        names: the images, as the folder spells them; empty where none fits, or several and none of them better.
+        loose: the line has another ending or other upper and lower case than they.
+        several: names that fit loosely, where it is not clear which is meant.
+    """
+
+    line: str
+    names: tuple[str, ...] = ()
+    loose: bool = False
+    several: tuple[str, ...] = ()
+
+
+class NameIndex:
+    """Images by their names, however these are spelt.
+
+    Args:
+        names: POSIX paths.
+        folder: what they start from, where lists may hold paths from elsewhere.
+    """
+
+    def __init__(self, names: Iterable[str], folder: Path | None = None) -> None:
+        self.names = list(names)
+        self._above = None if folder is None else composed(Path(os.path.abspath(folder)).as_posix())
+        self._real = None if folder is None else composed(Path(os.path.realpath(folder)).as_posix())
+        self._paths = self._by(composed)
+        self._files = self._by(lambda name: composed(_file(name)))
+
+    def __call__(self, line: str, *, loosely: bool = True) -> Fit:
+        """The images that a line means.
+
+        Args:
+            line: of a list.
+            loosely: other endings and upper and lower case are looked for too.
+        """
+        word = (line.split() or [""])[0]
+        for text in dict.fromkeys((line, word)):
+            if names := next(filter(None, (self._exactly(*form) for form in self._forms(text))), ()):
+                return Fit(line=line, names=tuple(names))
+            if loosely and (text == line or _ending(text)):
+                fits = (self._loosely(*form) for form in self._forms(text))
+                if names := next(filter(None, fits), ()):
+                    one = len({composed(_file(name)) for name in names}) == 1 and ("/" not in text or len(names) == 1)
+                    return Fit(line=line, names=tuple(names), loose=True) if one else Fit(line=line, several=tuple(names))
+        return Fit(line=line)
+
+    def _exactly(self, form: str, anywhere: bool) -> Sequence[str]:
+        return (self._files if anywhere else self._paths).get(form, ())
+
+    def _loosely(self, form: str, anywhere: bool) -> Sequence[str]:
+        cased, bare = self._folded[anywhere]
+        return cased.get(form.casefold()) or bare.get(_without_ending(form).casefold()) or ()
+
+    @cached_property
+    def _folded(self) -> Mapping[bool, tuple[Mapping[str, list[str]], Mapping[str, list[str]]]]:
+        """Images by path (False) and by file name (True), without case, with and without the ending."""
+        found = {}
+        for anywhere, part in ((False, str), (True, _file)):
+            cased = self._by(lambda name, part=part: composed(part(name)).casefold())  # type: ignore[misc]
+            bare = self._by(lambda name, part=part: _without_ending(composed(part(name))).casefold())  # type: ignore[misc]
+            found[anywhere] = cased, bare
+        return found
+
+    def _by(self, key: Callable[[str], str]) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            found[key(name)].append(name)
+        return dict(found)
+
+    def _forms(self, text: str) -> Iterator[tuple[str, bool]]:
+        """Names that a text may stand for, in composed form, and whether each is a file's in any folder."""
+        text = composed(text)
+        bare = text.strip()
+        bare = bare[1:-1].strip() if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "\"'" else bare
+        slashed = bare.replace("\\", "/")
+        plain = posixpath.normpath(slashed) if slashed else ""
+        yield from ((form, "/" not in form) for form in dict.fromkeys((text, bare, slashed, plain)) if form)
+        if self._above is not None and self._real is not None and plain:
+            yield from ((form, False) for form in _from_elsewhere(plain, self._above, self._real))
+
+
+def _from_elsewhere(text: str, above: str, real: str) -> Iterator[str]:
+    """Paths below the folder `above` (`real`: without links) that a path from elsewhere may stand for."""
+    whole = Path(os.path.abspath(text)).as_posix()
+    for folder in (above, real):
+        base = folder.rstrip("/") + "/"
+        if whole.startswith(base):
+            yield whole[len(base) :]
+    parts, folders = PurePosixPath(text).parts, PurePosixPath(above).parts
+    for count in range(1, len(parts)):
+        if parts[:count] == folders[-count:]:
+            yield "/".join(parts[count:])
+
+
+def composed(name: str) -> str:
+    """A name in Unicode's composed form (NFC)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def read_lines(path: Path, option: str) -> list[str]:
+    """The lines of a list that are not blank.
+
+    Raises:
+        InputError: the file is missing, no text, or empty.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{option} {path}: cannot be read; expected a text file in UTF-8, one image name per line") from error
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
+    if not lines:
+        raise InputError(f"{option} {path}: is empty; expected one image name per line")
+    return lines
+
+
+def excluded_names(folder: Path, lists: Iterable[Path], *, report: bool = True) -> frozenset[str]:
+    """Images of a folder that lists leave out, as paths relative to it.
+
+    Args:
+        folder: of images, searched recursively.
+        lists: see the top of this file.
+        report: print how many names fit nothing, or only loosely.
+
+    Raises:
+        InputError: a list cannot be read, is empty, or fits no image of the folder; or there are no images.
+    """
+    lists = list(lists)
+    if not lists:
+        return frozenset()
+    index = NameIndex(list_names(folder), folder)
+    names: set[str] = set()
+    for path in lists:
+        fits = [index(line) for line in read_lines(path, "--exclude-list")]
+        if not any(fit.names for fit in fits):
+            raise InputError(
+                f"--exclude-list {path}: {_missing(fits, len(fits), folder)}; give the list of these images, or none"
+            )
+        if report:
+            _report(path, folder, fits)
+        names.update(name for fit in fits for name in fit.names)
+    return frozenset(names)
+
+
+def listed_names(path: Path, known: Sequence[str], option: str, where: str) -> list[str]:
+    """The names of a list, each of which has to mean one of the names that are known, in its order.
+
+    Args:
+        path: the list.
+        known: POSIX paths.
+        option: that the list was given with, for messages.
+        where: what has the names that are known, for messages.
+
+    Raises:
+        InputError: the list cannot be read or is empty.
+        FormatError: a line fits no name, or several, or the same as another line.
+    """
+    index, first = NameIndex(known), dict[str, str]()
+    fits = [index(line, loosely=False) for line in read_lines(path, option)]
+    if absent := [fit for fit in fits if not fit.names]:
+        raise FormatError(f"{option} {path}: {_missing(absent, len(fits), where)}; correct or remove them")
+    for fit in fits:
+        name, line = fit.names[0], fit.line.strip()
+        if len(fit.names) > 1:
+            raise FormatError(f"{option} {path}: {line} may be {fit.names[0]} or {fit.names[1]}; write its whole path")
+        if name in first:
+            raise FormatError(f"{option} {path}: {line} is there twice ({first[name]}, {line}); remove one")
+        first[name] = line
+    return list(first)
+
+
+def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
+    """Names, paths relative to a folder, but those that entries of `exclude` mean; one without a folder means every file of
+    that name."""
+    names = list(names)
+    if not exclude:
+        return names
+    index = NameIndex(names)
+    left_out = {name for entry in exclude for name in index(entry).names}
+    return [name for name in names if name not in left_out]
+
+
+def _report(path: Path, folder: Path, fits: Sequence[Fit]) -> None:
+    absent = [fit for fit in fits if not fit.names]
+    if absent:
+        print(f"warning: --exclude-list {path}: {_missing(absent, len(fits), folder)}", file=sys.stderr)
+    loose = [f"{fit.line.strip()} is taken for {fit.names[0]}" for fit in fits if fit.loose]
+    if loose:
+        print(
+            f"note: --exclude-list {path}: {_count(len(loose))} found by another ending, or other upper and lower case: "
+            f"{_first(loose)}",
+            file=sys.stderr,
+        )
+
+
+def _missing(absent: Sequence[Fit], lines: int, folder: Path | str) -> str:
+    """How many of `lines` names fit no image of a folder, and the first of them."""
+    shown = [fit.line.strip() + (f" (it could be {' or '.join(fit.several[:2])})" if fit.several else "") for fit in absent]
+    if lines == 1:
+        part = "its only name is not"
+    elif len(absent) == lines:
+        part = f"none of its {_count(lines)} is"
+    else:
+        part = f"{len(absent):,} of its {_count(lines)} {'is' if len(absent) == 1 else 'are'} not"
+    return f"{part} in {folder}: {_first(shown)}"
+
+
+def _count(names: int) -> str:
+    return f"{names:,} name{'' if names == 1 else 's'}"
+
+
+def _first(shown: Sequence[str]) -> str:
+    return ", ".join(shown[:EXAMPLES]) + (", ..." if len(shown) > EXAMPLES else "")
+
+
+def _file(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _ending(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _without_ending(name: str) -> str:
+    return os.path.splitext(name)[0] if _ending(name) else name
