@@ -156,7 +156,7 @@ def _embeddings(path: Path, content: dict[str, Any]) -> Iterator[str]:
 
 
 def _made(environment: dict[str, Any]) -> str:
-    return f"made {environment['time']} by commit {environment['commit']}"
+    return f"made {environment.get('time', 'some time')} by commit {environment['commit']}"
 
 
 _BY_SCHEMA: dict[str, Callable[[Path, dict[str, Any]], Iterator[str]]] = {

@@ -22,9 +22,10 @@ from kpdetect.checkpoints import (
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.detector.shards import LIVE, pairs_key
-from kpdetect.files import CHECKPOINT, file_hash, read_json
+from kpdetect.files import CHECKPOINT, file_hash
 from kpdetect.inference.labels import LABELS
-from kpdetect.inference.predictions import RECORD, TABLE
+from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.predictions import TABLE
 
 FOUND = "found"
 """Folder of a round of self-training that holds what its teacher found."""
@@ -66,7 +67,7 @@ def discard_outdated_rounds(out: Path) -> None:
         record = out / stage / FOUND / RECORD
         if (number := round_number(stage)) is None or not record.exists():
             continue
-        if read_json(record).get("model") != file_hash(last_detector(out, before=number)):
+        if read_prediction_record(record.parent).model != file_hash(last_detector(out, before=number)):
             _discard(out, stage, f"the detector before round {number} has changed: it and what follows are made anew")
             return
 

@@ -18,22 +18,30 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from kpdetect.errors import FormatError, InputError
+from kpdetect.bounded import parse_json
+from kpdetect.errors import FormatError, InputError, KpdetectError
 from kpdetect.files import locked, make_folder, replacing
+from kpdetect.hdf5 import opened_hdf5, texts_of, values_of
 from kpdetect.inference.predictions import Predictions
+from kpdetect.reading import reading
+from kpdetect.records import Record, RelativeName, checked
 
 SCHEMA, VERSION = "kpdetect-predictions", 1
 NAME = "predictions.h5"
 AGAIN = "predict again with --model"
+Minutes = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +143,9 @@ def is_prediction_file(path: Path) -> bool:
     if not (path.is_file() and h5py.is_hdf5(path)):
         return False
     try:
-        with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("schema") == SCHEMA)
-    except OSError:
+        with opened_hdf5(path) as file:
+            return bool(np.array_equal(file.attrs.get("schema"), SCHEMA))
+    except KpdetectError:
         return False  # damaged, and so of no kind
 
 
@@ -185,40 +193,66 @@ def _fill(group: h5py.Group, entry: Entry) -> None:
     group.attrs.update(model=json.dumps(entry.model), environment=json.dumps(entry.environment))
 
 
-def _opened(path: Path) -> h5py.File:
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """A prediction file for a block in which any failure means that it is damaged."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; {AGAIN}")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise FormatError(f"{path}: not HDF5, or damaged; delete it, then {AGAIN}") from error
-    found = (file.attrs.get("schema"), file.attrs.get("version"))
-    if found != (SCHEMA, VERSION):
-        file.close()
-        raise FormatError(f"{path}: schema and version {found}; expected {(SCHEMA, VERSION)}; delete it, then {AGAIN}")
-    return file
+    with opened_hdf5(path, FormatError, f"delete it, then {AGAIN}") as file:
+        found = (file.attrs.get("schema"), file.attrs.get("version"))
+        if not np.array_equal(found[0], SCHEMA) or not np.array_equal(found[1], VERSION):
+            raise FormatError(f"{path}: schema and version {found}; expected {(SCHEMA, VERSION)}; delete it, then {AGAIN}")
+        yield file
+
+
+class _Model(Record):
+    """What an entry says of its model; more may be there."""
+
+    hash: str
+    description: dict[str, Any] | None = None
+    minutes: dict[str, Minutes] | None = None
+
+
+class _Environment(Record):
+    """What an entry says of where it was made; more may be there."""
+
+    time: str = "unknown"
+    commit: str
 
 
 def _read(group: h5py.Group, data: str, path: Path) -> Entry:
-    try:
-        seen = group["seen"][()] if "seen" in group else None
+    source = f"{path}: {group.name}"
+    with reading(source, FormatError, f"delete the file, then {AGAIN}"):
+        images = texts_of(group, "images")
+        count = len(images)
+        keypoints_px = values_of(group, "keypoints_px", np.float32, (count, None, 2))
         entry = Entry(
             data=data,
             predictions=Predictions(
-                images=[str(name) for name in group["images"].asstr()[()]],
-                keypoints_px=group["keypoints_px"][()],
-                confidence=group["confidence"][()],
-                sizes=group["sizes"][()],
+                images=[checked(RelativeName, name, source) for name in images],
+                keypoints_px=keypoints_px,
+                confidence=values_of(group, "confidence", np.float32, keypoints_px.shape[:2]),
+                sizes=values_of(group, "sizes", np.int64, (count, 2)),
             ),
-            contents=[str(content) for content in group["contents"].asstr()[()]],
-            seen=seen,
-            model=json.loads(group.attrs["model"]),
-            environment=json.loads(group.attrs["environment"]),
+            contents=texts_of(group, "contents", count),
+            seen=values_of(group, "seen", np.bool_, (count,)) if "seen" in group else None,
+            model=_attribute(group, "model", _Model, source),
+            environment=_attribute(group, "environment", _Environment, source),
         )
-    except (KeyError, OSError, ValueError) as error:
-        raise FormatError(f"{path}: {group.name} is damaged ({error}); delete the file, then {AGAIN}") from error
-    found = entry.predictions
-    lengths = {len(part) for part in (found.images, found.keypoints_px, found.confidence, found.sizes, entry.contents)}
-    if len(lengths | ({len(seen)} if seen is not None else set())) != 1 or entry.model.get("hash") != group.name.split("/")[-1]:
-        raise FormatError(f"{path}: {group.name} is damaged (lengths or hash differ); delete the file, then {AGAIN}")
+        _require_numbers(entry.predictions)
+        if entry.model["hash"] != group.name.split("/")[-1]:
+            raise ValueError("its name is not the hash of its model")
     return entry
+
+
+def _attribute(group: h5py.Group, name: str, kind: type[Record], source: str) -> dict[str, Any]:
+    content = parse_json(str(group.attrs[name]), source)
+    checked(kind, content, source)
+    return dict(content)
+
+
+def _require_numbers(found: Predictions) -> None:
+    if not (np.isfinite(found.keypoints_px).all() and ((found.confidence >= 0) & (found.confidence <= 1.001)).all()):
+        raise ValueError("keypoints_px or confidence has values out of range")
+    if not len(found.images) or not found.keypoints_px.shape[1] or (found.sizes < 1).any():
+        raise ValueError("holds no images, no keypoints, or an image without pixels")

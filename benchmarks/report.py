@@ -131,9 +131,10 @@ def _predictions_sections(project: Path, images: Path | None) -> list[dict[str, 
 
 
 def _input_folder(folder: Path) -> Path | None:
-    record = read_json(folder / "predictions.json")
-    source = record.get("source") if isinstance(record, dict) else None
-    return Path(source) if isinstance(source, str) and Path(source).is_dir() else None
+    from kpdetect.inference.prediction_record import read_prediction_record
+
+    source = read_prediction_record(folder).source
+    return Path(source) if source is not None and Path(source).is_dir() else None
 
 
 def _samples_section(project: Path) -> dict[str, Any]:

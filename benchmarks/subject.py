@@ -13,7 +13,7 @@ from benchmarks.predict import describe_model, predict
 from benchmarks.prediction_file import read_entry
 from kpdetect.checkpoints import find_weights
 from kpdetect.errors import InputError
-from kpdetect.files import file_hash, read_json
+from kpdetect.files import file_hash
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
@@ -112,19 +112,20 @@ def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, chec
 
 
 def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:
-    from kpdetect.inference.predictions import RECORD, TABLE, Predictions
+    from kpdetect.inference.prediction_record import read_prediction_record
+    from kpdetect.inference.predictions import TABLE, Predictions
 
     if checkpoint is not None:
         raise InputError(f"--checkpoint: {folder} holds predictions of one model; leave it out")
-    predictions, record = Predictions.read(folder), read_json(folder / RECORD)
-    made_by = str(record.get("model", "unknown"))
+    predictions, record = Predictions.read(folder), read_prediction_record(folder)
+    made_by = record.model
     if weights is not None and made_by != file_hash(weights):
         raise InputError(
             f"{folder}: predictions of checkpoint {made_by}, but {weights} is {file_hash(weights)}; "
             "run `kpdetect predict` again, or leave --model out"
         )
-    model = {"hash": made_by, "table": file_hash(folder / TABLE), "settings": record.get("settings", {})}
-    model["description"] = record.get("description", {})
+    model = {"hash": made_by, "table": file_hash(folder / TABLE), "settings": record.settings}
+    model["description"] = record.description
     contamination = check_contamination(weights.parent if weights else None, landmark_set)
     described = {key: value for key, value in describe_model(weights).items() if key != "hash"} if weights else {}
     return Subject(predictions=predictions, contamination=contamination, model={**model, **described})

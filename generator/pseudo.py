@@ -19,9 +19,10 @@ from kpdetect.checkpoints import find_weights
 from kpdetect.data.originals import originals
 from kpdetect.data.schema import Codec
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files import file_hash, read_json, read_sources
+from kpdetect.files import file_hash, read_sources
 from kpdetect.images import CropPolicy, Image, list_names, read_image
-from kpdetect.inference.predictions import RECORD, TABLE, Predictions
+from kpdetect.inference.prediction_record import PredictionRecord, read_prediction_record
+from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
 
 BLOCK = 64
@@ -57,13 +58,13 @@ class PseudoPairs:
         min_confidence: float = 0.0,
         workers: int = 2,
     ) -> None:
-        self.predictions, records = averaged(found), [read_json(folder / RECORD) for folder in found]
+        self.predictions, records = averaged(found), [read_prediction_record(folder) for folder in found]
         self.paths = [images / name for name in self.predictions.images]
         if missing := [path for path in self.paths if not path.is_file()]:
             raise InputError(f"{missing[0]}: no such file; {found[0]} names it, give the folder that was predicted")
         self.keypoints_px, self.crop, self.workers = self.predictions.confident(min_confidence), crop, workers
         self.keypoints, self.size = self.keypoints_px.shape[1], (size, size)
-        self.models = [str(record.get("model", "unknown")) for record in records]
+        self.models = [record.model for record in records]
         with ThreadPoolExecutor(workers) as pool:
             self.sources = list(zip(self.predictions.images, pool.map(file_hash, self.paths), strict=True))
         for folder, record in zip(found, records, strict=True):
@@ -124,11 +125,11 @@ def averaged(found: Sequence[Path]) -> Predictions:
     return replace(first, keypoints_px=np.mean(points, axis=0), confidence=np.mean(sure, axis=0))
 
 
-def _require_same(found: Path, record: dict[str, Any], sources: Sequence[tuple[str, str]], images: Path) -> None:
+def _require_same(found: Path, record: PredictionRecord, sources: Sequence[tuple[str, str]], images: Path) -> None:
     """Stop where an image is not the file that was predicted: in another crop of the same size keypoints lie elsewhere."""
-    predicted, source = record.get("files"), record.get("source")
-    if not isinstance(predicted, dict):  # predictions of earlier versions do not say
-        if source and Path(str(source)).resolve() != images.resolve():
+    predicted, source = record.files, record.source
+    if predicted is None:  # predictions of earlier versions do not say
+        if source and Path(source).resolve() != images.resolve():
             told = (
                 f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
             )

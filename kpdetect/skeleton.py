@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
-from kpdetect.errors import FormatError
+from kpdetect.records import Count, Record, checked
+
+MOST_KEYPOINTS = 100_000
+"""Keypoints of one result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +67,31 @@ class Skeleton:
         Raises:
             FormatError: it is something else.
         """
-        try:
-            return cls(
-                numbers=tuple(int(number) for number in record["numbers"]),
-                names=tuple(str(name) for name in record["names"]),
-                links=tuple((int(one), int(other)) for one, other in record["links"]),
-                pairs=tuple((int(one), int(other)) for one, other in record["pairs"]),
+        return checked(SkeletonRecord, record, source, advice="run `kpdetect predict` again").skeleton()
+
+
+class SkeletonRecord(Record):
+    """A skeleton, as records of predictions have it."""
+
+    numbers: tuple[Count, ...]
+    names: tuple[str, ...]
+    links: tuple[tuple[Count, Count], ...]
+    pairs: tuple[tuple[Count, Count], ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SkeletonRecord:
+        count = len(self.numbers)
+        if not 0 < count <= MOST_KEYPOINTS or len(self.names) != count or len(set(self.numbers)) != count:
+            raise ValueError(
+                f"{count} numbers and {len(self.names)} names of keypoints; expected different numbers, a name each"
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{source}: damaged list of keypoints ({error}); run `kpdetect predict` again") from error
+        if any(position >= count for pair in (*self.links, *self.pairs) for position in pair):
+            raise ValueError(f"a link or pair names a keypoint that is not among the {count}")
+        return self
+
+    def skeleton(self) -> Skeleton:
+        """The skeleton itself."""
+        return Skeleton(numbers=self.numbers, names=self.names, links=self.links, pairs=self.pairs)
 
 
 def default_name(number: int) -> str:

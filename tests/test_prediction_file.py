@@ -77,17 +77,17 @@ def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_entry(path, "toy")
     path.write_bytes(b"text")
-    with pytest.raises(FormatError, match="not HDF5, or damaged"):
+    with pytest.raises(FormatError, match=r"file signature not found.*; delete it, then predict again"):
         read_entry(path, "toy")
     path.unlink()
     write_entry(path, entry())
     with h5py.File(path, "r+") as file:
         del file["toy/" + "a" * 16 + "/sizes"]
-    with pytest.raises(FormatError, match="is damaged"):
+    with pytest.raises(FormatError, match="sizes"):
         read_entry(path, "toy")
     with h5py.File(path, "r+") as file:
         file["toy/" + "a" * 16]["sizes"] = np.zeros((3, 2), np.int64)
-    with pytest.raises(FormatError, match="lengths or hash differ"):
+    with pytest.raises(FormatError, match=r"sizes is int64 \[3, 2\]; expected int64 \[2, 2\]"):
         read_entry(path, "toy")
     with h5py.File(path, "r+") as file:
         file.attrs["version"] = 99

@@ -27,6 +27,7 @@ from kpdetect.data.name_lists import without
 from kpdetect.data.originals import originals
 from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
+from kpdetect.hdf5 import array_of, opened_hdf5
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
 from kpdetect.progress import Progress, warn_of_skipped
 
@@ -77,13 +78,14 @@ class ImageCache:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            with h5py.File(path, "r") as file:
-                data, self.key, self.stamp = file["images"], str(file.attrs["key"]), str(file.attrs.get("stamp", ""))
-                shape, offset = data.shape, data.id.get_offset()
-        except (OSError, KeyError) as error:
-            raise FormatError(f"{path}: damaged image cache; delete it and run again") from error
-        self.images: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+        advice = "the image cache is damaged, delete it and run again"
+        with opened_hdf5(path, FormatError, advice) as file:
+            self.key, self.stamp = str(file.attrs["key"]), str(file.attrs.get("stamp", ""))
+            data = array_of(file, "images", np.uint8, (None, None, None, 3), most=path.stat().st_size)
+            shape, offset = data.shape, data.id.get_offset()
+            if offset is None or data.size == 0 or offset + data.size > path.stat().st_size:
+                raise ValueError("images are not stored whole and in one piece")
+            self.images: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from kpdetect.data.codec import decode_jpeg
 from kpdetect.data.schema import Manifest, Shard
-from kpdetect.data.shard import OpenShard
+from kpdetect.data.shard import REPAIR, OpenShard
 from kpdetect.errors import ShardError
 from kpdetect.files import bytes_hash, file_hash
 from kpdetect.images import Image
 from kpdetect.pairs import PairBatch
-
-REPAIR = "run the same `kpdetect generate` command again, it rebuilds what is not whole, and nothing else"
+from kpdetect.records import inside
 
 NAMED = 5
 """Missing shards that are named."""
@@ -49,18 +48,21 @@ class ShardFolder:
         self._require_shards()
         expected = 0
         for shard in self.manifest.shards:
-            if shard.start != expected:
+            if shard.start != expected or shard.stop <= shard.start:
                 raise ShardError(f"{folder}: the pairs from {expected} to {shard.start} are missing; {REPAIR}")
             expected = shard.stop
 
     def _require_shards(self) -> None:
-        sizes = {self.folder / shard.file: shard.bytes for shard in self.manifest.shards}
-        if missing := [path.name for path in sizes if not path.exists()]:
+        sizes = {inside(self.folder, shard.file, ShardError): shard.bytes for shard in self.manifest.shards}
+        if missing := [path.name for path in sizes if not path.is_file()]:
             more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
             raise ShardError(f"{self.folder}: without {', '.join(missing[:NAMED])}{more}, which the manifest names; {REPAIR}")
         for path, size in sizes.items():
             if (found := path.stat().st_size) != size:
                 raise ShardError(f"{path}: damaged shard, {found:,} bytes where {size:,} were written; {REPAIR}")
+        for shard in self.manifest.shards:
+            if (shard.stop - shard.start) * self.facts.least_bytes > shard.bytes:
+                raise ShardError(f"{self.folder / shard.file}: too small for {shard.stop - shard.start:,} pairs; {REPAIR}")
 
     def __len__(self) -> int:
         return self.manifest.count
@@ -87,10 +89,7 @@ class ShardFolder:
             self._handles, self._owner = OrderedDict(), os.getpid()
         opened = self._handles.pop(shard.file, None)
         if opened is None:
-            try:
-                opened = OpenShard(self.folder / shard.file, self.facts.codec)
-            except (OSError, KeyError) as error:
-                raise ShardError(f"{self.folder / shard.file}: damaged shard; {REPAIR}") from error
+            opened = OpenShard(self.folder / shard.file, self.facts, shard.stop - shard.start)
         self._handles[shard.file] = opened  # the last is the one used last
         while len(self._handles) > OPEN:
             self._handles.popitem(last=False)  # not closed by hand: another thread may be reading it
@@ -148,9 +147,10 @@ class ShardFolder:
                 opened, span = self._opened(shard), slice(shard.start, shard.stop)
                 keypoints[span], visible[span] = opened.keypoints, opened.visible
                 if self.facts.codec == "raw":
-                    opened.images.read_direct(images[span])
+                    opened.read_raw(images[span])
                     continue
-                for row, image in enumerate(pool.map(decode_jpeg, opened.pieces()), start=shard.start):
+                decoded = pool.map(lambda data: decode_jpeg(data, self.facts.size), opened.pieces())
+                for row, image in enumerate(decoded, start=shard.start):
                     images[row] = image
         return pairs
 

@@ -19,15 +19,22 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from kpdetect.bounded import read_json_file
 from kpdetect.errors import ConfigError, InputError, ShardError
-from kpdetect.files import read_json, write_json
+from kpdetect.files import write_json
+from kpdetect.records import BareName, Count, Positive, Record, checked
 
 SCHEMA = "kpdetect-pairs"
 VERSION = 1
 MANIFEST = "manifest.json"
 Codec = Literal["jpeg", "raw"]
+MOST_KEYPOINTS = 100_000
+Side = Annotated[int, Field(ge=1, le=1 << 14)]
+"""Height or width of an image in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +56,11 @@ class Facts:
     shard_size: int
     provenance: dict[str, Any]
     masks: bool = False
+
+    @property
+    def least_bytes(self) -> int:
+        """Bytes that a pair takes in a shard at least: keypoints and raw images are stored uncompressed."""
+        return 9 * self.keypoints + (3 * self.size[0] * self.size[1] if self.codec == "raw" else 1)
 
     def attributes(self, start: int, stop: int) -> dict[str, Any]:
         """The attributes of the shard that holds the pairs start <= i < stop."""
@@ -108,16 +120,37 @@ class Manifest:
         """
         if not (folder / MANIFEST).exists():
             raise InputError(f"{folder / MANIFEST}: no such file; expected a folder of pairs, see `kpdetect generate`")
-        content = read_json(folder / MANIFEST)
+        content = read_json_file(folder / MANIFEST, ShardError)
         if not isinstance(content, dict) or (content.get("schema"), content.get("version")) != (SCHEMA, VERSION):
             raise ShardError(f"{folder / MANIFEST}: not a manifest of {SCHEMA} version {VERSION}; make the pairs again")
-        try:
-            names = [name for name in Facts.__dataclass_fields__ if name != "masks"]
-            masks = bool(content.get("masks", False))  # not in folders of before there were any
-            facts = Facts(**{name: content[name] for name in names} | {"size": tuple(content["size"]), "masks": masks})
-            return cls(facts=facts, shards=tuple(Shard(**row) for row in content["shards"]))
-        except (KeyError, TypeError) as error:
-            raise ShardError(f"{folder / MANIFEST}: incomplete manifest ({error}); make the pairs again") from error
+        return checked(_ManifestRecord, content, folder / MANIFEST, ShardError, "make the pairs again").manifest()
+
+
+class _ShardRecord(Record):
+    """A finished shard, as the manifest has it."""
+
+    file: BareName
+    start: Count
+    stop: Positive
+    bytes: Count
+    sha256: str
+
+
+class _ManifestRecord(Record):
+    """A manifest, as it is on disk."""
+
+    codec: Codec
+    size: tuple[Side, Side]
+    keypoints: Annotated[int, Field(ge=1, le=MOST_KEYPOINTS)]
+    shard_size: Positive
+    provenance: dict[str, Any]
+    masks: bool = False  # not in folders of before there were any
+    shards: tuple[_ShardRecord, ...]
+
+    def manifest(self) -> Manifest:
+        """Its facts and shards."""
+        facts = Facts(**{name: getattr(self, name) for name in Facts.__dataclass_fields__})
+        return Manifest(facts=facts, shards=tuple(Shard(**shard.model_dump()) for shard in self.shards))
 
 
 def require_same_facts(folder: Path, old: Facts, new: Facts) -> None:

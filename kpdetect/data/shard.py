@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.data.codec import decode_jpeg, encode_jpeg
-from kpdetect.data.schema import Codec
+from kpdetect.data.schema import Facts
+from kpdetect.errors import ShardError
+from kpdetect.hdf5 import array_of, open_hdf5, values_of
 from kpdetect.images import Image
+from kpdetect.reading import reading
+
+REPAIR = "run the same `kpdetect generate` command again, it rebuilds what is not whole, and nothing else"
 
 
 class OpenShard:
@@ -18,40 +23,85 @@ class OpenShard:
 
     Args:
         path: the file.
-        codec: how it stores images.
+        facts: what the folder says of its shards.
+        count: pairs in this one.
 
     Attributes:
         keypoints: float32 [count, K, 2], normalised.
         visible: bool [count, K].
 
     Raises:
-        OSError, KeyError: damaged.
+        ShardError: damaged, of other types or shapes than the folder says, or with data in other files.
     """
 
-    def __init__(self, path: Path, codec: Codec) -> None:
-        self.file = h5py.File(path, "r", rdcc_nbytes=0)  # HDF5 2 keeps 8 MiB a data set, and no image is read twice
-        self.codec, self.images = codec, self.file["images"]
-        self.keypoints: NDArray[np.float32] = self.file["keypoints"][:]
-        self.visible: NDArray[np.bool_] = self.file["visible"][:]
-        self.ends: list[int] = self.file["offsets"][:].tolist() if codec == "jpeg" else []
+    def __init__(self, path: Path, facts: Facts, count: int) -> None:
+        self.path, self.facts, self.codec = path, facts, facts.codec
+        self.file = open_hdf5(path, ShardError, REPAIR, rdcc_nbytes=0)  # HDF5 2 keeps 8 MiB a data set, no image is read twice
+        with reading(path, ShardError, REPAIR):
+            self.keypoints: NDArray[np.float32] = values_of(self.file, "keypoints", np.float32, (count, facts.keypoints, 2))
+            self.visible: NDArray[np.bool_] = values_of(self.file, "visible", np.bool_, (count, facts.keypoints))
+            if not np.isfinite(self.keypoints).all():
+                raise ValueError("keypoints has values that are no numbers")
+            shape = (count, *facts.size, 3) if facts.codec == "raw" else (None,)
+            self.images: h5py.Dataset = array_of(self.file, "images", np.uint8, shape)
+            self.masks = array_of(self.file, "masks", np.uint8, (count, *facts.size)) if facts.masks else None
+            self.ends: list[int] = self._read_ends(count) if facts.codec == "jpeg" else []
+
+    def _read_ends(self, count: int) -> list[int]:
+        ends = values_of(self.file, "offsets", np.int64, (count + 1,))
+        stored = self.images.shape[0]
+        if ends[0] != 0 or (np.diff(ends) < 0).any() or ends[-1] != stored or stored > self.path.stat().st_size:
+            raise ValueError(f"offsets do not divide the {stored:,} bytes of images")
+        return [int(end) for end in ends]
 
     def image(self, row: int) -> Image:
-        """Image of a row, uint8 [height, width, 3]."""
-        return self.images[row] if self.codec == "raw" else decode_jpeg(self._encoded(row))  # type: ignore[no-any-return]
+        """Image of a row, uint8 [height, width, 3].
+
+        Raises:
+            ShardError: damaged.
+        """
+        with reading(self.path, ShardError, REPAIR):
+            return self.images[row] if self.codec == "raw" else decode_jpeg(self._encoded(row), self.facts.size)  # type: ignore[no-any-return]
 
     def jpeg(self, row: int) -> bytes:
-        """Image of a row as a JPEG file; that of the codec `jpeg` is handed on as it is."""
-        return (encode_jpeg(self.images[row]) if self.codec == "raw" else self._encoded(row)).tobytes()
+        """Image of a row as a JPEG file; that of the codec `jpeg` is handed on as it is.
+
+        Raises:
+            ShardError: damaged.
+        """
+        with reading(self.path, ShardError, REPAIR):
+            return (encode_jpeg(self.images[row]) if self.codec == "raw" else self._encoded(row)).tobytes()
 
     def mask(self, row: int) -> NDArray[np.uint8]:
-        """Foreground mask of a row, uint8 [height, width]; only where the shard has masks."""
-        mask: NDArray[np.uint8] = self.file["masks"][row]
-        return mask
+        """Foreground mask of a row, uint8 [height, width].
+
+        Raises:
+            ShardError: damaged, or the pairs were made without masks.
+        """
+        if self.masks is None:
+            raise ShardError(f"{self.path}: holds no masks")
+        with reading(self.path, ShardError, REPAIR):
+            mask: NDArray[np.uint8] = self.masks[row]
+            return mask
 
     def pieces(self) -> list[NDArray[np.uint8]]:
-        """Every JPEG file, read in one go."""
-        data = self.images[:]
+        """Every JPEG file, read in one go.
+
+        Raises:
+            ShardError: damaged.
+        """
+        with reading(self.path, ShardError, REPAIR):
+            data = self.images[:]
         return [data[begin:end] for begin, end in zip(self.ends, self.ends[1:], strict=False)]
+
+    def read_raw(self, target: NDArray[np.uint8]) -> None:
+        """Read every image of the codec `raw` into `target`, uint8 [count, height, width, 3].
+
+        Raises:
+            ShardError: damaged.
+        """
+        with reading(self.path, ShardError, REPAIR):
+            self.images.read_direct(target)
 
     def _encoded(self, row: int) -> NDArray[np.uint8]:
         data: NDArray[np.uint8] = self.images[self.ends[row] : self.ends[row + 1]]

@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_description, round_number
-from kpdetect.data.reader import REPAIR, ShardFolder
+from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
+from kpdetect.data.shard import REPAIR
 from kpdetect.errors import InputError, ShardError
 from kpdetect.files import CHECKPOINT, SOURCES, WEIGHTS, read_json, read_sources
 from kpdetect.images import list_names
+from kpdetect.inference.prediction_record import read_prediction_record
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
+from kpdetect.reading import shortened
 from kpdetect.runlog import read_metrics
 from kpdetect.shipped import shipped_folder
 
@@ -54,18 +59,14 @@ def _shards(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _shard(path: Path, verify: bool) -> Iterator[str]:
-    import h5py
+    from kpdetect.hdf5 import opened_hdf5
 
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("schema") != SCHEMA:
-                raise InputError(f"{path}: an HDF5 file, but not a shard of {SCHEMA}")
-            for name, value in file.attrs.items():
-                yield f"{name}: {value}"
-            for name, data in file.items():
-                yield f"dataset {name}: {data.dtype} {list(data.shape)}"
-    except OSError as error:
-        raise ShardError(f"{path}: damaged shard; {REPAIR}") from error
+    with opened_hdf5(path, ShardError, REPAIR) as file:
+        if not np.array_equal(file.attrs.get("schema"), SCHEMA):
+            raise InputError(f"{path}: an HDF5 file, but not a shard of {SCHEMA}")
+        lines = [f"{name}: {shortened(str(value), 2_000)}" for name, value in file.attrs.items()]
+        lines += [f"dataset {name}: {data.dtype} {list(data.shape)}" for name, data in file.items()]
+    yield from lines
 
 
 def _weights(path: Path, verify: bool) -> Iterator[str]:
@@ -106,13 +107,13 @@ def _run(path: Path, verify: bool) -> Iterator[str]:
 
 def _predictions(path: Path, verify: bool) -> Iterator[str]:
     folder = path if path.is_dir() else path.parent
-    found, record = Predictions.read(folder), read_json(folder / RECORD)
+    found, record = Predictions.read(folder), read_prediction_record(folder)
     what = "images" if found.frames is None else f"frames of a video at {found.rate:g} a second"
     yield f"predictions: {len(found.images):,} {what}, {found.keypoints_px.shape[1]} keypoints"
     if found.points.named:
         yield f"names: {', '.join(found.points.names)}"
     yield f"mean confidence: {found.confidence.mean():.2f}"
-    yield f"model: {record.get('model')}, skipped images: {len(record.get('skipped', {}))}"
+    yield f"model: {record.model}, skipped images: {len(record.skipped)}"
 
 
 def _videos(path: Path, verify: bool) -> Iterator[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kpdetect.errors import InputError
-from kpdetect.files import read_json
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.formats.choice import WRITTEN
-from kpdetect.inference.predictions import RECORD, TABLE
+from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.predictions import TABLE
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_look import border
 
@@ -40,7 +40,7 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
     """Whether `folder` holds complete predictions of exactly this stage."""
     if not (folder / RECORD).exists() or not (folder / TABLE).exists():
         return False
-    record = read_json(folder / RECORD)
+    record = read_prediction_record(folder).content
     return all(record.get(key) == value for key, value in stage.items())
 
 
@@ -62,7 +62,7 @@ def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
     Raises:
         InputError: there is something, and `strict` wants none.
     """
-    skipped = {str(name): str(reason) for name, reason in dict(read_json(folder / RECORD).get("skipped", {})).items()}
+    skipped = read_prediction_record(folder).skipped
     if strict and skipped:
         raise InputError(next(iter(skipped.values())))
     return skipped

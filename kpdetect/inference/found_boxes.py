@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from kpdetect.checkpoints import find_weights, read_description
 from kpdetect.errors import CheckpointError, InputError
-from kpdetect.files import read_json, replacing
+from kpdetect.files import replacing
 from kpdetect.inference.boxes import COLUMNS, require_overlap
+from kpdetect.inference.prediction_record import read_prediction_record
 from kpdetect.inference.predictions import RECORD, VIDEOS, Predictions
 from kpdetect.inference.predictor import Box
 from kpdetect.inference.second_look import LAYOUT, MIN_SPREAD, Layout, spread
@@ -110,7 +111,7 @@ def _layout(like: Path, found: Path, predictions: Predictions) -> Layout:
     layout = Layout.read(description)
     if layout is None:
         raise InputError(f"{weights}: has no {LAYOUT}; `kpdetect calibrate` packs a copy that has, or give --margin")
-    told = read_json(found / RECORD).get("description", {}).get("keypoints", max(predictions.points.numbers) + 1)
+    told = read_prediction_record(found).description.get("keypoints", max(predictions.points.numbers) + 1)
     if told != len(layout.places):
         raise InputError(f"{weights}: has {len(layout.places)} keypoints, {found} {told}; give a detector of the same ones")
     return layout

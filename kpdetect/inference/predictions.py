@@ -11,15 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import read_json, replacing, write_json
+from kpdetect.files import replacing, write_json
+from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size, read_prediction_record
+from kpdetect.reading import reading, shortened
 from kpdetect.skeleton import Skeleton
+
+__all__ = ["COLUMNS", "NAME_COLUMN", "RECORD", "TABLE", "VIDEOS", "VIDEO_COLUMNS", "Predictions", "frame_names"]
 
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
 """Last column of the table of a model whose keypoints have names."""
-TABLE, RECORD, VIDEOS = "predictions.csv", "predictions.json", "videos"
-_AGAIN = "run `kpdetect predict` again"
+TABLE, VIDEOS = "predictions.csv", "videos"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,55 +98,56 @@ class Predictions:
             InputError: a file is missing.
             FormatError: a file is damaged, or the two do not fit each other.
         """
-        record, path = read_json(folder / RECORD), folder / TABLE
-        table, source = _read_table(path), str(folder / RECORD)
-        try:
-            count = int(record["keypoints"])
-            skeleton = Skeleton.from_record(record["skeleton"], source) if "skeleton" in record else Skeleton.plain(count)
-            facts: dict[str, Any] = _image_facts(record) if "sizes" in record else _frame_facts(record, table, count)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{source}: not a record of predictions ({error}); {_AGAIN}") from error
-        items = facts["images"]
-        columns = (COLUMNS if facts.get("frames") is None else VIDEO_COLUMNS) + [NAME_COLUMN] * skeleton.named
-        if list(table.columns) != columns or len(table) != len(items) * count:
-            raise FormatError(
-                f"{path}: got columns {', '.join(table.columns)} and {len(table)} rows, expected {', '.join(columns)} and "
-                f"{len(items) * count}; {_AGAIN}"
-            )
-        labels = items if "image" in columns else facts["frames"].tolist()
-        expected = [(item, number) for item in labels for number in skeleton.numbers]
-        if list(zip(table[columns[0]], table["keypoint"], strict=True)) != expected:
-            raise FormatError(f"{path}: rows are not in the order of {RECORD}; {_AGAIN}")
-        try:
-            values = table[COLUMNS[2:]].to_numpy(np.float32).reshape(len(items), count, 3)
-        except ValueError as error:
-            raise FormatError(f"{path}: holds a value that is no number ({error}); {_AGAIN}") from error
-        points_px, confidence = np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
-        return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **facts)
+        record, path = read_prediction_record(folder), folder / TABLE
+        with reading(path, FormatError, f"not a table of predictions, {AGAIN}"):
+            table = _read_table(path)
+            skeleton = Skeleton.plain(record.keypoints) if record.skeleton is None else record.skeleton.skeleton()
+            if len(skeleton.numbers) != record.keypoints:
+                raise FormatError(f"{folder / RECORD}: {record.keypoints} keypoints, but a skeleton of another number; {AGAIN}")
+            facts = _image_facts(record.sizes) if record.clip is None else _frame_facts(record.clip, table, record.keypoints)
+            points_px, confidence = _values(table, facts, skeleton, path)
+            return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **facts)
+
+
+def _values(table: pd.DataFrame, facts: dict[str, Any], skeleton: Skeleton, path: Path) -> tuple[NDArray[np.float32], ...]:
+    """`keypoints_px` and `confidence` of a table that has exactly the rows that its record says."""
+    items, count = facts["images"], len(skeleton.numbers)
+    columns = (COLUMNS if facts.get("frames") is None else VIDEO_COLUMNS) + [NAME_COLUMN] * skeleton.named
+    if list(table.columns) != columns or len(table) != len(items) * count:
+        found = f"{path}: got columns {shortened(', '.join(map(str, table.columns)))} and {len(table)} rows"
+        raise FormatError(f"{found}, expected {', '.join(columns)} and {len(items) * count}; {AGAIN}")
+    labels = items if "image" in columns else facts["frames"].tolist()
+    expected = [(item, number) for item in labels for number in skeleton.numbers]
+    if list(zip(table[columns[0]], table["keypoint"], strict=True)) != expected:
+        raise FormatError(f"{path}: rows are not in the order of {RECORD}; {AGAIN}")
+    try:
+        values = table[COLUMNS[2:]].to_numpy(np.float32).reshape(len(items), count, 3)
+    except ValueError as error:
+        raise FormatError(f"{path}: holds a value that is no number ({shortened(str(error))}); {AGAIN}") from error
+    if not np.isfinite(values).all() or (values[..., 2] < 0).any() or (values[..., 2] > 1.001).any():
+        raise FormatError(f"{path}: holds a keypoint that is no number, or a confidence outside of 0 to 1; {AGAIN}")
+    return np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
 
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype={"image": str, NAME_COLUMN: str}, keep_default_na=False)  # "NA" is a name
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; {_AGAIN}") from error
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        raise FormatError(f"{path}: not a table of predictions ({error}); {_AGAIN}") from error
+        raise InputError(f"{path}: no such file; {AGAIN}") from error
 
 
-def _image_facts(record: dict[str, Any]) -> dict[str, Any]:
-    sizes = dict(record["sizes"])
-    return {"images": list(sizes), "sizes": np.array(list(sizes.values()), dtype=np.int64).reshape(len(sizes), 2)}
+def _image_facts(sizes: dict[str, Size] | None) -> dict[str, Any]:
+    found = sizes or {}
+    return {"images": list(found), "sizes": np.array(list(found.values()), dtype=np.int64).reshape(len(found), 2)}
 
 
-def _frame_facts(record: dict[str, Any], table: pd.DataFrame, count: int) -> dict[str, Any]:
-    clip = record["clip"]
+def _frame_facts(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]:
     frames = table["frame"].to_numpy(np.int64)[::count]
     return {
-        "images": frame_names(clip["name"], frames),
-        "sizes": np.tile(np.array(clip["size"], dtype=np.int64).reshape(1, 2), (len(frames), 1)),
+        "images": frame_names(clip.name, frames),
+        "sizes": np.tile(np.array(clip.size, dtype=np.int64).reshape(1, 2), (len(frames), 1)),
         "frames": frames,
-        "rate": float(clip["rate"]),
+        "rate": clip.rate,
     }
 
 

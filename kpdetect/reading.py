@@ -1,0 +1,65 @@
+"""The one wrapper around whatever reads a named file: any failure becomes one line with the file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kpdetect.errors import FormatError, InputError, KpdetectError
+
+LONGEST = 160
+"""Characters of a library's own words that a message quotes."""
+AGAIN = "the file is damaged, make or copy it again"
+
+
+@contextmanager
+def reading(path: Path | str, refused: type[KpdetectError] = FormatError, advice: str = AGAIN) -> Iterator[None]:
+    """Wrap the code that reads `path` and takes its content apart. Errors of this project pass as they are.
+
+    Args:
+        path: begins the message.
+        refused: what a damaged file raises.
+        advice: what to do, ends the message.
+
+    Raises:
+        InputError: the file is missing or the system refuses to read it.
+        KpdetectError: `refused`, for any other exception; Ctrl-C passes.
+    """
+    try:
+        yield
+    except KpdetectError:
+        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file") from error
+    except OSError as error:
+        if error.errno is not None and error.filename is not None:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise refused(f"{path}: {reason(error)}; {advice}") from error
+    except MemoryError as error:
+        raise refused(f"{path}: needs more memory than there is; {advice}") from error
+    except RecursionError as error:
+        raise refused(f"{path}: is nested too deeply; {advice}") from error
+    except Exception as error:  # libraries raise many types on damaged files; all mean the same to the user
+        raise refused(f"{path}: {reason(error)}; {advice}") from error
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, on one short line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        text = f"{where or 'content'}: {first['msg'].removeprefix('Value error, ')}"
+    elif isinstance(error, KeyError):
+        text = f"lacks {error}"
+    else:
+        text = str(error) or type(error).__name__
+    return shortened(text)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """A text on one line, cut off after so many characters."""
+    line = " ".join(text[: 4 * longest].split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."
