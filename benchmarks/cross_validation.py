@@ -78,6 +78,7 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
             exchanged=protocol.exchanged,
             distance=protocol.distance,
             summed=protocol.summed,
+            names=protocol.landmarks,
         )
         keypoints = regression.frame.place(keypoints_px, sizes, regression.origin)
         shuffles = splits(groups)
@@ -101,7 +102,12 @@ def _regressed(keypoints: Points, placed: Placed, parts: list[Split], regression
     predicted = np.empty_like(placed.fit)
     for fit, check in parts:
         fitted = fit_regression(
-            keypoints[fit], placed.fit[fit], bias=regression.bias, ridge=regression.ridge, exchanged=placed.exchanged
+            keypoints[fit],
+            placed.fit[fit],
+            bias=regression.bias,
+            ridge=regression.ridge,
+            exchanged=placed.exchanged,
+            names=placed.names,
         )
         predicted[check] = fitted(keypoints[check])
     return predicted

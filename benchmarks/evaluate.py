@@ -68,6 +68,7 @@ class Placed:
         unit: [test images], see `unit_lengths`.
         exchanged: order of the landmarks with exchanged names; None where the protocol knows none.
         distance, summed: see `nme_percent`.
+        names: of the landmarks, for messages.
     """
 
     fit: NDArray[np.float64]
@@ -76,6 +77,7 @@ class Placed:
     exchanged: NDArray[np.int64] | None = None
     distance: Distance = "euclidean"
     summed: bool = False
+    names: tuple[str, ...] = ()
 
     def measure(self, predicted: Points, rank: int = 0, columns: int = 0) -> Evaluation:
         """Errors of landmarks [test images, landmarks, 2]."""
@@ -88,7 +90,7 @@ class Placed:
 
     def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
         """Errors of the linear map from keypoints [images, keypoints, 2] or features [images, columns]."""
-        regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge, exchanged=self.exchanged)
+        regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge, exchanged=self.exchanged, names=self.names)
         return self.measure(regression(test), regression.rank, regression.columns)
 
     def mean_shape(self) -> Evaluation:
@@ -118,6 +120,7 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
         exchanged=protocol.exchanged,
         distance=protocol.distance,
         summed=protocol.summed,
+        names=protocol.landmarks,
     )
 
 

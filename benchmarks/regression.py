@@ -9,7 +9,7 @@ fitting images are exchanged where that is nearer to what was fitted, and it is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,7 @@ def fit_regression(
     bias: bool,
     ridge: bool = False,
     exchanged: NDArray[np.int64] | None = None,
+    names: Sequence[str] = (),
 ) -> LandmarkRegression:
     """Fit on annotated images.
 
@@ -66,6 +67,7 @@ def fit_regression(
         bias: whether the map has a constant term.
         ridge: whether weights are shrunk, by the entry of `PENALTIES` that leave-one-out cross-validation likes best.
         exchanged: order of the landmarks with exchanged names, where they may be exchanged in an image.
+        names: of the landmarks, for messages.
 
     Raises:
         InputError: no images, counts that differ, a landmark that no image shows, or values that are not finite.
@@ -78,7 +80,8 @@ def fit_regression(
     seen = ~np.isnan(targets).all(axis=0)
     if not seen.all():
         number = int(np.argmin(seen)) // 2
-        raise InputError(f"regression: no fitting image shows landmark {number}; fit on more images or leave it out")
+        landmark = names[number] if names else str(number)
+        raise InputError(f"regression: no fitting image shows landmark {landmark}; fit on more images or leave it out")
     if exchanged is not None:
         named = np.asarray(landmarks, np.float64)
         named = settle_names(named, exchanged, lambda points: _fit_visible(columns, _columns(points), bias, ridge)(columns))

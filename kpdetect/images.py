@@ -81,8 +81,22 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with _opened(path) as picture:
         width, height = picture.size
-        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        turned = _turned(picture)
     return (width, height) if turned else (height, width)
+
+
+def is_turned(path: Path) -> bool:
+    """Whether an image is stored on its side: EXIF says to turn it by a quarter to display it.
+
+    Raises:
+        InputError: as `image_size`.
+    """
+    with _opened(path) as picture:
+        return _turned(picture)
+
+
+def _turned(picture: Pillow) -> bool:
+    return picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
 
 
 def page_count(path: Path) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from benchmarks.datasets.annotations import read_annotations
 from benchmarks.datasets.flies import load_flies
@@ -83,6 +84,9 @@ def test_faults_of_coco(tmp_path: Path) -> None:
     twice = [*COCO["annotations"], COCO["annotations"][0]]
     with pytest.raises(FormatError, match="annotation 2 .* second object in a.png"):
         read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"annotations": twice})))
+    named = {"id": 1, "keypoints": ["nose", "nose"]}
+    with pytest.raises(FormatError, match="two keypoints of a category are called nose"):
+        read_annotations(written(tmp_path, "c.json", json.dumps(COCO | {"categories": [named]})))
     with pytest.raises(InputError, match="no such file"):
         read_annotations(tmp_path / "absent.csv")
 
@@ -105,6 +109,77 @@ def test_faults_of_coco(tmp_path: Path) -> None:
 def test_faults_of_coco_are_told_in_words_of_the_file(tmp_path: Path, content: object, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         read_annotations(written(tmp_path, "c.json", json.dumps(content)))
+
+
+def coco_image(**changes: object) -> dict[str, object]:
+    return COCO | {"images": [COCO["images"][0], {**COCO["images"][1], **changes}]}
+
+
+def coco_object(**changes: object) -> dict[str, object]:
+    return COCO | {"annotations": [COCO["annotations"][0], {**COCO["annotations"][1], **changes}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (coco_image(id=7), r"image 1 \(id 7\): sub/b.png has the id of a.png"),
+        (coco_image(file_name="a.png"), r"image 1 \(id 3\): a.png is already the image with the id 7"),
+        (coco_image(width=4), r"image 1 \(id 3\): width and height are 4 and null; expected pixels"),
+        (coco_object(category_id=5), r"annotation 1 \(id 2\): category_id 5; expected the id of one of the categories"),
+        (coco_object(num_keypoints=2), r"annotation 1 \(id 2\): num_keypoints 2, but 1 have a visibility above 0"),
+        (coco_object(num_keypoints=0), r"annotation 1 \(id 2\): num_keypoints 0, but 1 have a visibility above 0"),
+        (
+            coco_object(category_id=2) | {"categories": [*COCO["categories"], {"id": 2, "name": "box"}]},
+            r"annotation 1 \(id 2\): has keypoints, but category 2 has none",
+        ),
+        (COCO | {"categories": 2 * COCO["categories"]}, "two categories have the id 1"),
+    ],
+)
+def test_what_contradicts_itself_in_coco_is_refused_with_its_id(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        read_annotations(written(tmp_path, "c.json", json.dumps(content)))
+
+
+def test_boxes_beside_keypoints_in_coco_are_left_out(tmp_path: Path) -> None:
+    box = {"id": 9, "image_id": 7, "category_id": 2, "bbox": [0, 0, 5, 5]}
+    content = COCO | {
+        "categories": [*COCO["categories"], {"id": 2, "name": "box"}],
+        "annotations": [box, *({**each, "category_id": 1} for each in COCO["annotations"])],
+    }
+    table = read_annotations(written(tmp_path, "c.json", "\ufeff" + json.dumps(content)))
+    np.testing.assert_array_equal(table.points_px, POINTS)
+
+
+def coco_of(folder: Path, count: int, changes: dict[int, dict[str, object]]) -> Path:
+    images = [{"id": i, "file_name": f"sub\\{i}.png", "width": 40, "height": 30, **changes.get(i, {})} for i in range(count)]
+    objects = [{"id": i, "image_id": i, "keypoints": [i, 2, 2, 3, 4, 1]} for i in range(count)]
+    for i in range(count):
+        write_image(folder / "images" / "sub" / f"{i}.png", np.zeros((30, 40, 3), np.uint8))
+    return written(folder, "c.json", json.dumps(COCO | {"images": images, "annotations": objects}))
+
+
+def test_sizes_of_coco_are_those_of_its_images(tmp_path: Path) -> None:
+    _, found = load_table(coco_of(tmp_path, 5, {}), tmp_path / "images", Annotated())
+    assert found.images == ["sub/0.png", "sub/1.png", "sub/2.png", "sub/4.png"]
+    path = coco_of(tmp_path, 5, {2: {"width": 80, "height": 60}})
+    with pytest.raises(FormatError, match=r"annotation 2 \(id 2\): sub/2.png is said to have 80x60 pixels, but has 40x30"):
+        load_table(path, tmp_path / "images", Annotated())
+
+
+def test_points_in_the_frame_of_a_picture_on_its_side_are_refused(tmp_path: Path) -> None:
+    path, turned = coco_of(tmp_path, 5, {}), Pillow.fromarray(np.zeros((30, 40, 3), np.uint8))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "images" / "sub" / "1.png", exif=exif)
+    with pytest.raises(FormatError, match="sub/1.png is said to have 40x30 pixels, but has 30x40 .*EXIF turns it"):
+        load_table(path, tmp_path / "images", Annotated())
+
+
+def test_names_of_coco_stay_in_the_folder(tmp_path: Path) -> None:
+    path = coco_of(tmp_path, 5, {1: {"file_name": "../other/1.png"}})
+    write_image(tmp_path / "other" / "1.png", np.zeros((30, 40, 3), np.uint8))
+    with pytest.raises(FormatError, match=r"annotation 1 \(id 1\): ../other/1.png is not in .*images"):
+        load_table(path, tmp_path / "images", Annotated())
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_images_that_cannot_be_measured_are_named(tmp_path: Path) -> None:
     path = annotated_folder(tmp_path)
     good = path.read_text()
     path.write_text(good.replace("04.png,9,5,12,9,19,20", "04.png,,,,,,"))
-    with pytest.raises(InputError, match="mine: 1 images show no landmark, the first is 04.png; leave them out"):
+    with pytest.raises(FormatError, match="mine.csv, line 6: 04.png shows no keypoint; leave the image out"):
         load_table(path, tmp_path / "images", Annotated(unit="a,b"))
     path.write_text(good.replace("04.png,9,5,12,9,19,20", "04.png,,,12,9,19,20"))
     protocol, found = load_table(path, tmp_path / "images", Annotated(unit="a,b"))
@@ -87,7 +87,7 @@ def test_a_landmark_that_no_fitting_image_shows_is_named(tmp_path: Path) -> None
     path = annotated_folder(tmp_path)
     lines = [",".join([*line.split(",")[:5], "", ""]) for line in path.read_text().splitlines()[1:]]
     path.write_text("\n".join([path.read_text().splitlines()[0], *lines]) + "\n")
-    with pytest.raises(InputError, match="mine: landmark 2 is hidden in all fitting images"):
+    with pytest.raises(InputError, match="mine: landmark c is hidden in all fitting images"):
         load_table(path, tmp_path / "images", Annotated())
 
 

@@ -73,6 +73,7 @@ def assemble(
         lists=facts.lists,
         notes=notes,
         regions=regions,
+        landmarks=table.landmarks,
     )
 
 

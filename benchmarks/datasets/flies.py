@@ -52,6 +52,7 @@ def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
         fit=np.flatnonzero(frames < FIT_BEFORE),
         test=np.flatnonzero(frames >= TEST_FROM),
         groups=frames // BLOCK,
+        landmarks=protocol.landmarks,
         names_identify=False,
         lists={"landmarks.csv": file_hash(table.path)},
         notes=(

@@ -36,6 +36,7 @@ class LandmarkSet:
         groups: int [images], the group of each image; those of one group look alike, so that cross-validation keeps them in one
             fold. None where every image stands for itself.
         regions: what the protocol's crop leaves of each file; None where images are whole files.
+        landmarks: their names, for messages.
     """
 
     name: str
@@ -50,6 +51,7 @@ class LandmarkSet:
     notes: tuple[str, ...] = ()
     groups: NDArray[np.int64] | None = None
     regions: Regions | None = None
+    landmarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that arrays, names and split belong together.
@@ -78,7 +80,9 @@ class LandmarkSet:
         shown = ~hidden[..., 0]
         unseen, empty = ~shown[self.fit].any(axis=0), self.used[~shown[self.used].any(axis=1)]
         if unseen.any():
-            raise InputError(f"{self.name}: landmark {int(np.argmax(unseen))} is hidden in all fitting images; leave it out")
+            number = int(np.argmax(unseen))
+            landmark = self.landmarks[number] if self.landmarks else str(number)
+            raise InputError(f"{self.name}: landmark {landmark} is hidden in all fitting images; leave it out")
         if len(empty):
             raise InputError(
                 f"{self.name}: {len(empty):,} images show no landmark, the first is {self.images[empty[0]]}; leave them out"

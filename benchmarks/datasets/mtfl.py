@@ -54,6 +54,7 @@ def load_mtfl(folder: Path, protocol: Protocol) -> LandmarkSet:
         landmarks_px=points,
         fit=np.flatnonzero(np.isin(remainder[kept], FITTED)),
         test=np.flatnonzero(np.isin(remainder[kept], TESTED)),
+        landmarks=protocol.landmarks,
         names_identify=False,
         lists={"landmarks.csv": file_hash(table.path)},
         notes=(f"{int((~usable).sum()):,} images with wrong labels are left out",),

@@ -11,8 +11,8 @@ The protocol is named `table`, with the unit where it is not the box and a hash 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ from benchmarks.datasets.annotations import read_annotations
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
 from benchmarks.datasets.wide import AnnotationTable
 from benchmarks.protocols import OWN_REGRESSIONS, Protocol, Unit
-from kpdetect.data.name_lists import listed_names
+from kpdetect.data.name_lists import NameIndex, listed_names
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import bytes_hash, file_hash
+from kpdetect.images import is_turned, list_names
 
 TABLE = "table:"
 UNITS = ("box", "image", "pixel")
@@ -73,11 +74,13 @@ def load_table(path: Path, images: Path, annotated: Annotated) -> tuple[Protocol
     """
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; give the folder of the images with --data")
-    table = read_annotations(path)
+    table = _with_files(read_annotations(path), images)
     split = _split(table, annotated)
     used = np.sort(np.concatenate([split.fit, split.test]))
     names = [table.images[index] for index in used]
     sizes = image_sizes(images, names)
+    table.require_shown(used)
+    table.require_sizes(sizes, lambda row: is_turned(images / table.images[row]), used)
     table.require_inside(sizes, used)
     landmark_set = LandmarkSet(
         name=path.stem,
@@ -90,6 +93,7 @@ def load_table(path: Path, images: Path, annotated: Annotated) -> tuple[Protocol
         names_identify=False,
         lists={path.name: file_hash(path), **split.lists},
         notes=(split.rule,),
+        landmarks=table.landmarks,
     )
     protocol = Protocol(
         name=_protocol_name(annotated, split),
@@ -102,6 +106,25 @@ def load_table(path: Path, images: Path, annotated: Annotated) -> tuple[Protocol
         source=f"own annotations: {path.name}",
     )
     return protocol, landmark_set
+
+
+def _with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
+    """The same with the names that the images have in `folder`; a name that fits none of them stays as it is.
+
+    Raises:
+        FormatError: two rows mean one image, or a name leads out of the folder.
+    """
+    inside = [not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts for name in table.images]
+    here = [safe and (folder / name).is_file() for name, safe in zip(table.images, inside, strict=True)]
+    if all(here):
+        return table
+    index, names = NameIndex(list_names(folder), folder), []
+    for row, name in enumerate(table.images):
+        found = (name,) if here[row] else index(name, loosely=False).names
+        if len(found) != 1 and not inside[row]:
+            raise FormatError(f"{table.where(row)}: {name} is not in {folder}; expected a path below it")
+        names.append(found[0] if len(found) == 1 else name)
+    return replace(table, images=names)
 
 
 def _protocol_name(annotated: Annotated, split: Split) -> str:

@@ -48,6 +48,7 @@ def load_toy(folder: Path, protocol: Protocol) -> LandmarkSet:
         landmarks_px=table.points_px,
         fit=np.flatnonzero(np.isin(remainder, FITTED)),
         test=np.flatnonzero(np.isin(remainder, TESTED)),
+        landmarks=table.landmarks,
         names_identify=False,  # two toy folders with different seeds use the same names for different pictures
         lists={"keypoints.csv": file_hash(path)},
         notes=("procedural images with exact landmarks",),

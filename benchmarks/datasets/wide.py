@@ -7,7 +7,7 @@ every fault is named by its line.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class AnnotationTable:
         lines: line of each image in the file, for messages.
         extra: other columns by name, a text per image.
         places: where each image stands, for messages, in sources that are not one file of lines.
+        sizes: (height, width) [images, 2] as the file says them, 0 where it does not; None where it never does.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class AnnotationTable:
     lines: list[int]
     extra: dict[str, list[str]] = field(default_factory=dict)
     places: list[str] | None = None
+    sizes: NDArray[np.int64] | None = None
 
     def rows(self, chosen: NDArray[np.integer]) -> AnnotationTable:
         """The same of some images."""
@@ -55,6 +57,7 @@ class AnnotationTable:
             lines=[self.lines[row] for row in chosen] if self.places is None else [],
             extra={name: [texts[row] for row in chosen] for name, texts in self.extra.items()},
             places=None if self.places is None else [self.places[row] for row in chosen],
+            sizes=None if self.sizes is None else self.sizes[chosen],
         )
 
     def where(self, row: int) -> str:
@@ -111,6 +114,44 @@ class AnnotationTable:
         width, height = extents[row, 0]
         fault = f"{self.landmarks[landmark]} at x {x:g}, y {y:g}, but the image is {width:g}x{height:g} pixels (width x height)"
         raise FormatError(f"{self.where(int(used[row]))}: {fault}; are columns swapped, or the image resized?")
+
+    def require_sizes(self, sizes: NDArray[np.integer], turned: Callable[[int], bool], rows: NDArray[np.integer]) -> None:
+        """Check the sizes that the file says of the images `rows` against those of their pictures as displayed.
+
+        Args:
+            sizes: (height, width) [rows, 2] of the pictures.
+            turned: whether the picture of an image is stored on its side, which EXIF tells.
+            rows: images.
+
+        Raises:
+            FormatError: they differ; coordinates in another frame would be scored.
+        """
+        if self.sizes is None:
+            return
+        stated = self.sizes[rows]
+        wrong = (stated > 0).all(axis=1) & (stated != sizes).any(axis=1)
+        if not wrong.any():
+            return
+        number = int(np.argmax(wrong))
+        row, (height, width), (real_height, real_width) = int(rows[number]), stated[number], sizes[number]
+        fault = (
+            f"{self.images[row]} is said to have {width}x{height} pixels, but has {real_width}x{real_height} (width x height)"
+        )
+        advice = "was it resized, or is it another image?"
+        if turned(row) and (height, width) == (real_width, real_height):
+            advice = "EXIF turns it: annotate it as it is displayed, or store it upright"
+        raise FormatError(f"{self.where(row)}: {fault}; {advice}")
+
+    def require_shown(self, rows: NDArray[np.integer]) -> None:
+        """Check that the images `rows` have a point.
+
+        Raises:
+            FormatError: one has none.
+        """
+        empty = np.isnan(self.points_px[rows]).all(axis=(1, 2))
+        if empty.any():
+            row = int(rows[int(np.argmax(empty))])
+            raise FormatError(f"{self.where(row)}: {self.images[row]} shows no keypoint; leave the image out")
 
     def require_level(self, first: str, second: str) -> None:
         """Check that two points, such as eyes, lie side by side in most images; swapped columns put them above each other.
