@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from benchmarks.rounds import NO_ROUNDS, RoundsConfig
 from generator.architectures import Architecture, architecture
 from generator.config import GeneratorConfig, Preset, preset
-from kpdetect.config import StrictConfig, apply_overrides
+from kpdetect.config import LARGEST_SEED, StrictConfig, apply_overrides
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
@@ -29,7 +29,7 @@ class PairsConfig(StrictConfig):
     """How images are stored."""
     shard_size: int = Field(5_000, ge=1)
     """Pairs per shard."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Pair i depends on this and i."""
     truncation: float = Field(1.0, gt=0, le=1)
     """Factor on the noise; lower is more typical, less varied."""

@@ -37,7 +37,7 @@ class RoundsConfig(StrictConfig):
 
     count: int = Field(1, ge=0, le=9)
     """Rounds; each teaches another detector, for which all is as in the training on pairs but the next three."""
-    steps: int = Field(1_500, ge=1)
+    steps: int = Field(1_500, ge=1, le=10**12)
     """Steps of each."""
     rate: float = Field(5e-4, gt=0)
     """Their learning rate."""

@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from generator.augmentation import Change
-from kpdetect.config import StrictConfig
+from kpdetect.config import Momentum, StrictConfig, Width
 from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
-from kpdetect.training import BUDGETS, TrainingConfig
+from kpdetect.training import BUDGETS, MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 Preset = Literal["tiny", "small", "paper"]
 PRESETS: tuple[str, ...] = get_args(Preset)
@@ -31,28 +31,28 @@ class ModelConfig(StrictConfig):
     """Number of keypoints K."""
     tau: float = Field(0.01, gt=0)
     """Width of the heatmaps in squared normalised units, H = exp(-d^2 / tau) (paper 3.2)."""
-    noise_width: int = Field(256, ge=1)
+    noise_width: int = Field(256, ge=1, le=1 << 14)
     """Length of each of the three noises (paper 3.1)."""
-    embedding_width: int = Field(64, ge=1)
+    embedding_width: int = Field(64, ge=1, le=1 << 14)
     """Length of a keypoint's embedding, D_embed (paper 3.1: 128; its table 6 finds smaller ones more accurate)."""
-    mlp_width: int = Field(256, ge=1)
+    mlp_width: int = Field(256, ge=1, le=1 << 14)
     """Width of the three-layer MLPs that map noises to keypoints and embeddings."""
     pose_divisor: float = Field(20.0, gt=0)
     """Keypoints are tanh(MLP(z) / pose_divisor): they start near one place and spread as training finds parts."""
     pose_spread: float = Field(0.0, ge=0, lt=1)
     """Radius, as a share of half the side, of the disc over which keypoints are spread evenly at first; 0: all at the centre,
     as in the paper."""
-    start_size: int = Field(16, ge=4)
+    start_size: int = Field(16, ge=4, le=512)
     """Side of the first feature map (paper: 32, its base model 4)."""
-    start_blocks: int = Field(2, ge=1)
+    start_blocks: int = Field(2, ge=1, le=64)
     """Blocks at the first resolution."""
-    widths: tuple[int, ...] = (96, 64, 32)
+    widths: tuple[Width, ...] = (96, 64, 32)
     """Channels at each resolution, from start_size up to size."""
-    margin: int = Field(2, ge=0)
+    margin: int = Field(2, ge=0, le=256)
     """Extra pixels around every feature map, cropped after each up-sampling (paper appendix B: 10)."""
-    spade_width: int = Field(16, ge=1)
+    spade_width: int = Field(16, ge=1, le=1 << 14)
     """Hidden channels between the style map and gamma, beta (128 in SPADE; the paper prints none)."""
-    background_widths: tuple[int, ...] = (48, 32, 16)
+    background_widths: tuple[Width, ...] = (48, 32, 16)
     """Channels of the background network at each resolution; unused without one."""
     start: Literal["positional", "learned"] = "positional"
     """First feature map: relative to the keypoints (appendix B), or learned and the same for all images (appendix E)."""
@@ -114,13 +114,13 @@ class ModelConfig(StrictConfig):
 class OptimiserConfig(StrictConfig):
     """Losses and optimiser (paper 3.4 and appendix E)."""
 
-    batch: int = Field(32, ge=2)
+    batch: int = Field(32, ge=2, le=MOST_IMAGES)
     """Images per step."""
     rate_generator: float = Field(2e-4, gt=0)
     """Adam's learning rate for the generator (paper: 1e-4 at batch 128)."""
     rate_discriminator: float = Field(4e-4, gt=0)
     """Adam's learning rate for the discriminator (paper: 4e-4)."""
-    betas: tuple[float, float] = (0.5, 0.9)
+    betas: tuple[Momentum, Momentum] = (0.5, 0.9)
     """Adam's momenta (paper)."""
     r1_weight: float = Field(10.0, ge=0)
     """Factor of E|grad D(x)|^2 on real images, as the paper writes lambda_gp; Mescheder's gamma is twice this number."""
@@ -136,13 +136,13 @@ class OptimiserConfig(StrictConfig):
     """timm's name of the network behind `features`."""
     feature_weight: float = Field(1.0, gt=0)
     """Factor of that discriminator's verdict in the generator's loss."""
-    feature_width: int = Field(64, ge=1)
+    feature_width: int = Field(64, ge=1, le=1 << 14)
     """Its channels."""
-    feature_betas: tuple[float, float] = (0.0, 0.99)
+    feature_betas: tuple[Momentum, Momentum] = (0.0, 0.99)
     """Its Adam's momenta (Projected GAN)."""
     ema_decay: float = Field(0.999, ge=0, lt=1)
     """Decay per step of the averaged generator, ramped up at the start."""
-    discriminator_widths: tuple[int, ...] = (32, 64, 128, 192)
+    discriminator_widths: tuple[Width, ...] = Field((32, 64, 128, 192), min_length=1)
     """Channels after each halving of the image."""
     discriminator_residual: bool = False
     """Residual links in the discriminator (as the short paper calls it)."""
@@ -194,7 +194,7 @@ class StoppingConfig(StrictConfig):
     """Measurements without a better one after which the run ends; its best weights are kept. 0: nothing is measured."""
     every: int = Field(1_000, ge=1)
     """Steps between measurements; growing models are measured at their full size only."""
-    images: int = Field(2_000, ge=2)
+    images: int = Field(2_000, ge=2, le=10_000_000)
     """Drawn images, and as many real ones as training sees them."""
     features: str = "imagenet"
     """What the Frechet distance is measured in: imagenet, random, or the file of Inception's weights."""
@@ -226,10 +226,20 @@ class GeneratorConfig(TrainingConfig):
     """When to give up."""
     stopping: StoppingConfig = StoppingConfig()
     """When to stop early."""
-    steps: int = Field(16_000, ge=1)
+    steps: int = Field(16_000, ge=1, le=MOST_STEPS)
     """Steps to train; no schedule depends on it, so that a finished run can be continued."""
     replay: bool = True
     """On one GPU, record steps and replay them, see `kpdetect.recorder`; takes more of its memory."""
+
+    @model_validator(mode="after")
+    def _halvings(self) -> GeneratorConfig:
+        sizes, found = self.model.image_sizes, len(self.optimiser.discriminator_widths)
+        if not len(sizes) <= found <= int(math.log2(self.model.size)):
+            raise ValueError(
+                f"optimiser.discriminator_widths has {found} entries; images of {self.model.size} pixels take "
+                f"{len(sizes)} to {int(math.log2(self.model.size))}, each halves them"
+            )
+        return self
 
     @property
     def replayable(self) -> bool:

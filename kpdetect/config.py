@@ -5,21 +5,31 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kpdetect.bounded import LARGEST_YAML, parse_yaml
 from kpdetect.errors import ConfigError
 from kpdetect.files import write_text
+from kpdetect.reading import reading, reason, shortened
 
 
 class StrictConfig(BaseModel):
     """Base of every configuration: keyword-only, frozen, unknown keys refused, one docstring per field."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
+Width = Annotated[int, Field(ge=1, le=1 << 14)]
+"""Channels of a layer."""
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+"""Of Adam: the share of a mean that stays from step to step."""
+LARGEST_SEED = 2**63 - 1
+"""What torch takes as a seed on every device."""
 Config = TypeVar("Config", bound=StrictConfig)
 
 
@@ -29,25 +39,34 @@ def build_config(kind: type[Config], values: Mapping[str, Any], source: str = "c
     Raises:
         ConfigError: an unknown key (the nearest known one is suggested) or a value out of range.
     """
-    try:
-        return kind.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(kind, error)}") from error
+    with reading(source, ConfigError, "expected 'key: value' lines, as in a config.yaml"):
+        try:
+            return kind.model_validate(dict(values))
+        except ValidationError as error:
+            raise ConfigError(f"{source}: {_explain(kind, error)}") from error
 
 
 def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = shortened(".".join(str(part) for part in first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_suggestion(kind, key)}"
-    reason = first["msg"].removeprefix("Value error, ")
+    why = shortened(first["msg"].removeprefix("Value error, "), 400)
     if isinstance(first["input"], dict):  # values that do not fit each other: too many to show
-        return f"{key}: {reason}" if key else reason
-    return f"{key or 'value'} = {first['input']!r} is not valid: {reason}"
+        return f"{key}: {why}" if key else why
+    return f"{key or 'value'} = {_shown(first['input'])} is not valid: {why}"
+
+
+def _shown(value: Any) -> str:
+    """A value on one short line; a list may be longer than anybody wants to read, a number longer than Python writes out."""
+    try:
+        return shortened(repr(value), 80)
+    except ValueError:  # too many digits
+        return "a number of thousands of digits"
 
 
 def _suggestion(kind: type[StrictConfig], key: str) -> str:
-    known = list(config_keys(kind))
+    key, known = key[:200], list(config_keys(kind))
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     if not near:
         last = key.rsplit(".", 1)[-1]
@@ -76,14 +95,17 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
     for assignment in overrides:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set {assignment}: expected key=value, for example --set seed=3")
+            raise ConfigError(f"--set {shortened(assignment, 60)}: expected key=value, for example --set seed=3")
         *parents, last = key.split(".")
         target: Any = values
         for parent in parents:
             target = target.get(parent) if isinstance(target, dict) else None
         if not isinstance(target, dict) or last not in target:
-            raise ConfigError(f"--set {assignment}: unknown key '{key}'{_suggestion(kind, key)}")
-        target[last] = yaml.safe_load(text)
+            raise ConfigError(f"--set {shortened(assignment, 60)}: unknown key '{shortened(key)}'{_suggestion(kind, key)}")
+        with reading(
+            f"--set {shortened(assignment, 60)}", ConfigError, "expected a value such as 3, 0.5, true, name or [1, 2]"
+        ):
+            target[last] = parse_yaml(text)
     return build_config(kind, values, source="--set")
 
 
@@ -98,20 +120,29 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
         ConfigError: the file is missing, is no YAML mapping, or holds unknown keys or invalid values.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > 4 * LARGEST_YAML:
+            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes; expected a configuration of a few thousand")
+        values = parse_yaml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML; expected lines of 'key: value'") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected 'key: value' lines, got {type(values).__name__}")
+    except ConfigError:
+        raise
+    except Exception as error:  # yaml lets many types through
+        raise ConfigError(f"{path}: not valid YAML ({reason(error)}); expected lines of 'key: value'") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        found = type(values).__name__ if not isinstance(values, dict) else "keys that are no texts"
+        raise ConfigError(f"{path}: expected 'key: value' lines, got {found}")
     if isinstance(kind, StrictConfig):
         return build_config(type(kind), _merged(kind.model_dump(), values), source=str(path))
     return build_config(kind, values, source=str(path))
 
 
 def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    both = {key: _merged(base[key], value) for key, value in values.items() if isinstance(value, dict) and key in base}
+    both = {
+        key: _merged(base[key], value)
+        for key, value in values.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
     return {**base, **values, **both}
 
 

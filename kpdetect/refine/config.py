@@ -16,7 +16,7 @@ from kpdetect.config import StrictConfig
 from kpdetect.detector.config import DetectorModelConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images import CropPolicy
-from kpdetect.training import TrainingConfig
+from kpdetect.training import MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 Method = Literal["refine", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -45,14 +45,14 @@ class ReconstructionConfig(StrictConfig):
     """Factor of the reconstruction error; 0 switches it off."""
     size: int = Field(64, ge=32, le=256)
     """Side of the reconstructed image; the bottleneck is a quarter of it."""
-    width: int = Field(128, ge=8)
+    width: int = Field(128, ge=8, le=1 << 14)
     """Channels at the bottleneck; each doubling of the resolution halves them."""
     sigma: float = Field(0.1, gt=0)
     """Standard deviation, in normalised units, of the Gaussians that stand for keypoints in the bottleneck (IMM: 0.1)."""
     hidden: float = Field(0.0, ge=0, lt=1)
     """Share of the other view's patches that the decoder does not see (AutoLink, He et al. 2022: 0.8 and more): what it cannot
     copy it has to place by the keypoints alone."""
-    patch: int = Field(8, ge=1)
+    patch: int = Field(8, ge=1, le=256)
     """Side of those patches, in pixels of the reconstructed image."""
     features: str | None = None
     """Where errors are measured beside pixels: null, nowhere else; a file of weights (.safetensors, .pth) of `feature_network`;
@@ -92,9 +92,9 @@ class RefineConfig(TrainingConfig):
     """Factor of exp(-d^2 / 2 separation_sigma^2) over pairs of keypoints (Zhang et al. 2018, their Eq. 4)."""
     separation_sigma: float = Field(0.08, gt=0)
     """Distance, in normalised units, at which two keypoints count as close."""
-    steps: int = Field(3_000, ge=1)
+    steps: int = Field(3_000, ge=1, le=MOST_STEPS)
     """Steps to train; only the warm-up depends on the step."""
-    batch: int = Field(32, ge=2)
+    batch: int = Field(32, ge=2, le=MOST_IMAGES)
     """Real images per step, and as many pairs."""
     rate: float = Field(3e-4, gt=0)
     """Learning rate of AdamW for the detector."""
