@@ -5,8 +5,8 @@
         confidence          float32 [images, K] in [0, 1]
         images              UTF-8 [images], paths relative to the data set's image folder
         sizes               int64 [images, 2], (height, width)
-        contents            ASCII [images], hash of each image file's bytes; where a model was shown a region of it, @ and the
-                            region's left, top, width, height
+        contents            ASCII [images], hash of each image file's bytes; after ! the levels (`kpdetect.levels`) where
+                            they are not automatic, after @ left, top, width, height of the region that a model was shown
         seen                bool [images]: in the model's own record of real images; absent where there is no record
         @model              JSON: hash, description of the weights, minutes trained
         @environment        JSON: commit, versions, hardware, time
@@ -35,6 +35,7 @@ from kpdetect.errors import FormatError, InputError, KpdetectError
 from kpdetect.files import locked, make_folder, replacing
 from kpdetect.hdf5 import opened_hdf5, texts_of, values_of
 from kpdetect.inference.predictions import Predictions
+from kpdetect.levels import AUTO, current_levels
 from kpdetect.reading import reading
 from kpdetect.records import Record, RelativeName, checked
 
@@ -88,7 +89,8 @@ class Entry:
 def shown_contents(landmark_set: LandmarkSet) -> list[str]:
     """What tells each used image from every other: the hash of its file's bytes, and the region that is shown of it."""
     used = landmark_set.used
-    hashes = landmark_set.content_hashes(used)
+    levels = current_levels().text
+    hashes = [content if levels == AUTO else f"{content}!{levels}" for content in landmark_set.content_hashes(used)]
     if landmark_set.regions is None:
         return hashes
     boxes = landmark_set.regions.boxes[used]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import Affine, crop_resize_affine
+from kpdetect.decoding import HEIF, decoded, opened, pages
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import bytes_hash, file_hash, replacing
 
@@ -30,14 +30,9 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 CropPolicy = Literal["centre", "pad", "stretch"]
 CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
-MAX_PIXELS = 200_000_000
-"""Larger pictures are refused from their header, before anything is decoded."""
+SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif"}
 READ_AT_ONCE = 64 * 2**20
 """Bytes of a file that may be held beside its picture."""
-
-REDUCED_PAGE = 254
-"""Tag of a TIFF page whose lowest bit marks a smaller copy of another page."""
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -79,7 +74,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels.
     """
-    with _opened(path) as picture:
+    with opened(path) as picture:
         width, height = picture.size
         turned = _turned(picture)
     return (width, height) if turned else (height, width)
@@ -91,7 +86,7 @@ def is_turned(path: Path) -> bool:
     Raises:
         InputError: as `image_size`.
     """
-    with _opened(path) as picture:
+    with opened(path) as picture:
         return _turned(picture)
 
 
@@ -107,78 +102,48 @@ def page_count(path: Path) -> int:
     Raises:
         InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels a page.
     """
-    with _opened(path) as picture:
-        if picture.format != "TIFF":
-            return 1
-        size, count = picture.size, 0
-        for page in range(getattr(picture, "n_frames", 1)):
+    with opened(path) as picture:
+        return len(pages(picture))
+
+
+def read_pages(path: Path) -> Iterator[Image]:
+    """The pages that `page_count` counts, one after the other, each as `read_image` reads images.
+
+    Raises:
+        InputError: as `read_image`; the pages before the damaged one were given.
+    """
+    with opened(path) as picture:
+        for page in pages(picture):
             picture.seek(page)
-            reduced = int(getattr(picture, "tag_v2", {}).get(REDUCED_PAGE, 0)) & 1
-            count += picture.size == size and not reduced
-    return count
+            yield decoded(picture, str(path))
 
 
 def read_image(path: Path) -> Image:
-    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, 16 bit scaled to 8,
-    the first picture of an animation.
+    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, more than 8
+    bits scaled to 8 (see `kpdetect.levels`), the first picture of an animation.
 
     Raises:
-        InputError: the file is missing, damaged, truncated, not an image, of floating-point pixels, or has more than
-            `MAX_PIXELS` pixels.
+        InputError: the file is missing, damaged, truncated, not an image, of several pages (see `read_pages`), of
+            floating-point pixels without levels, or has more than `MAX_PIXELS` pixels.
     """
-    with _opened(path) as picture:
-        return _decoded(picture)
+    with opened(path) as picture:
+        return _single(picture, path)
 
 
 def read_image_and_hash(path: Path) -> tuple[Image, str]:
     """As `read_image`, and the hash of the file (`kpdetect.files.file_hash`), read once for both unless large."""
-    with _opened(path):  # one that is missing or has too many pixels is refused here
+    with opened(path):  # one that is missing or has too many pixels is refused here
         if path.stat().st_size > READ_AT_ONCE:
             return read_image(path), file_hash(path)
         content = path.read_bytes()
-    with _opened(path, BytesIO(content)) as picture:
-        return _decoded(picture), bytes_hash(content)
+    with opened(path, BytesIO(content)) as picture:
+        return _single(picture, path), bytes_hash(content)
 
 
-def _decoded(picture: Pillow) -> Image:
-    from PIL import ImageOps
-
-    picture.load()  # raises on truncated data, where OpenCV would fill in grey
-    return _as_rgb(ImageOps.exif_transpose(picture))
-
-
-@contextmanager
-def _opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
-    """An image file (or its content) whose header was read and found small enough; what goes wrong inside becomes one line."""
-    from PIL import Image as Module
-
-    Module.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
-    try:
-        with Module.open(content or path) as picture:
-            width, height = picture.size
-            if height * width > MAX_PIXELS:
-                raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")
-            yield picture
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)  # strerror: without the path, which is said already
-    text = text.splitlines()[0] if text else type(error).__name__
-    return "unknown format" if text.startswith("cannot identify") else text
-
-
-def _as_rgb(picture: Pillow) -> Image:
-    if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip instead of scale
-        values = np.asarray(picture, dtype=np.float64)
-        grey = np.clip(values * (255 / 65535), 0, 255).round().astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if picture.mode == "F":
-        raise ValueError("floating-point pixels, whose range is not known; save it with 8 or 16 bits")
-    if picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")  # Pillow warns of the direct way
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8).copy()
+def _single(picture: Pillow, path: Path) -> Image:
+    if (count := len(pages(picture))) > 1:
+        raise InputError(f"{path}: has {count} pages and is no single image; save each page as a file of its own")
+    return decoded(picture, str(path))
 
 
 def fit_box(size: tuple[int, int], policy: CropPolicy) -> tuple[float, float, float, float]:

@@ -38,6 +38,7 @@ from kpdetect.cli import (
     train_detector,
     train_generator,
 )
+from kpdetect.cli.levels import with_levels
 from kpdetect.errors import KpdetectError
 
 app = typer.Typer(
@@ -93,12 +94,16 @@ VERBS = {
     "info": info,
     "doctor": doctor,
 }
+READS_IMAGES = (
+    run, crop, train_generator, pseudo_label, predict, label, calibrate, edit, export, measure, embeddings, nearest, benchmark,
+    report,
+)  # fmt: skip
 for _name, _module in VERBS.items():
-    app.command(_name)(_module.command)
-app.command("refine")(refine.refine)
-app.command("imm")(refine.imm)
-app.command("ablate")(ablate.ablate)
-app.command("ladder")(ablate.ladder)
+    app.command(_name)(with_levels(_module.command) if _module in READS_IMAGES else _module.command)
+app.command("refine")(with_levels(refine.refine))
+app.command("imm")(with_levels(refine.imm))
+app.command("ablate")(with_levels(ablate.ablate))
+app.command("ladder")(with_levels(ablate.ladder))
 
 
 UsageError: Any = typer.BadParameter.__base__

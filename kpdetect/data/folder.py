@@ -29,6 +29,7 @@ from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
 from kpdetect.hdf5 import array_of, opened_hdf5
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
+from kpdetect.levels import AUTO, current_levels
 from kpdetect.progress import Progress, warn_of_skipped
 
 MIN_IMAGES = 16
@@ -61,11 +62,17 @@ def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
 
 
 def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: CropPolicy) -> str:
-    """A hash of what a cache is made from: names and contents of the files, and how they are fitted."""
-    digest = hashlib.sha256(f"{side}/{policy}".encode())
+    """A hash of what a cache is made from: names and contents of the files, and how they are read and fitted."""
+    digest = hashlib.sha256(_fitting(side, policy).encode())
     for name, content in zip(names, hashes, strict=True):
         digest.update(f"\n{name}\t{content}".encode())
     return digest.hexdigest()[:16]
+
+
+def _fitting(side: int, policy: CropPolicy) -> str:
+    """What else than the files decides the squares; automatic levels, the usual ones, go without saying."""
+    levels = current_levels().text
+    return f"{side}/{policy}" if levels == AUTO else f"{side}/{policy}/{levels}"
 
 
 class ImageCache:
@@ -109,7 +116,7 @@ class Chosen:
 
     def stamp(self) -> str:
         """A hash of names, sizes and times of the files: as long as it stays, their contents need not be read again."""
-        digest = hashlib.sha256(f"{self.side}/{self.policy}".encode())
+        digest = hashlib.sha256(_fitting(self.side, self.policy).encode())
         for name in self.names:
             try:
                 facts = os.stat(self.folder / name)
@@ -189,8 +196,8 @@ def build_cache(
     key = chosen.key() if cache is not None or expected_key is not None else None
     if expected_key is not None and key != expected_key:
         raise ConfigError(
-            f"{out}: was trained on other images (files were added, removed or changed, or others are excluded); "
-            "use another --out, or the same images to continue"
+            f"{out}: was trained on other images (files were added, removed or changed, others are excluded, or --levels "
+            "differs); use another --out, or the same images to continue"
         )
     if cache is not None and cache.key == key:  # the same contents, copied or touched
         with h5py.File(target, "r+") as file:

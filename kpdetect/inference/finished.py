@@ -15,6 +15,7 @@ from kpdetect.inference.prediction_record import RECORD, read_prediction_record
 from kpdetect.inference.predictions import TABLE
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_look import border
+from kpdetect.levels import current_levels
 
 OVERLAYS, OVERLAY = PICTURES = ("overlays", "overlay.mp4")
 """Pictures of images, and the film of a video."""
@@ -30,7 +31,7 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
     return {
         "model": predictor.hash,
         "labels": predictor.labels.model_dump(mode="json", exclude={"weights"}),
-        "settings": config.choices() | {"margin": border(config, predictor.description)},
+        "settings": config.choices() | {"margin": border(config, predictor.description), "levels": current_levels().text},
         "source": str(source if isinstance(source, int) else source.resolve()),
         "inputs": digest.hexdigest()[:16],
     }
