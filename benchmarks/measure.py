@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from benchmarks import schemas
 from benchmarks.drawn import conditioned, interpolated, swap_maps
 from benchmarks.extractors import Extractor, build_extractor
+from benchmarks.judging import judge_model, same_frame
 from benchmarks.metrics.consistency import consistency
 from benchmarks.metrics.cpd import disentanglement
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
 from benchmarks.squares import Squares, read_masks, read_squares, readable, require_match
+from benchmarks.verdict import NAME, write_verdict
 from generator.sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights, read_description
@@ -60,7 +62,7 @@ def measure(
     Args:
         model: project folder, run folder, weights file or shipped name.
         images: folder of real images.
-        out: folder for `measured.json`, `.csv` and `.md`.
+        out: folder for `measured.json`, `.csv` and `.md`, and of a detector `verdict.json`.
         runtime: where to draw.
         count: generated images, and at most as many real ones.
         pairs: pairs of images for CPD (the paper: 1,000).
@@ -89,6 +91,7 @@ def measure(
             found.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         found += measure_detector(predictor, chosen[:STEADY], seed)
+        write_verdict(judge_model(predictor, same_frame(predictor, stream, model), chosen, seed), out / NAME)
     facts: dict[str, Any] = {
         "generator": stream.hash if stream else None,
         "detector": predictor.hash if predictor else None,

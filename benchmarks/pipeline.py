@@ -9,6 +9,7 @@ PROJECT/detector      run folder of the detector
 PROJECT/refined       run folder of the detector's second stage, on real images
 PROJECT/taught-N      run folder of the detector of the Nth round of self-training, see `benchmarks.rounds`
 PROJECT/predictions   keypoints on the input images
+PROJECT/verdict.json  how far they can be trusted, as far as that shows without labels
 PROJECT/report        index.html
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.extractors import watched_distance
+from benchmarks.judging import describe_verdict, judge_project
 from benchmarks.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from benchmarks.project import EXEMPT, TRAINED, Method, ProjectConfig, project_config
 from benchmarks.report import write_report
@@ -121,6 +123,8 @@ def run_project(
         title = (getattr(stage, "func", stage).__doc__ or "").rstrip(".")
         print(f"[{number}/{len(project.stages())}] {title}", file=sys.stderr, flush=True)
         stage()
+    if last == "report" and (verdict := describe_verdict(out)):
+        print(verdict)
     print(f"report: {project.report}" if last == "report" else f"trained: {out}")
     return project.report
 
@@ -155,7 +159,7 @@ class Project:
             second = [self.refine] if self.settings.refined else []
             rounds = [partial(self.teach, number) for number in range(1, self.settings.rounds.count + 1)]
             trained = [self.generator, self.pairs, self.detector, *second, *rounds]
-        return [*trained, self.predict, self.write_report] if self.last == "report" else trained
+        return [*trained, self.predict, self.judge, self.write_report] if self.last == "report" else trained
 
     def share(self, stage: str) -> float | None:
         """Training minutes of a stage."""
@@ -253,6 +257,13 @@ class Project:
         """Predict keypoints on the images."""
         device = self.runtime.device.type
         predict_folder(self.out, self.images, self.out / "predictions", device=device, strict=self.strict)
+
+    def judge(self) -> None:
+        """Judge the keypoints without labels."""
+        try:
+            judge_project(self.out, self.images, self.runtime)
+        except InputError as error:
+            print(f"no verdict: {error}", file=sys.stderr)
 
     def write_report(self) -> None:
         """Write the report."""

@@ -12,15 +12,19 @@ import numpy as np
 
 from benchmarks.charts import curves
 from benchmarks.figures import Tile, chosen_sheets, picture, tile_grid
+from benchmarks.judging import judge_project
 from benchmarks.motion import motion_section
 from benchmarks.report_results import result_sections
 from benchmarks.results import read_result
 from benchmarks.table_files import RESULTS
+from benchmarks.verdict import CAUTION
 from kpdetect.checkpoints import REFINED, detector_stages, round_number
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import WEIGHTS, file_hash, read_json, write_text
 from kpdetect.images import read_image
+from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.runlog import hardware_line, read_metrics
+from kpdetect.runtime import resolve_runtime
 
 SHOWN = 24
 """Input images with predictions on the page."""
@@ -66,7 +70,9 @@ def write_report(
         name="Benchmark results" if project is None else project.resolve().name,
         is_project=project is not None,
         results=result_sections(results or [], allow_contaminated=allow_contaminated),
-        sections=[] if project is None else [each for each in _project_sections(project, images) if each["pictures"]],
+        verdict=None if project is None else _verdict(project, images),
+        first=[] if project is None else _shown(_images_section(project, images)),
+        sections=[] if project is None else _shown(*_project_sections(project)),
         footer="" if project is None else _footer(project),
     )
     write_text(path, text)
@@ -101,33 +107,54 @@ def project_results(project: Path) -> list[Path]:
     return found
 
 
-def _project_sections(project: Path, images: Path | None) -> list[dict[str, Any]]:
+def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
+    """What the template shows of the verdict; None where there is none."""
+    try:
+        verdict = judge_project(project, images or _input_folder(project / "predictions"), resolve_runtime("auto"))
+    except InputError as error:
+        print(f"no verdict: {error}", file=sys.stderr)
+        return None
+    if verdict is None:
+        return None
+    return {"sentences": verdict.sentences, "caution": CAUTION, "keypoints": verdict.keypoints, "images": verdict.images}
+
+
+def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that have a picture."""
+    return [each for each in sections if each["pictures"]]
+
+
+def _project_sections(project: Path) -> list[dict[str, Any]]:
     return [
-        *_predictions_sections(project, images),
+        *_motion_sections(project),
         _samples_section(project),
         *(_curves_section(project, stage) for stage in _trained(project)),
     ]
 
 
-def _predictions_sections(project: Path, images: Path | None) -> list[dict[str, Any]]:
-    folder = project / "predictions"
-    if not (folder / "predictions.csv").exists():
-        return []
-    from kpdetect.inference.predictions import Predictions
-
-    predictions = Predictions.read(folder)
-    source = images or _input_folder(folder)
+def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
+    section: dict[str, Any] = {
+        "title": "Keypoints on input images",
+        "text": "Images spread evenly over the input folder. Each number (and colour) is one keypoint.",
+        "pictures": [],
+    }
+    if (predictions := _predictions(project)) is None:
+        return section
+    source = images or _input_folder(project / "predictions")
     chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
     paths = [(source / predictions.images[row], predictions.keypoints_px[row]) for row in chosen] if source else []
     tiles = [Tile(image=read_image(path), predicted_px=points) for path, points in paths if path.exists()]
-    return [
-        {
-            "title": "Keypoints on input images",
-            "text": "Images spread evenly over the input folder. Each number (and colour) is one keypoint.",
-            "pictures": [tile_grid(tiles)] if tiles else [],
-        },
-        motion_section(predictions.keypoints_px, predictions.sizes, "the input images"),
-    ]
+    return section | {"pictures": [tile_grid(tiles)] if tiles else []}
+
+
+def _motion_sections(project: Path) -> list[dict[str, Any]]:
+    predictions = _predictions(project)
+    return [] if predictions is None else [motion_section(predictions.keypoints_px, predictions.sizes, "the input images")]
+
+
+def _predictions(project: Path) -> Predictions | None:
+    folder = project / "predictions"
+    return Predictions.read(folder) if (folder / TABLE).exists() else None
 
 
 def _input_folder(folder: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """The main job at its smallest: images in; generator, pairs, detector, keypoints, report and benchmark out."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,20 @@ import pytest
 
 import kpdetect
 from benchmarks.pipeline import run_project
+from benchmarks.report import write_report
 from benchmarks.run import run_benchmark
+from benchmarks.verdict import read_verdict
 from generator.stream import PairStream
 from kpdetect.checkpoints import read_description
+from kpdetect.cli.main import app
+from kpdetect.config import write_config
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.images import list_images, read_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.describe import describe
 from kpdetect.inference.folder import predict_folder
 from kpdetect.inference.job import predict_inputs
+from kpdetect.inference.labels import Labels
 from kpdetect.runtime import resolve_runtime
 from kpdetect.toy.dataset import write_toy
 
@@ -55,7 +61,7 @@ def test_every_stage_leaves_what_it_should(project):
         "pairs/pairs-00001.h5", "detector/model.safetensors", "detector/sources.csv", "predictions/predictions.csv",
         "predictions/predictions.json", "predictions/overlays/000007.png", "refined/model.safetensors", "refined/sources.csv",
         "taught-1/found/predictions.csv", "taught-1/pairs/manifest.json", "taught-1/model.safetensors", "taught-1/sources.csv",
-        "report/index.html",
+        "report/index.html", "verdict.json",
     ]  # fmt: skip
     assert [name for name in expected if not (project / name).exists()] == []
     assert not list(project.rglob("*.part"))
@@ -84,6 +90,31 @@ def test_report_is_one_self_contained_page(project):
     cores = json.loads((project / "generator" / "environment.json").read_text())["hardware"]["cores"]
     assert f", {cores} cores, " in page
     assert "{" not in page.partition('class="facts">')[2]
+
+
+def test_the_page_begins_with_the_verdict_and_images(project):
+    verdict = read_verdict(project / "verdict.json")
+    page = (project / "report" / "index.html").read_text()
+    titles = [part.partition("<")[0] for part in page.replace("<h3>", "<h2>").split("<h2>")[1:3]]
+    assert titles == ["Verdict without labels", "Keypoints on input images"]
+    assert f"<li>{verdict.sentences[0]}</li>" in page
+    assert (len(verdict.keypoints), verdict.images, verdict.images_seen) == (4, 40, 12)
+    assert all(each.redrawn_error is not None for each in verdict.keypoints)
+
+
+def test_the_verdict_is_printed_and_follows_the_weights_and_labels(toy, project, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("pairs", "checkpoint.pt", "images.h5"))
+    app(["report", str(copy)], standalone_mode=False)
+    before = (copy / "verdict.json").read_bytes()
+    assert f"verdict:\n  {read_verdict(copy / 'verdict.json').sentences[0]}\n" in capsys.readouterr().out
+    write_config(Labels(drop=(1,)), copy / "taught-1" / "keypoints.yaml")
+    write_report(copy, copy / "report")
+    assert [each.number for each in read_verdict(copy / "verdict.json").keypoints] == [0, 2, 3]
+    (copy / "taught-1" / "keypoints.yaml").unlink()
+    (copy / "verdict.json").write_text("damaged")
+    write_report(copy, copy / "report")
+    assert (copy / "verdict.json").read_bytes() == before
 
 
 def test_repeating_the_command_changes_nothing(project, toy):

@@ -32,6 +32,8 @@ class Consistency:
         flip: under a mirror, after matching, on the half of the images that the matching was not made on.
         affine_floor, flip_floor: the same of keypoints that never move.
         order: which keypoint each one becomes under a mirror.
+        affine_of, flip_of, affine_floor_of, flip_floor_of: the same four for each keypoint, [K]; NaN for a keypoint that no
+            map leaves inside the image.
     """
 
     affine: float
@@ -39,6 +41,10 @@ class Consistency:
     affine_floor: float
     flip_floor: float
     order: tuple[int, ...]
+    affine_of: Points
+    flip_of: Points
+    affine_floor_of: Points
+    flip_floor_of: Points
 
 
 Find = Callable[[list[Image]], Points]
@@ -65,31 +71,46 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
         return share * _extents(several) - 0.5
 
     flip, order = _under_mirror(found, images, plain)
+    affine, affine_floor = _under_affine(found, images, plain, seed), _under_affine(still, images, still(images), seed)
+    flip_floor, _ = _under_mirror(still, images, still(images))
     return Consistency(
-        affine=_under_affine(found, images, plain, seed),
-        flip=flip,
-        affine_floor=_under_affine(still, images, still(images), seed),
-        flip_floor=_under_mirror(still, images, still(images))[0],
+        affine=float(np.nanmean(affine)),
+        flip=float(flip.mean()),
+        affine_floor=float(np.nanmean(affine_floor)),
+        flip_floor=float(flip_floor.mean()),
         order=order,
+        affine_of=_by_keypoint(affine),
+        flip_of=_by_keypoint(flip),
+        affine_floor_of=_by_keypoint(affine_floor),
+        flip_floor_of=_by_keypoint(flip_floor),
     )
 
 
-def _under_affine(find: Find, images: list[Image], plain: Points, seed: int) -> float:
+def _by_keypoint(distances: Points) -> Points:
+    """Mean [K] of distances [images, K] that are not NaN; NaN where all are."""
+    known = ~np.isnan(distances)
+    total = np.where(known, distances, 0.0).sum(axis=0)
+    return np.divide(total, known.sum(axis=0), out=np.full(len(total), np.nan), where=known.any(axis=0))
+
+
+def _under_affine(find: Find, images: list[Image], plain: Points, seed: int) -> Points:
+    """Distances [images, K]; NaN where the map leads out of the image."""
     source = np.random.default_rng(seed)
     maps = [random_affine(image.shape[:2], source) for image in images]
     warped = find([_warp(image, matrix) for image, matrix in zip(images, maps, strict=True)])
     moved = np.stack([apply_affine(matrix, points) for matrix, points in zip(maps, plain, strict=True)])
     inside = ((moved >= 0) & (moved <= _extents(images) - 1)).all(axis=-1)
-    return 100 * float((np.linalg.norm(warped - moved, axis=-1) / _sides(images))[inside].mean())
+    return np.where(inside, 100 * np.linalg.norm(warped - moved, axis=-1) / _sides(images), np.nan)
 
 
-def _under_mirror(find: Find, images: list[Image], plain: Points) -> tuple[float, tuple[int, ...]]:
+def _under_mirror(find: Find, images: list[Image], plain: Points) -> tuple[Points, tuple[int, ...]]:
+    """Distances [images of the second half, K], and which keypoint each one becomes."""
     mirrored = find([np.ascontiguousarray(image[:, ::-1]) for image in images])
     mirrored[..., 0] = _extents(images)[..., 0] - 1 - mirrored[..., 0]
     half, sides = len(images) // 2, _sides(images)
     order = match(plain[:half] / sides[:half, None], mirrored[:half] / sides[:half, None])
     apart = np.linalg.norm(plain[half:] - mirrored[half:][:, order], axis=-1) / sides[half:]
-    return 100 * float(apart.mean()), tuple(order.tolist())
+    return 100 * apart, tuple(order.tolist())
 
 
 def _extents(images: list[Image]) -> Points:

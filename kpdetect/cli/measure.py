@@ -43,4 +43,6 @@ def command(
         exclude=tuple(exclude_list or ()),
     )
     print(upper("describe_measured")(found))
+    if verdict := upper("describe_verdict")(out):
+        print(verdict)
     print(f"written: {out / 'measured.json'}")

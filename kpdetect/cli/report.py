@@ -36,4 +36,6 @@ def command(
         raise InputError("report: give a project folder, or --result and --out")
     target = out or (project or Path()) / "report" / "index.html"
     path = upper("write_report")(project, target, results or None, allow_contaminated=allow_contaminated)
+    if project is not None and (verdict := upper("describe_verdict")(project)):
+        print(verdict)
     print(f"report: {path}")

@@ -43,6 +43,7 @@ TABLE = {
     "describe_measured": "benchmarks.measure:markdown",
     "describe_measurements": "benchmarks.describe:describe_measurements",
     "make_table": "benchmarks.table_files:make_table",
+    "describe_verdict": "benchmarks.judging:describe_verdict",
     "write_report": "benchmarks.report:write_report",
 }
 
