@@ -33,6 +33,8 @@ squares, drawn, extractors
              real images in a generator's frame, images drawn to be measured, features to compare them in
 measure, control, embeddings
              numbers without annotations, what controls what, embeddings as clouds
+evidence, verdict, judging
+             label-free evidence on keypoints, its verdict in sentences, and both for a model
 project      what a project is asked for
 rounds       self-training, the stages that may be repeated
 shares       how a project's training minutes are shared

@@ -8,13 +8,14 @@ from typing import Any
 
 from benchmarks import prediction_file, results, schemas
 from benchmarks.ablations.layout import CELLS, CONFIG, DESCRIPTION, MEASURED
+from benchmarks.verdict import read_verdict
 from kpdetect.errors import FormatError
 from kpdetect.files import read_json
 
 
 def describe_measurements(path: Path) -> list[str]:
     """Lines about predictions, a result, an ablation or one of its cells, `measured.json`, `nearest.json`, `control.json`,
-    `embeddings.json`, or a folder of results or ablations; none for anything else.
+    `embeddings.json`, `verdict.json`, or a folder of results or ablations; none for anything else.
 
     Raises:
         FormatError: it is damaged.
@@ -128,6 +129,13 @@ def _measured(path: Path, content: dict[str, Any]) -> Iterator[str]:
     yield _made(content["environment"])
 
 
+def _verdict(path: Path, content: dict[str, Any]) -> Iterator[str]:
+    verdict = read_verdict(path)
+    yield f"verdict without labels, from {verdict.images:,} images; score {verdict.score:.2f} of 1"
+    yield from (f"  {sentence}" for sentence in verdict.sentences)
+    yield f"detector: {verdict.detector}, generator: {verdict.generator or 'none'}"
+
+
 def _nearest(path: Path, content: dict[str, Any]) -> Iterator[str]:
     yield f"nearest training images of {content['model']}: {content['images']:,} generated, seed {content['seed']}"
     yield f"compared with {content['training_images']:,} images of {content['folder']}"
@@ -167,4 +175,5 @@ _BY_SCHEMA: dict[str, Callable[[Path, dict[str, Any]], Iterator[str]]] = {
     schemas.NEAREST: _nearest,
     schemas.CONTROL: _control,
     schemas.EMBEDDINGS: _embeddings,
+    schemas.VERDICT: _verdict,
 }

@@ -50,7 +50,8 @@ class Evidence:
         mirror_error: the same of mirrored images, after keypoints are matched, [K].
         redrawn_error: how far the keypoint that is found in an image drawn with the keypoints of a real image is from the one
             it was drawn with, as a share of the distance from its mean place, [K]; None without the generator.
-        within_reach: mean share of the drawn foreground that is near a keypoint; None without the generator.
+        within_reach: mean share of the drawn foreground that is near a keypoint; None without the generator, or where its masks
+            say too seldom where the object is.
     """
 
     numbers: tuple[int, ...]
@@ -123,4 +124,5 @@ def _redraw(
     missed = PERCENT * np.linalg.norm(np.concatenate(again) - given, axis=-1).mean(axis=0)
     still = PERCENT * np.linalg.norm(given - given.mean(axis=0), axis=-1).mean(axis=0)
     reached = foreground_within_reach(given[:, numbers], np.concatenate(masks))
-    return _share(missed, still)[numbers], None if np.isnan(reached).all() else float(np.nanmean(reached))
+    known = reached[~np.isnan(reached)]
+    return _share(missed, still)[numbers], float(known.mean()) if 2 * len(known) > len(reached) else None

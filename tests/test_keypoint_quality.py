@@ -63,14 +63,17 @@ def test_a_chain_of_near_keypoints_keeps_those_that_are_not_near_each_other() ->
     assert find_duplicates(chain, np.array([1.0, 0.0, 2.0])) == {0: 1, 2: 1}
 
 
-def test_foreground_within_reach_counts_pixels_by_their_mask() -> None:
-    masks = np.zeros((3, 2, 4))
-    masks[0, 0] = [1.0, 1.0, 0.0, 0.5]  # pixel centres at x = -0.75, -0.25, 0.25, 0.75 and y = -0.5, 0.5
-    masks[1] = 1.0
-    keypoints = np.array([[[-0.75, -0.5]], [[0.0, 0.5]], [[0.0, 0.0]]])
+def test_foreground_within_reach_counts_pixels_of_the_object() -> None:
+    masks = np.zeros((4, 2, 4))
+    masks[0, 0] = [1.0, 0.9, 0.0, 0.6]  # pixel centres at x = -0.75, -0.25, 0.25, 0.75 and y = -0.5, 0.5
+    masks[1, :, :3] = 1.0
+    masks[2] = 1.0  # fills the frame
+    masks[3] = 0.55  # undecided
+    keypoints = np.zeros((4, 1, 2)) + [[[-0.75, -0.5]], [[0.0, 0.5]], [[0.0, 0.5]], [[0.0, 0.5]]]
     near = foreground_within_reach(keypoints, masks, reach=13.0)  # 0.26 in normalised units
-    assert near[:2] == pytest.approx([1 / 2.5, 2 / 8])
-    assert np.isnan(near[2])  # no foreground
+    assert near[:2] == pytest.approx([1 / 3, 2 / 6])
+    assert np.isnan(near[2:]).all()
+    assert np.isnan(foreground_within_reach(keypoints[:1], masks[:1] * 0)).all()  # no object
 
 
 def test_what_another_detector_knows_does_not_depend_on_names() -> None:

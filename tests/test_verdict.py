@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.describe import describe_measurements
 from benchmarks.evidence import Evidence, gather_evidence, same_scale
 from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.verdict import judge, read_verdict, write_verdict
@@ -117,6 +118,10 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
     verdict = judge(EVIDENCE, detector="abc", images_seen=120_000)
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
+    assert describe_measurements(path)[:2] == [
+        "verdict without labels, from 40 images; score 0.37 of 1",
+        "  2 of 6 keypoints are steady.",
+    ]
     content = json.loads(path.read_text())
     assert content["schema"] == "kpdetect-verdict"
     path.write_text(json.dumps(content | {"score": "much"}))

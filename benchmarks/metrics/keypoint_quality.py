@@ -21,6 +21,9 @@ DUPLICATE_DISTANCE, DUPLICATE_PLAY = 5.0, 2.5
 """Duplicates are on average less than the first apart, and their offset varies by less than the second; in % of the side."""
 REACH = 10.0
 """Percent of the side that a keypoint covers around it."""
+DECIDED, MOSTLY, FILLED = 0.3, 0.7, 0.8
+"""A mask says where the object is if at least the second share of its pixels is further than the first from 0.5, and the object
+fills at most the third share of the frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +107,17 @@ def foreground_within_reach(keypoints: Points, masks: NDArray[np.floating], reac
         reach: in percent of the side.
 
     Returns:
-        [images]; NaN where an image has no foreground.
+        [images]; NaN where a mask does not say where the object is: it is undecided, empty, or fills the frame.
     """
     _, height, width = masks.shape
     x, y = (2 * np.arange(width) + 1) / width - 1, (2 * np.arange(height) + 1) / height - 1
     places = np.stack(np.meshgrid(x, y), axis=-1)
     shares = np.full(len(masks), np.nan)
     for number, (points, mask) in enumerate(zip(np.asarray(keypoints, np.float64), masks, strict=True)):
-        near = np.linalg.norm(places[:, :, None] - points, axis=-1).min(axis=-1) * PERCENT <= reach
-        if mask.sum() > 0:
-            shares[number] = mask[near].sum() / mask.sum()
+        inside = mask > 0.5
+        if (np.abs(mask - 0.5) > DECIDED).mean() >= MOSTLY and 0 < inside.mean() <= FILLED:
+            near = np.linalg.norm(places[inside][:, None] - points, axis=-1).min(axis=-1) * PERCENT
+            shares[number] = (near <= reach).mean()
     return shares
 
 
