@@ -30,6 +30,7 @@ from generator.config import preset
 from generator.stream import PairStream
 from generator.train import train_generator
 from kpdetect.config import apply_overrides
+from kpdetect.console import console
 from kpdetect.data.folder import ImageCache
 from kpdetect.errors import KpdetectError
 from kpdetect.files import write_json
@@ -128,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     try:
-        found = measure_leak(given.out, given.minutes, resolve_runtime(given.device), size=given.size, images=given.images)
+        with console():
+            found = measure_leak(given.out, given.minutes, resolve_runtime(given.device), size=given.size, images=given.images)
         record = {name: asdict(each) for name, each in found.items()} | {"leaked": leaked(found)}
         write_json(given.out / "leak.json", {**record, "minutes": given.minutes, "environment": environment()})
     except KpdetectError as error:

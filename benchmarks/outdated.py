@@ -6,7 +6,6 @@ The last stage goes first: what an interrupted removal leaves is still seen to b
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from kpdetect.files import CHECKPOINT, file_hash
 from kpdetect.inference.labels import LABELS
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
 from kpdetect.inference.predictions import TABLE
+from kpdetect.messages import log
 
 FOUND = "found"
 """Folder of a round of self-training that holds what its teacher found."""
@@ -84,7 +84,7 @@ def discard_outdated_pupil(out: Path, number: int) -> None:
 
 def _discard(out: Path, first: str, told: str, keep: tuple[str, ...] = ()) -> None:
     """Clear a stage, but for what is to be kept of it, and those after it; the last one first."""
-    print(told, file=sys.stderr)
+    log.info(told)
     stages = ["pairs", *detector_stages(out), "predictions"]
     for stage in reversed(stages[stages.index(first) :]):
         _clear(out / stage, keep if stage == first else ())

@@ -15,7 +15,6 @@ PROJECT/report        index.html
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -43,6 +42,7 @@ from kpdetect.files import WEIGHTS, read_sources
 from kpdetect.images import CropPolicy
 from kpdetect.inference.folder import predict_folder
 from kpdetect.inference.labels import labels_follow
+from kpdetect.messages import log
 from kpdetect.refine.perception import named_perception
 from kpdetect.refine.train import refine_detector
 from kpdetect.runlog import RunFolder
@@ -121,7 +121,7 @@ def run_project(
     project.initial, project.last = {"generator": init_generator, "detector": init_detector}, last
     for number, stage in enumerate(project.stages(), start=1):
         title = (getattr(stage, "func", stage).__doc__ or "").rstrip(".")
-        print(f"[{number}/{len(project.stages())}] {title}", file=sys.stderr, flush=True)
+        log.info(f"[{number}/{len(project.stages())}] {title}")
         stage()
     if last == "report" and (verdict := describe_verdict(out)):
         print(verdict)

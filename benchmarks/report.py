@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -23,6 +22,7 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.files import WEIGHTS, file_hash, read_json, write_text
 from kpdetect.images import read_image
 from kpdetect.inference.predictions import TABLE, Predictions
+from kpdetect.messages import log
 from kpdetect.runlog import hardware_line, read_metrics
 from kpdetect.runtime import resolve_runtime
 
@@ -97,13 +97,13 @@ def project_results(project: Path) -> list[Path]:
         try:
             model = read_result(path).model
         except FormatError as error:
-            print(f"left out of the report: {error}", file=sys.stderr)
+            log.info(f"left out of the report: {error}")
             continue
         if model is None or model["hash"] in hashes:
             found.append(path)
         else:
             told = f"{path}: of weights {model['hash']}, which this project no longer has; run the benchmark again"
-            print(f"left out of the report: {told}", file=sys.stderr)
+            log.info(f"left out of the report: {told}")
     return found
 
 

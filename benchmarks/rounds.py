@@ -10,7 +10,6 @@ PROJECT/taught-N/pairs   the same with the images, as shards
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from kpdetect.inference.config import PredictConfig, require_scales
 from kpdetect.inference.folder import predict_images
 from kpdetect.inference.labels import LABELS, Labels, copy_labels, labels_follow, labels_of
 from kpdetect.inference.predictor import Predictor
+from kpdetect.messages import log
 from kpdetect.runtime import Runtime
 
 
@@ -128,7 +128,7 @@ def teach_round(
     chosen = [images / name for name in select_images(images, set(exclude))]
     _, skipped = predict_images(predictor, chosen, images, found, config.look(strict))
     if skipped:
-        print(f"warning: {len(skipped)} unreadable images are left out of round {number}", file=sys.stderr)
+        log.warning(f"{len(skipped)} unreadable images are left out of round {number}")
     discard_outdated_pupil(out, number)
     pupil, pairs = config.pupil(first), folder / "pairs"
     write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.errors import InputError
 from kpdetect.images import CropPolicy, Image, fit_image, read_image
 from kpdetect.inference.predictor import Predictor
+from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.toy.dataset import RECORD
 
@@ -94,7 +94,7 @@ def readable(paths: list[Path]) -> list[tuple[Path, Image]]:
         try:
             found.append((path, read_image(path)))
         except InputError as error:
-            print(f"warning: left out: {error}", file=sys.stderr)
+            log.warning(f"left out: {error}")
     return found
 
 

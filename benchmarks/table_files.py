@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from benchmarks.table import Measurement, tables
 from benchmarks.table_csv import csv_text, write_csv_table
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import write_text
+from kpdetect.messages import log
 
 Format = Literal["markdown", "latex", "csv"]
 SUFFIXES: dict[str, Format] = {".md": "markdown", ".tex": "latex", ".csv": "csv"}
@@ -90,7 +90,7 @@ def write_tables_of(folder: Path) -> None:
             result = read_result(path)
             found.append(Measurement(result, _errors(path, result)))
         except (FormatError, InputError) as error:
-            print(f"left out of the table: {error}", file=sys.stderr)
+            log.info(f"left out of the table: {error}")
     write_text(folder / "table.md", markdown(tables(found)))
     write_csv_table([each.result for each in found], folder / "table.csv")
 

@@ -4,7 +4,6 @@ smaller one, or one that sees other crops."""
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +22,7 @@ from kpdetect.files import file_hash, read_sources
 from kpdetect.images import CropPolicy, Image, list_names, read_image
 from kpdetect.inference.prediction_record import PredictionRecord, read_prediction_record
 from kpdetect.inference.predictions import TABLE, Predictions
+from kpdetect.messages import log
 from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
 
 BLOCK = 64
@@ -130,10 +130,7 @@ def _require_same(found: Path, record: PredictionRecord, sources: Sequence[tuple
     predicted, source = record.files, record.source
     if predicted is None:  # predictions of earlier versions do not say
         if source and Path(source).resolve() != images.resolve():
-            told = (
-                f"warning: {found} is of the images in {source}; {images} must hold the same pictures, not other crops of them"
-            )
-            print(told, file=sys.stderr)
+            log.warning(f"{found} is of the images in {source}; {images} must hold the same pictures, not other crops of them")
         return
     if other := [name for name, digest in sources if predicted.get(name) != digest]:
         raise InputError(

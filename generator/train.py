@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images import write_image
 from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_fitting
+from kpdetect.messages import log
 from kpdetect.recorder import StepRecorder
 from kpdetect.runlog import RunFolder, code_commit, hardware
 from kpdetect.runtime import Runtime, channels_last
@@ -297,4 +297,4 @@ class GeneratorTrainer(Trainer):
         }
         save_weights(self.run.weights, "generator", tensors, description)
         if watch and watch.exhausted:
-            print(watch.ending(), file=sys.stderr)
+            log.info(watch.ending())

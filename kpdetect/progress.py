@@ -1,24 +1,60 @@
-"""Progress of long work: done, rate, time left; a moving line on a terminal, a plain line now and then elsewhere. And what it
-left out."""
+"""Progress of long work: what is done, how fast, and the time left. Whoever wants to know listens; nobody does by default.
+
+with kpdetect.progress.listening(print):
+    kpdetect.predict("faces-64", ["photos"], "keypoints")
+"""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 
-SHOWN = 5
-"""Reasons that a warning gives."""
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How far some work is.
+
+    Attributes:
+        label: the work, for example "train generator".
+        unit: what is counted, for example "images".
+        done: finished items, with those of earlier runs.
+        total: items in all, or None when only time limits the work.
+        rate: items per second in this run.
+        remaining: estimated seconds left, or None without a limit.
+        ended: whether this is the last status of the work.
+        values: further numbers, for example losses.
+    """
+
+    label: str
+    unit: str
+    done: int
+    total: int | None
+    rate: float
+    remaining: float | None
+    ended: bool
+    values: dict[str, float] = field(default_factory=dict)
 
 
-def warn_of_skipped(told: str, reasons: Sequence[str]) -> None:
-    """Say on standard error what was skipped, and why, of the first `SHOWN`."""
-    print(f"warning: skipped {len(reasons)} {told}:", file=sys.stderr)
-    for reason in reasons[:SHOWN]:
-        print(f"  {reason}", file=sys.stderr)
-    if len(reasons) > SHOWN:
-        print(f"  and {len(reasons) - SHOWN} more", file=sys.stderr)
+Listener = Callable[[Status], None]
+"""Called after every batch of finished items, from the thread that does the work."""
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Call `listener` with every status of the work inside; with None nothing changes."""
+    if listener is None:
+        yield
+        return
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 class Pace:
@@ -52,71 +88,62 @@ class Pace:
 
 
 class Progress:
-    """Counts finished items and prints how fast they come.
+    """Counts finished items and tells the listeners how fast they come.
 
     Args:
         total: number of items, or None when only time limits the work.
         label: what is being done, for example "train generator".
         unit: what is counted, for example "images".
-        start: items that an earlier run had finished already.
+        start: items that an earlier run finished.
         seconds: time budget in seconds, or None; used for the time left when it ends first.
-        every: seconds between plain lines when standard error is not a terminal.
     """
 
     def __init__(
-        self,
-        total: int | None,
-        label: str,
-        *,
-        unit: str = "images",
-        start: int = 0,
-        seconds: float | None = None,
-        every: float = 20.0,
+        self, total: int | None, label: str, *, unit: str = "images", start: int = 0, seconds: float | None = None
     ) -> None:
         self.total, self.label, self.unit, self.seconds = total, label, unit, seconds
         self.done = self.start = start
-        self.began = self.shown = time.monotonic()
-        self.live = sys.stderr.isatty()
-        self.pause = 0.2 if self.live else every
+        self.began = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.done > self.start:
-            self._show(end="\n")
+            self._tell({}, ended=True)
 
     def update(self, count: int, **values: float) -> None:
-        """Add `count` finished items; `values` are shown beside the rate."""
+        """Add `count` finished items; `values` are shown after the rate."""
         self.done += count
-        if time.monotonic() - self.shown >= self.pause:
-            self._show(end="" if self.live else "\n", **values)
-
-    def say(self, *lines: str) -> None:
-        """Print whole lines between those of the progress."""
-        for line in lines:
-            print(("\r\033[K" if self.live else "") + line, file=sys.stderr, flush=True)
+        self._tell(values, ended=False)
 
     @property
     def rate(self) -> float:
         """Items per second since the start of this run."""
         return (self.done - self.start) / max(time.monotonic() - self.began, 1e-9)
 
-    def _show(self, end: str, **values: float) -> None:
-        self.shown = time.monotonic()
-        share = f"/{self.total:,}" if self.total is not None else ""
-        extra = "".join(f"  {name} {value:.3g}" for name, value in values.items())
-        text = f"{self.label}: {self.done:,}{share} {self.unit}  {self.rate:.1f} {self.unit}/s  {self._remaining()}{extra}"
-        lead = "\r\033[K" if self.live else ""
-        print(lead + text, end=end, file=sys.stderr, flush=True)
-
-    def _remaining(self) -> str:
+    @property
+    def remaining(self) -> float | None:
+        """Estimated seconds until the items or the time budget end; None without either."""
         limits = []
         if self.total is not None and self.rate > 0:
             limits.append((self.total - self.done) / self.rate)
         if self.seconds is not None:
             limits.append(self.seconds - (time.monotonic() - self.began))
-        if not limits:
-            return "no limit"
-        left = max(0, round(min(limits)))
-        return f"ETA {left // 3600}:{left % 3600 // 60:02d}:{left % 60:02d}"
+        return max(0.0, min(limits)) if limits else None
+
+    def _tell(self, values: dict[str, float], *, ended: bool) -> None:
+        if not _listeners:
+            return
+        status = Status(
+            label=self.label,
+            unit=self.unit,
+            done=self.done,
+            total=self.total,
+            rate=self.rate,
+            remaining=self.remaining,
+            ended=ended,
+            values=values,
+        )
+        for listener in tuple(_listeners):
+            listener(status)

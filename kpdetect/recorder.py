@@ -7,13 +7,14 @@ drawn at random on the CPU, no value read back.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from kpdetect.messages import log
 
 WARM_STEPS = 3
 """Steps of each kind before any is recorded: libraries choose their kernels and optimisers make their state in the first."""
@@ -97,7 +98,7 @@ class StepRecorder:
             self.given_up = True
             self.recordings.clear()
             message = next(iter(str(error.__context__ or error).strip().splitlines()), type(error).__name__)
-            print(f"warning: steps are not recorded for replay, which is slower: {message}", file=sys.stderr)
+            log.warning(f"steps are not recorded for replay, which is slower: {message}")
             return False
         finally:
             for group in groups:

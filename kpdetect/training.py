@@ -22,6 +22,7 @@ from kpdetect.config import LARGEST_SEED, StrictConfig
 from kpdetect.distributed import agreed, anywhere, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
+from kpdetect.messages import log
 from kpdetect.progress import Pace, Progress
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime
@@ -156,7 +157,8 @@ class Trainer(ABC):
                         bar.update(self.batch, **_losses(metrics))
                         if (rate := pace.measured(self.seconds)) is not None:
                             seconds_left = None if minutes is None else budget - self.seconds
-                            bar.say(*self.forecast(rate, steps, seconds_left))
+                            for line in self.forecast(rate, steps, seconds_left):
+                                log.info(line)
                         self._after_step(metrics, bar.rate)
                         if self.step < self.schedule.sample_every and self.seconds >= early:
                             self.write_sheet()

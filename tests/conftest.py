@@ -14,6 +14,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 
+@pytest.fixture(autouse=True)
+def messages_on_standard_error():
+    """Messages and progress go where the command line sends them, so that tests of the library can read them."""
+    from kpdetect.console import console
+
+    with console():
+        yield
+
+
 @pytest.fixture
 def real_data() -> Path:
     """Folder of real data sets; a missing file in it is a failure, an unset variable a skip."""

@@ -34,6 +34,7 @@ from generator.architectures import Architecture
 from generator.stream import PairStream
 from kpdetect.checkpoints import find_weights
 from kpdetect.config import apply_overrides, read_config
+from kpdetect.console import console
 from kpdetect.errors import KpdetectError
 from kpdetect.files import file_hash, locked, read_json, write_json
 from kpdetect.inference.predictor import Predictor
@@ -151,7 +152,7 @@ def main() -> None:
     if attended == [ATTENDED]:
         end_with_parent()
     try:
-        with locked(cell_folder(Path(out), name)):
+        with locked(cell_folder(Path(out), name)), console():
             run_cell(Path(out), name)
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -15,6 +15,7 @@ PARTS = ("generator", "counts", "data", "pairs", "inference")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is measured; exit code 2 where something given cannot be used."""
     import benchmarks.speed
+    from kpdetect.console import console
     from kpdetect.errors import KpdetectError
     from kpdetect.files import write_json
     from kpdetect.runlog import environment
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         print(f"machine: {json.dumps(environment())}", flush=True)
-        found = import_module(f"benchmarks.speed.{given.part}").run(given)
+        with console():
+            found = import_module(f"benchmarks.speed.{given.part}").run(given)
         if given.out is not None:
             write_json(given.out, {**found, "environment": environment()})
     except KpdetectError as error:

@@ -39,6 +39,7 @@ from kpdetect.cli import (
     train_generator,
 )
 from kpdetect.cli.levels import with_levels
+from kpdetect.console import console
 from kpdetect.errors import KpdetectError
 
 app = typer.Typer(
@@ -113,7 +114,8 @@ UsageError: Any = typer.BadParameter.__base__
 def main() -> None:
     """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
     try:
-        code = app(prog_name="kpdetect", standalone_mode=False) or 0
+        with console():
+            code = app(prog_name="kpdetect", standalone_mode=False) or 0
     except UsageError as error:
         print(_usage_line(error), file=sys.stderr)
         sys.exit(2)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.progress import warn_of_skipped
+from kpdetect.messages import warn_of_skipped
 
 
 def command(

@@ -11,7 +11,6 @@ import csv
 import hashlib
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +29,8 @@ from kpdetect.files import file_hash, make_folder, read_sources, replacing, writ
 from kpdetect.hdf5 import array_of, opened_hdf5
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
 from kpdetect.levels import AUTO, current_levels
-from kpdetect.progress import Progress, warn_of_skipped
+from kpdetect.messages import log, warn_of_skipped
+from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
 """Fewer images than this are refused: nothing can be learned from them."""
@@ -205,10 +205,7 @@ def build_cache(
         return cache
     make_folder(out)
     if len(chosen.names) < FEW_IMAGES:
-        print(
-            f"warning: only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart",
-            file=sys.stderr,
-        )
+        log.warning(f"only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart")
     behind = originals(chosen.folder, listed, chosen.names)
     behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
     _write_skipped(out, _write_cache(chosen, target, stamp, strict, behind))

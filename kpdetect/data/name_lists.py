@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images import SUFFIXES, list_names
+from kpdetect.messages import log
 
 EXAMPLES = 3
 """Names that a message shows."""
@@ -218,7 +219,7 @@ def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
 def _report(path: Path, folder: Path, fits: Sequence[Fit]) -> None:
     absent = [fit for fit in fits if not fit.names]
     if absent:
-        print(f"warning: --exclude-list {path}: {_missing(absent, len(fits), folder)}", file=sys.stderr)
+        log.warning(f"--exclude-list {path}: {_missing(absent, len(fits), folder)}")
     loose = [f"{fit.line.strip()} is taken for {fit.names[0]}" for fit in fits if fit.loose]
     if loose:
         print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from kpdetect.inference.smoothing import OneEuroFilter
 from kpdetect.inference.sources import Clip
 from kpdetect.inference.video import OverlayVideo, VideoReader, overlay_video
 from kpdetect.interrupts import StopRequest
+from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 
@@ -56,7 +56,7 @@ def predict_clip(
     live = isinstance(clip.source, int)
     stage = stage_of(predictor, config, clip.source, [path for path in (clip.source, config.boxes) if isinstance(path, Path)])
     if not live and not config.overwrite and is_finished(out, stage):
-        print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
+        log.info(f"{out}: predicted already with this model (--overwrite predicts again)")
         predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
         clear(out, stage)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from kpdetect.inference.passes import Passes
 from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.sources import image_name
+from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 
@@ -72,9 +72,7 @@ def predict_folder(
         predictions, skipped = predict_images(predictor, paths, root, out, config)
     if skipped:
         first = next(iter(skipped.values()))
-        print(
-            f"warning: skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {first}", file=sys.stderr
-        )
+        log.warning(f"skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {first}")
     return predictions
 
 
@@ -103,7 +101,7 @@ def predict_images(
     """
     stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
     if not config.overwrite and is_finished(out, stage):
-        print(f"{out}: predicted already with this model (--overwrite predicts again)", file=sys.stderr)
+        log.info(f"{out}: predicted already with this model (--overwrite predicts again)")
         skipped = skipped_before(out, strict=config.strict)
         predictions = Predictions.read(out)
     else:

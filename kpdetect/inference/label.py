@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from kpdetect.files import file_hash
 from kpdetect.images import CropPolicy, Image, fit_image, list_images, read_image, write_image
 from kpdetect.inference.labels import LABELS, Labels, Pair, read_labels
 from kpdetect.inference.predictor import Predictor
+from kpdetect.messages import log
 from kpdetect.shipped import is_shipped
 
 SHEET = "keypoints.png"
@@ -154,4 +154,4 @@ def _tiles(paths: Sequence[Path], crop: CropPolicy) -> Iterator[Image]:
         try:
             yield fit_image(read_image(path), TILE, crop)[0]
         except InputError as error:
-            print(f"warning: left out {error}", file=sys.stderr)
+            log.warning(f"left out {error}")

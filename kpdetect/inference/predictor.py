@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import file_hash
 from kpdetect.images import Image, fit_image, fit_region, read_image
 from kpdetect.inference.labels import LABELS, Labels, read_labels
+from kpdetect.messages import log
 from kpdetect.runtime import DEVICES, DeviceName, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
@@ -111,8 +111,7 @@ class Predictor:
         labels = labels or read_labels(weights, int(description["keypoints"]))
         digest = file_hash(weights)
         if labels.weights not in ("", digest):
-            told = f"warning: {weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`"
-            print(told, file=sys.stderr)
+            log.warning(f"{weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`")
         return cls(detector, description, digest, runtime, labels)
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:

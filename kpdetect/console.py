@@ -1,0 +1,77 @@
+"""Messages and progress of the library on standard error: a moving line on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kpdetect.messages import log
+from kpdetect.progress import Status, listening
+
+TERMINAL_PAUSE = 0.2
+"""Seconds between two lines of progress on a terminal."""
+PLAIN_PAUSE = 20.0
+"""Seconds between two lines of progress elsewhere, for example in a log file."""
+
+
+class _Messages(logging.Handler):
+    """Writes to whatever standard error is at the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lead = "\r\033[K" if sys.stderr.isatty() else ""
+        lead += "warning: " if record.levelno >= logging.WARNING else ""
+        print(f"{lead}{record.getMessage()}", file=sys.stderr, flush=True)
+
+
+class ProgressLine:
+    """A listener that prints progress.
+
+    Args:
+        pause: seconds between two lines; by the kind of standard error unless given.
+    """
+
+    def __init__(self, pause: float | None = None) -> None:
+        self.live = sys.stderr.isatty()
+        self.pause = pause if pause is not None else TERMINAL_PAUSE if self.live else PLAIN_PAUSE
+        self.shown: dict[str, float] = {}
+
+    def __call__(self, status: Status) -> None:
+        """Print the status, unless the last line is too recent."""
+        now = time.monotonic()
+        if not status.ended and now - self.shown.setdefault(status.label, now) < self.pause:
+            return
+        self.shown[status.label] = now
+        if status.ended:
+            del self.shown[status.label]
+        lead = "\r\033[K" if self.live else ""
+        end = "" if self.live and not status.ended else "\n"
+        print(lead + line(status), end=end, file=sys.stderr, flush=True)
+
+
+def line(status: Status) -> str:
+    """One line: what is done, the rate, the time left, further values."""
+    share = f"/{status.total:,}" if status.total is not None else ""
+    if status.remaining is None:
+        left = "no limit"
+    else:
+        seconds = round(status.remaining)
+        left = f"ETA {seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
+    extra = "".join(f"  {name} {value:.3g}" for name, value in status.values.items())
+    return f"{status.label}: {status.done:,}{share} {status.unit}  {status.rate:.1f} {status.unit}/s  {left}{extra}"
+
+
+@contextmanager
+def console() -> Iterator[None]:
+    """Show messages and progress on standard error inside."""
+    handler = _Messages()
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        with listening(ProgressLine()):
+            yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True

@@ -1,0 +1,26 @@
+"""Where the library says something: the logger `kpdetect`, which is silent until a program listens.
+
+The command line shows warnings and information on standard error. A Python program sees them with
+`logging.basicConfig(level=logging.INFO)`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+log = logging.getLogger("kpdetect")
+log.addHandler(logging.NullHandler())
+log.setLevel(logging.INFO)
+log.propagate = True
+
+SHOWN = 5
+"""Reasons that a warning about several inputs gives."""
+
+
+def warn_of_skipped(subject: str, reasons: Sequence[str]) -> None:
+    """Warn that inputs were skipped, with the first `SHOWN` reasons."""
+    lines = [f"skipped {len(reasons)} {subject}:", *(f"  {reason}" for reason in reasons[:SHOWN])]
+    if len(reasons) > SHOWN:
+        lines.append(f"  and {len(reasons) - SHOWN} more")
+    log.warning("\n".join(lines))
