@@ -263,7 +263,7 @@ class Project:
         try:
             judge_project(self.out, self.images, self.runtime)
         except InputError as error:
-            print(f"no verdict: {error}", file=sys.stderr)
+            log.info(f"no verdict: {error}")
 
     def write_report(self) -> None:
         """Write the report."""

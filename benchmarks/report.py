@@ -112,7 +112,7 @@ def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
     try:
         verdict = judge_project(project, images or _input_folder(project / "predictions"), resolve_runtime("auto"))
     except InputError as error:
-        print(f"no verdict: {error}", file=sys.stderr)
+        log.info(f"no verdict: {error}")
         return None
     if verdict is None:
         return None
