@@ -10,7 +10,7 @@ that square shows is the crop policy:
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -23,6 +23,7 @@ from kpdetect.coords import Affine, crop_resize_affine
 from kpdetect.decoding import HEIF, decoded, opened, pages
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import bytes_hash, file_hash, replacing
+from kpdetect.listing import list_files, say_left_out
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -35,37 +36,34 @@ READ_AT_ONCE = 64 * 2**20
 """Bytes of a file that may be held beside its picture."""
 
 
-def list_images(folder: Path) -> list[Path]:
-    """All image files under `folder`, sorted by path.
-
-    Raises:
-        InputError: `folder` is not a folder, or holds no image.
-    """
-    return [folder / name for name in list_names(folder)]
+def list_images(folder: Path, out: Path | None = None) -> list[Path]:
+    """As `list_names`, as paths."""
+    return [folder / name for name in list_names(folder, out)]
 
 
-def list_names(folder: Path) -> list[str]:
+def list_names(folder: Path, out: Path | None = None) -> list[str]:
     """Image files under `folder`, sorted, as paths relative to it with forward slashes: a quarter of the memory of `Path`s.
 
+    What is left out (see `kpdetect.listing`) is said on standard error.
+
+    Args:
+        folder: is searched recursively.
+        out: folder of the results; what it holds is no input.
+
     Raises:
-        InputError: `folder` is not a folder, or holds no image.
+        InputError: `folder` is not a folder, is `out` too, or holds no image.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder; give a folder of images")
-    found = [path.relative_to(folder).as_posix() for path in walk_files(folder, SUFFIXES)]
+    if out is not None and os.path.realpath(out) == os.path.realpath(folder):
+        raise InputError(f"--out {out}: is the folder of the images; give another, such as {out / 'results'}")
+    found, left_out = list_files(folder, SUFFIXES, out)
     if not found:
-        raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}")
-    found.sort(key=lambda name: name.replace("/", "\0"))  # folder by folder, as paths are compared
+        line = left_out.line("images")
+        more = f"; {line}" if line else ""
+        raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}{more}")
+    say_left_out(folder, left_out, "images")
     return found
-
-
-def walk_files(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Files under `folder` with one of the lower-case `suffixes`, in no order; hidden files and folders are left out."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
-                yield Path(parent, name)
 
 
 def image_size(path: Path) -> tuple[int, int]:

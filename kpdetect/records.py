@@ -7,13 +7,13 @@ which is refused. Configurations are stricter, see `kpdetect.config`.
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from kpdetect.errors import FormatError, KpdetectError
+from kpdetect.names import leads_out
 from kpdetect.reading import AGAIN, reading, shortened
 
 
@@ -26,22 +26,15 @@ class Record(BaseModel):
 
 
 def _bare(name: str) -> str:
-    if _leads_out(name) or len(PurePosixPath(name).parts) != 1 or "\\" in name or name != PurePosixPath(name).name:
+    if leads_out(name) or len(PurePosixPath(name).parts) != 1 or "\\" in name or name != PurePosixPath(name).name:
         raise ValueError(f"'{shortened(name, 60)}' is no plain file name; expected the name of a file in the same folder")
     return name
 
 
 def _relative(name: str) -> str:
-    if _leads_out(name):
+    if leads_out(name):
         raise ValueError(f"'{shortened(name, 60)}' leads out of its folder; expected a name inside of it")
     return name
-
-
-def _leads_out(name: str) -> bool:
-    """Whether a name is empty, absolute, climbs with `..` (however separated), or is none that a system accepts."""
-    parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
-    absolute = name.startswith(("/", "\\")) or (os.name == "nt" and bool(PureWindowsPath(name).drive))
-    return not name.strip() or absolute or ".." in parts or "\0" in name or name in (".", "./")
 
 
 BareName = Annotated[str, AfterValidator(_bare)]

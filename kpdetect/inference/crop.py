@@ -15,6 +15,7 @@ from kpdetect.files import file_hash, make_folder, new_folder, write_sources
 from kpdetect.images import cut_region, list_names, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.predictor import Box
+from kpdetect.names import below
 from kpdetect.progress import Progress
 
 BLOCK = 256
@@ -67,7 +68,7 @@ def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mappin
 
     def reason(name: str) -> str | None:
         try:
-            _crop(images / name, out / targets[name], name, boxes)
+            _crop(images / name, below(out, targets[name]), name, boxes)
         except InputError as error:
             if strict:
                 raise

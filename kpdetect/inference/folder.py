@@ -20,8 +20,8 @@ from kpdetect.inference.overlay import draw_overlay
 from kpdetect.inference.passes import Passes
 from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predictor
-from kpdetect.inference.sources import image_name
 from kpdetect.messages import log
+from kpdetect.names import below, name_below
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 
@@ -66,7 +66,7 @@ def predict_folder(
         OutputError: `out` cannot be written.
     """
     predictor = Predictor.load(model, device)
-    root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source))
+    root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source, out))
     config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
     with new_folder(out):
         predictions, skipped = predict_images(predictor, paths, root, out, config)
@@ -127,7 +127,7 @@ class _ImageJob:
         boxes: Mapping[str, Box],
     ) -> None:
         self.predictor, self.paths, self.root, self.out, self.config, self.boxes = predictor, paths, root, out, config, boxes
-        self.names = [image_name(path, root) for path in paths]
+        self.names = [name_below(path, root) for path in paths]
         self.pictures = _picture_names(self.names)
         self.drawn = _overlay_numbers(len(paths), config.overlays)
         self.passes = Passes(predictor, config)
@@ -216,7 +216,7 @@ class _ImageJob:
         ]
 
     def _overlay(self, number: int, points: np.ndarray, sure: np.ndarray) -> None:
-        path = self.out / OVERLAYS / self.pictures[number]
+        path = below(self.out / OVERLAYS, self.pictures[number])
         points = np.where((sure >= self.config.min_confidence)[:, None], points, np.nan)
         image = read_image(self.paths[number])
         write_image(path, draw_overlay(image, points, sure, self.predictor.skeleton, max_side=self.config.max_side))

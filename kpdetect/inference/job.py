@@ -4,6 +4,7 @@ what was skipped."""
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,15 @@ from kpdetect.files import new_folder, replacing
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.clips import predict_clip
 from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.finished import OVERLAYS
 from kpdetect.inference.folder import NoneReadableError, predict_images
 from kpdetect.inference.formats.choice import write_formats
+from kpdetect.inference.formats.yolo import FOLDER as YOLO
 from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Sources, find_sources
 from kpdetect.inference.video import import_av
+from kpdetect.names import below, to_cell
 
 SKIPPED = "skipped.csv"
 
@@ -63,17 +67,20 @@ def predict_inputs(
     if config.h264:
         import_av()  # better said now than after the first video
     predictor, sources = Predictor.load(model, device), find_sources(inputs, out)
+    _require_apart(sources, out)
+    if config.strict and sources.skipped:
+        raise InputError(next(iter(sources.skipped.values())))
     boxes = _boxes(config, sources)
     with new_folder(out):
         return _predict(predictor, sources, out, config, boxes)
 
 
 def _predict(predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> Summary:
-    summary, wrong = Summary(), list[InputError]()
+    summary, wrong = Summary(skipped=dict(sources.skipped)), list[InputError]()
     if sources.images:
         _predict_images(predictor, sources, out, config, boxes, summary, wrong)
     for clip in sources.clips:
-        folder = out / VIDEOS / clip.name
+        folder = below(out / VIDEOS, clip.name)
         try:
             predictions, note = predict_clip(predictor, clip, folder, config, boxes)
         except InputError as error:
@@ -93,6 +100,14 @@ def _predict(predictor: Predictor, sources: Sources, out: Path, config: PredictC
         raise wrong[0]
     _write_skipped(out / SKIPPED, summary.skipped)
     return summary
+
+
+def _require_apart(sources: Sources, out: Path) -> None:
+    """Refuse inputs that a result could be written over."""
+    places = [Path(os.path.realpath(out / name)) for name in (OVERLAYS, VIDEOS, YOLO)]
+    for path in [*sources.images, *(clip.source for clip in sources.clips if isinstance(clip.source, Path))]:
+        if any(Path(os.path.realpath(path)).is_relative_to(place) for place in places):
+            raise InputError(f"{path}: lies where --out {out} gets its results; give another --out")
 
 
 def _predict_images(
@@ -145,7 +160,7 @@ def _write_skipped(path: Path, skipped: dict[str, str]) -> None:
     if not skipped:
         path.unlink(missing_ok=True)
         return
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(("input", "reason"))
-        writer.writerows(skipped.items())
+        writer.writerows((to_cell(name), to_cell(reason)) for name, reason in skipped.items())

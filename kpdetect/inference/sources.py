@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 from kpdetect.errors import InputError
-from kpdetect.images import SUFFIXES, walk_files
+from kpdetect.images import SUFFIXES
+from kpdetect.listing import LeftOut, list_files, say_left_out
+from kpdetect.names import component, is_writable, name_below, spelt, unwritable
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"})
 WEBCAM = "webcam:"
@@ -31,35 +36,31 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The inputs of a command.
+    """The inputs of a command, each file once.
 
     Attributes:
-        root: folder to which the names of images are relative.
+        root: folder to which the names of images are relative; absolute, as all paths here.
         images: sorted, without repetition.
         clips: videos and webcams.
+        skipped: inputs that cannot be used because of their names, and why.
     """
 
     root: Path
     images: list[Path]
     clips: list[Clip]
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """Names of the images: POSIX paths below `root`."""
-        return [image_name(image, self.root) for image in self.images]
+        return [name_below(image, self.root) for image in self.images]
 
     def clip_file(self, clip: Clip) -> str:
-        """Path of a video below `root`, as images are named; as it was given where it lies elsewhere; name of a webcam."""
+        """Path of a video below `root`, as images are named; its whole path where it lies elsewhere; name of a webcam."""
         if isinstance(clip.source, int):
             return clip.name
-        inside = clip.source.absolute().is_relative_to(self.root.absolute())
-        return image_name(clip.source, self.root) if inside else str(clip.source)
-
-
-def image_name(path: Path, root: Path) -> str:
-    """What an image is called in results: its POSIX path below `root`."""
-    inside = path if path.is_relative_to(root) else path.absolute()
-    return inside.relative_to(root if path.is_relative_to(root) else root.absolute()).as_posix()
+        path = spelt(clip.source)
+        return name_below(path, self.root) if path.is_relative_to(self.root) else str(path)
 
 
 def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
@@ -71,21 +72,26 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
         out: folder of results; nothing in it is an input.
 
     Raises:
-        InputError: an input does not exist, a pattern fits nothing, or there is nothing to predict.
+        InputError: an input does not exist, is `out` or no file, a pattern fits nothing, or there is nothing to predict.
     """
-    cameras = [_camera(text) for text in inputs if text.startswith(WEBCAM)]
-    given = [path for text in inputs if not text.startswith(WEBCAM) for path in _paths(text)]
-    files = sorted({file for path in given for file in _files(path, out)})
+    cameras = dict.fromkeys(_camera(text) for text in inputs if text.startswith(WEBCAM))
+    search = _Search(out)
+    for text in inputs:
+        if not text.startswith(WEBCAM):
+            search.add(text)
+    files, skipped = search.files(), search.skipped
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     images = [file for file in files if file.suffix.lower() not in VIDEO_SUFFIXES]
     if not files and not cameras:
         endings = ", ".join(sorted(SUFFIXES | VIDEO_SUFFIXES))
+        line = "; ".join(filter(None, [search.left_out.line("images or videos"), *skipped.values()]))
         raise InputError(
             f"{inputs[0] if inputs else 'inputs'}: no images found, nor videos; expected files ending in {endings}"
+            + (f"; {line}" if line else "")
         )
-    root = _root([path for path in given if path.is_dir() or path in set(images)])
+    root = _root([*search.folders, *(file.parent for file in search.single if file in set(images))])
     clips = [Clip(name=f"webcam{number}", source=number) for number in cameras]
-    return Sources(root=root, images=images, clips=[*_named(videos), *clips])
+    return Sources(root=root, images=images, clips=[*_named(videos, [clip.name for clip in clips]), *clips], skipped=skipped)
 
 
 def _camera(text: str) -> int:
@@ -95,43 +101,144 @@ def _camera(text: str) -> int:
     return int(number)
 
 
-def _paths(text: str) -> list[Path]:
-    path = Path(text)
-    if path.exists():
-        return [path]
-    if not glob.has_magic(text):
-        raise InputError(f"{text}: no such file or folder")
-    found = sorted(Path(name) for name in glob.glob(text, recursive=True))
-    if not found:
-        raise InputError(f"{text}: no file fits this pattern")
-    return found
+class _Search:
+    """Files that inputs mean."""
+
+    def __init__(self, out: Path | None) -> None:
+        self.out = None if out is None else Path(os.path.realpath(out))
+        self.folders: list[Path] = []
+        self.single: list[Path] = []
+        self.below: list[Path] = []
+        self.left_out = LeftOut()
+        self.skipped: dict[str, str] = {}
+
+    def add(self, text: str) -> None:
+        """Look for what one input means."""
+        path = spelt(text)
+        if path.is_dir():
+            self._add_folder(path)
+        elif path.exists():
+            if reason := _unusable(path):
+                raise InputError(reason)
+            self.single.append(path)
+        elif not glob.has_magic(text):
+            raise InputError(f"{text}: no such file or folder")
+        else:
+            self._add_pattern(text)
+
+    def files(self) -> list[Path]:
+        """All of them, sorted, each once however it was spelt or linked to; those that cannot be opened go to `skipped`."""
+        folder, once = cache(os.path.realpath), dict[tuple[str, str], Path]()
+        for path in sorted([*self.single, *self.below], key=lambda path: (len(path.parts), path)):
+            once.setdefault((folder(path.parent), path.name), path)
+        for key, path in list(once.items()):
+            if path.suffix.lower() in VIDEO_SUFFIXES and not is_writable(str(path)):  # OpenCV crashes the process
+                self.skipped[path.name] = unwritable(str(path))
+                del once[key]
+        return sorted(once.values())
+
+    def _add_folder(self, folder: Path) -> None:
+        if self.out == Path(os.path.realpath(folder)):
+            raise InputError(f"--out {self.out}: is the folder of the images; give another, such as {self.out / 'results'}")
+        names, left_out = list_files(folder, SUFFIXES | VIDEO_SUFFIXES, self.out)
+        self._leave_out(folder, left_out)
+        self.folders.append(folder)
+        self.below += [folder / name for name in names]
+
+    def _add_pattern(self, text: str) -> None:
+        found = [path for path in _matches(text, self) if not self._is_result(path, text)]
+        if not found and not self.skipped:
+            line = self.left_out.line("images or videos")
+            raise InputError(f"{text}: no file fits this pattern" + (f"; {line}" if line else ""))
+        for path in found:
+            if path.is_dir():
+                self._add_folder(path)
+            elif reason := _unusable(path):
+                self.skipped[path.name if is_writable(path.name) else unwritable(path.name).split(":")[0]] = reason
+            else:
+                self.single.append(path)
+
+    def _is_result(self, path: Path, pattern: str) -> bool:
+        """Whether a file that a pattern fits is in the folder of results, and the pattern does not say so."""
+        if self.out is None or Path(os.path.realpath(_base(pattern)[0])).is_relative_to(self.out):
+            return False
+        return Path(os.path.realpath(path)).is_relative_to(self.out)
+
+    def _leave_out(self, folder: Path, left_out: LeftOut) -> None:
+        say_left_out(folder, left_out, "images or videos")
+        self.left_out.merge(left_out)
+        self.skipped |= dict(map(_reason, left_out.unnamed))
 
 
-def _files(path: Path, out: Path | None) -> Iterable[Path]:
-    if not path.is_dir():
-        return [path]
-    results = None if out is None else out.resolve()
-    found = walk_files(path, SUFFIXES | VIDEO_SUFFIXES)
-    return [file for file in found if results is None or not file.resolve().is_relative_to(results)]
+def _reason(name: str) -> tuple[str, str]:
+    reason = unwritable(name)
+    return reason.partition(": its name")[0], reason
 
 
-def _root(given: Sequence[Path]) -> Path:
+def _unusable(path: Path) -> str:
+    """Why a file is none that can be opened; empty for one that can, and for a link to nowhere, which is skipped later."""
+    if not is_writable(path.name):
+        return unwritable(str(path))
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        return f"{path}: is a named pipe, socket or device; give a file, a folder or a pattern"
+    return ""
+
+
+def _base(pattern: str) -> tuple[Path, list[str]]:
+    """The folder that a pattern begins with, and the rest of its parts."""
+    parts = list(Path(pattern).parts)
+    count = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    return spelt(Path(*parts[:count])), parts[count:]
+
+
+def _matches(text: str, search: _Search) -> list[Path]:
+    if "**" not in Path(text).parts:
+        return sorted(spelt(name) for name in glob.glob(text))
+    base, parts = _base(text)  # glob itself goes round loops of links
+    if not base.is_dir():
+        return []
+    ending = os.path.splitext(parts[-1])[1].lower()
+    names, left_out = list_files(base, SUFFIXES | VIDEO_SUFFIXES | ({ending} if ending else set()), search.out)
+    search.skipped |= dict(_reason(name) for name in left_out.unnamed if _fits(name.split("/"), parts))
+    say_left_out(base, left_out, "images or videos")
+    return [base / name for name in names if _fits(name.split("/"), parts)]
+
+
+def _fits(name: list[str], pattern: list[str]) -> bool:
+    """Whether a file, or a folder that it is in, fits a pattern; both as their parts."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_fits(name[at:], pattern[1:]) for at in range(len(name) + (len(pattern) == 1)))
+    return bool(name) and fnmatchcase(name[0], pattern[0]) and _fits(name[1:], pattern[1:])
+
+
+def _root(folders: Iterable[Path]) -> Path:
     """The folder that holds all inputs; names of images are relative to it."""
-    folders = [path if path.is_dir() else path.parent for path in given]
-    if len(set(folders)) == 1:
-        return folders[0]
-    return Path(os.path.commonpath([folder.absolute() for folder in folders])) if folders else Path()
+    try:
+        return Path(os.path.commonpath(list(folders) or [spelt(".")]))
+    except ValueError as error:  # Windows
+        raise InputError("inputs: lie on several drives; give each drive's inputs to a call of their own") from error
 
 
-def _named(videos: Sequence[Path]) -> list[Clip]:
+def _named(videos: Sequence[Path], taken: Iterable[str] = ()) -> list[Clip]:
     """Videos by their name without its ending; those that would share one get parent folder, ending or number too."""
-    names = [video.stem for video in videos]
-    for rename in (lambda video: f"{video.parent.name}-{video.stem}", lambda video: video.name.replace(".", "-")):
-        counts = Counter(names)
-        names = [rename(video) if counts[name] > 1 else name for video, name in zip(videos, names, strict=True)]
-    seen: Counter[str] = Counter()
-    clips = []
+    names = [component(video.stem, video.name) for video in videos]
+    reserved = {name.casefold() for name in taken}
+    for rename in (
+        lambda video: f"{video.parent.name}-{component(video.stem, video.name)}",
+        lambda video: video.name.replace(".", "-"),
+    ):
+        counts = Counter(name.casefold() for name in names)  # many disks know no upper and lower case
+        shared = {name for name, count in counts.items() if count > 1} | reserved
+        names = [rename(video) if name.casefold() in shared else name for video, name in zip(videos, names, strict=True)]
+    clips, used = [], set(reserved)
     for video, name in zip(videos, names, strict=True):
-        seen[name] += 1
-        clips.append(Clip(name=name if seen[name] == 1 else f"{name}-{seen[name]}", source=video))
+        free = next(
+            text
+            for number in range(1, len(videos) + len(used) + 2)
+            if (text := name if number == 1 else f"{name}-{number}").casefold() not in used
+        )
+        used.add(free.casefold())
+        clips.append(Clip(name=free, source=video))
     return clips

@@ -17,6 +17,7 @@ from kpdetect.errors import InputError
 from kpdetect.files import write_text
 from kpdetect.inference.formats.coco import CATEGORY, inside
 from kpdetect.inference.predictions import Predictions
+from kpdetect.names import below
 
 FOLDER = "yolo"
 
@@ -35,8 +36,8 @@ def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) ->
     shares = (predictions.keypoints_px + 0.5) / predictions.sizes[:, None, ::-1]
     for row, label in enumerate(names):
         sure = " ".join(f"{value:.4f}" for value in predictions.confidence[row])
-        write_text(folder / FOLDER / "confidence" / label, sure + "\n")
-        write_text(folder / FOLDER / "labels" / label, _line(shares[row], shown[row]))
+        write_text(below(folder / FOLDER / "confidence", label), sure + "\n")
+        write_text(below(folder / FOLDER / "labels", label), _line(shares[row], shown[row]))
     _write_data(predictions, folder / FOLDER / "data.yaml")
     return folder / FOLDER
 
