@@ -17,6 +17,7 @@ from benchmarks.metrics.consistency import consistency
 from benchmarks.metrics.keypoint_quality import (
     PERCENT,
     Neighbours,
+    explained_by,
     find_duplicates,
     find_neighbours,
     foreground_within_reach,
@@ -52,6 +53,7 @@ class Evidence:
             it was drawn with, as a share of the distance from its mean place, [K]; None without the generator.
         within_reach: mean share of the drawn foreground that is near a keypoint; None without the generator, or where its masks
             say too seldom where the object is.
+        known_to_other: share of the motion that another detector's keypoints explain, [K]; None without one.
     """
 
     numbers: tuple[int, ...]
@@ -63,9 +65,12 @@ class Evidence:
     mirror_error: Values
     redrawn_error: Values | None = None
     within_reach: float | None = None
+    known_to_other: Values | None = None
 
 
-def gather_evidence(predictor: Predictor, stream: PairStream | None, paths: list[Path], seed: int = 0) -> Evidence:
+def gather_evidence(
+    predictor: Predictor, stream: PairStream | None, paths: list[Path], seed: int = 0, other: Predictor | None = None
+) -> Evidence:
     """Look at images, at most `IMAGES` of them, evenly spread over `paths`.
 
     Args:
@@ -73,9 +78,10 @@ def gather_evidence(predictor: Predictor, stream: PairStream | None, paths: list
         stream: the generator of the same keypoints, if there is one.
         paths: image files; unreadable ones are left out with a warning.
         seed: of the views and of what is drawn.
+        other: another detector of the same kind of images, best one of another seed.
 
     Raises:
-        InputError: fewer than two images can be read.
+        InputError: fewer than two images can be read; with another detector fewer than eight.
     """
     rows = np.unique(np.linspace(0, len(paths) - 1, min(IMAGES, len(paths))).round().astype(int))
     images = [image for _, image in readable([paths[row] for row in rows])]
@@ -83,6 +89,7 @@ def gather_evidence(predictor: Predictor, stream: PairStream | None, paths: list
     views = consistency(predictor, images, seed)
     keypoints = same_scale(np.asarray(predictor(images)[0], np.float64), images)[:, numbers]
     view_error = _share(views.affine_of, views.affine_floor_of)[numbers]
+    others = None if other is None else same_scale(np.asarray(other(images)[0], np.float64), images)
     redrawn, reached = (None, None) if stream is None else _redraw(predictor, stream, images, numbers)
     return Evidence(
         numbers=tuple(numbers.tolist()),
@@ -94,6 +101,9 @@ def gather_evidence(predictor: Predictor, stream: PairStream | None, paths: list
         mirror_error=_share(views.flip_of, views.flip_floor_of)[numbers],
         redrawn_error=redrawn,
         within_reach=reached,
+        known_to_other=None
+        if other is None
+        else explained_by(keypoints, same_scale(np.asarray(other(images)[0], float), images)),
     )
 
 

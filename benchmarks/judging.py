@@ -20,7 +20,9 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.runtime import Runtime
 
 
-def judge_model(predictor: Predictor, stream: PairStream | None, paths: Sequence[Path], seed: int = 0) -> Verdict:
+def judge_model(
+    predictor: Predictor, stream: PairStream | None, paths: Sequence[Path], seed: int = 0, other: Predictor | None = None
+) -> Verdict:
     """The verdict on a detector.
 
     Args:
@@ -28,15 +30,17 @@ def judge_model(predictor: Predictor, stream: PairStream | None, paths: Sequence
         stream: the generator whose keypoints it finds, in the same frame; None if there is none.
         paths: image files, of which at most `benchmarks.evidence.IMAGES` are looked at.
         seed: of the views and of what is drawn.
+        other: another detector to compare with.
 
     Raises:
-        InputError: fewer than two images can be read.
+        InputError: fewer than two images can be read; with another detector fewer than eight.
     """
-    evidence = gather_evidence(predictor, stream, list(paths), seed)
+    evidence = gather_evidence(predictor, stream, list(paths), seed, other)
     return judge(
         evidence,
         detector=predictor.hash,
         generator=None if stream is None else stream.hash,
+        other=None if other is None else other.hash,
         images_seen=_images_seen(predictor, stream),
     )
 

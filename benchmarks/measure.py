@@ -56,6 +56,7 @@ def measure(
     seed: int = 0,
     features: str = "imagenet",
     exclude: tuple[Path, ...] = (),
+    other: Path | None = None,
 ) -> list[Measured]:
     """Measure what there is of a model: its generator, its detector, or both.
 
@@ -69,6 +70,7 @@ def measure(
         seed: of everything drawn.
         features: `imagenet`, `random` or a file of Inception's weights, for FID proper.
         exclude: lists of image names to leave out.
+        other: another model, whose detector is compared with this one.
 
     Raises:
         InputError: no model, parts of two models, too few images, or an extractor that is not there.
@@ -76,6 +78,9 @@ def measure(
         OutputError: `out` cannot be written.
     """
     stream, predictor = load_parts(model, runtime, seed)
+    rival = None if other is None else Predictor.load(other, runtime.device.type)
+    if rival is not None and predictor is None:
+        raise InputError(f"{model}: has no detector to compare with {other}; give a project or a detector")
     extractor = None if stream is None else build_extractor(features, runtime.device)  # refused before any work
     paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)))]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
@@ -91,7 +96,7 @@ def measure(
             found.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         found += measure_detector(predictor, chosen[:STEADY], seed)
-        write_verdict(judge_model(predictor, same_frame(predictor, stream, model), chosen, seed), out / NAME)
+        write_verdict(judge_model(predictor, same_frame(predictor, stream, model), chosen, seed, rival), out / NAME)
     facts: dict[str, Any] = {
         "generator": stream.hash if stream else None,
         "detector": predictor.hash if predictor else None,

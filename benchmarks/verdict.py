@@ -56,6 +56,8 @@ class KeypointVerdict(StrictConfig):
     """Mean distance to it, in percent of the side."""
     shared_motion: float
     """Share of its motion that the nearest keypoint has too."""
+    known_to_other: float | None = None
+    """Share of its motion that another detector's keypoints explain; null without one."""
 
 
 class Verdict(StrictConfig):
@@ -65,6 +67,8 @@ class Verdict(StrictConfig):
     """Hash of the detector's weights."""
     generator: str | None = None
     """Hash of the generator's weights, where one was looked at."""
+    other: str | None = None
+    """Hash of another detector's weights, where one was compared."""
     images: int
     """Images that were looked at."""
     images_seen: int | None = None
@@ -79,13 +83,21 @@ class Verdict(StrictConfig):
     """The verdict in words."""
 
 
-def judge(evidence: Evidence, *, detector: str, generator: str | None = None, images_seen: int | None = None) -> Verdict:
+def judge(
+    evidence: Evidence,
+    *,
+    detector: str,
+    generator: str | None = None,
+    other: str | None = None,
+    images_seen: int | None = None,
+) -> Verdict:
     """The verdict on evidence.
 
     Args:
         evidence: see `benchmarks.evidence`.
         detector: hash of the detector's weights.
         generator: hash of the generator's weights, if it was part of the evidence.
+        other: hash of the other detector's weights, if there was one.
         images_seen: images that the generator saw in training, where that is known.
     """
     keypoints = tuple(_keypoint(evidence, place) for place in range(len(evidence.numbers)))
@@ -93,6 +105,7 @@ def judge(evidence: Evidence, *, detector: str, generator: str | None = None, im
     verdict = Verdict(
         detector=detector,
         generator=generator,
+        other=other,
         images=evidence.images,
         images_seen=images_seen,
         score=round(sum(useful) / len(useful), 3),
@@ -104,7 +117,7 @@ def judge(evidence: Evidence, *, detector: str, generator: str | None = None, im
 
 def _keypoint(evidence: Evidence, place: int) -> KeypointVerdict:
     near, numbers = evidence.neighbours, evidence.numbers
-    alone, redrawn = near.nearest[place] < 0, evidence.redrawn_error
+    alone, redrawn, known = near.nearest[place] < 0, evidence.redrawn_error, evidence.known_to_other
     return KeypointVerdict(
         number=numbers[place],
         state=_state(evidence, place),
@@ -116,6 +129,7 @@ def _keypoint(evidence: Evidence, place: int) -> KeypointVerdict:
         nearest=None if alone else numbers[int(near.nearest[place])],
         nearest_percent=None if alone else _short(near.distance[place]),
         shared_motion=_short(near.shared[place]),
+        known_to_other=None if known is None else _short(known[place]),
     )
 
 
@@ -142,6 +156,8 @@ def sentences(verdict: Verdict) -> list[str]:
         if found := of_state[state]:
             originals = f" (of {_listed([each.repeats for each in found])})" if state == "duplicate" else ""
             said.append(f"{_listed([each.number for each in found])} {one if len(found) == 1 else several}{originals}.")
+    if known := [each.known_to_other for each in verdict.keypoints if each.known_to_other is not None]:
+        said.append(f"The other detector explains {100 * max(0.0, sum(known) / len(known)):.0f} % of their motion.")
     if verdict.within_reach is not None and verdict.within_reach < LITTLE_REACH:
         said.append(f"Keypoints are near {100 * verdict.within_reach:.0f} % of the object; parts of it have none.")
     if verdict.images_seen is not None and verdict.images_seen < KEYPOINT_IMAGES:

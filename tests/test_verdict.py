@@ -53,10 +53,26 @@ def test_evidence_on_a_detector_that_is_known(spots) -> None:
     assert found.view_error[3] == pytest.approx(1.0)
     assert found.duplicates == {2: 0} or found.duplicates == {0: 2}
     assert found.neighbours.distance[0] == pytest.approx(100 / np.sqrt(6_000))
-    assert (found.redrawn_error, found.within_reach) == (None, None)
+    assert (found.redrawn_error, found.within_reach, found.known_to_other) == (None, None, None)
     verdict = judge(found, detector="abc")
     assert [each.state for each in verdict.keypoints][1::2] == ["steady", "still"]
     assert sorted(each.state for each in verdict.keypoints) == ["duplicate", "steady", "steady", "still"]
+
+
+def test_another_detector_explains_what_both_find(spots) -> None:
+    class Red(Brightest):
+        """Finds the red spot alone, with x and y exchanged."""
+
+        def __call__(self, images):
+            keypoints, confidence = super().__call__(images)
+            return keypoints[:, :1, ::-1], confidence[:, :1]
+
+    found = gather_evidence(Brightest(), None, spots, other=Red())  # type: ignore[arg-type]
+    assert found.known_to_other[[0, 2]] == pytest.approx([1.0, 1.0], abs=0.01)
+    assert found.known_to_other[[1, 3]].max() < 0.5
+    verdict = judge(replace(EVIDENCE, known_to_other=np.array([1.0, 0.9, 0.9, -0.2, 0.0, 0.7])), detector="abc", other="def")
+    assert "The other detector explains 55 % of their motion." in verdict.sentences
+    assert (verdict.other, verdict.keypoints[5].known_to_other) == ("def", 0.7)
 
 
 def test_one_image_is_too_few(spots) -> None:

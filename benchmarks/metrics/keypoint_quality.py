@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
 
+STILL = 1e-12
+"""Variance, in squared normalised units, that is rounding alone."""
 Points = NDArray[np.floating]
 Values = NDArray[np.float64]
 PERCENT = 50.0
@@ -148,7 +150,7 @@ def explained_by(keypoints: Points, others: Points, penalty: float = 1e-3) -> Va
         missed[~fit] = target[~fit] - _ridge(source[fit], target[fit], source[~fit], penalty)
     error = (missed**2).mean(axis=0).reshape(-1, 2).sum(axis=1)
     variance = target.var(axis=0).reshape(-1, 2).sum(axis=1)
-    return 1 - np.divide(error, variance, out=np.ones(len(error)), where=variance > 0)
+    return 1 - np.divide(error, variance, out=np.ones(len(error)), where=variance > STILL)
 
 
 def _ridge(source: Values, target: Values, new: Values, penalty: float) -> Values:

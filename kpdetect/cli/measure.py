@@ -24,6 +24,10 @@ def command(
             metavar="FILE", exists=True, dir_okay=False, help="Inception's weights, for FID and KID proper (extra: fid)."
         ),
     ] = None,
+    other: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL", help="Compare with another detector, best of another seed."),
+    ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     device: options.DeviceOption = options.Device.auto,
@@ -41,6 +45,7 @@ def command(
         seed=seed,
         features=features if inception_weights is None else str(inception_weights),
         exclude=tuple(exclude_list or ()),
+        other=other,
     )
     print(upper("describe_measured")(found))
     if verdict := upper("describe_verdict")(out):
