@@ -101,9 +101,7 @@ def gather_evidence(
         mirror_error=_share(views.flip_of, views.flip_floor_of)[numbers],
         redrawn_error=redrawn,
         within_reach=reached,
-        known_to_other=None
-        if other is None
-        else explained_by(keypoints, same_scale(np.asarray(other(images)[0], float), images)),
+        known_to_other=None if others is None else explained_by(keypoints, others),
     )
 
 

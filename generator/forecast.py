@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -44,26 +45,27 @@ class Forecast:
         return (self.seconds_used + max(0, images - self.seen) / self.rate) / 60
 
 
-def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[str]:
-    """The forecast in words, and a warning where the images are too few.
+def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[tuple[int, str]]:
+    """The forecast in words, and a warning where the images are too few; each with its level of `logging`.
 
     Args:
         forecast: what is expected.
         share: the generator's part of the minutes that the user gave.
     """
     images, minutes = _rounded(forecast.images), forecast.seconds / 60
-    lines = [
+    expected = (
         f"this machine trains the generator on {forecast.rate:.1f} images a second: in {_duration(minutes)} "
         f"it has seen about {images:,} images"
-    ]
+    )
+    lines = [(logging.INFO, expected)]
     if forecast.images >= KEYPOINT_IMAGES:
         return lines
-    expected = (
+    needed = (
         f"the mask needs about {MASK_IMAGES:,} images to look like the object"
         if forecast.images < MASK_IMAGES
         else f"keypoints need about {KEYPOINT_IMAGES:,} images to keep to their parts"
     )
-    return [*lines, f"warning: that is few: {expected}; {_advice(forecast, share)}"]
+    return [*lines, (logging.WARNING, f"these are few images: {needed}; {_advice(forecast, share)}")]
 
 
 def _advice(forecast: Forecast, share: float) -> str:

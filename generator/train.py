@@ -209,7 +209,7 @@ class GeneratorTrainer(Trainer):
         measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
         return [*measuring, *super().periodic()]
 
-    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[str]:
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
         """How many images the generator will have seen, and a warning where they are too few."""
         seen, limit = self.step * self.batch, steps * self.batch
         return forecast_lines(Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left), self.share)

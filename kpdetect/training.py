@@ -107,8 +107,8 @@ class Trainer(ABC):
     def write_weights(self) -> None:
         """Write the weights that are given away."""
 
-    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[str]:
-        """What to say once the speed of the run is measured, in lines; nothing unless a subclass does.
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
+        """What to say once the speed of the run is measured, in lines with levels of `logging`; none unless overridden.
 
         Args:
             rate: steps per second.
@@ -157,8 +157,8 @@ class Trainer(ABC):
                         bar.update(self.batch, **_losses(metrics))
                         if (rate := pace.measured(self.seconds)) is not None:
                             seconds_left = None if minutes is None else budget - self.seconds
-                            for line in self.forecast(rate, steps, seconds_left):
-                                log.info(line)
+                            for level, line in self.forecast(rate, steps, seconds_left):
+                                log.log(level, line)
                         self._after_step(metrics, bar.rate)
                         if self.step < self.schedule.sample_every and self.seconds >= early:
                             self.write_sheet()

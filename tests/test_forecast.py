@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -32,15 +33,15 @@ def test_images_at_the_end_follow_from_time_or_steps() -> None:
 
 def test_too_few_images_are_said_with_what_to_change() -> None:
     enough = Forecast(50.0, 0, 10**9, seconds_left=2_400.0)
-    assert forecast_lines(enough) == [
-        "this machine trains the generator on 50.0 images a second: in 40 minutes it has seen about 120,000 images"
-    ]
-    few, warning = forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=1_800.0), share=0.5)
+    expected = "this machine trains the generator on 50.0 images a second: in 40 minutes it has seen about 120,000 images"
+    assert forecast_lines(enough) == [(logging.INFO, expected)]
+    (_, few), (level, warning) = forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=1_800.0), share=0.5)
+    assert level == logging.WARNING
     assert "in 30 minutes it has seen about 27,000 images" in few
     assert "keypoints need about 100,000 images" in warning
     assert "--minutes 225 " in warning  # 100,000 images take 111.1 minutes, half of 222.2
-    assert "the mask needs about 15,000" in forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=600.0))[1]
-    assert "more steps or images" in forecast_lines(Forecast(15.0, 0, 9_600))[1]
+    assert "the mask needs about 15,000" in forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=600.0))[1][1]
+    assert "more steps or images" in forecast_lines(Forecast(15.0, 0, 9_600))[1][1]
 
 
 class Slow(Trainer):
@@ -60,7 +61,7 @@ class Slow(Trainer):
 
     def forecast(self, rate, steps, seconds_left):
         self.announced.append((rate, steps, seconds_left))
-        return ["about to be said"]
+        return [(logging.WARNING, "about to be said")]
 
     def write_sheet(self):
         self.sheets.append(self.step)
@@ -78,10 +79,10 @@ def test_early_sheets_come_at_doubled_times_until_the_regular_ones(tmp_path, mon
     assert trainer.announced == [(pytest.approx(1 / 7), 81, None)]
 
 
-def test_what_is_left_of_the_time_is_announced(tmp_path, monkeypatch, capsys) -> None:
+def test_what_is_left_of_the_time_is_announced(tmp_path, monkeypatch, caplog) -> None:
     clock = {"now": 0.0}
     trainer = Slow(tmp_path / "run", clock)
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
     trainer.run_until(10**6, minutes=2.0)
     assert trainer.announced == [(pytest.approx(1 / 7), 10**6, pytest.approx(120 - 35))]  # three steps skipped, two measured
-    assert "about to be said\n" in capsys.readouterr().err
+    assert ("kpdetect", logging.WARNING, "about to be said") in caplog.record_tuples
