@@ -105,6 +105,12 @@ class ModelConfig(StrictConfig):
         return list(zip((widths[0], *widths[:-1]), widths, strict=True))
 
     @property
+    def all_widths(self) -> tuple[int, ...]:
+        """Every number of channels that a layer may have."""
+        own = (self.noise_width, self.embedding_width, self.mlp_width, self.spade_width)
+        return (*own, *self.widths, *self.background_widths)
+
+    @property
     def image_sizes(self) -> tuple[int, ...]:
         """Sides at which images are drawn: the last one alone, or, growing, all from 64 pixels up (appendix E)."""
         first = max(min(64, self.size), self.start_size) if self.progressive else self.size

@@ -22,7 +22,7 @@ from generator.keypoints import KeypointGenerator, Parts
 from generator.latents import latents_of
 from generator.model import Drawing, Generator
 from generator.sheet import to_uint8
-from kpdetect.checkpoints import find_weights, load_weights
+from kpdetect.checkpoints import fill, find_weights, load_weights, require_widths
 from kpdetect.config import build_config
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash
@@ -41,10 +41,12 @@ def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
     Raises:
         CheckpointError: nothing there, or not a generator of this version.
     """
-    tensors, description = load_weights(find_weights(path, "generator"), "generator")
-    config = build_config(GeneratorConfig, description["config"], source=str(path))
+    weights = find_weights(path, "generator")
+    tensors, description = load_weights(weights, "generator")
+    config = build_config(GeneratorConfig, description["config"], source=str(weights))
+    require_widths(config.model.all_widths, tensors, weights)
     network = Generator(config.model)
-    network.load_state_dict(tensors)
+    fill(network, tensors, weights)
     network.stage = Stage(size=int(description.get("drawn_size", config.model.size)))
     channels_last(network)
     return network.eval().requires_grad_(False), description
@@ -86,8 +88,8 @@ class PairStream:
     @property
     def provenance(self) -> dict[str, Any]:
         """What makes these pairs."""
-        crop = self.description["config"]["data"]["crop"]
-        known = {name: self.description[name] for name in ("images_seen", "training_images", "minutes", "commit")}
+        crop = build_config(GeneratorConfig, self.description["config"]).data.crop
+        known = {name: self.description.get(name) for name in ("images_seen", "training_images", "minutes", "commit")}
         return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": known}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:

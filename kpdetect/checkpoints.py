@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from torch import Tensor
+from pydantic import Field
+from torch import Tensor, nn
 
+from kpdetect.bounded import parse_json
+from kpdetect.description import KINDS, DetectorDescription, ModelDescription, described
 from kpdetect.errors import CheckpointError
 from kpdetect.files import WEIGHTS, replacing
+from kpdetect.reading import reading, reason, shortened
+from kpdetect.records import Count, Record
 from kpdetect.shipped import shipped_folder
 
 CHECKPOINT_VERSION = 1
@@ -35,6 +42,22 @@ def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
         temporary.write_bytes(content.getbuffer())
 
 
+class _Checkpoint(Record):
+    """What every checkpoint holds, whatever is trained."""
+
+    kind: str
+    version: int
+    state: dict[str, Any]
+
+
+class _Progress(Record):
+    """What every trainer's state says of its progress."""
+
+    step: Count
+    seconds: Annotated[float, Field(ge=0)]
+    data: str
+
+
 def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
     """Read the state that `save_checkpoint` wrote.
 
@@ -43,7 +66,7 @@ def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
     """
     found, state = load_checkpoint_header(path)
     if found != kind:
-        raise CheckpointError(f"{path}: a checkpoint of a {found}, expected one of a {kind}")
+        raise CheckpointError(f"{path}: a checkpoint of a {shortened(found, 40)}, expected one of a {kind}")
     return state
 
 
@@ -56,15 +79,27 @@ def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
     if not path.exists():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
+        _require_stored(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-        kind, version, state = content["kind"], content["version"], content["state"]
+        checkpoint = _Checkpoint.model_validate({name: content[name] for name in ("kind", "version", "state")})
     except Exception as error:  # torch.load raises many types on damaged files; all mean the same to the user
         raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start anew") from error
-    if version != CHECKPOINT_VERSION:
+    if checkpoint.version != CHECKPOINT_VERSION:
         raise CheckpointError(
-            f"{path}: a checkpoint of version {version}, expected {CHECKPOINT_VERSION}; train anew in another --out"
+            f"{path}: a checkpoint of version {checkpoint.version}, expected {CHECKPOINT_VERSION}; train anew in another --out"
         )
-    return str(kind), dict(state)
+    with reading(path, CheckpointError, "delete it to start anew"):
+        state = {name: checkpoint.state[name] for name in _Progress.model_fields if name in checkpoint.state}
+        if set(state) & {"step", "seconds"}:
+            _Progress.model_validate({"step": 0, "seconds": 0.0, "data": ""} | state)
+    return checkpoint.kind, checkpoint.state
+
+
+def _require_stored(path: Path) -> None:
+    """Refuse an archive whose members are compressed: torch writes none, and a small file may hold terabytes."""
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("compressed")
 
 
 def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -78,40 +113,103 @@ def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description:
 
 
 def read_description(path: Path) -> dict[str, Any]:
+    """The description of a weights file, without its tensors, as JSON; see `read_model_description`.
+
+    Raises:
+        CheckpointError: missing, damaged, or not written by kpdetect.
+    """
+    read_model_description(path)
+    return dict(parse_json(_metadata(path), path, CheckpointError))
+
+
+def read_model_description(path: Path) -> ModelDescription:
     """The description of a weights file, without its tensors.
 
     Raises:
         CheckpointError: missing, damaged, or not written by kpdetect.
     """
-    from safetensors import SafetensorError, safe_open
+    return described(ModelDescription, _metadata(path), path)
+
+
+def read_detector_description(path: Path) -> DetectorDescription:
+    """The description of a detector's weights file, without its tensors.
+
+    Raises:
+        CheckpointError: missing, damaged, or of something else.
+    """
+    description = read_model_description(path)
+    _require_kind(description, "detector", path)
+    return described(DetectorDescription, _metadata(path), path)
+
+
+def _metadata(path: Path) -> str:
+    from safetensors import safe_open
 
     if not path.exists():
         raise CheckpointError(f"{path}: no such weights file")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged weights file ({error}); make or copy it again") from error
+    except Exception as error:  # many types on damaged files
+        raise CheckpointError(f"{path}: damaged weights file ({reason(error)}); make or copy it again") from error
     if "kpdetect" not in metadata:
         raise CheckpointError(f"{path}: not written by kpdetect; expected a model.safetensors of a run folder")
-    return dict(json.loads(metadata["kpdetect"]))
+    parse_json(metadata["kpdetect"], path, CheckpointError)  # within bounds
+    return str(metadata["kpdetect"])
+
+
+def _require_kind(description: ModelDescription, kind: str, path: Path) -> None:
+    if description.kind != kind or description.version != WEIGHTS_VERSION:
+        raise CheckpointError(
+            f"{path}: holds a {shortened(description.kind, 40)} of version {description.version}, "
+            f"expected a {kind} of version {WEIGHTS_VERSION}; give another model, or use the kpdetect that wrote it"
+        )
 
 
 def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and description of a weights file of `kind` ("generator" or "detector").
 
     Raises:
-        CheckpointError: missing, damaged, of another kind or version.
+        CheckpointError: missing, damaged, of another kind or version, or with values that are no numbers.
     """
     from safetensors.torch import load_file
 
-    description = read_description(path)
-    if description.get("kind") != kind or description.get("version") != WEIGHTS_VERSION:
+    _require_kind(read_model_description(path), kind, path)
+    described(KINDS[kind], _metadata(path), path)
+    with reading(path, CheckpointError, "make or copy it again"):
+        tensors = load_file(path)
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                raise ValueError(f"tensor {name} holds values that are no numbers")
+    return tensors, read_description(path)
+
+
+def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Load a weights file's tensors into the network that its description says.
+
+    Raises:
+        CheckpointError: they do not fit.
+    """
+    with reading(source, CheckpointError, "does not fit the network it describes, train it again"):
+        network.load_state_dict(tensors)
+
+
+def require_widths(widths: Iterable[int], tensors: dict[str, Tensor], source: Path) -> None:
+    """Refuse a network far wider than its tensors before its memory is asked for.
+
+    Args:
+        widths: channels that the description says.
+        tensors: of the same file.
+        source: the file.
+
+    Raises:
+        CheckpointError: it is.
+    """
+    widest = max((side for tensor in tensors.values() for side in tensor.shape), default=0)
+    if (found := max(widths, default=0)) > max(1024, widest):
         raise CheckpointError(
-            f"{path}: holds a {description.get('kind')} of version {description.get('version')}, "
-            f"expected a {kind} of version {WEIGHTS_VERSION}; give another model, or use the kpdetect that wrote it"
+            f"{source}: does not fit the network it describes ({found:,} channels, tensors of {widest:,}); copy the file again"
         )
-    return load_file(path), description
 
 
 def detector_stages(project: Path) -> list[str]:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from kpdetect.checkpoints import find_weights, load_checkpoint, load_weights
 from kpdetect.errors import CheckpointError
 from kpdetect.files import CHECKPOINT, file_hash, merge_sources, read_json, write_json
+from kpdetect.reading import reading
+from kpdetect.records import checked
 from kpdetect.runlog import RunFolder
 
 RECORD = "initial.json"
@@ -60,6 +62,8 @@ class InitialWeights:
         if not self.checkpoint.exists():
             return None
         state: dict[str, Tensor] | None = load_checkpoint(self.checkpoint, str(self.description["kind"])).get(name)
+        if state is not None and not (isinstance(state, dict) and all(isinstance(each, Tensor) for each in state.values())):
+            raise CheckpointError(f"{self.checkpoint}: {name} is no state of a network; delete the checkpoint or copy it again")
         return state
 
     def record(self, run: RunFolder) -> None:
@@ -97,10 +101,11 @@ def load_fitting(network: nn.Module, tensors: dict[str, Tensor], source: Path) -
                 f"{source}: does not fit this configuration: {name} is {shapes[0]} there and {shapes[1]} here; "
                 "use the configuration it was trained with, see kpdetect info"
             )
-    network.load_state_dict(tensors)
+    with reading(source, CheckpointError):
+        network.load_state_dict(tensors)
 
 
 def began_with(run: RunFolder) -> dict[str, Any] | None:
     """What `InitialWeights.record` noted; None for a run that began with random weights."""
     path = run.folder / RECORD
-    return dict(read_json(path)) if path.exists() else None
+    return checked(dict[str, Any], read_json(path), path) if path.exists() else None

@@ -24,6 +24,7 @@ from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
 from kpdetect.messages import log
 from kpdetect.progress import Pace, Progress
+from kpdetect.reading import reading
 from kpdetect.runlog import RunFolder
 from kpdetect.runtime import Runtime
 
@@ -62,7 +63,7 @@ EARLY_SHEET_SECONDS = 30.0
 
 def images_of(run: RunFolder, kind: str) -> str | None:
     """The key of the images that a run was trained on; None before its first checkpoint."""
-    return str(load_checkpoint(run.checkpoint, kind)["data"]).split("/")[0] if run.checkpoint.exists() else None
+    return str(load_checkpoint(run.checkpoint, kind).get("data", "")).split("/")[0] if run.checkpoint.exists() else None
 
 
 class Trainer(ABC):
@@ -220,18 +221,15 @@ class Trainer(ABC):
         if not self.run.checkpoint.exists():
             return
         state = load_checkpoint(self.run.checkpoint, self.kind)
-        if state["data"] not in self.continued_data:
+        if state.get("data") not in self.continued_data:
             raise ConfigError(
                 f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
             )
-        try:
+        with reading(
+            self.run.checkpoint, CheckpointError, "belongs to another configuration; put back the right one or delete it"
+        ):
             for name in self.stateful:
                 getattr(self, name).load_state_dict(state[name])
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = " ".join(str(error).split())  # torch lists mismatches over many lines
-            raise CheckpointError(
-                f"{self.run.checkpoint}: belongs to another configuration ({reason:.160}); put back the right one or delete it"
-            ) from error
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         if self.runtime.is_main:
             self.run.rewind(self.step)

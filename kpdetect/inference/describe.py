@@ -12,12 +12,12 @@ from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_d
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.data.shard import REPAIR
-from kpdetect.errors import InputError, ShardError
+from kpdetect.errors import CheckpointError, InputError, ShardError
 from kpdetect.files import CHECKPOINT, SOURCES, WEIGHTS, read_json, read_sources
 from kpdetect.images import list_names
 from kpdetect.inference.prediction_record import read_prediction_record
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
-from kpdetect.reading import shortened
+from kpdetect.reading import reading, shortened
 from kpdetect.runlog import read_metrics
 from kpdetect.shipped import shipped_folder
 
@@ -70,7 +70,7 @@ def _shard(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _weights(path: Path, verify: bool) -> Iterator[str]:
-    description = read_description(path)
+    description = dict(read_description(path))
     yield f"weights of a {description.pop('kind')}, {_mib(path.stat().st_size)}"
     yield from _tree("", description)
 
@@ -91,7 +91,9 @@ def _crops(path: Path, verify: bool) -> Iterator[str]:
 def _checkpoint(path: Path, verify: bool) -> Iterator[str]:
     kind, state = load_checkpoint_header(path)
     yield f"checkpoint of a {kind}, {_mib(path.stat().st_size)}"
-    yield f"step: {state['step']:,} after {state['seconds'] / 60:.1f} minutes"
+    with reading(path, CheckpointError):
+        told = f"step: {state['step']:,} after {state['seconds'] / 60:.1f} minutes"
+    yield told
 
 
 def _run(path: Path, verify: bool) -> Iterator[str]:

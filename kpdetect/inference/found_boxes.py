@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpdetect.checkpoints import find_weights, read_description
-from kpdetect.errors import CheckpointError, InputError
+from kpdetect.checkpoints import find_weights, read_detector_description
+from kpdetect.errors import InputError
 from kpdetect.files import replacing
 from kpdetect.inference.boxes import COLUMNS, require_overlap
 from kpdetect.inference.prediction_record import read_prediction_record
@@ -105,10 +105,7 @@ def write_boxes(boxes: dict[str, Box], path: Path) -> None:
 
 def _layout(like: Path, found: Path, predictions: Predictions) -> Layout:
     weights = find_weights(like, "detector")
-    description = read_description(weights)
-    if description.get("kind") != "detector":
-        raise CheckpointError(f"{weights}: holds a {description.get('kind')}, expected a detector")
-    layout = Layout.read(description)
+    layout = Layout.read(read_detector_description(weights).content)
     if layout is None:
         raise InputError(f"{weights}: has no {LAYOUT}; `kpdetect calibrate` packs a copy that has, or give --margin")
     told = read_prediction_record(found).description.get("keypoints", max(predictions.points.numbers) + 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kpdetect.checkpoints import find_weights, read_description
+from kpdetect.checkpoints import find_weights, read_detector_description, read_model_description
 from kpdetect.config import read_config, write_config
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import ConfigError, InputError
@@ -53,7 +53,7 @@ def change_labels(
         CheckpointError: no detector there.
     """
     weights = find_weights(model, "detector")
-    keypoints = int(read_description(weights)["keypoints"])
+    keypoints = read_detector_description(weights).keypoints
     target = weights.parent / LABELS
     old = Labels() if clear or file is not None else read_labels(weights, keypoints)
     base = old if file is None else read_config(Labels, file)
@@ -120,7 +120,7 @@ def sheet_tiles(model: Path, images: Path) -> list[Image]:
     """
     paths = list_images(images)
     chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
-    crop = read_description(find_weights(model, "detector")).get("crop", "centre")  # weights without are refused when loaded
+    crop = read_model_description(find_weights(model, "detector")).crop or "centre"  # weights without are refused when loaded
     tiles = list(_tiles([paths[index] for index in chosen], crop))
     if not tiles:
         raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from kpdetect.checkpoints import read_description
+from kpdetect.checkpoints import read_detector_description
 from kpdetect.config import StrictConfig, read_config, write_config
 from kpdetect.errors import ConfigError
 from kpdetect.files import CHECKPOINT, file_hash
@@ -106,7 +106,7 @@ def labels_of(weights: Path) -> Labels:
         ConfigError: they do not fit the model.
         CheckpointError: no weights there.
     """
-    return read_labels(weights, int(read_description(weights)["keypoints"]))
+    return read_labels(weights, read_detector_description(weights).keypoints)
 
 
 @contextmanager

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kpdetect.checkpoints import find_weights, load_weights
+from kpdetect.checkpoints import fill, find_weights, load_weights, require_widths
 from kpdetect.config import build_config
 from kpdetect.coords import Affine, apply_affine, crop_resize_affine, invert_affine, to_pixels
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.model import Detector, build_detector, read_heatmaps
-from kpdetect.errors import CheckpointError, InputError
+from kpdetect.errors import InputError
 from kpdetect.files import file_hash
 from kpdetect.images import Image, fit_image, fit_region, read_image
 from kpdetect.inference.labels import LABELS, Labels, read_labels
@@ -96,17 +96,10 @@ class Predictor:
             raise InputError(f"device '{device}': expected one of {', '.join(DEVICES)}")
         weights = find_weights(path, "detector")
         tensors, description = load_weights(weights, "detector")
-        if lacking := [name for name in ("config", "keypoints", "pair_size", "crop") if name not in description]:
-            raise CheckpointError(f"{weights}: does not say its {lacking[0]}; copy the file again, or train it again")
         config = build_config(DetectorConfig, description["config"], source=str(weights))
+        require_widths([config.model.head_width], tensors, weights)
         detector = build_detector(config.model, int(description["keypoints"]), initialise=False)
-        try:
-            detector.load_state_dict(tensors)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{weights}: does not fit the network it describes ({reason:.200}); train it again"
-            ) from error
+        fill(detector, tensors, weights)
         runtime = resolve_runtime(cast(DeviceName, device))
         labels = labels or read_labels(weights, int(description["keypoints"]))
         digest = file_hash(weights)
