@@ -23,11 +23,10 @@ from benchmarks.metrics.keypoint_quality import (
     foreground_within_reach,
     motion_percent,
 )
-from benchmarks.squares import readable
 from generator.sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import apply_affine, to_normalised
-from kpdetect.images import Image, fit_image
+from kpdetect.images import Image, fit_image, readable
 from kpdetect.inference.predictor import Predictor
 
 IMAGES = 128

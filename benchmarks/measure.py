@@ -17,7 +17,7 @@ from benchmarks.metrics.consistency import consistency
 from benchmarks.metrics.cpd import disentanglement
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
-from benchmarks.squares import Squares, read_masks, read_squares, readable, require_match
+from benchmarks.squares import Squares, read_masks, read_squares, require_match
 from benchmarks.verdict import NAME, write_verdict
 from generator.sheet import to_uint8
 from generator.stream import PairStream
@@ -26,6 +26,7 @@ from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files import file_hash, make_folder, replacing, write_json, write_text
+from kpdetect.images import readable
 from kpdetect.inference.predictor import Predictor
 from kpdetect.runlog import environment
 from kpdetect.runtime import Runtime

@@ -22,7 +22,7 @@ from kpdetect.data.name_lists import excluded_names
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, make_folder, write_json
-from kpdetect.images import CropPolicy, Image, fit_image, read_image, write_image
+from kpdetect.images import CropPolicy, Image, fit_image, read_image, readable, write_image
 from kpdetect.progress import Progress
 from kpdetect.runlog import environment
 from kpdetect.runtime import Runtime
@@ -75,7 +75,7 @@ def nearest_training_images(
     if len(paths) < 2 or count < 1:
         raise InputError(f"{images}: {len(paths)} training images, {count} to generate; expected at least 2 and 1")
     drawn = np.concatenate([batch.images for batch in stream.batches(0, count)])
-    training = _read(paths, stream.provenance["crop"])
+    paths, training = _read(paths, stream.provenance["crop"])
     known, rows = _vectors(training), _vectors(drawn)
     both = np.concatenate([known, _vectors(training[:, :, ::-1])])
     found, places = _search(rows, both, None)
@@ -112,13 +112,17 @@ def describe(result: Nearest) -> str:
     return "\n".join([*lines, "", f"{share} training images than 99 % of those are to each other."])
 
 
-def _read(paths: Sequence[Path], crop: CropPolicy) -> Image:
-    squares = []
+def _read(paths: Sequence[Path], crop: CropPolicy) -> tuple[list[Path], Image]:
+    """Those that can be read, and their squares."""
+    squares, kept = [], []
     with Progress(len(paths), "read images") as progress:
-        for path in paths:
-            squares.append(fit_image(read_image(path), SIDE, crop)[0])
+        for path, image in readable(paths):
+            squares.append(fit_image(image, SIDE, crop)[0])
+            kept.append(path)
             progress.update(1)
-    return np.stack(squares)
+    if len(kept) < 2:
+        raise InputError(f"{len(kept)} of {len(paths)} training images can be read; expected at least 2")
+    return kept, np.stack(squares)
 
 
 def _vectors(images: Iterable[Image]) -> NDArray[np.float32]:

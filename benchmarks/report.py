@@ -20,7 +20,7 @@ from benchmarks.verdict import CAUTION
 from kpdetect.checkpoints import REFINED, detector_stages, round_number
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import WEIGHTS, file_hash, read_json, write_text
-from kpdetect.images import read_image
+from kpdetect.images import read_image, readable
 from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
 from kpdetect.runlog import hardware_line, read_metrics
@@ -142,8 +142,8 @@ def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
         return section
     source = images or _input_folder(project / "predictions")
     chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
-    paths = [(source / predictions.images[row], predictions.keypoints_px[row]) for row in chosen] if source else []
-    tiles = [Tile(image=read_image(path), predicted_px=points) for path, points in paths if path.exists()]
+    points = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
+    tiles = [Tile(image=image, predicted_px=points[path]) for path, image in readable(path for path in points if path.exists())]
     return section | {"pictures": [tile_grid(tiles)] if tiles else []}
 
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from generator.stream import PairStream
 from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.errors import InputError
-from kpdetect.images import CropPolicy, Image, fit_image, read_image
+from kpdetect.images import CropPolicy, Image, fit_image, read_image, readable
 from kpdetect.inference.predictor import Predictor
-from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.toy.dataset import RECORD
 
@@ -48,7 +47,7 @@ def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | N
     kept, squares, keypoints = [], [], []
     with Progress(len(paths), "read images") as progress:
         for start in range(0, len(paths), BATCH):
-            read = readable(paths[start : start + BATCH])
+            read = list(readable(paths[start : start + BATCH]))
             fitted = [fit_image(image, size, crop) for _, image in read]
             kept += [path for path, _ in read]
             squares += [_grey(square) if stream.network.config.channels == 1 else square for square, _ in fitted]
@@ -85,17 +84,6 @@ def read_masks(images: Path, squares: Squares) -> NDArray[np.bool_] | None:
     side = squares.images.shape[1]
     masks = [read_image(images.parent / "masks" / path.name) for path in squares.paths]
     return np.stack([fit_image(mask, side, squares.crop)[0][..., 0] > 127 for mask in masks])
-
-
-def readable(paths: list[Path]) -> list[tuple[Path, Image]]:
-    """Images that can be read; the others are told."""
-    found = []
-    for path in paths:
-        try:
-            found.append((path, read_image(path)))
-        except InputError as error:
-            log.warning(f"left out: {error}")
-    return found
 
 
 def _grey(square: Image) -> Image:

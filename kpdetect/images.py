@@ -10,7 +10,7 @@ that square shows is the crop policy:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import Affine, crop_resize_affine
-from kpdetect.decoding import HEIF, decoded, opened, pages
+from kpdetect.decoding import HEIF, MAX_PIXELS, decoded, opened, pages
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import bytes_hash, file_hash, replacing
 from kpdetect.listing import list_files, say_left_out
+from kpdetect.messages import log
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -32,6 +33,8 @@ Image = NDArray[np.uint8]
 CropPolicy = Literal["centre", "pad", "stretch"]
 CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
 SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif"}
+MAX_PADDED = 4 * MAX_PIXELS
+"""Most pixels of a part that reaches beyond its image, such as the square about a panorama."""
 READ_AT_ONCE = 64 * 2**20
 """Bytes of a file that may be held beside its picture."""
 
@@ -128,6 +131,15 @@ def read_image(path: Path) -> Image:
         return _single(picture, path)
 
 
+def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
+    """Images that can be read, one after the other; a line says which are left out, and why."""
+    for path in paths:
+        try:
+            yield path, read_image(path)
+        except InputError as error:
+            log.warning(f"left out: {error}")
+
+
 def read_image_and_hash(path: Path) -> tuple[Image, str]:
     """As `read_image`, and the hash of the file (`kpdetect.files.file_hash`), read once for both unless large."""
     with opened(path):  # one that is missing or has too many pixels is refused here
@@ -175,8 +187,14 @@ def fit_region(image: Image, box: tuple[float, float, float, float], size: int) 
         image: uint8 [height, width, 3].
         box: (left, top, width, height) in whole pixels, measured at pixel edges; anywhere.
         size: side of the square in pixels.
+
+    Raises:
+        InputError: the part has more than `MAX_PADDED` pixels, as the square about a very long image has.
     """
     left, top, width, height = (round(value) for value in box)
+    if width * height > MAX_PADDED and width * height > image.shape[0] * image.shape[1]:
+        shape = f"{image.shape[1]} x {image.shape[0]}"
+        raise InputError(f"{width} x {height} pixels about an image of {shape}: the limit is {MAX_PADDED:,}; crop it first")
     part = cut_region(image, (left, top, width, height))
     shrinking = width > size or height > size
     square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from dataclasses import dataclass
 from threading import Lock
 
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
+from kpdetect.messages import log
 
 AUTO, FULL = "auto", "full"
 VARIABLE = "KPDETECT_LEVELS"
@@ -103,9 +103,8 @@ def _fewest(values: NDArray[np.generic], bits: int, name: str) -> int:
     choices = [count for count in (*BITS, bits) if largest < 2**count and count <= bits and (count > 8 or bits > 16)]
     fewest = min(choices, default=bits)
     if largest > 0 and fewest < bits and _said.acquire(blocking=False):  # never released: said once
-        print(
+        log.info(
             f"note: {name}: its pixels have {bits} bits but reach only {largest:,}, so they are read as {fewest} bits, as are "
-            "others like it; --levels full or --levels LOW,HIGH reads them otherwise",
-            file=sys.stderr,
+            "others like it; --levels full or --levels LOW,HIGH reads them otherwise"
         )
     return int(2**fewest - 1)

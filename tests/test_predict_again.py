@@ -1,10 +1,14 @@
 """A prediction that is repeated: what is finished is used again with all that was said of it, what has changed is not."""
 
+from collections import Counter
+
 import pandas as pd
 import pytest
 
 from kpdetect.errors import InputError
 from kpdetect.files import read_json
+from kpdetect.images import read_image
+from kpdetect.inference import folder
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.formats.choice import FORMATS, WRITTEN
 from kpdetect.inference.job import predict_inputs
@@ -79,3 +83,31 @@ def test_records_of_the_earlier_border_are_still_those_of_weights_that_know_no_o
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
     predict_inputs(small_project, [str(blob_folder)], out, PredictConfig(margin=0.4), device="cpu")
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize("when", ["second look", "other size", "overlay"])
+def test_an_image_that_is_lost_on_the_way_costs_itself_only(small_project, blob_folder, tmp_path, monkeypatch, when):
+    lost, reads = blob_folder / "003.png", Counter()
+
+    def read(path):
+        reads[path] += 1
+        image = read_image(path)
+        if path == lost and when == "other size":
+            return image[:-1]
+        if path == lost and reads[path] == (2 if when == "overlay" else 1):
+            raise InputError(f"{path}: not a readable image")
+        return image
+
+    monkeypatch.setattr(folder, "read_image", read)  # the first look reads by another function
+    config = PredictConfig(two_pass=True, overlays=-1)
+    summary = predict_inputs(small_project, [str(blob_folder)], tmp_path / "found", config, device="cpu")
+    assert list(summary.skipped) == ["003.png"]
+    images = pd.read_csv(tmp_path / "found" / "predictions.csv")["image"].unique()
+    assert ("003.png" in images) == (when == "overlay")
+    assert len(images) == 23 + (when == "overlay")
+    again = predict_inputs(small_project, [str(blob_folder)], tmp_path / "found", config, device="cpu")
+    assert again.skipped == summary.skipped
+    strict = PredictConfig(two_pass=True, overlays=-1, strict=True)
+    reads.clear()
+    with pytest.raises(InputError, match=r"003\.png"):
+        predict_inputs(small_project, [str(blob_folder)], tmp_path / "strict", strict, device="cpu")

@@ -19,14 +19,14 @@ def command(
 ) -> None:
     """Write a detector for use without kpdetect, and say how exactly it agrees."""
     from kpdetect.errors import InputError
-    from kpdetect.images import list_images, read_image
+    from kpdetect.images import list_images, readable
     from kpdetect.inference.export import check_parity, export_onnx, export_torch
     from kpdetect.inference.predictor import Predictor
 
     if onnx is None and torch is None:
         raise InputError("kpdetect export: nothing to write; give --onnx FILE or --torch FILE")
     predictor = Predictor.load(model, "cpu")
-    real = [read_image(path) for path in list_images(images)[:REAL]] if images is not None else []
+    real = [image for _, image in readable(list_images(images)[:REAL])] if images is not None else []
     for path, export in ((onnx, export_onnx), (torch, export_torch)):
         if path is not None:
             graph = export(predictor, path)

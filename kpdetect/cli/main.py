@@ -39,6 +39,7 @@ from kpdetect.cli import (
     train_generator,
 )
 from kpdetect.cli.levels import with_levels
+from kpdetect.cli.memory import ADVICE, is_memory_full
 from kpdetect.console import console
 from kpdetect.errors import KpdetectError
 
@@ -123,10 +124,15 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # what a full or locked disk does where no result file is being written
-        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM):
             raise
-        reason = f"{error.filename or 'output'}: {error.strerror}"
-        print(f"error: {reason}; check space and permissions, then run the same command again", file=sys.stderr)
+        reason = f"{error.filename or 'output'}: {error.strerror}; check space and permissions, then run the same command again"
+        print(f"error: {ADVICE if is_memory_full(error) else reason}", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        if not is_memory_full(error):
+            raise
+        print(f"error: {ADVICE}", file=sys.stderr)
         sys.exit(2)
     if code == INTERRUPTED:
         print("stopped; what was finished is saved, run the same command again to continue", file=sys.stderr)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -222,10 +221,9 @@ def _report(path: Path, folder: Path, fits: Sequence[Fit]) -> None:
         log.warning(f"--exclude-list {path}: {_missing(absent, len(fits), folder)}")
     loose = [f"{fit.line.strip()} is taken for {fit.names[0]}" for fit in fits if fit.loose]
     if loose:
-        print(
+        log.info(
             f"note: --exclude-list {path}: {_count(len(loose))} found by another ending, or other upper and lower case: "
-            f"{_first(loose)}",
-            file=sys.stderr,
+            f"{_first(loose)}"
         )
 
 

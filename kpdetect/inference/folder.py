@@ -150,10 +150,12 @@ class _ImageJob:
                 numbers = [number for number, outcome in block if isinstance(outcome, Fitted)]
                 fitted = [outcome for _, outcome in block if isinstance(outcome, Fitted)]
                 self._note(block)
-                if fitted:
-                    found.append(self._detect(pool, numbers, fitted))
+                rows, keypoints = self._detect(pool, numbers, fitted)
+                numbers = [numbers[row] for row in rows]
+                if numbers:
+                    found.append(keypoints)
                     images += [self.names[number] for number in numbers]
-                    sizes += [item.size for item in fitted]
+                    sizes += [fitted[row].size for row in rows]
                     _finish(drawing)
                     drawing = self._draw(pool, numbers, found[-1])
                 progress.update(len(block))
@@ -191,9 +193,9 @@ class _ImageJob:
         try:
             image, self.digests[self.names[number]] = read_image_and_hash(self.paths[number])
             box = require_overlap(self.boxes, self.names[number], (image.shape[0], image.shape[1]))
+            return self.predictor.fit(image, None if box is None else self.predictor.square_box(box))
         except InputError as error:
             return error
-        return self.predictor.fit(image, None if box is None else self.predictor.square_box(box))
 
     def _note(self, block: Sequence[tuple[int, Fitted | InputError]]) -> None:
         for number, outcome in block:
@@ -202,11 +204,27 @@ class _ImageJob:
                     raise outcome
                 self.skipped[self.names[number]] = str(outcome)
 
-    def _detect(self, pool: ThreadPoolExecutor, numbers: Sequence[int], fitted: Sequence[Fitted]) -> Keypoints:
-        def again(number: int, boxes: Sequence[Box]) -> list[Fitted]:  # the picture itself is not kept: it may be large
-            return self.predictor.fit_parts(read_image(self.paths[number]), boxes)
+    def _detect(
+        self, pool: ThreadPoolExecutor, numbers: Sequence[int], fitted: Sequence[Fitted]
+    ) -> tuple[list[int], Keypoints]:
+        """Rows of the pictures that could be looked at as often as is needed, and their keypoints; the others are skipped."""
+        lost: dict[int, InputError] = {}
 
-        return self.passes(fitted, lambda boxes: list(pool.map(again, numbers, boxes)))
+        def again(row: int, boxes: Sequence[Box]) -> list[Fitted]:  # the picture itself is not kept: it may be large
+            path = self.paths[numbers[row]]
+            try:
+                image = read_image(path)
+                if image.shape[:2] != fitted[row].size:
+                    raise InputError(f"{path}: was replaced by another image while it was predicted; predict it again")
+                return self.predictor.fit_parts(image, boxes)
+            except InputError as error:
+                lost[row] = error
+                return [fitted[row]] * len(boxes)  # only so that the others go on
+
+        keypoints_px, confidence = self.passes(fitted, lambda boxes: list(pool.map(again, range(len(numbers)), boxes)))
+        self._note([(numbers[row], lost[row]) for row in sorted(lost)])
+        rows = [row for row in range(len(numbers)) if row not in lost]
+        return rows, (keypoints_px[rows], confidence[rows])
 
     def _draw(self, pool: ThreadPoolExecutor, numbers: Sequence[int], found: Keypoints) -> list[Future[None]]:
         return [
@@ -218,7 +236,11 @@ class _ImageJob:
     def _overlay(self, number: int, points: np.ndarray, sure: np.ndarray) -> None:
         path = below(self.out / OVERLAYS, self.pictures[number])
         points = np.where((sure >= self.config.min_confidence)[:, None], points, np.nan)
-        image = read_image(self.paths[number])
+        try:
+            image = read_image(self.paths[number])
+        except InputError as error:
+            self._note([(number, InputError(f"{error} (its keypoints were found, its overlay is missing)"))])
+            return
         write_image(path, draw_overlay(image, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
 
 
