@@ -146,7 +146,6 @@ class GeneratorTrainer(Trainer):
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
             self.stateful = (*self.stateful, "watch")
-        self.penalty: dict[str, Tensor] = {}
         self.share = 1.0
         self.recorder = self._recorder(runtime)
         self.restore()
@@ -191,10 +190,10 @@ class GeneratorTrainer(Trainer):
             metrics = self.update(real, latents)
         else:
             metrics = self.recorder(self.adversary.penalised(self.step), real, *latents.tensors)
-        self.penalty = {"r1": metrics["r1"]} if "r1" in metrics else self.penalty  # shown between penalties too
+        self.carried = {"r1": metrics["r1"]} if "r1" in metrics else self.carried  # shown between penalties too
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
-        return metrics | self.penalty
+        return metrics | self.carried
 
     def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
         """One update of each network on real images and the images of latents; all that a step does on the device."""

@@ -94,6 +94,7 @@ class Trainer(ABC):
         self.data = data if judge is None else f"{data}/{judge}"
         self.continued_data = {data, self.data}
         self.step, self.seconds = 0, 0.0
+        self.carried: dict[str, Tensor] = {}
         self.saved = time.monotonic()
 
     @abstractmethod
@@ -166,8 +167,8 @@ class Trainer(ABC):
                             early = _next_sheet(self.seconds)
             if self.runtime.is_main:
                 self.save()
-                self.write_weights()
                 self.write_sheet()
+                self.write_weights()  # last: a run with weights of its last step is finished
         if stop.requested:
             raise KeyboardInterrupt
 
@@ -209,7 +210,9 @@ class Trainer(ABC):
         """Write the checkpoint."""
         state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self.stateful}
         self.saved = time.monotonic()
-        save_checkpoint(self.run.checkpoint, self.kind, state | {"step": self.step, "seconds": self.seconds, "data": self.data})
+        carried = {name: float(value) for name, value in self.carried.items()}
+        facts = {"step": self.step, "seconds": self.seconds, "data": self.data, "carried": carried}
+        save_checkpoint(self.run.checkpoint, self.kind, state | facts)
 
     def restore(self) -> None:
         """Continue from the checkpoint, if there is one.
@@ -219,6 +222,8 @@ class Trainer(ABC):
             ConfigError: it was made with other training data.
         """
         if not self.run.checkpoint.exists():
+            if self.runtime.is_main:
+                self.run.rewind(0)
             return
         state = load_checkpoint(self.run.checkpoint, self.kind)
         if state.get("data") not in self.continued_data:
@@ -231,6 +236,8 @@ class Trainer(ABC):
             for name in self.stateful:
                 getattr(self, name).load_state_dict(state[name])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        carried = dict(state.get("carried", {}))  # not in checkpoints of before
+        self.carried = {str(name): torch.tensor(float(value), device=self.runtime.device) for name, value in carried.items()}
         if self.runtime.is_main:
             self.run.rewind(self.step)
 

@@ -111,3 +111,13 @@ def test_an_image_that_is_lost_on_the_way_costs_itself_only(small_project, blob_
     reads.clear()
     with pytest.raises(InputError, match=r"003\.png"):
         predict_inputs(small_project, [str(blob_folder)], tmp_path / "strict", strict, device="cpu")
+
+
+def test_formats_of_a_repeated_call_equal_those_of_the_first(small_project, blob_folder, tmp_path):
+    """All are written from the table as it is read back; only JSON that holds the time of writing may differ."""
+    write_video(blob_folder / "film.avi", 5)
+    out, config = tmp_path / "found", PredictConfig(formats=tuple(FORMATS), overlays=0)
+    predict_inputs(small_project, [str(blob_folder)], out, config, device="cpu")
+    first = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    predict_inputs(small_project, [str(blob_folder)], out, config, device="cpu")
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first

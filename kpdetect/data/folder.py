@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.data.cache_file import SquareFile
 from kpdetect.data.name_lists import without
 from kpdetect.data.originals import originals
-from kpdetect.errors import ConfigError, FormatError, InputError, OutputError
+from kpdetect.errors import ConfigError, FormatError, InputError
 from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
 from kpdetect.hdf5 import array_of, opened_hdf5
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
@@ -208,20 +208,16 @@ def build_cache(
         log.warning(f"only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart")
     behind = originals(chosen.folder, listed, chosen.names)
     behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
-    _write_skipped(out, _write_cache(chosen, target, stamp, strict, behind))
+    _write_cache(chosen, target, stamp, strict, behind)
     return ImageCache(target)
 
 
-def _write_cache(
-    chosen: Chosen, target: Path, stamp: str, strict: bool, behind: Sequence[tuple[str, ...]]
-) -> list[tuple[str, str]]:
-    """Decode into `target`; returns names that were skipped and why."""
+def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind: Sequence[tuple[str, ...]]) -> None:
+    """Decode into `target`, and list beside it what was skipped and why."""
     count, side = len(chosen.names), chosen.side
-    _require_space(target, count * side * side * 3)
     hashes, whole = np.zeros(count, "S16"), np.zeros(count, bool)
     skipped: list[tuple[str, str]] = []
-    with replacing(target) as temporary, h5py.File(temporary, "w", libver="latest") as file:
-        data = file.create_dataset("images", (count, side, side, 3), np.uint8)
+    with replacing(target) as temporary, SquareFile(temporary, count, side) as squares:
         with Progress(count, "read images") as progress:
             for number, (content, outcome) in enumerate(chosen.decoded()):
                 progress.update(1)
@@ -231,21 +227,20 @@ def _write_cache(
                         raise outcome
                     skipped.append((chosen.names[number], str(outcome)))
                     continue
-                data[number - len(skipped)], whole[number] = outcome, True
+                squares.append(outcome)
+                whole[number] = True
         if whole.sum() < MIN_IMAGES:
             readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
             raise InputError(f"{readable}; {skipped[0][1]}")
-        if skipped:  # keep the data contiguous: write the readable ones again at their number
-            kept = data[: whole.sum()]
-            del file["images"]
-            file.create_dataset("images", data=kept)
-        file["names"] = [name for name, kept in zip(chosen.names, whole, strict=True) if kept]
-        file["sha256"] = hashes[whole]
-        file.attrs["key"] = content_key(chosen.names, map(bytes.decode, hashes), side, chosen.policy)
-        file.attrs["stamp"] = stamp
-        rows = ((name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept)
+        rows = [(name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept]
         write_sources(target.parent, _without_repeats(rows, behind))  # before the cache has its name: none without its record
-    return skipped
+        _write_skipped(target.parent, skipped)
+        squares.shrink()
+        with squares.facts() as file:
+            file["names"] = [name for name, _ in rows]
+            file["sha256"] = hashes[whole]
+            file.attrs["key"] = content_key(chosen.names, map(bytes.decode, hashes), side, chosen.policy)
+            file.attrs["stamp"] = stamp
 
 
 def _without_repeats(rows: Iterable[tuple[str, ...]], behind: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
@@ -257,15 +252,9 @@ def _without_repeats(rows: Iterable[tuple[str, ...]], behind: Sequence[tuple[str
     yield from left
 
 
-def _require_space(target: Path, size: int) -> None:
-    """HDF5 crashes the process when the disk fills up under it, so that is found out beforehand."""
-    free = shutil.disk_usage(target.parent).free
-    if free < size * 1.05:
-        raise OutputError(f"{target}: needs {size / 2**20:,.0f} MiB and the disk has {free / 2**20:,.0f} left; free some space")
-
-
 def _write_skipped(out: Path, skipped: list[tuple[str, str]]) -> None:
     if not skipped:
+        (out / "skipped.csv").unlink(missing_ok=True)
         return
     with replacing(out / "skipped.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

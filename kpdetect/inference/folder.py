@@ -110,7 +110,7 @@ def predict_images(
         predictions, skipped = job.run(), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
         record["files"] = {name: job.digests[name] for name in predictions.images}
-        predictions.write(out, {**stage, "description": predictor.description, **record})
+        predictions = predictions.write(out, {**stage, "description": predictor.description, **record})
     return predictions, skipped
 
 

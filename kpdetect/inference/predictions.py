@@ -73,8 +73,11 @@ class Predictions:
             columns[NAME_COLUMN] = list(points.names) * len(self.images)
         return pd.DataFrame(columns)
 
-    def write(self, folder: Path, provenance: dict[str, Any]) -> None:
+    def write(self, folder: Path, provenance: dict[str, Any]) -> Predictions:
         """Write predictions.csv, then predictions.json; the second is there only if the first is complete.
+
+        Returns:
+            The predictions as `read` gives them: rounded as in the table, so that all that is made of them agrees with it.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -89,6 +92,7 @@ class Predictions:
             clip = self.images[0].rpartition("/")[0]
             record["clip"] = {"name": clip, "rate": self.rate, "frames": len(self.frames), "size": self.sizes[0].tolist()}
         write_json(folder / RECORD, record)
+        return self.read(folder)
 
     @classmethod
     def read(cls, folder: Path) -> Predictions:

@@ -44,8 +44,12 @@ def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) 
     """
     frame = to_dlc_frame(predictions, min_confidence)
     try:
-        with replacing(folder / H5) as temporary:
-            frame.to_hdf(temporary, key=KEY, mode="w", format="table")
+        # in memory: HDF5 crashes the process when a write to disk fails under it
+        with pd.HDFStore(H5, mode="w", driver="H5FD_CORE", driver_core_backing_store=0) as store:
+            store.put(KEY, frame, format="table", track_times=False, index=False)  # both hold times
+            content = store._handle.get_file_image()
     except ImportError as error:
         raise InputError('--format dlc-h5: the package tables is not installed; pip install "kpdetect[dlc]"') from error
+    with replacing(folder / H5) as temporary:
+        temporary.write_bytes(content)
     return folder / H5

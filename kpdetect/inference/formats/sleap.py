@@ -6,6 +6,7 @@ missing keypoints are NaN. For a folder of images, frame i is the i-th image of 
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ def write_sleap(predictions: Predictions, min_confidence: float, folder: Path) -
     """Write predictions.analysis.h5."""
     import h5py
 
-    with replacing(folder / H5) as temporary, h5py.File(temporary, "w") as file:
+    content = io.BytesIO()  # HDF5 crashes the process when a write to disk fails under it
+    with h5py.File(content, "w") as file:
         for name, (values, dims) in _arrays(predictions, min_confidence).items():
             data = file.create_dataset(name, data=values, compression="gzip")
             data.attrs["dims"] = json.dumps(dims)
@@ -41,6 +43,8 @@ def write_sleap(predictions: Predictions, min_confidence: float, folder: Path) -
         for name, value in (("labels_path", ""), ("video_path", clip), ("provenance", json.dumps({"source": "kpdetect"}))):
             file.create_dataset(name, data=value, dtype=text)
         file["video_ind"] = 0
+    with replacing(folder / H5) as temporary:
+        temporary.write_bytes(content.getbuffer())
     return folder / H5
 
 
