@@ -7,6 +7,7 @@ pixels with integers at pixel centres, as ours; missing keypoints are NaN and ke
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,8 @@ def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) 
         # in memory: HDF5 crashes the process when a write to disk fails under it
         with pd.HDFStore(H5, mode="w", driver="H5FD_CORE", driver_core_backing_store=0) as store:
             store.put(KEY, frame, format="table", track_times=False, index=False)  # both hold times
-            content = store._handle.get_file_image()
+            handle: Any = store._handle  # of PyTables, without types
+            content: bytes = handle.get_file_image()
     except ImportError as error:
         raise InputError('--format dlc-h5: the package tables is not installed; pip install "kpdetect[dlc]"') from error
     with replacing(folder / H5) as temporary:
