@@ -83,7 +83,7 @@ def measure(
     if rival is not None and predictor is None:
         raise InputError(f"{model}: has no detector to compare with {other}; give a project or a detector")
     extractor = None if stream is None else build_extractor(features, runtime.device)  # refused before any work
-    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)))]
+    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
     make_folder(out)
     found: list[Measured] = []

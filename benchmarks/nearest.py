@@ -71,7 +71,7 @@ def nearest_training_images(
         OutputError: `out` cannot be written.
     """
     stream = PairStream(model, runtime, seed=seed)
-    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)))]
+    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     if len(paths) < 2 or count < 1:
         raise InputError(f"{images}: {len(paths)} training images, {count} to generate; expected at least 2 and 1")
     drawn = np.concatenate([batch.images for batch in stream.batches(0, count)])

@@ -114,7 +114,7 @@ def run_project(
         )
     require_rounds(out, settings.rounds.count, settings.method)
     exclude = excluded_names(images, exclude_lists)
-    select_images(images, set(exclude))  # refuse a bad folder before anything is written
+    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
     project = Project(images, out, settings, runtime, minutes, exclude, strict)

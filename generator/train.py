@@ -36,7 +36,7 @@ from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
-from kpdetect.images import write_image
+from kpdetect.images import require_apart, write_image
 from kpdetect.initial import InitialWeights, began_with, forget_beginning, load_fitting
 from kpdetect.messages import log
 from kpdetect.recorder import StepRecorder
@@ -88,6 +88,7 @@ def train_generator(
         raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or 0 to train without")
     if (config.optimiser.features is None) != (feature_network is None):
         raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
+    require_apart(images, out)
     with main_first(runtime):
         run = RunFolder(out, config, exempt=FREE, writes=runtime.is_main)
     known = images_of(run, "generator")

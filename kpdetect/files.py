@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kpdetect.errors import FormatError, InputError, OutputError
+from kpdetect.listing import OUTPUT
 from kpdetect.temporary import sweep, temporary_name
 
 WEIGHTS = "model.safetensors"
@@ -124,8 +125,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
         yield folder
     except BaseException:
         with suppress(OSError):  # not empty
-            if made and [path.name for path in folder.iterdir()] == [SOURCES]:
-                (folder / SOURCES).unlink()
+            if made and {path.name for path in folder.iterdir()} <= {SOURCES, OUTPUT}:
+                for path in list(folder.iterdir()):
+                    path.unlink()
             for path in made:
                 path.rmdir()
         raise

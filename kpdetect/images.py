@@ -58,8 +58,8 @@ def list_names(folder: Path, out: Path | None = None) -> list[str]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder; give a folder of images")
-    if out is not None and os.path.realpath(out) == os.path.realpath(folder):
-        raise InputError(f"--out {out}: is the folder of the images; give another, such as {out / 'results'}")
+    if out is not None:
+        require_apart(folder, out)
     found, left_out = list_files(folder, SUFFIXES, out)
     if not found:
         line = left_out.line("images")
@@ -67,6 +67,16 @@ def list_names(folder: Path, out: Path | None = None) -> list[str]:
         raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}{more}")
     say_left_out(folder, left_out, "images")
     return found
+
+
+def require_apart(folder: Path, out: Path) -> None:
+    """Refuse to write results among the images: the next call would take them for images.
+
+    Raises:
+        InputError: the folder of the images is that of the results.
+    """
+    if os.path.realpath(out) == os.path.realpath(folder):
+        raise InputError(f"--out {out}: is the folder of the images; give another, such as {out / 'results'}")
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -20,10 +20,13 @@ NOTES = frozenset(
     {".csv", ".tsv", ".json", ".jsonl", ".txt", ".md", ".yaml", ".yml", ".toml", ".xml", ".ini", ".db", ".log", ".html"}
 )
 """Endings of files that lie beside images and are not missed."""
+OUTPUT = ".kpdetect-output"
+"""Empty file in a folder of results that has no other mark."""
 _WRITTEN = tuple(
     map(
         frozenset,
         (
+            {OUTPUT},
             {".kpdetect.lock"},  # of a command that runs, or was killed
             {"config.yaml", "environment.json"},
             {"config.yaml", "cells"},

@@ -41,13 +41,18 @@ UNREADABLE = "unreadable"
 Result = TypeVar("Result")
 
 
-def select_images(folder: Path, exclude: set[str]) -> list[str]:
+def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> list[str]:
     """Images of a folder, as in `list_names`, but those that `exclude` names (see `kpdetect.data.name_lists.without`).
+
+    Args:
+        folder: of images, searched recursively.
+        exclude: names to leave out.
+        out: folder of the results; what it holds is no input.
 
     Raises:
         InputError: no folder, no images, or too few left.
     """
-    return _kept(folder, list_names(folder), exclude)
+    return _kept(folder, list_names(folder, out), exclude)
 
 
 def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
@@ -183,7 +188,7 @@ def build_cache(
         ConfigError: the folder holds other images than `expected_key` says; nothing is touched.
         OutputError: the cache cannot be written.
     """
-    listed = list_names(folder)
+    listed = list_names(folder, out)
     chosen = Chosen(folder=folder, names=_kept(folder, listed, exclude), side=side, policy=policy)
     if exclude and len(chosen.names) == len(listed):
         raise InputError(f"{folder}: none of the {len(exclude):,} names to leave out is there; the first is {min(exclude)}")

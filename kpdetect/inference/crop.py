@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 from kpdetect.data.name_lists import without
 from kpdetect.data.originals import originals
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files import file_hash, make_folder, new_folder, write_sources
-from kpdetect.images import cut_region, list_names, read_image, write_image
+from kpdetect.files import SOURCES, file_hash, make_folder, new_folder, write_sources
+from kpdetect.images import SUFFIXES, cut_region, list_names, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.predictor import Box
+from kpdetect.listing import OUTPUT, list_files
 from kpdetect.names import below
 from kpdetect.progress import Progress
 
@@ -29,7 +30,8 @@ def crop_images(
 
     Args:
         images: folder of images, searched recursively.
-        out: folder for the crops; what is there of an earlier call is written again.
+        out: folder for the crops; what is there of an earlier call is written again. Inside of `images`, it is marked: whoever
+            lists `images` leaves it out.
         boxes: (left, top, width, height) in pixels measured at pixel edges, by image name; images without one are left out.
             Or one box for all. What lies outside an image is filled by its edge.
         exclude: image names to leave out.
@@ -40,9 +42,9 @@ def crop_images(
 
     Raises:
         InputError: no images, none with a box, two images would get one name, or, with `strict`, one cannot be read or cropped.
-        OutputError: `out` cannot be written, or is the folder of the images.
+        OutputError: `out` cannot be written, is or holds the folder of the images, or holds other images.
     """
-    listed = list_names(images)
+    listed = list_names(images, out)
     if not isinstance(boxes, Mapping):
         boxes = dict.fromkeys(listed, boxes)
     chosen = [name for name in without(listed, exclude) if name in boxes]
@@ -55,6 +57,8 @@ def crop_images(
     own = {name: file_hash(images / name) for name in chosen if (images / name).exists()}
     with new_folder(out):
         write_sources(out, dict.fromkeys([*own.items(), *behind]))  # before the first crop is there
+        if images.resolve() in out.resolve().parents:
+            (out / OUTPUT).touch()
         skipped = _crop_all(images, out, targets, boxes, strict)
         if len(skipped) == len(chosen):
             raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
@@ -108,11 +112,10 @@ def _require_apart(images: Path, targets: Mapping[str, str]) -> None:
 def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
     """Refuse a folder in which crops would mix with other images."""
     here, there = images.resolve(), out.resolve()
-    if here == there or here in there.parents or there in here.parents:
-        raise OutputError(f"{out}: is, holds or lies in the folder of the images; give one beside it")
-    try:
-        others = [name for name in list_names(out) if name not in targets] if out.is_dir() else []
-    except InputError:
-        others = []  # no image there
+    if here == there or there in here.parents:
+        raise OutputError(f"{out}: is or holds the folder of the images; give one beside it, or inside of it")
+    others = [name for name in list_files(out, SUFFIXES)[0] if name not in targets] if out.is_dir() else []
+    if not others and any(out.glob("*")) and not (out / SOURCES).is_file():
+        others = list_files(out, SUFFIXES)[0]  # of the same names, but nobody has cropped them
     if others:
         raise OutputError(f"{out}: holds {others[0]}, which is none of these crops; give another folder, or empty it")

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from kpdetect.errors import InputError
-from kpdetect.images import SUFFIXES
+from kpdetect.images import SUFFIXES, require_apart
 from kpdetect.listing import LeftOut, list_files, say_left_out
 from kpdetect.names import component, is_writable, name_below, spelt, unwritable
 
@@ -138,8 +138,8 @@ class _Search:
         return sorted(once.values())
 
     def _add_folder(self, folder: Path) -> None:
-        if self.out == Path(os.path.realpath(folder)):
-            raise InputError(f"--out {self.out}: is the folder of the images; give another, such as {self.out / 'results'}")
+        if self.out is not None:
+            require_apart(folder, self.out)
         names, left_out = list_files(folder, SUFFIXES | VIDEO_SUFFIXES, self.out)
         self._leave_out(folder, left_out)
         self.folders.append(folder)

@@ -27,7 +27,7 @@ from kpdetect.detector.shards import open_pairs
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, merge_sources
-from kpdetect.images import write_image
+from kpdetect.images import require_apart, write_image
 from kpdetect.refine.anchor import Anchor
 from kpdetect.refine.collapse import Health, measure_health, require_health
 from kpdetect.refine.config import RefineConfig
@@ -81,6 +81,7 @@ def refine_detector(
     """
     if (model is None) != (config.method == "imm"):
         raise InputError("refine continues a detector, imm starts from nothing: give a model to the first, none to the second")
+    require_apart(images, out)
     start = None if model is None else FirstStage.load(model)
     config = config if start is None else start.apply(config)
     run = RunFolder(out, config, exempt=BUDGETS)
