@@ -14,6 +14,7 @@ from typing import Any
 
 from kpdetect.errors import FormatError, InputError, OutputError
 from kpdetect.listing import OUTPUT
+from kpdetect.names import is_text, shown
 from kpdetect.temporary import sweep, temporary_name
 
 WEIGHTS = "model.safetensors"
@@ -140,8 +141,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    """Write `value` as indented JSON; in paths, bytes that are no UTF-8 are escaped (`kpdetect.names.shown`)."""
+    text = json.dumps(value, indent=2)
+    if "\\udc" in text:  # a reader would refuse what stands for such bytes
+        text = json.dumps(_as_text(value), indent=2)
+    write_text(path, text + "\n")
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if is_text(value) else shown(value)
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def read_json(path: Path) -> Any:

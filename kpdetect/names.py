@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from kpdetect.errors import InputError, OutputError
+from kpdetect.errors import InputError, KpdetectError, OutputError
 
 _UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line ends, and what stands for bytes that are no UTF-8."""
@@ -68,6 +68,11 @@ def is_writable(name: str) -> bool:
     return not _UNWRITABLE.search(name)
 
 
+def is_text(name: str) -> bool:
+    """Whether a name is UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def shown(name: str) -> str:
     """A name for messages: what cannot be written is escaped, bytes that are no UTF-8 as \\xe9."""
 
@@ -81,6 +86,17 @@ def shown(name: str) -> str:
 def unwritable(name: str) -> str:
     """Why a file of such a name is not used."""
     return f"{shown(name)}: its name is not UTF-8, or holds a control character; rename it"
+
+
+def plain_path(path: Path, refused: type[KpdetectError] = InputError) -> str:
+    """A path for OpenCV and FFmpeg: absolute, since they take `10:30.mp4` for a protocol; they crash of what is not UTF-8.
+
+    Raises:
+        KpdetectError: `refused`; the path is not UTF-8.
+    """
+    if not is_text(whole := os.path.abspath(path)):
+        raise refused(f"{shown(whole)}: its name is not UTF-8, which videos need; rename it")
+    return whole
 
 
 def to_cell(name: str) -> str:

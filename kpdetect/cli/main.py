@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -41,7 +43,8 @@ from kpdetect.cli import (
 from kpdetect.cli.levels import with_levels
 from kpdetect.cli.memory import ADVICE, is_memory_full
 from kpdetect.console import console
-from kpdetect.errors import KpdetectError
+from kpdetect.errors import InputError, KpdetectError
+from kpdetect.names import is_text, shown
 
 app = typer.Typer(
     name="kpdetect",
@@ -115,6 +118,7 @@ UsageError: Any = typer.BadParameter.__base__
 def main() -> None:
     """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
     try:
+        require_text(sys.argv[1:])
         with console():
             code = app(prog_name="kpdetect", standalone_mode=False) or 0
     except UsageError as error:
@@ -137,6 +141,21 @@ def main() -> None:
     if code == INTERRUPTED:
         print("stopped; what was finished is saved, run the same command again to continue", file=sys.stderr)
     sys.exit(code)
+
+
+def require_text(arguments: Sequence[str]) -> None:
+    """Refuse names that are not UTF-8 before anything is written: most libraries cannot open them, some crash.
+
+    A folder of inputs may have such a name; files below it are opened from there.
+
+    Raises:
+        InputError: a file, a folder of results or another argument has such a name.
+    """
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, given = ("", argument) if not argument.startswith("-") else argument.partition("=")[::2]
+        results = before in ("--out", "-o") or option == "--out" or argument.startswith("-o")
+        if not is_text(argument) and (results or not os.path.isdir(given)):
+            raise InputError(f"{shown(argument)}: the name is not UTF-8; rename it")
 
 
 def _usage_line(error: Any) -> str:

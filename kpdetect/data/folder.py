@@ -30,6 +30,7 @@ from kpdetect.hdf5 import array_of, opened_hdf5
 from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
 from kpdetect.levels import AUTO, current_levels
 from kpdetect.messages import log, warn_of_skipped
+from kpdetect.names import shown, to_cell
 from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
@@ -264,5 +265,5 @@ def _write_skipped(out: Path, skipped: list[tuple[str, str]]) -> None:
     with replacing(out / "skipped.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("image", "reason"))
-        writer.writerows(skipped)
+        writer.writerows((to_cell(name), to_cell(shown(reason))) for name, reason in skipped)
     warn_of_skipped(f"unreadable images, listed in {out / 'skipped.csv'}", [reason for _, reason in skipped])

@@ -16,6 +16,7 @@ from kpdetect.inference.predictions import TABLE
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_look import border
 from kpdetect.levels import current_levels
+from kpdetect.names import shown
 
 OVERLAYS, OVERLAY = PICTURES = ("overlays", "overlay.mp4")
 """Pictures of images, and the film of a video."""
@@ -32,7 +33,7 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
         "model": predictor.hash,
         "labels": predictor.labels.model_dump(mode="json", exclude={"weights"}),
         "settings": config.choices() | {"margin": border(config, predictor.description), "levels": current_levels().text},
-        "source": str(source if isinstance(source, int) else source.resolve()),
+        "source": shown(str(source if isinstance(source, int) else source.resolve())),
         "inputs": digest.hexdigest()[:16],
     }
 

@@ -20,6 +20,7 @@ import numpy as np
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files import output_error
 from kpdetect.images import Image
+from kpdetect.names import plain_path
 from kpdetect.temporary import sweep, temporary_name
 
 UNKNOWN_RATE = 30.0
@@ -45,7 +46,7 @@ class VideoReader:
         if isinstance(source, Path) and (not source.is_file() or source.stat().st_size == 0):
             raise InputError(f"{source}: not a readable video (the file is empty or missing); remove or replace it")
         self.name = f"webcam {source}" if isinstance(source, int) else str(source)
-        self.capture = cv2.VideoCapture(source if isinstance(source, int) else os.fspath(source))
+        self.capture = cv2.VideoCapture(source if isinstance(source, int) else plain_path(source))
         if not self.capture.isOpened():
             reason = "no such camera, or it is in use" if isinstance(source, int) else "unknown or damaged format"
             raise InputError(f"{self.name}: not a readable video ({reason}); remove or replace it")
@@ -103,7 +104,7 @@ class Mpeg4Writer:
         import cv2
 
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        self.writer = cv2.VideoWriter(os.fspath(path), code, rate, (size[1], size[0]))
+        self.writer = cv2.VideoWriter(plain_path(path, OutputError), code, rate, (size[1], size[0]))
         if not self.writer.isOpened():
             raise OutputError(f"{path}: OpenCV cannot write MPEG-4 here; check the folder, or try --h264")
 
@@ -122,7 +123,7 @@ class H264Writer:
     def __init__(self, path: Path, size: tuple[int, int], rate: float) -> None:
         av = import_av()
         self.frame = av.VideoFrame
-        self.container = av.open(os.fspath(path), "w")
+        self.container = av.open(plain_path(path, OutputError), "w")
         self.stream = self.container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
         self.stream.height, self.stream.width = size
         self.stream.pix_fmt, self.stream.options = "yuv420p", {"crf": "20"}
