@@ -8,9 +8,12 @@ from typing import Any
 
 from benchmarks import prediction_file, results, schemas
 from benchmarks.ablations.layout import CELLS, CONFIG, DESCRIPTION, MEASURED
+from benchmarks.measurement_records import RECORDS
 from benchmarks.verdict import read_verdict
 from kpdetect.errors import FormatError
 from kpdetect.files import read_json
+from kpdetect.reading import reading
+from kpdetect.records import checked
 
 
 def describe_measurements(path: Path) -> list[str]:
@@ -28,12 +31,12 @@ def describe_measurements(path: Path) -> list[str]:
         return []
     content = read_json(path)
     schema = content.get("schema") if isinstance(content, dict) else None
-    if schema not in _BY_SCHEMA:
+    if not isinstance(schema, str) or schema not in _BY_SCHEMA:
         return []
-    try:
+    with reading(path, FormatError, "damaged, or of another version; make it again"):
+        if schema in RECORDS:
+            checked(RECORDS[schema], content, path, advice="damaged, or of another version; make it again")
         return list(_BY_SCHEMA[schema](path, content))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path}: damaged, or of another version ({error!r}); make it again") from error
 
 
 def _folder(path: Path) -> Iterator[str]:
@@ -114,7 +117,8 @@ def _cell(path: Path, content: dict[str, Any]) -> Iterator[str]:
     yield f"cell {path.parent.name} of an ablation: {content['images_seen']:,} images seen"
     if "error" in content:
         yield f"error: {content['error']:.2f} (floor {content['error_floor']:.2f}), {content['measured_on']}"
-    yield f"distance: {content['distance']:.2f}"
+    if content.get("distance") is not None:
+        yield f"distance: {content['distance']:.2f}"
     if "control" in content:
         yield f"control: {content['control']['verdict']}"
     yield f"generator: {content['generator']}, detector: {content['detector'] or 'none'}"

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kpdetect.errors import FormatError, InputError, OutputError
+from kpdetect.bounded import read_json_file
+from kpdetect.errors import OutputError
 from kpdetect.listing import OUTPUT
 from kpdetect.names import is_text, shown
 from kpdetect.temporary import sweep, temporary_name
@@ -161,14 +162,9 @@ def read_json(path: Path) -> Any:
 
     Raises:
         InputError: the file is missing.
-        FormatError: it is not JSON.
+        FormatError: it is not JSON, too large or nested too deeply.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{path}: no such file") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not valid JSON ({error}); the file is damaged, make it again") from error
+    return read_json_file(path)
 
 
 def file_hash(path: Path) -> str:

@@ -20,9 +20,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kpdetect.bounded import parse_json
 from kpdetect.config import StrictConfig, differences, read_config, write_config
-from kpdetect.errors import ConfigError
+from kpdetect.errors import ConfigError, FormatError
 from kpdetect.files import CHECKPOINT, WEIGHTS, make_folder, write_json, write_text
+from kpdetect.reading import reading
 
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
@@ -104,22 +106,32 @@ class RunFolder:
         """Drop metrics after `step`: what a killed run logged after its last checkpoint happens again."""
         if not self.metrics.exists():
             return
-        lines = self.metrics.read_text(encoding="utf-8").splitlines()
+        lines = self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
         write_text(self.metrics, "".join(f"{line}\n" for line in lines if _step(line) <= step))
 
 
 def _step(line: str) -> float:
+    values = _values(line)
+    return float("inf") if values is None else values["step"]
+
+
+def _values(line: str) -> dict[str, Any] | None:
+    """The numbers of a line of metrics; None of a line cut off by a kill, or anything else."""
     try:
-        return float(json.loads(line)["step"])
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return float("inf")  # a line cut off by a kill
+        values = parse_json(line, "metrics")
+    except FormatError:
+        return None
+    step = values.get("step") if isinstance(values, dict) else None
+    return values if isinstance(step, int) and 0 <= step < 2**53 else None
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The metrics of a run folder, whole lines only; empty when there are none."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if _step(line) != float("inf")]
+    with reading(path):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [values for line in lines if (values := _values(line)) is not None]
 
 
 def environment() -> dict[str, Any]:

@@ -76,7 +76,7 @@ def test_faults_are_named_by_line(tmp_path: Path, text: str, message: str) -> No
 
 
 def test_faults_of_coco(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="not JSON"):
+    with pytest.raises(FormatError, match="not valid JSON"):
         read_annotations(written(tmp_path, "c.json", "{"))
     short = {"id": 5, "image_id": 3, "keypoints": [1, 2, 2]}
     with pytest.raises(FormatError, match=r"annotation 2 \(id 5\): 3 numbers"):

@@ -8,9 +8,11 @@ from typing import Any
 from benchmarks.ablations.config import AblationConfig
 from benchmarks.ablations.layout import MEASURED, cell_folder
 from benchmarks.ablations.tables import Entry, Table
+from benchmarks.measurement_records import CellRecord
 from benchmarks.protocols import find_protocol
 from benchmarks.schemas import ABLATION
 from kpdetect.files import read_json, replacing, write_json, write_text
+from kpdetect.records import checked
 from kpdetect.runlog import environment
 
 VERSION = 1
@@ -41,7 +43,10 @@ def write_ablation(table: Table, out: Path, config: AblationConfig, failed: dict
 def read_cells(table: Table, out: Path) -> Found:
     """What is there of a table."""
     paths = {cell.name: cell_folder(out, cell.name) / MEASURED for cell in table.cells}
-    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+    found = {name: (path, read_json(path)) for name, path in paths.items() if path.exists()}
+    for path, content in found.values():
+        checked(CellRecord, content, path)
+    return {name: content for name, (_, content) in found.items()}
 
 
 def as_row(entry: Entry, found: Found, failed: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets.wide import AnnotationTable
-from kpdetect.errors import FormatError, InputError
+from kpdetect.errors import FormatError
+from kpdetect.files import read_json
 
 Identity = int | str
 
@@ -28,7 +29,7 @@ def read_coco(path: Path) -> AnnotationTable:
         InputError: it cannot be read.
         FormatError: it is no COCO keypoints, or contradicts itself; the message names the id.
     """
-    content = _content(path)
+    content = read_json(path)
     categories = _part(content, "categories", path)
     names, kinds = _names(categories, path), _kinds(categories, path)
     files, sizes = _files(_part(content, "images", path), path)
@@ -55,15 +56,6 @@ def read_coco(path: Path) -> AnnotationTable:
         places=list(places.values()),
         sizes=np.array([stated.get(image, (0, 0)) for image in places], np.int64).reshape(-1, 2),
     )
-
-
-def _content(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the file of the annotations") from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: not JSON ({error}); expected COCO keypoints") from error
 
 
 def _part(content: Any, part: str, path: Path) -> list[dict[str, Any]]:

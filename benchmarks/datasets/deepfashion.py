@@ -10,7 +10,6 @@ The joints are AlphaPose's, not people's.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
 from benchmarks.datasets.wide import AnnotationTable, read_rows
 from benchmarks.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files import file_hash, read_json
 
 PARTS, FOLDERS, SIDE = ("data_train", "data_test"), ("images", "img"), 256
 
@@ -79,12 +78,7 @@ def _read_names(path: Path) -> tuple[list[str], list[int]]:
 
 
 def _read_joints(path: Path, names: list[str], landmarks: tuple[str, ...]) -> NDArray[np.float64]:
-    try:
-        entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected the joints of the list") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not JSON ({error}); download it again") from error
+    entries: list[dict[str, Any]] = read_json(path)
     if not isinstance(entries, list) or len(entries) != len(names):
         count = len(entries) if isinstance(entries, list) else "no list of"
         raise FormatError(f"{path}: {count} entries for {len(names)} lines of {path.stem}.csv; expected one each")

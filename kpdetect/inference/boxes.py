@@ -11,6 +11,7 @@ import pandas as pd
 from kpdetect.data.name_lists import NameIndex
 from kpdetect.errors import FormatError, InputError
 from kpdetect.inference.predictor import Box
+from kpdetect.reading import reading, reason
 
 COLUMNS = ["image", "left", "top", "width", "height"]
 LARGEST = 4
@@ -32,11 +33,12 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
         table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; boxes are a CSV with {', '.join(COLUMNS)}") from error
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a table ({error}); expected a CSV with {', '.join(COLUMNS)}") from error
+    except Exception as error:  # pandas raises many types on what is no table
+        raise FormatError(f"{path}: not a table ({reason(error)}); expected a CSV with {', '.join(COLUMNS)}") from error
     if missing := [column for column in COLUMNS if column not in table]:
         raise FormatError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
-    values = table[COLUMNS[1:]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    with reading(path):
+        values = table[COLUMNS[1:]].astype(str).apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     for row, name in enumerate(table["image"]):
         if not np.isfinite(values[row]).all() or (values[row, 2:] <= 0).any():
             raise FormatError(f"{path}: {name}: not a box; expected four numbers, width and height above 0")

@@ -18,6 +18,7 @@ from kpdetect.images import list_names
 from kpdetect.inference.prediction_record import read_prediction_record
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
 from kpdetect.reading import reading, shortened
+from kpdetect.records import checked
 from kpdetect.runlog import read_metrics
 from kpdetect.shipped import shipped_folder
 
@@ -149,7 +150,7 @@ def _project(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _environment(path: Path, verify: bool) -> Iterator[str]:
-    yield from _tree("", read_json(path))
+    yield from _tree("", checked(dict[str, Any], read_json(path), path))
 
 
 def _tree(title: str, values: dict[str, Any], indent: str = "") -> Iterator[str]:
