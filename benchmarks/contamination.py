@@ -20,6 +20,7 @@ from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.rows import Row
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import SOURCES
+from kpdetect.names import from_cell
 
 Status = Literal["clean", "contaminated", "unknown"]
 
@@ -111,7 +112,7 @@ def _read_record(path: Path) -> tuple[set[str], set[str]]:
         reader = csv.DictReader(file)
         if reader.fieldnames != ["image", "sha256"]:
             raise FormatError(f"{path}: columns {reader.fieldnames}; expected image,sha256; copy the record of the run again")
-        rows = [(row["image"], row["sha256"]) for row in reader]
+        rows = [(from_cell(row["image"]), row["sha256"]) for row in reader]
     if any(not content for _, content in rows):
         raise FormatError(f"{path}: a row has no sha256; copy the record of the run again")
     return {name for name, _ in rows}, {content for _, content in rows}

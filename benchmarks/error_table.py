@@ -18,6 +18,7 @@ from benchmarks.evaluate import Measured
 from benchmarks.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import replacing
+from kpdetect.names import from_cell, to_cell
 
 PREFIX = "error of "
 TRUE, PREDICTED = ["true_x_px", "true_y_px"], ["x_px", "y_px"]
@@ -66,8 +67,8 @@ def write_errors(table: ErrorTable, path: Path) -> Path:
     import pandas as pd
 
     columns: dict[str, object] = {
-        "image": np.repeat(np.array(table.images, object), len(table.landmarks)),
-        "landmark": table.landmarks * len(table.images),
+        "image": np.repeat(np.array([to_cell(name) for name in table.images], object), len(table.landmarks)),
+        "landmark": [to_cell(name) for name in table.landmarks] * len(table.images),
     }
     places = ((TRUE, table.true_px), (PREDICTED, table.predicted_px))
     for names, points in places:
@@ -90,13 +91,13 @@ def read_errors(path: Path) -> ErrorTable:
 
     try:
         found = pd.read_csv(path, dtype={"image": str, "landmark": str}, keep_default_na=False, na_values={"": [""]})
-        landmarks = list(dict.fromkeys(found["landmark"]))
+        landmarks = list(dict.fromkeys(found["landmark"].map(from_cell)))
         numbers = found.drop(columns=["image", "landmark"]).apply(pd.to_numeric).to_numpy(np.float64)
         values = numbers.reshape(-1, len(landmarks), numbers.shape[1])
         names = [str(name) for name in found.columns[2:]]
         pick = {name: values[..., column] for column, name in enumerate(names)}
         return ErrorTable(
-            images=[str(name) for name in found["image"][:: len(landmarks)]],
+            images=[from_cell(str(name)) for name in found["image"][:: len(landmarks)]],
             landmarks=landmarks,
             true_px=np.stack([pick[name] for name in TRUE], axis=-1),
             predicted_px=np.stack([pick[name] for name in PREDICTED], axis=-1) if set(PREDICTED) <= set(names) else None,

@@ -15,7 +15,7 @@ from typing import Any
 from kpdetect.bounded import read_json_file
 from kpdetect.errors import OutputError
 from kpdetect.listing import OUTPUT
-from kpdetect.names import is_text, shown
+from kpdetect.names import from_cell, is_text, shown, to_cell
 from kpdetect.temporary import sweep, temporary_name
 
 WEIGHTS = "model.safetensors"
@@ -190,7 +190,7 @@ def write_sources(folder: Path, rows: Iterable[Sequence[str]]) -> None:
     with replacing(folder / SOURCES) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("image", "sha256"))
-        writer.writerows(rows)
+        writer.writerows((to_cell(name), *others) for name, *others in rows)
 
 
 def copy_sources(source: Path, target: Path) -> None:
@@ -206,7 +206,7 @@ def read_sources(folder: Path) -> list[tuple[str, ...]]:
         return []
     with open(folder / SOURCES, newline="", encoding="utf-8", errors="replace") as file:
         try:
-            rows = [tuple(row) for row in csv.reader(file)]
+            rows = [(from_cell(row[0]), *row[1:]) for row in csv.reader(file) if row]
         except csv.Error:
             return []
     return rows[1:] if rows and rows[0] == ("image", "sha256") else []

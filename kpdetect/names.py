@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from kpdetect.errors import InputError, KpdetectError, OutputError
 
 _UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line ends, and what stands for bytes that are no UTF-8."""
-_FORMULA = re.compile(r"(?:\./)?[=+\-@]")
-"""How a cell begins that spreadsheets take for a formula, and one that `to_cell` has changed."""
+_FORMULA = ("=", "+", "-", "@")
+"""How a cell begins that spreadsheets take for a formula."""
 
 
 def spelt(path: Path | str) -> Path:
@@ -104,14 +103,14 @@ def to_cell(name: str) -> str:
 
     `./=a.png` is the path of the same file; `from_cell` takes the `./` away.
     """
-    return f"./{name}" if _FORMULA.match(name) else name
+    return f"./{name}" if name.startswith(_FORMULA) else name
 
 
 def from_cell(cell: str) -> str:
     """The name that `to_cell` was given."""
-    return cell[2:] if cell.startswith("./") and _FORMULA.match(cell) else cell
+    return cell[2:] if cell.startswith("./") and cell[2:].startswith(_FORMULA) else cell
 
 
-def cells(names: list[str], change: Callable[[str], str] = to_cell) -> list[str]:
-    """`to_cell`, or `from_cell`, of many."""
-    return [change(name) for name in names]
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take a cell of this text for a formula."""
+    return text.startswith(_FORMULA)

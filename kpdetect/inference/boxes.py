@@ -11,6 +11,7 @@ import pandas as pd
 from kpdetect.data.name_lists import NameIndex
 from kpdetect.errors import FormatError, InputError
 from kpdetect.inference.predictor import Box
+from kpdetect.names import from_cell
 from kpdetect.reading import reading, reason
 
 COLUMNS = ["image", "left", "top", "width", "height"]
@@ -38,6 +39,7 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
     if missing := [column for column in COLUMNS if column not in table]:
         raise FormatError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
     with reading(path):
+        table["image"] = table["image"].astype(str).map(from_cell)
         values = table[COLUMNS[1:]].astype(str).apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     for row, name in enumerate(table["image"]):
         if not np.isfinite(values[row]).all() or (values[row, 2:] <= 0).any():

@@ -18,6 +18,7 @@ from kpdetect.inference.prediction_record import read_prediction_record
 from kpdetect.inference.predictions import RECORD, VIDEOS, Predictions
 from kpdetect.inference.predictor import Box
 from kpdetect.inference.second_look import LAYOUT, MIN_SPREAD, Layout, spread
+from kpdetect.names import to_cell
 
 LEAST = 2.0
 """Pixels that the box of keypoints that coincide is wide."""
@@ -98,7 +99,7 @@ def write_boxes(boxes: dict[str, Box], path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    table = pd.DataFrame([(name, *box) for name, box in boxes.items()], columns=COLUMNS).round(2)
+    table = pd.DataFrame([(to_cell(name), *box) for name, box in boxes.items()], columns=COLUMNS).round(2)
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, encoding="utf-8")
 

@@ -14,6 +14,7 @@ from kpdetect.checkpoints import read_detector_description
 from kpdetect.config import StrictConfig, read_config, write_config
 from kpdetect.errors import ConfigError
 from kpdetect.files import CHECKPOINT, file_hash
+from kpdetect.names import is_formula
 from kpdetect.skeleton import Skeleton, default_name
 
 LABELS = "keypoints.yaml"
@@ -51,6 +52,10 @@ class Labels(StrictConfig):
             raise ConfigError(f"{source}: the name '{name}' is given twice; names must differ")
         if any(not name.strip() or len(name.splitlines()) > 1 for name in names):
             raise ConfigError(f"{source}: a name must be one line that is not empty")
+        if formula := next(filter(is_formula, names), None):
+            raise ConfigError(
+                f"{source}: the name '{formula}' begins like a formula of a spreadsheet; change it"
+            )
         for one, other in (*self.pairs, *self.links):
             if one == other:
                 raise ConfigError(f"{source}: {one},{other}: a pair or link needs two different keypoints")

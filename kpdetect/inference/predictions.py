@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import replacing, write_json
 from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size, read_prediction_record
+from kpdetect.names import from_cell, to_cell
 from kpdetect.reading import reading, shortened
 from kpdetect.skeleton import Skeleton
 
@@ -84,7 +85,10 @@ class Predictions:
         """
         (folder / RECORD).unlink(missing_ok=True)
         with replacing(folder / TABLE) as temporary:
-            self.to_frame().to_csv(temporary, index=False, encoding="utf-8")
+            table = self.to_frame()
+            if "image" in table:
+                table["image"] = table["image"].map(to_cell)
+            table.to_csv(temporary, index=False, encoding="utf-8")
         record = {**provenance, "keypoints": int(self.keypoints_px.shape[1]), "skeleton": self.points.to_record()}
         if self.frames is None:
             record["sizes"] = {image: size.tolist() for image, size in zip(self.images, self.sizes, strict=True)}
@@ -135,9 +139,12 @@ def _values(table: pd.DataFrame, facts: dict[str, Any], skeleton: Skeleton, path
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype={"image": str, NAME_COLUMN: str}, keep_default_na=False)  # "NA" is a name
+        table = pd.read_csv(path, dtype={"image": str, NAME_COLUMN: str}, keep_default_na=False)  # "NA" is a name
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {AGAIN}") from error
+    if "image" in table:
+        table["image"] = table["image"].map(from_cell)
+    return table
 
 
 def _image_facts(sizes: dict[str, Size] | None) -> dict[str, Any]:

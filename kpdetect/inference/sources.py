@@ -15,7 +15,7 @@ from pathlib import Path
 from kpdetect.errors import InputError
 from kpdetect.images import SUFFIXES, require_apart
 from kpdetect.listing import LeftOut, list_files, say_left_out
-from kpdetect.names import component, is_writable, name_below, spelt, unwritable
+from kpdetect.names import component, is_writable, name_below, shown, spelt, unwritable
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"})
 WEBCAM = "webcam:"
@@ -84,11 +84,15 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
     images = [file for file in files if file.suffix.lower() not in VIDEO_SUFFIXES]
     if not files and not cameras:
         endings = ", ".join(sorted(SUFFIXES | VIDEO_SUFFIXES))
-        line = "; ".join(filter(None, [search.left_out.line("images or videos"), *skipped.values()]))
+        known = {shown(name) for name in search.left_out.unnamed}
+        others = [reason for name, reason in skipped.items() if name not in known]
+        line = "; ".join(filter(None, [search.left_out.line("images or videos"), *others]))
         raise InputError(
             f"{inputs[0] if inputs else 'inputs'}: no images found, nor videos; expected files ending in {endings}"
             + (f"; {line}" if line else "")
         )
+    for place, left_out in search.told:
+        say_left_out(place, left_out, "images or videos")
     root = _root([*search.folders, *(file.parent for file in search.single if file in set(images))])
     clips = [Clip(name=f"webcam{number}", source=number) for number in cameras]
     return Sources(root=root, images=images, clips=[*_named(videos, [clip.name for clip in clips]), *clips], skipped=skipped)
@@ -109,7 +113,7 @@ class _Search:
         self.folders: list[Path] = []
         self.single: list[Path] = []
         self.below: list[Path] = []
-        self.left_out = LeftOut()
+        self.left_out, self.told = LeftOut(), list[tuple[Path, LeftOut]]()
         self.skipped: dict[str, str] = {}
 
     def add(self, text: str) -> None:
@@ -154,7 +158,7 @@ class _Search:
             if path.is_dir():
                 self._add_folder(path)
             elif reason := _unusable(path):
-                self.skipped[path.name if is_writable(path.name) else unwritable(path.name).split(":")[0]] = reason
+                self.skipped[shown(path.name)] = reason
             else:
                 self.single.append(path)
 
@@ -165,14 +169,13 @@ class _Search:
         return Path(os.path.realpath(path)).is_relative_to(self.out)
 
     def _leave_out(self, folder: Path, left_out: LeftOut) -> None:
-        say_left_out(folder, left_out, "images or videos")
+        self.told.append((folder, left_out))
         self.left_out.merge(left_out)
         self.skipped |= dict(map(_reason, left_out.unnamed))
 
 
 def _reason(name: str) -> tuple[str, str]:
-    reason = unwritable(name)
-    return reason.partition(": its name")[0], reason
+    return shown(name), unwritable(name)
 
 
 def _unusable(path: Path) -> str:
@@ -200,7 +203,7 @@ def _matches(text: str, search: _Search) -> list[Path]:
     ending = os.path.splitext(parts[-1])[1].lower()
     names, left_out = list_files(base, SUFFIXES | VIDEO_SUFFIXES | ({ending} if ending else set()), search.out)
     search.skipped |= dict(_reason(name) for name in left_out.unnamed if _fits(name.split("/"), parts))
-    say_left_out(base, left_out, "images or videos")
+    search.told.append((base, left_out))
     return [base / name for name in names if _fits(name.split("/"), parts)]
 
 

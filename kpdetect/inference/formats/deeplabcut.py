@@ -15,6 +15,7 @@ import pandas as pd
 from kpdetect.errors import InputError
 from kpdetect.files import replacing
 from kpdetect.inference.predictions import Predictions
+from kpdetect.names import to_cell
 
 CSV, H5, KEY = "predictions-dlc.csv", "predictions-dlc.h5", "df_with_missing"
 SCORER = "kpdetect"
@@ -33,7 +34,10 @@ def to_dlc_frame(predictions: Predictions, min_confidence: float) -> pd.DataFram
 def write_dlc_csv(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
     """Write predictions-dlc.csv."""
     with replacing(folder / CSV) as temporary:
-        to_dlc_frame(predictions, min_confidence).to_csv(temporary, encoding="utf-8")
+        table = to_dlc_frame(predictions, min_confidence)
+        if predictions.frames is None:
+            table.index = table.index.map(to_cell)
+        table.to_csv(temporary, encoding="utf-8")
     return folder / CSV
 
 
