@@ -53,9 +53,7 @@ class Labels(StrictConfig):
         if any(not name.strip() or len(name.splitlines()) > 1 for name in names):
             raise ConfigError(f"{source}: a name must be one line that is not empty")
         if formula := next(filter(is_formula, names), None):
-            raise ConfigError(
-                f"{source}: the name '{formula}' begins like a formula of a spreadsheet; change it"
-            )
+            raise ConfigError(f"{source}: the name '{formula}' begins like a formula of a spreadsheet; change it")
         for one, other in (*self.pairs, *self.links):
             if one == other:
                 raise ConfigError(f"{source}: {one},{other}: a pair or link needs two different keypoints")
