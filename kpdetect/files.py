@@ -16,7 +16,7 @@ from kpdetect.bounded import read_json_file
 from kpdetect.errors import OutputError
 from kpdetect.listing import OUTPUT
 from kpdetect.names import from_cell, is_text, shown, to_cell
-from kpdetect.temporary import sweep, temporary_name
+from kpdetect.temporary import LOCK, sweep, temporary_name
 
 WEIGHTS = "model.safetensors"
 """Name of the weights in a run folder."""
@@ -122,14 +122,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
         OutputError: it is a file, or cannot be created or written.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
+    was_empty = bool(made) or (folder.is_dir() and {path.name for path in folder.iterdir()} == {LOCK})
     make_folder(folder)
     try:
         yield folder
     except BaseException:
         with suppress(OSError):  # not empty
-            if made and {path.name for path in folder.iterdir()} <= {SOURCES, OUTPUT}:
-                for path in list(folder.iterdir()):
-                    path.unlink()
+            if was_empty and {path.name for path in folder.iterdir()} <= {SOURCES, OUTPUT, LOCK}:
+                for name in (SOURCES, OUTPUT):
+                    (folder / name).unlink(missing_ok=True)
             for path in made:
                 path.rmdir()
         raise

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from kpdetect.errors import OutputError
 from kpdetect.files import output_error
+from kpdetect.temporary import LOCK
 
-LOCK = ".kpdetect.lock"
 TRIES = 20
 _held: dict[Path, int] = {}
 """Handles of the locks of this process, by folder."""
@@ -71,11 +71,8 @@ def _acquire(folder: Path) -> int | None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            told = _holder(folder / LOCK)
             os.close(handle)
-            raise OutputError(
-                f"{folder}: {told} is writing there; wait until it ends or stop it, or give another folder"
-            ) from None
+            raise _refusal(folder) from None
         except OSError:  # a file system without locks
             os.close(handle)
             (folder / LOCK).unlink(missing_ok=True)
@@ -85,6 +82,33 @@ def _acquire(folder: Path) -> int | None:
             return handle
         os.close(handle)  # the holder before has removed this very file
     return None
+
+
+def require_unlocked(folder: Path) -> None:
+    """Refuse a folder that another process writes into; nothing is locked, and nothing is made.
+
+    Raises:
+        OutputError: naming the process.
+    """
+    if Path(os.path.abspath(folder)) in _held:
+        return
+    with suppress(ImportError, FileNotFoundError, NotADirectoryError, PermissionError):
+        import fcntl
+
+        handle = os.open(folder / LOCK, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _refusal(folder) from None
+        except OSError:
+            return  # a file system without locks
+        finally:
+            os.close(handle)
+
+
+def _refusal(folder: Path) -> OutputError:
+    told = _holder(folder / LOCK)
+    return OutputError(f"{folder}: {told} is writing there; wait until it ends or stop it, or give another folder")
 
 
 def _is_current(handle: int, path: Path) -> bool:

@@ -25,6 +25,7 @@ from kpdetect.config import StrictConfig, differences, read_config, write_config
 from kpdetect.errors import ConfigError, FormatError
 from kpdetect.files import CHECKPOINT, WEIGHTS, make_folder, write_json, write_text
 from kpdetect.reading import reading
+from kpdetect.temporary import LOCK
 
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
@@ -65,7 +66,7 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether anything was done here; a run that was refused at its start may be begun with other settings."""
-        return any(path.name not in (CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
+        return any(path.name not in (LOCK, CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
 
     @property
     def checkpoint(self) -> Path:

@@ -11,7 +11,8 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-PREFIX = ".kpdetect-"
+PREFIX, LOCK = ".kpdetect-", ".kpdetect.lock"
+"""How names of files that are being written begin, and the name of the lock of a folder (`kpdetect.lock`)."""
 _PATTERN = re.compile(re.escape(PREFIX) + r"(?P<host>[0-9a-f]{6})-(?P<pid>\d+)-(?P<token>[0-9a-f]{8})-\d+\.part(\.\w+)?")
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 _numbers = count()

@@ -40,6 +40,7 @@ from kpdetect.cli import (
     train_detector,
     train_generator,
 )
+from kpdetect.cli.alone import alone
 from kpdetect.cli.levels import with_levels
 from kpdetect.cli.memory import ADVICE, is_memory_full
 from kpdetect.console import console
@@ -103,12 +104,17 @@ READS_IMAGES = (
     run, crop, train_generator, pseudo_label, predict, label, calibrate, edit, export, measure, embeddings, nearest, benchmark,
     report,
 )  # fmt: skip
+WRITES_FOLDER = (
+    run, crop, train_generator, generate, pseudo_label, convert, train_detector, predict, calibrate, edit, pack, measure,
+    controllability, embeddings, nearest, benchmark, toy,
+)  # fmt: skip
 for _name, _module in VERBS.items():
-    app.command(_name)(with_levels(_module.command) if _module in READS_IMAGES else _module.command)
-app.command("refine")(with_levels(refine.refine))
-app.command("imm")(with_levels(refine.imm))
-app.command("ablate")(with_levels(ablate.ablate))
-app.command("ladder")(with_levels(ablate.ladder))
+    _command = alone(_module.command) if _module in WRITES_FOLDER else _module.command
+    app.command(_name)(with_levels(_command) if _module in READS_IMAGES else _command)
+app.command("refine")(with_levels(alone(refine.refine)))
+app.command("imm")(with_levels(alone(refine.imm)))
+app.command("ablate")(with_levels(alone(ablate.ablate)))
+app.command("ladder")(with_levels(alone(ablate.ladder)))
 
 
 UsageError: Any = typer.BadParameter.__base__
