@@ -108,7 +108,7 @@ def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tupl
 
 
 def _read_record(path: Path) -> tuple[set[str], set[str]]:
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != ["image", "sha256"]:
             raise FormatError(f"{path}: columns {reader.fieldnames}; expected image,sha256; copy the record of the run again")

@@ -205,7 +205,7 @@ def read_sources(folder: Path) -> list[tuple[str, ...]]:
     """The rows of a folder's record; none where there is no record, or a file of that name that is something else."""
     if not (folder / SOURCES).is_file():
         return []
-    with open(folder / SOURCES, newline="", encoding="utf-8", errors="replace") as file:
+    with open(folder / SOURCES, newline="", encoding="utf-8-sig", errors="replace") as file:
         try:
             rows = [(from_cell(row[0]), *row[1:]) for row in csv.reader(file) if row]
         except csv.Error:

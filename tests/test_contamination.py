@@ -12,7 +12,7 @@ from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluate import evaluate
 from benchmarks.protocols import TOY
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash, write_sources
+from kpdetect.files import file_hash, read_sources, write_sources
 from kpdetect.images import write_image
 
 NAMES = ["a.png", "b.png", "c.png", "d.png"]
@@ -114,3 +114,8 @@ def test_the_same_picture_in_another_file_format(tmp_path: Path) -> None:
     write_sources(tmp_path, [("part/c.jpg", "0" * 16), ("d.tiff", "1" * 16), ("cc.png", "2" * 16)])
     found = check_contamination(tmp_path, landmark_set(tmp_path / "images"))
     assert found.test_images == ("c.png", "d.png")
+
+
+def test_a_record_that_a_spreadsheet_saved_is_still_the_record(tmp_path):
+    (tmp_path / "sources.csv").write_bytes(b"\xef\xbb\xbfimage,sha256\r\na.png,0123456789abcdef\r\n")
+    assert read_sources(tmp_path) == [("a.png", "0123456789abcdef")]

@@ -126,3 +126,6 @@ def test_boxes_find_their_images(tmp_path):
     (tmp_path / "boxes.csv").write_text("image,left,top,width,height\na.png,1,2,3,4\n./a.png,5,6,7,8\n")
     with pytest.raises(FormatError, match="two boxes"):
         read_boxes(tmp_path / "boxes.csv", NAMES)
+    (tmp_path / "boxes.csv").write_text("image,left,top,width,height\na.png (copy),1,2,3,4\n")
+    with pytest.raises(InputError, match=r"names 1 that are no inputs, a.png \(copy\) first"):
+        read_boxes(tmp_path / "boxes.csv", NAMES)

@@ -199,7 +199,7 @@ def test_deepfashion_within_six_pixels_of_256(tmp_path: Path) -> None:
         ("data_train.json", "20.0", "NaN", r"data_train.json, entry 0: keypoints of \(17, 2\); expected 17 finite pairs"),
         ("data_train.json", "20.0", "2000.0", r"data_train.csv, line 2: nose at x 80.25, y 2000, but the image is 256x256"),
         ("data_train.json", '"keypoints"', '"points"', r"data_train.json, entry 0: incomplete \(KeyError\('keypoints'\)\)"),
-        ("data_train.json", "[", "", r"data_train.json: not JSON"),
+        ("data_train.json", "[", "", r"data_train.json: not valid JSON"),
     ],
 )
 def test_faults_of_deepfashion_are_named(tmp_path: Path, file: str, old: str, new: str, message: str) -> None:

@@ -2,9 +2,13 @@
 
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image as Pillow
 
+from benchmarks.datasets.annotations import read_annotations
+from benchmarks.datasets.landmarks import image_sizes
 from kpdetect.errors import InputError
 from kpdetect.files import read_json
 from kpdetect.images import read_image
@@ -121,3 +125,22 @@ def test_formats_of_a_repeated_call_equal_those_of_the_first(small_project, blob
     first = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     predict_inputs(small_project, [str(blob_folder)], out, config, device="cpu")
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
+
+
+def test_exports_state_the_sizes_of_pictures_as_displayed(small_project, tmp_path):
+    picture = Pillow.fromarray(np.zeros((30, 50, 3), np.uint8))  # H 30, W 50, stored on its side
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    (tmp_path / "in").mkdir()
+    picture.save(tmp_path / "in" / "a.jpg", exif=exif)
+    config = PredictConfig(formats=("coco", "label-studio"))
+    predict_inputs(small_project, [str(tmp_path / "in")], tmp_path / "out", config, device="cpu")
+    [image] = read_json(tmp_path / "out" / "predictions-coco.json")["images"]
+    assert (image["height"], image["width"]) == (50, 30)
+    [task] = read_json(tmp_path / "out" / "predictions-label-studio.json")
+    for result in task["predictions"][0]["result"]:
+        assert (result["original_height"], result["original_width"]) == (50, 30)
+    table = read_annotations(tmp_path / "out" / "predictions-coco.json")
+    assert table.images == ["a.jpg"]
+    assert table.sizes is not None
+    table.require_sizes(image_sizes(tmp_path / "in", table.images), lambda row: True, np.array([0]))

@@ -120,7 +120,7 @@ def _with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
         return table
     index, names = NameIndex(list_names(folder), folder), []
     for row, name in enumerate(table.images):
-        found = (name,) if here[row] else index(name, loosely=False).names
+        found = (name,) if here[row] else index(name, loosely=False, words=False).names
         if len(found) != 1 and not inside[row]:
             raise FormatError(f"{table.where(row)}: {name} is not in {folder}; expected a path below it")
         names.append(found[0] if len(found) == 1 else name)

@@ -62,15 +62,15 @@ class NameIndex:
         self._paths = self._by(composed)
         self._files = self._by(lambda name: composed(_file(name)))
 
-    def __call__(self, line: str, *, loosely: bool = True) -> Fit:
+    def __call__(self, line: str, *, loosely: bool = True, words: bool = True) -> Fit:
         """The images that a line means.
 
         Args:
             line: of a list.
             loosely: other endings and upper and lower case are looked for too.
+            words: the first word counts where the whole line fits nothing; not so in tables, whose cells are whole names.
         """
-        word = (line.split() or [""])[0]
-        for text in dict.fromkeys((line, word)):
+        for text in dict.fromkeys((line, *line.split()[:1])) if words else (line,):
             if names := next(filter(None, (self._exactly(*form) for form in self._forms(text))), ()):
                 return Fit(line=line, names=tuple(names))
             if loosely and (text == line or _ending(text)):
