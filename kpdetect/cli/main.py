@@ -45,6 +45,7 @@ from kpdetect.cli.levels import with_levels
 from kpdetect.cli.memory import ADVICE, is_memory_full
 from kpdetect.console import console
 from kpdetect.errors import InputError, KpdetectError
+from kpdetect.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
 from kpdetect.names import is_text, shown
 
 app = typer.Typer(
@@ -54,10 +55,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C; typer makes it from KeyboardInterrupt."""
 
 
 def _version(shown: bool) -> None:
@@ -125,8 +122,10 @@ def main() -> None:
     """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
     try:
         require_text(sys.argv[1:])
-        with console():
+        with interrupts_end_imports(), console():
             code = app(prog_name="kpdetect", standalone_mode=False) or 0
+    except KeyboardInterrupt:  # before or after the command itself
+        code = INTERRUPTED
     except UsageError as error:
         print(_usage_line(error), file=sys.stderr)
         sys.exit(2)
@@ -145,7 +144,7 @@ def main() -> None:
         print(f"error: {ADVICE}", file=sys.stderr)
         sys.exit(2)
     if code == INTERRUPTED:
-        print("stopped; what was finished is saved, run the same command again to continue", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
     sys.exit(code)
 
 
