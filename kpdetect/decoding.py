@@ -114,6 +114,13 @@ def pages(picture: Pillow) -> list[int]:
     return found
 
 
+def frame_numbers(picture: Pillow) -> list[int]:
+    """Places of the pictures of an opened image file that belong to a stack or an animation; one for a single image."""
+    if picture.format == "TIFF":
+        return pages(picture)
+    return list(range(getattr(picture, "n_frames", 1)))
+
+
 def _as_rgb(picture: Pillow, bits: int, inverted: bool, name: str) -> NDArray[np.uint8]:
     if picture.mode.startswith("I") or picture.mode == "F":  # Pillow's own conversion would clip instead of scale
         values = np.asarray(picture)

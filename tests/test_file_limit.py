@@ -15,11 +15,13 @@ resource = pytest.importorskip("resource", reason="this system has no such limit
 
 VIDEO = """
 import numpy as np
-from kpdetect.inference.video import overlay_video
+from kpdetect.inference.overlay_video import overlay_video
 noise = np.random.default_rng(0)
 with overlay_video(out / "overlay.mp4", 25.0, False) as video:
     for _ in range(40):
         video.add(noise.integers(0, 256, (120, 160, 3), np.uint8))
+if video.failure:
+    raise OutputError(video.failure)
 """
 
 CACHE = """

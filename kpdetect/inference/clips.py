@@ -15,15 +15,19 @@ from kpdetect.errors import InputError
 from kpdetect.files import new_folder
 from kpdetect.images import Image
 from kpdetect.inference.boxes import require_overlap
+from kpdetect.inference.clip_reader import ClipReader, Frame
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.finished import OVERLAY, clear, is_finished, skipped_before, stage_of
 from kpdetect.inference.overlay import draw_overlay
+from kpdetect.inference.overlay_video import OverlayVideo, overlay_video
+from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.passes import Passes
 from kpdetect.inference.predictions import Predictions, frame_names
 from kpdetect.inference.predictor import BATCH, Box, Fitted, Predictor
 from kpdetect.inference.smoothing import OneEuroFilter
-from kpdetect.inference.sources import Clip
-from kpdetect.inference.video import OverlayVideo, VideoReader, overlay_video
+from kpdetect.inference.sources import Clip, is_stack
+from kpdetect.inference.video import VideoReader
+from kpdetect.inference.webcam import WebcamReader
 from kpdetect.interrupts import StopRequest
 from kpdetect.messages import log
 from kpdetect.progress import Progress
@@ -31,7 +35,6 @@ from kpdetect.runlog import environment
 
 BLOCK_BYTES = 64 * 2**20
 """Frames decoded at once take at most about this much memory, or are one."""
-Frame = tuple[int, Image]
 
 
 def predict_clip(
@@ -41,13 +44,13 @@ def predict_clip(
 
     Args:
         predictor: the detector.
-        clip: a video file, or a webcam, which runs until `config.end` frames or Ctrl-C.
+        clip: a video file, a stack of pages, or a webcam, which runs until `config.end` frames or Ctrl-C.
         out: gets predictions.csv, predictions.json and overlay.mp4.
         config: how.
         boxes: parts to predict in, by name of the video.
 
     Returns:
-        The predictions, and what is to be said of a file that ended early.
+        The predictions, and what to say of a file that lacks frames or of an overlay video that cannot be written; else "".
 
     Raises:
         InputError: it is no readable video, or has no frame in the range asked for.
@@ -60,10 +63,10 @@ def predict_clip(
         predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
         clear(out, stage)
-        with VideoReader(clip.source) as reader, StopRequest() as stop:
+        with open_clip(clip.source) as reader, StopRequest() as stop:
             job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
             predictions = job.run(stop)
-            note = "" if stop.requested else reader.shortfall(config.end)
+            note = "; ".join(filter(None, ["" if stop.requested else reader.shortfall(config.end), job.remark()]))
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
         record = {"description": predictor.description, "crop": predictor.crop, "mirror": mirror}
         record |= {"skipped": {clip.name: note} if note else {}, "environment": environment()}
@@ -71,11 +74,22 @@ def predict_clip(
     return predictions, note
 
 
+def open_clip(source: Path | int) -> ClipReader:
+    """Open a video, a stack of pages or a webcam.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    if isinstance(source, int):
+        return WebcamReader(source)
+    return PageReader(source) if is_stack(source) else VideoReader(source)
+
+
 class _ClipJob:
     """One pass over the frames of a clip."""
 
     def __init__(
-        self, predictor: Predictor, clip: Clip, reader: VideoReader, out: Path, config: PredictConfig, box: Box | None
+        self, predictor: Predictor, clip: Clip, reader: ClipReader, out: Path, config: PredictConfig, box: Box | None
     ) -> None:
         self.predictor, self.reader, self.out, self.config, self.box = predictor, reader, out, config, box
         self.name, self.source = clip.name, clip.source
@@ -86,18 +100,20 @@ class _ClipJob:
         self.points: list[NDArray[np.float32]] = []
         self.sure: list[NDArray[np.float32]] = []
         self.frames: list[int] = []
+        self.seconds: list[float] = []
         self.size = (0, 0)
+        self.resized: int | None = None
+        self.video: OverlayVideo | None = None
 
     def run(self, stop: StopRequest) -> Predictions:
         config = self.config
         with ExitStack() as stack:
             progress = stack.enter_context(Progress(self._total(), f"predict {self.name}", unit="frames"))
-            video = None
             for block in _ahead(self._blocks()):
-                if video is None and config.overlays:  # no folder for what is no video
+                if self.video is None and config.overlays:  # no folder for what is no video
                     folder = stack.enter_context(new_folder(self.out))
-                    video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
-                self._predict(block, video)
+                    self.video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
+                self._predict(block)
                 progress.update(len(block))
                 if stop.requested and not isinstance(self.source, int):
                     raise KeyboardInterrupt  # half a video is no result
@@ -115,7 +131,15 @@ class _ClipJob:
             skeleton=self.predictor.skeleton,
             frames=frames,
             rate=self.reader.rate,
+            times=np.array(self.seconds),
         )
+
+    def remark(self) -> str:
+        """What to say of the overlay video and of frames of other sizes, once `run` is through."""
+        parts = [] if self.resized is None else [f"{self.reader.name}: pictures change their size at frame {self.resized:,}"]
+        if self.video is not None and self.video.failure:
+            parts.append(self.video.failure)
+        return "; ".join(parts)
 
     def _total(self) -> int | None:
         if not self.reader.count:
@@ -125,22 +149,22 @@ class _ClipJob:
 
     def _blocks(self) -> Iterator[list[Frame]]:
         block: list[Frame] = []
-        for number, image in self.reader.frames(self.config.start, self.config.end, self.config.stride):
-            block.append((number, image))
-            if len(block) >= min(BATCH, max(1, BLOCK_BYTES // image.nbytes)):
+        for frame in self.reader.frames(self.config.start, self.config.end, self.config.stride):
+            block.append(frame)
+            if len(block) >= min(BATCH, max(1, BLOCK_BYTES // frame.image.nbytes)):
                 yield block
                 block = []
         if block:
             yield block
 
-    def _predict(self, block: Sequence[Frame], video: OverlayVideo | None) -> None:
-        fitted = [self._fit(image) for _, image in block]
+    def _predict(self, block: Sequence[Frame]) -> None:
+        fitted = [self._fit(frame.image) for frame in block]
         if self.passes.wants_sample:
             self.passes.learn(fitted)
-        pictures = [image for _, image in block]
+        pictures = [frame.image for frame in block]
         found = self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
-        for (number, image), points, sure in zip(block, *found, strict=True):
-            self._take(number, image, points, sure, video)
+        for frame, points, sure in zip(block, *found, strict=True):
+            self._take(frame, points, sure)
 
     def _fit(self, image: Image) -> Fitted:
         box = None
@@ -149,23 +173,30 @@ class _ClipJob:
             box = self.predictor.square_box(self.box)
         return self.predictor.fit(image, box)
 
-    def _take(
-        self, number: int, image: Image, points: NDArray[np.float32], sure: NDArray[np.float32], video: OverlayVideo | None
-    ) -> None:
-        config = self.config
-        self.size = (image.shape[0], image.shape[1])
+    def _take(self, frame: Frame, points: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
+        config, size = self.config, (frame.image.shape[0], frame.image.shape[1])
+        if self.frames and size != self.size and self.resized is None:
+            self.resized = frame.number
+        self.size = size
         if config.smooth:
             if self.filter is None:
                 self.filter = OneEuroFilter(self.rate, max(self.size), config.smooth_cutoff, config.smooth_beta)
-            points = self.filter(points)
-        self.frames.append(number)
+            points = self.filter(points, self._elapsed(frame))
+        self.frames.append(frame.number)
+        self.seconds.append(frame.seconds)
         self.points.append(points)
         self.sure.append(sure)
-        if video is not None:
+        if self.video is not None:
             shown = np.where((sure >= config.min_confidence)[:, None], points, np.nan)
             skeleton, side = self.predictor.skeleton, config.max_side
-            video.add(draw_overlay(image, shown, sure, skeleton, max_side=side, trails_px=tuple(self.trail)))
+            drawn = draw_overlay(frame.image, shown, sure, skeleton, max_side=side, trails_px=tuple(self.trail))
+            self.video.add(drawn, frame.seconds)
             self.trail.append(shown)
+
+    def _elapsed(self, frame: Frame) -> float | None:
+        """Seconds since the last frame; None where the file does not say."""
+        elapsed = frame.seconds - self.seconds[-1] if self.seconds else 0.0
+        return elapsed if elapsed > 0 else None
 
 
 def _ahead(blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:

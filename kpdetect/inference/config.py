@@ -44,7 +44,7 @@ class PredictConfig(StrictConfig):
     overwrite: bool = False
     """Predict again what was predicted already with the same model and settings."""
     stride: int = Field(1, ge=1)
-    """Of a video, every how manieth frame is predicted."""
+    """Predict every Nth frame of a video."""
     start: int = Field(0, ge=0)
     """First frame of a video."""
     end: int | None = Field(None, ge=1)
@@ -52,7 +52,7 @@ class PredictConfig(StrictConfig):
     trail: int = Field(10, ge=0)
     """Earlier frames whose keypoints an overlay video shows as fading lines."""
     h264: bool = False
-    """Write overlay videos as H.264 instead of MPEG-4 part 2, with the package `av`."""
+    """Write overlay videos as H.264 instead of MPEG-4 part 2."""
     boxes: Path | None = None
     """CSV `image,left,top,width,height`: predict inside these boxes; inputs it does not name are predicted whole."""
     two_pass: bool = False

@@ -21,7 +21,6 @@ from kpdetect.inference.formats.yolo import FOLDER as YOLO
 from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Sources, find_sources
-from kpdetect.inference.video import import_av
 from kpdetect.names import below, to_cell
 
 SKIPPED = "skipped.csv"
@@ -64,8 +63,6 @@ def predict_inputs(
         OutputError: `out` cannot be written.
     """
     model, out, config = Path(model), Path(out), config or PredictConfig()
-    if config.h264:
-        import_av()  # better said now than after the first video
     predictor, sources = Predictor.load(model, device), find_sources(inputs, out)
     _require_apart(sources, out)
     if config.strict and sources.skipped:

@@ -37,7 +37,9 @@ class Predictions:
         sizes: int64 [images, 2], (height, width) of each image.
         skeleton: which keypoints these are; the model's first K without names if it is not given.
         frames: int64 [images], the number of each frame in its video; None for images.
-        rate: frames per second of the video; None for images.
+        rate: frames per second of the video, on average; None for images.
+        times: float64 [images], presentation time of each frame in seconds since the first frame of the video, NaN where the
+            file states none; frames at `rate` if it is not given.
     """
 
     images: list[str]
@@ -47,6 +49,7 @@ class Predictions:
     skeleton: Skeleton | None = None
     frames: NDArray[np.int64] | None = None
     rate: float | None = None
+    times: NDArray[np.float64] | None = None
 
     @property
     def points(self) -> Skeleton:
@@ -65,7 +68,8 @@ class Predictions:
             columns["image"] = np.repeat(np.array(self.images, dtype=object), count)
         else:
             columns["frame"] = np.repeat(self.frames, count)
-            columns["time_s"] = np.repeat((self.frames / (self.rate or 1.0)).round(4), count)
+            times = self.frames / (self.rate or 1.0) if self.times is None else self.times
+            columns["time_s"] = np.repeat(times.round(4), count)
         columns["keypoint"] = np.tile(np.array(points.numbers, dtype=np.int64), len(self.images))
         columns["x_px"] = self.keypoints_px[..., 0].ravel().round(3)
         columns["y_px"] = self.keypoints_px[..., 1].ravel().round(3)
@@ -159,6 +163,7 @@ def _frame_facts(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str,
         "sizes": np.tile(np.array(clip.size, dtype=np.int64).reshape(1, 2), (len(frames), 1)),
         "frames": frames,
         "rate": clip.rate,
+        "times": pd.to_numeric(table["time_s"].replace("", np.nan)).to_numpy(np.float64)[::count],
     }
 
 

@@ -29,16 +29,21 @@ class OneEuroFilter:
         self.last: NDArray[np.float64] | None = None
         self.speed = np.zeros(0)
 
-    def __call__(self, keypoints_px: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The next frame's keypoints [K, 2], smoothed."""
-        now = keypoints_px.astype(np.float64)
+    def __call__(self, keypoints_px: NDArray[np.floating], elapsed: float | None = None) -> NDArray[np.float32]:
+        """Smooth the next frame's keypoints.
+
+        Args:
+            keypoints_px: [K, 2].
+            elapsed: seconds since the last frame; one frame at `rate` unless given.
+        """
+        now, rate = keypoints_px.astype(np.float64), self.rate if elapsed is None else 1 / elapsed
         if self.last is None:
             self.last, self.speed = now, np.zeros_like(now)
             return now.astype(np.float32)
-        raw = (now - self.last) * self.rate / self.side  # sides a second
-        self.speed += _share(np.float64(SPEED_CUTOFF), self.rate) * (raw - self.speed)
+        raw = (now - self.last) * rate / self.side  # sides a second
+        self.speed += _share(np.float64(SPEED_CUTOFF), rate) * (raw - self.speed)
         magnitude = np.linalg.norm(self.speed, axis=-1, keepdims=True)
-        self.last = self.last + _share(self.cutoff + self.beta * magnitude, self.rate) * (now - self.last)
+        self.last = self.last + _share(self.cutoff + self.beta * magnitude, rate) * (now - self.last)
         return self.last.astype(np.float32)
 
 

@@ -12,13 +12,46 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from kpdetect.decoding import frame_numbers, opened
 from kpdetect.errors import InputError
 from kpdetect.images import SUFFIXES, require_apart
 from kpdetect.listing import LeftOut, list_files, say_left_out
 from kpdetect.names import component, is_writable, name_below, shown, spelt, unwritable
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".wmv"})
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov"}
+    | {".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
+)
+"""Endings of video files."""
+STACK_SUFFIXES = frozenset({".tif", ".tiff", ".gif", ".webp", ".png"})
+"""Endings of images that may hold several pictures."""
 WEBCAM = "webcam:"
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file has the ending of a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_stack(path: Path) -> bool:
+    """Whether an image file holds several pictures: the pages of a TIFF file, an animated GIF, WebP or PNG."""
+    suffix = path.suffix.lower()
+    if suffix not in STACK_SUFFIXES or (suffix == ".png" and not _is_animated_png(path)):
+        return False
+    try:
+        with opened(path) as picture:
+            return len(frame_numbers(picture)) > 1
+    except InputError:
+        return False  # is read, and refused, as an image
+
+
+def _is_animated_png(path: Path) -> bool:
+    """The chunk that makes a PNG an animation follows the header as a rule; looking there costs little."""
+    try:
+        with open(path, "rb") as file:
+            return b"acTL" in file.read(256)
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +113,9 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
         if not text.startswith(WEBCAM):
             search.add(text)
     files, skipped = search.files(), search.skipped
-    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-    images = [file for file in files if file.suffix.lower() not in VIDEO_SUFFIXES]
+    clips_of = {file for file in files if is_video(file) or is_stack(file)}
+    videos = [file for file in files if file in clips_of]
+    images = [file for file in files if file not in clips_of]
     if not files and not cameras:
         endings = ", ".join(sorted(SUFFIXES | VIDEO_SUFFIXES))
         known = {shown(name) for name in search.left_out.unnamed}

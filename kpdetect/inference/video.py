@@ -1,212 +1,198 @@
-"""Reading and writing videos frame by frame: nothing here holds more than one frame.
+"""Reading videos with PyAV (FFmpeg).
 
-Read by OpenCV (rotation flags are honoured); written as MPEG-4 part 2 by OpenCV, or as H.264 by the package `av`, whose encoder
-OpenCV's packages lack.
+A frame's number is its place among all pictures of the file in order of presentation. Its time is the file's own presentation
+time. Frames that cannot be decoded leave a gap in the numbers; they do not move the others.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kpdetect.errors import InputError, OutputError
-from kpdetect.files import output_error
+from kpdetect.errors import InputError
 from kpdetect.images import Image
-from kpdetect.names import plain_path
-from kpdetect.temporary import sweep, temporary_name
+from kpdetect.inference.clip_reader import UNKNOWN_RATE, ClipReader, Frame, is_wanted
 
-UNKNOWN_RATE = 30.0
-"""Frames per second assumed where a file or a webcam names none."""
+NO_TIMESTAMPS = 0x80
+"""FFmpeg's mark of formats without times (AVFMT_NOTIMESTAMPS)."""
 
 
-class VideoReader:
-    """A video file or webcam, opened.
-
-    Attributes:
-        rate: frames per second.
-        count: number of frames as the file claims; 0 if it does not say, or for a webcam.
+class VideoReader(ClipReader):
+    """A video file.
 
     Raises:
-        InputError: it cannot be opened.
+        InputError: it cannot be opened, or holds no video.
     """
 
-    def __init__(self, source: Path | int) -> None:
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its own lines about damaged files; ours follow
-        import cv2
+    def __init__(self, path: Path) -> None:
+        import av
 
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        if isinstance(source, Path) and (not source.is_file() or source.stat().st_size == 0):
-            raise InputError(f"{source}: not a readable video (the file is empty or missing); remove or replace it")
-        self.name = f"webcam {source}" if isinstance(source, int) else str(source)
-        self.capture = cv2.VideoCapture(source if isinstance(source, int) else plain_path(source))
-        if not self.capture.isOpened():
-            reason = "no such camera, or it is in use" if isinstance(source, int) else "unknown or damaged format"
-            raise InputError(f"{self.name}: not a readable video ({reason}); remove or replace it")
-        rate, count = self.capture.get(cv2.CAP_PROP_FPS), self.capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.rate = rate if math.isfinite(rate) and 0 < rate <= 1000 else UNKNOWN_RATE
-        self.count = int(count) if math.isfinite(count) and count > 0 and not isinstance(source, int) else 0
-        self.read = 0
+        super().__init__()
+        av.logging.set_level(av.logging.PANIC)  # FFmpeg's own lines about damaged files; ours follow
+        self.name, self.path = str(path), path
+        if not path.is_file() or path.stat().st_size == 0:
+            raise self._unreadable("the file is empty or missing")
+        self._open()
+        self.times = self._index()
+        self.container.close()
+        self._open()
+        self.codec, self.rate = self.stream.codec_context.name, self._rate()
 
-    def __enter__(self) -> VideoReader:
-        return self
+    def _open(self) -> None:
+        import av
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.capture.release()
+        try:
+            self.container = av.open(file_url(self.path), metadata_errors="replace")
+        except (OSError, ValueError) as error:
+            raise self._unreadable("unknown or damaged format") from error
+        streams = [each for each in self.container.streams.video if each.codec_context is not None and not _is_cover(each)]
+        if not streams:
+            self.container.close()
+            raise self._unreadable("no pictures that can be decoded")
+        self.stream = streams[0]
+        self.stream.thread_type = "AUTO"
 
-    def frames(self, start: int = 0, end: int | None = None, stride: int = 1) -> Iterator[tuple[int, Image]]:
-        """Numbers and pictures (uint8 RGB [height, width, 3]) of every `stride`-th frame from `start` to before `end`."""
-        number = 0
-        while (end is None or number < end) and self.capture.grab():  # seeking is inexact with many codecs
-            self.read = number + 1
-            if number >= start and (number - start) % stride == 0:
-                done, picture = self.capture.retrieve()
-                if not done or picture is None:
-                    break
-                yield number, _as_rgb(picture)
-            number += 1
-
-    def shortfall(self, end: int | None = None) -> str:
-        """What to say of a file that ended early, after `frames` is through; empty if it did not."""
-        expected = self.count if end is None else min(end, self.count)
-        if self.read >= 0.95 * expected:  # the header's count is an estimate in some formats
-            return ""
-        return f"{self.name}: damaged after frame {self.read:,} of {self.count:,}; what was read before is kept"
-
-
-def _as_rgb(picture: Any) -> Image:
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)
-    return np.ascontiguousarray(picture[..., 2::-1], dtype=np.uint8)
-
-
-class VideoWriter(Protocol):
-    """Takes frames of one size."""
-
-    def add(self, image: Image) -> None:
-        """Write uint8 RGB [height, width, 3]."""
+    def _unreadable(self, reason: str) -> InputError:
+        return InputError(f"{self.name}: not a readable video ({reason}); remove or replace it")
 
     def close(self) -> None:
-        """Finish the file."""
-
-
-class Mpeg4Writer:
-    """MPEG-4 part 2 by OpenCV."""
-
-    def __init__(self, path: Path, size: tuple[int, int], rate: float) -> None:
-        import cv2
-
-        code = cv2.VideoWriter.fourcc(*"mp4v")
-        self.writer = cv2.VideoWriter(plain_path(path, OutputError), code, rate, (size[1], size[0]))
-        if not self.writer.isOpened():
-            raise OutputError(f"{path}: OpenCV cannot write MPEG-4 here; check the folder, or try --h264")
-
-    def add(self, image: Image) -> None:
-        """Write uint8 RGB [height, width, 3]."""
-        self.writer.write(np.ascontiguousarray(image[..., ::-1]))
-
-    def close(self) -> None:
-        """Finish the file."""
-        self.writer.release()
-
-
-class H264Writer:
-    """H.264 by PyAV, which every browser plays."""
-
-    def __init__(self, path: Path, size: tuple[int, int], rate: float) -> None:
-        av = import_av()
-        self.frame = av.VideoFrame
-        self.container = av.open(plain_path(path, OutputError), "w")
-        self.stream = self.container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
-        self.stream.height, self.stream.width = size
-        self.stream.pix_fmt, self.stream.options = "yuv420p", {"crf": "20"}
-
-    def add(self, image: Image) -> None:
-        """Write uint8 RGB [height, width, 3]."""
-        frame = self.frame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        self.container.mux(self.stream.encode(frame))
-
-    def close(self) -> None:
-        """Finish the file."""
-        self.container.mux(self.stream.encode(None))
+        """Close the file."""
         self.container.close()
 
+    def _index(self) -> list[int]:
+        """Presentation times of all pictures, sorted, in the stream's unit; reads the file once without decoding it."""
+        times, held, ends = [], 0, []
+        for packet in _packets(self.container, self.stream):
+            time = packet.pts if packet.pts is not None else packet.dts
+            if packet.size == 0 or time is None:
+                continue
+            held += 1
+            ends.append(time + (packet.duration or 0))
+            if not packet.is_discard:
+                times.append(time)
+        claimed = self.stream.frames
+        if claimed > held and self._ends_early(ends):
+            self.broken, self.count = True, len(times) + claimed - held
+        else:
+            self.count = len(times)
+        return sorted(set(times))
 
-def import_av() -> Any:
-    """The package `av`.
+    def _ends_early(self, ends: list[int]) -> bool:
+        """Whether the packets end before the stream should; empty packets of AVI files count as time, not as frames."""
+        stream = self.stream
+        if not stream.duration or not ends:
+            return True
+        begin = stream.start_time or 0
+        one = stream.duration / max(stream.frames, 1)
+        return begin + stream.duration - max(ends) > one / 2
 
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise InputError('--h264: the package av is not installed; pip install "kpdetect[h264]"') from error
-    return av
+    def _rate(self) -> float:
+        span = (self.times[-1] - self.times[0]) * self._unit if len(self.times) > 1 else 0.0
+        stated = self.stream.average_rate or self.stream.guessed_rate
+        if span > 0:
+            return (len(self.times) - 1) / span if not stated or not self._is_constant() else float(stated)
+        return float(stated) if stated else UNKNOWN_RATE
 
+    def _is_constant(self) -> bool:
+        steps = np.diff(self.times)
+        return bool(steps.max() - steps.min() <= max(1.0, 0.02 * float(steps.mean())))
 
-class OverlayVideo:
-    """An overlay video that opens with its first frame, which sets its size; odd sides get one more row or column."""
+    @property
+    def _has_times(self) -> bool:
+        """Whether the file states times: streams without a container do not, FFmpeg counts for them."""
+        return not self.container.format.flags & NO_TIMESTAMPS
 
-    def __init__(self, path: Path, rate: float, h264: bool) -> None:
-        self.path, self.rate, self.h264 = path, rate, h264
-        self.writer: VideoWriter | None = None
-        self.size, self.written = (0, 0), 0
+    @property
+    def _unit(self) -> float:
+        return float(self.stream.time_base or 1)
 
-    def add(self, image: Image) -> None:
-        """Write uint8 RGB [height, width, 3]."""
-        height, width = image.shape[:2]
-        even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")  # 4:2:0 codecs need even sides
-        if self.writer is None:
-            self.size = (even.shape[0], even.shape[1])
-            self.writer = (H264Writer if self.h264 else Mpeg4Writer)(self.path, self.size, self.rate)
-        if even.shape[:2] == self.size:  # a stream that changes its size half way cannot go on in the same file
-            self.writer.add(even)
-            self.written += 1
+    def _decoded(self, start: int, end: int | None, stride: int) -> Iterator[Frame]:
+        seen: set[int] = set()
+        number = -1
+        for frame in _pictures(self.container, self.stream):
+            number = self._number(frame.pts if frame.pts is not None else frame.dts, number)
+            if end is not None and number >= end:
+                break
+            seen.add(number)
+            self.read = number + 1
+            if is_wanted(number, start, stride):
+                yield Frame(number, self._seconds(number), _picture(frame))
+        last = self.read if self.broken else len(self.times)
+        self.missing = sorted(set(range(min(last, last if end is None else end))) - seen)
 
-    def close(self) -> None:
-        """Finish the file."""
-        if self.writer is not None:
-            self.writer.close()
-            self.writer = None
+    def _number(self, time: int | None, last: int) -> int:
+        if time is None:
+            return last + 1
+        return max(last + 1, bisect_left(self.times, time))
 
-
-@contextmanager
-def overlay_video(path: Path, rate: float, h264: bool) -> Iterator[OverlayVideo]:
-    """A video that has its name only once it is complete.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    temporary = temporary_name(path, f".part{path.suffix}")  # the ending tells the encoder the container
-    sweep(path.parent)
-    video = OverlayVideo(temporary, rate, h264)
-    try:
-        yield video
-        video.close()
-        if temporary.exists():
-            _require_whole(path, temporary, video.written)
-            os.replace(temporary, path)
-    except OSError as error:
-        raise output_error(path, error) from error
-    finally:
-        video.close()
-        temporary.unlink(missing_ok=True)
+    def _seconds(self, number: int) -> float:
+        if not self._has_times:
+            return math.nan
+        if number < len(self.times):
+            return (self.times[number] - self.times[0]) * self._unit
+        return number / self.rate  # more pictures than packets
 
 
-def _require_whole(path: Path, temporary: Path, frames: int) -> None:
-    """Refuse a video of which frames are missing: OpenCV writes on in silence when the disk is full."""
-    try:
-        with VideoReader(temporary) as reader:
-            if reader.count >= frames:
-                return
-    except InputError:
-        pass
-    raise OutputError(f"{path}: could not be written to its end; check the disk's free space, then run the same command again")
+def _is_cover(stream: Any) -> bool:
+    """Whether a stream is the still picture of an audio file."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def file_url(path: Path) -> str:
+    """The name as FFmpeg takes it: with a protocol, so that a colon in the name is none."""
+    return f"file:{os.path.abspath(path)}"
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Packets of a stream, to the end of what can be read."""
+    source = container.demux(stream)
+    while True:
+        try:
+            packet = next(source)
+        except (StopIteration, OSError, ValueError):
+            return
+        yield packet
+
+
+def _pictures(container: Any, stream: Any) -> Iterator[Any]:
+    """Decoded frames; a packet that cannot be decoded costs its own frames only."""
+    for packet in _packets(container, stream):
+        try:
+            yield from packet.decode()
+        except (OSError, ValueError):
+            continue
+
+
+def _picture(frame: Any) -> Image:
+    image: Image = frame.to_ndarray(format="rgb24")
+    turns = _display(frame)
+    return image if turns is None else np.ascontiguousarray(_shown(image, turns))
+
+
+def _display(frame: Any) -> NDArray[np.int32] | None:
+    """The 2x2 part of the display matrix, as signs; None where pictures are shown as they are stored."""
+    from av.sidedata.sidedata import Type
+
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return None
+    matrix = np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)[:2, :2] / 65536
+    signs = np.rint(matrix).astype(np.int32)
+    return signs if np.abs(signs).sum() == 2 and abs(np.linalg.det(signs)) == 1 else None
+
+
+def _shown(image: Image, signs: NDArray[np.int32]) -> Image:
+    """Turn and mirror: x' = a x + c y, y' = b x + d y for the matrix [[a, b], [c, d]] (ISO 14496-12)."""
+    (a, b), (c, d) = signs.tolist()
+    if a == 0:
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return image[:: 1 if d > 0 else -1, :: 1 if a > 0 else -1]

@@ -1,0 +1,96 @@
+"""What every source of frames has in common: a video, a webcam, a stack of pages. Nothing here holds more than one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import NamedTuple
+
+from kpdetect.images import Image
+
+UNKNOWN_RATE = 30.0
+"""Frames per second assumed where a webcam or a file states none."""
+SHOWN = 5
+"""Gaps that a message names."""
+
+
+class Frame(NamedTuple):
+    """One picture of a clip.
+
+    Attributes:
+        number: its place in the clip, from 0; undecodable frames count.
+        seconds: presentation time since the first frame; NaN where the file states no times.
+        image: uint8 RGB [height, width, 3], turned and mirrored as a player shows it.
+    """
+
+    number: int
+    seconds: float
+    image: Image
+
+
+class ClipReader:
+    """An opened clip. Subclasses decode.
+
+    Attributes:
+        name: for messages.
+        rate: frames per second, on average.
+        count: number of frames as the file claims; 0 if unknown.
+        codec: name of the codec, or of the image format.
+    """
+
+    name: str
+    rate: float = UNKNOWN_RATE
+    count: int = 0
+    codec: str = ""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.missing: list[int] = []
+        self.broken = False
+
+    def __enter__(self) -> ClipReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file or camera."""
+
+    def _decoded(self, start: int, end: int | None, stride: int) -> Iterator[Frame]:
+        """Frames wanted by `frames`, in order."""
+        raise NotImplementedError
+
+    def frames(self, start: int = 0, end: int | None = None, stride: int = 1) -> Iterator[Frame]:
+        """Every `stride`-th frame from `start` to before `end`."""
+        yield from self._decoded(start, end, stride)
+
+    def shortfall(self, end: int | None = None) -> str:
+        """What to say of a file that lacks frames, once `frames` is through; empty if it has them all."""
+        expected = self.count if end is None else min(end, self.count)
+        parts = []
+        if self.broken and self.read < expected:
+            parts.append(f"damaged after frame {self.read:,} of {self.count:,}; what was read before is kept")
+        if self.missing:
+            frames = "frame" if len(self.missing) == 1 else "frames"
+            parts.append(
+                f"{len(self.missing):,} {frames} cannot be decoded: {_ranges(self.missing)}; the others keep their numbers"
+            )
+        return f"{self.name}: {'; '.join(parts)}" if parts else ""
+
+
+def is_wanted(number: int, start: int, stride: int) -> bool:
+    """Whether a frame is one of every `stride`-th from `start`."""
+    return number >= start and (number - start) % stride == 0
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Sorted numbers as text: 3, 40 to 43."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [f"{low}" if low == high else f"{low} to {high}" for low, high in runs[:SHOWN]]
+    return ", ".join(shown) + (", ..." if len(runs) > SHOWN else "")

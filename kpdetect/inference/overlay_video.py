@@ -1,0 +1,163 @@
+"""Overlay videos by PyAV: MPEG-4 part 2, or H.264, which every browser plays. Frames keep their presentation times.
+
+An overlay that cannot be written costs itself only: the reason is kept, the keypoints go on.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kpdetect.errors import InputError
+from kpdetect.files import output_error
+from kpdetect.images import Image
+from kpdetect.inference.video import VideoReader, file_url
+from kpdetect.temporary import sweep, temporary_name
+
+TICKS = 60_000
+"""Ticks of a second in which times are written: less than the 65,536 of MPEG-4 part 2, and exact at 30000/1001 frames."""
+BITS_PER_PIXEL = 1.0
+"""Of MPEG-4 part 2, a frame."""
+MAX_BIT_RATE = 60_000_000
+
+
+class OverlayWriter:
+    """A video file of frames of one size.
+
+    Args:
+        path: its ending names the container.
+        size: (height, width), even numbers.
+        rate: frames per second, where frames have no times.
+        h264: H.264 instead of MPEG-4 part 2.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, size: tuple[int, int], rate: float, *, h264: bool = False) -> None:
+        import av
+
+        self.frame, self.path = av.VideoFrame, path
+        self.container = av.open(file_url(path), "w")
+        whole = Fraction(rate).limit_denominator(1001)
+        self.stream = self.container.add_stream("libx264" if h264 else "mpeg4", rate=whole if whole > 0 else 1)
+        self.stream.height, self.stream.width = size
+        self.stream.pix_fmt = "yuv420p"
+        self.stream.codec_context.time_base = self.stream.time_base = Fraction(1, TICKS)
+        if h264:
+            self.stream.options = {"crf": "20"}
+        else:
+            self.stream.bit_rate = int(min(size[0] * size[1] * rate * BITS_PER_PIXEL, MAX_BIT_RATE))
+        self.step = max(1, round(TICKS / rate))
+        self.ticks = -self.step
+
+    def add(self, image: Image, seconds: float = math.nan) -> None:
+        """Write uint8 RGB [height, width, 3] to be shown at `seconds`; after the last frame where that is NaN or earlier."""
+        frame = self.frame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        wanted = self.ticks + self.step if math.isnan(seconds) else round(seconds * TICKS)
+        self.ticks = max(self.ticks + 1, wanted)
+        frame.pts, frame.time_base = self.ticks, Fraction(1, TICKS)
+        self._mux(frame)
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises:
+            OSError: it cannot be finished.
+        """
+        try:
+            if self.ticks >= 0:
+                self._mux(None)
+        finally:
+            self.container.close()
+
+    def _mux(self, frame: Any) -> None:
+        for packet in self.stream.encode(frame):
+            packet.duration = packet.duration or self.step
+            self.container.mux(packet)
+
+
+class OverlayVideo:
+    """An overlay video that opens with its first frame, which sets its size; odd sides get one more row or column.
+
+    Attributes:
+        failure: why there is no video; empty while it can be written.
+    """
+
+    def __init__(self, path: Path, temporary: Path, rate: float, h264: bool) -> None:
+        self.path, self.temporary, self.rate, self.h264 = path, temporary, rate, h264
+        self.writer: OverlayWriter | None = None
+        self.size, self.failure, self.begin, self.written = (0, 0), "", 0.0, 0
+
+    def add(self, image: Image, seconds: float = math.nan) -> None:
+        """Write uint8 RGB [height, width, 3] to be shown at `seconds`, counted from those of the first frame."""
+        if self.failure:
+            return
+        height, width = image.shape[:2]
+        even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")  # 4:2:0 codecs need even sides
+        try:
+            if self.writer is None:
+                self.size, self.begin = (even.shape[0], even.shape[1]), seconds
+                self.writer = OverlayWriter(self.temporary, self.size, self.rate, h264=self.h264)
+            if even.shape[:2] == self.size:  # a stream that changes its size half way cannot go on in the same file
+                self.writer.add(even, seconds - self.begin)
+                self.written += 1
+        except (OSError, ValueError) as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        writer, self.writer = self.writer, None
+        if writer is None or self.failure:
+            return
+        try:
+            writer.close()
+            self._require_whole()
+            with open(self.temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(self.temporary, self.path)
+        except (OSError, ValueError) as error:
+            self._fail(error)
+
+    def abandon(self) -> None:
+        """Close the unfinished file."""
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            with suppress(OSError, ValueError):
+                writer.close()
+
+    def _require_whole(self) -> None:
+        try:
+            with VideoReader(self.temporary) as reader:
+                if reader.count >= self.written:
+                    return
+        except InputError:
+            pass
+        raise OSError(errno.ENOSPC, "No space left")
+
+    def _fail(self, error: Exception) -> None:
+        reason = str(output_error(self.path, error)) if isinstance(error, OSError) else f"{self.path}: {error}"
+        self.failure = f"{reason}; the keypoints are complete without it"
+        self.abandon()
+
+
+@contextmanager
+def overlay_video(path: Path, rate: float, h264: bool) -> Iterator[OverlayVideo]:
+    """A video that has its name only once it is complete; if it cannot be written, its `failure` says why."""
+    temporary = temporary_name(path, f".part{path.suffix}")  # the ending tells the encoder the container
+    sweep(path.parent)
+    video = OverlayVideo(path, temporary, rate, h264)
+    try:
+        yield video
+        video.close()
+    finally:
+        video.abandon()
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+"""Reading image files of several pictures as clips: stacks of TIFF pages, animated GIF, WebP and PNG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from kpdetect.decoding import decoded, frame_numbers, opened
+from kpdetect.errors import InputError
+from kpdetect.inference.clip_reader import ClipReader, Frame, is_wanted
+
+
+class PageReader(ClipReader):
+    """A stack of pages or an animation in an image file: TIFF, GIF, WebP, PNG.
+
+    Raises:
+        InputError: the file is no readable image.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.name = path, str(path)
+        with opened(path) as picture:
+            self.numbers = frame_numbers(picture)
+            self.codec = (picture.format or "").lower()
+        self.count = len(self.numbers)
+
+    def _decoded(self, start: int, end: int | None, stride: int) -> Iterator[Frame]:
+        seconds = 0.0
+        numbers = self.numbers if end is None else self.numbers[:end]
+        try:
+            with opened(self.path) as picture:
+                for number, page in enumerate(numbers):
+                    picture.seek(page)
+                    lasts = picture.info.get("duration")  # milliseconds; TIFF states none
+                    if is_wanted(number, start, stride):
+                        yield Frame(number, math.nan if lasts is None else seconds, decoded(picture, self.name))
+                    seconds += float(lasts or 0) / 1000
+                    self.read = number + 1
+        except InputError:
+            self.broken = True
