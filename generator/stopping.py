@@ -95,5 +95,8 @@ class DistanceWatch:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
-        for name in STATE:
-            setattr(self, name, state[name])
+        weights = state["weights"]
+        if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+            raise ValueError("the best weights are no tensors")
+        self.best, self.best_step, self.waited = float(state["best"]), int(state["best_step"]), int(state["waited"])
+        self.weights = weights

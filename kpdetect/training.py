@@ -23,6 +23,7 @@ from kpdetect.distributed import agreed, anywhere, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.interrupts import StopRequest
 from kpdetect.messages import log
+from kpdetect.optimiser_state import require_state
 from kpdetect.progress import Pace, Progress
 from kpdetect.reading import reading
 from kpdetect.runlog import RunFolder
@@ -234,7 +235,10 @@ class Trainer(ABC):
             self.run.checkpoint, CheckpointError, "belongs to another configuration; put back the right one or delete it"
         ):
             for name in self.stateful:
-                getattr(self, name).load_state_dict(state[name])
+                part = getattr(self, name)
+                if isinstance(part, torch.optim.Optimizer):
+                    require_state(part, state[name])
+                part.load_state_dict(state[name])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         carried = dict(state.get("carried", {}))  # not in checkpoints of before
         self.carried = {str(name): torch.tensor(float(value), device=self.runtime.device) for name, value in carried.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from kpdetect.checkpoints import (
 )
 from kpdetect.errors import CheckpointError
 from kpdetect.inference.predictor import Predictor
+from kpdetect.optimiser_state import require_state
 
 DETECTOR: dict[str, Any] = {"config": {}, "keypoints": 3, "pair_size": [64, 64], "crop": "centre"}
 
@@ -129,3 +132,36 @@ def test_checkpoints_are_stored_uncompressed(tmp_path: Path) -> None:
             new.writestr(member.filename, old.read(member))
     with pytest.raises(CheckpointError, match=r"packed\.pt: damaged checkpoint"):
         load_checkpoint_header(packed)
+
+
+def adam_state(change: Callable[[dict[str, Any]], Any]) -> tuple[torch.optim.Adam, dict[str, Any]]:
+    network = torch.nn.Linear(2, 3)
+    optimiser = torch.optim.Adam(network.parameters())
+    network(torch.ones(1, 2)).sum().backward()
+    optimiser.step()
+    state = copy.deepcopy(optimiser.state_dict())
+    change(state)
+    return optimiser, state
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state["state"][0].pop("exp_avg"),
+        lambda state: state["state"][0].update(exp_avg=torch.zeros(2, 3)),
+        lambda state: state["state"][1].update(exp_avg_sq=torch.tensor([1, 2, float("nan")])),
+        lambda state: state["state"].update({7: state["state"][0]}),
+        lambda state: state["param_groups"][0].update(lr="1"),
+        lambda state: state["param_groups"][0].update(weight_decay="1"),
+        lambda state: state["param_groups"][0].update(betas=[0.5]),
+        lambda state: state["param_groups"][0].pop("lr"),
+        lambda state: state["param_groups"].clear(),
+        lambda state: state.update(state=3),
+    ],
+)
+def test_an_optimiser_takes_its_own_state_alone(change: Callable[[dict[str, Any]], Any]) -> None:
+    require_state(*adam_state(lambda state: None))
+    fresh, _ = adam_state(lambda state: None)
+    require_state(fresh, torch.optim.Adam(torch.nn.Linear(2, 3).parameters()).state_dict())
+    with pytest.raises(ValueError, match="optimiser|parameter"):
+        require_state(*adam_state(change))

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.datasets.coco import read_coco
 from benchmarks.datasets.wide import TRUTHS, AnnotationTable, read_rows, read_wide
 from kpdetect.errors import FormatError, InputError
+from kpdetect.reading import reading
 
 LONG = ("image", "keypoint", "x_px", "y_px")
 
@@ -31,6 +32,11 @@ def read_annotations(path: Path) -> AnnotationTable:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the file of the annotations as table:FILE")
+    with reading(path, FormatError, "correct the table"):
+        return _read_any(path)
+
+
+def _read_any(path: Path) -> AnnotationTable:
     if path.suffix.lower() == ".json":
         return read_coco(path)
     number, header = next(read_rows(path), (1, [""]))

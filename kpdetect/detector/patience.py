@@ -34,3 +34,5 @@ class Patience:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
         self.best, self.since = float(state["best"]), int(state["since"])
+        if self.best != self.best or self.since < 0:
+            raise ValueError("the best measurement is no number")

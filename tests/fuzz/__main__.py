@@ -1,0 +1,34 @@
+"""`python -m tests.fuzz`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.fuzz.campaign import read_damaged, run
+from tests.fuzz.originals import make_originals
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Damage files of every kind and read them.")
+    parser.add_argument("--inputs", type=int, default=5_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, help="read this one input in this process, with its traceback")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="kpdetect-originals-") as folder:
+        make_originals(Path(folder))
+        if given.only is not None:
+            print(read_damaged(Path(folder), given.seed, given.only))
+            return 0
+        counts, failures = run(Path(folder), given.seed, given.inputs)
+    print(file=sys.stderr)
+    for failure in failures:
+        print(f"--- input {failure.number} (--seed {given.seed} --only {failure.number}): {failure.what}\n{failure.report}")
+    print(", ".join(f"{what}: {count:,}" for what, count in sorted(counts.items())))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
