@@ -162,7 +162,7 @@ def read_image_and_hash(path: Path) -> tuple[Image, str]:
 
 def _single(picture: Pillow, path: Path) -> Image:
     if (count := len(pages(picture))) > 1:
-        raise InputError(f"{path}: has {count} pages and is no single image; save each page as a file of its own")
+        raise InputError(f"{path}: has {count} pages, not one; save each page as a file, or predict it as a video")
     return decoded(picture, str(path))
 
 
