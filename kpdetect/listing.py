@@ -84,7 +84,9 @@ class LeftOut:
                 f"{_files(len(self.unnamed))} whose name is not UTF-8 or holds a control character: {names}; rename it"
             )
         if self.special:
-            parts.append(f"{self.special:,} named pipe{'s' * (self.special > 1)}, sockets or devices")
+            parts.append(
+                "1 named pipe, socket or device" if self.special == 1 else f"{self.special:,} named pipes, sockets or devices"
+            )
         if self.above:
             parts.append(f"{_first([shown(name) for name in self.above])}, a link to a folder above")
         if self.closed:
