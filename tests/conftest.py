@@ -52,6 +52,11 @@ def write_blobs(folder: Path) -> Path:
 @pytest.fixture
 def small_project(tmp_path: Path) -> Path:
     """A project folder with an untrained detector of 3 keypoints on 32-pixel pairs."""
+    return write_project(tmp_path / "project", 3)
+
+
+def write_project(project: Path, keypoints: int) -> Path:
+    """The folder of `small_project`, with so many keypoints."""
     import torch
 
     from kpdetect.checkpoints import save_weights
@@ -59,10 +64,10 @@ def small_project(tmp_path: Path) -> Path:
     from kpdetect.detector.model import build_detector
 
     config = DetectorConfig(model=DetectorModelConfig(input_size=32, head_width=4, head_stages=1))
-    description = {"config": config.model_dump(mode="json"), "keypoints": 3, "pair_size": [32, 32], "crop": "stretch"}
+    description = {"config": config.model_dump(mode="json"), "keypoints": keypoints, "pair_size": [32, 32], "crop": "stretch"}
     torch.manual_seed(0)
-    folder = tmp_path / "project" / "detector"
-    save_weights(folder / "model.safetensors", "detector", build_detector(config.model, 3).state_dict(), description)
+    folder = project / "detector"
+    save_weights(folder / "model.safetensors", "detector", build_detector(config.model, keypoints).state_dict(), description)
     return folder.parent
 
 

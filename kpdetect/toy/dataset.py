@@ -147,14 +147,9 @@ def _write_pictures(out: Path, index: int, size: int, seed: int) -> None:
 
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
     """Write and rename, without waiting for the disk as one would for a precious file: `_is_whole` finds what was lost."""
-    temporary = path.with_name(f"{path.name}.part")
     encoded = cv2.imencode(".png", np.ascontiguousarray(picture))[1]
-    try:
+    with replacing(path, durable=False) as temporary:
         temporary.write_bytes(encoded.tobytes())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise output_error(path, error) from error
 
 
 def _write_keypoints(path: Path, count: int, size: int, seed: int) -> None:

@@ -1,0 +1,78 @@
+"""What a folder of results holds, by value: without times, machines and the order of keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+VOLATILE = {"time", "seconds", "rate", "minutes", "environment", "generator_minutes", "hardware", "stamp"}
+"""Keys of what differs between equal runs."""
+
+
+def snapshot(folder: Path) -> dict[str, Any]:
+    """Comparable content of every file below a folder, by name; hidden files too."""
+    return {path.relative_to(folder).as_posix(): _content(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """In words, what is missing, left over or different."""
+    return [
+        *(f"{name} is missing" for name in expected.keys() - found.keys()),
+        *(f"{name} is left over" for name in found.keys() - expected.keys()),
+        *(f"{name} differs" for name in expected.keys() & found.keys() if expected[name] != found[name]),
+    ]
+
+
+def _content(path: Path) -> Any:
+    if path.name == "environment.json":
+        return "environment"
+    if path.suffix == ".json":
+        return _stable(json.loads(path.read_text()))
+    if path.suffix == ".jsonl":
+        return [_stable(json.loads(line)) for line in path.read_text().splitlines()]
+    if path.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(path, "numpy") as file:
+            facts = {name: _stable(_parsed(text)) for name, text in (file.metadata() or {}).items()}
+            return facts, {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+    if path.suffix == ".pt":
+        import torch
+
+        return _stable(torch.load(path, weights_only=True))
+    if path.suffix == ".h5":
+        return _hdf5(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _stable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _stable(item) for key, item in value.items() if str(key) not in VOLATILE}
+    if isinstance(value, list | tuple):
+        return [_stable(item) for item in value]
+    return value.numpy().tobytes() if hasattr(value, "numpy") else value
+
+
+def _hdf5(path: Path) -> dict[str, Any]:
+    import h5py
+    import numpy as np
+
+    found: dict[str, Any] = {}
+
+    def note(name: str, item: Any) -> None:
+        attributes = {key: str(value) for key, value in item.attrs.items() if key not in VOLATILE}
+        found[name] = (attributes, np.asarray(item[()]).tolist() if isinstance(item, h5py.Dataset) else None)
+
+    with h5py.File(path, "r") as file:
+        note("/", file)
+        file.visititems(note)
+    return found
