@@ -7,7 +7,6 @@ same person under another name are not found.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.rows import Row
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import SOURCES
-from kpdetect.names import from_cell
+from kpdetect.files import SOURCES, recorded_sources
 
 Status = Literal["clean", "contaminated", "unknown"]
 
@@ -108,11 +106,7 @@ def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tupl
 
 
 def _read_record(path: Path) -> tuple[set[str], set[str]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != ["image", "sha256"]:
-            raise FormatError(f"{path}: columns {reader.fieldnames}; expected image,sha256; copy the record of the run again")
-        rows = [(from_cell(row["image"]), row["sha256"]) for row in reader]
-    if any(not content for _, content in rows):
-        raise FormatError(f"{path}: a row has no sha256; copy the record of the run again")
+    rows = recorded_sources(path)
+    if rows is None:
+        raise FormatError(f"{path}: expected the columns image,sha256; copy the record of the run again")
     return {name for name, _ in rows}, {content for _, content in rows}

@@ -17,9 +17,12 @@ from generator.edits import Edits
 from generator.keypoints import Parts
 from generator.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from kpdetect.draw import contact_sheet
+from kpdetect.errors import OutputError
 from kpdetect.files import make_folder, read_json, replacing, write_json
 from kpdetect.images import Image, write_image
 from kpdetect.progress import Progress
+from kpdetect.reading import reading
+from kpdetect.records import Record, RelativeName, checked, inside
 from kpdetect.runlog import environment
 from kpdetect.skeleton import Skeleton
 
@@ -123,15 +126,25 @@ def write_edited(
     write_json(out / RECORD, record)
 
 
+class _EditRecord(Record):
+    """What an earlier edit says that it wrote; the rest is for readers of the record."""
+
+    files: tuple[RelativeName, ...] = ()
+
+
 def _clear(out: Path) -> None:
-    """Remove what an earlier edit wrote here, by its own list; its record goes last."""
+    """Remove what an earlier edit wrote here, by its own list; its record goes last.
+
+    Raises:
+        FormatError: the record is damaged, or names a file outside of the folder.
+        OutputError: a file cannot be removed.
+    """
     if not (out / RECORD).exists():
         return
-    record = read_json(out / RECORD)
-    files = record.get("files", []) if isinstance(record, dict) else []
-    for name in (*files, SHEET, TABLE):
-        if ".." not in Path(name).parts and not Path(name).is_absolute():
-            (out / name).unlink(missing_ok=True)
+    for name in (*checked(_EditRecord, read_json(out / RECORD), out / RECORD).files, SHEET, TABLE):
+        path = inside(out, name)
+        with reading(path, OutputError, "remove it, or give another --out"):
+            path.unlink(missing_ok=True)
     for folder in (*sorted(out.glob("frames/*")), out / "frames"):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kpdetect.bounded import read_json_file
-from kpdetect.errors import OutputError
+from kpdetect.errors import FormatError, OutputError
 from kpdetect.listing import OUTPUT
 from kpdetect.names import from_cell, is_text, shown, to_cell
+from kpdetect.reading import reading
 from kpdetect.temporary import LOCK, sweep, temporary_name
 
 WEIGHTS = "model.safetensors"
@@ -202,15 +204,32 @@ def copy_sources(source: Path, target: Path) -> None:
 
 
 def read_sources(folder: Path) -> list[tuple[str, ...]]:
-    """The rows of a folder's record; none where there is no record, or a file of that name that is something else."""
-    if not (folder / SOURCES).is_file():
-        return []
-    with open(folder / SOURCES, newline="", encoding="utf-8-sig", errors="replace") as file:
-        try:
-            rows = [(from_cell(row[0]), *row[1:]) for row in csv.reader(file) if row]
-        except csv.Error:
-            return []
-    return rows[1:] if rows and rows[0] == ("image", "sha256") else []
+    """The rows of a folder's record; none where there is no record, or a file of that name that is something else.
+
+    Raises:
+        FormatError: the record is damaged.
+    """
+    path = folder / SOURCES
+    return (recorded_sources(path) or []) if path.is_file() else []
+
+
+def recorded_sources(path: Path) -> list[tuple[str, ...]] | None:
+    """The rows (image, sha256) of a record of real images; None of a file that is something else.
+
+    Raises:
+        FormatError: the record is damaged.
+    """
+    with reading(path, FormatError, "copy the record of the run again"):
+        content = path.read_bytes()
+        if not content.removeprefix(b"\xef\xbb\xbf").startswith(b"image,sha256"):
+            return None
+        rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True) if row]
+        if rows[0] != ["image", "sha256"]:
+            return None
+        for number, row in enumerate(rows[1:], start=2):
+            if len(row) != 2 or not row[1].strip() or not PurePosixPath(row[0]).name:
+                raise ValueError(f"row {number} is no image and its sha256")
+        return [(from_cell(row[0]), row[1]) for row in rows[1:]]
 
 
 def merge_sources(target: Path, *others: Path) -> None:

@@ -102,7 +102,7 @@ class Predicted:
 def test_damaged_record(tmp_path: Path) -> None:
     data = landmark_set(tmp_path / "images")
     (tmp_path / "sources.csv").write_text("name,hash\nc.png,00\n")
-    with pytest.raises(FormatError, match=r"sources.csv: columns \['name', 'hash'\]"):
+    with pytest.raises(FormatError, match="sources.csv: expected the columns image,sha256"):
         check_contamination(tmp_path, data)
     (tmp_path / "sources.csv").write_text("image,sha256\nc.png\n")
     with pytest.raises(FormatError, match="a row has no sha256"):

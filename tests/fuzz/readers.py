@@ -23,12 +23,13 @@ from generator.stream import PairStream, load_generator
 from kpdetect.config import read_config
 from kpdetect.data.folder import ImageCache
 from kpdetect.data.name_lists import read_lines
+from kpdetect.data.originals import originals
 from kpdetect.data.reader import ShardFolder
 from kpdetect.derived import recorded
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.patience import Patience
 from kpdetect.errors import InputError
-from kpdetect.files import CHECKPOINT, file_hash, merge_sources, read_sources
+from kpdetect.files import CHECKPOINT, file_hash, merge_sources, read_sources, recorded_sources
 from kpdetect.images import image_size, page_count, read_image, read_pages
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.describe import describe
@@ -108,7 +109,8 @@ def read_model(path: Path) -> None:
         SimpleNamespace(metrics=path)
         RunFolder.rewind(SimpleNamespace(metrics=path), 2)  # type: ignore[arg-type]
     elif path.name == "sources.csv":
-        read_sources(folder)
+        originals(folder, ["a.png", "b/c.png"], ["a.png"])
+        recorded_sources(path)
         merge_sources(folder.parent, folder)
     elif path.name == "initial.json":
         began_with(SimpleNamespace(folder=folder))  # type: ignore[arg-type]
