@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from kpdetect import decoding
 from kpdetect.data.folder import content_key
 from kpdetect.errors import InputError
-from kpdetect.images import SUFFIXES, read_image
+from kpdetect.images import SUFFIXES, read_image, read_pages
 from kpdetect.levels import VARIABLE, parse_levels, use_levels
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10 + 1  # H != W; 1 to 231
@@ -97,6 +97,9 @@ def test_a_stack_is_no_single_image(tmp_path):
     first.save(tmp_path / "stack.tif", save_all=True, append_images=[second])
     with pytest.raises(InputError, match="stack.tif: has 2 pages"):
         read_image(tmp_path / "stack.tif")
+    for number, page in enumerate(read_pages(tmp_path / "stack.tif")):
+        np.testing.assert_array_equal(page[..., 1], GREY + number)
+    assert number == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), IndexError(), KeyError("x"), MemoryError(), ZeroDivisionError("y")])

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image as Pillow
 
-from kpdetect.decoding import opened, pages
+from kpdetect.images import page_count
 
 
 def test_pages_of_a_stack_are_counted_without_their_thumbnails(tmp_path):
@@ -10,8 +10,5 @@ def test_pages_of_a_stack_are_counted_without_their_thumbnails(tmp_path):
     first.save(tmp_path / "pyramid.tif", save_all=True, append_images=[small])
     first.save(tmp_path / "one.tif")
     first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
-    counts = []
-    for name in ("stack.tif", "pyramid.tif", "one.tif", "moving.gif"):
-        with opened(tmp_path / name) as picture:
-            counts.append(len(pages(picture)))
+    counts = [page_count(tmp_path / name) for name in ("stack.tif", "pyramid.tif", "one.tif", "moving.gif")]
     assert counts == [3, 1, 1, 1]
