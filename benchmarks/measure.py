@@ -21,7 +21,7 @@ from benchmarks.squares import Squares, read_masks, read_squares, require_match
 from benchmarks.verdict import NAME, write_verdict
 from generator.sheet import to_uint8
 from generator.stream import PairStream
-from kpdetect.checkpoints import find_weights, read_description
+from kpdetect.checkpoints import find_weights, read_model_description
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError
@@ -135,7 +135,7 @@ def _holds(model: Path, kind: str) -> bool:
         weights = find_weights(model, kind)
     except CheckpointError:
         return False
-    return read_description(weights).get("kind") == kind
+    return read_model_description(weights).kind == kind
 
 
 def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, count: int) -> list[Measured]:

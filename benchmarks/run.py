@@ -29,7 +29,7 @@ from benchmarks.results import Result, errors_path, read_result, result_name, wr
 from benchmarks.subject import Source, Subject, find_subject
 from benchmarks.table import Measurement, tables
 from benchmarks.table_files import write_tables_of
-from kpdetect.checkpoints import find_weights, is_detector_stage, read_description
+from kpdetect.checkpoints import find_weights, is_detector_stage, read_description, read_model_description
 from kpdetect.errors import InputError
 from kpdetect.files import file_hash, make_folder
 from kpdetect.runlog import environment
@@ -226,6 +226,6 @@ def _supervised(landmark_set: LandmarkSet, protocol: Protocol, extras: Extras, o
     for labels in extras.supervised:
         folder = out / f"supervised-{landmark_set.name}-{labels}"
         weights = train_supervised(landmark_set, protocol, labels, extras.supervised_minutes, folder, resolve_runtime())
-        minutes = float(read_description(weights)["minutes"])
+        minutes = read_model_description(weights).minutes or 0.0
         name = f"supervised detector, {labels:,} labels, trained {minutes:.3g} minutes"
         yield name, predict(weights, landmark_set, folder).predictions

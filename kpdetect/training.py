@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from kpdetect.checkpoints import load_checkpoint, read_description, save_checkpoint
+from kpdetect.checkpoints import load_checkpoint, read_model_description, save_checkpoint
 from kpdetect.config import LARGEST_SEED, StrictConfig
 from kpdetect.distributed import agreed, anywhere, require_divisible
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
@@ -190,7 +190,7 @@ class Trainer(ABC):
         """Whether an earlier call has used the budget up and left the weights of this very step."""
         if self.step == 0 or (self.step < steps and self.seconds < budget and not self.is_done()):
             return False
-        return self.run.weights.exists() and read_description(self.run.weights).get("step") == self.step
+        return self.run.weights.exists() and read_model_description(self.run.weights).step == self.step
 
     def _log(self, metrics: dict[str, Tensor], rate: float) -> None:
         values = {name: round(float(value), 5) for name, value in metrics.items()}
