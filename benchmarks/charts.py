@@ -99,7 +99,7 @@ def curves(rows: Sequence[dict[str, Any]]) -> str | None:
     figure = new_figure(width=2.7 * columns, height=1.9 * lines)
     for number, name in enumerate(names, start=1):
         axes = figure.add_subplot(lines, columns, number)
-        points = [(row["step"], row[name]) for row in rows if name in row and "step" in row]
+        points = [(row["step"], row[name]) for row in rows if _is_number(row.get(name)) and "step" in row]
         axes.plot(*zip(*points, strict=True), color="black", linewidth=1)
         axes.set_title(name, fontsize=8)
         axes.tick_params(labelsize=6)
@@ -115,4 +115,4 @@ def _numeric(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

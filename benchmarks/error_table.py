@@ -19,6 +19,8 @@ from benchmarks.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files import replacing
 from kpdetect.names import from_cell, to_cell
+from kpdetect.reading import reason
+from kpdetect.tables import read_table
 
 PREFIX = "error of "
 TRUE, PREDICTED = ["true_x_px", "true_y_px"], ["x_px", "y_px"]
@@ -90,7 +92,7 @@ def read_errors(path: Path) -> ErrorTable:
     import pandas as pd
 
     try:
-        found = pd.read_csv(path, dtype={"image": str, "landmark": str}, keep_default_na=False, na_values={"": [""]})
+        found = read_table(path, dtype={"image": str, "landmark": str}, na_values={"": [""]})
         landmarks = list(dict.fromkeys(found["landmark"].map(from_cell)))
         numbers = found.drop(columns=["image", "landmark"]).apply(pd.to_numeric).to_numpy(np.float64)
         values = numbers.reshape(-1, len(landmarks), numbers.shape[1])
@@ -106,4 +108,4 @@ def read_errors(path: Path) -> ErrorTable:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; it belongs beside the result of the same name") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, KeyError, ValueError, ZeroDivisionError) as error:
-        raise FormatError(f"{path}: damaged table of errors ({error}); run the benchmark again") from error
+        raise FormatError(f"{path}: damaged table of errors ({reason(error)}); run the benchmark again") from error

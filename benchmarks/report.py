@@ -23,6 +23,7 @@ from kpdetect.files import WEIGHTS, file_hash, read_json, write_text
 from kpdetect.images import read_image, readable
 from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
+from kpdetect.reading import reading
 from kpdetect.runlog import hardware_line, read_metrics
 from kpdetect.runtime import resolve_runtime
 
@@ -179,7 +180,9 @@ def _trained(project: Path) -> list[str]:
 
 
 def _curves_section(project: Path, stage: str) -> dict[str, Any]:
-    drawn = curves(read_metrics(project / stage / "metrics.jsonl"))
+    metrics = project / stage / "metrics.jsonl"
+    with reading(metrics):
+        drawn = curves(read_metrics(metrics))
     title = "Training on the real images" if stage == REFINED else f"Training of the {stage}"
     if (number := round_number(stage)) is not None:
         title = f"Round {number} of self-training"

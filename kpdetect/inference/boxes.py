@@ -13,6 +13,7 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.inference.predictor import Box
 from kpdetect.names import from_cell
 from kpdetect.reading import reading, reason
+from kpdetect.tables import read_table
 
 COLUMNS = ["image", "left", "top", "width", "height"]
 LARGEST = 4
@@ -31,7 +32,7 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
         FormatError: it is no such table, or holds a box that is empty or no numbers, or two boxes for one image.
     """
     try:
-        table = pd.read_csv(path, dtype={"image": str}, keep_default_na=False, encoding="utf-8-sig")
+        table = read_table(path, dtype={"image": str}, encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; boxes are a CSV with {', '.join(COLUMNS)}") from error
     except Exception as error:  # pandas raises many types on what is no table

@@ -16,6 +16,7 @@ from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size
 from kpdetect.names import from_cell, to_cell
 from kpdetect.reading import reading, shortened
 from kpdetect.skeleton import Skeleton
+from kpdetect.tables import read_table
 
 __all__ = ["COLUMNS", "NAME_COLUMN", "RECORD", "TABLE", "VIDEOS", "VIDEO_COLUMNS", "Predictions", "frame_names"]
 
@@ -143,7 +144,7 @@ def _values(table: pd.DataFrame, facts: dict[str, Any], skeleton: Skeleton, path
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"image": str, NAME_COLUMN: str}, keep_default_na=False)  # "NA" is a name
+        table = read_table(path, dtype={"image": str, NAME_COLUMN: str})  # "NA" is a name
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {AGAIN}") from error
     if "image" in table:

@@ -39,6 +39,7 @@ from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.video import VideoReader
 from kpdetect.initial import InitialWeights, began_with
+from kpdetect.reading import reading
 from kpdetect.refine.config import RefineConfig, WarpConfig
 from kpdetect.runlog import RunFolder, read_metrics
 from kpdetect.runtime import resolve_runtime
@@ -105,8 +106,8 @@ def read_model(path: Path) -> None:
     elif path.name == "config.yaml":
         read_config(DetectorConfig, path)
     elif path.name == "metrics.jsonl":
-        curves(read_metrics(path))
-        SimpleNamespace(metrics=path)
+        with reading(path):  # as the report does
+            curves(read_metrics(path))
         RunFolder.rewind(SimpleNamespace(metrics=path), 2)  # type: ignore[arg-type]
     elif path.name == "sources.csv":
         originals(folder, ["a.png", "b/c.png"], ["a.png"])
