@@ -17,6 +17,7 @@ from benchmarks.metrics.cpd import disentanglement
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
 from benchmarks.squares import read_masks, read_squares
+from benchmarks.verdict import read_verdict
 from generator.config import StoppingConfig
 from generator.latents import latents_of
 from generator.stream import PairStream
@@ -28,6 +29,7 @@ from kpdetect.errors import CheckpointError, ConfigError, InputError, OutputErro
 from kpdetect.files import file_hash
 from kpdetect.images import read_image
 from kpdetect.toy.dataset import write_toy
+from tests.conftest import write_project
 from tests.test_train_generator import CONFIG, CPU
 
 
@@ -233,7 +235,8 @@ def test_true_masks_in_the_generators_frame(trained, tmp_path) -> None:  # type:
 def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
     trained.rename(small_project / "generator")
     write_toy(tmp_path / "toy", 20, size=48)
-    found = measure(small_project, tmp_path / "toy" / "images", tmp_path / "out", CPU, count=20, pairs=2, features="random")
+    other, images = write_project(tmp_path / "other", 2), tmp_path / "toy" / "images"
+    found = measure(small_project, images, tmp_path / "out", CPU, count=20, pairs=2, features="random", other=other)
     assert [row.name.split(",")[-1].strip() for row in found] == [
         "Frechet distance", "interpolated", "keypoints of real images", "kernel distance", "CPD", "%", "%", "%",
     ]  # fmt: skip
@@ -241,6 +244,16 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
     assert masks.name == "mask IoU, %"
     assert masks.floor is not None
     assert 0 <= masks.value < masks.floor < 100
+    verdict = read_verdict(tmp_path / "out" / "verdict.json")
+    assert verdict.generator == file_hash(small_project / "generator" / "model.safetensors")
+    assert verdict.other == file_hash(other / "detector" / "model.safetensors")
+    assert [(each.redrawn_error is None, each.known_to_other is None) for each in verdict.keypoints] == [(False, False)] * 3
+
+
+def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_project, blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match="has no detector to compare with"):
+        measure(trained, blob_folder, tmp_path / "out", CPU, features="random", other=small_project)
+    assert not (tmp_path / "out").exists()
 
 
 def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
