@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import prediction_file, results, schemas
-from benchmarks.ablations.layout import CELLS, CONFIG, DESCRIPTION, MEASURED
+from benchmarks import measurement_records
+from benchmarks.ablations.config import CELLS, CONFIG, DESCRIPTION, MEASURED
+from benchmarks.evaluation import prediction_file, results
 from benchmarks.measurement_records import RECORDS
-from benchmarks.verdict import read_verdict
+from benchmarks.studies.verdict import read_verdict
 from kpdetect.errors import FormatError
-from kpdetect.files import read_json
-from kpdetect.reading import reading
-from kpdetect.records import checked
+from kpdetect.files.atomic import read_json
+from kpdetect.files.reading import reading
+from kpdetect.files.records import checked
 
 
 def describe_measurements(path: Path) -> list[str]:
@@ -173,11 +174,11 @@ def _made(environment: dict[str, Any]) -> str:
 
 _BY_SCHEMA: dict[str, Callable[[Path, dict[str, Any]], Iterator[str]]] = {
     results.SCHEMA: _result,
-    schemas.ABLATION: _ablation,
-    schemas.ABLATION_CELL: _cell,
-    schemas.MEASURED: _measured,
-    schemas.NEAREST: _nearest,
-    schemas.CONTROL: _control,
-    schemas.EMBEDDINGS: _embeddings,
-    schemas.VERDICT: _verdict,
+    measurement_records.ABLATION: _ablation,
+    measurement_records.ABLATION_CELL: _cell,
+    measurement_records.MEASURED: _measured,
+    measurement_records.NEAREST: _nearest,
+    measurement_records.CONTROL: _control,
+    measurement_records.EMBEDDINGS: _embeddings,
+    measurement_records.VERDICT: _verdict,
 }

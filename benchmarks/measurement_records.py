@@ -1,4 +1,7 @@
-"""Files of numbers other than results, as they are read back: one record each, whatever else a newer version adds."""
+"""Files of numbers other than results, as they are read back: one record each, whatever else a newer version adds.
+
+Names by which files of numbers say what they are, for readers that need nothing else of what wrote them.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from benchmarks import schemas
-from kpdetect.records import Count, Record
+from kpdetect.files.records import Count, Record
+
+ABLATION = "kpdetect-ablation"
+ABLATION_CELL = "kpdetect-ablation-cell"
+CONTROL = "kpdetect-control"
+EMBEDDINGS = "kpdetect-embeddings"
+MEASURED = "kpdetect-measured"
+NEAREST = "kpdetect-nearest"
+VERDICT = "kpdetect-verdict"
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -137,10 +148,10 @@ class EmbeddingsRecord(MeasurementRecord):
 
 
 RECORDS: dict[str, type[MeasurementRecord]] = {
-    schemas.ABLATION: AblationRecord,
-    schemas.ABLATION_CELL: CellRecord,
-    schemas.MEASURED: MeasuredRecord,
-    schemas.NEAREST: NearestRecord,
-    schemas.CONTROL: ControlRecord,
-    schemas.EMBEDDINGS: EmbeddingsRecord,
+    ABLATION: AblationRecord,
+    ABLATION_CELL: CellRecord,
+    MEASURED: MeasuredRecord,
+    NEAREST: NearestRecord,
+    CONTROL: ControlRecord,
+    EMBEDDINGS: EmbeddingsRecord,
 }

@@ -1,28 +1,16 @@
-"""The latent-keypoint generator: draws images from keypoints, so that it can say where they are.
+"""The latent-keypoint generator: draws images from keypoints, so that it knows where the keypoints are.
 
 Reading order:
     config         every choice, with its source
-    latents        the noises of image i, from (seed, i) alone
-    keypoints      noise to keypoints and embeddings
+    presets        the sizes of networks and schedules, by name
+    architectures  the named models
+    keypoints      noises of image i from (seed, i) alone; noises to keypoints and embeddings
     layers         the factorised style convolution, SPADE, AdaIN
-    synthesis      the foreground network and its mask
-    background     the background network
-    model          the three put together
-    discriminator  real or generated
-    features       the same in feature maps of a trained network
-    adversary      both of them, and how they learn
-    losses         one function per term of the paper
-    augmentation   changes to what the discriminator sees, for small data sets
-    calibration    batch-norm statistics of the averaged weights
-    collapse       a run that has failed stops
-    batches        real images for training
-    train          the training loop
-    sheet          sample sheets
+    growing        models that begin with small images
+    synthesis      the foreground network and its mask, and the background network
+    model          keypoints, foreground and background put together
     stream         image-keypoint pairs, addressed by index
-    export         pairs into HDF5 shards
-    editing        parts moved, exchanged, mixed, removed: pure functions
-    editor         the same by name and in pixels, on a trained generator
-    edits          what `kpdetect edit` is told to do
-    edited         what it writes
-    tiles          tiles of the sheets that compare images
+    sheet          sample sheets
+    training/      the adversaries, the losses and the training loop
+    editing/       images with parts moved, exchanged, mixed or removed
 """

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from generator.background import Background
 from generator.config import ModelConfig
 from generator.growing import Stage
-from generator.keypoints import KeypointGenerator, Parts
-from generator.latents import Latents
+from generator.keypoints import KeypointGenerator, Latents, Parts
 from generator.layers import StyleMap
-from generator.synthesis import Foreground, whole
+from generator.synthesis import Background, Foreground, foreground_mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +54,7 @@ class Generator(nn.Module):
         stage, config = stage or self.stage, self.config
         style = StyleMap(parts, config.tau, config.margin)
         colours, logits = self.foreground(style, stage)
-        mask = whole(logits, style, stage.size)
+        mask = foreground_mask(logits, style, stage.size)
         if not config.separate_background:
             return Drawing(image=colours, keypoints=parts.keypoints, embeddings=parts.embeddings, mask=mask)
         behind = self.background(parts.centre, parts.background)

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from generator.growing import Stage
-from generator.latents import latents_of
+from generator.keypoints import latents_of
 from generator.model import Drawing, Generator
 from kpdetect.coords import to_pixels
 from kpdetect.draw import draw_keypoints
-from kpdetect.runtime import Runtime
+from kpdetect.training.runtime import Runtime
 
 COLUMNS = 12
 """Latents on the sheets of a training run."""

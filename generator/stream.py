@@ -18,16 +18,15 @@ from torch.nn import functional
 
 from generator.config import GeneratorConfig
 from generator.growing import Stage
-from generator.keypoints import KeypointGenerator, Parts
-from generator.latents import latents_of
+from generator.keypoints import KeypointGenerator, Parts, latents_of
 from generator.model import Drawing, Generator
 from generator.sheet import to_uint8
-from kpdetect.checkpoints import fill, find_weights, load_weights, require_widths
 from kpdetect.config import build_config
 from kpdetect.errors import InputError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 from kpdetect.pairs import PairBatch
-from kpdetect.runtime import Runtime, channels_last
+from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
+from kpdetect.training.runtime import Runtime, channels_last
 
 BATCH = 64
 """Images drawn at once, always."""

@@ -2,8 +2,27 @@
 
     kpdetect.load("runs/faces")(image)  ->  keypoints_px, confidence
 
-Reading order: coords, images, pairs (the contract), data/, detector/, inference/, cli/. Importing this package loads nothing
-heavy.
+Importing this package loads nothing heavy. Reading order, from the ground up:
+    errors      every error that a user can cause
+    coords      pixels and normalised coordinates
+    files/      files on disk, written whole and read with bounds
+    images/     images as files and as pixels
+    config      configurations: checked models, one YAML, `--set a.b=c`
+    heatmaps    keypoints to heatmaps and back
+    pairs       image-keypoint pairs, the contract between generator and detector
+    skeleton    names, links and left-right partners of keypoints
+    draw        pictures of keypoints
+    shipped     trained models that come with the package
+    messages, progress, console
+                what the library says, how far it is, and how a terminal shows both
+    training/   what every training uses
+    data/       folders of images, folders of pairs
+    detector/   an image in, heatmaps of keypoints out
+    refine/     learning from real images
+    inference/  using a trained detector
+    toy/        cartoon faces with exact keypoints
+    project/    `kpdetect run`; on top of `benchmarks` and `generator`
+    cli/        the commands
 """
 
 from __future__ import annotations

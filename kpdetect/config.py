@@ -10,10 +10,10 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kpdetect.bounded import LARGEST_YAML, parse_yaml
 from kpdetect.errors import ConfigError
-from kpdetect.files import write_text
-from kpdetect.reading import reading, reason, shortened
+from kpdetect.files.atomic import write_text
+from kpdetect.files.json_yaml import LARGEST_YAML, parse_yaml
+from kpdetect.files.reading import reading, reason, shortened
 
 
 class StrictConfig(BaseModel):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, to_normalised
-from kpdetect.images import CropPolicy, Image, fit_image
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
 
 NOWHERE = 100.0
 """Coordinate of keypoints that nothing is to be learned of, in normalised units: outside of every frame."""

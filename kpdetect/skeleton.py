@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from kpdetect.records import Count, Record, checked
+from kpdetect.files.records import Count, Record, checked
 
 MOST_KEYPOINTS = 100_000
 """Keypoints of one result."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+
+from tests.builders.blobs import write_blobs
+
+pytest_plugins = ["tests.builders.commands", "tests.builders.projects"]
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one worker a core, not one a core each
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -37,18 +39,6 @@ def blob_folder(tmp_path: Path) -> Path:
     return write_blobs(tmp_path / "blobs")
 
 
-def write_blobs(folder: Path) -> Path:
-    """The images of `blob_folder`."""
-    folder.mkdir()
-    source = np.random.default_rng(5)
-    for number in range(24):
-        image = np.tile(np.linspace(0, 80, 40, dtype=np.uint8)[None, :, None], (36, 1, 3))
-        centre = (int(source.integers(10, 30)), int(source.integers(10, 26)))
-        cv2.circle(image, centre, 6, (200, 220, 90), -1)
-        cv2.imwrite(str(folder / f"{number:03d}.png"), image)
-    return folder
-
-
 @pytest.fixture
 def small_project(tmp_path: Path) -> Path:
     """A project folder with an untrained detector of 3 keypoints on 32-pixel pairs."""
@@ -59,9 +49,9 @@ def write_project(project: Path, keypoints: int) -> Path:
     """The folder of `small_project`, with so many keypoints."""
     import torch
 
-    from kpdetect.checkpoints import save_weights
     from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
     from kpdetect.detector.model import build_detector
+    from kpdetect.training.checkpoints import save_weights
 
     config = DetectorConfig(model=DetectorModelConfig(input_size=32, head_width=4, head_stages=1))
     description = {"config": config.model_dump(mode="json"), "keypoints": keypoints, "pair_size": [32, 32], "crop": "stretch"}

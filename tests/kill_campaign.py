@@ -74,9 +74,9 @@ def prepare(base: Path, chosen: list[str]) -> None:
 
 
 def _write_inputs(base: Path) -> None:
+    from tests.builders.detectors import dots, write_pairs
+    from tests.builders.dots import write_video
     from tests.conftest import write_project
-    from tests.dots import write_video
-    from tests.test_detector import dots, write_pairs
 
     write_pairs(base / "pairs", dots(40))
     write_video(base / "film.avi", 12)
@@ -211,8 +211,8 @@ def main() -> None:
     import torch
 
     import kpdetect.cli.main  # noqa: F401
-    import kpdetect.inference.job
-    import kpdetect.packing
+    import kpdetect.inference.packing
+    import kpdetect.inference.prediction_job
     import kpdetect.refine.train  # noqa: F401
 
     torch.set_num_threads(1)

@@ -1,10 +1,8 @@
-"""The paper's ablation tables on one's own images.
+"""The paper's tables of ablations, one project per cell.
 
-config    what is the same for every cell of a table
-tables    the tables: rows, columns, the training behind each cell, published numbers
-layout    where things lie
-cell      one training and its numbers, in a process of its own
-parent    a cell does not outlive the command that started it
-run       the cells that are not finished yet, and the table of those that are
-render    Markdown, CSV and JSON
+config          the settings that all cells share, and where the files lie
+tables          the cells of each table (ablations.toml)
+cell            one cell in a process of its own
+ablation_table  a table of finished cells as Markdown, CSV and JSON
+run             all cells of a table
 """

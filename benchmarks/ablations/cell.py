@@ -4,42 +4,62 @@
 
 OUT/cells/NAME is a project of `kpdetect run`; `cell.json` says what is trained, `measured.json` what came out. A repeated
 call continues, after one that is still at work there.
+
+A process that does not outlive the one that started it, however that one ends: training that nobody waits for would go on
+in a folder in which the repeated command trains too.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ablations.config import AblationConfig
-from benchmarks.ablations.layout import CONFIG, DESCRIPTION, MEASURED, cell_folder
-from benchmarks.ablations.parent import ATTENDED, end_with_parent
+from benchmarks.ablations.config import CONFIG, DESCRIPTION, MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import Cell
-from benchmarks.control import measure_control
-from benchmarks.extractors import build_extractor
+from benchmarks.benchmark import Extras, run_benchmark, run_cross_validation
+from benchmarks.evaluation.measured_model import Source
+from benchmarks.evaluation.results import read_result
+from benchmarks.measurement_records import ABLATION_CELL
+from benchmarks.metrics.extractors import build_extractor
 from benchmarks.metrics.frechet import frechet_distance
-from benchmarks.pipeline import run_project
-from benchmarks.project import project_config
-from benchmarks.results import read_result
-from benchmarks.run import Extras, run_benchmark, run_cross_validation
-from benchmarks.schemas import ABLATION_CELL
-from benchmarks.shares import share_of
-from benchmarks.squares import read_squares
-from benchmarks.subject import Source
+from benchmarks.studies.controllability import measure_control
+from benchmarks.studies.real_images import read_squares
 from generator.architectures import Architecture
 from generator.stream import PairStream
-from kpdetect.checkpoints import find_weights
 from kpdetect.config import apply_overrides, read_config
 from kpdetect.console import console
 from kpdetect.errors import KpdetectError
-from kpdetect.files import file_hash, locked, read_json, write_json
+from kpdetect.files.atomic import read_json, write_json
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.lock import locked
 from kpdetect.inference.predictor import Predictor
-from kpdetect.runlog import environment
-from kpdetect.runtime import Runtime, resolve_runtime
+from kpdetect.project.config import project_config, share_of
+from kpdetect.project.pipeline import run_project
+from kpdetect.training.checkpoints import find_weights
+from kpdetect.training.run_folder import environment
+from kpdetect.training.runtime import Runtime, resolve_runtime
+
+ATTENDED = "--attended"
+"""Argument of a process whose standard input is a pipe that the other one holds open."""
+
+
+def end_with_parent() -> None:
+    """From now on terminate this process, as `kill` would, once its standard input is closed."""
+    threading.Thread(target=_wait, daemon=True).start()
+
+
+def _wait() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
 
 CONTROL_PAIRS = 200
 

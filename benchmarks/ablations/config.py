@@ -1,4 +1,11 @@
-"""What is the same for every cell of a table."""
+"""What is the same for every cell of a table.
+
+Where things lie in a folder of ablations.
+
+OUT/config.yaml             what is the same for all cells
+OUT/cells/NAME/             a project, its cell.json, log.txt and measured.json
+OUT/table2.md, .csv, .json  the table
+"""
 
 from __future__ import annotations
 
@@ -6,12 +13,21 @@ from pathlib import Path
 
 from pydantic import Field
 
-from generator.config import Preset
+from generator.presets import Preset
 from kpdetect.config import LARGEST_SEED, StrictConfig
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
-from kpdetect.images import CropPolicy
-from kpdetect.runtime import DeviceName, Precision
+from kpdetect.images.arrays import CropPolicy
+from kpdetect.training.runtime import DeviceName, Precision
+
+CONFIG, CELLS = "config.yaml", "cells"
+DESCRIPTION, LOG, MEASURED = "cell.json", "log.txt", "measured.json"
+"""Of a cell: what is trained, what its process printed, what came out."""
+
+
+def cell_folder(out: Path, name: str) -> Path:
+    """Where a cell is."""
+    return out / CELLS / name
 
 
 class AblationConfig(StrictConfig):

@@ -14,20 +14,19 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from benchmarks.ablations.cell import check_cell, describe_cell
-from benchmarks.ablations.config import EXEMPT, AblationConfig
-from benchmarks.ablations.layout import CONFIG, LOG, MEASURED, cell_folder
-from benchmarks.ablations.parent import ATTENDED
-from benchmarks.ablations.render import write_ablation
+from benchmarks.ablations.ablation_table import write_ablation
+from benchmarks.ablations.cell import ATTENDED, check_cell, describe_cell
+from benchmarks.ablations.config import CONFIG, EXEMPT, LOG, MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import Cell, Table, build_table
+from benchmarks.benchmark import read_benchmark
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.extractors import build_extractor
-from benchmarks.run import read_benchmark
+from benchmarks.metrics.extractors import build_extractor
 from kpdetect.errors import InputError, OutputError, TrainingError
-from kpdetect.files import file_hash, make_folder
-from kpdetect.interrupts import StopRequest
-from kpdetect.runlog import RunFolder
-from kpdetect.runtime import available_cores, resolve_runtime
+from kpdetect.files.folders import make_folder
+from kpdetect.files.hashes import file_hash
+from kpdetect.training.interrupts import StopRequest
+from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.runtime import available_cores, resolve_runtime
 
 PAUSE = 0.2
 

@@ -9,9 +9,9 @@ from importlib import resources
 from typing import Any, Literal, get_args
 
 from benchmarks.ablations.config import AblationConfig
-from benchmarks.datasets.table import TABLE
-from benchmarks.protocols import find_protocol
-from benchmarks.published import published_table, read_published
+from benchmarks.datasets.own_table import TABLE
+from benchmarks.protocols.named import find_protocol
+from benchmarks.tables.published import published_table, read_published
 from generator.architectures import ABLATIONS, LADDER
 from kpdetect.errors import InputError
 
@@ -101,7 +101,7 @@ def build_table(name: str, config: AblationConfig) -> Table:
     protocol = find_protocol(config.protocol)
     if name in ("table8", "table9") and not config.data:
         raise InputError(f"ablate {name}: needs a detector for each cell; give the annotated data set with --data")
-    content = tomllib.loads(resources.files("benchmarks").joinpath("ablations.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(resources.files("benchmarks.ablations").joinpath("ablations.toml").read_text(encoding="utf-8"))
     own = content[name]
     entries: Iterable[Entry]
     if name == "table3":

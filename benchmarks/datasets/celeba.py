@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.assembly import Facts, assemble, in_copies
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.datasets.words import finite, read_words
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies, names_hash
+from benchmarks.datasets.text_and_matlab import finite, read_words
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.coords import Size
 from kpdetect.errors import FormatError, InputError
 

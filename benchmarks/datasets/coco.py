@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets.wide import AnnotationTable
+from benchmarks.datasets.annotation_table import AnnotationTable
 from kpdetect.errors import FormatError
-from kpdetect.files import read_json
+from kpdetect.files.atomic import read_json
 
 Identity = int | str
 

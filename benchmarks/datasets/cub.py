@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.assembly import Facts, assemble
-from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.datasets.words import finite, keyed, read_words
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble
+from benchmarks.datasets.text_and_matlab import finite, keyed, read_words
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 FIRST_SPECIES = (1, 2, 3)
 PARTS = 15

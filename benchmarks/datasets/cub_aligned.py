@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.assembly import Facts, assemble
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.wide import AnnotationTable, read_rows
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable, read_rows
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 PARTS = ("train", "test")
 COLUMN = "fname"

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.assembly import Facts, assemble, in_copies
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.wide import AnnotationTable, read_rows
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable, read_rows
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash, read_json
+from kpdetect.files.atomic import read_json
+from kpdetect.files.hashes import file_hash
 
 PARTS, FOLDERS, SIDE = ("data_train", "data_test"), ("images", "img"), 256
 

@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.datasets.annotation_table import AnnotationTable, read_wide
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.wide import AnnotationTable, read_wide
-from benchmarks.protocol import Protocol
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 FIT_BEFORE, TEST_FROM = 900, 1_200
 BLOCK = 50

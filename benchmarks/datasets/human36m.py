@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.assembly import Facts, assemble
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
-from benchmarks.datasets.matlab import read_mat
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, names_hash
+from benchmarks.datasets.text_and_matlab import read_mat
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
 
 FITTED, TESTED = (1, 5, 6, 7, 8, 9), (11,)

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.datasets.assembly import Facts, assemble
-from benchmarks.datasets.landmarks import LandmarkSet, names_hash
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.datasets.words import Line, finite, read_words
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, names_hash
+from benchmarks.datasets.text_and_matlab import Line, finite, read_words
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
 
 FIT = ("afw", "helen/trainset", "lfpw/trainset")

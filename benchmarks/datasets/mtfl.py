@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.datasets.annotation_table import AnnotationTable, read_wide
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.wide import AnnotationTable, read_wide
-from benchmarks.protocol import Protocol
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 FITTED, TESTED = (0, 1, 2), (4,)
 COLUMNS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.datasets.assembly import Facts, assemble
-from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.datasets.words import finite, read_words
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble
+from benchmarks.datasets.text_and_matlab import finite, read_words
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 LISTS = ("training.txt", "testing.txt")
 OFFICIAL = (10_000, 2_995)

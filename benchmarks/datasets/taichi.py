@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.assembly import Facts, assemble, in_copies
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.protocol import Protocol
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 if TYPE_CHECKING:
     import pandas

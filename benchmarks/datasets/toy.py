@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.datasets.annotations import read_long
+from benchmarks.datasets.annotation_formats import read_long
+from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.datasets.wide import AnnotationTable
-from benchmarks.protocol import Protocol
+from benchmarks.protocols.protocol import Protocol
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import file_hash
+from kpdetect.files.hashes import file_hash
 
 FITTED, TESTED = (0, 1, 2), (4,)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import Affine, apply_affine
 from kpdetect.errors import InputError
-from kpdetect.images import Image
+from kpdetect.images.arrays import Image
 from kpdetect.inference.predictor import Predictor
 
 ROTATION, SCALE, SHIFT = 15.0, 0.1, 0.05

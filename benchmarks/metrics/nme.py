@@ -6,16 +6,20 @@ faces with a tiny s cannot dominate; the median is taken over images of each ima
 
 Points are pooled; or, where a protocol adds its landmarks up, all of these are sums over the landmarks of each one's mean,
 however often it is visible. The errors of points stay what they are.
+
+Percentage of correct keypoints (PCK): the share of visible points whose error is at most a threshold, and the area
+under that curve.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocol import Distance
+from benchmarks.protocols.protocol import Distance
 from kpdetect.errors import InputError
 
 RESAMPLES, BLOCK = 2000, 1_000_000
@@ -148,3 +152,15 @@ def _check(predicted: NDArray[np.floating], truth: NDArray[np.floating], unit: N
         raise InputError(
             f"test image {int(np.argmin(unit))}: unit of the error {np.min(unit)}; expected over 0; remove the image"
         )
+
+
+def pck_percent(errors: NDArray[np.floating], thresholds: Sequence[float]) -> list[float]:
+    """Percent of the errors [images, landmarks] (NaN: hidden, not counted) that are at most each threshold."""
+    values = errors[~np.isnan(errors)]
+    return [100.0 * float((values <= threshold).mean()) for threshold in thresholds]
+
+
+def auc_percent(errors: NDArray[np.floating], limit: float) -> float:
+    """Area under the PCK curve from 0 to `limit`, in percent of the area of a perfect one; exact, not summed in steps."""
+    values = errors[~np.isnan(errors)]
+    return 100.0 * float(np.clip(limit - values, 0, None).mean()) / limit

@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import benchmarks.speed
     from kpdetect.console import console
     from kpdetect.errors import KpdetectError
-    from kpdetect.files import write_json
-    from kpdetect.runlog import environment
+    from kpdetect.files.atomic import write_json
+    from kpdetect.training.run_folder import environment
 
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed", description=benchmarks.speed.__doc__, formatter_class=argparse.RawTextHelpFormatter

@@ -19,11 +19,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from benchmarks.speed.generator import markdown
 from benchmarks.speed.operations import count_flop
 from generator.architectures import ARCHITECTURES, architecture
-from generator.config import PRESETS, GeneratorConfig, preset
-from generator.discriminator import build_discriminator
-from generator.latents import Latents
+from generator.config import GeneratorConfig
+from generator.keypoints import Latents
 from generator.model import Generator
-from kpdetect.files import write_text
+from generator.presets import PRESETS, preset
+from generator.training.discriminator import build_discriminator
+from kpdetect.files.atomic import write_text
 
 BATCH = 4
 SIZES = (32, 64, 128, 256, 512)

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.speed.generator import markdown
 from kpdetect.data.folder import build_cache
-from kpdetect.images import list_names, write_image
+from kpdetect.images.image_files import list_names, write_image
 
 PICTURES = 500
 """Different pictures behind the names."""

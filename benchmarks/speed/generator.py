@@ -23,17 +23,18 @@ from torch.nn import functional
 
 from benchmarks.speed.operations import convolution_seconds, count_flop
 from benchmarks.speed.timing import Stopwatch, finish, median_seconds
-from generator.config import GeneratorConfig, preset
+from generator.config import GeneratorConfig
 from generator.layers import StyleConv
-from generator.train import GeneratorTrainer
+from generator.presets import preset
+from generator.training.cuda_graphs import WARM_STEPS
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.data.folder import ImageCache, build_cache
-from kpdetect.files import write_text
+from kpdetect.files.atomic import write_text
 from kpdetect.heatmaps import gaussian_axes
-from kpdetect.images import write_image
-from kpdetect.recorder import WARM_STEPS
-from kpdetect.runlog import RunFolder
-from kpdetect.runtime import Runtime, resolve_runtime
+from kpdetect.images.image_files import write_image
+from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.runtime import Runtime, resolve_runtime
 
 MODES = ("eager", "replayed", "compiled")
 IMAGES = 64

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from benchmarks.speed.timing import median_seconds, median_share, spent
-from kpdetect.images import list_images
+from kpdetect.images.image_files import list_images
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.export import KeypointGraph, export_onnx
-from kpdetect.inference.folder import predict_images
+from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.predictor import BATCH, Predictor
 
 KINDS = ("eager", "compiled", "onnx")

@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.timing import Spent, median_share, spent
-from generator.export import export_pairs
 from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
 from kpdetect.data.dataset import PairDataset, ShardShuffle
+from kpdetect.data.export import export_pairs
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import Manifest
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.train import DetectorTrainer, LearnedFrom
 from kpdetect.pairs import PairBatch
-from kpdetect.runlog import RunFolder
-from kpdetect.runtime import Runtime, resolve_runtime
+from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.runtime import Runtime, resolve_runtime
 
 READ = 10_000
 """Pairs read while memory is watched."""

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 class TableName(str, Enum):
@@ -97,12 +96,14 @@ def ladder(
 
 def run(table: TableName, images: Path, out: Path, cells: list[str] | None, jobs: int, **chosen: Any) -> None:
     """Train and print a table; `chosen` are the options that are the same for every cell."""
+    from benchmarks.ablations.config import AblationConfig
+    from benchmarks.ablations.run import run_ablation
     from kpdetect.config import build_config
 
     values = {name: value.value if isinstance(value, Enum) else value for name, value in chosen.items()}
     values |= {"images": str(images.resolve()), "data": str(values["data"].resolve()) if values["data"] else ""}
     values |= {"refined": values.pop("refine"), "overrides": tuple(values.pop("set_") or ())}
     values["exclude_lists"] = tuple(str(path.resolve()) for path in values.pop("exclude_list") or ())
-    config = build_config(upper("AblationConfig"), values, source="ablate")
-    path = upper("run_ablation")(table.value, out, config, cells=cells or (), jobs=jobs)
+    config = build_config(AblationConfig, values, source="ablate")
+    path = run_ablation(table.value, out, config, cells=cells or (), jobs=jobs)
     print(f"table: {path}")

@@ -19,7 +19,7 @@ def alone(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        from kpdetect.lock import require_unlocked, writing_into
+        from kpdetect.files.lock import require_unlocked, writing_into
 
         out = kwargs.get("out")
         if not isinstance(out, Path):

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from kpdetect.cli.upper import upper
-
 
 def command(
     protocol: Annotated[
@@ -63,23 +61,27 @@ def command(
     ] = 30.0,
 ) -> None:
     """Measure a detector against annotated landmarks, with the floor and baselines beside it."""
+    from benchmarks.benchmark import Extras, run_benchmark, run_cross_validation
+    from benchmarks.datasets.own_table import TableOptions
+    from benchmarks.evaluation.measured_model import Source
+    from benchmarks.protocols.named import print_protocols
     from kpdetect.errors import InputError
 
     if protocol == "list":
-        upper("print_protocols")()
+        print_protocols()
         return
     if data is None:
         raise InputError("benchmark: no data; give the folder of the annotated data set with --data")
-    annotated = upper("Annotated")(unit=normaliser, fit=fit_list, test=test_list)
+    annotated = TableOptions(unit=normaliser, fit=fit_list, test=test_list)
     if cross_validate:
         if supervised:
             raise InputError("--cross-validate: trains no supervised detector; leave --supervised out")
         if model is None and predictions is None:
             raise InputError("--cross-validate: give the model to choose with --model, or --predictions")
-        source = upper("Source")(model=model, predictions=predictions, checkpoint=checkpoint)
-        upper("run_cross_validation")(protocol, source=source, data=data, out=out, annotated=annotated)
+        source = Source(model=model, predictions=predictions, checkpoint=checkpoint)
+        run_cross_validation(protocol, source=source, data=data, out=out, annotated=annotated)
         return
-    upper("run_benchmark")(
+    run_benchmark(
         protocol,
         model=model,
         data=data,
@@ -88,5 +90,5 @@ def command(
         checkpoint=checkpoint,
         allow_contaminated=allow_contaminated,
         annotated=annotated,
-        extras=upper("Extras")(supervised=tuple(supervised or ()), supervised_minutes=supervised_minutes),
+        extras=Extras(supervised=tuple(supervised or ()), supervised_minutes=supervised_minutes),
     )

@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Squares about the keypoints found in images, for `kpdetect crop --boxes` and `kpdetect predict --crop-boxes`."""
     from kpdetect.errors import InputError
-    from kpdetect.inference.found_boxes import found_boxes, write_boxes
+    from kpdetect.inference.boxes import found_boxes, write_boxes
 
     if (margin is None) == (like is None):
         raise InputError("boxes: give either --margin M or --like MODEL")

@@ -20,8 +20,8 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Measure a detector's confidence anew, and how its keypoints lie; its network stays as it is."""
-    from kpdetect.inference.confidence import DOUBTFUL
-    from kpdetect.packing import pack_calibrated
+    from kpdetect.inference.packing import pack_calibrated
+    from kpdetect.inference.recalibration import DOUBTFUL
 
     measured = pack_calibrated(model, pairs, out, device.value)
     share, usual = measured["calibrated_on"]["found"], measured["calibration"]["usual"]

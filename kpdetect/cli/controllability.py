@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -19,8 +18,9 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """What keypoints, their embeddings and the background each control, and whether they are apart (the paper's table 9)."""
-    from kpdetect.runtime import resolve_runtime
+    from benchmarks.studies.controllability import describe, write_control
+    from kpdetect.training.runtime import resolve_runtime
 
-    found = upper("write_control")(model, out, resolve_runtime(device.value), count=count, seed=seed)
-    print(upper("describe_control")(found))
+    found = write_control(model, out, resolve_runtime(device.value), count=count, seed=seed)
+    print(describe(found))
     print(f"picture: {out / 'control.png'}")

@@ -29,7 +29,7 @@ def command(
     from kpdetect.data.coco import write_coco
     from kpdetect.data.reader import ShardFolder
     from kpdetect.data.webdataset import write_webdataset
-    from kpdetect.files import copy_sources
+    from kpdetect.files.sources import copy_sources
 
     folder = ShardFolder(pairs)
     if format_ is PairFormat.coco:

@@ -28,7 +28,7 @@ def command(
     """Cut boxes out of images, to train on: the object should fill a good part of the frame."""
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.errors import InputError
-    from kpdetect.images import list_names
+    from kpdetect.images.image_files import list_names
     from kpdetect.inference.boxes import parse_box, read_boxes
     from kpdetect.inference.crop import crop_images
 

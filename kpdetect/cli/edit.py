@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,17 +48,20 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Change generated images: move, exchange, mix, add, remove parts. K: number, name (`kpdetect label`), 1,2 or all."""
+    from generator.editing.editor import Editor
+    from generator.editing.options import read_edits, read_sample, read_samples
+    from generator.editing.output import edit_samples, write_edited
     from kpdetect.errors import InputError
 
     if steps == 1:
         raise InputError("--steps 1: expected 0, or at least 2, the first before and the last after the edit")
-    numbers = upper("read_samples")(samples)
-    editor = upper("Editor").load(model, device.value, seed=seed, truncation=truncation)
+    numbers = read_samples(samples)
+    editor = Editor.load(model, device.value, seed=seed, truncation=truncation)
     is_photo = pose_from is not None and not pose_from.isdecimal()
     pose, photo = _pose_of(model, Path(str(pose_from)), editor, device.value) if is_photo else (None, None)
-    edits = upper("read_edits")(
+    edits = read_edits(
         editor,
-        pose_from=None if pose_from is None or is_photo else upper("read_sample")(pose_from, "--pose-from"),
+        pose_from=None if pose_from is None or is_photo else read_sample(pose_from, "--pose-from"),
         pose=pose,
         scale=scale,
         rotate=rotate,
@@ -71,8 +73,8 @@ def command(
         remove=remove or (),
         mix=mix,
     )
-    edited = upper("edit_samples")(editor, numbers, edits)
-    upper("write_edited")(editor, edited, edits, out, steps=steps, photo=photo)
+    edited = edit_samples(editor, numbers, edits)
+    write_edited(editor, edited, edits, out, steps=steps, photo=photo)
     print(f"edited: {out / 'images'} ({len(numbers)} images; changed by {edited.change.mean():.1f} grey levels on average)")
     print(f"sheet: {out / 'sheet.png'}")
     if steps:
@@ -83,8 +85,10 @@ def command(
 
 def _pose_of(model: Path, image: Path, editor: Any, device: str) -> tuple[NDArray[np.float32], Any]:
     """Normalised keypoints [K, 2] that the model's detector finds in a real image, and what is told of it."""
+    from generator.editing.output import Photo
     from kpdetect.errors import CheckpointError, InputError
-    from kpdetect.images import fit_image, read_image
+    from kpdetect.images.arrays import fit_image
+    from kpdetect.images.image_files import read_image
     from kpdetect.inference.predictor import Predictor
 
     picture = read_image(image)
@@ -103,4 +107,4 @@ def _pose_of(model: Path, image: Path, editor: Any, device: str) -> tuple[NDArra
         "confidence": [round(float(value), 3) for value in confidence[0]],
     }
     square = fit_image(picture, editor.size[0], predictor.crop)[0]
-    return keypoints[0], upper("Photo")(square=square, record=record)
+    return keypoints[0], Photo(square=square, record=record)

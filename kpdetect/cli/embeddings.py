@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -19,8 +18,9 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """The embeddings of keypoints and background as clouds of points, by t-SNE and PCA (the paper's figure 13)."""
-    from kpdetect.runtime import resolve_runtime
+    from benchmarks.studies.embeddings import describe, write_embeddings
+    from kpdetect.training.runtime import resolve_runtime
 
-    found = upper("write_embeddings")(model, out, resolve_runtime(device.value), count=count, seed=seed)
-    print(upper("describe_embeddings")(found))
+    found = write_embeddings(model, out, resolve_runtime(device.value), count=count, seed=seed)
+    print(describe(found))
     print(f"picture: {out / 'embeddings.png'}")

@@ -19,7 +19,7 @@ def command(
 ) -> None:
     """Write a detector for use without kpdetect, and say how exactly it agrees."""
     from kpdetect.errors import InputError
-    from kpdetect.images import list_images, readable
+    from kpdetect.images.image_files import list_images, readable
     from kpdetect.inference.export import check_parity, export_onnx, export_torch
     from kpdetect.inference.predictor import Predictor
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 class Codec(str, Enum):
@@ -34,12 +33,14 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Write image-keypoint pairs into HDF5 shards; under torchrun each process writes its part of them."""
-    from kpdetect.checkpoints import find_weights
-    from kpdetect.files import read_sources
-    from kpdetect.runtime import resolve_runtime
+    from generator.stream import PairStream
+    from kpdetect.data.export import Part, export_pairs
+    from kpdetect.files.sources import read_sources
+    from kpdetect.training.checkpoints import find_weights
+    from kpdetect.training.runtime import resolve_runtime
 
-    stream = upper("PairStream")(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation, masks=masks)
-    upper("export_pairs")(
+    stream = PairStream(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation, masks=masks)
+    export_pairs(
         stream,
         out,
         count,
@@ -48,6 +49,6 @@ def command(
         masks=masks,
         sources=read_sources(find_weights(model, "generator").parent),
         workers=workers,
-        part=upper("Part").of_torchrun(),
+        part=Part.of_torchrun(),
     )
     print(f"pairs: {out}")

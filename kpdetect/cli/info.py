@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from kpdetect.cli.upper import upper
-
 
 def command(
     path: Annotated[Path, typer.Argument(help="Any file or folder that kpdetect wrote, or the name of a model.")],
     verify: Annotated[bool, typer.Option("--verify", help="Check the checksums of shards.")] = False,
 ) -> None:
     """Describe a file or folder that kpdetect wrote."""
+    from benchmarks.describe import describe_measurements
     from kpdetect.inference.describe import describe
 
-    for line in upper("describe_measurements")(path) or describe(path, verify=verify):
+    for line in describe_measurements(path) or describe(path, verify=verify):
         typer.echo(line)

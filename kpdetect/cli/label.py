@@ -23,7 +23,7 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Name keypoints, pair left with right, drop dead ones, link them; without options, say what they are called."""
-    from kpdetect.inference.label import change_labels, describe_labels, draw_sheet, sheet_tiles
+    from kpdetect.inference.labelling import change_labels, describe_labels, draw_sheet, sheet_tiles
 
     tiles = None if images is None else sheet_tiles(model, images)  # nothing is written for images that cannot be read
     target, labels, keypoints = change_labels(

@@ -25,7 +25,7 @@ def with_levels(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, levels: str | None = None, **kwargs: Any) -> None:
         if levels is not None:
-            from kpdetect.levels import use_levels
+            from kpdetect.images.levels import use_levels
 
             use_levels(levels)
         command(*args, **kwargs)

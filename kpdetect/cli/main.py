@@ -11,45 +11,16 @@ from typing import Any
 import typer
 
 from kpdetect import __version__
-from kpdetect.cli import (
-    ablate,
-    benchmark,
-    boxes,
-    calibrate,
-    controllability,
-    convert,
-    crop,
-    doctor,
-    edit,
-    embeddings,
-    export,
-    generate,
-    info,
-    label,
-    measure,
-    models,
-    nearest,
-    pack,
-    predict,
-    pseudo_label,
-    refine,
-    report,
-    run,
-    table,
-    toy,
-    train_detector,
-    train_generator,
-)
-from kpdetect.cli.alone import alone
-from kpdetect.cli.levels import with_levels
 from kpdetect.cli.memory import ADVICE, is_memory_full
+from kpdetect.cli.verbs import Verbs
 from kpdetect.console import console
 from kpdetect.errors import InputError, KpdetectError
-from kpdetect.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
-from kpdetect.names import is_text, shown
+from kpdetect.files.names import is_text, shown
+from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
 
 app = typer.Typer(
     name="kpdetect",
+    cls=Verbs,
     help="Find keypoints in images that nobody has labelled.",
     no_args_is_help=True,
     add_completion=False,
@@ -68,50 +39,6 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
 ) -> None:
     pass
-
-
-VERBS = {
-    "run": run,
-    "crop": crop,
-    "boxes": boxes,
-    "train-generator": train_generator,
-    "generate": generate,
-    "pseudo-label": pseudo_label,
-    "convert": convert,
-    "train-detector": train_detector,
-    "predict": predict,
-    "label": label,
-    "calibrate": calibrate,
-    "edit": edit,
-    "export": export,
-    "pack": pack,
-    "models": models,
-    "measure": measure,
-    "controllability": controllability,
-    "embeddings": embeddings,
-    "nearest": nearest,
-    "benchmark": benchmark,
-    "table": table,
-    "report": report,
-    "toy": toy,
-    "info": info,
-    "doctor": doctor,
-}
-READS_IMAGES = (
-    run, crop, train_generator, pseudo_label, predict, label, calibrate, edit, export, measure, embeddings, nearest, benchmark,
-    report,
-)  # fmt: skip
-WRITES_FOLDER = (
-    run, crop, train_generator, generate, pseudo_label, convert, train_detector, predict, calibrate, edit, pack, measure,
-    controllability, embeddings, nearest, benchmark, toy,
-)  # fmt: skip
-for _name, _module in VERBS.items():
-    _command = alone(_module.command) if _module in WRITES_FOLDER else _module.command
-    app.command(_name)(with_levels(_command) if _module in READS_IMAGES else _command)
-app.command("refine")(with_levels(alone(refine.refine)))
-app.command("imm")(with_levels(alone(refine.imm)))
-app.command("ablate")(with_levels(alone(ablate.ablate)))
-app.command("ladder")(with_levels(alone(ablate.ladder)))
 
 
 UsageError: Any = typer.BadParameter.__base__

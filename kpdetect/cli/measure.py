@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -33,9 +32,11 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Numbers that need no annotations: distance of generated to real images, CPD, and how steady keypoints are."""
-    from kpdetect.runtime import resolve_runtime
+    from benchmarks.studies.judging import describe_verdict
+    from benchmarks.studies.measure import markdown, measure
+    from kpdetect.training.runtime import resolve_runtime
 
-    found = upper("measure")(
+    found = measure(
         model,
         images,
         out,
@@ -47,7 +48,7 @@ def command(
         exclude=tuple(exclude_list or ()),
         other=other,
     )
-    print(upper("describe_measured")(found))
-    if verdict := upper("describe_verdict")(out):
+    print(markdown(found))
+    if verdict := describe_verdict(out):
         print(verdict)
     print(f"written: {out / 'measured.json'}")

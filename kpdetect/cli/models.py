@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def _side(weights: Path, kind: str) -> int:
-    from kpdetect.checkpoints import read_detector_description, read_model_description
+    from kpdetect.training.checkpoints import read_detector_description, read_model_description
 
     if kind == "detector":
         return read_detector_description(weights).pair_size[0]
@@ -16,8 +16,8 @@ def _side(weights: Path, kind: str) -> int:
 
 def command() -> None:
     """List the trained models that come with the package; commands take their names instead of a path."""
-    from kpdetect.checkpoints import find_weights
     from kpdetect.shipped import shipped_models
+    from kpdetect.training.checkpoints import find_weights
 
     for model in shipped_models():
         print(f"{model.name}: {model.summary}")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -21,11 +20,10 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Look for training images that a generator has stored: distances from generated images to the nearest one."""
-    from kpdetect.runtime import resolve_runtime
+    from benchmarks.studies.nearest import describe, nearest_training_images
+    from kpdetect.training.runtime import resolve_runtime
 
     runtime = resolve_runtime(device.value)
-    result = upper("nearest_training_images")(
-        model, images, out, runtime, count=count, seed=seed, exclude=tuple(exclude_list or ())
-    )
-    print(upper("describe_nearest")(result))
+    result = nearest_training_images(model, images, out, runtime, count=count, seed=seed, exclude=tuple(exclude_list or ()))
+    print(describe(result))
     print(f"picture: {out / 'nearest.png'}")

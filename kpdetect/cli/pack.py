@@ -13,7 +13,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the weights; it can be used as a MODEL anywhere.")],
 ) -> None:
     """Put a model's weights (in float16), its record of images, terms and card into one folder to give away."""
-    from kpdetect.packing import pack_model
+    from kpdetect.inference.packing import pack_model
 
     for path in pack_model(project, out):
         weights = path.suffix == ".safetensors"

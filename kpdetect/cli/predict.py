@@ -55,7 +55,7 @@ def command(
     from kpdetect.config import build_config
     from kpdetect.errors import InputError
     from kpdetect.inference.config import PredictConfig
-    from kpdetect.inference.job import predict_inputs
+    from kpdetect.inference.prediction_job import predict_inputs
 
     values = {name: ctx.params[name] for name in PredictConfig.model_fields if name not in ("formats", "scales")}
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())

@@ -9,7 +9,6 @@ import typer
 
 from kpdetect.cli import options
 from kpdetect.cli.generate import Codec
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -32,7 +31,9 @@ def command(
     workers: Annotated[int, typer.Option(min=1, help="Threads that read and encode images.")] = 2,
 ) -> None:
     """Write real images and the keypoints found in them as pairs, to train another detector on."""
-    count = upper("write_pseudo_pairs")(
+    from kpdetect.inference.pseudo_labels import write_pseudo_pairs
+
+    count = write_pseudo_pairs(
         model,
         found,
         images,

@@ -12,7 +12,7 @@ from kpdetect.cli import options
 
 if TYPE_CHECKING:
     from kpdetect.refine.config import RefineConfig
-    from kpdetect.runtime import Runtime
+    from kpdetect.training.runtime import Runtime
 
 Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
 
@@ -40,7 +40,7 @@ def refine(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.refine.config import RefineConfig, require_free
-    from kpdetect.runtime import resolve_runtime
+    from kpdetect.training.runtime import resolve_runtime
 
     require_free(set_ or [])
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
@@ -73,7 +73,7 @@ def imm(
     """Train a detector by IMM (Jakab et al. 2018): no generator, images drawn from a keypoint bottleneck."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.refine.config import imm_config
-    from kpdetect.runtime import resolve_runtime
+    from kpdetect.training.runtime import resolve_runtime
 
     base = imm_config() if config is None else read_config(imm_config(), config)
     given = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
@@ -94,9 +94,9 @@ def _train(
     runtime: Runtime,
 ) -> None:
     from kpdetect.data.name_lists import excluded_names
-    from kpdetect.files import WEIGHTS
     from kpdetect.inference.labels import labels_follow
     from kpdetect.refine.train import refine_detector
+    from kpdetect.training.checkpoints import WEIGHTS
 
     exclude = excluded_names(images, exclude_list or [])
     with labels_follow(out / WEIGHTS):

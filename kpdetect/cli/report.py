@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from kpdetect.cli.upper import upper
-
 
 def command(
     project: Annotated[
@@ -30,12 +28,14 @@ def command(
     ] = False,
 ) -> None:
     """Write one self-contained HTML page about a project, benchmark results, or both."""
+    from benchmarks.report.report import write_report
+    from benchmarks.studies.judging import describe_verdict
     from kpdetect.errors import InputError
 
     if project is None and (out is None or not results):
         raise InputError("report: give a project folder, or --result and --out")
     target = out or (project or Path()) / "report" / "index.html"
-    path = upper("write_report")(project, target, results or None, allow_contaminated=allow_contaminated)
-    if project is not None and (verdict := upper("describe_verdict")(project)):
+    path = write_report(project, target, results or None, allow_contaminated=allow_contaminated)
+    if project is not None and (verdict := describe_verdict(project)):
         print(verdict)
     print(f"report: {path}")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -41,8 +40,10 @@ def command(
     config: options.Config = None,
 ) -> None:
     """From a folder of images to a detector, keypoints on the images and a report."""
+    from kpdetect.project.pipeline import run_project
+
     options.refuse_beside_config(ctx, "method", "refine", "rounds", "preset", "model", "size", "keypoints", "crop", "seed")
-    upper("run_project")(
+    run_project(
         images,
         out,
         method=method.value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kpdetect.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
+from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
 
 
 def main() -> None:

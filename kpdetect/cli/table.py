@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from kpdetect.cli.upper import upper
-
 
 class Format(str, Enum):
     """How a table is written."""
@@ -33,7 +31,9 @@ def command(
     ] = False,
 ) -> None:
     """Several results in one table, with intervals, floors, differences and published numbers."""
-    text = upper("make_table")(
+    from benchmarks.tables.table_files import make_table
+
+    text = make_table(
         results, format_.value if format_ else None, out, headline=headline, allow_contaminated=allow_contaminated
     )
     print(f"table: {out}" if out else text, end="\n" if out else "")

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -29,14 +28,14 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a detector on generated pairs; under torchrun in several processes."""
-    from kpdetect.checkpoints import find_weights
+    from generator.stream import PairStream
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.train import train_detector, train_detector_live
-    from kpdetect.distributed import joined_runtime
-    from kpdetect.files import WEIGHTS
     from kpdetect.inference.labels import labels_follow
+    from kpdetect.training.checkpoints import WEIGHTS, find_weights
+    from kpdetect.training.distributed import joined_runtime
 
     options.refuse_beside_config(ctx, "preset")
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
@@ -48,7 +47,7 @@ def command(
         if (pairs / MANIFEST).exists() or not _has_generator(pairs):
             weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
         else:
-            source = upper("PairStream")(pairs, runtime, seed=settings.seed)
+            source = PairStream(pairs, runtime, seed=settings.seed)
             sources = find_weights(pairs, "generator").parent
             weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
         if runtime.is_main:
@@ -56,8 +55,8 @@ def command(
 
 
 def _has_generator(path: Path) -> bool:
-    from kpdetect.checkpoints import find_weights
     from kpdetect.errors import CheckpointError
+    from kpdetect.training.checkpoints import find_weights
 
     try:
         find_weights(path, "generator")

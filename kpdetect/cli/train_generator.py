@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.upper import upper
 
 
 def command(
@@ -39,13 +38,17 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a generator on a folder of images; under torchrun in several processes."""
+    from benchmarks.metrics.extractors import watched_distance
+    from generator.architectures import architecture
+    from generator.presets import preset as preset_config
+    from generator.training.train import train_generator
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.name_lists import excluded_names
-    from kpdetect.distributed import joined_runtime
-    from kpdetect.refine.perception import named_perception
+    from kpdetect.refine.reconstruction import named_perception
+    from kpdetect.training.distributed import joined_runtime
 
     options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")
-    base = upper("architecture")(upper("preset")(preset.value, size, keypoints), model.value)
+    base = architecture(preset_config(preset.value, size, keypoints), model.value)
     settings = base if config is None else read_config(type(base), config)
     given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop", "patience": "stopping.patience"})
     settings = apply_overrides(settings, [*given, *(set_ or [])])
@@ -53,7 +56,7 @@ def command(
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
     judging = settings.optimiser
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        weights = upper("train_generator")(
+        weights = train_generator(
             images,
             out,
             settings,
@@ -62,7 +65,7 @@ def command(
             exclude=excluded_names(images, exclude_list or [], report=runtime.is_main),
             strict=strict,
             initial=init_from,
-            distance_to=upper("watched_distance")(settings.stopping, runtime.device),
+            distance_to=watched_distance(settings.stopping, runtime.device),
             feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
         )
         if runtime.is_main:

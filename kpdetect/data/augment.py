@@ -18,7 +18,7 @@ from pydantic import Field
 
 from kpdetect.config import StrictConfig
 from kpdetect.coords import Affine, apply_affine, compose_affine, to_normalised, to_pixels
-from kpdetect.images import Image
+from kpdetect.images.arrays import Image
 
 
 class AugmentConfig(StrictConfig):

@@ -18,8 +18,8 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-from kpdetect.images import Image
-from kpdetect.temporary import temporary_name
+from kpdetect.files.temporary import temporary_name
+from kpdetect.images.arrays import Image
 
 TAIL = 1 << 20
 """Bytes reserved for what HDF5 writes behind the squares, and `TAIL_PER_IMAGE` more for each name and hash."""

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import Size, to_pixels
+from kpdetect.data.derived import derived
 from kpdetect.data.reader import ShardFolder
-from kpdetect.derived import derived
-from kpdetect.files import flush_disks, make_folder, replacing, write_json
+from kpdetect.files.atomic import flush_disks, replacing, write_json
+from kpdetect.files.folders import make_folder
 from kpdetect.progress import Progress
 
 ANNOTATIONS = "annotations.json"

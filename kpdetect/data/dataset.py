@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, IterableDataset, Sampler, get_worker_info
 
 from kpdetect.data.reader import ShardFolder
 from kpdetect.pairs import PairBatch, PairSource
-from kpdetect.seeds import derived_seed
+from kpdetect.training.seeds import derived_seed
 
 
 class PairDataset(Dataset[dict[str, Any]]):

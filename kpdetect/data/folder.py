@@ -22,15 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.data.cache_file import SquareFile
+from kpdetect.data.crop_sources import originals
 from kpdetect.data.name_lists import without
-from kpdetect.data.originals import originals
 from kpdetect.errors import ConfigError, FormatError, InputError
-from kpdetect.files import file_hash, make_folder, read_sources, replacing, write_sources
-from kpdetect.hdf5 import array_of, opened_hdf5
-from kpdetect.images import CropPolicy, Image, fit_image, list_names, read_image
-from kpdetect.levels import AUTO, current_levels
+from kpdetect.files.atomic import replacing
+from kpdetect.files.folders import make_folder
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.hdf5 import array_of, opened_hdf5
+from kpdetect.files.names import shown, to_cell
+from kpdetect.files.sources import read_sources, write_sources
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import list_names, read_image
+from kpdetect.images.levels import AUTO, current_levels
 from kpdetect.messages import log, warn_of_skipped
-from kpdetect.names import shown, to_cell
 from kpdetect.progress import Progress
 
 MIN_IMAGES = 16

@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from kpdetect.errors import FormatError, InputError
-from kpdetect.images import SUFFIXES, list_names
+from kpdetect.images.image_files import SUFFIXES, list_names
 from kpdetect.messages import log
 
 EXAMPLES = 3

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.data.codec import decode_jpeg
 from kpdetect.data.schema import Manifest, Shard
-from kpdetect.data.shard import REPAIR, OpenShard
+from kpdetect.data.shard import REPAIR, OpenShard, decode_jpeg
 from kpdetect.errors import ShardError
-from kpdetect.files import bytes_hash, file_hash
-from kpdetect.images import Image
+from kpdetect.files.hashes import bytes_hash, file_hash
+from kpdetect.files.records import inside
+from kpdetect.images.arrays import Image
 from kpdetect.pairs import PairBatch
-from kpdetect.records import inside
 
 NAMED = 5
 """Missing shards that are named."""

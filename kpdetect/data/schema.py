@@ -23,10 +23,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kpdetect.bounded import read_json_file
 from kpdetect.errors import ConfigError, InputError, ShardError
-from kpdetect.files import write_json
-from kpdetect.records import BareName, Count, Positive, Record, checked
+from kpdetect.files.atomic import write_json
+from kpdetect.files.json_yaml import read_json_file
+from kpdetect.files.records import BareName, Count, Positive, Record, checked
 
 SCHEMA = "kpdetect-pairs"
 VERSION = 1

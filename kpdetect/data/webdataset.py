@@ -7,9 +7,10 @@ import json
 import tarfile
 from pathlib import Path
 
+from kpdetect.data.derived import derived
 from kpdetect.data.reader import ShardFolder
-from kpdetect.derived import derived
-from kpdetect.files import make_folder, replacing
+from kpdetect.files.atomic import replacing
+from kpdetect.files.folders import make_folder
 from kpdetect.progress import Progress
 
 

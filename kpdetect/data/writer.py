@@ -14,9 +14,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.data.codec import encode_jpeg
 from kpdetect.data.schema import Facts, Shard
-from kpdetect.files import file_hash, replacing
+from kpdetect.data.shard import encode_jpeg
+from kpdetect.files.atomic import replacing
+from kpdetect.files.hashes import file_hash
 from kpdetect.pairs import PairBatch
 
 

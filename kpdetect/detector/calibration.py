@@ -5,15 +5,21 @@ The mass of a heatmap's peak rises with that probability but is not equal to it;
 and Elkan 2002) fitted on varied held-out pairs and as many decoys, which show no object, makes it so. Without decoys a detector
 that finds nearly everything in its pairs would be sure of everything, other objects and noise included. It is measured
 on pairs, from which real images differ.
+
+A picture of how well confidence keeps its word.
 """
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kpdetect.files.atomic import replacing
 
 NEAR = 0.1
 """A keypoint within this distance (normalised units: 5 % of the image's side) counts as found."""
@@ -109,3 +115,28 @@ def reliability(confidence: NDArray[np.floating], found: NDArray[np.bool_]) -> R
         true=np.array([found[bins == index].mean() for index in kept], np.float64),
         count=np.array([(bins == index).sum() for index in kept]),
     )
+
+
+def write_reliability_plot(before: Reliability, after: Reliability, path: Path) -> None:
+    """Said against true probability, before and after calibration; on the dotted diagonal they agree.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.5, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], ":", color="0.5")
+    for table, name, style in ((before, "heatmap mass", "s--"), (after, "calibrated", "o-")):
+        axes.plot(
+            table.said, table.true, style, label=f"{name}: error {table.error:.3f}", color="0.55" if table is before else "0.0"
+        )
+    axes.set(
+        xlabel="confidence", ylabel="share of keypoints found", xlim=(0, 1), ylim=(0, 1.02), title="Held-out pairs and decoys"
+    )
+    axes.legend(loc="upper left")
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getvalue())

@@ -11,7 +11,7 @@ from pydantic import Field
 from kpdetect.config import StrictConfig, Width
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.errors import ConfigError
-from kpdetect.training import MOST_IMAGES, MOST_STEPS, TrainingConfig
+from kpdetect.training.loop import MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 
 class DetectorModelConfig(StrictConfig):

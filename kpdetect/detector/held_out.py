@@ -1,8 +1,12 @@
-"""What a detector makes of images and pairs it was not trained on."""
+"""What a detector makes of images and pairs it was not trained on.
+
+When to stop: the error on held-out pairs has not fallen for some measurements.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,11 +14,44 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kpdetect.detector.batches import Batches, TrainingPairs
-from kpdetect.detector.calibration import NEAR, Calibration, fit_calibration, reliability
+from kpdetect.detector.calibration import NEAR, Calibration, fit_calibration, reliability, write_reliability_plot
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import read_heatmaps
-from kpdetect.detector.reliability_plot import write_reliability_plot
-from kpdetect.runtime import Runtime
+from kpdetect.training.runtime import Runtime
+
+
+class Patience:
+    """Counts measurements since the best one.
+
+    Args:
+        limit: measurements without a new best after which it is exhausted; 0: never.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.best, self.since = limit, float("inf"), 0
+
+    def measure(self, error: float) -> None:
+        """Take note of an error."""
+        if error < self.best:
+            self.best, self.since = error, 0
+        else:
+            self.since += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether training should end."""
+        return 0 < self.limit <= self.since
+
+    def state_dict(self) -> dict[str, Any]:
+        """For checkpoints."""
+        return {"best": self.best, "since": self.since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.best, self.since = float(state["best"]), int(state["since"])
+        if self.best != self.best or self.since < 0:
+            raise ValueError("the best measurement is no number")
+
 
 TILES = 8
 """Along each side of a decoy."""
@@ -33,7 +70,7 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
 
 
 def keypoint_layout(keypoints: Tensor) -> dict[str, list[list[float]]]:
-    """Where the keypoints [count, K, 2] found in training images lie, see `kpdetect.inference.second_look.Layout`."""
+    """Where the keypoints [count, K, 2] found in training images lie, see `kpdetect.inference.second_pass.Layout`."""
     distances = torch.cdist(keypoints, keypoints).square().mean(dim=0).sqrt()
     parts = {"places": keypoints.mean(dim=0), "distances": distances}
     return {name: [[round(value, 4) for value in row] for row in part.tolist()] for name, part in parts.items()}

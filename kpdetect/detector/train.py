@@ -12,26 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kpdetect.averaging import averaged_copy, update_average
-from kpdetect.checkpoints import save_weights
 from kpdetect.coords import to_pixels
-from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
+from kpdetect.detector.batches import LIVE, Batches, LiveBatches, PairBatches, TrainingPairs, open_pairs, pairs_key
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.held_out import calibrate, find_keypoints, keypoint_layout
+from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector, read_heatmaps
-from kpdetect.detector.patience import Patience
-from kpdetect.detector.shards import LIVE, open_pairs, pairs_key
-from kpdetect.distributed import average_gradients, main_first, synchronised
 from kpdetect.draw import contact_sheet, draw_keypoints
-from kpdetect.files import merge_sources
-from kpdetect.images import write_image
-from kpdetect.initial import InitialWeights, began_with, forget_beginning
+from kpdetect.files.sources import merge_sources
+from kpdetect.images.image_files import write_image
 from kpdetect.pairs import PairSource
-from kpdetect.runlog import RunFolder, code_commit, hardware
-from kpdetect.runtime import Runtime, channels_last
-from kpdetect.seeds import derived_seed
-from kpdetect.training import BUDGETS, Trainer
+from kpdetect.training.averaging import averaged_copy, update_average
+from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.distributed import average_gradients, main_first, synchronised
+from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning
+from kpdetect.training.loop import BUDGETS, Trainer
+from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.runtime import Runtime, channels_last
+from kpdetect.training.seeds import derived_seed
 
 SHEET_IMAGES = 24
 

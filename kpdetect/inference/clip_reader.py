@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple
 
-from kpdetect.images import Image
+from kpdetect.images.arrays import Image
 
 UNKNOWN_RATE = 30.0
 """Frames per second assumed where a webcam or a file states none."""

@@ -8,15 +8,18 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from kpdetect.data.crop_sources import originals
 from kpdetect.data.name_lists import without
-from kpdetect.data.originals import originals
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files import SOURCES, file_hash, make_folder, new_folder, write_sources
-from kpdetect.images import SUFFIXES, cut_region, list_names, read_image, write_image
+from kpdetect.files.folders import make_folder, new_folder
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.listing import OUTPUT, list_files
+from kpdetect.files.names import below
+from kpdetect.files.sources import SOURCES, write_sources
+from kpdetect.images.arrays import cut_region
+from kpdetect.images.image_files import SUFFIXES, list_names, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.predictor import Box
-from kpdetect.listing import OUTPUT, list_files
-from kpdetect.names import below
 from kpdetect.progress import Progress
 
 BLOCK = 256

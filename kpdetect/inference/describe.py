@@ -8,19 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from kpdetect.checkpoints import detector_stages, load_checkpoint_header, read_description, round_number
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.data.shard import REPAIR
 from kpdetect.errors import CheckpointError, InputError, ShardError
-from kpdetect.files import CHECKPOINT, SOURCES, WEIGHTS, read_json, read_sources
-from kpdetect.images import list_names
+from kpdetect.files.atomic import read_json
+from kpdetect.files.reading import reading, shortened
+from kpdetect.files.records import checked
+from kpdetect.files.sources import SOURCES, read_sources
+from kpdetect.images.image_files import list_names
 from kpdetect.inference.prediction_record import read_prediction_record
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
-from kpdetect.reading import reading, shortened
-from kpdetect.records import checked
-from kpdetect.runlog import read_metrics
 from kpdetect.shipped import shipped_folder
+from kpdetect.training.checkpoints import (
+    CHECKPOINT,
+    WEIGHTS,
+    detector_stages,
+    load_checkpoint_header,
+    read_description,
+    round_number,
+)
+from kpdetect.training.run_folder import read_metrics
 
 PACKED = ("detector.safetensors", "generator.safetensors")
 
@@ -60,7 +68,7 @@ def _shards(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _shard(path: Path, verify: bool) -> Iterator[str]:
-    from kpdetect.hdf5 import opened_hdf5
+    from kpdetect.files.hdf5 import opened_hdf5
 
     with opened_hdf5(path, ShardError, REPAIR) as file:
         if not np.array_equal(file.attrs.get("schema"), SCHEMA):

@@ -23,8 +23,8 @@ from torch.nn import functional
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.model import Detector, read_heatmaps
 from kpdetect.errors import InputError
-from kpdetect.files import replacing
-from kpdetect.images import Image
+from kpdetect.files.atomic import replacing
+from kpdetect.images.arrays import Image
 from kpdetect.inference.predictor import Predictor
 
 Graph = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from kpdetect.checkpoints import read_detector_description
 from kpdetect.config import StrictConfig, read_config, write_config
 from kpdetect.errors import ConfigError
-from kpdetect.files import CHECKPOINT, file_hash
-from kpdetect.names import is_formula
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.names import is_formula
 from kpdetect.skeleton import Skeleton, default_name
+from kpdetect.training.checkpoints import CHECKPOINT, read_detector_description
 
 LABELS = "keypoints.yaml"
 Pair = tuple[int, int]

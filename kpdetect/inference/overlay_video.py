@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from kpdetect.errors import InputError
-from kpdetect.files import output_error
-from kpdetect.images import Image
+from kpdetect.files.atomic import output_error
+from kpdetect.files.temporary import sweep, temporary_name
+from kpdetect.images.arrays import Image
 from kpdetect.inference.video import VideoReader, file_url
-from kpdetect.temporary import sweep, temporary_name
 
 TICKS = 60_000
 """Ticks of a second in which times are written: less than the 65,536 of MPEG-4 part 2, and exact at 30000/1001 frames."""

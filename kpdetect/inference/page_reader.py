@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from kpdetect.decoding import decoded, frame_numbers, opened
 from kpdetect.errors import InputError
+from kpdetect.images.decoding import decoded, frame_numbers, opened
 from kpdetect.inference.clip_reader import ClipReader, Frame, is_wanted
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from kpdetect.bounded import read_json_file
-from kpdetect.records import Count, Record, RelativeName, checked
+from kpdetect.files.json_yaml import read_json_file
+from kpdetect.files.records import Count, Record, RelativeName, checked
 from kpdetect.skeleton import MOST_KEYPOINTS, SkeletonRecord
 
 RECORD = "predictions.json"

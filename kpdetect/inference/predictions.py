@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files import replacing, write_json
+from kpdetect.files.atomic import replacing, write_json
+from kpdetect.files.names import from_cell, to_cell
+from kpdetect.files.reading import reading, shortened
+from kpdetect.files.tables import read_table
 from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size, read_prediction_record
-from kpdetect.names import from_cell, to_cell
-from kpdetect.reading import reading, shortened
 from kpdetect.skeleton import Skeleton
-from kpdetect.tables import read_table
 
 __all__ = ["COLUMNS", "NAME_COLUMN", "RECORD", "TABLE", "VIDEOS", "VIDEO_COLUMNS", "Predictions", "frame_names"]
 

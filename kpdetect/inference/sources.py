@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from kpdetect.decoding import frame_numbers, opened
 from kpdetect.errors import InputError
-from kpdetect.images import SUFFIXES, require_apart
-from kpdetect.listing import LeftOut, list_files, say_left_out
-from kpdetect.names import component, is_writable, name_below, shown, spelt, unwritable
+from kpdetect.files.listing import LeftOut, list_files, say_left_out
+from kpdetect.files.names import component, is_writable, name_below, shown, spelt, unwritable
+from kpdetect.images.decoding import frame_numbers, opened
+from kpdetect.images.image_files import SUFFIXES, require_apart
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov"}

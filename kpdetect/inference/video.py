@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
-from kpdetect.images import Image
+from kpdetect.images.arrays import Image
 from kpdetect.inference.clip_reader import UNKNOWN_RATE, ClipReader, Frame, is_wanted
 
 NO_TIMESTAMPS = 0x80

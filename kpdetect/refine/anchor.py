@@ -1,12 +1,18 @@
-"""Synthetic pairs that keep the keypoints where the first stage found them."""
+"""Synthetic pairs that keep the keypoints where the first stage found them.
+
+The detector that a run on real images continues.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
+from kpdetect.config import build_config
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import PairBatches, TrainingPairs
@@ -15,9 +21,65 @@ from kpdetect.detector.held_out import calibrate
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import read_heatmaps
 from kpdetect.detector.train import weighted_mean
+from kpdetect.errors import CheckpointError
 from kpdetect.refine.config import RefineConfig
-from kpdetect.refine.losses import fixed_statistics
-from kpdetect.runtime import Runtime
+from kpdetect.training.checkpoints import find_weights, load_weights
+from kpdetect.training.runtime import Runtime
+
+
+@contextmanager
+def fixed_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation uses the batch at hand and leaves its running statistics alone."""
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+class FirstStage:
+    """Weights of a detector, and what they say of themselves."""
+
+    def __init__(self, weights: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+        self.weights, self.tensors, self.description = weights, tensors, description
+        self.config = build_config(DetectorConfig, description["config"], source=str(weights))
+
+    @classmethod
+    def load(cls, model: Path) -> FirstStage:
+        """Read it; of a project always the detector of the first stage, whether there is a refined one or not.
+
+        A weights file, a run folder or a model of the package may be refined already: it goes on from there.
+
+        Raises:
+            CheckpointError: nothing there, or damaged, or trained by IMM, which is a method of its own.
+        """
+        first = model / "detector"
+        weights = find_weights(first if first.is_dir() else model, "detector")
+        tensors, description = load_weights(weights, "detector")
+        if description.get("refined", {}).get("method") == "imm":
+            raise CheckpointError(
+                f"{weights}: was trained by IMM, on real images alone; give a detector that was trained on pairs"
+            )
+        return cls(weights, tensors, description)
+
+    @property
+    def refined_before(self) -> list[dict[str, Any]]:
+        """What it has seen of real images so far: one entry per run, the oldest first."""
+        if "refined" not in self.description:
+            return []
+        run = {
+            name: self.description.get(name) for name in ("refined", "first_stage", "training_images", "images_seen", "minutes")
+        }
+        return [*self.description.get("refined_before", []), run]
+
+    def apply(self, config: RefineConfig) -> RefineConfig:
+        """The configuration with this detector's network, number of keypoints and crop policy."""
+        fixed = {"model": self.config.model, "keypoints": self.description["keypoints"], "crop": self.description["crop"]}
+        return config.model_copy(update=fixed)
 
 
 class Anchor:

@@ -50,3 +50,10 @@ def require_health(health: Health, start: Health | None, config: RefineConfig, f
         )
     if health.drift > config.most_drift:
         raise TrainingError(f"{folder}: keypoints have moved by {health.drift:.3f} on average; {advice}")
+
+
+def closeness(keypoints: Tensor, sigma: float) -> Tensor:
+    """Sum over other keypoints of exp(-d^2 / 2 sigma^2), [batch, K], of keypoints [batch, K, 2]."""
+    squared = ((keypoints[:, :, None] - keypoints[:, None]) ** 2).sum(dim=-1)
+    near = torch.exp(-squared / (2 * sigma**2))
+    return near.sum(dim=-1) - 1  # itself

@@ -15,8 +15,8 @@ from pydantic import Field
 from kpdetect.config import StrictConfig
 from kpdetect.detector.config import DetectorModelConfig
 from kpdetect.errors import ConfigError
-from kpdetect.images import CropPolicy
-from kpdetect.training import MOST_IMAGES, MOST_STEPS, TrainingConfig
+from kpdetect.images.arrays import CropPolicy
+from kpdetect.training.loop import MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 Method = Literal["refine", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)

@@ -13,33 +13,31 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kpdetect.averaging import averaged_copy, update_average
-from kpdetect.checkpoints import save_weights
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.data.reader import ShardFolder
+from kpdetect.detector.batches import open_pairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import build_detector, read_heatmaps
-from kpdetect.detector.shards import open_pairs
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
-from kpdetect.files import file_hash, merge_sources
-from kpdetect.images import require_apart, write_image
-from kpdetect.refine.anchor import Anchor
-from kpdetect.refine.collapse import Health, measure_health, require_health
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.sources import merge_sources
+from kpdetect.images.image_files import require_apart, write_image
+from kpdetect.refine.anchor import Anchor, FirstStage
+from kpdetect.refine.collapse import Health, closeness, measure_health, require_health
 from kpdetect.refine.config import RefineConfig
-from kpdetect.refine.first_stage import FirstStage
-from kpdetect.refine.losses import closeness
-from kpdetect.refine.perception import Perception, feature_error, named_perception
-from kpdetect.refine.reconstruction import Reconstruction, hide_patches, shrink
+from kpdetect.refine.reconstruction import Perception, Reconstruction, feature_error, hide_patches, named_perception, shrink
 from kpdetect.refine.views import ViewBatches, Views, as_images
-from kpdetect.runlog import RunFolder, code_commit, hardware
-from kpdetect.runtime import Runtime, channels_last
-from kpdetect.seeds import derived_generator, derived_seed
-from kpdetect.training import BUDGETS, Trainer, images_of
+from kpdetect.training.averaging import averaged_copy, update_average
+from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.loop import BUDGETS, Trainer, images_of
+from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.runtime import Runtime, channels_last
+from kpdetect.training.seeds import derived_generator, derived_seed
 
 WATCHED = 256
 """Real images on which health is measured and sheets are drawn."""

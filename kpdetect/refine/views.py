@@ -1,20 +1,131 @@
-"""Two warped views of every real image, and one of them recoloured; batch t follows from (seed, t) alone."""
+"""Two warped views of every real image, and one of them recoloured; batch t follows from (seed, t) alone.
+
+Smooth random maps of the plane: an affine map plus a thin-plate spline, exact for images and points alike.
+
+A warp T maps points of the *view* to points of the *image*: view(p) = image(T(p)). So a keypoint k found in the view lies at
+T(k) in the image, and nothing has to be inverted.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
+from kpdetect.coords import Size
 from kpdetect.data.augment import AugmentConfig, PixelChanges
-from kpdetect.prefetch import prepared
-from kpdetect.refine.config import RefineConfig
-from kpdetect.refine.warps import Warps, draw_warps
-from kpdetect.seeds import derived_generator, derived_seed
+from kpdetect.heatmaps import grid_axis
+from kpdetect.refine.config import RefineConfig, WarpConfig
+from kpdetect.training.prefetch import prepared
+from kpdetect.training.seeds import derived_generator, derived_seed
+
+CONTROL = 4
+"""Control points per side, spread evenly over [-1, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warps:
+    """One map per image, normalised coordinates.
+
+    Attributes:
+        linear: [batch, 2, 2] and
+        shift: [batch, 2] are the affine part.
+        bends: [batch, CONTROL^2, 2], weights of the spline's radial functions.
+    """
+
+    linear: Tensor
+    shift: Tensor
+    bends: Tensor
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Map view points [batch, count, 2], or [1, count, 2] for all, to image points [batch, count, 2]."""
+        return self._map(points, thin_plate(points, control_points(points)))
+
+    def _map(self, points: Tensor, radial: Tensor) -> Tensor:
+        return points @ self.linear.transpose(1, 2) + self.shift[:, None] + radial @ self.bends
+
+    def views(self, images: Tensor, size: Size) -> Tensor:
+        """Render views [batch, 3, height, width] of images [batch, 3, ..]; beyond the border its pixels are repeated."""
+        points, radial = pixel_grid(size)
+        grid = self._map(points.to(images), radial.to(images)).view(-1, *size, 2)
+        return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+    def to(self, device: torch.device) -> Warps:
+        """The same warps on a device."""
+        return Warps(linear=self.linear.to(device), shift=self.shift.to(device), bends=self.bends.to(device))
+
+
+def draw_warps(
+    config: WarpConfig,
+    count: int,
+    source: torch.Generator,
+    *,
+    mirrored: Tensor | None = None,
+    zoom: Tensor | None = None,
+) -> Warps:
+    """Random warps; those of `mirrored` (bool [count]) flip left and right first, and views are magnified by `zoom` [count]."""
+    draws = 2 * torch.rand(count, 4, generator=source) - 1
+    factor = (1 + config.scale) ** draws[:, 0]
+    angle = draws[:, 1] * math.radians(config.rotation)
+    cosine, sine = factor * angle.cos(), factor * angle.sin()
+    linear = torch.stack([torch.stack([cosine, -sine], dim=1), torch.stack([sine, cosine], dim=1)], dim=1)
+    shift = 2 * config.shift * draws[:, 2:]
+    moved = 2 * config.bend * torch.randn(count, CONTROL**2, 2, generator=source)
+    bends = torch.einsum("ij,bjc->bic", spline_weights(), moved)
+    if zoom is not None:
+        linear, shift, bends = linear / zoom[:, None, None], shift / zoom[:, None], bends / zoom[:, None, None]
+    warps = Warps(linear=linear, shift=shift, bends=bends)
+    return warps if mirrored is None else _mirror(warps, mirrored)
+
+
+def _mirror(warps: Warps, mirrored: Tensor) -> Warps:
+    sign = torch.ones(len(mirrored), 2)
+    sign[mirrored, 0] = -1  # of the image's x
+    return Warps(linear=warps.linear * sign[:, :, None], shift=warps.shift * sign, bends=warps.bends * sign[:, None])
+
+
+def thin_plate(points: Tensor, centres: Tensor) -> Tensor:
+    """r^2 log r^2 between points [batch, count, 2] and centres [control, 2]: [batch, count, control]."""
+    squared = ((points[:, :, None] - centres) ** 2).sum(dim=-1)
+    return squared * squared.clamp_min(1e-12).log()
+
+
+def control_points(like: Tensor) -> Tensor:
+    """The spline's centres [CONTROL^2, 2], of the type and device of `like`."""
+    axis = torch.linspace(-1, 1, CONTROL, dtype=like.dtype, device=like.device)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], dim=-1).view(-1, 2)
+
+
+@cache
+def spline_weights() -> Tensor:
+    """Matrix [control, control] from displacements of the control points to weights of the radial functions.
+
+    The spline's own affine part is left out: its weights are kept orthogonal to affine maps, so it adds bending alone.
+    """
+    centres = control_points(torch.zeros((), dtype=torch.float64))
+    radial = thin_plate(centres[None], centres)[0]
+    affine = torch.cat([torch.ones(len(centres), 1, dtype=torch.float64), centres], dim=1)
+    system = torch.cat(
+        [torch.cat([radial, affine], dim=1), torch.cat([affine.T, torch.zeros(3, 3, dtype=torch.float64)], dim=1)]
+    )
+    return torch.linalg.inv(system)[: len(centres), : len(centres)].float()
+
+
+@cache
+def pixel_grid(size: Size) -> tuple[Tensor, Tensor]:
+    """Normalised centres [1, height * width, 2] of the pixels of an image, and their radial functions."""
+    y, x = torch.meshgrid(grid_axis(size[0]), grid_axis(size[1]), indexing="ij")
+    points = torch.stack([x, y], dim=-1).view(1, -1, 2)
+    return points, thin_plate(points, control_points(points))
+
 
 AHEAD = 3
 """Batches prepared in advance."""

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import ConfigError, FormatError, OutputError
-from kpdetect.files import make_folder, output_error, read_json, replacing, write_json
+from kpdetect.files.atomic import output_error, read_json, replacing, write_json
+from kpdetect.files.folders import make_folder
 from kpdetect.toy.geometry import KEYPOINT_NAMES, keypoints_px, visible
 from kpdetect.toy.render import render
 from kpdetect.toy.scene import MAX_SEED, sample_scene

@@ -21,9 +21,9 @@ from random import Random
 import cv2
 import torch
 
-from benchmarks.charts import curves
+from benchmarks.report.charts import curves
 from kpdetect.errors import KpdetectError
-from kpdetect.reading import shortened
+from kpdetect.files.reading import shortened
 from tests.fuzz.mutations import damage
 from tests.fuzz.readers import READERS
 

@@ -14,28 +14,29 @@ import numpy as np
 import PIL.Image
 import torch
 
-from benchmarks import schemas
-from benchmarks.error_table import ErrorTable, write_errors
-from benchmarks.prediction_file import Entry, write_entry
-from benchmarks.results import Result, errors_path, write_result
-from benchmarks.rows import Row
+from benchmarks import measurement_records
+from benchmarks.evaluation.prediction_file import Entry, write_entry
+from benchmarks.evaluation.result_row import Row
+from benchmarks.evaluation.results import ErrorTable, Result, errors_path, write_errors, write_result
 from generator.config import GeneratorConfig
 from generator.model import Generator
-from kpdetect.checkpoints import save_checkpoint, save_weights
 from kpdetect.config import write_config
 from kpdetect.data.folder import build_cache
 from kpdetect.data.schema import Facts, Manifest
 from kpdetect.data.writer import ShardWriter
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.detector.model import build_detector
-from kpdetect.files import file_hash, write_json, write_sources
-from kpdetect.images import write_image
+from kpdetect.files.atomic import write_json
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.sources import write_sources
+from kpdetect.images.image_files import write_image
 from kpdetect.inference.formats.choice import FORMATS, write_formats
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictions import Predictions
 from kpdetect.pairs import PairBatch
 from kpdetect.refine.config import RefineConfig, WarpConfig
 from kpdetect.skeleton import Skeleton
+from kpdetect.training.checkpoints import save_checkpoint, save_weights
 
 HEIGHT, WIDTH = 12, 17
 ENVIRONMENT: dict[str, Any] = {"time": "2024-01-01", "commit": "c", "python": "3", "packages": {}, "hardware": {"cores": 2}}
@@ -205,11 +206,17 @@ def make_results(folder: Path) -> None:
     }
     entry = {"row": "r", "column": "c", "measure": "e", "cell": "x", "ours": 1.0, "published": 2.0}
     measured = {
-        schemas.NEAREST: {"images": 3, "training_images": 4, "folder": "f", "closer": 0.1},
-        schemas.CONTROL: {"verdict": "v", "pairs": 3, "strength": [0.1, 0.2, 0.3], "motion": [0.1, 0.2], "overlap": 0.3},
-        schemas.EMBEDDINGS: {"images": 3, "explained": 0.5, "separable": 90.0, "separable_floor": 50.0},
-        schemas.MEASURED: {"images": "i", "rows": [{"name": "n", "value": 1.0, "floor": 0.5}]},
-        schemas.ABLATION: {
+        measurement_records.NEAREST: {"images": 3, "training_images": 4, "folder": "f", "closer": 0.1},
+        measurement_records.CONTROL: {
+            "verdict": "v",
+            "pairs": 3,
+            "strength": [0.1, 0.2, 0.3],
+            "motion": [0.1, 0.2],
+            "overlap": 0.3,
+        },
+        measurement_records.EMBEDDINGS: {"images": 3, "explained": 0.5, "separable": 90.0, "separable_floor": 50.0},
+        measurement_records.MEASURED: {"images": "i", "rows": [{"name": "n", "value": 1.0, "floor": 0.5}]},
+        measurement_records.ABLATION: {
             "table": "t",
             "title": "t",
             "source": "s",
@@ -218,7 +225,7 @@ def make_results(folder: Path) -> None:
             "failed": {"y": "why"},
             "entries": [entry],
         },
-        schemas.ABLATION_CELL: {
+        measurement_records.ABLATION_CELL: {
             "images_seen": 3,
             "distance": 1.0,
             "error": 1.0,

@@ -11,40 +11,41 @@ from typing import Any
 
 import torch
 
-from benchmarks.charts import curves
-from benchmarks.datasets.annotations import read_annotations
+from benchmarks.datasets.annotation_formats import read_annotations
 from benchmarks.describe import describe_measurements
-from benchmarks.error_table import read_errors
-from benchmarks.prediction_file import entry_keys, read_entry
-from benchmarks.results import read_result, read_result_errors
+from benchmarks.evaluation.prediction_file import entry_keys, read_entry
+from benchmarks.evaluation.results import read_errors, read_result, read_result_errors
+from benchmarks.report.charts import curves
 from generator.config import GeneratorConfig
-from generator.edited import _clear
+from generator.editing.output import _clear
 from generator.stream import PairStream, load_generator
 from kpdetect.config import read_config
+from kpdetect.data.crop_sources import originals
+from kpdetect.data.derived import recorded
 from kpdetect.data.folder import ImageCache
 from kpdetect.data.name_lists import read_lines
-from kpdetect.data.originals import originals
 from kpdetect.data.reader import ShardFolder
-from kpdetect.derived import recorded
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.patience import Patience
+from kpdetect.detector.held_out import Patience
 from kpdetect.errors import InputError
-from kpdetect.files import CHECKPOINT, file_hash, merge_sources, read_sources, recorded_sources
-from kpdetect.images import image_size, page_count, read_image, read_pages
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.reading import reading
+from kpdetect.files.sources import merge_sources, read_sources, recorded_sources
+from kpdetect.images.image_files import image_size, page_count, read_image, read_pages
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.describe import describe
-from kpdetect.inference.finished import is_finished, skipped_before
+from kpdetect.inference.earlier_results import is_finished, skipped_before
 from kpdetect.inference.labels import labels_of
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.video import VideoReader
-from kpdetect.initial import InitialWeights, began_with
-from kpdetect.reading import reading
 from kpdetect.refine.config import RefineConfig, WarpConfig
-from kpdetect.runlog import RunFolder, read_metrics
-from kpdetect.runtime import resolve_runtime
 from kpdetect.toy.dataset import read_description as read_toy
-from kpdetect.training import Trainer, images_of
+from kpdetect.training.checkpoints import CHECKPOINT
+from kpdetect.training.initial_weights import InitialWeights, began_with
+from kpdetect.training.loop import Trainer, images_of
+from kpdetect.training.run_folder import RunFolder, read_metrics
+from kpdetect.training.runtime import resolve_runtime
 
 CONFIGS: dict[str, Any] = {
     "generator": GeneratorConfig, "detector": DetectorConfig, "refine": RefineConfig, "ladder": WarpConfig,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.files import write_json
+from kpdetect.files.atomic import write_json
 from kpdetect.inference.predictions import Predictions
 
 JSON = "predictions-coco.json"

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from kpdetect.errors import InputError
-from kpdetect.files import replacing
+from kpdetect.files.atomic import replacing
+from kpdetect.files.names import to_cell
 from kpdetect.inference.predictions import Predictions
-from kpdetect.names import to_cell
 
 CSV, H5, KEY = "predictions-dlc.csv", "predictions-dlc.h5", "df_with_missing"
 SCORER = "kpdetect"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from kpdetect.draw import keypoint_colour
-from kpdetect.files import write_json, write_text
+from kpdetect.files.atomic import write_json, write_text
 from kpdetect.inference.formats.coco import inside
 from kpdetect.inference.predictions import Predictions
 

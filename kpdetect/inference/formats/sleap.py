@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.files import replacing
+from kpdetect.files.atomic import replacing
 from kpdetect.inference.predictions import Predictions
 
 H5 = "predictions.analysis.h5"

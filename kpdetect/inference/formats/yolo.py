@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
-from kpdetect.files import write_text
+from kpdetect.files.atomic import write_text
+from kpdetect.files.names import below
 from kpdetect.inference.formats.coco import CATEGORY, inside
 from kpdetect.inference.predictions import Predictions
-from kpdetect.names import below
 
 FOLDER = "yolo"
 

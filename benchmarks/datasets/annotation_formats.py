@@ -1,0 +1,151 @@
+"""Files of annotations that people have, told apart by their content.
+
+wide CSV         image, NAME_x, NAME_y, ... (see `benchmarks.datasets.annotation_table`)
+long CSV         image, keypoint, x_px, y_px[, visible, split]: a line per point, what kpdetect's own tables look like
+DeepLabCut CSV   lines scorer, bodyparts, coords above a line per image; its name in the first column, or in the first three
+COCO keypoints   JSON with images, annotations (keypoints: x, y, v) and categories (keypoints: names); see
+                 `benchmarks.datasets.coco`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.datasets.annotation_table import TRUTHS, AnnotationTable, read_rows, read_wide
+from benchmarks.datasets.coco import read_coco
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.reading import reading
+
+LONG = ("image", "keypoint", "x_px", "y_px")
+
+
+def read_annotations(path: Path) -> AnnotationTable:
+    """Read any of the files above.
+
+    Raises:
+        InputError: no such file.
+        FormatError: none of them, or damaged; the message names the line.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the file of the annotations as table:FILE")
+    with reading(path, FormatError, "correct the table"):
+        return _read_any(path)
+
+
+def _read_any(path: Path) -> AnnotationTable:
+    if path.suffix.lower() == ".json":
+        return read_coco(path)
+    number, header = next(read_rows(path), (1, [""]))
+    if header[0] == "scorer":
+        return _read_deeplabcut(path)
+    if set(LONG) <= set(header):
+        return read_long(path)
+    if "image" in header:
+        return read_wide(path)
+    expected = "image, NAME_x, NAME_y, ...; image, keypoint, x_px, y_px; DeepLabCut's three lines; or COCO as .json"
+    raise FormatError(f"{path}, line {number}: columns {', '.join(header[:4])}; expected {expected}")
+
+
+def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
+    """Read a table with a line per point.
+
+    Args:
+        path: the file.
+        keep_hidden: keep the places of points that are not visible.
+
+    Raises:
+        InputError: no such file.
+        FormatError: damaged, or the lines of an image disagree about its split; the message names the line.
+    """
+    rows = read_rows(path)
+    number, header = next(rows, (1, []))
+    missing = [name for name in LONG if name not in header]
+    if missing:
+        raise FormatError(f"{path}, line {number}: no column {', '.join(missing)}; expected {', '.join(LONG)}, visible")
+    place = {name: header.index(name) for name in header}
+    points: dict[tuple[str, str], tuple[float, float]] = {}
+    first: dict[str, int] = {}
+    names: dict[str, None] = {}
+    splits: dict[str, str] = {}
+    for number, row in rows:
+        where = f"{path}, line {number}"
+        if len(row) != len(header):
+            raise FormatError(f"{where}: {len(row)} values for {len(header)} columns; complete the line")
+        image, name = row[place["image"]], row[place["keypoint"]]
+        if (image, name) in points:
+            raise FormatError(f"{where}: a second {name} of {image}; remove one")
+        first.setdefault(image, number)
+        names.setdefault(name)
+        shown = _visible(row[place["visible"]], where) if "visible" in place else True
+        kept = shown or keep_hidden
+        points[image, name] = _point(row[place["x_px"]], row[place["y_px"]], where) if kept else (np.nan, np.nan)
+        if "split" in place and splits.setdefault(image, row[place["split"]]) != row[place["split"]]:
+            fault = f"split '{row[place['split']]}', but '{splits[image]}' on line {first[image]}"
+            raise FormatError(f"{where}: {image} has {fault}; give all its lines the same")
+    places = [f"{path}, from line {line} on ({image})" for image, line in first.items()]
+    table = _table(path, list(first), list(names), points, list(first.values()), places)
+    return replace(table, extra={"split": list(splits.values())}) if "split" in place else table
+
+
+def _read_deeplabcut(path: Path) -> AnnotationTable:
+    rows = list(read_rows(path))
+    if len(rows) < 3 or rows[1][1][0] != "bodyparts":
+        raise FormatError(f"{path}, line 2: expected DeepLabCut's lines scorer, bodyparts, coords")
+    head = {cells[0]: cells for _, cells in rows[:4] if cells[0] in ("scorer", "individuals", "bodyparts", "coords")}
+    if "individuals" in head:
+        raise FormatError(f"{path}: several animals; export one animal per file")
+    if "coords" not in head:
+        raise FormatError(f"{path}, line 3: expected DeepLabCut's line coords")
+    columns = [place for place, axis in enumerate(head["coords"]) if axis == "x"]
+    begin = columns[0] if columns else 1
+    points: dict[tuple[str, str], tuple[float, float]] = {}
+    images, lines = [], []
+    for number, cells in rows[3:]:
+        if len(cells) != len(head["coords"]):
+            raise FormatError(
+                f"{path}, line {number}: {len(cells)} values for {len(head['coords'])} columns; complete the line"
+            )
+        image = "/".join(part for part in cells[:begin] if part).replace("\\", "/")
+        images.append(image)
+        lines.append(number)
+        for place in columns:
+            points[image, head["bodyparts"][place]] = _point(cells[place], cells[place + 1], f"{path}, line {number}")
+    return _table(path, images, list(dict.fromkeys(head["bodyparts"][place] for place in columns)), points, lines)
+
+
+def _table(
+    path: Path,
+    images: Sequence[str],
+    names: Sequence[str],
+    points: dict[tuple[str, str], tuple[float, float]],
+    lines: Sequence[int],
+    places: list[str] | None = None,
+) -> AnnotationTable:
+    hidden = (np.nan, np.nan)
+    rows = [[points.get((image, name), hidden) for name in names] for image in images]
+    table = np.array(rows, np.float64).reshape(len(images), len(names), 2)
+    return AnnotationTable(
+        path=path, images=list(images), landmarks=tuple(names), points_px=table, lines=list(lines), places=places
+    )
+
+
+def _point(x: str, y: str, where: str) -> tuple[float, float]:
+    if not x and not y:
+        return np.nan, np.nan
+    try:
+        point = float(x), float(y)
+    except ValueError as error:
+        raise FormatError(f"{where}: '{x}', '{y}'; expected two numbers, or nothing for a hidden point") from error
+    if not np.isfinite(point).all():
+        raise FormatError(f"{where}: '{x}', '{y}'; expected finite numbers, or nothing for a hidden point")
+    return point
+
+
+def _visible(text: str, where: str) -> bool:
+    if text.lower() not in TRUTHS:
+        raise FormatError(f"{where}: visible '{text}'; expected 1 or 0")
+    return TRUTHS[text.lower()]

@@ -1,0 +1,178 @@
+"""What a detector has to beat.
+
+Mean shape: the mean landmarks of the fitting images, whatever the picture. A detector that is not clearly below it has
+learned nothing.
+
+Random features: how far the same regression gets on a network that learned nothing either. A ResNet-18 with random
+weights sees the image stretched to 128x128; its map at 1/4 resolution is averaged over 8x8 cells, so that the features
+know where things are. Of all maps and cell counts this was the strongest in cross-validation on face images (globally
+pooled features never beat the mean shape). Features have no origin, so their regression always has a bias. Three rows: as
+many principal components as the keypoints have coordinates, which is the same regression exactly; as many as 5-fold
+cross-validation inside the fitting images likes best; and ridge regression on all of them, up to 1,024. Which of the
+last two is the stronger one differs between data sets.
+
+Pixels: the image as a 32x32 grey picture, reduced and regressed in the same three ways.
+
+A fixed grid of keypoints holds no more than the constant term; its row is there because papers print one, and without a bias it
+shows how much of an error is the constant alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluation.regression import fit_regression
+from kpdetect.images.arrays import Image, fit_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BACKBONE, SEED, SIZE, CELLS, BATCH = "resnet18", 0, 128, 8, 64
+STRIDE = 4
+PIXELS = 32
+COMPONENTS = (4, 8, 16, 32, 64, 128, 256)
+RIDGE, RIDGE_COMPONENTS = "ridge", 1024
+FOLDS = 5
+KEYPOINTS = 10
+"""Keypoints of the grid, and half the columns of the reduced features, where there is no model to say how many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Numbers per image, with the images they belong to in the order fitted, then tested.
+
+    Attributes:
+        fit: float32 [fitting images, columns].
+        test: float32 [test images, columns].
+        name: as shown in tables.
+        ridge: whether their regression shrinks weights whatever the protocol says.
+    """
+
+    fit: NDArray[np.float32]
+    test: NDArray[np.float32]
+    name: str
+    ridge: bool = False
+
+
+def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: int = SEED) -> Features:
+    """Spatially pooled features of a network with random weights; see the module's text.
+
+    Raises:
+        InputError: an image is damaged.
+    """
+    values = _extract(_pictures(landmark_set), backbone, seed)
+    fitted = len(landmark_set.fit)
+    return Features(fit=values[:fitted], test=values[fitted:], name=f"random-weights {backbone} features")
+
+
+def pixel_features(landmark_set: LandmarkSet) -> Features:
+    """The images themselves, small and grey.
+
+    Raises:
+        InputError: an image is damaged.
+    """
+    values = np.stack([_small(image) for image in _pictures(landmark_set)])
+    fitted = len(landmark_set.fit)
+    return Features(fit=values[:fitted], test=values[fitted:], name=f"PCA of {PIXELS}x{PIXELS} grey pixels")
+
+
+def _pictures(landmark_set: LandmarkSet) -> Iterator[Image]:
+    return landmark_set.pictures([*landmark_set.fit, *landmark_set.test])
+
+
+def _small(image: Image) -> NDArray[np.float32]:
+    square, _ = fit_image(image, PIXELS, "stretch")
+    return np.asarray(square.mean(axis=2).ravel(), np.float32)
+
+
+def grid_keypoints(count: int, sizes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """`count` keypoints on a regular grid [images, count, 2], in pixels of images of `sizes` [images, 2] (height, width)."""
+    side = int(np.ceil(np.sqrt(count)))
+    places = (np.arange(side) + 0.5) / side
+    grid = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)[:count]
+    return grid * np.asarray(sizes, np.float64)[:, None, ::-1] - 0.5
+
+
+def _extract(images: Iterable[Image], backbone: str, seed: int) -> NDArray[np.float32]:
+    import torch
+
+    from kpdetect.detector.backbone import create_backbone
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = create_backbone(backbone).eval()
+    with torch.inference_mode():
+        maps = (_at_stride(network(batch)) for batch in _batches(images))
+        pooled = [torch.nn.functional.adaptive_avg_pool2d(level.float(), CELLS).flatten(1).numpy() for level in maps]
+    return np.concatenate(pooled).astype(np.float32)
+
+
+def _at_stride(levels: Iterable[Tensor]) -> Tensor:
+    return next(level for level in levels if level.shape[-1] == SIZE // STRIDE)
+
+
+def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
+    import torch
+
+    squares = (fit_image(image, SIZE, "stretch")[0] for image in images)
+    while batch := list(islice(squares, BATCH)):
+        yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int) -> list[Features]:
+    """Standardise, then keep principal components: `columns` of them, as many as predict held-out fitting images best, and
+    for ridge regression all of them, `RIDGE_COMPONENTS` at most.
+
+    Args:
+        features: raw features.
+        landmarks: [fitting images, landmarks, 2], NaN where hidden; only their folds decide, no test image does.
+        columns: numbers per image that the model's own regression uses.
+    """
+    limit = min(features.fit.shape) - 1
+    best = choose_components(features.fit, landmarks)
+    counts = {"same regression": columns, "best by cross-validation": best, RIDGE: RIDGE_COMPONENTS}
+    kept = {label: min(count, limit) for label, count in counts.items()}
+    fit, test = _principal(features.fit, features.test, max(kept.values()))
+    return [
+        Features(
+            fit=fit[:, :count],
+            test=test[:, :count],
+            name=f"{features.name}: {count} components ({label})",
+            ridge=label == RIDGE,
+        )
+        for label, count in kept.items()
+    ]
+
+
+def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64]) -> int:
+    """The entry of `COMPONENTS` with the lowest mean squared distance in cross-validation over [images, columns]."""
+    from sklearn.model_selection import KFold
+
+    folds = min(FOLDS, len(values))
+    smallest = len(values) - -(-len(values) // folds)  # images that remain when the largest fold is held out
+    choices = [count for count in COMPONENTS if count < min(smallest, values.shape[1])] or [1]
+    losses = np.zeros(len(choices))
+    for kept, held in KFold(folds, shuffle=True, random_state=SEED).split(values):
+        inner, outer = _principal(values[kept], values[held], max(choices))
+        for column, count in enumerate(choices):
+            regression = fit_regression(inner[:, :count], landmarks[kept], bias=True)
+            losses[column] += np.nansum((regression(outer[:, :count]) - landmarks[held]) ** 2)
+    return choices[int(losses.argmin())]
+
+
+def _principal(
+    fit: NDArray[np.float32], test: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipeline = make_pipeline(StandardScaler(), PCA(count, svd_solver="randomized", random_state=SEED))
+    return pipeline.fit_transform(fit), pipeline.transform(test)

@@ -1,0 +1,112 @@
+"""Did the model see the test images? Compares the model's own record of real images (`sources.csv`) with the test list.
+
+A test image counts as seen when a file with the same bytes was, or, where file names identify pictures (CelebA), one of
+the same name: resized copies have other bytes, and endings do not count, for CelebA comes as JPEG and as PNG. Images of the
+same person under another name are not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluation.result_row import Row
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.sources import SOURCES, recorded_sources
+
+Status = Literal["clean", "contaminated", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contamination:
+    """What the record says about the images of a benchmark.
+
+    Attributes:
+        status: `clean`, `contaminated` (test images were seen) or `unknown` (no record).
+        test_images: test images that were seen.
+        fit_images: number of fitting images that were seen; allowed, but said.
+    """
+
+    status: Status
+    test_images: tuple[str, ...] = ()
+    fit_images: int = 0
+
+    def __str__(self) -> str:
+        """As shown in tables."""
+        if self.status == "unknown":
+            return "unknown (no record)"
+        fitted = f"; saw {self.fit_images:,} of the fitting images" if self.fit_images else ""
+        return (self.status if self.status == "clean" else f"contaminated ({len(self.test_images):,})") + fitted
+
+
+def check_contamination(model_folder: Path | None, landmark_set: LandmarkSet) -> Contamination:
+    """Compare the record in `model_folder` with the images of `landmark_set`.
+
+    Raises:
+        FormatError: the record is damaged.
+    """
+    return judge(seen_images(model_folder, landmark_set), landmark_set)
+
+
+def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray[np.bool_] | None:
+    """Which of the images that a benchmark uses, bool [used images], the record in `model_folder` has; None without record.
+
+    Raises:
+        FormatError: the record is damaged.
+    """
+    record = None if model_folder is None else model_folder / SOURCES
+    if record is None or not record.exists():
+        return None
+    names, hashes = _read_record(record)
+    stems = {PurePosixPath(name).stem for name in names} if landmark_set.names_identify else set()
+    used = landmark_set.used
+    contents = landmark_set.content_hashes(used)
+    found = [
+        content in hashes or PurePosixPath(landmark_set.images[index]).stem in stems
+        for index, content in zip(used, contents, strict=True)
+    ]
+    return np.array(found, dtype=np.bool_)
+
+
+def judge(seen: Sequence[bool] | NDArray[np.bool_] | None, landmark_set: LandmarkSet) -> Contamination:
+    """What it means that `seen` [used images] of a data set's images are in the record of a model."""
+    if seen is None:
+        return Contamination(status="unknown")
+    indices = landmark_set.used[np.asarray(seen, dtype=np.bool_)]
+    tested = tuple(landmark_set.images[index] for index in landmark_set.test[np.isin(landmark_set.test, indices)])
+    fitted = int(np.isin(landmark_set.fit, indices).sum())
+    return Contamination(status="contaminated" if tested else "clean", test_images=tested, fit_images=fitted)
+
+
+def refuse_contamination(contamination: Contamination, allowed: bool) -> None:
+    """Stop a benchmark that would measure memory.
+
+    Raises:
+        InputError: test images were seen and `allowed` is not set.
+    """
+    if contamination.status == "contaminated" and not allowed:
+        raise InputError(
+            f"the model was trained on {len(contamination.test_images):,} of the test images, the first is "
+            f"{contamination.test_images[0]}; train with --exclude-list, or mark the result with --allow-contaminated"
+        )
+
+
+def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tuple[Row, ...]:
+    """The rows, those of the model with a note when it saw test images."""
+    if contamination.status != "contaminated":
+        return tuple(rows)
+    note = f"CONTAMINATED: trained on {len(contamination.test_images):,} test images"
+    return tuple(replace(row, note="; ".join(filter(None, (note, row.note)))) if row.kind == "model" else row for row in rows)
+
+
+def _read_record(path: Path) -> tuple[set[str], set[str]]:
+    rows = recorded_sources(path)
+    if rows is None:
+        raise FormatError(f"{path}: expected the columns image,sha256; copy the record of the run again")
+    return {name for name, _ in rows}, {content for _, content in rows}

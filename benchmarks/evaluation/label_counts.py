@@ -1,0 +1,124 @@
+"""How the error falls with the number of annotated images that the regression is fitted on.
+
+For each count, `DRAWS` random subsets of the fitting images (all of them once); the test images stay the same. Mean and
+standard deviation over the draws are reported: with few labels, which ones they are matters more than the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluation.evaluate import Placed, Points, place
+from benchmarks.protocols.protocol import Protocol, Regression
+from kpdetect.files.atomic import replacing
+
+COUNTS = (1, 5, 10, 50, 100, 500)
+DRAWS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCount:
+    """One line.
+
+    Attributes:
+        method: the model, or the mean shape of the chosen images.
+        regression: as in the protocol.
+        labels: number of annotated images fitted on.
+        mean: mean of ratios, mean over the draws.
+        spread: its standard deviation over the draws.
+        draws: number of subsets.
+    """
+
+    method: str
+    regression: str
+    labels: int
+    mean: float
+    spread: float
+    draws: int
+
+
+def label_counts(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, method: str) -> list[LabelCount]:
+    """Every forward regression in the headline's frame, and the mean shape, for 1, 5, 10, 50, 100, 500 and all labels.
+
+    Args:
+        keypoints_px: [images of the set, keypoints, 2] in pixels of the images as shown.
+        landmark_set: annotated images.
+        protocol: how to measure.
+        method: name of the model.
+    """
+    rows: list[LabelCount] = []
+    frame = protocol.headline.frame
+    chosen = [regression for regression in protocol.regressions if regression.frame == frame and not regression.backward]
+    for regression in sorted(chosen, key=lambda regression: not regression.headline):
+        rows += _counts(keypoints_px, landmark_set, protocol, regression, method)
+    return rows
+
+
+def _counts(
+    keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
+) -> Iterator[LabelCount]:
+    placed = place(landmark_set, protocol, regression)
+    keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
+    fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
+    total = len(fit)
+    for labels in [*(count for count in COUNTS if count < total), total]:
+        found, floor = [], []
+        for subset in _subsets(placed, labels):
+            few = replace(placed, fit=placed.fit[subset])
+            result = few.regress(fit[subset], test, bias=regression.bias, ridge=regression.ridge)
+            found.append(result.score.mean_of_ratios)
+            floor.append(few.mean_shape().score.mean_of_ratios)
+        name = regression.name + (" (headline)" if regression.headline else "")
+        yield _line(method, name, labels, found)
+        if regression.headline:
+            yield _line("mean shape", name, labels, floor)
+
+
+def _subsets(placed: Placed, labels: int) -> list[NDArray[np.int64]]:
+    """Random subsets in which every landmark is visible somewhere, without which nothing can be fitted."""
+    total = len(placed.fit)
+    if labels == total:
+        return [np.arange(total)]
+    visible, found = ~np.isnan(placed.fit[..., 0]), []
+    for draw in range(DRAWS):
+        order = np.random.default_rng(draw).permutation(total)
+        first = next((row for row in order if visible[row].all()), order[0])
+        found.append(np.concatenate([[first], order[order != first][: labels - 1]]))
+    return [subset for subset in found if visible[subset].any(axis=0).all()]
+
+
+def _line(method: str, regression: str, labels: int, values: Sequence[float]) -> LabelCount:
+    mean, spread = (float(np.mean(values)), float(np.std(values))) if values else (float("nan"), float("nan"))
+    return LabelCount(method=method, regression=regression, labels=labels, mean=mean, spread=spread, draws=len(values))
+
+
+def markdown(rows: Sequence[LabelCount]) -> str:
+    """The lines as a table: a column per number of labels."""
+    counts = sorted({row.labels for row in rows})
+    lines = {(row.method, row.regression): dict[int, str]() for row in rows}
+    for row in rows:
+        spread = f" ({row.spread:.2f})" if row.draws > 1 else ""
+        lines[row.method, row.regression][row.labels] = f"{row.mean:.2f}{spread}"
+    head = ["| method | regression | " + " | ".join(f"{count:,} labels" for count in counts) + " |"]
+    head.append("| --- " * (2 + len(counts)) + "|")
+    body = [f"| {method} | {name} | " + " | ".join(cells[c] for c in counts) + " |" for (method, name), cells in lines.items()]
+    return "\n".join(head + body)
+
+
+def write_csv(rows: Sequence[LabelCount], path: Path) -> Path:
+    """The lines as a table to compute with.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    import pandas as pd
+
+    with replacing(path) as temporary:
+        pd.DataFrame([asdict(row) for row in rows]).to_csv(temporary, index=False)
+    return path

@@ -1,0 +1,131 @@
+"""What a benchmark measures: a model, which is predicted first; predictions of one that need not be there any more; or nothing
+but the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluation.contamination import Contamination, check_contamination, judge, refuse_contamination
+from benchmarks.evaluation.predict import describe_model, predict
+from benchmarks.evaluation.prediction_file import read_entry
+from kpdetect.errors import InputError
+from kpdetect.files.hashes import file_hash
+from kpdetect.training.checkpoints import find_weights
+
+if TYPE_CHECKING:
+    from kpdetect.inference.predictions import Predictions
+
+METHODS = {"imm": "IMM", "refine": "kpdetect, refined"}
+"""Name of a model's rows by how its last stage was trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where predictions come from, as given by the user.
+
+    Attributes:
+        model: weights file, detector folder, project folder or name of a shipped model.
+        predictions: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect predict`, instead of predicting; with a
+            model too they must be that model's.
+        checkpoint: which of the checkpoints in `predictions.h5`: a hash or its beginning.
+    """
+
+    model: Path | None = None
+    predictions: Path | None = None
+    checkpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what was given.
+
+        Raises:
+            InputError: a checkpoint without predictions, or beside a model.
+        """
+        if self.checkpoint is not None and (self.predictions is None or self.model is not None):
+            raise InputError("--checkpoint: chooses among the checkpoints of --predictions FILE.h5, where no --model is given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is measured.
+
+    Attributes:
+        predictions: keypoints, or None for the baselines alone.
+        contamination: whether the model saw test images.
+        model: what a result says about the model.
+    """
+
+    predictions: Predictions | None = None
+    contamination: Contamination = Contamination(status="unknown")
+    model: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """Name of the rows."""
+        return method_name(self.model.get("description", {}))
+
+
+def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_contaminated: bool = False) -> Subject:
+    """Predict, or read predictions and check that they are of these images and of this model.
+
+    Args:
+        source: what is measured.
+        landmark_set: annotated images.
+        out: folder for `predictions.h5`.
+        allow_contaminated: measure a model that saw test images.
+
+    Raises:
+        InputError: predictions of another checkpoint or of other images, or a contaminated model that is not allowed.
+        CheckpointError: no detector at the model's place.
+        FormatError: damaged predictions or record.
+        OutputError: `out` cannot be written.
+    """
+    weights = None if source.model is None else find_weights(source.model, "detector")
+    if source.predictions is not None:
+        read = _from_folder if source.predictions.is_dir() else _from_file
+        subject = read(source.predictions, landmark_set, weights, source.checkpoint)
+        refuse_contamination(subject.contamination, allow_contaminated)
+        return subject
+    if weights is None:
+        return Subject()
+    contamination = check_contamination(weights.parent, landmark_set)
+    refuse_contamination(contamination, allow_contaminated)
+    entry = predict(weights, landmark_set, out)
+    return Subject(predictions=entry.predictions, contamination=contamination, model=entry.model)
+
+
+def method_name(description: dict[str, Any]) -> str:
+    """What rows call a detector: by how it was trained, where its weights say so."""
+    taught = "kpdetect, self-trained" if "pseudo_labels_of" in description.get("provenance", {}) else "kpdetect"
+    return METHODS.get(description.get("refined", {}).get("method", ""), taught)
+
+
+def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:
+    entry = read_entry(path, landmark_set.name, file_hash(weights) if weights else checkpoint)
+    entry.require(landmark_set, path)
+    by_name = dict(zip(entry.predictions.images, entry.seen if entry.seen is not None else (), strict=False))
+    used = [landmark_set.images[index] for index in landmark_set.used]
+    seen = None if entry.seen is None else [bool(by_name[name]) for name in used]
+    return Subject(predictions=entry.predictions, contamination=judge(seen, landmark_set), model=entry.model)
+
+
+def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:
+    from kpdetect.inference.prediction_record import read_prediction_record
+    from kpdetect.inference.predictions import TABLE, Predictions
+
+    if checkpoint is not None:
+        raise InputError(f"--checkpoint: {folder} holds predictions of one model; leave it out")
+    predictions, record = Predictions.read(folder), read_prediction_record(folder)
+    made_by = record.model
+    if weights is not None and made_by != file_hash(weights):
+        raise InputError(
+            f"{folder}: predictions of checkpoint {made_by}, but {weights} is {file_hash(weights)}; "
+            "run `kpdetect predict` again, or leave --model out"
+        )
+    model = {"hash": made_by, "table": file_hash(folder / TABLE), "settings": record.settings}
+    model["description"] = record.description
+    contamination = check_contamination(weights.parent if weights else None, landmark_set)
+    described = {key: value for key, value in describe_model(weights).items() if key != "hash"} if weights else {}
+    return Subject(predictions=predictions, contamination=contamination, model={**model, **described})

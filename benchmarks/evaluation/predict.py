@@ -1,0 +1,123 @@
+"""The first stage: a detector's keypoints on the images of a data set, kept in `predictions.h5`.
+
+A model is shown what the protocol's crop leaves of a file; its keypoints are kept in pixels of the file, shifted back exactly.
+They are used again only while weights, images, crops and code are the same as when they were made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluation.contamination import seen_images
+from benchmarks.evaluation.prediction_file import NAME, Entry, entry_key, entry_keys, read_entry, shown_contents, write_entry
+from kpdetect.files.hashes import file_hash
+from kpdetect.inference.predictions import Predictions
+from kpdetect.progress import Progress
+from kpdetect.training.checkpoints import detector_stages, find_weights, read_description
+from kpdetect.training.run_folder import code_commit, environment, read_metrics
+
+if TYPE_CHECKING:
+    from kpdetect.inference.predictor import Predictor
+
+BLOCK = 32
+"""Images read and predicted at once."""
+
+
+def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
+    """Predict the images that a benchmark uses, or read what an earlier call left in `out/predictions.h5`.
+
+    Args:
+        model: weights file, detector folder or project folder.
+        landmark_set: annotated images.
+        out: folder of `predictions.h5`.
+
+    Raises:
+        CheckpointError: no weights.
+        InputError: a damaged image.
+        FormatError: `predictions.h5` holds something else.
+        OutputError: `out` cannot be written.
+    """
+    weights = find_weights(model, "detector")
+    path, checkpoint = out / NAME, file_hash(weights)
+    contents = shown_contents(landmark_set)
+    kept = _kept(path, landmark_set, checkpoint)
+    if kept is not None and _is_current(kept, landmark_set, contents):
+        return kept
+    entry = Entry(
+        data=landmark_set.name,
+        predictions=_predict(weights, landmark_set),
+        contents=contents,
+        seen=seen_images(weights.parent, landmark_set),
+        model=describe_model(weights),
+        environment=environment(),
+    )
+    write_entry(path, entry)
+    return entry
+
+
+def describe_model(weights: Path) -> dict[str, Any]:
+    """What a result says about a detector: hash, its own description, minutes of training by stage."""
+    minutes = minutes_trained(weights.parent)
+    return {"hash": file_hash(weights), "description": read_description(weights), "minutes": minutes}
+
+
+def minutes_trained(detector: Path) -> dict[str, float]:
+    """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' beside it."""
+    found = {}
+    project, stages = detector.parent, detector_stages(detector.parent)
+    before = stages[: stages.index(detector.name)] if detector.name in stages else []
+    last = detector.name if detector.name in stages else "detector"
+    folders = {stage: project / stage for stage in ("generator", *before)} | {last: detector}
+    for stage, folder in folders.items():
+        seconds = [row["seconds"] for row in read_metrics(folder / "metrics.jsonl") if "seconds" in row]
+        if seconds:
+            found[stage] = max(seconds) / 60
+    return found
+
+
+def _kept(path: Path, landmark_set: LandmarkSet, checkpoint: str) -> Entry | None:
+    found = path.exists() and entry_key(landmark_set.name, checkpoint) in entry_keys(path)
+    return read_entry(path, landmark_set.name, checkpoint) if found else None
+
+
+def _is_current(kept: Entry, landmark_set: LandmarkSet, contents: list[str]) -> bool:
+    commit, names = code_commit(), [landmark_set.images[index] for index in landmark_set.used]
+    if commit.endswith("+"):  # changed code has no name to compare
+        return False
+    return (kept.environment.get("commit"), kept.predictions.images, kept.contents) == (commit, names, contents)
+
+
+def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
+    import kpdetect
+
+    used = landmark_set.used
+    keypoints_px, confidence = predict_images(kpdetect.load(weights), landmark_set, used)
+    return Predictions(
+        images=[landmark_set.images[index] for index in used],
+        keypoints_px=landmark_set.to_file_px(keypoints_px, used).astype(np.float32),
+        confidence=confidence,
+        sizes=landmark_set.file_sizes[used],
+    )
+
+
+def predict_images(
+    detector: Predictor, landmark_set: LandmarkSet, indices: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`keypoints_px` [indices, K, 2] in pixels of those images as shown, and `confidence` [indices, K]; read in blocks.
+
+    Raises:
+        InputError: a damaged image.
+    """
+    found = []
+    with Progress(len(indices), "predict") as progress:
+        for start in range(0, len(indices), BLOCK):
+            block = list(landmark_set.pictures(indices[start : start + BLOCK]))
+            found.append(detector(block))
+            progress.update(len(block))
+    keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+    return keypoints_px, confidence

@@ -1,0 +1,262 @@
+"""`predictions.h5`: keypoints of checkpoints on data sets, all that is needed to measure them again without the models.
+
+    /DATA/HASH              a group per data set and checkpoint (hash of its weights file)
+        keypoints_px        float32 [images, K, 2], (x, y) in pixels of the image file, an integer is a pixel's centre
+        confidence          float32 [images, K] in [0, 1]
+        images              UTF-8 [images], paths relative to the data set's image folder
+        sizes               int64 [images, 2], (height, width)
+        contents            ASCII [images], hash of each image file's bytes; after ! the levels (`kpdetect.images.levels`) where
+                            they are not automatic, after @ left, top, width, height of the region that a model was shown
+        seen                bool [images]: in the model's own record of real images; absent where there is no record
+        @model              JSON: hash, description of the weights, minutes trained
+        @environment        JSON: commit, versions, hardware, time
+
+The file is put together in memory and replaced as a whole, so that a crash leaves the old one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from kpdetect.errors import FormatError, InputError, KpdetectError
+from kpdetect.files.atomic import replacing
+from kpdetect.files.folders import make_folder
+from kpdetect.files.hdf5 import opened_hdf5, texts_of, values_of
+from kpdetect.files.json_yaml import parse_json
+from kpdetect.files.lock import locked
+from kpdetect.files.reading import reading
+from kpdetect.files.records import Record, RelativeName, checked
+from kpdetect.images.levels import AUTO, current_levels
+from kpdetect.inference.predictions import Predictions
+
+SCHEMA, VERSION = "kpdetect-predictions", 1
+NAME = "predictions.h5"
+AGAIN = "predict again with --model"
+Minutes = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Predictions of one checkpoint on the images of one data set.
+
+    Attributes:
+        data: name of the data set.
+        predictions: keypoints, confidence, names and sizes.
+        contents: what was shown of each image file, see `shown_contents`.
+        seen: bool [images], whether the model's own record of real images has it; None where there is no record.
+        model: hash of the weights, their description, minutes trained where known.
+        environment: commit, versions, hardware and time of the prediction.
+    """
+
+    data: str
+    predictions: Predictions
+    contents: list[str]
+    seen: NDArray[np.bool_] | None
+    model: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Path of the group."""
+        return entry_key(self.data, self.model["hash"])
+
+    def require(self, landmark_set: LandmarkSet, source: Path) -> None:
+        """Check that these are predictions of the images of a data set as they are now.
+
+        Raises:
+            InputError: an image is missing here, or was another one.
+        """
+        known = dict(zip(self.predictions.images, self.contents, strict=True))
+        for index, content in zip(landmark_set.used, shown_contents(landmark_set), strict=True):
+            name = landmark_set.images[index]
+            if known.get(name) != content:
+                what = (
+                    "is not among the predictions" if name not in known else "was another image or crop when it was predicted"
+                )
+                raise InputError(f"{source}: {name} of {landmark_set.name} {what}; {AGAIN}")
+
+
+def shown_contents(landmark_set: LandmarkSet) -> list[str]:
+    """What tells each used image from every other: the hash of its file's bytes, and the region that is shown of it."""
+    used = landmark_set.used
+    levels = current_levels().text
+    hashes = [content if levels == AUTO else f"{content}!{levels}" for content in landmark_set.content_hashes(used)]
+    if landmark_set.regions is None:
+        return hashes
+    boxes = landmark_set.regions.boxes[used]
+    return [f"{content}@{','.join(str(int(side)) for side in box)}" for content, box in zip(hashes, boxes, strict=True)]
+
+
+def write_entry(path: Path, entry: Entry) -> None:
+    """Add an entry, in the place of an older one of the same data set and checkpoint; the others stay.
+
+    Raises:
+        FormatError: `path` holds something else.
+        OutputError: it cannot be written.
+    """
+    make_folder(path.parent)
+    with locked(path.parent):
+        content = _merged(path, entry)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+
+
+def read_entry(path: Path, data: str, checkpoint: str | None = None) -> Entry:
+    """The entry of a data set, and of a checkpoint.
+
+    Args:
+        path: what `write_entry` wrote.
+        data: name of the data set.
+        checkpoint: hash of the weights, or its beginning; not needed where the file has one checkpoint for the data set.
+
+    Raises:
+        InputError: no such file or entry, or several.
+        FormatError: damaged, or of another version.
+    """
+    with _opened(path) as file:
+        hashes = sorted(file[_group(data)]) if _group(data) in file else []
+        found = [each for each in hashes if each.startswith(checkpoint or "")]
+        if len(found) != 1:
+            asked = f" of checkpoint {checkpoint}" if checkpoint else ""
+            raise InputError(
+                f"{path}: {len(found) or 'no'} predictions{asked} for {data}; it holds {', '.join(_keys(file)) or 'nothing'}: "
+                + ("choose one with --checkpoint" if found else AGAIN)
+            )
+        return _read(file[f"{_group(data)}/{found[0]}"], data, path)
+
+
+def entry_key(data: str, checkpoint: str) -> str:
+    """Path of the group of a data set and a checkpoint."""
+    return f"{_group(data)}/{checkpoint}"
+
+
+def is_prediction_file(path: Path) -> bool:
+    """Whether a file says of itself that it is one, of any version."""
+    if not (path.is_file() and h5py.is_hdf5(path)):
+        return False
+    try:
+        with opened_hdf5(path) as file:
+            return bool(np.array_equal(file.attrs.get("schema"), SCHEMA))
+    except KpdetectError:
+        return False  # damaged, and so of no kind
+
+
+def entry_keys(path: Path) -> list[str]:
+    """The entries as DATA/HASH, sorted.
+
+    Raises:
+        InputError: no such file.
+        FormatError: damaged, or of another version.
+    """
+    with _opened(path) as file:
+        return _keys(file)
+
+
+def _keys(file: h5py.File) -> list[str]:
+    return [f"{data}/{checkpoint}" for data in sorted(file) for checkpoint in sorted(file[data])]
+
+
+def _group(data: str) -> str:
+    return data.replace("/", "-")  # the separator of groups
+
+
+def _merged(path: Path, entry: Entry) -> bytes:
+    content = io.BytesIO()  # HDF5 crashes the process when a write fails under it, so it never sees the disk
+    with h5py.File(content, "w", track_order=True) as new:
+        new.attrs.update(schema=SCHEMA, version=VERSION)
+        if path.exists():
+            with _opened(path) as old:
+                for key in _keys(old):
+                    if key != entry.key:
+                        old.copy(key, new.require_group(key.partition("/")[0]))
+        _fill(new.create_group(entry.key), entry)
+    return content.getvalue()
+
+
+def _fill(group: h5py.Group, entry: Entry) -> None:
+    found = entry.predictions
+    group.create_dataset("keypoints_px", data=found.keypoints_px.astype(np.float32))
+    group.create_dataset("confidence", data=found.confidence.astype(np.float32))
+    group.create_dataset("images", data=np.array(found.images, object), dtype=h5py.string_dtype())
+    group.create_dataset("sizes", data=found.sizes.astype(np.int64))
+    group.create_dataset("contents", data=np.array(entry.contents, object), dtype=h5py.string_dtype("ascii"))
+    if entry.seen is not None:
+        group.create_dataset("seen", data=entry.seen)
+    group.attrs.update(model=json.dumps(entry.model), environment=json.dumps(entry.environment))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """A prediction file for a block in which any failure means that it is damaged."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {AGAIN}")
+    with opened_hdf5(path, FormatError, f"delete it, then {AGAIN}") as file:
+        found = (file.attrs.get("schema"), file.attrs.get("version"))
+        if not np.array_equal(found[0], SCHEMA) or not np.array_equal(found[1], VERSION):
+            raise FormatError(f"{path}: schema and version {found}; expected {(SCHEMA, VERSION)}; delete it, then {AGAIN}")
+        yield file
+
+
+class _Model(Record):
+    """What an entry says of its model; more may be there."""
+
+    hash: str
+    description: dict[str, Any] | None = None
+    minutes: dict[str, Minutes] | None = None
+
+
+class _Environment(Record):
+    """What an entry says of where it was made; more may be there."""
+
+    time: str = "unknown"
+    commit: str
+
+
+def _read(group: h5py.Group, data: str, path: Path) -> Entry:
+    source = f"{path}: {group.name}"
+    with reading(source, FormatError, f"delete the file, then {AGAIN}"):
+        images = texts_of(group, "images")
+        count = len(images)
+        keypoints_px = values_of(group, "keypoints_px", np.float32, (count, None, 2))
+        entry = Entry(
+            data=data,
+            predictions=Predictions(
+                images=[checked(RelativeName, name, source) for name in images],
+                keypoints_px=keypoints_px,
+                confidence=values_of(group, "confidence", np.float32, keypoints_px.shape[:2]),
+                sizes=values_of(group, "sizes", np.int64, (count, 2)),
+            ),
+            contents=texts_of(group, "contents", count),
+            seen=values_of(group, "seen", np.bool_, (count,)) if "seen" in group else None,
+            model=_attribute(group, "model", _Model, source),
+            environment=_attribute(group, "environment", _Environment, source),
+        )
+        _require_numbers(entry.predictions)
+        if entry.model["hash"] != group.name.split("/")[-1]:
+            raise ValueError("its name is not the hash of its model")
+    return entry
+
+
+def _attribute(group: h5py.Group, name: str, kind: type[Record], source: str) -> dict[str, Any]:
+    content = parse_json(str(group.attrs[name]), source)
+    checked(kind, content, source)
+    return dict(content)
+
+
+def _require_numbers(found: Predictions) -> None:
+    if not (np.isfinite(found.keypoints_px).all() and ((found.confidence >= 0) & (found.confidence <= 1.001)).all()):
+        raise ValueError("keypoints_px or confidence has values out of range")
+    if not len(found.images) or not found.keypoints_px.shape[1] or (found.sizes < 1).any():
+        raise ValueError("holds no images, no keypoints, or an image without pixels")

@@ -1,0 +1,280 @@
+"""The result file: what was measured, on what, by which code, with which model. JSON, schema `kpdetect-result`; every field is
+checked when it is read.
+
+Errors of every test image and landmark, under the headline regression: what rows are compared by and pages are drawn from.
+
+A CSV beside the result, `<name>-errors.csv`: `image,landmark,true_x_px,true_y_px`, with a model `x_px,y_px` (where it puts the
+landmark), then a column `error of METHOD` for each row, in the numbers of the protocol's metric. Hidden landmarks are empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, NotRequired
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.evaluation.evaluate import Measured
+from benchmarks.evaluation.result_row import Row
+from benchmarks.protocols.protocol import Protocol
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import read_json, replacing, write_json
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.names import from_cell, to_cell
+from kpdetect.files.reading import reason
+from kpdetect.files.tables import read_table
+
+PREFIX = "error of "
+TRUE, PREDICTED = ["true_x_px", "true_y_px"], ["x_px", "y_px"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorTable:
+    """Errors of the test images.
+
+    Attributes:
+        images: names.
+        landmarks: names.
+        true_px: [images, landmarks, 2] in pixels of the image files; NaN where hidden.
+        predicted_px: [images, landmarks, 2], the model's; None in a result of the baselines alone.
+        errors: [images, landmarks] by method, the model first; NaN where hidden.
+    """
+
+    images: list[str]
+    landmarks: list[str]
+    true_px: NDArray[np.float64]
+    predicted_px: NDArray[np.float64] | None
+    errors: dict[str, NDArray[np.float64]]
+
+
+def error_table(rows: Sequence[Measured], landmark_set: LandmarkSet, protocol: Protocol) -> ErrorTable:
+    """The errors of a result's headline rows."""
+    regression, test = protocol.headline, landmark_set.test
+    headline = [measured for measured in rows if measured.row.headline]
+    model = [measured.evaluation.predicted for measured in headline if measured.row.kind == "model"]
+    predicted = [regression.frame.unplace(points, landmark_set.sizes[test], regression.origin) for points in model]
+    return ErrorTable(
+        images=[landmark_set.images[index] for index in test],
+        landmarks=list(protocol.landmarks),
+        true_px=landmark_set.to_file_px(landmark_set.landmarks_px[test], test),
+        predicted_px=landmark_set.to_file_px(predicted[0], test) if predicted else None,
+        errors={measured.row.method: measured.evaluation.errors for measured in headline},
+    )
+
+
+def write_errors(table: ErrorTable, path: Path) -> Path:
+    """Write the CSV.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    import pandas as pd
+
+    columns: dict[str, object] = {
+        "image": np.repeat(np.array([to_cell(name) for name in table.images], object), len(table.landmarks)),
+        "landmark": [to_cell(name) for name in table.landmarks] * len(table.images),
+    }
+    places = ((TRUE, table.true_px), (PREDICTED, table.predicted_px))
+    for names, points in places:
+        if points is not None:
+            columns |= {name: points[..., axis].ravel().round(3) for axis, name in enumerate(names)}
+    columns |= {PREFIX + method: errors.ravel().round(6) for method, errors in table.errors.items()}
+    with replacing(path) as temporary:
+        pd.DataFrame(columns).to_csv(temporary, index=False)
+    return path
+
+
+def read_errors(path: Path) -> ErrorTable:
+    """Read what `write_errors` wrote.
+
+    Raises:
+        InputError: no such file.
+        FormatError: damaged.
+    """
+    import pandas as pd
+
+    try:
+        found = read_table(path, dtype={"image": str, "landmark": str}, na_values={"": [""]})
+        landmarks = list(dict.fromkeys(found["landmark"].map(from_cell)))
+        numbers = found.drop(columns=["image", "landmark"]).apply(pd.to_numeric).to_numpy(np.float64)
+        values = numbers.reshape(-1, len(landmarks), numbers.shape[1])
+        names = [str(name) for name in found.columns[2:]]
+        pick = {name: values[..., column] for column, name in enumerate(names)}
+        return ErrorTable(
+            images=[from_cell(str(name)) for name in found["image"][:: len(landmarks)]],
+            landmarks=landmarks,
+            true_px=np.stack([pick[name] for name in TRUE], axis=-1),
+            predicted_px=np.stack([pick[name] for name in PREDICTED], axis=-1) if set(PREDICTED) <= set(names) else None,
+            errors={name.removeprefix(PREFIX): pick[name] for name in names if name.startswith(PREFIX)},
+        )
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; it belongs beside the result of the same name") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, KeyError, ValueError, ZeroDivisionError) as error:
+        raise FormatError(f"{path}: damaged table of errors ({reason(error)}); run the benchmark again") from error
+
+
+SCHEMA, VERSION = "kpdetect-result", 3
+AGAIN = "run the benchmark again"
+
+
+class Environment(TypedDict):
+    """What ran the benchmark; see `kpdetect.training.run_folder.environment`."""
+
+    time: str
+    commit: str
+    python: str
+    packages: dict[str, str]
+    hardware: dict[str, Any]
+
+
+class Model(TypedDict):
+    """What was measured.
+
+    `hash` of the weights; their own `description`; `minutes` of training by stage; of a folder of `kpdetect predict`, the hash
+    of its `table` and its `settings`.
+    """
+
+    hash: str
+    description: NotRequired[dict[str, Any]]
+    minutes: NotRequired[dict[str, float]]
+    table: NotRequired[str]
+    settings: NotRequired[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One benchmark of one model.
+
+    Attributes:
+        protocol: name of the protocol.
+        metric: error measure of all rows, in words.
+        thresholds: errors of the PCK columns.
+        protocol_source: where the protocol comes from.
+        data: what the number may be called; the data set and its completeness.
+        data_folder: folder of the images, as given.
+        lists: hash of each list that defines the split.
+        fitted, tested: numbers of images.
+        notes: what a reader of the number has to know.
+        contamination: whether the model saw test images.
+        contaminated: True when it did: the rows of the model are marked then.
+        model: see `Model`; None for the baselines alone.
+        environment: commit, versions, hardware, time.
+        seed: seed of the baselines and of the resampling.
+        errors: hash of the table of errors beside the result.
+        rows: all rows, headline first.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    protocol: str
+    metric: str
+    thresholds: tuple[str, ...]
+    protocol_source: str
+    data: str
+    data_folder: str
+    lists: dict[str, str]
+    fitted: int
+    tested: int
+    notes: tuple[str, ...]
+    contamination: str
+    contaminated: bool
+    model: Model | None
+    environment: Environment
+    seed: int
+    errors: str
+    rows: tuple[Row, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """File name without suffix."""
+        return result_name(self.protocol, self.data, self.model)
+
+    @property
+    def key(self) -> str:
+        """What tells its model from others of the same method."""
+        return "_".join(_keys(self.model))
+
+    @property
+    def minutes(self) -> dict[str, float]:
+        """Minutes that the model was trained, by stage; empty where that is not known."""
+        return {} if self.model is None else self.model.get("minutes", {})
+
+    @property
+    def headline(self) -> tuple[Row, ...]:
+        """The rows of the protocol's headline regression: the model, the floor, the baselines."""
+        return tuple(row for row in self.rows if row.headline)
+
+    def only_headline(self) -> Result:
+        """The same without the other regressions."""
+        return replace(self, rows=self.headline)
+
+
+def result_name(protocol: str, data: str, model: Model | None) -> str:
+    """Protocol, data, the beginning of the model's hash, and of its table's where a table was measured."""
+    return "_".join([protocol.replace("/", "-"), data.replace("/", "-"), *_keys(model)])
+
+
+def _keys(model: Model | None) -> list[str]:
+    if model is None:
+        return ["none"]
+    return [model["hash"][:8], *([model["table"][:8]] if "table" in model else [])]
+
+
+def errors_path(result: Path) -> Path:
+    """Where the table of errors of a result file lies."""
+    return result.with_name(f"{result.stem}-errors.csv")
+
+
+def write_result(result: Result, folder: Path) -> Path:
+    """Write `folder/<name>.json`; the file has its name only once it is complete.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = folder / f"{result.name}.json"
+    write_json(path, {"schema": SCHEMA, "version": VERSION, **asdict(result)})
+    return path
+
+
+def read_result(path: Path) -> Result:
+    """Read what `write_result` wrote.
+
+    Raises:
+        InputError: no such file.
+        FormatError: not a result, of another version, or with a field that is missing, unknown or of another type: named.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise FormatError(f"{path}: not a benchmark result; expected the schema {SCHEMA}")
+    if content.get("version") != VERSION:
+        raise FormatError(f"{path}: result of version {content.get('version')}, expected {VERSION}; {AGAIN}")
+    fields = {key: value for key, value in content.items() if key not in ("schema", "version")}
+    try:
+        return _CHECKED.validate_json(json.dumps(fields), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FormatError(f"{path}: damaged result, field {where}: {first['msg'].lower()}; {AGAIN}") from error
+
+
+def read_result_errors(path: Path, result: Result) -> ErrorTable:
+    """The table of errors beside a result file.
+
+    Raises:
+        InputError: it is missing, or is not the one of this result.
+        FormatError: it is damaged.
+    """
+    table = errors_path(path)
+    if table.is_file() and file_hash(table) != result.errors:
+        raise InputError(f"{table}: not the errors of {path.name}, or changed since; {AGAIN}")
+    return read_errors(table)
+
+
+_CHECKED = TypeAdapter(Result)

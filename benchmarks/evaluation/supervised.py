@@ -1,0 +1,97 @@
+"""The ceiling: a detector of the same kind, trained on annotated fitting images instead of generated pairs.
+
+The annotated images become a folder of pairs, so that everything else (augmentation, losses, resuming) is what the detectors
+without labels get. Its landmarks are measured as they are, without a regression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.datasets.landmarks import LandmarkSet
+from benchmarks.protocols.protocol import Protocol
+from kpdetect.data.export import export_pairs
+from kpdetect.detector.config import preset_config
+from kpdetect.detector.train import train_detector
+from kpdetect.errors import InputError
+from kpdetect.files.sources import write_sources
+from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
+from kpdetect.training.runtime import Runtime
+
+SIZE, BLOCK, SEED = 128, 64, 0
+UNLIMITED = 10_000_000
+LEAST = 2
+
+
+class AnnotatedPairs:
+    """`labels` of the fitting images of a set, drawn at random, with their landmarks as keypoints; stretched to squares.
+
+    Raises:
+        InputError: fewer labels than the training needs, or more than there are fitting images.
+    """
+
+    def __init__(self, landmark_set: LandmarkSet, protocol: Protocol, labels: int) -> None:
+        if not LEAST <= labels <= len(landmark_set.fit):
+            raise InputError(f"--supervised {labels}: expected {LEAST} to {len(landmark_set.fit)}, the fitting images")
+        self.landmark_set, self.labels = landmark_set, labels
+        self.chosen = np.sort(np.random.default_rng(SEED).permutation(landmark_set.fit)[:labels])
+        self.keypoints, self.size = landmark_set.landmarks_px.shape[1], (SIZE, SIZE)
+        self.provenance: dict[str, Any] = {
+            "annotated": landmark_set.name,
+            "protocol": protocol.name,
+            "labels": labels,
+            "content": self._content(),
+            "crop": "stretch",
+        }
+
+    def _content(self) -> str:
+        digest = hashlib.sha256(np.ascontiguousarray(self.landmark_set.landmarks_px[self.chosen]).tobytes())
+        for content in self.landmark_set.content_hashes(self.chosen):
+            digest.update(content.encode())
+        return digest.hexdigest()[:16]
+
+    def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
+        """Pairs start <= i < stop; pair i is image i modulo `labels`."""
+        for begin in range(start, stop, BLOCK):
+            rows = [int(self.chosen[index % self.labels]) for index in range(begin, min(begin + BLOCK, stop))]
+            yield self._batch(rows)
+
+    def _batch(self, rows: list[int]) -> PairBatch:
+        marked = [(self.landmark_set.image(row), self.landmark_set.landmarks_px[row]) for row in rows]
+        fitted = [fit_labelled(image, points_px, self.size, "stretch") for image, points_px in marked]
+        images, points = (np.stack(each) for each in zip(*fitted, strict=True))
+        visible = np.asarray(~np.isnan(points).any(axis=-1))
+        return PairBatch(images=images, keypoints=np.where(visible[..., None], points, NOWHERE), visible=visible)
+
+
+def train_supervised(
+    landmark_set: LandmarkSet, protocol: Protocol, labels: int, minutes: float, out: Path, runtime: Runtime
+) -> Path:
+    """Train, or continue, a detector on annotated fitting images.
+
+    Args:
+        landmark_set: annotated images; no test image is read.
+        protocol: names the landmarks.
+        labels: number of annotated images.
+        minutes: training time over all continuations.
+        out: folder for pairs and detector.
+        runtime: device and precision.
+
+    Returns:
+        The weights file.
+
+    Raises:
+        InputError: too few or too many labels.
+        ConfigError: `out` holds a detector of other labels.
+    """
+    pairs = AnnotatedPairs(landmark_set, protocol, labels)
+    export_pairs(pairs, out / "pairs", labels, codec="raw")
+    names = [landmark_set.images[row] for row in pairs.chosen]
+    write_sources(out / "pairs", zip(names, landmark_set.content_hashes(pairs.chosen), strict=True))
+    config = preset_config("tiny").model_copy(update={"steps": UNLIMITED})
+    return train_detector(out / "pairs", out / "detector", config, runtime, minutes=minutes)

@@ -1,0 +1,134 @@
+"""Networks whose features images are compared in, named in every result.
+
+imagenet    efficientnet-lite0 with ImageNet weights of an installed package (extra: imagenet)
+random      resnet18 with random weights: needs nothing, says little
+FILE        weights of FID's Inception network, read by torch-fidelity (extra: fid)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.metrics.frechet import frechet_distance
+from generator.config import StoppingConfig
+from generator.training.stopping import DistanceTo, Images
+from kpdetect.errors import ConfigError, InputError
+
+SIDE, BATCH, SEED = 128, 64, 0
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extractor:
+    """Images to features.
+
+    Attributes:
+        name: as shown with every number.
+        is_inception: whether distances may be called FID and KID.
+        features: uint8 [batch, 3, height, width] to [batch, features].
+    """
+
+    name: str
+    is_inception: bool
+    features: Callable[[Tensor], Tensor]
+
+    def __call__(self, blocks: Iterable[Images]) -> Features:
+        """Features [images, features] of blocks of uint8 RGB images [images, height, width, 3]."""
+        return np.concatenate([self._batch(block[at : at + BATCH]) for block in blocks for at in range(0, len(block), BATCH)])
+
+    @torch.inference_mode()
+    def _batch(self, images: Images) -> Features:
+        return self.features(torch.from_numpy(images).permute(0, 3, 1, 2)).float().cpu().numpy()
+
+
+def build_extractor(features: str, device: torch.device, setting: str = "--features") -> Extractor:
+    """The extractor `imagenet`, `random`, or Inception with the weights of a local file.
+
+    Args:
+        features: which.
+        device: where it runs.
+        setting: what the user calls the setting that says which.
+
+    Raises:
+        ConfigError: the ImageNet weights are not installed.
+        InputError: neither a name nor a file, a file of other weights, or torch-fidelity is not installed.
+    """
+    if features == "imagenet":
+        from kpdetect.detector.backbone import INSTALL, NETWORK, create_backbone, installed_file
+
+        if (weights := installed_file()) is None:
+            told = f"{setting} imagenet: no weights found; run `{INSTALL}`"
+            raise ConfigError(f"{told}, or take {setting} random, which says less")
+        network = create_backbone(NETWORK, weights=weights).eval()
+        name = f"efficientnet-lite0 (ImageNet), {SIDE} px"
+        return Extractor(name=name, is_inception=False, features=_pooled(network, device))
+    if features == "random":
+        from kpdetect.detector.backbone import create_backbone
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            network = create_backbone("resnet18").eval()
+        return Extractor(name=f"resnet18 (random weights), {SIDE} px", is_inception=False, features=_pooled(network, device))
+    if not Path(features).is_file():
+        raise InputError(
+            f"{setting} {features}: expected imagenet, random or the file of Inception's weights (torch-fidelity's)"
+        )
+    return _inception(Path(features), device)
+
+
+def watched_distance(stopping: StoppingConfig, device: torch.device) -> DistanceTo | None:
+    """What early stopping of a generator's training measures: the Frechet distance; None where nothing is measured.
+
+    Raises:
+        ConfigError, InputError: see `build_extractor`.
+    """
+    if not stopping.patience:
+        return None
+    extractor = build_extractor(stopping.features, device, "stopping.features")
+
+    def prepared(real: Images) -> Callable[[Images], float]:
+        known = extractor([real])
+        return lambda drawn: frechet_distance(extractor([drawn]), known)
+
+    return prepared
+
+
+def _pooled(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
+    from kpdetect.refine.reconstruction import DEVIATION, MEAN
+
+    network.to(device)
+    mean, deviation = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, DEVIATION))
+
+    def features(images: Tensor) -> Tensor:
+        large = functional.interpolate(
+            images.to(device).float() / 255, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True
+        )
+        deepest: Tensor = list(network((large - mean) / deviation))[-1]
+        return deepest.mean(dim=(2, 3))
+
+    return features
+
+
+def _inception(weights: Path, device: torch.device) -> Extractor:
+    from kpdetect.detector.backbone import import_timm
+
+    import_timm()  # leaves a torchvision behind that imports, where its compiled operators are missing
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise InputError(f"features {weights}: torch-fidelity is not installed; pip install 'kpdetect[fid]'") from error
+    try:
+        network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights)).to(device)
+    except Exception as error:  # torch.load raises many types
+        raise InputError(f"features {weights}: not Inception's weights ({type(error).__name__})") from error
+    return Extractor(
+        name="Inception (torch-fidelity)", is_inception=True, features=lambda images: network(images.to(device))[0]
+    )

@@ -1,0 +1,204 @@
+"""One self-contained HTML page about a project, results, or both: numbers, pictures, curves; missing parts are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.evaluation.results import read_result
+from benchmarks.report.charts import Tile, chosen_sheets, curves, motion_section, picture, tile_grid
+from benchmarks.report.results import result_sections
+from benchmarks.studies.judging import judge_project
+from benchmarks.studies.verdict import CAUTION
+from benchmarks.tables.table_files import RESULTS
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import read_json, write_text
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.reading import reading
+from kpdetect.images.image_files import read_image, readable
+from kpdetect.inference.predictions import TABLE, Predictions
+from kpdetect.messages import log
+from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
+from kpdetect.training.run_folder import hardware_line, read_metrics
+from kpdetect.training.runtime import resolve_runtime
+
+SHOWN = 24
+"""Input images with predictions on the page."""
+
+
+def write_report(
+    project: Path | None,
+    out: Path,
+    results: Sequence[Path] | None = None,
+    *,
+    images: Path | None = None,
+    allow_contaminated: bool = False,
+) -> Path:
+    """Write the page.
+
+    Args:
+        project: folder of `kpdetect run`; parts of it may be missing. None for a page about results alone.
+        out: path of the HTML file, or a folder, which then gets `index.html`.
+        results: result files of `kpdetect benchmark`, or folders of them; those in the project's `results` that its weights
+            made unless given.
+        images: folder of the predicted images; the one that the predictions name unless given.
+        allow_contaminated: show results of models that saw test images; they are marked.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        InputError: neither a project nor results, a folder that is no project, or a contaminated result that is not allowed.
+        FormatError: a result or a predictions file is damaged.
+        OutputError: the page cannot be written.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    if project is None and not results:
+        raise InputError("report: give a project folder, or results with --result")
+    if project is not None:
+        _require_project(project)
+        results = project_results(project) if results is None else results
+    path = out if out.suffix == ".html" else out / "index.html"
+    template = resources.files("benchmarks.report").joinpath("report.html.j2").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, undefined=StrictUndefined).from_string(template)
+    text = page.render(
+        name="Benchmark results" if project is None else project.resolve().name,
+        is_project=project is not None,
+        results=result_sections(results or [], allow_contaminated=allow_contaminated),
+        verdict=None if project is None else _verdict(project, images),
+        first=[] if project is None else _shown(_images_section(project, images)),
+        sections=[] if project is None else _shown(*_project_sections(project)),
+        footer="" if project is None else _footer(project),
+    )
+    write_text(path, text)
+    return path
+
+
+def _require_project(project: Path) -> None:
+    if not project.is_dir():
+        raise InputError(f"{project}: no such folder; give a project folder of `kpdetect run`")
+    if not any((project / part).is_dir() for part in (*_trained(project), "predictions", "results")):
+        raise InputError(
+            f"{project}: no project of `kpdetect run`: has no generator, detector, predictions or results; give such a folder"
+        )
+
+
+def project_results(project: Path) -> list[Path]:
+    """Results in a project that its weights, as they are now, made; stale ones are named and left out."""
+    candidates = [project / stage / WEIGHTS for stage in detector_stages(project)]
+    hashes = {file_hash(path) for path in candidates if path.is_file()}
+    found = []
+    for path in sorted((project / "results").glob(RESULTS)):
+        try:
+            model = read_result(path).model
+        except FormatError as error:
+            log.info(f"left out of the report: {error}")
+            continue
+        if model is None or model["hash"] in hashes:
+            found.append(path)
+        else:
+            told = f"{path}: of weights {model['hash']}, which this project no longer has; run the benchmark again"
+            log.info(f"left out of the report: {told}")
+    return found
+
+
+def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
+    """What the template shows of the verdict; None where there is none."""
+    try:
+        verdict = judge_project(project, images or _input_folder(project / "predictions"), resolve_runtime("auto"))
+    except InputError as error:
+        log.info(f"no verdict: {error}")
+        return None
+    if verdict is None:
+        return None
+    return {"sentences": verdict.sentences, "caution": CAUTION, "keypoints": verdict.keypoints, "images": verdict.images}
+
+
+def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that have a picture."""
+    return [each for each in sections if each["pictures"]]
+
+
+def _project_sections(project: Path) -> list[dict[str, Any]]:
+    return [
+        *_motion_sections(project),
+        _samples_section(project),
+        *(_curves_section(project, stage) for stage in _trained(project)),
+    ]
+
+
+def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
+    section: dict[str, Any] = {
+        "title": "Keypoints on input images",
+        "text": "Images spread evenly over the input folder. Each number (and colour) is one keypoint.",
+        "pictures": [],
+    }
+    if (predictions := _predictions(project)) is None:
+        return section
+    source = images or _input_folder(project / "predictions")
+    chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
+    points = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
+    tiles = [Tile(image=image, predicted_px=points[path]) for path, image in readable(path for path in points if path.exists())]
+    return section | {"pictures": [tile_grid(tiles)] if tiles else []}
+
+
+def _motion_sections(project: Path) -> list[dict[str, Any]]:
+    predictions = _predictions(project)
+    return [] if predictions is None else [motion_section(predictions.keypoints_px, predictions.sizes, "the input images")]
+
+
+def _predictions(project: Path) -> Predictions | None:
+    folder = project / "predictions"
+    return Predictions.read(folder) if (folder / TABLE).exists() else None
+
+
+def _input_folder(folder: Path) -> Path | None:
+    from kpdetect.inference.prediction_record import read_prediction_record
+
+    source = read_prediction_record(folder).source
+    return Path(source) if source is not None and Path(source).is_dir() else None
+
+
+def _samples_section(project: Path) -> dict[str, Any]:
+    sheets = chosen_sheets(project / "generator" / "samples")
+    steps = ", ".join(f"{int(sheet.stem):,}" if sheet.stem.isdigit() else sheet.stem for sheet in sheets)
+    return {
+        "title": "What the generator draws",
+        "text": f"Sample sheets of step {steps}.",
+        "pictures": [picture(read_image(sheet), longest=1200) for sheet in reversed(sheets)],
+    }
+
+
+def _trained(project: Path) -> list[str]:
+    return ["generator", *detector_stages(project)]
+
+
+def _curves_section(project: Path, stage: str) -> dict[str, Any]:
+    metrics = project / stage / "metrics.jsonl"
+    with reading(metrics):
+        drawn = curves(read_metrics(metrics))
+    title = "Training on the real images" if stage == REFINED else f"Training of the {stage}"
+    if (number := round_number(stage)) is not None:
+        title = f"Round {number} of self-training"
+    return {
+        "title": title,
+        "text": "Every number that was logged, over the training step.",
+        "pictures": [drawn] if drawn else [],
+    }
+
+
+def _footer(project: Path) -> str:
+    parts = []
+    for stage in _trained(project):
+        try:
+            record = read_json(project / stage / "environment.json")
+        except InputError:
+            continue
+        made = f"commit {record.get('commit', 'unknown')}, begun {record.get('time', 'at an unknown time')}"
+        parts.append(", ".join(filter(None, (f"{stage}: {made}", hardware_line(record.get("hardware", {}))))))
+    return "; ".join(parts)

@@ -1,0 +1,176 @@
+"""Embeddings of keypoints as clouds of points, by t-SNE and by principal components (paper, figure 13).
+
+Each generated image gives one embedding a keypoint, and one of the background. The paper's point is that with multiplied
+embeddings (Eq. 1) the clouds of two keypoints lie apart in the first two principal components already; beside the picture that
+is a number: how often a linear classifier on those two names the keypoint rightly, by cross-validation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import measurement_records
+from generator.stream import PairStream
+from kpdetect.draw import keypoint_colour
+from kpdetect.errors import InputError
+from kpdetect.files.atomic import replacing, write_json
+from kpdetect.files.folders import make_folder
+from kpdetect.training.run_folder import environment
+from kpdetect.training.runtime import Runtime
+
+FOLDS, PERPLEXITY = 5, 30.0
+MARKERS = "osD^v<>PX*"
+"""Keypoints differ in these too, so that the figure can be read in grey."""
+BACKGROUND = "background"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clouds:
+    """Projected embeddings.
+
+    Attributes:
+        names: [points], the number of the keypoint, or `background`.
+        pca, tsne: [points, 2], of keypoints alone, NaN for the background.
+        pca_all, tsne_all: [points, 2], of keypoints and background together.
+        explained: share of the variance in the two principal components of the keypoints.
+        separable: how often a linear classifier on those components is right, in percent; None with one keypoint.
+        separable_floor: how often the commonest answer would be.
+    """
+
+    names: list[str]
+    pca: NDArray[np.float64]
+    tsne: NDArray[np.float64]
+    pca_all: NDArray[np.float64]
+    tsne_all: NDArray[np.float64]
+    explained: float
+    separable: float | None
+    separable_floor: float
+
+
+@torch.no_grad()
+def gather(stream: PairStream, count: int) -> tuple[NDArray[np.float64], list[str]]:
+    """Embeddings [points, embedding] of `count` images, keypoint by keypoint, then the background's; and their names.
+
+    Raises:
+        InputError: the model has no embeddings.
+    """
+    config = stream.network.config
+    if config.embedding == "none":
+        raise InputError("a model without keypoint embeddings (model.embedding=none) has nothing to show")
+    parts = stream.parts(0, count)
+    rows = [parts.embeddings[:, part] for part in range(stream.keypoints)]
+    names = [str(part) for part in range(stream.keypoints) for _ in range(count)]
+    if config.separate_background or config.background_part:
+        rows.append(parts.background)
+        names += [BACKGROUND] * count
+    return torch.cat(rows).double().cpu().numpy(), names
+
+
+def project(embeddings: NDArray[np.float64], names: list[str], seed: int = 0) -> Clouds:
+    """Project embeddings [points, embedding] to two dimensions, with and without the background's."""
+    from sklearn.decomposition import PCA
+
+    is_keypoint = np.array([name != BACKGROUND for name in names])
+    own, pca = embeddings[is_keypoint], PCA(2, random_state=seed)
+    alone, spread = (np.full((len(names), 2), np.nan) for _ in range(2))
+    alone[is_keypoint] = pca.fit_transform(own)
+    spread[is_keypoint] = _tsne(own, seed)
+    labels = np.array(names)[is_keypoint]
+    return Clouds(
+        names=names,
+        pca=alone,
+        tsne=spread,
+        pca_all=PCA(2, random_state=seed).fit_transform(embeddings),
+        tsne_all=_tsne(embeddings, seed),
+        explained=float(pca.explained_variance_ratio_.sum()),
+        separable=_separable(alone[is_keypoint], labels),
+        separable_floor=100 * float(np.unique(labels, return_counts=True)[1].max() / len(labels)),
+    )
+
+
+def _tsne(rows: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    return np.asarray(TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows), np.float64)
+
+
+def _separable(places: NDArray[np.float64], labels: NDArray[np.str_]) -> float | None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if len(np.unique(labels)) < 2:
+        return None
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000))
+    return 100 * float(cross_val_score(classifier, places, labels, cv=FOLDS).mean())
+
+
+def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 200, seed: int = 0) -> Clouds:
+    """Write `embeddings.png`, the points as `embeddings.csv` and the numbers as `embeddings.json`.
+
+    Raises:
+        CheckpointError: no generator.
+        InputError: fewer images than folds, or no embeddings.
+        OutputError: `out` cannot be written.
+    """
+    import pandas as pd
+
+    if count < FOLDS:
+        raise InputError(f"--count {count}: expected at least {FOLDS}")
+    stream = PairStream(model, runtime, seed=seed)
+    points = gather(stream, count)
+    make_folder(out)
+    found = project(*points, seed)
+    table = {"part": found.names}
+    for name in ("tsne", "pca", "tsne_all", "pca_all"):
+        table |= {f"{name}_{axis}": values for axis, values in zip("xy", getattr(found, name).T, strict=True)}
+    with replacing(out / "embeddings.csv") as temporary:
+        pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5g")
+    numbers = {name: getattr(found, name) for name in ("explained", "separable", "separable_floor")}
+    facts = {"model": str(model), "generator": stream.hash, "images": count, "seed": seed, "environment": environment()}
+    write_json(out / "embeddings.json", {"schema": measurement_records.EMBEDDINGS} | numbers | facts)
+    draw_clouds(found, out / "embeddings.png")
+    return found
+
+
+def draw_clouds(found: Clouds, path: Path) -> None:
+    """The four panels of figure 13: t-SNE and PCA of keypoints, then of keypoints and background.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(16, 4.4), layout="constrained")
+    titles = {"tsne": "t-SNE", "pca": "PCA", "tsne_all": "t-SNE, with background", "pca_all": "PCA, with background"}
+    names = np.array(found.names)
+    for axes, (field, title) in zip(figure.subplots(1, 4), titles.items(), strict=True):
+        places = getattr(found, field)
+        for number, name in enumerate(dict.fromkeys(found.names)):
+            behind = name == BACKGROUND
+            if behind and not field.endswith("_all"):
+                continue
+            colour = (0.0, 0.0, 0.0) if behind else tuple(level / 255 for level in keypoint_colour(number))
+            style = {"marker": "+" if behind else MARKERS[number % len(MARKERS)], "s": 14, "linewidths": 0.3 + 0.5 * behind}
+            edge = {} if behind else {"edgecolors": "black"}
+            axes.scatter(*places[names == name].T, color=colour, label=name, **style, **edge)
+        axes.set(title=title, xticks=[], yticks=[])
+    handles, labels = figure.axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", markerscale=2, ncols=1 + len(labels) // 17)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+
+
+def describe(found: Clouds) -> str:
+    """The numbers in words."""
+    shown = f"two principal components hold {100 * found.explained:.0f} % of the variance of the keypoints' embeddings"
+    if found.separable is None:
+        return shown
+    return f"{shown}; a linear classifier on them names {found.separable:.1f} % rightly (floor {found.separable_floor:.1f} %)"

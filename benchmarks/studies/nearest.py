@@ -1,0 +1,161 @@
+"""Does a generator repeat its training images? Distances from generated images to the nearest training image.
+
+Distance: root mean square difference in grey levels at 32x32 pixels, the training image or its mirror. Beside it, as the scale:
+the same distances from training images to the nearest *other* training image. A generator that stores images shows distances
+far below those; one that draws new ones does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import measurement_records
+from generator.stream import PairStream
+from kpdetect.data.folder import select_images
+from kpdetect.data.name_lists import excluded_names
+from kpdetect.draw import contact_sheet
+from kpdetect.errors import InputError
+from kpdetect.files.atomic import write_json
+from kpdetect.files.folders import make_folder
+from kpdetect.files.hashes import file_hash
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import read_image, readable, write_image
+from kpdetect.progress import Progress
+from kpdetect.training.run_folder import environment
+from kpdetect.training.runtime import Runtime
+
+SIDE, BLOCK, SHOWN, TILE = 32, 512, 12, 96
+QUANTILES = (0.0, 0.01, 0.1, 0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearest:
+    """Quantiles (least, 1 %, 10 %, median) of distances to the nearest training image, in grey levels of 255.
+
+    Attributes:
+        generated: from generated images.
+        training: from training images, to the nearest other one.
+        closer: share of the generated images that are nearer than 99 % of the training images are to each other; 0.01 would be
+            chance.
+        images: number of generated images.
+        training_images: number of training images.
+    """
+
+    generated: tuple[float, ...]
+    training: tuple[float, ...]
+    closer: float
+    images: int
+    training_images: int
+
+
+def nearest_training_images(
+    model: Path, images: Path, out: Path, runtime: Runtime, *, count: int = 1_000, seed: int = 0, exclude: Sequence[Path] = ()
+) -> Nearest:
+    """Compare generated images with the training images.
+
+    Args:
+        model: generator: weights file, run folder, project folder or shipped name.
+        images: folder of the images it was trained on.
+        out: folder for `nearest.json` and `nearest.png`: the closest generated images, each above its training image.
+        runtime: where to draw.
+        count: number of generated images.
+        seed: of the generated images.
+        exclude: lists of image names that it was not trained on.
+
+    Raises:
+        InputError: fewer than two training images, or `count` below 1.
+        CheckpointError: no generator.
+        OutputError: `out` cannot be written.
+    """
+    stream = PairStream(model, runtime, seed=seed)
+    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
+    if len(paths) < 2 or count < 1:
+        raise InputError(f"{images}: {len(paths)} training images, {count} to generate; expected at least 2 and 1")
+    drawn = np.concatenate([batch.images for batch in stream.batches(0, count)])
+    paths, training = _read(paths, stream.provenance["crop"])
+    known, rows = _vectors(training), _vectors(drawn)
+    both = np.concatenate([known, _vectors(training[:, :, ::-1])])
+    found, places = _search(rows, both, None)
+    chosen = np.random.default_rng(seed).permutation(len(known))[:count]
+    among, _ = _search(known[chosen], both, chosen)
+    result = Nearest(
+        generated=_quantiles(found),
+        training=_quantiles(among),
+        closer=float((found < np.quantile(among, 0.01)).mean()),
+        images=count,
+        training_images=len(paths),
+    )
+    make_folder(out)
+    facts = {
+        "schema": measurement_records.NEAREST,
+        "model": str(model),
+        "generator": stream.hash,
+        "folder": str(images),
+        "exclude": {path.name: file_hash(path) for path in exclude},
+        "seed": seed,
+    }
+    write_json(out / "nearest.json", facts | asdict(result) | {"environment": environment()})
+    order = np.argsort(found)[:SHOWN]
+    write_image(out / "nearest.png", _sheet(list(drawn[order]), [read_image(paths[places[row] % len(paths)]) for row in order]))
+    return result
+
+
+def describe(result: Nearest) -> str:
+    """Two lines of a table, and what they mean."""
+    lines = ["| distance to the nearest training image | least | 1 % | 10 % | median |", "| --- | --- | --- | --- | --- |"]
+    for name, values in (("generated images", result.generated), ("training images, to another", result.training)):
+        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
+    share = f"{100 * result.closer:.1f} % of {result.images:,} generated images are nearer to one of {result.training_images:,}"
+    return "\n".join([*lines, "", f"{share} training images than 99 % of those are to each other."])
+
+
+def _read(paths: Sequence[Path], crop: CropPolicy) -> tuple[list[Path], Image]:
+    """Those that can be read, and their squares."""
+    squares, kept = [], []
+    with Progress(len(paths), "read images") as progress:
+        for path, image in readable(paths):
+            squares.append(fit_image(image, SIDE, crop)[0])
+            kept.append(path)
+            progress.update(1)
+    if len(kept) < 2:
+        raise InputError(f"{len(kept)} of {len(paths)} training images can be read; expected at least 2")
+    return kept, np.stack(squares)
+
+
+def _vectors(images: Iterable[Image]) -> NDArray[np.float32]:
+    small = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel() for image in images]
+    return np.stack(small).astype(np.float32)
+
+
+def _search(
+    rows: NDArray[np.float32], known: NDArray[np.float32], own: NDArray[np.int64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distance to and place of the nearest vector; `own` are places (and their mirrors) that a row may not find itself at."""
+    squares, distances, places = (known**2).sum(axis=1), [], []
+    half = len(known) // 2
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        apart = squares - 2 * block @ known.T + (block**2).sum(axis=1)[:, None]
+        if own is not None:
+            line = np.arange(len(block))
+            apart[line, own[start : start + BLOCK]] = np.inf
+            apart[line, own[start : start + BLOCK] + half] = np.inf
+        places.append(apart.argmin(axis=1))
+        distances.append(apart.min(axis=1))
+    mean = np.concatenate(distances).clip(0) / known.shape[1]
+    return np.sqrt(mean.astype(np.float64)), np.concatenate(places)
+
+
+def _quantiles(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.quantile(values, QUANTILES))
+
+
+def _sheet(drawn: Sequence[Image], found: Sequence[Image]) -> Image:
+    tiles = [cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_AREA) for image in (*drawn, *found)]
+    return contact_sheet([np.asarray(tile, np.uint8) for tile in tiles], SHOWN)

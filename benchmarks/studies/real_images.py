@@ -1,0 +1,92 @@
+"""Real images as a generator draws them: squares of its size under its crop policy, with detected keypoints and true masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.stream import PairStream
+from kpdetect.coords import apply_affine, to_normalised
+from kpdetect.errors import InputError
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import read_image, readable
+from kpdetect.inference.predictor import Predictor
+from kpdetect.progress import Progress
+from kpdetect.toy.dataset import RECORD
+
+BATCH = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Squares:
+    """Real images in a generator's frame.
+
+    Attributes:
+        paths: the files that could be read.
+        images: uint8 [images, size, size, 3]; grey where the generator draws grey images.
+        keypoints: [images, K, 2], normalised in the square, as a detector finds them in the whole image; None without one.
+        crop: which part of a picture the square shows.
+    """
+
+    paths: list[Path]
+    images: Image
+    keypoints: NDArray[np.float64] | None
+    crop: CropPolicy
+
+
+def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | None = None) -> Squares:
+    """Read images for a generator; unreadable ones are left out and told.
+
+    Raises:
+        InputError: fewer than two can be read.
+    """
+    size, crop = stream.size[0], stream.provenance["crop"]
+    kept, squares, keypoints = [], [], []
+    with Progress(len(paths), "read images") as progress:
+        for start in range(0, len(paths), BATCH):
+            read = list(readable(paths[start : start + BATCH]))
+            fitted = [fit_image(image, size, crop) for _, image in read]
+            kept += [path for path, _ in read]
+            squares += [_grey(square) if stream.network.config.channels == 1 else square for square, _ in fitted]
+            if predictor is not None and read:
+                found, _ = predictor([image for _, image in read])
+                moved = [apply_affine(matrix, points) for (_, matrix), points in zip(fitted, found, strict=True)]
+                keypoints += [to_normalised(points, (size, size)) for points in moved]
+            progress.update(min(BATCH, len(paths) - start))
+    if len(kept) < 2:
+        raise InputError(f"{len(kept)} readable images of {len(paths)}; expected at least 2")
+    return Squares(paths=kept, images=np.stack(squares), keypoints=np.stack(keypoints) if keypoints else None, crop=crop)
+
+
+def require_match(stream: PairStream, predictor: Predictor) -> None:
+    """Refuse a generator and a detector that are not of one project.
+
+    Raises:
+        InputError: they have different numbers of keypoints.
+    """
+    if predictor.keypoints != stream.keypoints:
+        raise InputError(
+            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
+        )
+
+
+def read_masks(images: Path, squares: Squares) -> NDArray[np.bool_] | None:
+    """True foreground masks [images, size, size] of a toy set's images; None for other folders.
+
+    Raises:
+        InputError: a mask is missing.
+    """
+    if not (images.parent / RECORD).is_file():
+        return None
+    side = squares.images.shape[1]
+    masks = [read_image(images.parent / "masks" / path.name) for path in squares.paths]
+    return np.stack([fit_image(mask, side, squares.crop)[0][..., 0] > 127 for mask in masks])
+
+
+def _grey(square: Image) -> Image:
+    """As the generator's training makes images grey (ITU-R BT.601)."""
+    return np.repeat(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)

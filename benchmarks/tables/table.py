@@ -1,0 +1,266 @@
+"""Result files as tables to read: a table for each protocol and data set, with every result measured there, the floor beside
+each row, and published numbers marked as such. `render` writes them, `table_csv` writes the same numbers to compute with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.evaluation.result_row import Row
+from benchmarks.evaluation.results import ErrorTable, Result
+from benchmarks.metrics.difference import Difference, paired_difference
+from benchmarks.protocols.named import PROTOCOLS
+from benchmarks.tables.published import Published, read_published
+
+HEADER = (
+    "method", "regression", "mean of ratios", "95 % interval", "floor", "ratio of means", "median", "PCK", "AUC",
+    "model minus row", "minutes", "rank", "note",
+)  # fmt: skip
+NUMBERS = frozenset(HEADER[2:11])
+"""Columns that are set to the right."""
+_Cells = tuple[str, bool, dict[str, str]]
+"""Kind, whether headline, and text by column."""
+DIFFERENCES = ("first", "second", "first minus second", "95 % interval", "")
+
+
+class Line(NamedTuple):
+    """A line of a table.
+
+    Attributes:
+        kind: see `Row`, or `published`.
+        headline: whether it belongs to the protocol's headline regression.
+        cells: the text under each of the table's header.
+    """
+
+    kind: str
+    headline: bool
+    cells: tuple[str, ...]
+
+
+class Measurement(NamedTuple):
+    """A result, and where they are at hand the errors behind its headline rows, and its folder."""
+
+    result: Result
+    errors: ErrorTable | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """All that was measured under one protocol on the same images.
+
+    Attributes:
+        title: data and protocol; the name of the number.
+        header: names of the columns.
+        lines: headline first, published numbers last.
+        facts: what a reader of the numbers has to know, a sentence each.
+        measurements: the results.
+        differences: of several models: each against the others and against the headline's baselines; under `DIFFERENCES`.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[Line, ...]
+    facts: tuple[str, ...]
+    measurements: tuple[Measurement, ...]
+    differences: tuple[tuple[str, ...], ...] = field(default=())
+
+
+def tables(measurements: Sequence[Measurement]) -> list[Table]:
+    """A table for each protocol and set of images, in the order of their first result."""
+    groups: dict[tuple[object, ...], list[Measurement]] = {}
+    for measurement in measurements:
+        groups.setdefault(_measured_on(measurement.result), []).append(measurement)
+    return [_table(group) for group in groups.values()]
+
+
+def _measured_on(result: Result) -> tuple[object, ...]:
+    lists = tuple(sorted(result.lists.items()))
+    return result.protocol, result.data, result.metric, result.fitted, result.tested, lists, result.thresholds
+
+
+def _table(group: Sequence[Measurement]) -> Table:
+    results = [measurement.result for measurement in group]
+    first, names = results[0], method_names(results)
+    sources = _published(first)
+    several = sum(result.model is not None for result in results) > 1
+    rows = [*_measured_rows(results, names, differences=not several), *_published_rows(first, sources)]
+    header = tuple(column for column in HEADER if any(cells.get(column) for _, _, cells in rows))
+    return Table(
+        title=f"{first.data.upper()} ({first.protocol}): {first.metric}",
+        header=header,
+        lines=tuple(Line(kind, top, tuple(cells.get(column, "") for column in header)) for kind, top, cells in rows),
+        facts=(*_facts(results, names), *_source_facts(first, sources)),
+        measurements=tuple(group),
+        differences=tuple(_differences(group, names)) if several else (),
+    )
+
+
+def method_names(results: Sequence[Result]) -> list[str]:
+    """What each result's model is called: its method, with the hash where several models share it."""
+    methods = [next((row.method for row in result.rows if row.kind == "model"), "") for result in results]
+    return [
+        f"{method} {result.key}" if methods.count(method) > 1 else method
+        for method, result in zip(methods, results, strict=True)
+    ]
+
+
+def _measured_rows(results: Sequence[Result], names: Sequence[str], differences: bool) -> list[_Cells]:
+    """Regression by regression, the models first; what several results have in common once."""
+    order = list(dict.fromkeys(row.regression for result in results for row in result.rows))
+    found: dict[tuple[str, ...], tuple[int, _Cells]] = {}
+    for result, name in zip(results, names, strict=True):
+        for row, (kind, top, cells) in _rows_of(result, name):
+            if not differences:
+                cells.pop("model minus row")
+            key = (cells["method"], _own_regression(row), cells["mean of ratios"], cells["95 % interval"])
+            found.setdefault(key, (order.index(row.regression), (kind, top, cells)))
+    return [cells for _, cells in sorted(found.values(), key=lambda each: (each[0], each[1][0] != "model"))]
+
+
+def _rows_of(result: Result, name: str) -> list[tuple[Row, _Cells]]:
+    found: dict[tuple[str, str], tuple[Row, _Cells]] = {}
+    floors = {row.regression: row.mean_of_ratios for row in result.rows if row.kind == "floor"}
+    for row in result.rows:
+        shown = name if row.kind == "model" else row.method
+        cells = _cells(row, shown, floors.get(row.regression), result)
+        found.setdefault((shown, _own_regression(row)), (row, (row.kind, row.headline, cells)))
+    return list(found.values())
+
+
+def _own_regression(row: Row) -> str:
+    """Floors and baselines do not depend on origin or bias: once a frame is enough."""
+    backward = ", backward" if ", backward," in row.regression else ""
+    return row.regression if row.kind == "model" else row.regression.partition(",")[0] + backward
+
+
+def _cells(row: Row, name: str, floor: float | None, result: Result) -> dict[str, str]:
+    low, high = row.interval95
+    return {
+        "method": name,
+        "regression": row.regression + (" (headline)" if row.headline else ""),
+        "mean of ratios": f"{row.mean_of_ratios:.2f}",
+        "95 % interval": f"{low:.2f} to {high:.2f}",
+        "floor": "" if floor is None else f"{floor:.2f}",
+        "ratio of means": f"{row.ratio_of_means:.2f}",
+        "median": f"{row.median:.2f}",
+        "PCK": " / ".join(f"{value:.1f}" for value in row.pck.values()),
+        "AUC": f"{row.auc:.1f}",
+        "model minus row": _difference(row.difference),
+        "minutes": f"{sum(result.minutes.values()):.0f}" if row.kind == "model" and result.minutes else "",
+        "rank": f"{row.rank}/{row.columns}" if row.columns else "",
+        "note": row.note,
+    }
+
+
+def _difference(difference: Difference | None) -> str:
+    if difference is None:
+        return ""
+    mark = "" if difference.told_apart else ", not told apart"
+    return f"{difference.mean:.2f} ({difference.low:.2f} to {difference.high:.2f}){mark}"
+
+
+def _facts(results: Sequence[Result], names: Sequence[str]) -> Iterator[str]:
+    first = results[0]
+    yield f"{first.fitted:,} images fitted, {first.tested:,} tested; intervals: bootstrap over test images"
+    yield "floor: the mean shape in the same frame, which looks at no image; rank: of the regression's input, of its columns"
+    yield f"PCK: % of points within {' / '.join(first.thresholds)}; AUC: area under it up to {first.thresholds[-1]}, in %"
+    if any(row.difference for row in first.rows):
+        yield "differences: paired bootstrap over test images, below 0 the first is better; told apart where 0 is outside"
+    for result, name in zip(results, names, strict=True):
+        code = result.environment
+        if result.model is None:
+            yield f"baselines alone: commit {code['commit']}; {code['time']}"
+            continue
+        trained = "".join(f", {stage} {minutes:.0f} minutes" for stage, minutes in result.minutes.items())
+        yield (
+            f"{name}: weights {result.model['hash']}{trained}; images of the benchmark in its training record: "
+            f"{result.contamination}; commit {code['commit']}; {code['time']}"
+        )
+    yield from dict.fromkeys(note for result in results for note in result.notes)
+
+
+def _published(result: Result) -> list[Published]:
+    protocol = PROTOCOLS.get(result.protocol)
+    return read_published(protocol.published) if protocol else []
+
+
+def _citations(sources: Sequence[Published]) -> list[str]:
+    return list(dict.fromkeys(number.citation for number in sources))
+
+
+def is_comparable(result: Result) -> bool:
+    """Whether published numbers were measured on the same images and split."""
+    protocol = PROTOCOLS.get(result.protocol)
+    return protocol is not None and result.data == protocol.comparable
+
+
+def _published_rows(result: Result, sources: Sequence[Published]) -> Iterator[_Cells]:
+    citations = _citations(sources)
+    for number in sources:
+        notes = (
+            "" if is_comparable(result) else "not comparable",
+            f"[{citations.index(number.citation) + 1}] {number.place}, row '{number.row}', {number.measures}",
+            "not checked against the paper" if number.secondary else "",
+        )
+        cells = {"method": number.method, "regression": "published", "mean of ratios": f"{number.value:.2f}"}
+        yield "published", True, {**cells, "note": "; ".join(filter(None, notes))}
+
+
+def _source_facts(result: Result, sources: Sequence[Published]) -> Iterator[str]:
+    if not sources:
+        return
+    if is_comparable(result):
+        yield "published numbers: same images and split; details of each protocol may differ"
+    else:
+        full = "the full MAFL (19,000 fitted, 1,000 tested)" if result.data == "mafl-mini" else "the data of their papers"
+        yield f"published numbers were measured on {full}: **not comparable** with {result.data}"
+    yield from (f"[{place}] {citation}" for place, citation in enumerate(_citations(sources), start=1))
+
+
+def _differences(group: Sequence[Measurement], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Each model against the models after it, then against the headline's other rows."""
+    models = [(each, name) for each, name in zip(group, names, strict=True) if each.result.model is not None]
+    for place, (one, name) in enumerate(models):
+        for other, second in models[place + 1 :]:
+            yield (name, second, *_told(between(one, other)))
+    for each, name in models:
+        for row in each.result.headline:
+            if row.difference is not None:
+                yield (name, row.method, *_told(row.difference))
+
+
+def between(one: Measurement, other: Measurement) -> Difference | None:
+    """Difference of two models on the same test images; None where errors are not at hand.
+
+    Raises:
+        InputError: landmarks hidden in one are not hidden in the other.
+    """
+    if one.errors is None or other.errors is None:
+        return None
+    first, second = (_by_image(errors, one.errors.images) for errors in (one.errors, other.errors))
+    if first is None or second is None:
+        return None
+    protocol = PROTOCOLS.get(one.result.protocol)
+    return paired_difference(first, second, summed=protocol is not None and protocol.summed)
+
+
+def _by_image(errors: ErrorTable, images: Sequence[str]) -> NDArray[np.float64] | None:
+    """The model's errors in the order of `images`; None where they are not those of the same images."""
+    place = {name: index for index, name in enumerate(errors.images)}
+    if set(images) != set(place):
+        return None
+    return next(iter(errors.errors.values()))[[place[name] for name in images]]
+
+
+def _told(difference: Difference | None) -> tuple[str, str, str]:
+    if difference is None:
+        return "", "", "the errors of the images are not at hand"
+    verdict = "told apart" if difference.told_apart else "**not told apart**"
+    return f"{difference.mean:.2f}", f"{difference.low:.2f} to {difference.high:.2f}", verdict

@@ -1,0 +1,8 @@
+"""Images with parts moved, exchanged, mixed or removed.
+
+parts    edits of drawn parts as pure functions, in normalised coordinates
+editor   the same by name and in pixels, on a trained generator
+options  the edits of `kpdetect edit`
+output   the files that `kpdetect edit` writes
+tiles    tiles of the sheets that compare images
+"""

@@ -1,0 +1,220 @@
+"""Edited samples as files: images before and after, frames between, one sheet to look at, a table, and how it was made."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.editing.editor import Editor
+from generator.editing.options import Edits
+from generator.editing.parts import mixed
+from generator.editing.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
+from generator.keypoints import Parts
+from kpdetect.draw import contact_sheet
+from kpdetect.errors import OutputError
+from kpdetect.files.atomic import read_json, replacing, write_json
+from kpdetect.files.folders import make_folder
+from kpdetect.files.reading import reading
+from kpdetect.files.records import Record, RelativeName, checked, inside
+from kpdetect.images.arrays import Image
+from kpdetect.images.image_files import write_image
+from kpdetect.progress import Progress
+from kpdetect.skeleton import Skeleton
+from kpdetect.training.run_folder import environment
+
+RECORD, TABLE, SHEET, LOOP = "edits.json", "edits.csv", "sheet.png", "edit.gif"
+SHOWN, COLUMNS = 16, 4
+"""Samples on the sheet and in the animation, and beside each other there."""
+FRAME_MS = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A real image whose keypoints pose the samples.
+
+    Attributes:
+        square: uint8 [size, size, 3], what the detector sees of it at the generator's size.
+        record: JSON-ready: the file, the detector, its confidence.
+    """
+
+    square: Image
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """Samples before and after.
+
+    Attributes:
+        samples: their numbers.
+        parts: before and after, of each.
+        before, after: uint8 [samples, height, width, 3].
+    """
+
+    samples: list[int]
+    parts: list[tuple[Parts, Parts]]
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+
+    @property
+    def change(self) -> NDArray[np.float64]:
+        """Mean absolute change of each image in grey levels, [samples]."""
+        return np.abs(self.after.astype(np.int16) - self.before).mean(axis=(1, 2, 3))
+
+
+def edit_samples(editor: Editor, samples: Sequence[int], edits: Edits) -> Edited:
+    """Edit samples, each drawn by itself, so that an image does not depend on which others are edited with it.
+
+    Raises:
+        InputError: the model has no part in an edit, or one moves a keypoint out of the frame.
+    """
+    parts = []
+    for sample in samples:
+        before = editor.sample(sample)
+        after = edits.apply(editor, before)
+        editor.require_inside(after, f"sample {sample}")
+        parts.append((before, after))
+    with Progress(len(samples), "edit") as progress:
+        images = []
+        for pair in parts:
+            images.append([editor.draw(side)[0] for side in pair])
+            progress.update(1)
+    before_images, after_images = (np.stack(side) for side in zip(*images, strict=True))
+    return Edited(samples=list(samples), parts=parts, before=before_images, after=after_images)
+
+
+def write_edited(
+    editor: Editor, edited: Edited, edits: Edits, out: Path, *, steps: int = 0, photo: Photo | None = None
+) -> None:
+    """Write edited samples; files of an earlier edit in the folder go.
+
+    Args:
+        editor: drew them.
+        edited: the samples.
+        edits: what was done.
+        out: folder; `images/`, `before/`, `sheet.png`, `edits.csv` and `edits.json` are written, in this order.
+        steps: frames from before to after, both included, in `frames/`, and as a loop in `edit.gif`; 0 for none.
+        photo: the real image behind `edits.pose`.
+
+    Raises:
+        OutputError: `out` cannot be written.
+    """
+    make_folder(out)
+    _clear(out)
+    files = [f"{kind}/{sample:06d}.png" for kind in ("before", "images") for sample in edited.samples]
+    for name, image in zip(files, [*edited.before, *edited.after], strict=True):
+        write_image(out / name, image)
+    if steps:
+        files += _write_frames(editor, edited, out, steps)
+    write_image(out / SHEET, sheet(editor, edited, edits, photo))
+    _write_table(editor, edited, out / TABLE)
+    record = {
+        **editor.stream.provenance,
+        "size": list(editor.size),
+        "samples": edited.samples,
+        "edits": edits.to_record(),
+        "photo": None if photo is None else photo.record,
+        "steps": steps,
+        "change_grey_levels": [round(float(value), 3) for value in edited.change],
+        "files": files,
+        "environment": environment(),
+    }
+    write_json(out / RECORD, record)
+
+
+class _EditRecord(Record):
+    """What an earlier edit says that it wrote; the rest is for readers of the record."""
+
+    files: tuple[RelativeName, ...] = ()
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier edit wrote here, by its own list; its record goes last.
+
+    Raises:
+        FormatError: the record is damaged, or names a file outside of the folder.
+        OutputError: a file cannot be removed.
+    """
+    if not (out / RECORD).exists():
+        return
+    for name in (*checked(_EditRecord, read_json(out / RECORD), out / RECORD).files, SHEET, TABLE):
+        path = inside(out, name)
+        with reading(path, OutputError, "remove it, or give another --out"):
+            path.unlink(missing_ok=True)
+    for folder in (*sorted(out.glob("frames/*")), out / "frames"):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    (out / RECORD).unlink()
+
+
+def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> list[str]:
+    files: list[str] = []
+    shown: list[list[Image]] = []
+    with Progress(len(edited.samples) * steps, "frames") as progress:
+        for sample, (before, after) in zip(edited.samples, edited.parts, strict=True):
+            frames = [editor.draw(mixed(before, after, step / (steps - 1)))[0] for step in range(steps)]
+            names = [f"frames/{sample:06d}/{step:03d}.png" for step in range(steps)]
+            for name, frame in zip(names, frames, strict=True):
+                write_image(out / name, frame)
+            files += names
+            shown += [frames] if len(shown) < SHOWN else []
+            progress.update(steps)
+    columns = zip(*shown, strict=True)
+    pictures = [contact_sheet([plain_tiles(frame[None])[0] for frame in frames], COLUMNS) for frames in columns]
+    _write_loop(out / LOOP, pictures)
+    return [*files, LOOP]
+
+
+def _write_loop(path: Path, frames: Sequence[Image]) -> None:
+    """A looping GIF, there and back; one palette for all frames, so that colours do not flicker."""
+    from PIL import Image as Pillow
+
+    palette = Pillow.fromarray(np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]])).quantize(256)
+    reduced = [Pillow.fromarray(frame).quantize(palette=palette) for frame in [*frames, *frames[-2:0:-1]]]
+    with replacing(path) as temporary:
+        reduced[0].save(temporary, "GIF", save_all=True, append_images=reduced[1:], duration=FRAME_MS, loop=0)
+
+
+def sheet(editor: Editor, edited: Edited, edits: Edits, photo: Photo | None = None) -> Image:
+    """One picture, a row a sample (`SHOWN` at most): before, its keypoints, what is taken from elsewhere, after, its keypoints
+    with lines from where they were, and the difference, the largest of all white."""
+    count = min(len(edited.samples), SHOWN)
+    before, after = edited.before[:count], edited.after[:count]
+    first, second = edited.parts[0]
+    was, now = (np.concatenate([editor.keypoints_px(pair[side]) for pair in edited.parts[:count]]) for side in (0, 1))
+    was_beside = np.concatenate([was, np.full((count, len(second.copies), 2), np.nan, np.float32)], axis=1)
+    donors = [(f"{what} ({sample})", editor.draw(editor.sample(sample))) for what, sample in edits.sources]
+    if photo is not None:
+        donors.insert(0, ("pose", photo.square[None]))
+    columns = [
+        ("before", plain_tiles(before)),
+        ("keypoints", marked_tiles(before, was, skeleton=_skeleton(editor, first))),
+        *((name, plain_tiles(image) * count) for name, image in donors),
+        ("after", plain_tiles(after)),
+        ("keypoints", marked_tiles(after, now, skeleton=_skeleton(editor, second), before_px=was_beside)),
+        ("difference", difference_tiles(after, before)),
+    ]
+    return sheet_of(columns)
+
+
+def _skeleton(editor: Editor, parts: Parts) -> Skeleton:
+    return Skeleton(numbers=parts.numbers, names=tuple(editor.names[number] for number in parts.numbers))
+
+
+def _write_table(editor: Editor, edited: Edited, path: Path) -> None:
+    """One row a part: where it was and is, in pixels; empty where it was not there, or is not any more."""
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("sample", "keypoint", "name", "before_x_px", "before_y_px", "after_x_px", "after_y_px"))
+        for sample, (before, after) in zip(edited.samples, edited.parts, strict=True):
+            was, now = editor.keypoints_px(before)[0], editor.keypoints_px(after)[0]
+            for place, number in enumerate(after.numbers):
+                old = was[place] if place < before.own else (np.nan, np.nan)
+                numbers = [f"{value:.4f}" if np.isfinite(value) else "" for value in (*old, *now[place])]
+                writer.writerow((sample, number, editor.names[number], *numbers))

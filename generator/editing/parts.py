@@ -1,0 +1,147 @@
+"""Editing what is drawn: pure functions from `Parts` to new `Parts` (paper 4.2 to 4.5; short paper 3.1).
+
+Parts are moved, exchanged between images, mixed, removed and drawn twice; `Generator.draw` draws the result. Nothing here looks
+at a model: `generator.editing.editor` does, by name and in pixels.
+
+`chosen` are numbers of keypoints; a keypoint's copies go with it. `share` says how far: 0 changes nothing, 1 is the other's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from generator.keypoints import Parts
+
+Share = float | Tensor
+"""In [0, 1]; a tensor has one per image, [batch]."""
+
+
+def moved(parts: Parts, chosen: Collection[int], by: tuple[float, float], *, local: bool = False) -> Parts:
+    """Keypoints shifted by (x, y), normalised.
+
+    A positional start counts from all keypoints at once (Eq. 8), so one that moves changes every feature; `local` leaves the
+    points that it counts from where they are, and with them what is far from the keypoint. Ours, not the paper's.
+    """
+    step = parts.keypoints.new_zeros(len(parts.numbers), 2)
+    step[_places(parts, chosen)] = step.new_tensor(by)
+    anchors = parts.origins if local else None if parts.anchors is None else parts.anchors + step[: parts.own]
+    return replace(parts, keypoints=parts.keypoints + step, anchors=anchors)
+
+
+def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
+    """All keypoints scaled about their mean, and turned about it clockwise as seen (y points down)."""
+    angle = math.radians(degrees)
+    cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
+    matrix = parts.keypoints.new_tensor([[cosine, sine], [-sine, cosine]])  # row vectors are multiplied from the left
+    middle = parts.keypoints[:, : parts.own].mean(dim=1, keepdim=True)
+    anchors = None if parts.anchors is None else (parts.anchors - middle) @ matrix + middle
+    return replace(parts, keypoints=(parts.keypoints - middle) @ matrix + middle, anchors=anchors)
+
+
+def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
+    """The model's own keypoints moved towards [batch or 1, keypoints, 2], normalised; copies keep their distance."""
+    own, weight = parts.keypoints[:, : parts.own], _share(parts, share)
+    aim = keypoints.to(own).expand_as(own)
+    target = torch.lerp(own, aim, weight)
+    copies = parts.keypoints[:, parts.own :] + (target - own)[:, list(parts.copies)]
+    anchors = None if parts.anchors is None else torch.lerp(parts.anchors, aim, weight)
+    return replace(parts, keypoints=torch.cat([target, copies], dim=1), anchors=anchors)
+
+
+def with_appearance(parts: Parts, other: Parts, chosen: Collection[int] | None = None, share: Share = 1.0) -> Parts:
+    """Embeddings of the other's keypoints; of all unless some are chosen."""
+    places = _places(parts, range(parts.own) if chosen is None else chosen)
+    theirs = other.embeddings[:, [parts.numbers[place] for place in places]]
+    embeddings = parts.embeddings.clone()
+    embeddings[:, places] = torch.lerp(embeddings[:, places], theirs.expand(len(embeddings), -1, -1), _share(parts, share))
+    return replace(parts, embeddings=embeddings)
+
+
+def with_background(parts: Parts, other: Parts, share: Share = 1.0) -> Parts:
+    """The other's background: its embedding, and where its encoding has its origin."""
+    weight = _share(parts, share)[..., 0]
+    return replace(
+        parts,
+        background=torch.lerp(parts.background, other.background.expand_as(parts.background), weight),
+        centre=torch.lerp(parts.centre, other.centre.expand_as(parts.centre), weight),
+    )
+
+
+def without(parts: Parts, chosen: Collection[int]) -> Parts:
+    """Parts whose heat is zero everywhere, so that nothing is drawn for them."""
+    presence = _presence(parts).clone()
+    presence[:, _places(parts, chosen)] = 0
+    return replace(parts, presence=presence)
+
+
+def copied(parts: Parts, chosen: Collection[int], by: tuple[float, float]) -> Parts:
+    """Keypoints drawn once more, shifted by (x, y), normalised: further peaks that look like the first."""
+    places = [place for place in _places(parts, chosen) if place < parts.own]
+    extra = parts.keypoints[:, places] + parts.keypoints.new_tensor(by)
+    presence = None if parts.presence is None else torch.cat([parts.presence, parts.presence[:, places]], dim=1)
+    return replace(
+        parts,
+        keypoints=torch.cat([parts.keypoints, extra], dim=1),
+        embeddings=torch.cat([parts.embeddings, parts.embeddings[:, places]], dim=1),
+        presence=presence,
+        copies=(*parts.copies, *places),
+    )
+
+
+def mixed(one: Parts, two: Parts, share: Share) -> Parts:
+    """Between two images: keypoints, embeddings, background and presence interpolated. Copies that one of them lacks fade in or
+    out where they are in the other.
+
+    Raises:
+        ValueError: both have copies, of different keypoints.
+    """
+    one, two = _beside(one, two), _beside(two, one)
+    if one.copies != two.copies:
+        raise ValueError(f"copies of the keypoints {one.copies} and {two.copies}: nothing is between them")
+    weight = _share(one, share)
+    whole = one.presence is None and two.presence is None
+    free = one.anchors is None and two.anchors is None
+    return Parts(
+        keypoints=torch.lerp(one.keypoints, two.keypoints, weight),
+        embeddings=torch.lerp(one.embeddings, two.embeddings, weight),
+        background=torch.lerp(one.background, two.background, weight[..., 0]),
+        centre=torch.lerp(one.centre, two.centre, weight[..., 0]),
+        presence=None if whole else torch.lerp(_presence(one), _presence(two), weight[..., 0]),
+        copies=one.copies,
+        anchors=None if free else torch.lerp(one.origins, two.origins, weight),
+    )
+
+
+def _beside(parts: Parts, other: Parts) -> Parts:
+    """With the other's further copies, as absent ones."""
+    start = len(parts.copies)
+    missing = other.copies[start:]
+    if not missing or other.copies[:start] != parts.copies:
+        return parts
+    keypoints, embeddings = (torch.cat([mine, theirs[:, parts.own + start :]], dim=1) for mine, theirs in _pairs(parts, other))
+    absent = parts.keypoints.new_zeros(len(parts.keypoints), len(missing))
+    presence = torch.cat([_presence(parts), absent], dim=1)
+    return replace(parts, keypoints=keypoints, embeddings=embeddings, presence=presence, copies=other.copies)
+
+
+def _pairs(one: Parts, two: Parts) -> list[tuple[Tensor, Tensor]]:
+    return [(one.keypoints, two.keypoints), (one.embeddings, two.embeddings)]
+
+
+def _places(parts: Parts, chosen: Collection[int]) -> list[int]:
+    """Indices of the parts that are peaks of the chosen keypoints."""
+    return [place for place, number in enumerate(parts.numbers) if number in chosen]
+
+
+def _presence(parts: Parts) -> Tensor:
+    return torch.ones_like(parts.keypoints[..., 0]) if parts.presence is None else parts.presence
+
+
+def _share(parts: Parts, share: Share) -> Tensor:
+    """[batch or 1, 1, 1]."""
+    return torch.as_tensor(share).to(parts.keypoints).reshape(-1, 1, 1)

@@ -1,0 +1,16 @@
+"""Training of the generator.
+
+augmentation   changes to the images that the discriminator sees, for small data sets
+batches        real images for training
+discriminator  real or generated, from pixels
+features       real or generated, from feature maps of a trained network
+losses         one function per term of the paper
+adversary      both discriminators, and how they learn
+optimisers     learning rates by part of the network and by stage
+batch_norm     batch-norm statistics of the averaged weights
+collapse       a run that has failed stops
+stopping       a run that no longer improves stops
+cuda_graphs    a step recorded once and replayed, on a GPU
+forecast       how many images a run will see on this machine, before it begins
+train          the training loop
+"""

@@ -1,0 +1,28 @@
+"""Batch-norm statistics of averaged weights, measured afresh: those of the training network belong to other weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from generator.keypoints import latents_of
+from generator.model import Generator
+
+BATCH = 64
+
+
+@torch.no_grad()
+def recalibrate(generator: Generator, seed: int, batches: int = 16) -> None:
+    """Set the statistics of `generator` to the mean over `batches` batches of latents; leaves it in evaluation mode."""
+    norms = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)]
+    device = next(generator.parameters()).device
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+        norm.train()
+    for start in range(0, batches * BATCH, BATCH):
+        generator(latents_of(seed, start, start + BATCH, generator.config.noise_width).to(device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

@@ -1,0 +1,300 @@
+"""Training of the generator: train_step -> update: the adversary learns -> update_generator.
+
+One fake batch serves both updates: the discriminators learn from it detached, then the generator through the updated
+discriminators, which saves a forward pass.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from generator.config import FREE, GeneratorConfig
+from generator.growing import Stage, seen_at, stage_at
+from generator.keypoints import Latents, draw_latents
+from generator.layers import nearest_heat
+from generator.model import Drawing, Generator
+from generator.sheet import draw_samples
+from generator.training.adversary import Adversary
+from generator.training.batch_norm import recalibrate
+from generator.training.batches import RealBatches, cached_side
+from generator.training.collapse import CollapseWatch, observed
+from generator.training.cuda_graphs import StepRecorder
+from generator.training.features import FeatureNetwork
+from generator.training.forecast import Forecast, forecast_lines
+from generator.training.losses import background_loss, contrastive_loss
+from generator.training.optimisers import parameter_groups, set_rates
+from generator.training.stopping import DistanceTo, DistanceWatch
+from kpdetect.data.folder import ImageCache, build_cache
+from kpdetect.errors import ConfigError, TrainingError
+from kpdetect.heatmaps import gaussian_axes
+from kpdetect.images.image_files import require_apart, write_image
+from kpdetect.messages import log
+from kpdetect.training.averaging import averaged_copy, update_average
+from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.distributed import agreed, average_gradients, main_first, synchronised
+from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning, load_fitting
+from kpdetect.training.loop import Trainer, images_of
+from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.runtime import Runtime, channels_last
+from kpdetect.training.seeds import derived_generator, derived_seed
+
+
+def train_generator(
+    images: Path,
+    out: Path,
+    config: GeneratorConfig,
+    runtime: Runtime,
+    *,
+    minutes: float | None = None,
+    exclude: frozenset[str] = frozenset(),
+    strict: bool = False,
+    initial: Path | None = None,
+    distance_to: DistanceTo | None = None,
+    feature_network: FeatureNetwork | None = None,
+    share: float = 1.0,
+) -> Path:
+    """Train a generator on a folder of images, or continue the run in `out`.
+
+    Args:
+        images: folder of images, any sizes.
+        out: run folder.
+        config: what to train; must equal that of the run being continued, budgets aside.
+        runtime: device and precision.
+        minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
+        exclude: image names never to train on.
+        strict: stop at an unreadable image.
+        initial: generator whose weights a new run starts from, and the discriminators of its run folder, where there are any;
+            not read when a run is continued.
+        distance_to: what early stopping measures; needed where `config.stopping` has patience.
+        feature_network: what `config.optimiser.features` names, on the runtime's device; needed where that names something.
+        share: which part of the minutes that the user gave `minutes` are; for the advice where they are too few.
+
+    Returns:
+        The weights file, model.safetensors.
+
+    Raises:
+        InputError, ConfigError, CheckpointError, OutputError: see their messages.
+        TrainingError: a loss is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: after the step at hand was finished and saved.
+    """
+    if config.stopping.patience and distance_to is None:
+        raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or 0 to train without")
+    if (config.optimiser.features is None) != (feature_network is None):
+        raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
+    require_apart(images, out)
+    with main_first(runtime):
+        run = RunFolder(out, config, exempt=FREE, writes=runtime.is_main)
+    known = images_of(run, "generator")
+    with main_first(runtime):
+        side, crop = cached_side(config.model.size), config.data.crop
+        cache = build_cache(images, out, side, crop, set(exclude), strict=strict, expected_key=known)
+    trainer = GeneratorTrainer(run, cache, config, runtime, distance_to, feature_network)
+    trainer.share = share
+    if not run.checkpoint.exists():
+        if runtime.is_main:
+            forget_beginning(run)
+        if initial is not None:
+            trainer.start_from(InitialWeights.read(initial, "generator"))
+    trainer.run_until(config.steps, minutes)
+    return run.weights
+
+
+class GeneratorTrainer(Trainer):
+    """The generator, its average and its adversary."""
+
+    kind = "generator"
+    stateful: tuple[str, ...] = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
+
+    def __init__(
+        self,
+        run: RunFolder,
+        cache: ImageCache,
+        config: GeneratorConfig,
+        runtime: Runtime,
+        distance_to: DistanceTo | None = None,
+        feature_network: FeatureNetwork | None = None,
+    ) -> None:
+        optimiser, model = config.optimiser, config.model
+        self.feature_weights = None if feature_network is None else feature_network.hash
+        if feature_network is not None:
+            self.other_data = "other images, or judged by other weights (optimiser.features)"
+        super().__init__(run, config, optimiser.batch, cache.key, runtime, judge=self.feature_weights)
+        self.cache, self.config = cache, config
+        torch.manual_seed(derived_seed(config.seed, "weights"))
+        plain = Generator(model).to(runtime.device)
+        self.adversary = Adversary(config, runtime, feature_network)
+        self.discriminator, self.adam_discriminator = self.adversary.pixel_discriminator, self.adversary.adam_pixels
+        self.feature_discriminator = self.adversary.feature_discriminator
+        if self.feature_discriminator is not None:
+            self.adam_features = self.adversary.adam_features
+            self.stateful = (*self.stateful, "feature_discriminator", "adam_features")
+        channels_last(plain)
+        self.average = averaged_copy(plain)  # not synchronised: the first process measures its statistics alone
+        self.generator = synchronised(plain, runtime)
+        groups = parameter_groups(self.generator, config)
+        self.adam_generator = torch.optim.Adam(groups, lr=optimiser.rate_generator, betas=optimiser.betas, fused=True)
+        self.collapse = CollapseWatch(config.collapse, optimiser.batch)
+        runtime.prepare(self.generator)
+        self.batches = RealBatches(cache.images, model.size, optimiser.batch, config.data, config.seed, model.channels, runtime)
+        self.watch: DistanceWatch | None = None
+        if config.stopping.patience and distance_to is not None:
+            self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
+            self.stateful = (*self.stateful, "watch")
+        self.share = 1.0
+        self.recorder = self._recorder(runtime)
+        self.restore()
+
+    def _recorder(self, runtime: Runtime) -> StepRecorder | None:
+        """What replays steps on a device that can; None elsewhere."""
+        if not self.config.replayable or runtime.device.type != "cuda" or runtime.world > 1 or runtime.compiled:
+            return None
+        kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
+        work, adams = lambda real, *noises: self.update(real, Latents.of(noises)), self.adversary.optimisers
+        return StepRecorder(work, [self.adam_generator, *adams], kinds, runtime.device)
+
+    @property
+    def stage(self) -> Stage:
+        """What size of images is trained now."""
+        return stage_at(self.step * self.config.optimiser.batch, self.config.model, self.config.growth)
+
+    def start_from(self, initial: InitialWeights) -> None:
+        """Take the weights of a trained generator, and its discriminators where its run folder still has them; that of features
+        if it was of the same network.
+
+        Raises:
+            CheckpointError: they have another shape.
+        """
+        initial.load_into(self.generator, self.average)
+        for name, network in self.adversary.companions(initial.description, self.feature_weights).items():
+            state = initial.companion(name)
+            if state is not None:
+                load_fitting(network, state, initial.checkpoint)
+        if self.runtime.is_main:
+            initial.record(self.run)
+
+    def train_step(self) -> dict[str, Tensor]:
+        """One update of each network; returns the metrics of the batch."""
+        config, stage = self.config, self.stage
+        real = seen_at(self.batches.take(self.step), stage)
+        set_rates(self.adam_generator, config, stage)
+        noise = derived_generator(config.seed, "latents", self.step)
+        latents = draw_latents(config.optimiser.batch, config.model.noise_width, noise)
+        latents = latents.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
+        if self.recorder is None:
+            metrics = self.update(real, latents)
+        else:
+            metrics = self.recorder(self.adversary.penalised(self.step), real, *latents.tensors)
+        self.carried = {"r1": metrics["r1"]} if "r1" in metrics else self.carried  # shown between penalties too
+        update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
+        self.require_health(metrics)
+        return metrics | self.carried
+
+    def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
+        """One update of each network on real images and the images of latents; all that a step does on the device."""
+        stage = self.stage
+        with self.runtime.autocast():
+            drawing = self.generator(latents, stage)
+        metrics = self.adversary.learn(real, drawing.image, self.step, stage)
+        return metrics | self.update_generator(drawing, latents, stage)
+
+    def periodic(self) -> list[tuple[int, Callable[[], object]]]:
+        """Work that is done every so many steps; measuring comes before the checkpoint of the same step, which holds it."""
+        measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
+        return [*measuring, *super().periodic()]
+
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
+        """How many images the generator will have seen, and a warning where they are too few."""
+        seen, limit = self.step * self.batch, steps * self.batch
+        return forecast_lines(Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left), self.share)
+
+    def is_done(self) -> bool:
+        """Whether the images have not got nearer to real ones for a while."""
+        return self.watch is not None and self.watch.exhausted
+
+    def measure(self) -> None:
+        """Measure the average, as it would be written, at its full size; and a line of metrics."""
+        if self.watch is not None and self.stage == Stage(size=self.config.model.size):
+            candidate = copy.deepcopy(self.average)
+            recalibrate(candidate, self.config.seed + 1)
+            distance = self.watch.look(self.step, candidate)
+            if not math.isfinite(distance):
+                raise TrainingError(f"{self.run.folder}: the distance of step {self.step} is not finite; {self.kept}")
+            self.run.log(step=self.step, distance=round(distance, 5))
+
+    def require_health(self, metrics: dict[str, Tensor]) -> None:
+        """Stop a run that has failed.
+
+        Raises:
+            TrainingError: naming what is wrong and what to try; the last good checkpoint is kept.
+        """
+        wrong = self.collapse.look(self.step, {name: float(metrics[name]) for name in self.collapse.least})
+        if agreed(bool(wrong), self.runtime):
+            raise TrainingError(f"{self.run.folder}: collapsed at step {self.step}, {self.kept}: {wrong or 'see process 0'}")
+
+    def save(self) -> None:
+        """Write the checkpoint, unless the state is one that the run may have to go back behind."""
+        if not self.collapse.suspicious:
+            super().save()
+
+    def update_generator(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, Tensor]:
+        """Adversarial losses through the discriminators as they are now, and the losses on parts that are switched on."""
+        losses = self.adversary.loss(drawing.image, self.step, stage) | self.losses_on_parts(drawing, latents, stage)
+        self.adam_generator.zero_grad()
+        sum(weight * value for weight, value in losses.values()).backward()  # type: ignore[union-attr]
+        average_gradients(self.generator.parameters(), self.runtime)
+        self.adam_generator.step()
+        return {**observed(drawing), **{name: value.detach() for name, (_, value) in losses.items()}}
+
+    def losses_on_parts(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, tuple[float, Tensor]]:
+        """Weight and value of the background loss (paper Eq. 6) and the contrastive loss (Eq. 11), where switched on."""
+        optimiser, found = self.config.optimiser, {}
+        if optimiser.background_weight:
+            source = derived_generator(self.config.seed, "other background", self.step)
+            other = draw_latents(optimiser.batch, self.config.model.noise_width, source)
+            other = other.part(self.runtime.rank, self.runtime.world).to(self.runtime.device)
+            with self.runtime.autocast():
+                changed = self.generator(replace(latents, background=other.background, centre=other.centre), stage)
+            heat = nearest_heat(*gaussian_axes(drawing.keypoints, (stage.size, stage.size), self.config.model.tau))
+            value = background_loss(drawing.image, changed.image, heat[:, None]).mean()
+            found["loss_background"] = (optimiser.background_weight, value)
+        if optimiser.contrastive_weight:
+            value = contrastive_loss(drawing.embeddings, optimiser.contrastive_temperature).mean()
+            found["loss_contrastive"] = (optimiser.contrastive_weight, value)
+        return found
+
+    def write_sheet(self) -> None:
+        """Draw the same latents with the averaged weights."""
+        sheet = draw_samples(self.average, self.config.seed, self.stage, self.runtime)
+        write_image(self.run.sample(self.step), sheet)
+
+    def write_weights(self) -> None:
+        """Write the average, its batch statistics measured afresh, or the best one so far; and where it came from."""
+        config, watch = self.config, self.watch if self.watch is not None and self.watch.weights else None
+        self.average.stage = stage = replace(self.stage, alpha=1.0)
+        recalibrate(self.average, config.seed + 1)
+        tensors, kept = (watch.weights, watch.best_step) if watch else (self.average.state_dict(), self.step)
+        description = {
+            "config": config.model_dump(mode="json"),
+            "drawn_size": stage.size,
+            "step": self.step,
+            "kept_step": kept,
+            "distance": watch.best if watch else None,
+            "images_seen": kept * config.optimiser.batch,
+            "minutes": round(self.seconds / 60, 1),
+            "training_images": len(self.cache),
+            "began_with": began_with(self.run),
+            "feature_weights": self.feature_weights,
+            "data": self.cache.key,
+            "commit": code_commit(),
+            "hardware": hardware(),
+        }
+        save_weights(self.run.weights, "generator", tensors, description)
+        if watch and watch.exhausted:
+            log.info(watch.ending())

@@ -1,0 +1,147 @@
+"""Pairs into HDF5 shards: resumable, whole shards only, encoding and writing behind the generator's back."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from kpdetect.data.schema import MANIFEST, Codec, Facts, Manifest, Shard, require_same_facts, shard_name
+from kpdetect.data.writer import ShardWriter
+from kpdetect.errors import ConfigError
+from kpdetect.files.folders import make_folder
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.lock import locked
+from kpdetect.files.sources import read_sources, write_sources
+from kpdetect.pairs import PairSource
+from kpdetect.progress import Progress
+
+AHEAD = 4
+"""Batches that may wait for the disk before the generator waits too."""
+SHARD_LIMIT = 4 * 2**30
+"""Bytes of the images of one shard, not compressed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Process `rank` of `world` that write one folder together; it writes every `world`-th shard."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def of_torchrun(cls) -> Part:
+        """As torchrun tells this process by its environment; the whole without it."""
+        return cls(rank=int(os.environ.get("RANK", 0)), world=int(os.environ.get("WORLD_SIZE", 1)))
+
+
+def export_pairs(
+    source: PairSource,
+    out: Path,
+    count: int,
+    *,
+    codec: Codec = "jpeg",
+    shard_size: int = 5_000,
+    masks: bool = False,
+    sources: Sequence[Sequence[str]] = (),
+    workers: int = 2,
+    part: Part = Part(),
+) -> Manifest:
+    """Write the pairs 0 <= i < count of a source into shards, keeping those that are there already.
+
+    Args:
+        source: makes the pairs.
+        out: folder of shards.
+        count: number of pairs; a larger one than before extends the folder.
+        codec: `jpeg` or `raw`.
+        shard_size: pairs per shard.
+        masks: store foreground masks too; the source has to give them.
+        sources: record of the real images behind the pairs, rows (image, sha256); there before the first pair is.
+        workers: threads that encode images.
+        part: which shards are this process's own, when several write one folder.
+
+    Returns:
+        The manifest as this process left it; it is complete when every process has ended.
+
+    Raises:
+        ConfigError: `out` holds pairs made differently, or a shard would be too large.
+        OutputError: `out` cannot be written, or the disk is full; finished shards are kept.
+    """
+    facts = Facts(
+        codec=codec,
+        size=source.size,
+        keypoints=source.keypoints,
+        shard_size=shard_size,
+        provenance=source.provenance,
+        masks=masks,
+    )
+    _require_moderate(facts)
+    make_folder(out)
+    known = _finished(out, facts)
+    kept = {shard.start: shard for shard in known if _is_whole(out, shard)}
+    ranges = [(start, min(start + shard_size, count)) for start in range(0, count, shard_size)][part.rank :: part.world]
+    todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
+    if sources and part.rank == 0:
+        write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
+    left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))
+    damaged = [shard for shard in known if shard.start not in kept]
+    manifest = Manifest(facts=facts, shards=tuple(kept.values()))
+    if damaged:
+        manifest = _updated(out, facts, forget=damaged)
+    with Progress(share, "generate", unit="pairs", start=share - left) as progress, ThreadPoolExecutor(workers) as pool:
+        for start, stop in todo:
+            shard = _write_shard(source, out / shard_name(start // shard_size), facts, (start, stop), pool, progress)
+            manifest = _updated(out, facts, add=shard)
+    return manifest
+
+
+def _finished(out: Path, facts: Facts) -> tuple[Shard, ...]:
+    if not (out / MANIFEST).exists():
+        return ()
+    manifest = Manifest.read(out)
+    require_same_facts(out, manifest.facts, facts)
+    return manifest.shards
+
+
+def _updated(out: Path, facts: Facts, *, add: Shard | None = None, forget: Sequence[Shard] = ()) -> Manifest:
+    """Change the manifest while no other process does; what another has rebuilt meanwhile is not forgotten."""
+    with locked(out):
+        kept = tuple(shard for shard in _finished(out, facts) if shard not in forget or _is_whole(out, shard))
+        manifest = Manifest(facts=facts, shards=kept)
+        if add is not None:
+            manifest = manifest.including(add)
+        manifest.write(out)
+    return manifest
+
+
+def _require_moderate(facts: Facts) -> None:
+    size = facts.shard_size * facts.size[0] * facts.size[1] * 3
+    if size > SHARD_LIMIT:
+        most = SHARD_LIMIT * facts.shard_size // size
+        raise ConfigError(
+            f"--shard-size {facts.shard_size}: a shard is held in memory; at {facts.size[0]} px take at most {most}"
+        )
+
+
+def _is_whole(out: Path, shard: Shard) -> bool:
+    path = out / shard.file
+    return path.exists() and path.stat().st_size == shard.bytes and file_hash(path) == shard.sha256
+
+
+def _write_shard(
+    source: PairSource, path: Path, facts: Facts, span: tuple[int, int], pool: ThreadPoolExecutor, progress: Progress
+) -> Shard:
+    """Write one shard; a single writer thread encodes and writes while the next batch is drawn."""
+    waiting: deque[Future[None]] = deque()
+    with ShardWriter(path, facts, *span, pool) as writer, ThreadPoolExecutor(1) as behind:
+        for batch in source.batches(*span):
+            waiting.append(behind.submit(writer.append, batch))
+            while len(waiting) > AHEAD or (waiting and waiting[0].done()):
+                waiting.popleft().result()  # raises here what went wrong there
+            progress.update(len(batch))
+        for future in waiting:
+            future.result()
+    return writer.describe()

@@ -1,0 +1,106 @@
+"""Files that are either complete or absent: written under a temporary name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from kpdetect.errors import OutputError
+from kpdetect.files.json_yaml import read_json_file
+from kpdetect.files.names import is_text, shown
+from kpdetect.files.temporary import sweep, temporary_name
+
+
+@contextmanager
+def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on any failure.
+
+    Args:
+        path: final name.
+        ending: of the temporary name, for libraries that go by it.
+        durable: whether the file outlasts a power failure from now on; without, `flush_disks` sees to that for many at once.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    temporary = temporary_name(path, ending)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        yield temporary
+        if durable:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+        if durable:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name outlast a power failure, where the system can."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def flush_disks() -> None:
+    """Wait until all that was written is on disk."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The one line that explains why `path` could not be written."""
+    if error.errno == errno.EFBIG:
+        return OutputError(f"{path}: larger than a file may be here (see `ulimit -f`); raise the limit or use another disk")
+    if error.errno == errno.ENOSPC or "No space left" in str(error):
+        return OutputError(f"{path}: the disk is full; free some space and run the same command again, it continues")
+    reason = error.strerror or str(error)
+    return OutputError(f"{path}: cannot be written ({reason}); check the path and its permissions")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; in paths, bytes that are no UTF-8 are escaped (`kpdetect.files.names.shown`)."""
+    text = json.dumps(value, indent=2)
+    if "\\udc" in text:  # a reader would refuse what stands for such bytes
+        text = json.dumps(_as_text(value), indent=2)
+    write_text(path, text + "\n")
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if is_text(value) else shown(value)
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        InputError: the file is missing.
+        FormatError: it is not JSON, too large or nested too deeply.
+    """
+    return read_json_file(path)

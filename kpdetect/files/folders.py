@@ -1,0 +1,50 @@
+"""Folders for results, made when they can be written and removed when nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kpdetect.files.atomic import output_error
+from kpdetect.files.listing import OUTPUT
+from kpdetect.files.sources import SOURCES
+from kpdetect.files.temporary import LOCK
+
+
+def make_folder(folder: Path) -> Path:
+    """Create `folder` and check that it can be written.
+
+    Raises:
+        OutputError: it is a file, or cannot be created or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)  # another process may have looked too
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """`make_folder`; on failure what it made is removed, if it is empty but for the record of what nothing was made from.
+
+    Raises:
+        OutputError: it is a file, or cannot be created or written.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    was_empty = bool(made) or (folder.is_dir() and {path.name for path in folder.iterdir()} == {LOCK})
+    make_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # not empty
+            if was_empty and {path.name for path in folder.iterdir()} <= {SOURCES, OUTPUT, LOCK}:
+                for name in (SOURCES, OUTPUT):
+                    (folder / name).unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()
+        raise

@@ -1,0 +1,144 @@
+"""The one way in which this project opens HDF5 files of others.
+
+An HDF5 file can name other files: external and soft links, data stored outside, virtual data sets. A reader would open them
+silently, whatever they are. So every link and every data set is looked at before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from kpdetect.errors import FormatError, InputError, KpdetectError
+from kpdetect.files.reading import AGAIN, reading
+
+MOST_MEMBERS = 100_000
+"""Groups and data sets in one file."""
+DEEPEST = 8
+"""Groups inside each other."""
+Size = int | None
+
+
+def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN, **options: Any) -> h5py.File:
+    """An HDF5 file for reading, all of whose content lies in the file itself.
+
+    Args:
+        path: the file.
+        refused: what a damaged file raises.
+        advice: ends the message.
+        options: for `h5py.File`.
+
+    Raises:
+        InputError: no such file.
+        KpdetectError: `refused`; it is no HDF5 file, is damaged, or refers to another file.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with reading(path, refused, advice):
+        file = h5py.File(path, "r", **options)
+        try:
+            _require_own(file, path, refused)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+@contextmanager
+def opened_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN) -> Iterator[h5py.File]:
+    """`open_hdf5` for a block in which any failure means a damaged file, see `reading`."""
+    with reading(path, refused, advice), open_hdf5(path, refused, advice) as file:
+        yield file
+
+
+def _require_own(file: h5py.File, path: Path, refused: type[KpdetectError]) -> None:
+    """Refuse what refers to other files."""
+    left: list[tuple[h5py.Group, int]] = [(file, 0)]
+    members = 0
+    while left:
+        group, depth = left.pop()
+        for name in group:
+            members += 1
+            if members > MOST_MEMBERS or depth > DEEPEST:
+                raise refused(f"{path}: holds too many groups, or groups nested too deeply; expected a file of this project")
+            where = f"{group.name.rstrip('/')}/{name}"
+            try:
+                link = group.get(name, getlink=True)
+            except TypeError:  # of a kind that h5py does not know
+                link = None
+            if not isinstance(link, h5py.HardLink):
+                raise refused(f"{path}: {where} is a link to something else; expected the data themselves")
+            member = group[name]
+            if isinstance(member, h5py.Group):
+                left.append((member, depth + 1))
+            elif isinstance(member, h5py.Dataset):
+                _require_stored(member, where, path, refused)
+
+
+def _require_stored(data: h5py.Dataset, where: str, path: Path, refused: type[KpdetectError]) -> None:
+    settings = data.id.get_create_plist()
+    if settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count():
+        raise refused(f"{path}: the data of {where} lie in another file; expected them in this one")
+
+
+def array_of(
+    group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size, ...], *, most: int | None = None
+) -> h5py.Dataset:
+    """A data set of a file, once its type and shape are what they must be.
+
+    Args:
+        group: file or group.
+        name: of the data set.
+        dtype: exact type.
+        shape: sizes; None is any.
+        most: bytes that it may have in memory; what is stored uncompressed has no more than its file.
+
+    Raises:
+        ValueError: it is missing or something else; inside of `reading` the file's name is added.
+    """
+    data = group.get(name)
+    if not isinstance(data, h5py.Dataset):
+        raise ValueError(f"lacks the data set {name}")
+    wanted = np.dtype(dtype)
+    fits = len(data.shape or ()) == len(shape) and all(
+        size in (None, own) for size, own in zip(shape, data.shape or (), strict=True)
+    )
+    if data.shape is None or data.dtype != wanted or not fits:
+        sizes = ", ".join("any" if size is None else str(size) for size in shape)
+        found = "nothing" if data.shape is None else f"{data.dtype} {list(data.shape)}"
+        raise ValueError(f"{name} is {found}; expected {wanted} [{sizes}]")
+    if most is not None and data.size * wanted.itemsize > most:
+        raise ValueError(f"{name} says to have {data.size:,} values, more than the file holds")
+    return data
+
+
+def values_of(group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size, ...]) -> NDArray[Any]:
+    """`array_of`, read whole. It is stored uncompressed, so it is never larger than its file.
+
+    Raises:
+        ValueError: as `array_of`.
+    """
+    most = Path(group.file.filename).stat().st_size
+    values: NDArray[Any] = array_of(group, name, dtype, shape, most=most)[()]
+    return values
+
+
+def texts_of(group: h5py.Group, name: str, count: Size = None) -> list[str]:
+    """A data set of texts [count].
+
+    Raises:
+        ValueError: it is missing or something else.
+    """
+    data = group.get(name)
+    if not isinstance(data, h5py.Dataset) or h5py.check_string_dtype(data.dtype) is None or data.shape is None:
+        raise ValueError(f"lacks the list of texts {name}")
+    most = Path(group.file.filename).stat().st_size
+    if len(data.shape) != 1 or count not in (None, data.shape[0]) or data.size > most:
+        raise ValueError(f"{name} is of shape {list(data.shape)}; expected [{'any' if count is None else count}]")
+    return [str(text) for text in data.asstr()[()]]

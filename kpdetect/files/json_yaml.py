@@ -1,0 +1,105 @@
+"""JSON and YAML from others, bounded in size, depth and aliases before anything is built from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from kpdetect.errors import FormatError, KpdetectError
+from kpdetect.files.reading import reading
+
+LARGEST_JSON = 1 << 30
+"""Bytes of a JSON file; annotations of a million images fit."""
+LARGEST_YAML = 200_000
+"""Characters of a YAML text; the longest configuration has 20,000."""
+DEEPEST = 64
+"""Levels of lists and mappings inside each other; this project's own files have fewer than ten."""
+MOST_ALIASES = 10
+"""Uses of `*name` in a YAML text. So many enlarge a text at most e^(10/e) = 40 times, however they are nested."""
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+def read_json_file(path: Path, refused: type[KpdetectError] = FormatError) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+        KpdetectError: `refused`; it is no JSON, too large or nested too deeply.
+    """
+    with reading(path, refused):
+        if (size := path.stat().st_size) > LARGEST_JSON:
+            raise ValueError(f"{size:,} bytes; expected at most {LARGEST_JSON:,}")
+        return _parsed_json(path.read_bytes())
+
+
+def parse_json(text: str | bytes, source: Path | str, refused: type[KpdetectError] = FormatError) -> Any:
+    """The value of a JSON text that is part of the file `source`.
+
+    Raises:
+        KpdetectError: `refused`; it is no JSON, too large or nested too deeply.
+    """
+    with reading(source, refused):
+        return _parsed_json(text.encode("utf-8") if isinstance(text, str) else text)
+
+
+def _parsed_json(data: bytes) -> Any:
+    text = data.decode("utf-8-sig")
+    brackets = np.frombuffer(_STRING.sub(b"", data).translate(None, _NO_BRACKETS), np.uint8)
+    depth = np.cumsum(np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1), dtype=np.int64)
+    if depth.size and depth.max() > DEEPEST:
+        raise ValueError(f"lists and objects are nested {depth.max():,} deep; expected at most {DEEPEST}")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON ({error})") from error
+    if b"\\u" in data:  # half a surrogate pair can be written nowhere; the halves that stand for bytes of file names can
+        json.dumps(value, ensure_ascii=False).encode("utf-8", errors="surrogateescape")
+    return value
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """The safe loader, bounded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.open: list[str | None] = []
+        self.aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Count, then do what the safe loader does."""
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
+            self.aliases += 1
+            if self.aliases > MOST_ALIASES:
+                raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases (*name); write the values out")
+            if event.anchor in self.open:
+                raise yaml.YAMLError(f"the alias *{event.anchor} is inside of what it stands for")
+        if len(self.open) >= DEEPEST:
+            raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
+        self.open.append(None if isinstance(event, yaml.AliasEvent) else getattr(event, "anchor", None))
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.open.pop()
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text: plain scalars, lists and mappings.
+
+    Raises:
+        Exception: many types (ValueError of a date that does not exist, YAMLError, KeyError, RecursionError, ...); callers
+            name the file or the option, see `kpdetect.files.reading.reading`.
+    """
+    if len(text) > LARGEST_YAML:
+        raise ValueError(f"{len(text):,} characters; expected at most {LARGEST_YAML:,}")
+    loader = _BoundedLoader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]

@@ -1,0 +1,80 @@
+"""Images in memory: which part of an image a network sees, and at which size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.coords import Affine, crop_resize_affine
+from kpdetect.errors import InputError
+from kpdetect.images.decoding import MAX_PIXELS
+
+Image = NDArray[np.uint8]
+
+CropPolicy = Literal["centre", "pad", "stretch"]
+
+MAX_PADDED = 4 * MAX_PIXELS
+"""Most pixels of a part that reaches beyond its image, such as the square about a panorama."""
+
+
+def fit_box(size: tuple[int, int], policy: CropPolicy) -> tuple[float, float, float, float]:
+    """The part (left, top, width, height; pixel edges) of an image of `size` (height, width) that the square shows."""
+    height, width = size
+    if policy == "stretch":
+        return 0.0, 0.0, float(width), float(height)
+    side = min(height, width) if policy == "centre" else max(height, width)
+    return float((width - side) // 2), float((height - side) // 2), float(side), float(side)
+
+
+def fit_image(image: Image, size: int, policy: CropPolicy = "centre") -> tuple[Image, Affine]:
+    """Fit an image into a square under a crop policy.
+
+    Args:
+        image: uint8 [height, width, 3].
+        size: side of the square in pixels.
+        policy: `centre`, `pad` or `stretch`.
+
+    Returns:
+        The square, uint8 [size, size, 3], and the map from the image's pixels to the square's.
+    """
+    box = fit_box(image.shape[:2], policy)
+    return fit_region(image, box, size), crop_resize_affine(box, (size, size))
+
+
+def fit_region(image: Image, box: tuple[float, float, float, float], size: int) -> Image:
+    """Resize a part of an image to a square; what lies outside the image is filled by its edge pixels.
+
+    Args:
+        image: uint8 [height, width, 3].
+        box: (left, top, width, height) in whole pixels, measured at pixel edges; anywhere.
+        size: side of the square in pixels.
+
+    Raises:
+        InputError: the part has more than `MAX_PADDED` pixels, as the square about a very long image has.
+    """
+    left, top, width, height = (round(value) for value in box)
+    if width * height > MAX_PADDED and width * height > image.shape[0] * image.shape[1]:
+        shape = f"{image.shape[1]} x {image.shape[0]}"
+        raise InputError(f"{width} x {height} pixels about an image of {shape}: the limit is {MAX_PADDED:,}; crop it first")
+    part = cut_region(image, (left, top, width, height))
+    shrinking = width > size or height > size
+    square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(square, dtype=np.uint8)
+
+
+def cut_region(image: Image, box: tuple[int, int, int, int]) -> Image:
+    """A part of an image, uint8 [height, width, 3]; what lies outside the image is filled by its edge pixels.
+
+    Args:
+        image: uint8 [height, width, 3].
+        box: (left, top, width, height) in pixels, measured at pixel edges; anywhere.
+    """
+    left, top, width, height = box
+    if left >= 0 and top >= 0 and left + width <= image.shape[1] and top + height <= image.shape[0]:
+        return image[top : top + height, left : left + width]
+    rows = np.clip(np.arange(top, top + height), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + width), 0, image.shape[1] - 1)
+    return image[rows[:, None], columns]

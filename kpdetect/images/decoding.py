@@ -1,0 +1,133 @@
+"""Opening and decoding image files: whatever is wrong with one is an `InputError` that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.errors import InputError, KpdetectError
+from kpdetect.images.levels import to_grey
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pillow
+
+MAX_PIXELS = 200_000_000
+"""Larger pictures are refused from their header, before anything is decoded."""
+HEIF = frozenset({".heic", ".heif"})
+"""Endings of files that need the extra `heic`."""
+NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
+REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
+"""Tags of a TIFF page. The lowest bit of the first marks a smaller copy of another page."""
+SIGNED = 2
+"""Sample format of signed integers."""
+
+
+@contextmanager
+def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
+    """An image file (or its content) whose header was read and found small enough.
+
+    Raises:
+        InputError: it is no regular file, no readable image, empty or too large, or whatever decoding inside raises.
+    """
+    from PIL import Image as Module
+
+    Module.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a file; remove it, or give a folder or file of images")  # a pipe would wait for ever
+    try:
+        if path.suffix.lower() in HEIF:
+            _register_heif()
+        with Module.open(content or path) as picture:
+            width, height = picture.size
+            if height * width > MAX_PIXELS:
+                raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")
+            if height * width == 0:
+                raise ValueError(f"{width} x {height} pixels")
+            yield picture
+    except KpdetectError:
+        raise
+    except Exception as error:  # decoders raise whatever they like: struct.error, zlib.error, IndexError, RuntimeError
+        raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
+
+
+def _register_heif() -> None:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ValueError(NO_HEIF) from error
+    pillow_heif.register_heif_opener()
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)  # strerror: without the path, which is said already
+    text = text.splitlines()[0] if text else type(error).__name__
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    return "unknown format" if text.startswith("cannot identify") else text
+
+
+def decoded(picture: Pillow, name: str) -> NDArray[np.uint8]:
+    """A picture as uint8 RGB [height, width, 3], turned as EXIF says.
+
+    Args:
+        picture: opened.
+        name: for messages.
+    """
+    from PIL import ImageOps
+
+    bits, inverted = _depth(picture)
+    picture.load()  # raises on truncated data, where OpenCV would fill in grey
+    return _as_rgb(ImageOps.exif_transpose(picture), bits, inverted, name)
+
+
+def _depth(picture: Pillow) -> tuple[int, bool]:
+    """Bits of a grey picture's values without their sign (0: floating-point), and whether 0 is white."""
+    if picture.mode == "F":
+        return 0, False
+    tags = _tags(picture)
+    bits = int(np.ravel(tags.get(BITS_PER_SAMPLE, 16))[0])
+    signed = int(np.ravel(tags.get(SAMPLE_FORMAT, 1))[0]) == SIGNED
+    return bits - signed, tags.get(PHOTOMETRIC) == 0
+
+
+def _tags(picture: Pillow) -> Any:
+    """Of a page of a TIFF file."""
+    return getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
+
+
+def pages(picture: Pillow) -> list[int]:
+    """Numbers of the pages of a TIFF file that are as large as the first and no reduced copies; [0] for other formats."""
+    if picture.format != "TIFF" or getattr(picture, "n_frames", 1) == 1:
+        return [0]
+    size, found = picture.size, []
+    for page in range(getattr(picture, "n_frames", 1)):
+        picture.seek(page)
+        if picture.size == size and not int(_tags(picture).get(REDUCED_PAGE, 0)) & 1:
+            found.append(page)
+    picture.seek(0)
+    return found
+
+
+def frame_numbers(picture: Pillow) -> list[int]:
+    """Places of the pictures of an opened image file that belong to a stack or an animation; one for a single image."""
+    if picture.format == "TIFF":
+        return pages(picture)
+    return list(range(getattr(picture, "n_frames", 1)))
+
+
+def _as_rgb(picture: Pillow, bits: int, inverted: bool, name: str) -> NDArray[np.uint8]:
+    if picture.mode.startswith("I") or picture.mode == "F":  # Pillow's own conversion would clip instead of scale
+        values = np.asarray(picture)
+        if bits == 32 and values.dtype == np.int32:
+            values = values.view(np.uint32)
+        grey = to_grey(values, bits, name)
+        return np.repeat((255 - grey if inverted else grey)[..., None], 3, axis=2)
+    if picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")  # Pillow warns of the direct way
+    return np.asarray(picture.convert("RGB"), dtype=np.uint8).copy()

@@ -1,0 +1,175 @@
+"""Finding, reading, fitting and writing images.
+
+Images in memory are uint8 RGB [height, width, 3]. EXIF rotation is honoured. A model sees a square; which part of a picture
+that square shows is the crop policy:
+    centre   the largest centred square, resized
+    pad      the whole picture, centred in a square of its longer side, the border filled by its edge pixels, resized
+    stretch  the whole picture, both axes resized to the square's side
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import cv2
+import numpy as np
+
+from kpdetect.errors import InputError, OutputError
+from kpdetect.files.atomic import replacing
+from kpdetect.files.hashes import bytes_hash, file_hash
+from kpdetect.files.listing import list_files, say_left_out
+from kpdetect.images.arrays import CropPolicy, Image
+from kpdetect.images.decoding import HEIF, decoded, opened, pages
+from kpdetect.messages import log
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pillow
+
+CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
+SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif"}
+READ_AT_ONCE = 64 * 2**20
+"""Bytes of a file that may be held beside its picture."""
+
+
+def list_images(folder: Path, out: Path | None = None) -> list[Path]:
+    """As `list_names`, as paths."""
+    return [folder / name for name in list_names(folder, out)]
+
+
+def list_names(folder: Path, out: Path | None = None) -> list[str]:
+    """Image files under `folder`, sorted, as paths relative to it with forward slashes: a quarter of the memory of `Path`s.
+
+    What is left out (see `kpdetect.files.listing`) is said on standard error.
+
+    Args:
+        folder: is searched recursively.
+        out: folder of the results; what it holds is no input.
+
+    Raises:
+        InputError: `folder` is not a folder, is `out` too, or holds no image.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; give a folder of images")
+    if out is not None:
+        require_apart(folder, out)
+    found, left_out = list_files(folder, SUFFIXES, out)
+    if not found:
+        line = left_out.line("images")
+        more = f"; {line}" if line else ""
+        raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}{more}")
+    say_left_out(folder, left_out, "images")
+    return found
+
+
+def require_apart(folder: Path, out: Path) -> None:
+    """Refuse to write results among the images: the next call would take them for images.
+
+    Raises:
+        InputError: the folder of the images is that of the results.
+    """
+    if os.path.realpath(out) == os.path.realpath(folder):
+        raise InputError(f"--out {out}: is the folder of the images; give another, such as {out / 'results'}")
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) as displayed, without decoding where the format allows it.
+
+    Raises:
+        InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels.
+    """
+    with opened(path) as picture:
+        width, height = picture.size
+        turned = _turned(picture)
+    return (width, height) if turned else (height, width)
+
+
+def is_turned(path: Path) -> bool:
+    """Whether an image is stored on its side: EXIF says to turn it by a quarter to display it.
+
+    Raises:
+        InputError: as `image_size`.
+    """
+    with opened(path) as picture:
+        return _turned(picture)
+
+
+def _turned(picture: Pillow) -> bool:
+    return picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+
+
+def page_count(path: Path) -> int:
+    """Number of pages of equal size in a TIFF file, such as the frames of a stack; 1 for every other kind of image.
+
+    Reduced copies of a page (thumbnails, pyramids) are not counted.
+
+    Raises:
+        InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels a page.
+    """
+    with opened(path) as picture:
+        return len(pages(picture))
+
+
+def read_pages(path: Path) -> Iterator[Image]:
+    """The pages that `page_count` counts, one after the other, each as `read_image` reads images.
+
+    Raises:
+        InputError: as `read_image`; the pages before the damaged one were given.
+    """
+    with opened(path) as picture:
+        for page in pages(picture):
+            picture.seek(page)
+            yield decoded(picture, str(path))
+
+
+def read_image(path: Path) -> Image:
+    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, more than 8
+    bits scaled to 8 (see `kpdetect.images.levels`), the first picture of an animation.
+
+    Raises:
+        InputError: the file is missing, damaged, truncated, not an image, of several pages (see `read_pages`), of
+            floating-point pixels without levels, or has more than `MAX_PIXELS` pixels.
+    """
+    with opened(path) as picture:
+        return _single(picture, path)
+
+
+def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
+    """Images that can be read, one after the other; a line says which are left out, and why."""
+    for path in paths:
+        try:
+            yield path, read_image(path)
+        except InputError as error:
+            log.warning(f"left out: {error}")
+
+
+def read_image_and_hash(path: Path) -> tuple[Image, str]:
+    """As `read_image`, and the hash of the file (`kpdetect.files.hashes.file_hash`), read once for both unless large."""
+    with opened(path):  # one that is missing or has too many pixels is refused here
+        if path.stat().st_size > READ_AT_ONCE:
+            return read_image(path), file_hash(path)
+        content = path.read_bytes()
+    with opened(path, BytesIO(content)) as picture:
+        return _single(picture, path), bytes_hash(content)
+
+
+def _single(picture: Pillow, path: Path) -> Image:
+    if (count := len(pages(picture))) > 1:
+        raise InputError(f"{path}: has {count} pages, not one; save each page as a file, or predict it as a video")
+    return decoded(picture, str(path))
+
+
+def write_image(path: Path, image: Image) -> None:
+    """Write uint8 RGB [height, width, 3]; the file has its name only once it is complete.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
+    if not done:
+        raise OutputError(f"{path}: cannot encode as {path.suffix}; use .png or .jpg")
+    with replacing(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())

@@ -1,0 +1,158 @@
+"""Changing the labels of a model, saying what they are, and a picture by which to choose them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kpdetect.config import read_config, write_config
+from kpdetect.draw import contact_sheet, draw_keypoints
+from kpdetect.errors import ConfigError, InputError
+from kpdetect.files.hashes import file_hash
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import list_images, read_image, write_image
+from kpdetect.inference.labels import LABELS, Labels, Pair, read_labels
+from kpdetect.inference.predictor import Predictor
+from kpdetect.messages import log
+from kpdetect.shipped import is_shipped
+from kpdetect.training.checkpoints import find_weights, read_detector_description, read_model_description
+
+SHEET = "keypoints.png"
+SHOWN, COLUMNS, TILE = 12, 4, 384
+"""Images on the picture, how many beside each other, and the side of each in pixels."""
+
+
+def change_labels(
+    model: Path,
+    *,
+    names: Sequence[str] = (),
+    pairs: Sequence[str] = (),
+    links: Sequence[str] = (),
+    drop: Sequence[int] = (),
+    file: Path | None = None,
+    clear: bool = False,
+) -> tuple[Path, Labels, int]:
+    """Add to the labels of a model and write them beside its weights, if anything is to be changed.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        names: `0=nose`.
+        pairs: `1,2`, mirror images of each other.
+        links: `0-1`, to be joined by a line.
+        drop: keypoints to leave out of every result.
+        file: YAML with the fields of `Labels`, instead of the labels there are.
+        clear: begin without any labels.
+
+    Returns:
+        The file beside the weights, the labels, and the model's K.
+
+    Raises:
+        ConfigError: an unknown keypoint, a name given twice, or anything else that `Labels.require` refuses.
+        CheckpointError: no detector there.
+    """
+    weights = find_weights(model, "detector")
+    keypoints = read_detector_description(weights).keypoints
+    target = weights.parent / LABELS
+    old = Labels() if clear or file is not None else read_labels(weights, keypoints)
+    base = old if file is None else read_config(Labels, file)
+    merged = Labels(
+        names={**base.names, **dict(_name(text) for text in names)},
+        pairs=_merged(base.pairs, [_pair(text, ",", "--pair", "1,2") for text in pairs]),
+        links=_merged(base.links, [_pair(text, "-", "--link", "0-1") for text in links]),
+        drop=tuple(dict.fromkeys((*base.drop, *drop))),
+        weights=file_hash(weights),
+    )
+    merged.require(keypoints, "kpdetect label" if file is None else str(file))
+    if names or pairs or links or drop or file or clear:
+        _require_own(weights)
+        write_config(merged, target)
+    return target, merged, keypoints
+
+
+def _require_own(weights: Path) -> None:
+    if is_shipped(weights):
+        raise InputError(
+            f"{weights}: comes with the package; copy it with `kpdetect pack {weights.parent.name} --out DIR` first"
+        )
+
+
+def _name(text: str) -> tuple[int, str]:
+    number, equals, name = text.partition("=")
+    if not equals or not number.strip().isdecimal():
+        raise ConfigError(f"--name {text}: expected NUMBER=NAME, for example --name 0=nose")
+    return int(number), name.strip()
+
+
+def _pair(text: str, separator: str, option: str, example: str) -> Pair:
+    found = re.fullmatch(rf"\s*(\d+)\s*{separator}\s*(\d+)\s*", text)
+    if found is None:
+        raise ConfigError(f"{option} {text}: expected two keypoints, for example {option} {example}")
+    return int(found[1]), int(found[2])
+
+
+def _merged(old: Sequence[Pair], new: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Both, each pair once whichever way round it was given."""
+    return tuple({frozenset(pair): pair for pair in (*old, *new)}.values())
+
+
+def describe_labels(labels: Labels, keypoints: int) -> Iterator[str]:
+    """A line per keypoint of a model of K, then the links."""
+    partner = {one: other for pair in labels.pairs for one, other in (pair, pair[::-1])}
+    for number, name in enumerate(labels.skeleton_names(keypoints)):
+        notes = [f"mirror image of {partner[number]}"] if number in partner else []
+        notes += ["dropped"] * (number in labels.drop)
+        yield f"{number:3d}  {name}" + (f"  ({', '.join(notes)})" if notes else "")
+    yield "links: " + (", ".join(f"{one}-{other}" for one, other in labels.links) or "none")
+
+
+def sheet_tiles(model: Path, images: Path) -> list[Image]:
+    """Images spread evenly over a folder, as a model sees them, `TILE` pixels wide and high.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        images: a folder of images.
+
+    Raises:
+        InputError: no readable image.
+        CheckpointError: no detector at `model`.
+    """
+    paths = list_images(images)
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
+    crop = read_model_description(find_weights(model, "detector")).crop or "centre"  # weights without are refused when loaded
+    tiles = list(_tiles([paths[index] for index in chosen], crop))
+    if not tiles:
+        raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
+    return tiles
+
+
+def draw_sheet(model: Path, tiles: Sequence[Image], out: Path | None = None, device: str = "auto") -> Path:
+    """A picture of all keypoints, with numbers or names, on images.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        tiles: of `sheet_tiles`.
+        out: the picture; `SHEET` beside the weights without it.
+        device: where to compute.
+
+    Returns:
+        The picture.
+    """
+    predictor = Predictor.load(model, device)
+    skeleton = predictor.labels.model_copy(update={"drop": ()}).skeleton(predictor.keypoints)
+    drawn = [draw_keypoints(tile, *predictor(tile), numbers=True, skeleton=skeleton) for tile in tiles]
+    if out is None:
+        _require_own(find_weights(model, "detector"))
+    target = out or find_weights(model, "detector").parent / SHEET
+    write_image(target, contact_sheet(drawn, COLUMNS))
+    return target
+
+
+def _tiles(paths: Sequence[Path], crop: CropPolicy) -> Iterator[Image]:
+    for path in paths:
+        try:
+            yield fit_image(read_image(path), TILE, crop)[0]
+        except InputError as error:
+            log.warning(f"left out {error}")

@@ -1,0 +1,255 @@
+"""Predict a video or webcam: a table, a record, an overlay video. Frames are streamed; only keypoints are kept.
+
+The one-euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter whose cut-off rises with speed.
+
+Speeds are in image sides per second, so that its settings do not depend on the resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.draw import draw_overlay
+from kpdetect.errors import InputError
+from kpdetect.files.folders import new_folder
+from kpdetect.images.arrays import Image
+from kpdetect.inference.boxes import require_overlap
+from kpdetect.inference.clip_reader import ClipReader, Frame
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.earlier_results import OVERLAY, clear, is_finished, skipped_before, stage_of
+from kpdetect.inference.overlay_video import OverlayVideo, overlay_video
+from kpdetect.inference.page_reader import PageReader
+from kpdetect.inference.predictions import Predictions, frame_names
+from kpdetect.inference.predictor import BATCH, Box, Fitted, Predictor
+from kpdetect.inference.sources import Clip, is_stack
+from kpdetect.inference.test_time_averaging import Passes
+from kpdetect.inference.video import VideoReader
+from kpdetect.inference.webcam import WebcamReader
+from kpdetect.messages import log
+from kpdetect.progress import Progress
+from kpdetect.training.interrupts import StopRequest
+from kpdetect.training.run_folder import environment
+
+SPEED_CUTOFF = 1.0
+"""Cut-off in hertz of the filter that the speed itself passes (the paper's dcutoff)."""
+
+
+class OneEuroFilter:
+    """Smooths keypoints frame by frame, each for itself.
+
+    Args:
+        rate: frames per second that come in.
+        side: longer side of the frames in pixels, the unit of speed.
+        cutoff: cut-off in hertz at rest (the paper's mincutoff).
+        beta: hertz added per side and second of speed.
+    """
+
+    def __init__(self, rate: float, side: float, cutoff: float, beta: float) -> None:
+        self.rate, self.side, self.cutoff, self.beta = rate, side, cutoff, beta
+        self.last: NDArray[np.float64] | None = None
+        self.speed = np.zeros(0)
+
+    def __call__(self, keypoints_px: NDArray[np.floating], elapsed: float | None = None) -> NDArray[np.float32]:
+        """Smooth the next frame's keypoints.
+
+        Args:
+            keypoints_px: [K, 2].
+            elapsed: seconds since the last frame; one frame at `rate` unless given.
+        """
+        now, rate = keypoints_px.astype(np.float64), self.rate if elapsed is None else 1 / elapsed
+        if self.last is None:
+            self.last, self.speed = now, np.zeros_like(now)
+            return now.astype(np.float32)
+        raw = (now - self.last) * rate / self.side  # sides a second
+        self.speed += _share(np.float64(SPEED_CUTOFF), rate) * (raw - self.speed)
+        magnitude = np.linalg.norm(self.speed, axis=-1, keepdims=True)
+        self.last = self.last + _share(self.cutoff + self.beta * magnitude, rate) * (now - self.last)
+        return self.last.astype(np.float32)
+
+
+def _share(cutoff: NDArray[np.float64] | np.float64, rate: float) -> NDArray[np.float64]:
+    """Weight of the new value: 1 / (1 + rate / (2 pi cutoff))."""
+    return np.asarray(1 / (1 + rate / (2 * math.pi * cutoff)))
+
+
+BLOCK_BYTES = 64 * 2**20
+"""Frames decoded at once take at most about this much memory, or are one."""
+
+
+def predict_clip(
+    predictor: Predictor, clip: Clip, out: Path, config: PredictConfig, boxes: dict[str, Box] | None = None
+) -> tuple[Predictions, str]:
+    """Predict a video, or read what an equal call left in `out`.
+
+    Args:
+        predictor: the detector.
+        clip: a video file, a stack of pages, or a webcam, which runs until `config.end` frames or Ctrl-C.
+        out: gets predictions.csv, predictions.json and overlay.mp4.
+        config: how.
+        boxes: parts to predict in, by name of the video.
+
+    Returns:
+        The predictions, and what to say of a file that lacks frames or of an overlay video that cannot be written; else "".
+
+    Raises:
+        InputError: it is no readable video, or has no frame in the range asked for.
+        OutputError: `out` cannot be written.
+    """
+    live = isinstance(clip.source, int)
+    stage = stage_of(predictor, config, clip.source, [path for path in (clip.source, config.boxes) if isinstance(path, Path)])
+    if not live and not config.overwrite and is_finished(out, stage):
+        log.info(f"{out}: predicted already with this model (--overwrite predicts again)")
+        predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
+    else:
+        clear(out, stage)
+        with open_clip(clip.source) as reader, StopRequest() as stop:
+            job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
+            predictions = job.run(stop)
+            note = "; ".join(filter(None, ["" if stop.requested else reader.shortfall(config.end), job.remark()]))
+        mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
+        record = {"description": predictor.description, "crop": predictor.crop, "mirror": mirror}
+        record |= {"skipped": {clip.name: note} if note else {}, "environment": environment()}
+        predictions = predictions.write(out, {**stage, **record})
+    return predictions, note
+
+
+def open_clip(source: Path | int) -> ClipReader:
+    """Open a video, a stack of pages or a webcam.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    if isinstance(source, int):
+        return WebcamReader(source)
+    return PageReader(source) if is_stack(source) else VideoReader(source)
+
+
+class _ClipJob:
+    """One pass over the frames of a clip."""
+
+    def __init__(
+        self, predictor: Predictor, clip: Clip, reader: ClipReader, out: Path, config: PredictConfig, box: Box | None
+    ) -> None:
+        self.predictor, self.reader, self.out, self.config, self.box = predictor, reader, out, config, box
+        self.name, self.source = clip.name, clip.source
+        self.passes = Passes(predictor, config)
+        self.rate = reader.rate / config.stride
+        self.trail: deque[NDArray[np.floating]] = deque(maxlen=config.trail)
+        self.filter: OneEuroFilter | None = None
+        self.points: list[NDArray[np.float32]] = []
+        self.sure: list[NDArray[np.float32]] = []
+        self.frames: list[int] = []
+        self.seconds: list[float] = []
+        self.size = (0, 0)
+        self.resized: int | None = None
+        self.video: OverlayVideo | None = None
+
+    def run(self, stop: StopRequest) -> Predictions:
+        config = self.config
+        with ExitStack() as stack:
+            progress = stack.enter_context(Progress(self._total(), f"predict {self.name}", unit="frames"))
+            for block in _ahead(self._blocks()):
+                if self.video is None and config.overlays:  # no folder for what is no video
+                    folder = stack.enter_context(new_folder(self.out))
+                    self.video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
+                self._predict(block)
+                progress.update(len(block))
+                if stop.requested and not isinstance(self.source, int):
+                    raise KeyboardInterrupt  # half a video is no result
+                if stop.requested:
+                    break
+        if not self.frames:
+            wanted = f"from {config.start} to {config.end or 'the end'}"
+            raise InputError(f"{self.reader.name}: no readable frame {wanted}; the file is empty, damaged or shorter than that")
+        frames = np.array(self.frames, dtype=np.int64)
+        return Predictions(
+            images=frame_names(self.name, frames),
+            keypoints_px=np.stack(self.points),
+            confidence=np.stack(self.sure),
+            sizes=np.tile(np.array(self.size, dtype=np.int64), (len(frames), 1)),
+            skeleton=self.predictor.skeleton,
+            frames=frames,
+            rate=self.reader.rate,
+            times=np.array(self.seconds),
+        )
+
+    def remark(self) -> str:
+        """What to say of the overlay video and of frames of other sizes, once `run` is through."""
+        parts = [] if self.resized is None else [f"{self.reader.name}: pictures change their size at frame {self.resized:,}"]
+        if self.video is not None and self.video.failure:
+            parts.append(self.video.failure)
+        return "; ".join(parts)
+
+    def _total(self) -> int | None:
+        if not self.reader.count:
+            return None
+        end = min(self.reader.count, self.config.end or self.reader.count)
+        return max(0, -(-(end - self.config.start) // self.config.stride))
+
+    def _blocks(self) -> Iterator[list[Frame]]:
+        block: list[Frame] = []
+        for frame in self.reader.frames(self.config.start, self.config.end, self.config.stride):
+            block.append(frame)
+            if len(block) >= min(BATCH, max(1, BLOCK_BYTES // frame.image.nbytes)):
+                yield block
+                block = []
+        if block:
+            yield block
+
+    def _predict(self, block: Sequence[Frame]) -> None:
+        fitted = [self._fit(frame.image) for frame in block]
+        if self.passes.wants_sample:
+            self.passes.learn(fitted)
+        pictures = [frame.image for frame in block]
+        found = self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
+        for frame, points, sure in zip(block, *found, strict=True):
+            self._take(frame, points, sure)
+
+    def _fit(self, image: Image) -> Fitted:
+        box = None
+        if self.box is not None:
+            require_overlap({self.name: self.box}, self.name, (image.shape[0], image.shape[1]))
+            box = self.predictor.square_box(self.box)
+        return self.predictor.fit(image, box)
+
+    def _take(self, frame: Frame, points: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
+        config, size = self.config, (frame.image.shape[0], frame.image.shape[1])
+        if self.frames and size != self.size and self.resized is None:
+            self.resized = frame.number
+        self.size = size
+        if config.smooth:
+            if self.filter is None:
+                self.filter = OneEuroFilter(self.rate, max(self.size), config.smooth_cutoff, config.smooth_beta)
+            points = self.filter(points, self._elapsed(frame))
+        self.frames.append(frame.number)
+        self.seconds.append(frame.seconds)
+        self.points.append(points)
+        self.sure.append(sure)
+        if self.video is not None:
+            shown = np.where((sure >= config.min_confidence)[:, None], points, np.nan)
+            skeleton, side = self.predictor.skeleton, config.max_side
+            drawn = draw_overlay(frame.image, shown, sure, skeleton, max_side=side, trails_px=tuple(self.trail))
+            self.video.add(drawn, frame.seconds)
+            self.trail.append(shown)
+
+    def _elapsed(self, frame: Frame) -> float | None:
+        """Seconds since the last frame; None where the file does not say."""
+        elapsed = frame.seconds - self.seconds[-1] if self.seconds else 0.0
+        return elapsed if elapsed > 0 else None
+
+
+def _ahead(blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
+    """The same blocks; the next is decoded while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block

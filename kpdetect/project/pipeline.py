@@ -1,0 +1,269 @@
+"""The whole chain as one call: images -> generator -> pairs -> detector -> refined, and taught again -> keypoints -> report.
+
+With the method `imm` the first four are one: IMM trains a detector on the images themselves.
+
+PROJECT/config.yaml   what was asked for
+PROJECT/generator     run folder of the generator
+PROJECT/pairs         shards
+PROJECT/detector      run folder of the detector
+PROJECT/refined       run folder of the detector's second stage, on real images
+PROJECT/taught-N      run folder of the detector of the Nth round of self-training, see `kpdetect.project.rounds`
+PROJECT/predictions   keypoints on the input images
+PROJECT/verdict.json  how far they can be trusted, as far as that shows without labels
+PROJECT/report        index.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.metrics.extractors import watched_distance
+from benchmarks.report.report import write_report
+from benchmarks.studies.judging import describe_verdict, judge_project
+from generator.architectures import Architecture
+from generator.presets import Preset
+from generator.stream import PairStream
+from generator.training.train import train_generator
+from kpdetect.config import apply_overrides, read_config
+from kpdetect.data.export import export_pairs
+from kpdetect.data.folder import select_images
+from kpdetect.data.name_lists import excluded_names
+from kpdetect.detector.train import train_detector
+from kpdetect.errors import InputError
+from kpdetect.files.sources import read_sources
+from kpdetect.images.arrays import CropPolicy
+from kpdetect.inference.image_job import predict_folder
+from kpdetect.inference.labels import labels_follow
+from kpdetect.messages import log
+from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
+from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
+from kpdetect.project.rounds import free_keys, require_rounds, teach_round
+from kpdetect.refine.reconstruction import named_perception
+from kpdetect.refine.train import refine_detector
+from kpdetect.training.checkpoints import REFINED, WEIGHTS
+from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime
+
+Last = Literal["generator", "detector", "report"]
+"""Where a project may end: with its generator, with its last detector, or with keypoints on the images and a report."""
+
+UNLIMITED = 10**9
+"""Steps of a run that a time budget ends."""
+
+
+def run_project(
+    images: Path,
+    out: Path,
+    *,
+    method: Method = "gan",
+    refined: bool = True,
+    rounds: int | None = None,
+    preset: Preset = "tiny",
+    model: Architecture = "tuned",
+    size: int = 64,
+    keypoints: int = 10,
+    crop: CropPolicy = "centre",
+    seed: int = 0,
+    minutes: float | None = None,
+    exclude_lists: Sequence[Path] = (),
+    strict: bool = False,
+    device: DeviceName = "auto",
+    precision: Precision = "auto",
+    compiled: bool = False,
+    events: bool = False,
+    init_generator: Path | None = None,
+    init_detector: Path | None = None,
+    overrides: Sequence[str] = (),
+    config: Path | None = None,
+    last: Last = "report",
+) -> Path:
+    """Run every stage that is not finished yet; returns the report's path.
+
+    Args:
+        images: folder of unlabelled images.
+        out: project folder; the same call continues there.
+        method: `gan` or `imm`.
+        refined: whether the detector has a second stage on the real images; `imm` has no other.
+        rounds: of self-training after that, one unless given; more than a project has may be given when it is continued, not
+            fewer. `imm` has none.
+        preset, model, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
+        minutes: training time of all stages together, whatever the steps; without it each trains its steps.
+        exclude_lists: files of image names never to train on.
+        strict: stop at an unreadable image instead of skipping it.
+        device, precision, compiled, events: see `kpdetect.training.runtime.Runtime`.
+        init_generator, init_detector: models whose weights these stages start from.
+        overrides: assignments such as "generator.model.tau=0.02".
+        last: the stage to end with, among which the minutes are shared.
+
+    Raises:
+        KpdetectError: with one line that says what to do.
+    """
+    settings = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
+    if config is not None:
+        settings = read_config(ProjectConfig, config)
+    if minutes is not None:  # the clock ends the stages, not the preset's steps
+        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
+    settings = apply_overrides(settings, overrides)
+    if settings.method == "imm" and (init_generator or init_detector):
+        raise InputError(
+            f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
+        )
+    require_rounds(out, settings.rounds.count, settings.method)
+    exclude = excluded_names(images, exclude_lists)
+    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
+    RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
+    runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
+    project = Project(images, out, settings, runtime, minutes, exclude, strict)
+    project.initial, project.last = {"generator": init_generator, "detector": init_detector}, last
+    for number, stage in enumerate(project.stages(), start=1):
+        title = (getattr(stage, "func", stage).__doc__ or "").rstrip(".")
+        log.info(f"[{number}/{len(project.stages())}] {title}")
+        stage()
+    if last == "report" and (verdict := describe_verdict(out)):
+        print(verdict)
+    print(f"report: {project.report}" if last == "report" else f"trained: {out}")
+    return project.report
+
+
+class Project:
+    """The stages of a project, each of which does nothing when it is finished already."""
+
+    def __init__(
+        self,
+        images: Path,
+        out: Path,
+        settings: ProjectConfig,
+        runtime: Runtime,
+        minutes: float | None,
+        exclude: frozenset[str],
+        strict: bool,
+    ) -> None:
+        self.images, self.out, self.settings, self.runtime = images, out, settings, runtime
+        self.minutes, self.exclude, self.strict = minutes, exclude, strict
+        self.initial: dict[str, Path | None] = {"generator": None, "detector": None}
+        self.last: Last = "report"
+        self.report = out / "report" / "index.html"
+
+    def stages(self) -> list[Callable[[], None]]:
+        """What is to be done, in order."""
+        if self.last == "generator":
+            return [self.generator]
+        trained: list[Callable[[], None]]
+        if self.settings.method == "imm":
+            trained = [self.imm]
+        else:
+            second = [self.refine] if self.settings.refined else []
+            rounds = [partial(self.teach, number) for number in range(1, self.settings.rounds.count + 1)]
+            trained = [self.generator, self.pairs, self.detector, *second, *rounds]
+        return [*trained, self.predict, self.judge, self.write_report] if self.last == "report" else trained
+
+    def share(self, stage: str) -> float | None:
+        """Training minutes of a stage."""
+        if self.minutes is None:
+            return None
+        if self.settings.method == "imm" or self.last == "generator":
+            return self.minutes
+        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count)
+
+    def generator(self) -> None:
+        """Train the generator."""
+        settings, judging = self.settings.generator, self.settings.generator.optimiser
+        train_generator(
+            self.images,
+            self.out / "generator",
+            settings,
+            self.runtime,
+            minutes=self.share("generator"),
+            exclude=self.exclude,
+            strict=self.strict,
+            initial=self.initial["generator"],
+            distance_to=watched_distance(settings.stopping, self.runtime.device),
+            feature_network=named_perception(
+                judging.feature_network, judging.features, "generator.optimiser.features", self.runtime
+            ),
+            share=(self.share("generator") or 1.0) / (self.minutes or 1.0),
+        )
+
+    def pairs(self) -> None:
+        """Generate pairs."""
+        pairs, out = self.settings.pairs, self.out
+        stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
+        discard_outdated(out, stream.provenance)
+        export_pairs(
+            stream,
+            out / "pairs",
+            pairs.count,
+            codec=pairs.codec,
+            shard_size=pairs.shard_size,
+            sources=read_sources(out / "generator"),
+        )
+
+    def detector(self) -> None:
+        """Train the detector on the pairs."""
+        discard_outdated_detector(self.out)
+        with labels_follow(self.out / "detector" / WEIGHTS):
+            train_detector(
+                self.out / "pairs",
+                self.out / "detector",
+                self.settings.detector,
+                self.runtime,
+                minutes=self.share("detector"),
+                initial=self.initial["detector"],
+            )
+
+    def refine(self) -> None:
+        """Refine the detector on the images."""
+        discard_outdated_refinement(self.out)
+        self._refine(self.out / REFINED, self.out / "detector", self.out / "pairs", self.share("refine"))
+
+    def imm(self) -> None:
+        """Train a detector on the images by IMM."""
+        self._refine(self.out / "detector", None, None, self.minutes)
+
+    def teach(self, number: int) -> None:
+        """Teach the next detector what this one finds."""
+        teach_round(
+            number,
+            self.images,
+            self.out,
+            self.settings.rounds,
+            self.settings.detector,
+            self.runtime,
+            minutes=self.share("round"),
+            exclude=sorted(self.exclude),
+            strict=self.strict,
+        )
+
+    def _refine(self, out: Path, model: Path | None, pairs: Path | None, minutes: float | None) -> None:
+        settings, exclude = self.settings.refine, self.exclude
+        with labels_follow(out / WEIGHTS):
+            refine_detector(
+                self.images,
+                out,
+                settings,
+                self.runtime,
+                model=model,
+                pairs=pairs,
+                minutes=minutes,
+                exclude=exclude,
+                strict=self.strict,
+            )
+
+    def predict(self) -> None:
+        """Predict keypoints on the images."""
+        device = self.runtime.device.type
+        predict_folder(self.out, self.images, self.out / "predictions", device=device, strict=self.strict)
+
+    def judge(self) -> None:
+        """Judge the keypoints without labels."""
+        try:
+            judge_project(self.out, self.images, self.runtime)
+        except InputError as error:
+            log.info(f"no verdict: {error}")
+
+    def write_report(self) -> None:
+        """Write the report."""
+        write_report(self.out, self.report, images=self.images, allow_contaminated=True)  # marked on the page

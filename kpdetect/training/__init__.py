@@ -1,0 +1,17 @@
+"""What every training uses, whatever it trains.
+
+run_folder       the folder of a run: configuration, environment, metrics
+model_description
+                 what a weights file says of its model, as a checked record
+checkpoints      weights and checkpoints, written whole and read back safely
+data_key         what a run is trained on, as one text of hashes
+optimiser_state  checks of an optimiser's state in a checkpoint
+initial_weights  the trained weights that a new run starts from
+runtime          device, precision and processes, decided once
+distributed      what the processes of one training agree on
+seeds            seeds derived from the seed of a run
+averaging        the running average of the weights
+prefetch         batches prepared ahead by threads
+interrupts       Ctrl-C and termination, after the step at hand
+loop             the training loop: budgets, metrics, checkpoints, stopping and continuing
+"""

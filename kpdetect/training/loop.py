@@ -1,0 +1,258 @@
+"""The training loop that both networks share: budgets, metrics, pictures, checkpoints, stopping and continuing.
+
+    run_until -> train_step (of the subclass) -> periodic work, a list of (every, action)
+
+Everything random in step t follows from (seed, t), so a checkpoint needs no random state and a continued run is bit-equal to
+an uninterrupted one on the same machine (on a CPU; a GPU adds in no fixed order). No schedule reads the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from kpdetect.config import LARGEST_SEED, StrictConfig
+from kpdetect.errors import CheckpointError, ConfigError, TrainingError
+from kpdetect.files.reading import reading
+from kpdetect.messages import log
+from kpdetect.progress import Pace, Progress
+from kpdetect.training.checkpoints import load_checkpoint, read_model_description, save_checkpoint
+from kpdetect.training.distributed import agreed, anywhere, require_divisible
+from kpdetect.training.interrupts import StopRequest
+from kpdetect.training.optimiser_state import require_state
+from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.runtime import Runtime
+
+MOST_IMAGES = 1 << 16
+"""Images or pairs in one step."""
+MOST_STEPS = 10**12
+"""More than any machine will do; products with it fit 64 bits."""
+
+
+class TrainingConfig(StrictConfig):
+    """How long to train and how often to report; what both trainers' configurations begin with."""
+
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+    """Everything random follows from this number."""
+    steps: int = Field(1, ge=1, le=MOST_STEPS)
+    """Steps to train; no schedule depends on it, so that a finished run can be continued."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Steps between checkpoints."""
+    sample_every: int = Field(500, ge=1)
+    """Steps between sample sheets. Before the first of these, sheets come after 30 seconds, 1 minute, 2, 4 and so on."""
+    log_every: int = Field(50, ge=1)
+    """Steps between lines of metrics."""
+
+
+BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
+"""Keys that may change when a run is continued."""
+
+
+SAVE_SECONDS = 300.0
+"""A checkpoint is written at least this often, however slow the steps are; what is computed does not depend on it."""
+
+
+EARLY_SHEET_SECONDS = 30.0
+"""Training time of the first sample sheet; the next ones come at doubled times, until the first one of `sample_every`."""
+
+
+def images_of(run: RunFolder, kind: str) -> str | None:
+    """The key of the images that a run was trained on; None before its first checkpoint."""
+    return str(load_checkpoint(run.checkpoint, kind).get("data", "")).split("/")[0] if run.checkpoint.exists() else None
+
+
+class Trainer(ABC):
+    """A run that can be stopped and continued.
+
+    Args:
+        run: folder of the run.
+        config: the run's configuration.
+        batch: images per step.
+        data: a key of the training data, that of the images first; a continued run must have the same.
+        runtime: device and precision.
+        judge: the hash of the trained network in whose features is compared, part of the data; checkpoints from before it was
+            noted are continued.
+    """
+
+    kind: ClassVar[str]
+    """What is trained, as checkpoints name it."""
+    stateful: tuple[str, ...]
+    """Attributes with a `state_dict` that a checkpoint holds."""
+    other_data: str = "other data (files were added, removed or changed, or others are excluded)"
+    """What is said of a checkpoint whose `data` differs."""
+
+    def __init__(
+        self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime, judge: str | None = None
+    ) -> None:
+        require_divisible(batch, runtime)
+        self.run, self.schedule, self.batch, self.runtime = run, config, batch, runtime
+        self.data = data if judge is None else f"{data}/{judge}"
+        self.continued_data = {data, self.data}
+        self.step, self.seconds = 0, 0.0
+        self.carried: dict[str, Tensor] = {}
+        self.saved = time.monotonic()
+
+    @abstractmethod
+    def train_step(self) -> dict[str, Tensor]:
+        """One optimisation step; returns metrics as scalars."""
+
+    @abstractmethod
+    def write_sheet(self) -> None:
+        """Write the sample sheet of this step."""
+
+    @abstractmethod
+    def write_weights(self) -> None:
+        """Write the weights that are given away."""
+
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
+        """What to say once the speed of the run is measured, in lines with levels of `logging`; none unless overridden.
+
+        Args:
+            rate: steps per second.
+            steps: the last step that the budget allows.
+            seconds_left: what is left of the time; None where only steps limit the run.
+        """
+        return []
+
+    def is_done(self) -> bool:
+        """Whether more training would gain nothing; ends the run before its budget does."""
+        return False
+
+    @property
+    def kept(self) -> str:
+        """What to say is left of a run that has failed."""
+        return "the last good checkpoint is kept" if self.run.checkpoint.exists() else "there is no checkpoint yet"
+
+    def periodic(self) -> list[tuple[int, Callable[[], object]]]:
+        """Work that is done every so many steps."""
+        return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
+
+    def run_until(self, steps: int, minutes: float | None) -> None:
+        """Train to a number of steps, or minutes over all continuations; save at the end and when asked to stop.
+
+        Raises:
+            TrainingError: a loss is not finite; the last good checkpoint is kept.
+            KeyboardInterrupt: Ctrl-C or termination, after the step at hand was finished and saved.
+        """
+        budget = float("inf") if minutes is None else minutes * 60
+        if agreed(self._finished(steps, budget), self.runtime):
+            return
+        if self.runtime.is_main and self.runtime.events:
+            self.run.write_events(self.step)
+        left = None if minutes is None else max(0.0, budget - self.seconds)
+        pace, early = Pace(), _next_sheet(self.seconds)
+        start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
+        with StopRequest() as stop:  # to the end: what stops torchrun asks each process more than once
+            with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
+                while self._goes_on(steps, budget, stop):
+                    began = time.monotonic()
+                    metrics = self.train_step()
+                    self.step += 1
+                    self._require_finite(metrics)  # waits for the device, whose work counts
+                    self.seconds += time.monotonic() - began
+                    if self.runtime.is_main:
+                        bar.update(self.batch, **_losses(metrics))
+                        if (rate := pace.measured(self.seconds)) is not None:
+                            seconds_left = None if minutes is None else budget - self.seconds
+                            for level, line in self.forecast(rate, steps, seconds_left):
+                                log.log(level, line)
+                        self._after_step(metrics, bar.rate)
+                        if self.step < self.schedule.sample_every and self.seconds >= early:
+                            self.write_sheet()
+                            early = _next_sheet(self.seconds)
+            if self.runtime.is_main:
+                self.save()
+                self.write_sheet()
+                self.write_weights()  # last: a run with weights of its last step is finished
+        if stop.requested:
+            raise KeyboardInterrupt
+
+    def _goes_on(self, steps: int, budget: float, stop: StopRequest) -> bool:
+        goes_on = self.step < steps and self.seconds < budget and not stop.requested and not self.is_done()
+        return agreed(goes_on, self.runtime)
+
+    def _after_step(self, metrics: dict[str, Tensor], rate: float) -> None:
+        if self.step % self.schedule.log_every == 0:
+            self._log(metrics, rate)
+        for every, action in self.periodic():
+            if self.step % every == 0:
+                action()
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self.save()
+
+    def _finished(self, steps: int, budget: float) -> bool:
+        """Whether an earlier call has used the budget up and left the weights of this very step."""
+        if self.step == 0 or (self.step < steps and self.seconds < budget and not self.is_done()):
+            return False
+        return self.run.weights.exists() and read_model_description(self.run.weights).step == self.step
+
+    def _log(self, metrics: dict[str, Tensor], rate: float) -> None:
+        values = {name: round(float(value), 5) for name, value in metrics.items()}
+        self.run.log(
+            step=self.step, images=self.step * self.batch, seconds=round(self.seconds, 1), rate=round(rate, 1), **values
+        )
+
+    def _require_finite(self, metrics: dict[str, Tensor]) -> None:
+        """Checked in every step, before anything of it is saved."""
+        finite = bool(torch.stack([value.detach().float() for value in metrics.values()]).isfinite().all())
+        if anywhere(not finite, self.runtime):  # else a process that noticed it alone would leave the others waiting
+            raise TrainingError(
+                f"{self.run.folder}: a loss is not finite at step {self.step}; {self.kept}. "
+                "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
+            )
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self.stateful}
+        self.saved = time.monotonic()
+        carried = {name: float(value) for name, value in self.carried.items()}
+        facts = {"step": self.step, "seconds": self.seconds, "data": self.data, "carried": carried}
+        save_checkpoint(self.run.checkpoint, self.kind, state | facts)
+
+    def restore(self) -> None:
+        """Continue from the checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: it is damaged, of another kind, or of networks of another shape.
+            ConfigError: it was made with other training data.
+        """
+        if not self.run.checkpoint.exists():
+            if self.runtime.is_main:
+                self.run.rewind(0)
+            return
+        state = load_checkpoint(self.run.checkpoint, self.kind)
+        if state.get("data") not in self.continued_data:
+            raise ConfigError(
+                f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
+            )
+        with reading(
+            self.run.checkpoint, CheckpointError, "belongs to another configuration; put back the right one or delete it"
+        ):
+            for name in self.stateful:
+                part = getattr(self, name)
+                if isinstance(part, torch.optim.Optimizer):
+                    require_state(part, state[name])
+                part.load_state_dict(state[name])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        carried = dict(state.get("carried", {}))  # not in checkpoints of before
+        self.carried = {str(name): torch.tensor(float(value), device=self.runtime.device) for name, value in carried.items()}
+        if self.runtime.is_main:
+            self.run.rewind(self.step)
+
+
+def _next_sheet(seconds: float) -> float:
+    """The next of the times 30 s, 60 s, 120 s, ... after so much training time."""
+    due = EARLY_SHEET_SECONDS
+    while due <= seconds:
+        due *= 2
+    return due
+
+
+def _losses(metrics: dict[str, Tensor]) -> dict[str, float]:
+    return {name.removeprefix("loss_"): float(value) for name, value in metrics.items() if name.startswith("loss_")}

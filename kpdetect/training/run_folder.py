@@ -1,0 +1,204 @@
+"""The run folder: what was run, on what, how it went, and how to continue.
+
+config.yaml        the resolved configuration, commented
+environment.json   commit, versions, hardware, start time
+metrics.jsonl      one JSON object per line
+samples/           pictures made on the way
+checkpoint.pt      everything needed to continue exactly
+model.safetensors  the result
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kpdetect.config import StrictConfig, differences, read_config, write_config
+from kpdetect.errors import ConfigError, FormatError
+from kpdetect.files.atomic import write_json, write_text
+from kpdetect.files.folders import make_folder
+from kpdetect.files.json_yaml import parse_json
+from kpdetect.files.reading import reading
+from kpdetect.files.temporary import LOCK
+from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS
+
+PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
+
+CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+
+
+class RunFolder:
+    """One stage's folder; opening it again with the same configuration continues the run.
+
+    Args:
+        folder: where.
+        config: what is run.
+        exempt: dotted keys that may differ from those of the run that is continued.
+        writes: whether this process writes; of several, one does.
+
+    Raises:
+        ConfigError: the folder holds a run with another configuration; the differences are named.
+        OutputError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, config: StrictConfig, exempt: Iterable[str] = (), *, writes: bool = True) -> None:
+        self.folder, self.writes = make_folder(folder) if writes else folder, writes
+        self.events: Any = None
+        existing = folder / CONFIG
+        if existing.exists() and self.begun:
+            changed = differences(read_config(type(config), existing), config, exempt)
+            if changed:
+                raise ConfigError(
+                    f"{folder}: holds a run with another configuration ({'; '.join(changed)}); "
+                    "use another --out, or the same settings to continue"
+                )
+        if not writes:
+            return
+        write_config(config, existing)
+        if not (folder / ENVIRONMENT).exists():
+            write_json(folder / ENVIRONMENT, environment())
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was done here; a run that was refused at its start may be begun with other settings."""
+        return any(path.name not in (LOCK, CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
+
+    @property
+    def checkpoint(self) -> Path:
+        """Path of the latest checkpoint."""
+        return self.folder / CHECKPOINT
+
+    @property
+    def weights(self) -> Path:
+        """Path of the weights that are given away."""
+        return self.folder / WEIGHTS
+
+    @property
+    def metrics(self) -> Path:
+        """Path of the metrics, one JSON object per line."""
+        return self.folder / "metrics.jsonl"
+
+    def sample(self, step: int) -> Path:
+        """Path of the sample sheet of a step."""
+        return self.folder / "samples" / f"{step:07d}.png"
+
+    def write_events(self, step: int) -> None:
+        """From now on write metrics as TensorBoard events too, in `events/`; hiding those after `step`."""
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self.events = SummaryWriter(str(self.folder / "events"), purge_step=step + 1)  # type: ignore[no-untyped-call]
+
+    def log(self, **values: Any) -> None:
+        """Append one line to the metrics."""
+        if self.events is not None:
+            for name, value in values.items():
+                if name != "step" and isinstance(value, int | float):
+                    self.events.add_scalar(name, value, values["step"])
+            self.events.flush()
+        with open(self.metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Drop metrics after `step`: what a killed run logged after its last checkpoint happens again."""
+        if not self.metrics.exists():
+            return
+        lines = self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
+        write_text(self.metrics, "".join(f"{line}\n" for line in lines if _step(line) <= step))
+
+
+def _step(line: str) -> float:
+    values = _values(line)
+    return float("inf") if values is None else values["step"]
+
+
+def _values(line: str) -> dict[str, Any] | None:
+    """The numbers of a line of metrics; None of a line cut off by a kill, or anything else."""
+    try:
+        values = parse_json(line, "metrics")
+    except FormatError:
+        return None
+    step = values.get("step") if isinstance(values, dict) else None
+    return values if isinstance(step, int) and 0 <= step < 2**53 else None
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The metrics of a run folder, whole lines only; empty when there are none."""
+    if not path.exists():
+        return []
+    with reading(path):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [values for line in lines if (values := _values(line)) is not None]
+
+
+def environment() -> dict[str, Any]:
+    """Commit, package versions and hardware of this machine, as JSON-ready values."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": code_commit(),
+        "python": platform.python_version(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "hardware": hardware(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def code_commit() -> str:
+    """The git commit of this code, with "+" when files were changed since; outside a checkout, as in a container, what the
+    environment variable KPDETECT_COMMIT says, or "unknown"."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return os.environ.get("KPDETECT_COMMIT") or "unknown"
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, memory and accelerator."""
+    import torch
+
+    from kpdetect.training.runtime import available_cores
+
+    return {
+        "processor": _processor(),
+        "cores": available_cores(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30) if os.name == "posix" else None,
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def hardware_line(facts: dict[str, Any]) -> str:
+    """What `hardware` found, for readers: "AMD EPYC, 2 cores, 24 GiB memory"; what is not known is left out."""
+    cores = "{} core" if facts.get("cores") == 1 else "{} cores"
+    units = {"processor": "{}", "cores": cores, "memory_gib": "{} GiB memory", "accelerator": "{}"}
+    return ", ".join(text.format(facts[name]) for name, text in units.items() if facts.get(name))
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return platform.machine()

@@ -1,0 +1,27 @@
+"""Keypoint motion on places that are known."""
+
+import numpy as np
+import pytest
+
+from benchmarks.report.charts import keypoint_motion, motion_section
+
+
+def test_motion_is_the_spread_of_the_places_in_percent_of_the_side():
+    # Keypoint 0 stands still; keypoint 1 moves by +-0.03 in x and +-0.04 in y: root of 0.0009 + 0.0016 is 0.05.
+    shares = np.array([[[0.5, 0.25], [0.13, 0.24]], [[0.5, 0.25], [0.07, 0.16]]])
+    assert keypoint_motion(shares) == pytest.approx([0, 5])
+
+
+def test_pixels_become_shares_of_each_images_own_size():
+    shares = np.array([[[0.5, 0.25], [0.13, 0.24]], [[0.5, 0.25], [0.07, 0.16]]])
+    sizes = np.array([[40, 100], [80, 30]])  # (height, width)
+    section = motion_section(shares * sizes[:, None, ::-1] - 0.5, sizes, "here")
+    assert "keypoint 0 the least, 0.0 %, keypoint 1 the most, 5.0 %" in section["text"]
+    assert section["pictures"][0].startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize("keypoints", [1, 3])
+def test_keypoints_that_never_move_are_drawn(keypoints):
+    sizes = np.full((4, 2), 32)
+    section = motion_section(np.full((4, keypoints, 2), 15.5), sizes, "here")
+    assert "0.0 %" in section["text"]

@@ -1,0 +1,148 @@
+"""The verdict without labels: evidence on a detector whose answer is known, states, sentences, the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.describe import describe_measurements
+from benchmarks.metrics.keypoint_quality import Neighbours
+from benchmarks.studies.evidence import Evidence, gather_evidence, same_scale
+from benchmarks.studies.verdict import judge, read_verdict, write_verdict
+from kpdetect.errors import FormatError, InputError
+from kpdetect.images.image_files import write_image
+from kpdetect.skeleton import Skeleton
+
+
+class Brightest:
+    """Keypoint 0 is the brightest red, 1 the brightest green, 2 the pixel right of 0; 3 never moves, 4 is dropped."""
+
+    skeleton = replace(Skeleton.plain(5), numbers=(0, 1, 2, 3), names=("a", "b", "c", "d"))
+
+    def __call__(self, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        found = []
+        for image in images:
+            red, green = (np.unravel_index(image[..., colour].argmax(), image.shape[:2])[::-1] for colour in (0, 1))
+            found.append([red, green, (red[0] + 1, red[1]), (20, 10), (0, 0)])
+        return np.array(found, np.float64), np.ones((len(images), 5))
+
+
+@pytest.fixture
+def spots(tmp_path):
+    """Twelve images, 100 wide and 60 high, with a red and a green spot somewhere in the middle."""
+    source, paths = np.random.default_rng(0), []
+    for number in range(12):
+        image = np.zeros((60, 100, 3), np.uint8)
+        for colour in (0, 1):
+            row, column = source.integers(20, 40), source.integers(30, 70)
+            image[row - 2 : row + 3, column - 2 : column + 3, colour] = 120
+            image[row, column, colour] = 255
+        paths.append(tmp_path / f"{number:02d}.png")
+        write_image(paths[-1], image)
+    return paths
+
+
+def test_evidence_on_a_detector_that_is_known(spots) -> None:
+    found = gather_evidence(Brightest(), None, spots)  # type: ignore[arg-type]
+    assert (found.numbers, found.images) == ((0, 1, 2, 3), 12)
+    assert found.motion[3] == pytest.approx(0.0, abs=1e-9)
+    assert (found.view_error[:3] < 0.3).all()
+    assert found.view_error[3] == pytest.approx(1.0)
+    assert found.duplicates == {2: 0} or found.duplicates == {0: 2}
+    assert found.neighbours.distance[0] == pytest.approx(100 / np.sqrt(6_000))
+    assert (found.redrawn_error, found.within_reach, found.known_to_other) == (None, None, None)
+    verdict = judge(found, detector="abc")
+    assert [each.state for each in verdict.keypoints][1::2] == ["steady", "still"]
+    assert sorted(each.state for each in verdict.keypoints) == ["duplicate", "steady", "steady", "still"]
+
+
+def test_another_detector_explains_what_both_find(spots) -> None:
+    class Red(Brightest):
+        """Finds the red spot alone, with x and y exchanged."""
+
+        def __call__(self, images):
+            keypoints, confidence = super().__call__(images)
+            return keypoints[:, :1, ::-1], confidence[:, :1]
+
+    found = gather_evidence(Brightest(), None, spots, other=Red())  # type: ignore[arg-type]
+    assert found.known_to_other[[0, 2]] == pytest.approx([1.0, 1.0], abs=0.01)
+    assert found.known_to_other[[1, 3]].max() < 0.5
+    verdict = judge(replace(EVIDENCE, known_to_other=np.array([1.0, 0.9, 0.9, -0.2, 0.0, 0.7])), detector="abc", other="def")
+    assert "The other detector explains 55 % of their motion." in verdict.sentences
+    assert (verdict.other, verdict.keypoints[5].known_to_other) == ("def", 0.7)
+
+
+def test_one_image_is_too_few(spots) -> None:
+    with pytest.raises(InputError, match="needs at least 2"):
+        gather_evidence(Brightest(), None, spots[:1])  # type: ignore[arg-type]
+
+
+def test_one_scale_for_both_axes() -> None:
+    image = np.zeros((25, 100, 3), np.uint8)  # side 50
+    corners = same_scale(np.array([[[-0.5, -0.5], [99.5, 24.5], [49.5, 12.0]]]), [image])
+    assert corners[0].tolist() == [[-2.0, -0.5], [2.0, 0.5], [0.0, 0.0]]
+
+
+EVIDENCE = Evidence(
+    numbers=(0, 2, 3, 5, 6, 7),
+    images=40,
+    motion=np.array([5.0, 4.0, 4.0, 0.2, 3.0, 6.0]),
+    neighbours=Neighbours(
+        nearest=np.array([1, 2, 1, 4, 3, 0]),
+        distance=np.array([9.0, 2.0, 2.0, 7.0, 7.0, 12.0]),
+        play=np.array([3.0, 0.5, 0.5, 3.0, 3.0, 5.0]),
+        shared=np.array([0.64, 0.98, 0.98, 0.0, 0.0, 0.3]),
+    ),
+    duplicates={2: 1},
+    view_error=np.array([0.1, 0.2, 0.25, 0.1, 0.9, 0.5]),
+    mirror_error=np.array([0.5, 0.5, 0.5, 1.0, 1.0, 0.5]),
+    redrawn_error=np.array([0.1, 0.1, 0.1, 1.0, 1.0, 0.4]),
+    within_reach=0.4,
+)
+
+
+def test_states_score_and_sentences() -> None:
+    verdict = judge(EVIDENCE, detector="abc", generator="def", images_seen=27_000)
+    assert [each.state for each in verdict.keypoints] == ["steady", "steady", "duplicate", "still", "lost", "unsteady"]
+    assert verdict.score == pytest.approx((0.9 + 0.8 + 0.5) / 6, abs=1e-3)
+    assert (verdict.keypoints[2].repeats, verdict.keypoints[5].nearest) == (2, 0)
+    assert verdict.sentences == (
+        "2 of 6 keypoints are steady.",
+        "7 follows the object with errors.",
+        "3 is a duplicate (of 2).",
+        "6 does not follow the object.",
+        "5 hardly moves.",
+        "Keypoints are near 40 % of the object; parts of it have none.",
+        "The generator saw 27,000 images and keypoints need about 100,000: train longer, the same command with a larger budget "
+        "continues.",
+    )
+
+
+def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> None:
+    several = replace(EVIDENCE, view_error=np.array([0.1, 0.9, 0.8, 0.7, 0.9, 0.1]), within_reach=None, duplicates={})
+    verdict = judge(several, detector="abc")
+    assert verdict.sentences == ("2 of 6 keypoints are steady.", "2, 3 and 6 do not follow the object.", "5 hardly moves.")
+    few = judge(EVIDENCE, detector="abc", images_seen=9_000).sentences[-1]
+    assert few.startswith("The generator saw 9,000 images and a mask needs about 15,000")
+
+
+def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
+    path = tmp_path / "verdict.json"
+    verdict = judge(EVIDENCE, detector="abc", images_seen=120_000)
+    write_verdict(verdict, path)
+    assert read_verdict(path) == verdict
+    assert describe_measurements(path)[:2] == [
+        "verdict without labels, from 40 images; score 0.37 of 1",
+        "  2 of 6 keypoints are steady.",
+    ]
+    content = json.loads(path.read_text())
+    assert content["schema"] == "kpdetect-verdict"
+    path.write_text(json.dumps(content | {"score": "much"}))
+    with pytest.raises(FormatError, match="score = 'much' is not valid.*run `kpdetect report` again"):
+        read_verdict(path)
+    path.write_text("[]")
+    with pytest.raises(FormatError, match="not a verdict of kpdetect"):
+        read_verdict(path)

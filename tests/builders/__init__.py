@@ -1,0 +1,1 @@
+"""What several test modules build: small images, models, runs and files. No test module imports another one."""

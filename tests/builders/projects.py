@@ -1,0 +1,37 @@
+"""A tiny project of `kpdetect run` on cartoon faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kpdetect.project.pipeline import run_project
+from kpdetect.toy.dataset import write_toy
+
+SMALL = [
+    "generator.steps=3", "generator.model.widths=[8,6]", "generator.model.background_widths=[4,4]",
+    "generator.model.mlp_width=8",
+    "generator.model.embedding_width=4", "generator.model.spade_width=4", "generator.optimiser.batch=4",
+    "generator.optimiser.discriminator_widths=[4,6,8]", "pairs.count=100", "pairs.shard_size=60", "detector.steps=3",
+    "detector.batch=4", "detector.model.input_size=32", "detector.model.head_width=8", "detector.held_out=0.1",
+    "refine.steps=2", "refine.batch=4", "refine.reconstruction.width=16", "rounds.steps=2",
+]  # fmt: skip
+
+
+def run_small(images: Path, out: Path, *more: str) -> Path:
+    return run_project(images, out, size=32, keypoints=4, overrides=[*SMALL, *more], device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("toy")
+    write_toy(folder / "unlabelled", 40, size=32, seed=0)
+    write_toy(folder / "annotated", 40, size=32, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(toy) -> Path:
+    run_small(toy / "unlabelled" / "images", toy / "project")
+    return toy / "project"

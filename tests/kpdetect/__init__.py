@@ -1,0 +1,1 @@
+"""Tests of `kpdetect`: the ground floor, `kpdetect run` and the command line."""

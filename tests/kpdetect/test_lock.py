@@ -1,0 +1,115 @@
+"""One writer per folder: refused in one line, gone with its process, not held by children."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kpdetect.cli import main
+from kpdetect.errors import OutputError
+from kpdetect.files.atomic import write_text
+from kpdetect.files.lock import LOCK, require_unlocked, writing_into
+
+pytest.importorskip("fcntl", reason="this system has no such locks")
+ROOT = str(Path(__file__).resolve().parents[2])
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from kpdetect.files.lock import writing_into
+with writing_into(Path(sys.argv[1])):
+    if len(sys.argv) > 2 and os.fork() == 0:
+        print("child", os.getpid(), flush=True)
+        time.sleep(60)
+        os._exit(0)
+    elif len(sys.argv) == 2:
+        print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Starts a process that holds the lock of `tmp_path`/out; gives it and what it said."""
+    started = []
+
+    def start(*more):
+        command = [sys.executable, "-c", HOLD, str(tmp_path / "out"), *more]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        started.append(process)
+        return process, process.stdout.readline().split()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def refused(capsys, monkeypatch, *words):
+    """The one line of a command that is refused."""
+    monkeypatch.setattr(sys, "argv", ["kpdetect", *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_a_second_writer_is_refused_and_told_of_the_first(holder, tmp_path, capsys, monkeypatch):
+    process, _ = holder()
+    line = refused(capsys, monkeypatch, "toy", "--count", 1, "--out", tmp_path / "out")
+    assert f"process {process.pid} (-c {tmp_path / 'out'}, since " in line
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [LOCK]
+    process.kill()
+    process.wait()
+    main.app(["toy", "--count", "1", "--size", "16", "--out", str(tmp_path / "out")], standalone_mode=False)
+    assert (tmp_path / "out" / "toy.json").exists()
+    assert not (tmp_path / "out" / LOCK).exists()
+
+
+def test_a_child_does_not_hold_the_lock_of_its_parent(holder, tmp_path):
+    process, (_, child) = holder("fork")
+    process.kill()
+    process.wait()
+    try:
+        with writing_into(tmp_path / "out"):
+            os.kill(int(child), 0)  # still there
+    finally:
+        os.kill(int(child), signal.SIGKILL)
+
+
+def test_a_process_may_ask_again_and_leaves_no_folder_without_content(tmp_path):
+    out = tmp_path / "new" / "out"
+    with writing_into(out):
+        with writing_into(out):
+            require_unlocked(out)
+        assert (out / LOCK).exists()
+    assert list(tmp_path.iterdir()) == []
+    with writing_into(out):
+        write_text(out / "result.txt", "1")
+    assert [path.name for path in out.iterdir()] == ["result.txt"]
+
+
+def test_other_processes_of_torchrun_are_let_in(holder, tmp_path, monkeypatch):
+    holder()
+    with pytest.raises(OutputError, match="is writing there"), writing_into(tmp_path / "out"):
+        pass
+    monkeypatch.setenv("RANK", "1")
+    with writing_into(tmp_path / "out"):
+        pass
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
+    code = "import os, sys; from pathlib import Path; from kpdetect.files.temporary import temporary_name\n"
+    code += "temporary_name(Path(sys.argv[1])).write_text('half')"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.txt")], check=True, cwd=ROOT)
+    (left,) = tmp_path.iterdir()
+    live = tmp_path / left.name.replace(left.name.split("-")[2], str(os.getppid()))
+    mine = tmp_path / "mine.part"
+    for path in (live, mine):
+        path.write_text("half")
+    write_text(tmp_path / "a.txt", "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([live, mine, tmp_path / "a.txt"])

@@ -1,0 +1,58 @@
+"""Stages of a project that were interrupted, or made from something that is different by now."""
+
+import pytest
+
+from kpdetect.data.schema import Manifest
+from kpdetect.inference.labelling import change_labels
+from kpdetect.project import outdated
+from kpdetect.training.checkpoints import load_checkpoint, read_description
+from tests.builders.projects import run_small
+
+
+class Interrupted(Exception):
+    """Ctrl-C."""
+
+
+def interrupt_removal(monkeypatch, at):
+    """Let the removal of the `at`-th folder be the last one that happens."""
+    removed = []
+    clear = outdated._clear
+
+    def some(folder, keep):
+        if len(removed) == at:
+            raise Interrupted
+        removed.append(folder.name)
+        clear(folder, keep)
+
+    monkeypatch.setattr(outdated, "_clear", some)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_removal_that_was_interrupted_is_taken_up_again(toy, tmp_path, monkeypatch, at):  # noqa: F811
+    images, out = toy / "unlabelled" / "images", tmp_path / "project"
+    run_small(images, out)
+    interrupt_removal(monkeypatch, at)
+    with pytest.raises(Interrupted):
+        run_small(images, out, "generator.steps=4")
+    monkeypatch.undo()
+    run_small(images, out, "generator.steps=4")
+    generator = Manifest.read(out / "pairs").facts.provenance["generator"]
+    assert read_description(out / "detector" / "model.safetensors")["provenance"]["generator"] == generator
+    assert read_description(out / "refined" / "model.safetensors")["provenance"]["generator"] == generator
+
+
+def test_more_pairs_start_the_detector_anew(toy, tmp_path, capsys):  # noqa: F811
+    images, out = toy / "unlabelled" / "images", tmp_path / "project"
+    run_small(images, out)
+    shards = Manifest.read(out / "pairs").shards
+    change_labels(out, names=["0=nose"])
+    run_small(images, out, "pairs.count=130")
+    assert "the pairs have changed: detectors and predictions are made anew" in capsys.readouterr().err
+    assert Manifest.read(out / "pairs").shards[0] == shards[0]
+    assert read_description(out / "detector" / "model.safetensors")["pairs"] == 130
+    assert "nose" in (out / "taught-1" / "keypoints.yaml").read_text()  # somebody's work
+    first = read_description(out / "refined" / "model.safetensors")["first_stage"]
+    assert str(load_checkpoint(out / "refined" / "checkpoint.pt", "detector")["data"]).split("/")[1] == first
+    run_small(images, out, "pairs.count=100")  # fewer than there are: nothing to be done
+    assert Manifest.read(out / "pairs").count == 130
+    assert "anew" not in capsys.readouterr().err
