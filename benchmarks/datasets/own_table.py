@@ -1,8 +1,8 @@
 """Anybody's own annotations as a benchmark: `table:FILE`.
 
-FILE is a CSV with a line per image or per point, DeepLabCut's CSV, or COCO keypoints (see `benchmarks.datasets.annotation_formats`);
-the images are under the folder given as data. Split, first that applies: lists of names; a column `split` with the values fit
-and test; otherwise, sorted by name, index mod 5 in {0, 1, 2} fits and 4 tests.
+FILE is a CSV with a line per image or per point, DeepLabCut's CSV, or COCO keypoints (see
+`benchmarks.datasets.annotation_formats`); the images are under the folder given as data. Split, first that applies: lists of
+names; a column `split` with the values fit and test; otherwise, sorted by name, index mod 5 in {0, 1, 2} fits and 4 tests.
 
 The protocol is named `table`, with the unit where it is not the box and a hash of the lists where there are any:
 `table-image`, `table-left,right-1a2b3c4d`. So the results of one file measured in several ways lie beside each other.

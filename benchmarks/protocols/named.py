@@ -1,7 +1,7 @@
 """The named protocols. The name is part of every result, and what it stands for does not change.
 
-Types are in `benchmarks.protocols.protocol`; what each protocol follows and what is our choice, in `benchmarks.protocols.faces` and
-`benchmarks.protocols.bodies`.
+Types are in `benchmarks.protocols.protocol`; what each protocol follows and what is our choice, in
+`benchmarks.protocols.faces` and `benchmarks.protocols.bodies`.
 """
 
 from __future__ import annotations

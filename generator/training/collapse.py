@@ -1,7 +1,7 @@
 """A run that has failed: its losses would go on looking smooth, and hours would be lost.
 
 Signs, each judged over many steps in a row: keypoints are the same in every image; images are all alike; the discriminator's
-loss is zero, so that the generator learns nothing more. (Losses that are not finite are seen at once, in `kpdetect.training.loop`.)
+loss is zero, so that the generator learns nothing more. (`kpdetect.training.loop` sees at once that a loss is not finite.)
 """
 
 from __future__ import annotations

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from kpdetect.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmarks.datasets.own_table import TableOptions
+    from benchmarks.evaluation.measured_model import Source
 
 
 def command(
@@ -61,11 +67,10 @@ def command(
     ] = 30.0,
 ) -> None:
     """Measure a detector against annotated landmarks, with the floor and baselines beside it."""
-    from benchmarks.benchmark import Extras, run_benchmark, run_cross_validation
+    from benchmarks.benchmark import Extras, run_benchmark
     from benchmarks.datasets.own_table import TableOptions
     from benchmarks.evaluation.measured_model import Source
     from benchmarks.protocols.named import print_protocols
-    from kpdetect.errors import InputError
 
     if protocol == "list":
         print_protocols()
@@ -76,10 +81,7 @@ def command(
     if cross_validate:
         if supervised:
             raise InputError("--cross-validate: trains no supervised detector; leave --supervised out")
-        if model is None and predictions is None:
-            raise InputError("--cross-validate: give the model to choose with --model, or --predictions")
-        source = Source(model=model, predictions=predictions, checkpoint=checkpoint)
-        run_cross_validation(protocol, source=source, data=data, out=out, annotated=annotated)
+        _cross_validate(protocol, Source(model=model, predictions=predictions, checkpoint=checkpoint), data, out, annotated)
         return
     run_benchmark(
         protocol,
@@ -92,3 +94,11 @@ def command(
         annotated=annotated,
         extras=Extras(supervised=tuple(supervised or ()), supervised_minutes=supervised_minutes),
     )
+
+
+def _cross_validate(protocol: str, source: Source, data: Path, out: Path | None, annotated: TableOptions) -> None:
+    from benchmarks.benchmark import run_cross_validation
+
+    if source.model is None and source.predictions is None:
+        raise InputError("--cross-validate: give the model to choose with --model, or --predictions")
+    run_cross_validation(protocol, source=source, data=data, out=out, annotated=annotated)
