@@ -195,7 +195,7 @@ def step_rows(
             continue
         if mode == "compiled":
             trainer.generator.compile()
-            trainer.discriminator.compile()
+            trainer.adversary.pixel_discriminator.compile()
         took, waiting = step_seconds(trainer, seconds)
         yield {
             "generator": name,

@@ -20,6 +20,7 @@ from generator.training.discriminator import build_discriminator
 from generator.training.features import FeatureDiscriminator, FeatureNetwork, require_maps
 from generator.training.losses import ADVERSARIAL, gradient_penalty
 from kpdetect.training.distributed import average_gradients
+from kpdetect.training.loop import Stateful
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator
 
@@ -62,6 +63,13 @@ class Adversary:
         """The discriminators there are."""
         both = (self.pixel_discriminator, self.feature_discriminator)
         return [network for network in both if network is not None]
+
+    def stateful(self) -> dict[str, Stateful]:
+        """The discriminators and their optimisers, by their names in a checkpoint."""
+        pixels: dict[str, Stateful] = {"discriminator": self.pixel_discriminator, "adam_discriminator": self.adam_pixels}
+        if self.feature_discriminator is None:
+            return pixels
+        return pixels | {"feature_discriminator": self.feature_discriminator, "adam_features": self.adam_features}
 
     def companions(self, description: dict[str, Any], feature_weights: str | None) -> dict[str, nn.Module]:
         """The discriminators that may take an earlier run's weights, by their names in its checkpoint; the one of features only

@@ -38,9 +38,10 @@ from kpdetect.images.image_files import require_apart, write_image
 from kpdetect.messages import log
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning, load_fitting
-from kpdetect.training.loop import Trainer, images_of
+from kpdetect.training.loop import Stateful, Trainer, images_of
 from kpdetect.training.run_folder import RunFolder, code_commit, hardware
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
@@ -110,7 +111,6 @@ class GeneratorTrainer(Trainer):
     """The generator, its average and its adversary."""
 
     kind = "generator"
-    stateful: tuple[str, ...] = ("generator", "discriminator", "average", "adam_generator", "adam_discriminator", "collapse")
 
     def __init__(
         self,
@@ -125,16 +125,11 @@ class GeneratorTrainer(Trainer):
         self.feature_weights = None if feature_network is None else feature_network.hash
         if feature_network is not None:
             self.other_data = "other images, or judged by other weights (optimiser.features)"
-        super().__init__(run, config, optimiser.batch, cache.key, runtime, judge=self.feature_weights)
+        super().__init__(run, config, optimiser.batch, DataKey(source=cache.key, judge=self.feature_weights), runtime)
         self.cache, self.config = cache, config
         torch.manual_seed(derived_seed(config.seed, "weights"))
         plain = Generator(model).to(runtime.device)
         self.adversary = Adversary(config, runtime, feature_network)
-        self.discriminator, self.adam_discriminator = self.adversary.pixel_discriminator, self.adversary.adam_pixels
-        self.feature_discriminator = self.adversary.feature_discriminator
-        if self.feature_discriminator is not None:
-            self.adam_features = self.adversary.adam_features
-            self.stateful = (*self.stateful, "feature_discriminator", "adam_features")
         channels_last(plain)
         self.average = averaged_copy(plain)  # not synchronised: the first process measures its statistics alone
         self.generator = synchronised(plain, runtime)
@@ -146,7 +141,6 @@ class GeneratorTrainer(Trainer):
         self.watch: DistanceWatch | None = None
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
-            self.stateful = (*self.stateful, "watch")
         self.share = 1.0
         self.recorder = self._recorder(runtime)
         self.restore()
@@ -158,6 +152,12 @@ class GeneratorTrainer(Trainer):
         kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
         work, adams = lambda real, *noises: self.update(real, Latents.of(noises)), self.adversary.optimisers
         return StepRecorder(work, [self.adam_generator, *adams], kinds, runtime.device)
+
+    def stateful(self) -> dict[str, Stateful]:
+        """The parts whose state a checkpoint holds."""
+        own: dict[str, Stateful] = {"generator": self.generator, "average": self.average, "adam_generator": self.adam_generator}
+        watches: dict[str, Stateful] = {"collapse": self.collapse} | ({} if self.watch is None else {"watch": self.watch})
+        return own | self.adversary.stateful() | watches
 
     @property
     def stage(self) -> Stage:

@@ -5,12 +5,14 @@ Folders of shards that a detector can learn from, and how two of them are told a
 
 from __future__ import annotations
 
+import json
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +59,16 @@ def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
             "give the pairs that it was trained on"
         )
     return folder
+
+
+def live_key(provenance: dict[str, Any]) -> str:
+    """Differs when pairs are drawn live from something else."""
+    return f"{LIVE}{json.dumps(provenance, sort_keys=True)}"
+
+
+def is_live(key: str) -> bool:
+    """Whether a key is one of `live_key`."""
+    return key.startswith(LIVE)
 
 
 def pairs_key(folder: ShardFolder) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kpdetect.coords import to_pixels
-from kpdetect.detector.batches import LIVE, Batches, LiveBatches, PairBatches, TrainingPairs, open_pairs, pairs_key
+from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs, live_key, open_pairs, pairs_key
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
@@ -24,9 +23,10 @@ from kpdetect.images.image_files import write_image
 from kpdetect.pairs import PairSource
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning
-from kpdetect.training.loop import BUDGETS, Trainer
+from kpdetect.training.loop import BUDGETS, Stateful, Trainer
 from kpdetect.training.run_folder import RunFolder, code_commit, hardware
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_seed
@@ -94,7 +94,7 @@ def train_detector_live(
         As `train_detector`.
     """
     batches = LiveBatches(source, config.batch, config.augment, config.seed)
-    key = f"{LIVE}{json.dumps(source.provenance, sort_keys=True)}"
+    key = live_key(source.provenance)
     learned = LearnedFrom(
         size=source.size, keypoints=source.keypoints, provenance=source.provenance, pairs=None, key=key, sources=sources
     )
@@ -149,12 +149,11 @@ class DetectorTrainer(Trainer):
     """One network, one optimiser, one average."""
 
     kind = "detector"
-    stateful = ("detector", "average", "adam", "patience")
 
     def __init__(
         self, run: RunFolder, batches: Batches, learned: LearnedFrom, config: DetectorConfig, runtime: Runtime
     ) -> None:
-        super().__init__(run, config, config.batch, learned.key, runtime)
+        super().__init__(run, config, config.batch, DataKey(source=learned.key), runtime)
         self.batches, self.learned, self.config = batches, learned, config
         batches.rank, batches.world = runtime.rank, runtime.world
         torch.manual_seed(derived_seed(config.seed, "weights"))
@@ -167,6 +166,10 @@ class DetectorTrainer(Trainer):
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
         runtime.prepare(self.detector)
         self.restore()
+
+    def stateful(self) -> dict[str, Stateful]:
+        """The parts whose state a checkpoint holds."""
+        return {"detector": self.detector, "average": self.average, "adam": self.adam, "patience": self.patience}
 
     def start_from(self, initial: InitialWeights) -> None:
         """Take the weights of a trained detector.

@@ -11,7 +11,7 @@ from typing import Any
 
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
-from kpdetect.detector.batches import LIVE, pairs_key
+from kpdetect.detector.batches import is_live, pairs_key
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import LABELS
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
@@ -27,6 +27,7 @@ from kpdetect.training.checkpoints import (
     round_folder,
     round_number,
 )
+from kpdetect.training.data_key import first_stage_in
 
 FOUND = "found"
 """Folder of a round of self-training that holds what its teacher found."""
@@ -48,7 +49,7 @@ def discard_outdated_detector(out: Path) -> None:
     if not checkpoint.exists():
         return
     learned = str(load_checkpoint(checkpoint, "detector")["data"])
-    if not learned.startswith(LIVE) and learned != pairs_key(ShardFolder(out / "pairs")):
+    if not is_live(learned) and learned != pairs_key(ShardFolder(out / "pairs")):
         _discard(out, "detector", "the pairs have changed: detectors and predictions are made anew")
 
 
@@ -57,7 +58,7 @@ def discard_outdated_refinement(out: Path) -> None:
     checkpoint = out / REFINED / CHECKPOINT
     if not checkpoint.exists():
         return
-    began_with = str(load_checkpoint(checkpoint, "detector")["data"]).split("/")[1]
+    began_with = first_stage_in(str(load_checkpoint(checkpoint, "detector")["data"]))
     if began_with != file_hash(find_weights(out / "detector", "detector")):
         _discard(out, REFINED, "the detector has changed: its second stage and what follows are made anew")
 

@@ -34,7 +34,8 @@ from kpdetect.refine.reconstruction import Perception, Reconstruction, feature_e
 from kpdetect.refine.views import ViewBatches, Views, as_images
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
-from kpdetect.training.loop import BUDGETS, Trainer, images_of
+from kpdetect.training.data_key import DataKey
+from kpdetect.training.loop import BUDGETS, Stateful, Trainer, images_of
 from kpdetect.training.run_folder import RunFolder, code_commit, hardware
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
@@ -97,7 +98,6 @@ class RefineTrainer(Trainer):
     """A detector, an image decoder, and the averaged detector that is teacher and result."""
 
     kind = "detector"
-    stateful = ("detector", "decoder", "average", "adam")
     other_data = "other images, from another first stage, with other pairs or other weights (reconstruction.features)"
 
     def __init__(
@@ -109,11 +109,14 @@ class RefineTrainer(Trainer):
         start: FirstStage | None,
         pairs: ShardFolder | None,
     ) -> None:
-        first = "" if start is None else file_hash(start.weights)
-        anchor = "" if pairs is None else "/".join(shard.sha256 for shard in pairs.manifest.shards)
         self.perception = _perception(config, runtime)
-        judge = None if self.perception is None else self.perception.hash
-        super().__init__(run, config, config.batch, f"{cache.key}/{first}/{anchor}", runtime, judge=judge)
+        data = DataKey(
+            source=cache.key,
+            first_stage="" if start is None else file_hash(start.weights),
+            anchors=() if pairs is None else tuple(shard.sha256 for shard in pairs.manifest.shards),
+            judge=None if self.perception is None else self.perception.hash,
+        )
+        super().__init__(run, config, config.batch, data, runtime)
         self.cache, self.config, self.start = cache, config, start
         torch.manual_seed(derived_seed(config.seed, "weights"))
         self.detector = build_detector(config.model, config.keypoints, initialise=start is None)
@@ -139,6 +142,10 @@ class RefineTrainer(Trainer):
         self.healthy = None if self.before is None else measure_health(self.before, self.before)
         runtime.prepare(self.detector, self.decoder)
         self.restore()
+
+    def stateful(self) -> dict[str, Stateful]:
+        """The parts whose state a checkpoint holds."""
+        return {"detector": self.detector, "decoder": self.decoder, "average": self.average, "adam": self.adam}
 
     def train_step(self) -> dict[str, Tensor]:
         """One update; returns the losses of the batch."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from pydantic import Field
@@ -23,6 +23,7 @@ from kpdetect.files.reading import reading
 from kpdetect.messages import log
 from kpdetect.progress import Pace, Progress
 from kpdetect.training.checkpoints import load_checkpoint, read_model_description, save_checkpoint
+from kpdetect.training.data_key import DataKey, images_in
 from kpdetect.training.distributed import agreed, anywhere, require_divisible
 from kpdetect.training.interrupts import StopRequest
 from kpdetect.training.optimiser_state import require_state
@@ -64,7 +65,17 @@ EARLY_SHEET_SECONDS = 30.0
 
 def images_of(run: RunFolder, kind: str) -> str | None:
     """The key of the images that a run was trained on; None before its first checkpoint."""
-    return str(load_checkpoint(run.checkpoint, kind).get("data", "")).split("/")[0] if run.checkpoint.exists() else None
+    return images_in(str(load_checkpoint(run.checkpoint, kind).get("data", ""))) if run.checkpoint.exists() else None
+
+
+class Stateful(Protocol):
+    """A network, an optimiser or anything else with a state."""
+
+    def state_dict(self) -> Any:
+        """Tensors, numbers, strings and containers of them."""
+
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Take what `state_dict` gave."""
 
 
 class Trainer(ABC):
@@ -74,29 +85,26 @@ class Trainer(ABC):
         run: folder of the run.
         config: the run's configuration.
         batch: images per step.
-        data: a key of the training data, that of the images first; a continued run must have the same.
+        data: key of the training data; a continued run must have the same.
         runtime: device and precision.
-        judge: the hash of the trained network in whose features is compared, part of the data; checkpoints from before it was
-            noted are continued.
     """
 
     kind: ClassVar[str]
     """What is trained, as checkpoints name it."""
-    stateful: tuple[str, ...]
-    """Attributes with a `state_dict` that a checkpoint holds."""
     other_data: str = "other data (files were added, removed or changed, or others are excluded)"
     """What is said of a checkpoint whose `data` differs."""
 
-    def __init__(
-        self, run: RunFolder, config: TrainingConfig, batch: int, data: str, runtime: Runtime, judge: str | None = None
-    ) -> None:
+    def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: DataKey, runtime: Runtime) -> None:
         require_divisible(batch, runtime)
         self.run, self.schedule, self.batch, self.runtime = run, config, batch, runtime
-        self.data = data if judge is None else f"{data}/{judge}"
-        self.continued_data = {data, self.data}
+        self.data = data
         self.step, self.seconds = 0, 0.0
         self.carried: dict[str, Tensor] = {}
         self.saved = time.monotonic()
+
+    @abstractmethod
+    def stateful(self) -> dict[str, Stateful]:
+        """The parts whose state a checkpoint holds, by their names in it."""
 
     @abstractmethod
     def train_step(self) -> dict[str, Tensor]:
@@ -209,10 +217,10 @@ class Trainer(ABC):
 
     def save(self) -> None:
         """Write the checkpoint."""
-        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in self.stateful}
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.stateful().items()}
         self.saved = time.monotonic()
         carried = {name: float(value) for name, value in self.carried.items()}
-        facts = {"step": self.step, "seconds": self.seconds, "data": self.data, "carried": carried}
+        facts = {"step": self.step, "seconds": self.seconds, "data": self.data.text, "carried": carried}
         save_checkpoint(self.run.checkpoint, self.kind, state | facts)
 
     def restore(self) -> None:
@@ -227,15 +235,14 @@ class Trainer(ABC):
                 self.run.rewind(0)
             return
         state = load_checkpoint(self.run.checkpoint, self.kind)
-        if state.get("data") not in self.continued_data:
+        if not self.data.continues(state.get("data")):
             raise ConfigError(
                 f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
             )
         with reading(
             self.run.checkpoint, CheckpointError, "belongs to another configuration; put back the right one or delete it"
         ):
-            for name in self.stateful:
-                part = getattr(self, name)
+            for name, part in self.stateful().items():
                 if isinstance(part, torch.optim.Optimizer):
                     require_state(part, state[name])
                 part.load_state_dict(state[name])

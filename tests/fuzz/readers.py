@@ -42,6 +42,7 @@ from kpdetect.inference.video import VideoReader
 from kpdetect.refine.config import RefineConfig, WarpConfig
 from kpdetect.toy.dataset import read_description as read_toy
 from kpdetect.training.checkpoints import CHECKPOINT
+from kpdetect.training.data_key import DataKey
 from kpdetect.training.initial_weights import InitialWeights, began_with
 from kpdetect.training.loop import Trainer, images_of
 from kpdetect.training.run_folder import RunFolder, read_metrics
@@ -126,7 +127,7 @@ def read_checkpoint(path: Path) -> None:
     parts = {"net": network, "adam": torch.optim.Adam(network.parameters()), "patience": Patience(3)}
     run = SimpleNamespace(checkpoint=path, folder=path.parent, rewind=lambda step: None)
     trainer = SimpleNamespace(
-        run=run, kind="detector", continued_data={"d"}, other_data="other data", stateful=tuple(parts), **parts,
+        run=run, kind="detector", data=DataKey(source="d"), other_data="other data", stateful=lambda: parts,
         runtime=SimpleNamespace(is_main=True),
     )  # fmt: skip
     images_of(run, "detector")  # type: ignore[arg-type]

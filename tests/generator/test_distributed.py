@@ -55,7 +55,7 @@ with joined_runtime("cpu", "float32") as runtime:
         both = [torch.zeros_like(flat) for _ in range(2)]
         distributed.all_gather(both, flat)
         assert torch.equal(*both), network
-    judges = [trainer.feature_discriminator.state_dict() for trainer in trained[::2]]
+    judges = [trainer.adversary.feature_discriminator.state_dict() for trainer in trained[::2]]
     for flat in (torch.cat([value.flatten() for value in state.values()]) for state in judges):
         both = [torch.zeros_like(flat) for _ in range(2)]
         distributed.all_gather(both, flat)

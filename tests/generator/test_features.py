@@ -69,7 +69,7 @@ def trained(blobs: Path, folder: Path, *overrides: str, maps: nn.Module | None) 
 
 
 def differing(one: GeneratorTrainer, two: GeneratorTrainer, *names: str) -> set[str]:
-    return {name for name in names if not states_equal(getattr(one, name).state_dict(), getattr(two, name).state_dict())}
+    return {name for name in names if not states_equal(*(each.stateful()[name].state_dict() for each in (one, two)))}
 
 
 def test_its_verdict_reaches_the_generator_and_its_fields_do_what_they_say(blob_folder: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_its_verdict_reaches_the_generator_and_its_fields_do_what_they_say(blob_
         other = trained(blob_folder, tmp_path / override[:12], f"optimiser.{override}", maps=Maps())
         assert differing(judged, other, *names) == set(names), override
     wider = trained(blob_folder, tmp_path / "wider", "optimiser.feature_width=9", maps=Maps())
-    assert wider.feature_discriminator.mix_channels[0].out_channels == 9
+    assert wider.adversary.feature_discriminator.mix_channels[0].out_channels == 9
 
 
 def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_path: Path) -> None:
@@ -94,16 +94,16 @@ def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_p
     assert states_equal(before, maps.state_dict())
     mixing = FeatureDiscriminator(maps, maps.channels[1:], 6)
     fixed = {name for name, _ in mixing.named_parameters() if name.startswith("mix")}
-    early = {name: value.clone() for name, value in trainer.feature_discriminator.state_dict().items()}
+    early = {name: value.clone() for name, value in trainer.adversary.feature_discriminator.state_dict().items()}
     trainer.batches = trainer.batches.__class__(trainer.cache.images, 32, 4, trainer.config.data, trainer.config.seed, 3)
     trainer.train_step()
     trainer.batches.close()
-    late = trainer.feature_discriminator.state_dict()
+    late = trainer.adversary.feature_discriminator.state_dict()
     assert all(torch.equal(early[name], late[name]) for name in fixed)
     weights = [name for name in early if name.startswith("heads") and name.endswith("original")]
     assert weights
     assert not any(torch.equal(early[name], late[name]) for name in weights)
-    assert all(each.requires_grad for each in trainer.feature_discriminator.heads.parameters())
+    assert all(each.requires_grad for each in trainer.adversary.feature_discriminator.heads.parameters())
 
 
 def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_path: Path) -> None:

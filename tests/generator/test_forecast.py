@@ -11,6 +11,7 @@ import torch
 from generator.training.forecast import Forecast, forecast_lines
 from kpdetect.config import StrictConfig
 from kpdetect.progress import Pace
+from kpdetect.training.data_key import DataKey
 from kpdetect.training.loop import Trainer, TrainingConfig
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
@@ -47,13 +48,16 @@ def test_too_few_images_are_said_with_what_to_change() -> None:
 class Slow(Trainer):
     """Steps that take seven seconds of a clock that is turned by hand."""
 
-    kind, stateful = "detector", ()
+    kind = "detector"
 
     def __init__(self, folder, clock, **schedule) -> None:
         run = RunFolder(folder, StrictConfig())
         runtime = Runtime(device=torch.device("cpu"), compute=torch.float32)
-        super().__init__(run, TrainingConfig(**schedule), 4, "data", runtime)
+        super().__init__(run, TrainingConfig(**schedule), 4, DataKey(source="data"), runtime)
         self.clock, self.sheets, self.announced = clock, [], []
+
+    def stateful(self):
+        return {}
 
     def train_step(self):
         self.clock["now"] += 7.0

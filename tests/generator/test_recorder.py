@@ -23,7 +23,7 @@ def trainer_on(device, folder, images):
 
 
 def state_of(trainer):
-    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator, "average": trainer.average}
+    networks = {name: trainer.stateful()[name] for name in ("generator", "discriminator", "average")}
     return {f"{kind}.{name}": each for kind, network in networks.items() for name, each in network.named_parameters()}
 
 

@@ -62,10 +62,11 @@ def test_the_papers_widths_take_a_step(tmp_path, model, size):
     config = apply_overrides(architecture(preset("paper", size), model), ["optimiser.batch=2"])
     trainer = small_trainer(config, CPU, tmp_path)
     assert parameters(trainer.generator) > 20e6
-    before = [parameter.clone() for parameter in (*trainer.generator.parameters(), *trainer.discriminator.parameters())]
+    networks = (trainer.generator, trainer.adversary.pixel_discriminator)
+    before = [parameter.clone() for network in networks for parameter in network.parameters()]
     metrics = trainer.train_step()
     assert torch.stack([value.float() for value in metrics.values()]).isfinite().all()
-    after = [*trainer.generator.parameters(), *trainer.discriminator.parameters()]
+    after = [parameter for network in networks for parameter in network.parameters()]
     assert not any(torch.equal(one, two) for one, two in zip(before, after, strict=True))
 
 

@@ -127,7 +127,7 @@ def trained(cache: ImageCache, folder: Path, overrides: tuple[str, ...]) -> Trai
         trainer.train_step()
         trainer.step += 1
     trainer.batches.close()
-    return {name: getattr(trainer, name).state_dict() for name in EVERYTHING}
+    return {name: trainer.stateful()[name].state_dict() for name in EVERYTHING}
 
 
 def test_no_field_is_forgotten() -> None:

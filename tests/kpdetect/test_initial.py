@@ -36,8 +36,9 @@ def test_a_generator_starts_from_generator_and_discriminator(blob_folder, tmp_pa
     step = GeneratorTrainer.train_step
 
     def watched(trainer):
-        began.setdefault("generator", {name: value.clone() for name, value in trainer.generator.state_dict().items()})
-        began.setdefault("discriminator", {name: value.clone() for name, value in trainer.discriminator.state_dict().items()})
+        for name in ("generator", "discriminator"):
+            state = trainer.stateful()[name].state_dict()
+            began.setdefault(name, {key: value.clone() for key, value in state.items()})
         return step(trainer)
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", watched)

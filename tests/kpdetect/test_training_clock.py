@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from kpdetect.config import StrictConfig
+from kpdetect.training.data_key import DataKey
 from kpdetect.training.loop import Trainer, TrainingConfig
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
@@ -27,13 +28,16 @@ class Late:
 
 
 class Asynchronous(Trainer):
-    kind, stateful = "detector", ()
+    kind = "detector"
 
     def __init__(self, folder, clock):
         config = TrainingConfig()
         run = RunFolder(folder, StrictConfig())
-        super().__init__(run, config, 4, "data", Runtime(device=torch.device("cpu"), compute=torch.float32))
+        super().__init__(run, config, 4, DataKey(source="data"), Runtime(device=torch.device("cpu"), compute=torch.float32))
         self.clock = clock
+
+    def stateful(self):
+        return {}
 
     def train_step(self):
         self.clock["now"] += 0.25  # what it takes to ask
