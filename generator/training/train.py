@@ -42,7 +42,7 @@ from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning, load_fitting
 from kpdetect.training.loop import Stateful, Trainer, images_of
-from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
 
@@ -280,21 +280,16 @@ class GeneratorTrainer(Trainer):
         self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)
         tensors, kept = (watch.weights, watch.best_step) if watch else (self.average.state_dict(), self.step)
-        description = {
-            "config": config.model_dump(mode="json"),
-            "drawn_size": stage.size,
-            "step": self.step,
-            "kept_step": kept,
-            "distance": watch.best if watch else None,
-            "images_seen": kept * config.optimiser.batch,
-            "minutes": round(self.seconds / 60, 1),
-            "training_images": len(self.cache),
-            "began_with": began_with(self.run),
-            "feature_weights": self.feature_weights,
-            "data": self.cache.key,
-            "commit": code_commit(),
-            "hardware": hardware(),
-        }
+        description = self.description(
+            config,
+            kept_step=kept,
+            drawn_size=stage.size,
+            distance=watch.best if watch else None,
+            training_images=len(self.cache),
+            began_with=began_with(self.run),
+            feature_weights=self.feature_weights,
+            data=self.cache.key,
+        )
         save_weights(self.run.weights, "generator", tensors, description)
         if watch and watch.exhausted:
             log.info(watch.ending())

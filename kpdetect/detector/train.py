@@ -27,7 +27,7 @@ from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning
 from kpdetect.training.loop import BUDGETS, Stateful, Trainer
-from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_seed
 
@@ -251,26 +251,21 @@ class DetectorTrainer(Trainer):
 
     def write_weights(self) -> None:
         """Write the average and where it came from."""
-        config, learned = self.config, self.learned
+        learned = self.learned
         predicted, _ = self.predict_held_out()
         calibration = calibrate(self.average, self.batches, self.runtime, self.run.folder)
-        description = {
-            "config": config.model_dump(mode="json"),
-            "keypoints": learned.keypoints,
-            "pair_size": list(learned.size),
-            "crop": learned.provenance.get("crop", "centre"),
-            "provenance": learned.provenance,
-            "pairs": learned.pairs,
-            "began_with": began_with(self.run),
-            "step": self.step,
-            "images_seen": self.step * config.batch,
-            "minutes": round(self.seconds / 60, 1),
-            "held_out_percent": round(self._error_of(predicted), 4),
-            "keypoint_layout": keypoint_layout(predicted),
-            "calibration": calibration.description(),
-            "commit": code_commit(),
-            "hardware": hardware(),
-        }
+        description = self.description(
+            self.config,
+            keypoints=learned.keypoints,
+            pair_size=list(learned.size),
+            crop=learned.provenance.get("crop", "centre"),
+            provenance=learned.provenance,
+            pairs=learned.pairs,
+            began_with=began_with(self.run),
+            held_out_percent=round(self._error_of(predicted), 4),
+            keypoint_layout=keypoint_layout(predicted),
+            calibration=calibration.description(),
+        )
         save_weights(self.run.weights, "detector", self.average.state_dict(), description)
 
 

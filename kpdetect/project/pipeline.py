@@ -16,9 +16,10 @@ PROJECT/report        index.html
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from benchmarks.metrics.extractors import watched_distance
 from benchmarks.report.report import write_report
@@ -101,12 +102,8 @@ def run_project(
     Raises:
         KpdetectError: with one line that says what to do.
     """
-    settings = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
-    if config is not None:
-        settings = read_config(ProjectConfig, config)
-    if minutes is not None:  # the clock ends the stages, not the preset's steps
-        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
-    settings = apply_overrides(settings, overrides)
+    chosen = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
+    settings = _changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)
     if settings.method == "imm" and (init_generator or init_detector):
         raise InputError(
             f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
@@ -116,49 +113,80 @@ def run_project(
     select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
     RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
-    project = Project(images, out, settings, runtime, minutes, exclude, strict)
-    project.initial, project.last = {"generator": init_generator, "detector": init_detector}, last
-    for number, stage in enumerate(project.stages(), start=1):
-        title = (getattr(stage, "func", stage).__doc__ or "").rstrip(".")
-        log.info(f"[{number}/{len(project.stages())}] {title}")
-        stage()
+    project = Project(
+        images=images,
+        out=out,
+        settings=settings,
+        runtime=runtime,
+        minutes=minutes,
+        exclude=exclude,
+        strict=strict,
+        init_generator=init_generator,
+        init_detector=init_detector,
+        last=last,
+    )
+    stages = project.stages()
+    for number, stage in enumerate(stages, start=1):
+        log.info(f"[{number}/{len(stages)}] {stage.title}")
+        stage.run()
     if last == "report" and (verdict := describe_verdict(out)):
         print(verdict)
     print(f"report: {project.report}" if last == "report" else f"trained: {out}")
     return project.report
 
 
+def _changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:
+    """The settings with the user's assignments; where minutes are given, the clock ends the stages, not the preset's steps."""
+    if minutes is not None:
+        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
+    return apply_overrides(settings, overrides)
+
+
+class Stage(NamedTuple):
+    """A step of a project: the line that announces it, and its work."""
+
+    title: str
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
-    """The stages of a project, each of which does nothing when it is finished already."""
+    """The stages of a project, each of which does nothing when it is finished already; see `run_project` for the attributes."""
 
-    def __init__(
-        self,
-        images: Path,
-        out: Path,
-        settings: ProjectConfig,
-        runtime: Runtime,
-        minutes: float | None,
-        exclude: frozenset[str],
-        strict: bool,
-    ) -> None:
-        self.images, self.out, self.settings, self.runtime = images, out, settings, runtime
-        self.minutes, self.exclude, self.strict = minutes, exclude, strict
-        self.initial: dict[str, Path | None] = {"generator": None, "detector": None}
-        self.last: Last = "report"
-        self.report = out / "report" / "index.html"
+    images: Path
+    out: Path
+    settings: ProjectConfig
+    runtime: Runtime
+    minutes: float | None
+    exclude: frozenset[str]
+    strict: bool
+    init_generator: Path | None = None
+    init_detector: Path | None = None
+    last: Last = "report"
 
-    def stages(self) -> list[Callable[[], None]]:
-        """What is to be done, in order."""
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.out / "report" / "index.html"
+
+    def stages(self) -> list[Stage]:
+        """All stages, in order."""
+        generator = Stage("Train the generator", self.generator)
         if self.last == "generator":
-            return [self.generator]
-        trained: list[Callable[[], None]]
+            return [generator]
         if self.settings.method == "imm":
-            trained = [self.imm]
+            trained = [Stage("Train a detector on the images by IMM", self.imm)]
         else:
-            second = [self.refine] if self.settings.refined else []
-            rounds = [partial(self.teach, number) for number in range(1, self.settings.rounds.count + 1)]
-            trained = [self.generator, self.pairs, self.detector, *second, *rounds]
-        return [*trained, self.predict, self.judge, self.write_report] if self.last == "report" else trained
+            trained = [generator, Stage("Generate pairs", self.pairs), Stage("Train the detector on the pairs", self.detector)]
+            trained += [Stage("Refine the detector on the images", self.refine)] if self.settings.refined else []
+            rounds = range(1, self.settings.rounds.count + 1)
+            trained += [Stage("Teach the next detector what this one finds", partial(self.teach, number)) for number in rounds]
+        used = [
+            Stage("Predict keypoints on the images", self.predict),
+            Stage("Judge the keypoints without labels", self.judge),
+            Stage("Write the report", self.write_report),
+        ]
+        return [*trained, *used] if self.last == "report" else trained
 
     def share(self, stage: str) -> float | None:
         """Training minutes of a stage."""
@@ -179,7 +207,7 @@ class Project:
             minutes=self.share("generator"),
             exclude=self.exclude,
             strict=self.strict,
-            initial=self.initial["generator"],
+            initial=self.init_generator,
             distance_to=watched_distance(settings.stopping, self.runtime.device),
             feature_network=named_perception(
                 judging.feature_network, judging.features, "generator.optimiser.features", self.runtime
@@ -211,7 +239,7 @@ class Project:
                 self.settings.detector,
                 self.runtime,
                 minutes=self.share("detector"),
-                initial=self.initial["detector"],
+                initial=self.init_detector,
             )
 
     def refine(self) -> None:

@@ -36,7 +36,7 @@ from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.loop import BUDGETS, Stateful, Trainer, images_of
-from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
 
@@ -257,27 +257,22 @@ class RefineTrainer(Trainer):
         if self.anchor is not None:
             calibration = self.anchor.calibration(self.average, self.run.folder)
         settings = build_config(DetectorConfig, {"model": config.model.model_dump(mode="json")})
-        description = {
-            "config": settings.model_dump(mode="json"),
-            "keypoints": config.keypoints,
-            "pair_size": [config.side, config.side],
-            "crop": config.crop,
-            "provenance": first.get("provenance", {}),
-            "first_stage": None if self.start is None else file_hash(self.start.weights),
-            "refined": config.model_dump(mode="json"),
-            "refined_before": [] if self.start is None else self.start.refined_before,
-            "drift": round(health.drift, 4),
-            "spread": round(health.spread, 4),
-            "keypoint_layout": keypoint_layout(found),
-            "training_images": len(self.cache),
-            "step": self.step,
-            "images_seen": self.step * config.batch,
-            "minutes": round(self.seconds / 60, 1),
-            "held_out": None if self.anchor is None else self.anchor.held_out,
-            "calibration": calibration,
-            "commit": code_commit(),
-            "hardware": hardware(),
-        }
+        description = self.description(
+            settings,
+            keypoints=config.keypoints,
+            pair_size=[config.side, config.side],
+            crop=config.crop,
+            provenance=first.get("provenance", {}),
+            first_stage=None if self.start is None else file_hash(self.start.weights),
+            refined=config.model_dump(mode="json"),
+            refined_before=[] if self.start is None else self.start.refined_before,
+            drift=round(health.drift, 4),
+            spread=round(health.spread, 4),
+            keypoint_layout=keypoint_layout(found),
+            training_images=len(self.cache),
+            held_out=None if self.anchor is None else self.anchor.held_out,
+            calibration=calibration,
+        )
         save_weights(self.run.weights, "detector", self.average.state_dict(), description)
 
 

@@ -27,7 +27,7 @@ from kpdetect.training.data_key import DataKey, images_in
 from kpdetect.training.distributed import agreed, anywhere, require_divisible
 from kpdetect.training.interrupts import StopRequest
 from kpdetect.training.optimiser_state import require_state
-from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.run_folder import RunFolder, code_commit, hardware
 from kpdetect.training.runtime import Runtime
 
 MOST_IMAGES = 1 << 16
@@ -214,6 +214,20 @@ class Trainer(ABC):
                 f"{self.run.folder}: a loss is not finite at step {self.step}; {self.kept}. "
                 "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
             )
+
+    def description(self, config: StrictConfig, *, kept_step: int | None = None, **facts: Any) -> dict[str, Any]:
+        """What the weights file of any training says of itself.
+
+        Args:
+            config: what a reader builds the network from.
+            kept_step: the step that the weights are of; the last one unless given.
+            facts: what this kind of training adds, JSON-ready.
+        """
+        seen = (self.step if kept_step is None else kept_step) * self.batch
+        progress: dict[str, Any] = {"step": self.step} | ({} if kept_step is None else {"kept_step": kept_step})
+        progress |= {"images_seen": seen, "minutes": round(self.seconds / 60, 1)}
+        made_by = {"commit": code_commit(), "hardware": hardware()}
+        return {"config": config.model_dump(mode="json"), **facts, **progress, **made_by}
 
     def save(self) -> None:
         """Write the checkpoint."""
