@@ -21,7 +21,7 @@ from kpdetect.inference.formats.yolo import FOLDER as YOLO
 from kpdetect.inference.image_job import NoneReadableError, predict_images
 from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictor import Box, Predictor
-from kpdetect.inference.sources import Sources, find_sources
+from kpdetect.inference.sources import Clip, Sources, find_sources
 from kpdetect.inference.video_job import predict_clip
 
 SKIPPED = "skipped.csv"
@@ -68,36 +68,76 @@ def predict_inputs(
     _require_apart(sources, out)
     if config.strict and sources.skipped:
         raise InputError(next(iter(sources.skipped.values())))
-    boxes = _boxes(config, sources)
+    job = _Job(predictor, sources, out, config, _boxes(config, sources))
     with new_folder(out):
-        return _predict(predictor, sources, out, config, boxes)
+        return job.run()
 
 
-def _predict(predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> Summary:
-    summary, wrong = Summary(skipped=dict(sources.skipped)), list[InputError]()
-    if sources.images:
-        _predict_images(predictor, sources, out, config, boxes, summary, wrong)
-    for clip in sources.clips:
-        folder = below(out / VIDEOS, clip.name)
+class _Job:
+    """Everything that one command predicts; `summary` says what it has done so far."""
+
+    def __init__(self, predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> None:
+        self.predictor, self.sources, self.out, self.config, self.boxes = predictor, sources, out, config, boxes
+        self.summary = Summary(skipped=dict(sources.skipped))
+        self.wrong: list[InputError] = []
+
+    def run(self) -> Summary:
+        """Predict the images, then each video."""
+        if self.sources.images:
+            self._predict_images()
+        for clip in self.sources.clips:
+            self._predict_clip(clip)
+        if self.wrong and not self.summary.images and not self.summary.clips:
+            raise self.wrong[0]
+        _write_skipped(self.out / SKIPPED, self.summary.skipped)
+        return self.summary
+
+    def _predict_images(self) -> None:
+        sources = self.sources
         try:
-            predictions, note = predict_clip(predictor, clip, folder, config, boxes)
-        except InputError as error:
-            wrong.append(error)
-            summary.skipped[sources.clip_file(clip)] = str(error)
-            if config.strict:
+            predictions, skipped = predict_images(
+                self.predictor, sources.images, sources.root, self.out, self.config, self.boxes
+            )
+        except NoneReadableError as error:
+            if self.config.strict or not sources.clips:
                 raise
-            continue
-        summary.clips.append((folder, len(predictions.images)))
-        summary.doubtful += _doubtful(predictions, predictor)
-        _write_formats(predictions, folder, config, summary)
+            self.wrong.append(error)
+            self.summary.skipped.update(error.skipped)
+            return
+        self.summary.images = len(predictions.images)
+        self.summary.skipped.update(skipped)
+        self._finish(predictions, self.out)
+
+    def _predict_clip(self, clip: Clip) -> None:
+        folder, name = below(self.out / VIDEOS, clip.name), self.sources.clip_file(clip)
+        try:
+            predictions, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
+        except InputError as error:
+            self.wrong.append(error)
+            self.summary.skipped[name] = str(error)
+            if self.config.strict:
+                raise
+            return
+        self.summary.clips.append((folder, len(predictions.images)))
+        self._finish(predictions, folder)
         if note:
-            summary.skipped[sources.clip_file(clip)] = note
-            if config.strict:
+            self.summary.skipped[name] = note
+            if self.config.strict:
                 raise InputError(note)
-    if wrong and not summary.images and not summary.clips:
-        raise wrong[0]
-    _write_skipped(out / SKIPPED, summary.skipped)
-    return summary
+
+    def _finish(self, predictions: Predictions, folder: Path) -> None:
+        """Count doubtful images and write the formats, each for itself: what one tool's format cannot hold, another's can."""
+        usual = self.predictor.calibration.usual
+        if usual is not None:
+            self.summary.doubtful += int((predictions.confidence.mean(axis=1) < usual / 2).sum())
+        for name in self.config.formats:
+            try:
+                write_formats(predictions, [name], folder, self.config.min_confidence)
+            except InputError as error:
+                if self.config.strict:
+                    raise
+                if str(error) not in self.summary.refused:
+                    self.summary.refused.append(str(error))
 
 
 def _require_apart(sources: Sources, out: Path) -> None:
@@ -106,46 +146,6 @@ def _require_apart(sources: Sources, out: Path) -> None:
     for path in [*sources.images, *(clip.source for clip in sources.clips if isinstance(clip.source, Path))]:
         if any(Path(os.path.realpath(path)).is_relative_to(place) for place in places):
             raise InputError(f"{path}: lies where --out {out} gets its results; give another --out")
-
-
-def _predict_images(
-    predictor: Predictor,
-    sources: Sources,
-    out: Path,
-    config: PredictConfig,
-    boxes: dict[str, Box],
-    summary: Summary,
-    wrong: list[InputError],
-) -> None:
-    try:
-        predictions, skipped = predict_images(predictor, sources.images, sources.root, out, config, boxes)
-    except NoneReadableError as error:
-        if config.strict or not sources.clips:
-            raise
-        wrong.append(error)
-        summary.skipped.update(error.skipped)
-        return
-    summary.images = len(predictions.images)
-    summary.doubtful += _doubtful(predictions, predictor)
-    summary.skipped.update(skipped)
-    _write_formats(predictions, out, config, summary)
-
-
-def _doubtful(predictions: Predictions, predictor: Predictor) -> int:
-    usual = predictor.calibration.usual
-    return 0 if usual is None else int((predictions.confidence.mean(axis=1) < usual / 2).sum())
-
-
-def _write_formats(predictions: Predictions, folder: Path, config: PredictConfig, summary: Summary) -> None:
-    """Each for itself: what one tool's format cannot hold, another's can."""
-    for name in config.formats:
-        try:
-            write_formats(predictions, [name], folder, config.min_confidence)
-        except InputError as error:
-            if config.strict:
-                raise
-            if str(error) not in summary.refused:
-                summary.refused.append(str(error))
 
 
 def _boxes(config: PredictConfig, sources: Sources) -> dict[str, Box]:
