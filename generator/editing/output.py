@@ -6,7 +6,6 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from generator.editing.editor import Editor
 from generator.editing.options import Edits
 from generator.editing.parts import mixed
+from generator.editing.photo import Photo
 from generator.editing.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from generator.keypoints import Parts
 from kpdetect.draw import contact_sheet
@@ -32,19 +32,6 @@ RECORD, TABLE, SHEET, LOOP = "edits.json", "edits.csv", "sheet.png", "edit.gif"
 SHOWN, COLUMNS = 16, 4
 """Samples on the sheet and in the animation, and beside each other there."""
 FRAME_MS = 80
-
-
-@dataclass(frozen=True, kw_only=True)
-class Photo:
-    """A real image whose keypoints pose the samples.
-
-    Attributes:
-        square: uint8 [size, size, 3], what the detector sees of it at the generator's size.
-        record: JSON-ready: the file, the detector, its confidence.
-    """
-
-    square: Image
-    record: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +85,8 @@ def write_edited(
         editor: drew them.
         edited: the samples.
         edits: what was done.
-        out: folder; `images/`, `before/`, `sheet.png`, `edits.csv` and `edits.json` are written, in this order.
+        out: folder; `images/`, `before/`, `donors/` (samples that something was taken from), `sheet.png`, `edits.csv` and
+            `edits.json` are written, the last one last.
         steps: frames from before to after, both included, in `frames/`, and as a loop in `edit.gif`; 0 for none.
         photo: the real image behind `edits.pose`.
 
@@ -110,6 +98,9 @@ def write_edited(
     files = [f"{kind}/{sample:06d}.png" for kind in ("before", "images") for sample in edited.samples]
     for name, image in zip(files, [*edited.before, *edited.after], strict=True):
         write_image(out / name, image)
+    for _, sample in edits.sources:
+        files.append(f"donors/{sample:06d}.png")
+        write_image(out / files[-1], editor.draw(editor.sample(sample))[0])
     if steps:
         files += _write_frames(editor, edited, out, steps)
     write_image(out / SHEET, sheet(editor, edited, edits, photo))
@@ -167,12 +158,16 @@ def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> list
             progress.update(steps)
     columns = zip(*shown, strict=True)
     pictures = [contact_sheet([plain_tiles(frame[None])[0] for frame in frames], COLUMNS) for frames in columns]
-    _write_loop(out / LOOP, pictures)
+    write_loop(out / LOOP, pictures)
     return [*files, LOOP]
 
 
-def _write_loop(path: Path, frames: Sequence[Image]) -> None:
-    """A looping GIF, there and back; one palette for all frames, so that colours do not flicker."""
+def write_loop(path: Path, frames: Sequence[Image]) -> None:
+    """Write a looping GIF, there and back; one palette for all frames, so that colours do not flicker.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     from PIL import Image as Pillow
 
     palette = Pillow.fromarray(np.concatenate([frames[0], frames[len(frames) // 2], frames[-1]])).quantize(256)

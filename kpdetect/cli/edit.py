@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kpdetect.cli import options
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 UNSEEN = 0.5
 """Grey levels: a mean change below this is told."""
@@ -51,6 +47,7 @@ def command(
     from generator.editing.editor import Editor
     from generator.editing.options import read_edits, read_sample, read_samples
     from generator.editing.output import edit_samples, write_edited
+    from generator.editing.photo import find_pose
     from kpdetect.errors import InputError
 
     if steps == 1:
@@ -58,7 +55,7 @@ def command(
     numbers = read_samples(samples)
     editor = Editor.load(model, device.value, seed=seed, truncation=truncation)
     is_photo = pose_from is not None and not pose_from.isdecimal()
-    pose, photo = _pose_of(model, Path(str(pose_from)), editor, device.value) if is_photo else (None, None)
+    pose, photo = find_pose(_detector(model, pose_from, device.value), str(pose_from), editor) if is_photo else (None, None)
     edits = read_edits(
         editor,
         pose_from=None if pose_from is None or is_photo else read_sample(pose_from, "--pose-from"),
@@ -83,28 +80,12 @@ def command(
         print(f"warning: hardly changed (below {UNSEEN} grey levels): sample {', '.join(unseen)}", file=sys.stderr)
 
 
-def _pose_of(model: Path, image: Path, editor: Any, device: str) -> tuple[NDArray[np.float32], Any]:
-    """Normalised keypoints [K, 2] that the model's detector finds in a real image, and what is told of it."""
-    from generator.editing.output import Photo
-    from kpdetect.errors import CheckpointError, InputError
-    from kpdetect.images.arrays import fit_image
-    from kpdetect.images.image_files import read_image
+def _detector(model: Path, image: str | None, device: str) -> Any:
+    """The detector of the generator's project, which finds the keypoints of a photo."""
+    from kpdetect.errors import CheckpointError
     from kpdetect.inference.predictor import Predictor
 
-    picture = read_image(image)
     try:
-        predictor = Predictor.load(model, device)
+        return Predictor.load(model, device)
     except CheckpointError as error:
         raise CheckpointError(f"--pose-from {image}: a photo needs the model's detector too ({error})") from error
-    if predictor.keypoints != editor.stream.keypoints:
-        raise InputError(
-            f"a generator of {editor.stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
-        )
-    keypoints, confidence = predictor.read_squares(predictor.fit(picture).square[None])
-    record = {
-        "image": str(image),
-        "detector": predictor.hash,
-        "confidence": [round(float(value), 3) for value in confidence[0]],
-    }
-    square = fit_image(picture, editor.size[0], predictor.crop)[0]
-    return keypoints[0], Photo(square=square, record=record)

@@ -35,6 +35,8 @@ VERBS = {
     "benchmark": "benchmark:command",
     "table": "table:command",
     "report": "report:command",
+    "studio": "studio:command",
+    "study": "study:command",
     "toy": "toy:command",
     "info": "info:command",
     "doctor": "doctor:command",
@@ -46,7 +48,7 @@ VERBS = {
 """The module in `kpdetect.cli` and the function of each verb, in the order of the help."""
 READS_IMAGES = frozenset({
     "run", "crop", "train-generator", "pseudo-label", "predict", "label", "calibrate", "edit", "export", "measure",
-    "embeddings", "nearest", "benchmark", "report", "refine", "imm", "ablate", "ladder",
+    "embeddings", "nearest", "benchmark", "report", "studio", "refine", "imm", "ablate", "ladder",
 })  # fmt: skip
 """Verbs that have `--levels`."""
 WRITES_FOLDER = frozenset({

@@ -67,12 +67,17 @@ def change_labels(
     )
     merged.require(keypoints, "kpdetect label" if file is None else str(file))
     if names or pairs or links or drop or file or clear:
-        _require_own(weights)
+        require_own(weights)
         write_config(merged, target)
     return target, merged, keypoints
 
 
-def _require_own(weights: Path) -> None:
+def require_own(weights: Path) -> None:
+    """Check that labels may be written beside weights.
+
+    Raises:
+        InputError: they come with the package.
+    """
     if is_shipped(weights):
         raise InputError(
             f"{weights}: comes with the package; copy it with `kpdetect pack {weights.parent.name} --out DIR` first"
@@ -144,7 +149,7 @@ def draw_sheet(model: Path, tiles: Sequence[Image], out: Path | None = None, dev
     skeleton = predictor.labels.model_copy(update={"drop": ()}).skeleton(predictor.keypoints)
     drawn = [draw_keypoints(tile, *predictor(tile), numbers=True, skeleton=skeleton) for tile in tiles]
     if out is None:
-        _require_own(find_weights(model, "detector"))
+        require_own(find_weights(model, "detector"))
     target = out or find_weights(model, "detector").parent / SHEET
     write_image(target, contact_sheet(drawn, COLUMNS))
     return target

@@ -41,6 +41,7 @@ class Predictions:
         rate: frames per second of the video, on average; None for images.
         times: float64 [images], presentation time of each frame in seconds since the first frame of the video, NaN where the
             file states none; frames at `rate` if it is not given.
+        human: bool [images, K], which keypoints a person has checked (`kpdetect.inference.corrections`); None where nobody has.
     """
 
     images: list[str]
@@ -51,6 +52,7 @@ class Predictions:
     frames: NDArray[np.int64] | None = None
     rate: float | None = None
     times: NDArray[np.float64] | None = None
+    human: NDArray[np.bool_] | None = None
 
     @property
     def points(self) -> Skeleton:

@@ -41,6 +41,7 @@ from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log
 from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
+from kpdetect.project.progress_note import NOTE, noted_in
 from kpdetect.project.rounds import free_keys, require_rounds, teach_round
 from kpdetect.refine.reconstruction import named_perception
 from kpdetect.refine.train import refine_detector
@@ -128,7 +129,9 @@ def run_project(
     stages = project.stages()
     for number, stage in enumerate(stages, start=1):
         log.info(f"[{number}/{len(stages)}] {stage.title}")
-        stage.run()
+        with noted_in(out, stage=number, stages=len(stages), title=stage.title):
+            stage.run()
+    (out / NOTE).unlink(missing_ok=True)
     if last == "report" and (verdict := describe_verdict(out)):
         print(verdict)
     print(f"report: {project.report}" if last == "report" else f"trained: {out}")

@@ -226,7 +226,7 @@ def test_what_is_written(project: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert (again / "images" / "000004.png").read_bytes() == (out / "images" / "000004.png").read_bytes()
     edit(project, "--out", out, "--samples", "4", *options, monkeypatch=monkeypatch, capsys=capsys)
     left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert left == {"before/000004.png", "images/000004.png", "sheet.png", "edits.csv", "edits.json"}
+    assert left == {"before/000004.png", "donors/000007.png", "images/000004.png", "sheet.png", "edits.csv", "edits.json"}
 
 
 def test_a_photo_lends_its_pose(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]

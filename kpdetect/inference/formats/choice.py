@@ -25,6 +25,7 @@ FORMATS = {
 WRITTEN = (
     "predictions-dlc.csv",
     "predictions-dlc.h5",
+    "CollectedData_human.csv",
     "predictions-coco.json",
     "predictions.analysis.h5",
     "yolo/labels",
@@ -50,12 +51,19 @@ def require_formats(names: Iterable[str]) -> None:
 def write_formats(predictions: Predictions, names: Iterable[str], folder: Path, min_confidence: float = 0.0) -> list[Path]:
     """Write predictions in the formats `names` into `folder`; keypoints below `min_confidence` count as missing.
 
+    Keypoints that a person has checked in the studio (`corrections.csv` in `folder`) are written as the person left them.
+
     Raises:
         InputError: an unknown format, one whose package is not installed, or images that it cannot hold.
+        FormatError: damaged corrections.
         OutputError: a file cannot be written.
     """
     chosen = list(dict.fromkeys(names))
     require_formats(chosen)
+    if any(FORMATS[name] for name in chosen):
+        from kpdetect.inference.corrections import corrected, read_corrections
+
+        predictions = corrected(predictions, read_corrections(folder))
     written = []
     for writer in (FORMATS[name] for name in chosen if FORMATS[name]):
         module, _, function = writer.partition(":")

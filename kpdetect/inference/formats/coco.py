@@ -1,7 +1,8 @@
 """COCO keypoints: one JSON with images, one annotation per image, and the category with names and skeleton.
 
 `keypoints` are x, y, v with v = 2, or 0, 0, 0 where a keypoint is missing or outside; coordinates are pixels with integers at
-pixel centres, as ours. The confidences are in `keypoint_scores`, their mean in `score`.
+pixel centres, as ours. The confidences are in `keypoint_scores`, their mean in `score`. Where a person has checked keypoints,
+`keypoint_human` says which (1), and their confidence is 1.
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ def write_coco(predictions: Predictions, min_confidence: float, folder: Path) ->
         for number, (name, (height, width)) in enumerate(zip(predictions.images, predictions.sizes, strict=True), start=1)
     ]
     shown = inside(predictions, min_confidence)
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, **_annotation(*item)}
         for number, item in enumerate(zip(predictions.keypoints_px, predictions.confidence, shown, strict=True), start=1)
     ]
+    if predictions.human is not None:
+        for annotation, checked in zip(annotations, predictions.human, strict=True):
+            annotation["keypoint_human"] = [int(each) for each in checked]
     value = {"images": images, "annotations": annotations, "categories": [category]}
     write_json(folder / JSON, value)
     return folder / JSON

@@ -2,6 +2,9 @@
 
 As DeepLabCut's own `analyze_videos` writes them: the .h5 is a pandas table under the key `df_with_missing`. Coordinates are
 pixels with integers at pixel centres, as ours; missing keypoints are NaN and keep their likelihood.
+
+Images that a person has checked are written once more, alone and without likelihood, as DeepLabCut keeps labelled data:
+CollectedData_human.csv.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from kpdetect.files.names import to_cell
 from kpdetect.inference.predictions import Predictions
 
 CSV, H5, KEY = "predictions-dlc.csv", "predictions-dlc.h5", "df_with_missing"
+LABELLED, PERSON = "CollectedData_human.csv", "human"
 SCORER = "kpdetect"
 
 
@@ -38,7 +42,25 @@ def write_dlc_csv(predictions: Predictions, min_confidence: float, folder: Path)
         if predictions.frames is None:
             table.index = table.index.map(to_cell)
         table.to_csv(temporary, encoding="utf-8")
+    _write_labelled(predictions, folder / LABELLED)
     return folder / CSV
+
+
+def _write_labelled(predictions: Predictions, path: Path) -> None:
+    """The checked images as labelled data; no file where nobody has checked any."""
+    if predictions.human is None or not predictions.human.any():
+        path.unlink(missing_ok=True)
+        return
+    rows = np.flatnonzero(predictions.human.any(axis=1))
+    columns = pd.MultiIndex.from_product(
+        [[PERSON], predictions.points.names, ["x", "y"]], names=["scorer", "bodyparts", "coords"]
+    )
+    values = np.where(predictions.human[rows, :, None], predictions.keypoints_px[rows], np.nan)
+    index = pd.Index([to_cell(predictions.images[row]) for row in rows])
+    with replacing(path) as temporary:
+        pd.DataFrame(values.reshape(len(rows), -1).astype(np.float64), index=index, columns=columns).to_csv(
+            temporary, encoding="utf-8"
+        )
 
 
 def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
@@ -48,6 +70,7 @@ def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) 
         InputError: the package tables is not installed.
     """
     frame = to_dlc_frame(predictions, min_confidence)
+    _write_labelled(predictions, folder / LABELLED)
     try:
         # in memory: HDF5 crashes the process when a write to disk fails under it
         with pd.HDFStore(H5, mode="w", driver="H5FD_CORE", driver_core_backing_store=0) as store:

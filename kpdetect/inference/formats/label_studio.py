@@ -1,5 +1,7 @@
 """Label Studio: tasks with our keypoints as predictions, to be corrected by hand, and the labelling configuration for them.
 
+Images that a person has checked have an annotation too, Label Studio's name for what a person has labelled.
+
 Coordinates are percent of the image's width and height measured at pixel edges: 100 (x_px + 0.5) / W. Images are referred to as
 `/data/local-files/?d=NAME`, Label Studio's local storage: serve the input folder as its document root.
 """
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
+
+import numpy as np
 
 from kpdetect.draw import keypoint_colour
 from kpdetect.files.atomic import write_json, write_text
@@ -30,15 +34,20 @@ def write_label_studio(predictions: Predictions, min_confidence: float, folder: 
         found = [_result(predictions, row, index) for index in range(shown.shape[1]) if shown[row, index]]
         score = round(float(predictions.confidence[row].mean()), 4)
         prediction = {"model_version": "kpdetect", "score": score, "result": found}
-        tasks.append({"data": {"image": f"/data/local-files/?d={quote(image)}"}, "predictions": [prediction]})
+        task: dict[str, Any] = {"data": {"image": f"/data/local-files/?d={quote(image)}"}, "predictions": [prediction]}
+        if predictions.human is not None and predictions.human[row].any():
+            checked = np.flatnonzero(shown[row] & predictions.human[row])
+            task["annotations"] = [{"result": [_result(predictions, row, int(index), score=False) for index in checked]}]
+        tasks.append(task)
     write_text(folder / CONFIG, _config(predictions))
     write_json(folder / JSON, tasks)
     return folder / JSON
 
 
-def _result(predictions: Predictions, row: int, index: int) -> dict[str, Any]:
+def _result(predictions: Predictions, row: int, index: int, score: bool = True) -> dict[str, Any]:
     height, width = predictions.sizes[row].tolist()
     x, y = predictions.keypoints_px[row, index].tolist()
+    confidence = {"score": round(float(predictions.confidence[row, index]), 4)} if score else {}
     return {
         "id": f"{row}-{index}",
         "from_name": "keypoints",
@@ -47,7 +56,7 @@ def _result(predictions: Predictions, row: int, index: int) -> dict[str, Any]:
         "original_width": width,
         "original_height": height,
         "image_rotation": 0,
-        "score": round(float(predictions.confidence[row, index]), 4),
+        **confidence,
         "value": {
             "x": round(100 * (x + 0.5) / width, 4),
             "y": round(100 * (y + 0.5) / height, 4),

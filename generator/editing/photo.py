@@ -1,0 +1,68 @@
+"""The pose of a real image: keypoints that the detector of the same project finds in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.editing.editor import Editor
+from kpdetect.errors import InputError
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import read_image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A real image whose keypoints pose the samples.
+
+    Attributes:
+        square: uint8 [size, size, 3], what the detector sees of it at the generator's size.
+        record: JSON-ready: the file, the detector, its confidence.
+    """
+
+    square: Image
+    record: dict[str, Any]
+
+
+class Detector(Protocol):
+    """What is asked of `kpdetect.inference.predictor.Predictor`, which the generator's packages do not import."""
+
+    hash: str
+    keypoints: int
+    crop: CropPolicy
+
+    def fit(self, image: Image) -> Any:
+        """The square that the network sees of an image."""
+
+    def read_squares(self, squares: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Normalised keypoints [count, K, 2] and confidence [count, K]."""
+
+
+def find_pose(detector: Detector, image: Path | str, editor: Editor) -> tuple[NDArray[np.float32], Photo]:
+    """Normalised keypoints [K, 2] that a detector finds in a real image, and what is said of them.
+
+    Args:
+        detector: of the same project as the generator; `kpdetect.load` gives one.
+        image: file of the real image.
+        editor: the generator.
+
+    Raises:
+        InputError: the image cannot be read, or generator and detector differ in their number of keypoints.
+    """
+    picture = read_image(Path(image))
+    if detector.keypoints != editor.stream.keypoints:
+        raise InputError(
+            f"a generator of {editor.stream.keypoints} keypoints and a detector of {detector.keypoints}: not of one project"
+        )
+    keypoints, confidence = detector.read_squares(detector.fit(picture).square[None])
+    record = {
+        "image": str(image),
+        "detector": detector.hash,
+        "confidence": [round(float(value), 3) for value in confidence[0]],
+    }
+    square = fit_image(picture, editor.size[0], detector.crop)[0]
+    return keypoints[0], Photo(square=square, record=record)

@@ -1,0 +1,30 @@
+"""`kpdetect study`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    results: Annotated[list[Path], typer.Argument(help="Folders of studies that the studio made, or files of answers (CSV).")],
+    imported: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--import", metavar="FILE", help="Answers that an exported page saved, added to the one study; repeatable."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the table to FILE (.md).")] = None,
+) -> None:
+    """Tally the answers of a user study as in the paper's Table 4, with 95 % intervals."""
+    from kpdetect.files.atomic import write_text
+    from kpdetect.studio.study_results import import_files, table_of
+
+    for participant in import_files(results, imported or ()):
+        print(f"imported: {participant}")
+    text = table_of(results)
+    if out is not None:
+        write_text(out, text + "\n")
+    print(f"table: {out}" if out else text)

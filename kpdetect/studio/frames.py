@@ -1,0 +1,117 @@
+"""Pictures behind predictions: image files by name, and frames of a video by number."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from kpdetect.errors import InputError
+from kpdetect.images.arrays import Image
+from kpdetect.images.image_files import read_image
+from kpdetect.inference.clip_reader import Frame
+from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.video_job import open_clip
+from kpdetect.studio.workplace import Workplace, source_of
+
+THUMBNAIL, LONGEST = 96, 1600
+"""Longer sides in pixels of pictures in the filmstrip and on the page."""
+KEPT_BYTES = 256 * 2**20
+"""Encoded pictures held in memory."""
+
+
+class Source(Protocol):
+    """Where pictures come from."""
+
+    def picture(self, row: int) -> Image:
+        """The picture that row `row` of the predictions was made from."""
+
+
+class ImageFolder:
+    """Files below a folder, or one file."""
+
+    def __init__(self, workplace: Workplace, folder: Path, names: list[str]) -> None:
+        self.workplace, self.folder, self.names = workplace, folder, names
+
+    def picture(self, row: int) -> Image:
+        """Image file number `row`."""
+        return read_image(self.workplace.inside(self.folder / self.names[row]))
+
+
+class Frames:
+    """Frames of a video, read forwards; a frame before the last one begins at the start again, since seeking is inexact."""
+
+    def __init__(self, path: Path, numbers: list[int]) -> None:
+        self.path, self.numbers = path, numbers
+        self.stack, self.last = ExitStack(), -1
+        self.coming: Iterator[Frame] = iter(())
+
+    def picture(self, row: int) -> Image:
+        """The frame of row `row`."""
+        wanted = self.numbers[row]
+        if wanted <= self.last or self.last < 0:
+            self.stack.close()
+            reader = self.stack.enter_context(open_clip(self.path))
+            self.coming = iter(reader.frames(0 if self.last < 0 else wanted))
+        for frame in self.coming:
+            self.last = frame.number
+            if frame.number >= wanted:
+                return frame.image
+        self.last = -1
+        raise InputError(f"{self.path.name}: has no frame {wanted}; the video was cut or is damaged")
+
+
+class Pictures:
+    """Encoded pictures of one folder of predictions; those used last are kept."""
+
+    def __init__(self, workplace: Workplace, folder: Path, predictions: Predictions) -> None:
+        self.source = _source(workplace, folder, predictions)
+        self.lock, self.bytes = Lock(), 0
+        self.kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+    def jpeg(self, row: int, thumbnail: bool) -> bytes:
+        """A picture as JPEG, scaled down to `THUMBNAIL` or `LONGEST`.
+
+        Raises:
+            InputError: it is not there, or cannot be read.
+        """
+        side = THUMBNAIL if thumbnail else LONGEST
+        with self.lock:
+            if (row, side) not in self.kept:
+                image = self.source.picture(row)
+                for each in (THUMBNAIL, LONGEST):
+                    self._keep((row, each), _encoded(image, each))
+            self.kept.move_to_end((row, side))
+            return self.kept[row, side]
+
+    def _keep(self, key: tuple[int, int], content: bytes) -> None:
+        self.kept[key] = content
+        self.bytes += len(content)
+        while self.bytes > KEPT_BYTES and len(self.kept) > 2:
+            self.bytes -= len(self.kept.popitem(last=False)[1])
+
+
+def _source(workplace: Workplace, folder: Path, predictions: Predictions) -> Source:
+    source = source_of(folder)
+    if predictions.frames is not None:
+        if source is None:
+            raise InputError(f"{folder}: the video that was predicted is not where it was; the points are shown without it")
+        return Frames(workplace.inside(source), predictions.frames.tolist())
+    images = source if source is not None and source.is_dir() else source.parent if source is not None else workplace.images
+    if images is None:
+        raise InputError(f"{folder}: the images that were predicted are not where they were; start the studio with --images")
+    return ImageFolder(workplace, images, predictions.images)
+
+
+def _encoded(image: Image, longest: int) -> bytes:
+    factor = min(1.0, longest / max(image.shape[:2]))
+    if factor < 1:
+        width, height = (max(1, round(side * factor)) for side in image.shape[1::-1])
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

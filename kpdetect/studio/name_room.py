@@ -1,0 +1,131 @@
+"""The room Name: a model's keypoints on a dozen images, and its labels, saved where `kpdetect label` saves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from starlette.responses import Response
+
+from generator.editing.editor import Editor
+from generator.editing.tiles import plain_tiles
+from kpdetect.config import StrictConfig, read_config, write_config
+from kpdetect.draw import keypoint_colour
+from kpdetect.errors import CheckpointError, InputError
+from kpdetect.files.hashes import file_hash
+from kpdetect.images.arrays import Image, fit_image
+from kpdetect.images.image_files import list_images, read_image
+from kpdetect.inference.labelling import require_own
+from kpdetect.inference.labels import LABELS, Labels, read_labels
+from kpdetect.inference.predictor import Predictor
+from kpdetect.shipped import is_shipped
+from kpdetect.studio.call import Call
+from kpdetect.studio.documents import file_version, require_version
+from kpdetect.studio.workplace import Workplace
+from kpdetect.training.checkpoints import find_weights, read_description
+
+SHOWN, SIDE = 12, 384
+"""Images beside each other, and the side in pixels of each."""
+
+
+class SavedLabels(StrictConfig):
+    """What the page sends to be saved."""
+
+    model: str
+    """As commands take it."""
+    version: str
+    """Of the labels that the page read."""
+    names: dict[int, str]
+    """Name of a keypoint."""
+    pairs: tuple[tuple[int, int], ...]
+    """Mirror images of each other."""
+    links: tuple[tuple[int, int], ...]
+    """Joined by a line."""
+    drop: tuple[int, ...]
+    """Left out of results."""
+
+
+class NameRoom:
+    """Shows a detector's keypoints and keeps its labels."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self.workplace, self.lock = workplace, Lock()
+        self.shown: dict[str, tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]] = {}
+
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Labels and keypoints of a model."""
+        model = call.query.get("model", "")
+        weights = find_weights(self.workplace.model(model), "detector")
+        count = int(read_description(weights)["keypoints"])
+        path = weights.parent / LABELS
+        version, labels = file_version(path), read_labels(weights, count)
+        with self.lock:
+            tiles, points, confidence, source = self._tiles(model)
+        return {
+            "keypoints": count,
+            "labels": labels.model_dump(mode="json"),
+            "version": version,
+            "stale": bool(labels.weights) and labels.weights != file_hash(weights),
+            "file": str(path),
+            "fixed": is_shipped(weights),
+            "side": SIDE,
+            "points": points.round(2).tolist(),
+            "confidence": confidence.round(3).tolist(),
+            "images": len(tiles),
+            "source": source,
+            "colours": ["#" + "".join(f"{part:02x}" for part in keypoint_colour(number)) for number in range(count)],
+        }
+
+    def image(self, call: Call) -> Response:
+        """One of the images, as the model sees it."""
+        number = int(call.path["number"])
+        with self.lock:
+            tiles = self._tiles(call.query.get("model", ""))[0]
+        if number >= len(tiles):
+            raise InputError(f"image {number}: there are {len(tiles)}")
+        encoded = cv2.imencode(".jpg", np.ascontiguousarray(tiles[number][..., ::-1]))[1]
+        return Response(encoded.tobytes(), media_type="image/jpeg")
+
+    def save(self, call: Call) -> dict[str, Any]:
+        """Write the labels, checked as `kpdetect label` checks them."""
+        saved = call.body(SavedLabels)
+        weights = find_weights(self.workplace.model(saved.model), "detector")
+        path = weights.parent / LABELS
+        named = {number: name.strip() for number, name in saved.names.items() if name.strip()}
+        labels = Labels(names=named, pairs=saved.pairs, links=saved.links, drop=saved.drop, weights=file_hash(weights))
+        labels.require(int(read_description(weights)["keypoints"]), "labels")
+        require_own(weights)
+        with self.lock:
+            require_version(path.name, saved.version, file_version(path))
+            write_config(labels, path)
+            read_config(Labels, path)
+            return {"version": file_version(path), "file": str(path)}
+
+    def _tiles(self, model: str) -> tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]:
+        """Images, keypoints [images, K, 2] in their pixels, confidence [images, K], and where the images are from."""
+        if model not in self.shown:
+            path = self.workplace.model(model)
+            predictor = Predictor.load(path)
+            tiles, source = self._images(path, predictor)
+            points, confidence = predictor(tiles)
+            self.shown[model] = (tiles, points, confidence, source)
+        return self.shown[model]
+
+    def _images(self, model: Path, predictor: Predictor) -> tuple[list[Image], str]:
+        """A dozen spread over the known images; without any, what the model's generator draws."""
+        folder = self.workplace.images
+        if folder is not None and model == self.workplace.target:
+            paths = list_images(folder)
+            chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
+            inside = [self.workplace.inside(paths[index]) for index in chosen]
+            return [fit_image(read_image(path), SIDE, predictor.crop)[0] for path in inside], f"images of {folder}"
+        try:
+            editor = Editor.load(model)
+        except CheckpointError:
+            raise InputError("no images to show keypoints on; start the studio with --images FOLDER") from None
+        drawn = [plain_tiles(editor.draw(editor.sample(number)))[0] for number in range(SHOWN)]
+        return [fit_image(tile, SIDE, "stretch")[0] for tile in drawn], "pictures that its generator draws"

@@ -1,0 +1,138 @@
+"""The room Project: where a run stands, read from its files alone; the run in the other process notices nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from starlette.responses import FileResponse, Response
+
+from kpdetect.errors import InputError
+from kpdetect.project.progress_note import NOTE
+from kpdetect.studio.call import Call
+from kpdetect.studio.workplace import Workplace
+from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
+from kpdetect.training.run_folder import read_metrics
+
+SHOWN_POINTS = 300
+"""Of each curve."""
+SILENT_SECONDS = 90
+"""A run that has noted nothing for so long is taken to have stopped; a step may be slow."""
+NOT_PLOTTED = frozenset({"step", "images", "seconds", "rate"})
+REPORT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
+
+
+class ProjectRoom:
+    """Reads a project, or a run folder alone."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self.workplace = workplace
+
+    def describe(self, call: Call) -> dict[str, Any]:
+        """Stages, what goes on now, curves and sample sheets."""
+        folder = self.workplace.folder
+        if folder is None:
+            return {"folder": None, "target": str(self.workplace.target or "")}
+        stages = [self._stage(folder, name) for name in _stages(folder)]
+        return {
+            "folder": str(folder),
+            "now": _now(folder),
+            "stages": [stage for stage in stages if stage is not None],
+            "pairs": (folder / "pairs" / "manifest.json").is_file(),
+            "predictions": (folder / "predictions" / "predictions.csv").is_file(),
+            "report": (folder / "report" / "index.html").is_file(),
+        }
+
+    def sheet(self, call: Call) -> Response:
+        """A sample sheet of a stage."""
+        folder = self._required()
+        stage, step = str(call.path["stage"]), int(call.path["step"])
+        if stage not in _stages(folder):
+            raise InputError(f"{stage}: no stage of this project")
+        path = self.workplace.inside(_at(folder, stage) / "samples" / f"{step:07d}.png")
+        if not path.is_file():
+            raise InputError(f"{stage}: no sample sheet of step {step}")
+        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=600"})
+
+    def report(self, call: Call) -> Response:
+        """The finished report, which may load nothing from elsewhere."""
+        path = self.workplace.inside(self._required() / "report" / "index.html")
+        if not path.is_file():
+            raise InputError("no report yet; `kpdetect run` writes it when it is through")
+        return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+
+    def _required(self) -> Path:
+        if self.workplace.folder is None:
+            raise InputError("the studio was not opened on a project")
+        return self.workplace.folder
+
+    def _stage(self, folder: Path, name: str) -> dict[str, Any] | None:
+        where = _at(folder, name)
+        if not where.is_dir():
+            return None
+        metrics = read_metrics(where / "metrics.jsonl")
+        last: dict[str, Any] = next((line for line in reversed(metrics) if "images" in line), {})
+        sheets = sorted(int(path.stem) for path in (where / "samples").glob("*.png") if path.stem.isdigit())
+        return {
+            "name": name,
+            "title": _title(name),
+            "finished": (where / WEIGHTS).is_file(),
+            "step": last.get("step"),
+            "images": last.get("images"),
+            "rate": last.get("rate"),
+            "minutes": None if "seconds" not in last else round(last["seconds"] / 60, 1),
+            "steps": _steps(where),
+            "curves": _curves(metrics),
+            "sheets": sheets,
+            "quiet": None if not metrics else round(time.time() - (where / "metrics.jsonl").stat().st_mtime),
+        }
+
+
+def _stages(folder: Path) -> list[str]:
+    """Trained stages of a project; of a run folder alone, itself."""
+    return ["."] if (folder / "metrics.jsonl").is_file() else ["generator", *detector_stages(folder)]
+
+
+def _at(folder: Path, stage: str) -> Path:
+    return folder if stage == "." else folder / stage
+
+
+def _title(name: str) -> str:
+    if (number := round_number(name)) is not None:
+        return f"Round {number} of self-training"
+    return {".": "This run", REFINED: "Training on the real images"}.get(name, f"Training of the {name}")
+
+
+def _now(folder: Path) -> dict[str, Any] | None:
+    """What the run noted last, and how long ago; None where nothing runs."""
+    try:
+        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        silent = time.time() - float(note["time"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {**note, "silent": round(silent), "stopped": silent > SILENT_SECONDS}
+
+
+def _steps(where: Path) -> int | None:
+    """Steps that a run is to train; None where the clock ends it, or nobody knows."""
+    try:
+        config = yaml.safe_load((where / "config.yaml").read_text(encoding="utf-8"))
+        steps = int(config["steps"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return None
+    return steps if steps < 10**9 else None
+
+
+def _curves(metrics: list[dict[str, Any]]) -> dict[str, list[list[float]]]:
+    """Every number that was logged, over the step; of many lines an even choice with the last."""
+    names = dict.fromkeys(name for line in metrics for name, value in line.items() if isinstance(value, int | float))
+    curves = {}
+    for name in names:
+        if name not in NOT_PLOTTED:
+            points = [[line["step"], line[name]] for line in metrics if isinstance(line.get(name), int | float)]
+            every = -(-len(points) // SHOWN_POINTS)
+            curves[name] = points[::-every][::-1] if points else []
+    return curves

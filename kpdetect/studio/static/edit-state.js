@@ -1,0 +1,91 @@
+// What is changed on a sample, as `kpdetect edit` takes it. Nothing here touches the page.
+export const UNCHANGED = {
+  pose_from: null,
+  photo: null,
+  scale: 1,
+  rotate: 0,
+  moves: [],
+  local: true,
+  looks: [],
+  background_from: null,
+  add: [],
+  remove: [],
+  mix: 1,
+};
+
+const round = (value) => Math.round(value * 100) / 100;
+
+export function isUnchanged(edits) {
+  return JSON.stringify({ ...edits, local: true, mix: 1 }) === JSON.stringify(UNCHANGED);
+}
+
+export function moveOf(edits, keypoint) {
+  return edits.moves.find((move) => move.keypoints[0] === keypoint)?.by ?? [0, 0];
+}
+
+// Every keypoint has a move of its own, so that dragging it again replaces the move.
+export function withMoves(edits, moves) {
+  const kept = edits.moves.filter((move) => !moves.some(([keypoint]) => move.keypoints[0] === keypoint));
+  const added = moves.map(([keypoint, x, y]) => ({ keypoints: [keypoint], by: [round(x), round(y)] })).filter((move) => move.by[0] || move.by[1]);
+  return { ...edits, moves: [...kept, ...added].sort((one, other) => one.keypoints[0] - other.keypoints[0]) };
+}
+
+export function withCopy(edits, index, x, y) {
+  return { ...edits, add: edits.add.map((copy, place) => (place === index ? { ...copy, by: [round(x), round(y)] } : copy)) };
+}
+
+// The look of keypoints from a sample; a keypoint has one donor.
+export function withLook(edits, sample, keypoints) {
+  const rest = withoutLooks(edits, keypoints).looks;
+  const same = rest.find((look) => look.sample === sample);
+  const others = rest.filter((look) => look.sample !== sample);
+  const all = [...new Set([...(same?.keypoints ?? []), ...keypoints])].sort((one, other) => one - other);
+  return { ...edits, looks: [...others, { sample, keypoints: all }] };
+}
+
+export function withoutLooks(edits, keypoints) {
+  const looks = edits.looks.map((look) => ({ ...look, keypoints: look.keypoints.filter((number) => !keypoints.includes(number)) }));
+  return { ...edits, looks: looks.filter((look) => look.keypoints.length) };
+}
+
+// What is removed is neither moved, copied nor given another look.
+export function withRemoved(edits, keypoints) {
+  const kept = (list) => list.filter((each) => !keypoints.includes(each.keypoints[0]));
+  const remove = [...new Set([...edits.remove, ...keypoints])].sort((one, other) => one - other);
+  return { ...withoutLooks(edits, keypoints), moves: kept(edits.moves), add: kept(edits.add), remove };
+}
+
+export function withBack(edits, keypoints) {
+  return { ...edits, remove: edits.remove.filter((number) => !keypoints.includes(number)) };
+}
+
+// Keypoints in words: "eyes, nose" or "3 parts".
+export function named(keypoints, names, all) {
+  if (keypoints.length === all) return "all parts";
+  return keypoints.length <= 3 ? keypoints.map((number) => names[number].replace(/^keypoint(?=\d)/, "part ")).join(", ") : `${keypoints.length} parts`;
+}
+
+// Every change in words, and the edits without it.
+export function changes(edits, names) {
+  const all = names.length;
+  const list = [];
+  if (edits.pose_from !== null) list.push([`Pose of sample ${edits.pose_from}`, { ...edits, pose_from: null }]);
+  if (edits.photo !== null) list.push(["Pose of the photo", { ...edits, photo: null }]);
+  if (edits.scale !== 1) list.push([`Scaled by ${edits.scale}`, { ...edits, scale: 1 }]);
+  if (edits.rotate !== 0) list.push([`Turned by ${edits.rotate}°`, { ...edits, rotate: 0 }]);
+  for (const move of edits.moves) {
+    const text = `Moved ${named(move.keypoints, names, all)} by ${move.by[0]}, ${move.by[1]} px`;
+    list.push([text, { ...edits, moves: edits.moves.filter((each) => each !== move) }]);
+  }
+  for (const look of edits.looks) {
+    const text = `Look of ${named(look.keypoints, names, all)} from sample ${look.sample}`;
+    list.push([text, { ...edits, looks: edits.looks.filter((each) => each !== look) }]);
+  }
+  if (edits.background_from !== null) list.push([`Background of sample ${edits.background_from}`, { ...edits, background_from: null }]);
+  for (const copy of edits.add) {
+    const text = `Another ${named(copy.keypoints, names, all)}`;
+    list.push([text, { ...edits, add: edits.add.filter((each) => each !== copy) }]);
+  }
+  for (const number of edits.remove) list.push([`Removed ${named([number], names, all)}`, withBack(edits, [number])]);
+  return list;
+}

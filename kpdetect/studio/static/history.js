@@ -1,0 +1,41 @@
+// What was done, with undo and redo without limit; every state is a value that nobody changes.
+export class History {
+  constructor(first) {
+    this.past = [];
+    this.now = first;
+    this.future = [];
+  }
+
+  commit(state) {
+    if (JSON.stringify(state) === JSON.stringify(this.now)) return;
+    this.past.push(this.now);
+    this.now = state;
+    this.future = [];
+  }
+
+  undo() {
+    if (!this.past.length) return false;
+    this.future.push(this.now);
+    this.now = this.past.pop();
+    return true;
+  }
+
+  redo() {
+    if (!this.future.length) return false;
+    this.past.push(this.now);
+    this.now = this.future.pop();
+    return true;
+  }
+}
+
+// Ctrl-Z and Ctrl-Shift-Z or Ctrl-Y of a room.
+export function undoKeys(history, show) {
+  document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.target.matches?.("input[type=text], textarea")) return;
+    const key = event.key.toLowerCase();
+    const redo = key === "y" || (key === "z" && event.shiftKey);
+    if (key !== "z" && !redo) return;
+    event.preventDefault();
+    if (redo ? history.redo() : history.undo()) show();
+  });
+}

@@ -1,0 +1,238 @@
+// The room Name: keypoints on a dozen images; names, left-right pairs, links, dropped ones.
+import { get, post, say, sayWrong } from "./api.js";
+import { h, labelled, typing } from "./dom.js";
+import { History, undoKeys } from "./history.js";
+import { PointView } from "./points.js";
+
+export const KEYS = [
+  ["Tab", "to the next keypoint or field"],
+  ["Enter", "on a keypoint: what the tool does; in a name: to the next name"],
+  ["E, P, L, D", "the tools Name, Pair, Link, Drop"],
+  ["Ctrl-S", "save"],
+  ["Ctrl-Z, Ctrl-Y", "undo, redo"],
+  ["Esc", "forget the first of two keypoints"],
+];
+const TOOLS = {
+  name: ["Name", "Click a keypoint in any picture, type what it is, and press Enter."],
+  pair: ["Pair left–right", "Click the left and the right one of a pair, such as the two eyes. Clicking a pair again parts it."],
+  link: ["Link", "Click two keypoints to join them by a line. Clicking them again removes it."],
+  drop: ["Drop", "Click a keypoint that means nothing; it is left out of all results. Click it again to keep it."],
+};
+
+const same = ([one, other], [first, second]) => (one === first && other === second) || (one === second && other === first);
+
+class NameRoom {
+  constructor(host, about) {
+    this.host = host;
+    this.about = about;
+    this.tool = "name";
+    this.first = null;
+    this.views = [];
+  }
+
+  async start() {
+    this.modelBox = h("select", { onchange: () => this.load(this.modelBox.value).catch(sayWrong) }, this.about.models.map((name) => h("option", { value: name }, name)));
+    this.hint = h("p", { class: "hint" });
+    this.tools = h("div", { class: "row", role: "toolbar", "aria-label": "Tools" }, Object.entries(TOOLS).map(([tool, [text]]) => h("button", { type: "button", dataset: { tool }, onclick: () => this.use(tool) }, text)));
+    this.tiles = h("div", { class: "tiles still" });
+    this.rows = h("tbody", {});
+    this.saveButton = h("button", { type: "button", class: "main", id: "save", onclick: () => this.save() }, "Save");
+    this.undoButton = h("button", { type: "button", onclick: () => this.history.undo() && this.show() }, "Undo");
+    this.redoButton = h("button", { type: "button", onclick: () => this.history.redo() && this.show() }, "Redo");
+    this.place = h("p", { class: "soft" });
+    const head = ["", "", "Name", "Mirror image", "Sure", ""].map((text) => h("th", { scope: "col" }, text));
+    const table = h("table", { class: "keypoints" }, h("thead", {}, h("tr", {}, head)), this.rows);
+    const right = h("aside", { class: "panel sticky" }, labelled("Model", this.modelBox), h("div", { class: "row" }, this.saveButton, this.undoButton, this.redoButton), this.place, table);
+    const left = h("section", { class: "panel" }, h("h1", {}, "Say what the keypoints are"), this.tools, this.hint, this.tiles);
+    this.host.replaceChildren(h("div", { class: "name" }, left, right));
+    document.addEventListener("keydown", (event) => this.key(event));
+    addEventListener("beforeunload", (event) => this.dirty && !this.info.fixed && event.preventDefault());
+    this.modelBox.value = this.about.model;
+    this.hint.textContent = "Loading the detector…";
+    await this.load(this.modelBox.value);
+  }
+
+  async load(model) {
+    this.model = model;
+    this.tiles.replaceChildren();
+    this.views = [];
+    const info = await get(`/api/name?model=${encodeURIComponent(model)}`);
+    this.info = info;
+    this.version = info.version;
+    const first = { names: info.labels.names, pairs: info.labels.pairs, links: info.labels.links, drop: info.labels.drop };
+    if (!this.history) {
+      this.history = new History(first);
+      undoKeys(this.history, () => this.show());
+    } else Object.assign(this.history, new History(first));
+    this.saved = JSON.stringify(first);
+    for (let number = 0; number < info.images; number += 1) this.addView(number);
+    this.buildRows();
+    this.use(this.tool);
+    if (info.stale) say("The weights have changed since these names were given. Look whether they still fit, then save.", { wrong: true });
+  }
+
+  addView(number) {
+    const view = new PointView({ pick: (id) => id !== null && this.clicked(Number(id)), hover: (id) => this.light(id === null ? null : Number(id)), key: (id, event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), this.clicked(Number(id))) }, { label: `Image ${number + 1}` });
+    view.resize(this.info.side, this.info.side);
+    const image = new Image();
+    image.onload = () => view.paint(image);
+    image.src = `/api/name/image/${number}?model=${encodeURIComponent(this.model)}`;
+    this.views.push(view);
+    this.tiles.append(view.element);
+  }
+
+  buildRows() {
+    this.inputs = [];
+    const options = Array.from({ length: this.info.keypoints }, (_, number) => number);
+    const rows = options.map((number) => {
+      const input = h("input", { type: "text", "aria-label": `Name of keypoint ${number}`, placeholder: `keypoint${number}`, maxlength: 80, onchange: () => this.rename(number, input.value), onfocus: () => this.light(number) });
+      input.addEventListener("keydown", (event) => event.key === "Enter" && (this.inputs[number + 1] || this.saveButton).focus?.());
+      this.inputs.push(input);
+      const sure = this.info.confidence.reduce((sum, row) => sum + row[number], 0) / this.info.images;
+      const mirror = h("select", { "aria-label": `Mirror image of keypoint ${number}`, onchange: () => this.mirror(number, mirror.value) });
+      const drop = h("button", { type: "button", onclick: () => this.drop(number) }, "Drop");
+      const row = h("tr", { dataset: { number }, onpointerenter: () => this.light(number), onpointerleave: () => this.light(null) }, h("td", {}, h("span", { class: "dot", style: { background: this.info.colours[number] } })), h("td", { class: "number" }, number), h("td", {}, input), h("td", {}, mirror), h("td", { class: "number" }, `${Math.round(sure * 100)} %`), h("td", {}, drop));
+      return Object.assign(row, { parts: { input, mirror, drop } });
+    });
+    this.rows.replaceChildren(...rows);
+  }
+
+  get state() {
+    return this.history.now;
+  }
+
+  get dirty() {
+    return this.history && JSON.stringify(this.state) !== this.saved;
+  }
+
+  use(tool) {
+    this.tool = tool;
+    this.first = null;
+    for (const button of this.tools.children) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
+    this.show();
+  }
+
+  key(event) {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      document.activeElement?.blur();
+      this.save();
+    }
+    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const tool = { e: "name", p: "pair", l: "link", d: "drop" }[event.key.toLowerCase()];
+    if (tool) this.use(tool);
+    if (event.key === "Escape") this.use(this.tool);
+  }
+
+  commit(change) {
+    this.history.commit({ ...this.state, ...change });
+    this.show();
+  }
+
+  rename(number, text) {
+    const names = { ...this.state.names };
+    if (text.trim()) names[number] = text.trim();
+    else delete names[number];
+    this.commit({ names });
+  }
+
+  drop(number) {
+    const { drop } = this.state;
+    this.commit({ drop: drop.includes(number) ? drop.filter((each) => each !== number) : [...drop, number].sort((one, other) => one - other) });
+  }
+
+  mirror(number, text) {
+    const pairs = this.state.pairs.filter((pair) => !pair.includes(number) && !(text !== "" && pair.includes(Number(text))));
+    this.commit({ pairs: text === "" ? pairs : [...pairs, [number, Number(text)]] });
+  }
+
+  clicked(number) {
+    if (this.tool === "name") {
+      this.inputs[number].focus();
+      this.inputs[number].select();
+    } else if (this.tool === "drop") this.drop(number);
+    else if (this.first === null || this.first === number) {
+      this.first = this.first === number ? null : number;
+      this.show();
+    } else {
+      const both = [this.first, number];
+      this.first = null;
+      if (this.tool === "pair") {
+        const there = this.state.pairs.some((pair) => same(pair, both));
+        const rest = this.state.pairs.filter((pair) => !pair.some((each) => both.includes(each)));
+        this.commit({ pairs: there ? rest : [...rest, both] });
+      } else {
+        const rest = this.state.links.filter((link) => !same(link, both));
+        this.commit({ links: rest.length < this.state.links.length ? rest : [...rest, both] });
+      }
+    }
+  }
+
+  light(number) {
+    this.lit = number;
+    for (const view of this.views) for (const [id, node] of view.nodes) node.classList.toggle("lit", Number(id) === number);
+    for (const row of this.rows.children) row.classList.toggle("lit", Number(row.dataset.number) === number);
+  }
+
+  label(number) {
+    return this.state.names[number] || String(number);
+  }
+
+  show() {
+    const { names, pairs, links, drop } = this.state;
+    const waiting = this.first === null ? "" : ` The first is ${this.label(this.first)}; click the second.`;
+    this.hint.textContent = TOOLS[this.tool][1] + waiting;
+    this.views.forEach((view, image) => {
+      const points = this.info.points[image];
+      view.setPoints(points.map(([x, y], number) => ({ id: String(number), x, y, colour: this.info.colours[number], text: this.label(number), title: `Keypoint ${this.label(number)}`, faint: drop.includes(number), chosen: number === this.first, lit: number === this.lit, small: true })));
+      const line = (kind) => ([one, other]) => ({ kind, path: [points[one], points[other]] });
+      view.setLines([...links.map(line("link")), ...pairs.map(line("pair"))]);
+    });
+    for (const row of this.rows.children) this.showRow(row, names, pairs, drop);
+    this.saveButton.disabled = this.info.fixed || (!this.dirty && !this.info.stale);
+    this.undoButton.disabled = !this.history.past.length;
+    this.redoButton.disabled = !this.history.future.length;
+    const name = this.model.split("/").at(-1);
+    this.place.textContent = this.info.fixed ? `${name} comes with the package, so its names cannot be saved. To name a copy: kpdetect pack ${name} --out my-${name}, then kpdetect studio my-${name}.` : `${this.dirty ? "Not saved yet. " : ""}Kept in ${this.info.file}, as by kpdetect label. Shown: ${this.info.source}.`;
+  }
+
+  showRow(row, names, pairs, drop) {
+    const number = Number(row.dataset.number);
+    const { input, mirror, drop: button } = row.parts;
+    if (document.activeElement !== input || input.value === "") input.value = names[number] || "";
+    const pair = pairs.find((each) => each.includes(number));
+    const partner = pair ? String(pair[0] === number ? pair[1] : pair[0]) : "";
+    const all = Array.from({ length: this.info.keypoints }, (_, other) => other).filter((other) => other !== number);
+    mirror.replaceChildren(h("option", { value: "" }, "–"), ...all.map((other) => h("option", { value: String(other) }, this.label(other))));
+    mirror.value = partner;
+    row.classList.toggle("dropped", drop.includes(number));
+    button.textContent = drop.includes(number) ? "Keep" : "Drop";
+  }
+
+  async save() {
+    if (this.saveButton.disabled) return;
+    try {
+      const saved = await post("/api/name", { model: this.model, version: this.version, ...this.state });
+      this.version = saved.version;
+      this.saved = JSON.stringify(this.state);
+      this.info.stale = false;
+      this.show();
+      say(`Saved: ${saved.file}`);
+    } catch (error) {
+      if (error.status === 409) this.conflict(error);
+      else sayWrong(error);
+    }
+  }
+
+  // Somebody else saved meanwhile: say so, and let the person decide which labels stand.
+  async conflict(error) {
+    sayWrong(error);
+    const info = await get(`/api/name?model=${encodeURIComponent(this.model)}`);
+    this.version = info.version;
+    say("Press Save again to put yours in its place, or reload the page to take theirs.", { wrong: true });
+  }
+}
+
+export async function open(host, about) {
+  await new NameRoom(host, about).start();
+}

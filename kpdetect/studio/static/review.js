@@ -1,0 +1,360 @@
+// The room Review: what a detector predicted, and what a person corrects.
+import { get, post, say, sayWrong } from "./api.js";
+import { h, labelled, typing } from "./dom.js";
+import { plot } from "./plot.js";
+import { PointView } from "./points.js";
+import { jumps, orderOf, steps, thinned } from "./review-order.js";
+import { Strip } from "./strip.js";
+
+export const KEYS = [
+  ["← →", "the picture before, the next one"],
+  ["Enter", "all points of this picture are right: check it, and go on"],
+  ["H", "the chosen keypoint is not to be seen"],
+  ["R", "take the detector's points back"],
+  ["J", "to the next jump"],
+  ["Arrows on a keypoint", "move it by 1 px (Shift: 5 px, Alt: 0.2 px)"],
+  ["+ − 0", "zoom in, out, whole picture (also the wheel; drag to pan)"],
+  ["Ctrl-Z", "take the last correction back"],
+];
+
+class ReviewRoom {
+  constructor(host) {
+    this.host = host;
+    this.row = 0;
+    this.chosen = 0;
+    this.undone = [];
+    this.saving = Promise.resolve();
+  }
+
+  async start(about) {
+    const sets = await get("/api/review");
+    if (!sets.length) return this.nothing(about);
+    this.view = new PointView({ pick: (id) => this.pick(id), drag: (id, x, y) => this.drag(Number(id), x, y), dragged: (id) => this.dropDrag(Number(id)), key: (id, event) => this.pointKey(Number(id), event) }, { zoomable: true, label: "Picture with predicted keypoints" });
+    this.strip = new Strip((row) => this.thumb(row), (row) => this.go(row));
+    const button = (text, action, given = {}) => h("button", { type: "button", onclick: action, ...given }, text);
+    this.setBox = h("select", { onchange: () => this.load(Number(this.setBox.value)).catch(sayWrong) }, sets.map((each, number) => h("option", { value: number }, each.folder)));
+    this.sortBox = h("select", { onchange: () => this.sort() }, [["time", "by time or name"], ["unsure", "least confident first"], ["jump", "largest jump first"]].map(([value, text]) => h("option", { value }, text)));
+    this.undoneBox = h("input", { type: "checkbox", onchange: () => this.sort() });
+    this.title = h("h1", {});
+    this.note = h("p", { class: "soft" });
+    this.checkButton = button("All right, next", () => this.check(), { class: "main", id: "check" });
+    this.hideButton = button("Not seen", () => this.hide(), { title: "The chosen keypoint is not to be seen" });
+    this.resetButton = button("Reset", () => this.reset(), { title: "Back to the detector's points" });
+    this.undoButton = button("Undo", () => this.undo());
+    this.jumpButton = button("Next jump", () => this.nextJump());
+    const bar = h("div", { class: "row", role: "toolbar", "aria-label": "Picture" }, button("←", () => this.step(-1), { "aria-label": "The picture before" }), button("→", () => this.step(1), { "aria-label": "The next picture" }), this.checkButton, this.hideButton, this.resetButton, this.undoButton, this.jumpButton, button("−", () => this.view.zoomBy(1 / 1.4), { "aria-label": "Zoom out" }), button("+", () => this.view.zoomBy(1.4), { "aria-label": "Zoom in" }));
+    const left = h("div", {}, h("section", { class: "panel" }, this.title, this.note, bar, this.view.element, this.strip.element));
+    this.host.replaceChildren(h("div", { class: "review" }, left, this.side()));
+    document.addEventListener("keydown", (event) => this.key(event));
+    await this.load(0);
+  }
+
+  nothing(about) {
+    const example = about.target || "faces-64";
+    this.host.replaceChildren(
+      h("section", { class: "empty" },
+        h("h1", {}, "No predictions are open"),
+        h("p", {}, "Predict the keypoints of a folder or a video, then open the result:"),
+        h("pre", {}, `kpdetect predict ${example} photos/ --out found\nkpdetect studio found`)),
+    );
+  }
+
+  side() {
+    const range = (given, act) => h("input", { type: "range", ...given, oninput: act });
+    this.leastBox = range({ min: 0, max: 1, step: 0.01, value: 0, "aria-label": "Least confidence" }, () => this.showPoints());
+    this.leastText = h("output", {});
+    this.trailBox = range({ min: 0, max: 50, step: 1, value: 0, "aria-label": "Trail" }, () => this.showPoints());
+    this.trailText = h("output", {});
+    this.namesBox = h("input", { type: "checkbox", checked: true, onchange: () => this.showPoints() });
+    const shown = h("section", { class: "panel" }, h("h2", {}, "Show"), labelled("Predictions", this.setBox), labelled("Order", this.sortBox), h("label", {}, this.undoneBox, "Only what nobody has checked"), h("div", { class: "slider" }, h("span", {}, "Sure by"), this.leastBox, this.leastText), h("div", { class: "slider" }, h("span", {}, "Trail"), this.trailBox, this.trailText), h("label", {}, this.namesBox, "Names"));
+    this.pointBox = h("select", { "aria-label": "Keypoint", onchange: () => this.choose(Number(this.pointBox.value)) });
+    this.charts = h("div", {});
+    const plots = h("section", { class: "panel" }, h("div", { class: "row" }, h("h2", {}, "Over time"), this.pointBox), this.charts);
+    this.formats = h("div", { class: "row" });
+    const note = h("p", { class: "soft" }, "Checked points go out as a person's labels. kpdetect benchmark table:FILE takes corrections.csv as annotations.");
+    const out = h("section", { class: "panel" }, h("h2", {}, "Export"), this.formats, h("button", { type: "button", id: "export", onclick: () => this.export() }, "Write the files"), note);
+    return h("div", {}, shown, plots, out);
+  }
+
+  async load(number) {
+    this.set = number;
+    this.data = await get(`/api/review/${number}`);
+    const { points, sizes, names, formats, confidence } = this.data;
+    this.moved = steps(points, sizes);
+    this.jumps = jumps(this.moved);
+    this.undone = [];
+    this.chosen = Math.min(this.chosen, names.length - 1);
+    this.pointBox.replaceChildren(...names.map((name, place) => h("option", { value: place }, name)));
+    this.formats.replaceChildren(...formats.map((name) => h("label", {}, h("input", { type: "checkbox", value: name, checked: ["coco", "dlc-csv", "label-studio"].includes(name) }), name)));
+    this.jumpButton.hidden = !this.jumps.length;
+    this.jumpButton.textContent = `Next jump (${this.jumps.length})`;
+    if (confidence.length === 0) throw new Error("these predictions are empty");
+    this.sort(true);
+    if (this.data.otherModel) say("The corrections here were made on the predictions of other weights. Look whether the numbers still mean the same.", { wrong: true });
+  }
+
+  sort(first = false) {
+    const order = orderOf(this.sortBox.value, this.data.confidence, this.moved);
+    const checked = (row) => this.isChecked(row);
+    this.order = this.undoneBox.checked ? order.filter((row) => !checked(row)) : order;
+    if (!this.order.length) {
+      say("Everything here is checked.");
+      this.undoneBox.checked = false;
+      this.order = order;
+    }
+    this.strip.setOrder(this.order);
+    this.go(first || !this.order.includes(this.row) ? this.order[0] : this.row);
+  }
+
+  name(row) {
+    const { frames, images, seconds } = this.data;
+    return frames ? `frame ${frames[row]}${seconds ? ` (${seconds[row].toFixed(2)} s)` : ""}` : images[row];
+  }
+
+  known(row) {
+    return this.data.checked[this.data.images[row]] || {};
+  }
+
+  isChecked(row) {
+    return Object.keys(this.known(row)).length === this.data.numbers.length;
+  }
+
+  thumb(row) {
+    const sure = this.data.confidence[row].reduce((sum, value) => sum + value, 0) / this.data.numbers.length;
+    const text = this.data.frames ? String(this.data.frames[row]) : this.data.images[row].split("/").at(-1);
+    return { image: `/api/review/${this.set}/picture/${row}?small=1`, text: `${Math.round(sure * 100)} % · ${text}`, title: `${this.name(row)}, sure by ${Math.round(sure * 100)} %`, done: this.isChecked(row) };
+  }
+
+  go(row) {
+    this.row = row;
+    this.dragging = null;
+    const [height, width] = this.data.sizes[row];
+    this.view.resize(width, height);
+    this.strip.show(row);
+    this.showPoints();
+    this.showCharts();
+    const image = new Image();
+    image.onload = () => this.row === row && this.paint(image, width, height);
+    image.onerror = () => this.row === row && this.missing(row);
+    image.src = `/api/review/${this.set}/picture/${row}`;
+    this.next = new Image();
+    const following = this.order[this.order.indexOf(row) + 1];
+    if (following !== undefined) this.next.src = `/api/review/${this.set}/picture/${following}`;
+  }
+
+  paint(image, width, height) {
+    this.view.canvas.width = image.naturalWidth;
+    this.view.canvas.height = image.naturalHeight;
+    this.view.canvas.getContext("2d").drawImage(image, 0, 0);
+    this.view.canvas.dataset.row = String(this.row);
+    this.view.resize(width, height);
+  }
+
+  async missing(row) {
+    this.view.canvas.width = 1;
+    try {
+      await get(`/api/review/${this.set}/picture/${row}`);
+    } catch (error) {
+      sayWrong(error);
+    }
+  }
+
+  step(by) {
+    const place = this.order.indexOf(this.row) + by;
+    if (place >= 0 && place < this.order.length) this.go(this.order[place]);
+  }
+
+  nextJump() {
+    const later = this.jumps.find((row) => row > this.row) ?? this.jumps[0];
+    if (later !== undefined) this.go(later);
+  }
+
+  // Where a keypoint is: as a person left it, else as the detector said.
+  place(row, place) {
+    const known = this.known(row)[this.data.numbers[place]];
+    if (known) return { at: known.at, by: known.by, sure: known.at ? 1 : 0 };
+    return { at: this.data.points[row][place], by: null, sure: this.data.confidence[row][place] };
+  }
+
+  showPoints() {
+    const { numbers, names, colours, links } = this.data;
+    const least = Number(this.leastBox.value);
+    this.leastText.textContent = `${Math.round(least * 100)} %`;
+    this.trailText.textContent = this.trailBox.value;
+    const found = numbers.map((_, place) => ({ place, ...this.place(this.row, place) })).map((point) => (this.dragging?.place === point.place ? { ...point, at: this.dragging.at, by: "moved", sure: 1 } : point));
+    const shown = found.filter((point) => point.at && point.sure >= least);
+    this.view.setPoints(
+      shown.map(({ place, at, by, sure }) => ({
+        id: String(place), x: at[0], y: at[1], colour: colours[place], chosen: place === this.chosen, hollow: by === "moved", faint: !by && sure < 0.3,
+        text: this.namesBox.checked ? `${names[place].replace(/^keypoint(?=\d+$)/, "")}${by === "moved" ? " ✎" : by === "kept" ? " ✓" : ""}` : "",
+        title: `${names[place]}, ${by ? { moved: "moved by hand", kept: "checked" }[by] : `sure by ${Math.round(sure * 100)} %`}`,
+      })),
+    );
+    const at = new Map(shown.map((point) => [point.place, point.at]));
+    const lines = links.filter(([one, other]) => at.has(one) && at.has(other)).map(([one, other]) => ({ kind: "link", path: [at.get(one), at.get(other)] }));
+    this.view.setLines([...this.trails(shown), ...lines]);
+    const hidden = found.filter((point) => point.by === "hidden").length;
+    const state = this.isChecked(this.row) ? "Checked." : Object.keys(this.known(this.row)).length ? "Partly corrected." : "As the detector said.";
+    this.title.textContent = this.name(this.row);
+    this.note.textContent = `${this.order.indexOf(this.row) + 1} of ${this.order.length}. ${state}${hidden ? ` ${hidden} not to be seen.` : ""} Drag a keypoint to correct it; every correction is saved at once.`;
+    this.resetButton.disabled = !Object.keys(this.known(this.row)).length;
+    this.undoButton.disabled = !this.undone.length;
+    this.pointBox.value = String(this.chosen);
+  }
+
+  trails(shown) {
+    const long = Number(this.trailBox.value);
+    if (!long) return [];
+    return shown.map(({ place }) => {
+      const path = [];
+      for (let row = Math.max(0, this.row - long); row <= this.row; row += 1) {
+        const point = this.place(row, place);
+        if (point.at) path.push(point.at);
+      }
+      return { kind: "trail", path, colour: this.data.colours[place] };
+    });
+  }
+
+  showCharts() {
+    const place = this.chosen;
+    const rows = this.data.points.map((_, row) => row);
+    const axis = (row) => (this.data.frames ? this.data.frames[row] : row);
+    const series = (value) => [{ points: thinned(rows.map((row) => [axis(row), value(row)])), colour: null }];
+    const cursor = axis(this.row);
+    const onpick = (at) => this.go(rows.reduce((best, row) => (Math.abs(axis(row) - at) < Math.abs(axis(best) - at) ? row : best), 0));
+    const marks = this.jumps.length <= 60 ? this.jumps.map(axis) : [];
+    const over = this.data.frames ? "over the frame" : "over the images";
+    this.charts.replaceChildren(
+      plot({ title: `x in pixels ${over}`, lines: series((row) => this.place(row, place).at?.[0]), cursor, marks, onpick }),
+      plot({ title: "y in pixels", lines: series((row) => this.place(row, place).at?.[1]), cursor, marks, onpick }),
+      plot({ title: "confidence", lines: series((row) => this.data.confidence[row][place]), cursor, marks, range: [0, 1], onpick }),
+    );
+  }
+
+  pick(id) {
+    if (id !== null) this.choose(Number(id));
+  }
+
+  choose(place) {
+    this.chosen = place;
+    this.showPoints();
+    this.showCharts();
+  }
+
+  drag(place, x, y) {
+    this.chosen = place;
+    this.dragging = { place, at: [x, y] };
+    this.showPoints();
+  }
+
+  dropDrag(place) {
+    const at = this.dragging?.at;
+    this.dragging = null;
+    if (at) this.change({ [this.data.numbers[place]]: { at: at.map((value) => Math.round(value * 100) / 100), by: "moved" } });
+    this.showCharts();
+  }
+
+  pointKey(place, event) {
+    const step = event.shiftKey ? 5 : event.altKey ? 0.2 : 1;
+    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+    if (!by) return event.key === " " && (event.preventDefault(), this.choose(place));
+    event.preventDefault();
+    event.stopPropagation();
+    const at = this.view.clamp(this.place(this.row, place).at.map((value, axis) => value + by[axis]));
+    this.change({ [this.data.numbers[place]]: { at: at.map((value) => Math.round(value * 100) / 100), by: "moved" } });
+  }
+
+  key(event) {
+    if (typing(event) || document.querySelector("dialog[open]")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") return event.preventDefault(), this.undo();
+    if (event.ctrlKey || event.metaKey || event.target.matches?.("input[type=range]")) return;
+    if (event.key === "Enter" && event.target.matches?.("button, a, summary")) return;
+    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), Enter: () => this.check(), h: () => this.hide(), r: () => this.reset(), j: () => this.nextJump(), "+": () => this.view.zoomBy(1.4), "=": () => this.view.zoomBy(1.4), "-": () => this.view.zoomBy(1 / 1.4), 0: () => this.view.panTo(-0.5, -0.5, 1) };
+    const action = actions[event.key] || actions[event.key.toLowerCase()];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  }
+
+  change(points) {
+    this.save(this.row, { ...this.known(this.row), ...points });
+  }
+
+  check() {
+    const row = this.row;
+    const points = Object.fromEntries(this.data.numbers.map((number, place) => {
+      const { at, by } = this.place(row, place);
+      return [number, { at, by: by || "kept" }];
+    }));
+    this.save(row, points);
+    this.step(1);
+  }
+
+  hide() {
+    const number = this.data.numbers[this.chosen];
+    const known = this.known(this.row)[number];
+    const points = { ...this.known(this.row) };
+    if (known?.by === "hidden") delete points[number];
+    else points[number] = { at: null, by: "hidden" };
+    this.save(this.row, points);
+  }
+
+  reset() {
+    this.save(this.row, {});
+  }
+
+  undo() {
+    const last = this.undone.pop();
+    if (!last) return;
+    if (last.row !== this.row) this.go(last.row);
+    this.save(last.row, last.points, false);
+  }
+
+  // Shown at once, then saved, one after the other.
+  save(row, points, undoable = true) {
+    const image = this.data.images[row];
+    if (undoable) this.undone.push({ row, points: this.known(row) });
+    this.data.checked[image] = points;
+    this.show(row);
+    this.saving = this.saving.then(() => this.send(row, image, points));
+  }
+
+  async send(row, image, points) {
+    const version = this.data.versions[image] || "new";
+    try {
+      const saved = await post(`/api/review/${this.set}/correct`, { row, version, points: Object.keys(points).length ? points : null });
+      this.data.versions[image] = saved.version;
+      document.body.dataset.saved = String(Number(document.body.dataset.saved || 0) + 1);
+    } catch (error) {
+      sayWrong(error);
+      if (error.status !== 409) return;
+      const fresh = await get(`/api/review/${this.set}`);
+      this.data.checked = fresh.checked;
+      this.data.versions = fresh.versions;
+      this.show(row);
+      say("This picture is shown now as it was saved elsewhere.", { wrong: true });
+    }
+  }
+
+  show(row) {
+    this.strip.refresh(row);
+    if (row === this.row) this.showPoints();
+  }
+
+  async export() {
+    const formats = [...this.formats.querySelectorAll("input:checked")].map((box) => box.value);
+    if (!formats.length) return say("Choose a format.", { wrong: true });
+    try {
+      await this.saving;
+      const { files } = await post(`/api/review/${this.set}/export`, { formats, min_confidence: Number(this.leastBox.value) });
+      say(`Written: ${files.join(", ")}`);
+    } catch (error) {
+      sayWrong(error);
+    }
+  }
+}
+
+export async function open(host, about) {
+  await new ReviewRoom(host).start(about);
+}

@@ -1,0 +1,105 @@
+// A participant's comparisons, one after the other. Also inlined into the page that is sent elsewhere: it imports nothing.
+function make(tag, given = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(given)) {
+    if (name.startsWith("on") || name === "disabled" || name === "value") element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// trial: { questions, order, answers }; address(file) of a picture; save(answers) keeps them; done() when all are given.
+export function runTrial(host, { questions, order, answers, address, save, done }) {
+  const given = { ...answers };
+  let at = order.findIndex((_, number) => given[number] === undefined);
+  if (at < 0) at = order.length - 1;
+  document.body.classList.add("asking");
+
+  const choose = (answer) => {
+    given[at] = answer;
+    save({ ...given });
+    if (at + 1 < order.length) {
+      at += 1;
+      show();
+    } else stop(true);
+  };
+  const keys = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const answer = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "equal", 1: "left", 2: "equal", 3: "right" }[event.key];
+    if (!answer) return;
+    event.preventDefault();
+    choose(answer);
+  };
+  const stop = (finished) => {
+    document.removeEventListener("keydown", keys);
+    document.body.classList.remove("asking");
+    done(finished, { ...given });
+  };
+  const side = (name, pictures) => {
+    const shown = pictures.map(({ caption, file }) => make("figure", {}, make("img", { src: address(file), alt: `${name}: ${caption}` }), make("figcaption", {}, pictures.length > 1 ? caption : "")));
+    return make("div", { class: given[at] === name ? "side chosen" : "side" }, make("h2", {}, name === "left" ? "Left" : "Right"), make("div", { class: "shown" }, ...shown));
+  };
+  const show = () => {
+    const { question, left, right } = order[at];
+    const button = (text, answer) => make("button", { type: "button", onclick: () => choose(answer), "data-answer": answer, "aria-pressed": String(given[at] === answer) }, text);
+    const back = make("button", { type: "button", class: "quiet", disabled: at === 0, onclick: () => ((at -= 1), show()) }, "Back");
+    const leave = make("button", { type: "button", class: "quiet", onclick: () => stop(false) }, "Stop here, go on later");
+    host.replaceChildren(
+      make("section", { class: "trial" },
+        make("p", { class: "soft" }, `${at + 1} of ${order.length}`),
+        make("h1", { class: "question", tabindex: "-1" }, questions[question].text),
+        make("div", { class: "sides" }, side("left", left), side("right", right)),
+        make("div", { class: "answers" }, button("← Left", "left"), button("Equal ↓", "equal"), button("Right →", "right")),
+        make("div", { class: "answers" }, back, leave)),
+    );
+    host.querySelector("h1").focus();
+  };
+  document.addEventListener("keydown", keys);
+  show();
+}
+
+// Which of the orders a participant sees: FNV-1a of the name, as in kpdetect.studio.study_order.
+export function orderNumber(participant, orders) {
+  let digest = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(participant)) digest = Math.imul(digest ^ byte, 0x01000193) >>> 0;
+  return digest % orders;
+}
+
+// The page that was sent elsewhere: asks for a name, keeps answers in the browser, saves them as a file.
+export function runAlone(host, facts) {
+  document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const name = make("input", { type: "text", id: "participant", "aria-label": "Your name or number" });
+  const begin = () => {
+    const participant = name.value.trim().split(/\s+/).join(" ");
+    if (!/[\p{L}\p{N}]/u.test(participant)) return name.focus();
+    const key = `kpdetect-study ${facts.study} ${facts.seed} ${participant}`;
+    const stored = () => {
+      try {
+        return JSON.parse(localStorage.getItem(key)) || {};
+      } catch {
+        return {};
+      }
+    };
+    const keep = (answers) => {
+      try {
+        localStorage.setItem(key, JSON.stringify(answers));
+      } catch {
+        // storage is switched off: the answers live until the page is closed
+      }
+    };
+    const order = facts.orders[orderNumber(participant, facts.orders.length)];
+    const done = (finished, answers) => finish(participant, answers, finished, Object.keys(answers).length, order.length);
+    runTrial(host, { questions: facts.questions, order, answers: stored(), address: (file) => facts.pictures[file], save: keep, done });
+  };
+  const finish = (participant, answers, finished, count, all) => {
+    const record = JSON.stringify({ study: facts.study, seed: facts.seed, participant, answers }, null, 2);
+    const link = make("a", { class: "button", id: "answers", href: `data:application/json,${encodeURIComponent(record)}`, download: `answers-${participant.replace(/[^\p{L}\p{N}-]+/gu, "-")}.json` }, "Save my answers");
+    host.replaceChildren(make("section", { class: "empty" }, make("h1", {}, finished ? "Thank you" : "Stopped"), make("p", {}, `${count} of ${all} answers are given. Save them as a file, and send it back to whoever gave you this page.`), make("p", {}, link), make("p", {}, make("button", { type: "button", onclick: start }, "Go on, or another participant"))));
+  };
+  const start = () => {
+    host.replaceChildren(make("section", { class: "empty" }, make("h1", {}, facts.study), make("p", {}, `${facts.orders[0].length} questions. In each, two results stand beside each other: say which one is better, or that they are equal. The left and right arrow keys answer too; the arrow down means equal.`), make("p", {}, "Your name or number ", name, " ", make("button", { type: "button", id: "begin", onclick: begin }, "Begin"))));
+  };
+  name.onkeydown = (event) => event.key === "Enter" && begin();
+  start();
+}

@@ -1,0 +1,165 @@
+"""What the studio was opened on, and the only folders that it reads from and writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kpdetect.errors import CheckpointError, FormatError, InputError
+from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.predictions import TABLE, VIDEOS
+from kpdetect.shipped import shipped_folder, shipped_models
+from kpdetect.training.checkpoints import find_weights
+
+EXAMPLE = "faces-64"
+"""The shipped model that pages begin with where no model was given."""
+FOLDER = "studio"
+"""What the studio saves in a project."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """Folders of one studio.
+
+    Attributes:
+        target: the model, project or predictions as given; None where nothing was.
+        out: folder for pictures, edits and studies; made when something is saved.
+        models: what can be edited or named: the text that commands take, by the text.
+        predictions: folders with predictions, those of videos too.
+        images: folder of images, where it is known.
+        compared: folders given to be compared.
+        roots: resolved folders; nothing outside is read.
+    """
+
+    target: Path | None
+    out: Path
+    models: tuple[str, ...]
+    predictions: tuple[Path, ...] = ()
+    images: Path | None = None
+    compared: tuple[Path, ...] = ()
+    roots: tuple[Path, ...] = field(default=())
+
+    @property
+    def folder(self) -> Path | None:
+        """The project or run folder that the studio was opened on."""
+        return self.target if self.target is not None and self.target.is_dir() else None
+
+    @property
+    def first_model(self) -> str:
+        """The model that pages begin with."""
+        own = "" if self.target is None else str(self.target)
+        return next((name for name in (own, EXAMPLE) if name in self.models), self.models[0])
+
+    def inside(self, path: Path) -> Path:
+        """A path with its links resolved, if it lies in one of the studio's folders.
+
+        Raises:
+            InputError: it lies elsewhere.
+        """
+        real = path.resolve()
+        if not any(real == root or root in real.parents for root in self.roots):
+            raise InputError(f"{path.name}: lies outside of the folders that the studio was opened on, or links there")
+        return real
+
+    def target_for(self, name: str) -> Path:
+        """Path of a file to be written in the studio's own folder, links resolved.
+
+        Raises:
+            InputError: it would lie elsewhere.
+        """
+        real = (self.out / name).resolve()
+        if self.out.resolve() not in real.parents:
+            raise InputError(f"{name}: lies outside of {self.out}")
+        return real
+
+    def model(self, text: str) -> Path:
+        """The model that a page means.
+
+        Raises:
+            InputError: it is none of `models`.
+        """
+        if text not in self.models:
+            raise InputError(f"model {text}: not one of {', '.join(self.models)}")
+        return Path(text)
+
+
+def open_workplace(
+    target: Path | None,
+    *,
+    out: Path | None = None,
+    images: Path | None = None,
+    predictions: Path | None = None,
+    compared: Sequence[Path] = (),
+) -> Workplace:
+    """What a call of `kpdetect studio` means.
+
+    Args:
+        target: project, run folder, weights file, name of a shipped model, or a folder of `kpdetect predict`.
+        out: where to save; `studio` in the target, or here, unless given.
+        images: folder of images for the rooms Name and Review.
+        predictions: a folder of `kpdetect predict`.
+        compared: folders of images to compare.
+
+    Raises:
+        InputError: something that was named does not exist, or is of no use.
+    """
+    for given in (images, predictions, *compared):
+        if given is not None and not given.is_dir():
+            raise InputError(f"{given}: no such folder")
+    if target is not None and not target.exists() and shipped_folder(target) is None:
+        raise InputError(f"{target}: no such project or model; give a folder, a weights file or one of `kpdetect models`")
+    is_folder = target is not None and target.is_dir() and shipped_folder(target) is None
+    found = _predictions(target if is_folder else None, predictions)
+    if predictions is not None and not found:
+        raise InputError(f"{predictions}: no predictions.csv here; give a folder of `kpdetect predict`")
+    where = out or (target / FOLDER if is_folder and target is not None else Path(FOLDER))
+    source = images or _source(found)
+    named = [target.parent if target is not None and target.is_file() else target if is_folder else None, where, source]
+    roots = [
+        path for path in (*named, images, predictions, *compared, *(_source([each]) for each in found)) if path is not None
+    ]
+    return Workplace(
+        target=target,
+        out=where,
+        models=_models(target),
+        predictions=tuple(found),
+        images=source,
+        compared=tuple(compared),
+        roots=tuple(dict.fromkeys(path.resolve() for path in roots)),
+    )
+
+
+def _models(target: Path | None) -> tuple[str, ...]:
+    own = [str(target)] if target is not None and any(_has(target, kind) for kind in ("generator", "detector")) else []
+    return tuple(dict.fromkeys([*own, *(model.name for model in shipped_models())]))
+
+
+def _has(model: Path, kind: str) -> bool:
+    try:
+        find_weights(model, kind)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _predictions(target: Path | None, given: Path | None) -> list[Path]:
+    """Folders with predictions: of images first, then of each video."""
+    starts = [path for path in (given, target, target / "predictions" if target is not None else None) if path is not None]
+    folders = [folder for start in starts for folder in (start, *sorted(start.glob(f"{VIDEOS}/*")))]
+    return [folder for folder in dict.fromkeys(folders) if (folder / TABLE).is_file() and (folder / RECORD).is_file()]
+
+
+def source_of(folder: Path) -> Path | None:
+    """The folder of images, or the video file, that a folder of predictions was made from; None where it is not there."""
+    try:
+        source = read_prediction_record(folder).source
+    except (InputError, FormatError):
+        return None
+    return Path(source) if source is not None and Path(source).exists() else None
+
+
+def _source(folders: Sequence[Path]) -> Path | None:
+    """The first folder of images behind predictions, or that of a video."""
+    found = [path for folder in folders if (path := source_of(folder)) is not None]
+    return next((path if path.is_dir() else path.parent for path in found), None)

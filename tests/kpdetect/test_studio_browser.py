@@ -1,0 +1,304 @@
+"""The studio's page in a real browser: what a person does there, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kpdetect.images.image_files import write_image
+from kpdetect.studio.server import Served
+from kpdetect.studio.workplace import open_workplace
+from tests.builders.studio import ARGUMENTS, Watched, find_browser, serving, write_pictures, write_project
+
+ROOMS = ("project", "edit", "name", "review", "compare")
+CONTRAST = """() => {
+  const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([red, green, blue]) => 0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
+  const colour = (text) => text.match(/[\\d.]+/g).map(Number);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const found = colour(getComputedStyle(at).backgroundColor);
+      if (found.length === 3 || found[3] === 1) return found;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.textContent.trim() || !element.checkVisibility()) continue;
+    if (element.closest("svg.plot, script, noscript, :disabled, .stage, .thumb")) continue;
+    const style = getComputedStyle(element);
+    const [one, other] = [light(colour(style.color)), light(ground(element))].sort((first, second) => second - first);
+    const ratio = (one + 0.05) / (other + 0.05);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${node.textContent.trim().slice(0, 40)}`);
+  }
+  return poor;
+}"""
+
+NAMELESS = """() => [...document.querySelectorAll("button, input, select, a")]
+  .filter((each) => each.checkVisibility() && !(each.textContent.trim() || each.ariaLabel || each.title || each.labels?.length))
+  .map((each) => each.outerHTML)"""
+"""Controls that a screen reader has no name for."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = find_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from kpdetect.inference.image_job import predict_folder
+
+    folder = write_project(tmp_path_factory.mktemp("studio") / "project")
+    images = write_pictures(folder.parent / "images")
+    predict_folder(folder, images, folder / "predictions", overlays=0)
+    for name, level in (("ours", 60), ("other", 180)):
+        for number in range(4):
+            write_image(folder.parent / name / "images" / f"{number:06d}.png", np.full((24, 30, 3), level + number, np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(project: Path) -> Iterator[Served]:
+    compared = [project.parent / "ours", project.parent / "other"]
+    with serving(open_workplace(project, compared=compared)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def watched(browser: Any, served: Served) -> Iterator[Watched]:
+    opened = Watched(browser, served)
+    yield opened
+    opened.context.close()
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_room_is_sound(browser: Any, served: Served, theme: str) -> None:
+    opened = Watched(browser, served, theme)
+    for room in ROOMS:
+        page = opened.room(room)
+        if room == "edit":
+            opened.drawn()
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), room
+        assert page.evaluate(CONTRAST) == [], room
+        assert page.locator("h1").count() == 1, room
+        nameless = "[...document.querySelectorAll('button, input, select, a')].filter((each) => each.checkVisibility() && "
+        nameless += (
+            "!(each.textContent.trim() || each.ariaLabel || each.title || each.labels?.length)).map((each) => each.outerHTML)"
+        )
+        assert page.evaluate(nameless) == [], room
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def picture_of(page: Any) -> Any:
+    """The picture on the page, uint8 [height, width, 3]."""
+    code = """() => {
+      const canvas = document.querySelector(".stage canvas");
+      return [canvas.width, canvas.height, [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]];
+    }"""
+    width, height, values = page.evaluate(code)
+    return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def place_of(page: Any, keypoint: str) -> tuple[float, float]:
+    box = page.locator(f".stage .point[data-id='{keypoint}'] .dot").first.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Any, keypoint: str, right: float, down: float) -> None:
+    x, y = place_of(page, keypoint)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 5):
+        page.mouse.move(x + right * step / 4, y + down * step / 4)
+    page.mouse.up()
+
+
+def test_a_dragged_keypoint_is_what_the_editor_draws(watched: Watched, project: Path) -> None:
+    from generator.editing.editor import Editor
+
+    page = watched.room("edit")
+    watched.drawn()
+    first = picture_of(page)
+    drag(page, "3", 40, -24)
+    watched.drawn()
+    picture = picture_of(page)
+    moved = re.search(r"--move=3:(-?[\d.]+),(-?[\d.]+) --local", page.inner_text("#command"))
+    assert moved is not None
+    by = float(moved[1]), float(moved[2])
+    scale = page.locator(".stage").first.bounding_box()["width"] / 32
+    assert by == pytest.approx((40 / scale, -24 / scale), abs=0.1)
+    editor = Editor.load(project)
+    sample = editor.sample(0)
+    assert np.array_equal(first, editor.draw(sample)[0])
+    assert np.array_equal(picture, editor.draw(editor.move(sample, 3, by, local=True))[0])
+    page.keyboard.press("Control+z")
+    watched.drawn()
+    assert np.array_equal(picture_of(page), first)
+    page.keyboard.press("Control+y")
+    watched.drawn()
+    assert np.array_equal(picture_of(page), picture)
+
+
+def test_parts_of_two_samples_are_exchanged(watched: Watched, project: Path) -> None:
+    from generator.editing.editor import Editor
+
+    page = watched.room("edit")
+    watched.drawn()
+    page.get_by_role("button", name="None").click()
+    for number in ("2", "5"):
+        page.locator(f".chip[data-number='{number}']").click()
+    page.click("#exchange")
+    page.click(".thumb[data-sample='6']")
+    watched.drawn()
+    page.locator("#command", has_text="--samples 6").wait_for()
+    editor = Editor.load(project)
+    one, other = editor.sample(0), editor.sample(6)
+    assert np.array_equal(picture_of(page), editor.draw(editor.appearance(one, other, [2, 5]))[0])
+    assert "--appearance-from=6:2,5" in page.inner_text("#command")
+    assert "--appearance-from=0:2,5" in page.inner_text("#command")
+
+
+def test_a_sample_dropped_on_a_keypoint_gives_its_look(watched: Watched) -> None:
+    page = watched.room("edit")
+    watched.drawn()
+    page.get_by_role("button", name="None").click()
+    page.drag_and_drop(".thumb[data-sample='4']", ".stage .point[data-id='1'] .reach", force=True)
+    watched.drawn()
+    assert "--appearance-from=4:1" in page.inner_text("#command")
+
+
+def test_keys_move_and_remove(watched: Watched) -> None:
+    page = watched.room("edit")
+    watched.drawn()
+    page.locator(".stage .point[data-id='2']").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowUp")
+    page.keyboard.press("Space")
+    watched.drawn()
+    assert "--move=2:1,-5" in page.inner_text("#command")
+    page.keyboard.press("Delete")
+    watched.drawn()
+    assert "--remove=2" in page.inner_text("#command")
+    assert page.locator(".stage .point[data-id='2']").count() == 0
+
+
+def test_an_edit_is_saved_and_refusals_are_one_sentence(watched: Watched, project: Path) -> None:
+    page = watched.room("edit")
+    watched.drawn()
+    page.click("[data-save='png']")
+    page.wait_for_selector(".message a")
+    [saved] = (project / "studio" / "edits").glob("*.png")
+    with page.expect_download() as coming:
+        page.click(".message a")
+    assert Path(coming.value.path()).read_bytes() == saved.read_bytes()
+    page.evaluate("fetch('/api/edit/draw', {method: 'POST', body: 'x'}).then((answer) => answer.json())")
+    watched.complaints[:] = [text for text in watched.complaints if "400 (Bad Request)" not in text]  # Chromium's own line
+
+
+def test_names_and_pairs_are_those_of_kpdetect_label(watched: Watched, project: Path) -> None:
+    from kpdetect.inference.labelling import change_labels
+
+    page = watched.room("name")
+    assert page.locator(".tiles .stage").count() == 6
+    page.locator(".tiles .stage").nth(2).locator(".point[data-id='1']").press("Enter")
+    page.keyboard.type("left eye")
+    page.keyboard.press("Enter")
+    page.locator("[data-tool='pair']").click()
+    for number in ("1", "3"):
+        page.locator(".tiles .stage").nth(0).locator(f".point[data-id='{number}']").focus()
+        page.keyboard.press("Enter")
+    page.locator("[data-tool='drop']").click()
+    page.locator(".keypoints tr[data-number='6'] button").click()
+    page.click("#save")
+    page.wait_for_selector(".message")
+    _, labels, _ = change_labels(project)
+    assert (labels.names, labels.pairs, labels.drop) == ({1: "left eye"}, ((1, 3),), (6,))
+    change_labels(project, links=["1-3"])
+    page = watched.room("name")
+    assert page.locator(".tiles .stage").first.locator(".link").count() == 1
+    assert page.locator(".keypoints tr[data-number='1'] input").input_value() == "left eye"
+    (project / "detector" / "keypoints.yaml").unlink()
+
+
+def test_a_corrected_point_is_in_the_coco_export(watched: Watched, project: Path) -> None:
+    page = watched.room("review")
+    page.wait_for_selector(".stage canvas[data-row='0']")
+    drag(page, "4", 30, 20)
+    page.wait_for_selector("body[data-saved='1']")
+    rows = [line.split(",") for line in (project / "predictions" / "corrections.csv").read_text().splitlines()]
+    assert rows[1][:2] == ["000.png", "4"]
+    assert rows[1][5] == "moved"
+    page.click("#export")
+    page.wait_for_selector(".message")
+    coco = json.loads((project / "predictions" / "predictions-coco.json").read_text())["annotations"][0]
+    assert coco["keypoints"][12:14] == [float(rows[1][2]), float(rows[1][3])]
+    assert coco["keypoint_human"] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("body[data-saved='2']")
+    assert len((project / "predictions" / "corrections.csv").read_text().splitlines()) == 1
+
+
+def test_a_study_of_three_participants(watched: Watched, project: Path) -> None:
+    from kpdetect.studio.study_results import table_of
+
+    page = watched.room("compare")
+    page.fill("#study-name", "levels")
+    page.get_by_label("Comparisons of each question").fill("3")
+    page.click("#make")
+    for name, wanted in (("Ann", 60), ("Ben", 60), ("Cy", 180)):
+        page.get_by_label("Participant of levels").fill(name)
+        page.click("[data-begin='levels']")
+        for number in range(3):
+            page.locator(".trial p", has_text=f"{number + 1} of 3").wait_for()
+            level = page.evaluate("""async () => {
+              const image = document.querySelector(".side img");
+              await image.decode();
+              const canvas = document.createElement("canvas");
+              canvas.getContext("2d").drawImage(image, 0, 0);
+              return canvas.getContext("2d").getImageData(0, 0, 1, 1).data[0];
+            }""")
+            page.keyboard.press("ArrowLeft" if abs(level - wanted) < 9 else "ArrowRight")
+        page.wait_for_selector("[data-begin='levels']")
+    table = table_of([project / "studio" / "studies" / "levels"])
+    assert "| Editing image quality | ours against other | 66.67 % (" in table
+    assert table.rstrip().endswith("| 9 | 3 |")
+
+
+def test_the_exported_page_gives_answers_to_import(watched: Watched, browser: Any, project: Path, tmp_path: Path) -> None:
+    from kpdetect.studio.study import make_study, read_study
+    from kpdetect.studio.study_page import study_page
+    from kpdetect.studio.study_results import import_files
+
+    folder = tmp_path / "away"
+    make_study(folder, "away", {"ours": project.parent / "ours", "other": project.parent / "other"}, per_question=2)
+    (tmp_path / "away.html").write_text(study_page(folder, read_study(folder)), encoding="utf-8")
+    page = browser.new_context(accept_downloads=True).new_page()
+    page.goto((tmp_path / "away.html").as_uri())
+    page.fill("#participant", "Dea")
+    page.click("#begin")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    with page.expect_download() as coming:
+        page.click("#answers")
+    assert list(import_files([folder], [Path(coming.value.path())])) == ["Dea"]
+    answers = (folder / "answers" / "Dea.csv").read_text().splitlines()
+    assert [line.split(",")[8] for line in answers[1:]] == ["left", "equal"]
+    page.context.close()
