@@ -39,9 +39,9 @@ from kpdetect.images.arrays import CropPolicy
 from kpdetect.inference.image_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log
+from kpdetect.progress import NOTE, noted_in
 from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
-from kpdetect.project.progress_note import NOTE, noted_in
 from kpdetect.project.rounds import free_keys, require_rounds, teach_round
 from kpdetect.refine.reconstruction import named_perception
 from kpdetect.refine.train import refine_detector

@@ -16,8 +16,10 @@ from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.images.image_files import read_image
 from kpdetect.inference.clip_reader import Frame
+from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.predictions import Predictions
-from kpdetect.inference.video_job import open_clip
+from kpdetect.inference.sources import is_stack
+from kpdetect.inference.video import VideoReader
 from kpdetect.studio.workplace import Workplace, source_of
 
 THUMBNAIL, LONGEST = 96, 1600
@@ -57,7 +59,7 @@ class Frames:
         wanted = self.numbers[row]
         if wanted <= self.last or self.last < 0:
             self.stack.close()
-            reader = self.stack.enter_context(open_clip(self.path))
+            reader = self.stack.enter_context(PageReader(self.path) if is_stack(self.path) else VideoReader(self.path))
             self.coming = iter(reader.frames(0 if self.last < 0 else wanted))
         for frame in self.coming:
             self.last = frame.number

@@ -11,7 +11,7 @@ import yaml
 from starlette.responses import FileResponse, Response
 
 from kpdetect.errors import InputError
-from kpdetect.project.progress_note import NOTE
+from kpdetect.progress import NOTE
 from kpdetect.studio.call import Call
 from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
