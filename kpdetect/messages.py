@@ -7,9 +7,21 @@ The command line shows warnings and information on standard error. A Python prog
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 
+
+class _Writable(logging.Filter):
+    """Shows bytes of names that are not UTF-8 as \\xe9, so that every stream and file can hold the message."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) & 0xFF:02x}", record.getMessage())
+        record.msg, record.args = text.encode("utf-8", "backslashreplace").decode("utf-8"), ()
+        return True
+
+
 log = logging.getLogger("kpdetect")
+log.addFilter(_Writable())
 log.addHandler(logging.NullHandler())
 log.setLevel(logging.INFO)
 log.propagate = True

@@ -20,6 +20,7 @@ from kpdetect.inference.overlay_video import OverlayWriter
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.video import VideoReader
+from kpdetect.messages import log
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
 GREY = np.full((20, 24, 3), 128, np.uint8)
@@ -82,6 +83,11 @@ def test_a_folder_whose_name_is_not_utf_8_is_read_and_its_records_too(tmp_path):
 def test_videos_in_folders_whose_names_are_not_utf_8_are_read(tmp_path):
     with VideoReader(film(tmp_path / "g\udce9" / "a.mp4")) as reader:
         assert len(list(reader.frames())) == 3
+
+
+def test_messages_can_be_written(caplog):
+    log.warning("skipped %s and %s", "g\udce9.png", "\ud800")
+    assert caplog.messages == ["skipped g\\xe9.png and \\ud800"]
 
 
 def test_json_holds_no_bytes_that_a_reader_refuses(tmp_path):
