@@ -37,6 +37,7 @@ def graph(modules: dict[str, Module]) -> Graph:
     return read_imports(modules)
 
 
+@pytest.mark.slow
 def test_no_file_is_longer_than_300_lines(modules: dict[str, Module]) -> None:
     assert {module.name: module.lines for module in modules.values() if module.lines > 300} == {}
 

@@ -31,6 +31,8 @@ from kpdetect.project.config import project_config
 from kpdetect.toy.dataset import write_toy
 from tests.builders.celeba import write_copy
 
+pytestmark = pytest.mark.slow
+
 CONFIG = AblationConfig(images="images", data="data", minutes_each=1)
 SMALL = (
     "generator.steps=3", "generator.model.widths=[8,8,6,6]", "generator.model.mlp_width=8", "generator.model.embedding_width=4",

@@ -59,6 +59,7 @@ def test_hidden_parts_do_not_count_and_the_edge_is_the_unit(tmp_path: Path) -> N
     assert evaluate(None, found, ALL)[0].row.per_point["throat"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [

@@ -86,6 +86,7 @@ def test_a_painter_whose_factors_are_apart_is_good(stream: PairStream) -> None:
     assert 0.01 < found.strength[1] < found.strength[0]
 
 
+@pytest.mark.slow
 def test_grid_of_swaps(stream: PairStream, small_project: Path, tmp_path: Path) -> None:
     grid = control_grid(stream)
     assert grid.shape == (20 + ROWS * 128, len(COLUMNS) * 128, 3)
@@ -115,6 +116,7 @@ def test_clouds_that_lie_apart_are_separable_and_others_are_not() -> None:
     assert mixed.separable < 60
 
 
+@pytest.mark.slow
 def test_embeddings_are_written(stream: PairStream, tmp_path: Path) -> None:
     rows, names = gather(stream, 6)
     assert names == ["0"] * 6 + ["1"] * 6 + ["2"] * 6 + [BACKGROUND] * 6

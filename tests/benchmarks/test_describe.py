@@ -130,6 +130,7 @@ def test_other_files_are_left_to_others(tmp_path: Path) -> None:
     assert info(tmp_path / "environment.json")[1] == "commit: abc"
 
 
+@pytest.mark.slow
 def test_models_by_name_packed_ones_and_crops(tmp_path: Path, small_project: Path) -> None:
     lines = info(Path("toy-32"))
     assert lines[0] == "detector.safetensors:"

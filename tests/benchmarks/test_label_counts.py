@@ -73,6 +73,7 @@ def test_annotated_images_as_pairs(tmp_path: Path) -> None:
         AnnotatedPairs(data, TOY, 61)
 
 
+@pytest.mark.slow
 def test_supervised_detector_is_trained_on_the_labels_and_continues(tmp_path: Path) -> None:
     data = annotated(tmp_path / "images")
     runtime = resolve_runtime("cpu", "float32")

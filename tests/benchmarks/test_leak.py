@@ -8,6 +8,8 @@ import torch
 from benchmarks.studies.diffaugment_leak import Signs, leaked, main, signs
 from generator.training.augmentation import augment
 
+pytestmark = pytest.mark.slow
+
 
 def test_signs_by_hand():
     images = torch.full((4, 3, 8, 8), 0.5)

@@ -179,6 +179,7 @@ def trained(blob_folder, tmp_path):  # type: ignore[no-untyped-def]
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type: ignore[no-untyped-def]
     (blob_folder / "damaged.png").write_bytes(b"no picture")
     found = measure(trained, blob_folder, tmp_path / "out", CPU, count=100, pairs=4, features="random")
@@ -204,6 +205,7 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
         measure(trained, blob_folder, tmp_path / "out", CPU)
 
 
+@pytest.mark.slow
 def test_what_is_drawn_to_be_measured(trained) -> None:  # type: ignore[no-untyped-def]
     stream = PairStream(trained, CPU, seed=4)
     maps = np.concatenate(list(swap_maps(stream, 35)))
@@ -220,6 +222,7 @@ def test_what_is_drawn_to_be_measured(trained) -> None:  # type: ignore[no-untyp
     np.testing.assert_array_equal(drawing.embeddings.numpy(), own.embeddings.numpy())
 
 
+@pytest.mark.slow
 def test_true_masks_in_the_generators_frame(trained, tmp_path) -> None:  # type: ignore[no-untyped-def]
     write_toy(tmp_path / "toy", 4, size=64)
     paths = sorted((tmp_path / "toy" / "images").iterdir())
@@ -233,6 +236,7 @@ def test_true_masks_in_the_generators_frame(trained, tmp_path) -> None:  # type:
     assert read_masks(tmp_path / "toy", squares) is None
 
 
+@pytest.mark.slow
 def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
     trained.rename(small_project / "generator")
     write_toy(tmp_path / "toy", 20, size=48)
@@ -257,6 +261,7 @@ def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_projec
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
     other = apply_overrides(CONFIG, ["steps=1", "model.keypoints=2"])
     train_generator(blob_folder, small_project / "generator", other, CPU)
@@ -267,6 +272,7 @@ def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_extractors_are_named_and_refused() -> None:
     source = np.random.default_rng(0)
     images = source.integers(0, 255, (5, 40, 36, 3), dtype=np.uint8)

@@ -12,6 +12,7 @@ def test_motion_is_the_spread_of_the_places_in_percent_of_the_side():
     assert keypoint_motion(shares) == pytest.approx([0, 5])
 
 
+@pytest.mark.slow
 def test_pixels_become_shares_of_each_images_own_size():
     shares = np.array([[[0.5, 0.25], [0.13, 0.24]], [[0.5, 0.25], [0.07, 0.16]]])
     sizes = np.array([[40, 100], [80, 30]])  # (height, width)

@@ -90,6 +90,7 @@ def numbers(path: Path) -> list[float]:
     return [row["mean_of_ratios"] for row in json.loads(path.read_text())["rows"]]
 
 
+@pytest.mark.slow
 def test_evaluation_is_repeated_without_the_model(tmp_path: Path, toy: Path, small_project: Path) -> None:
     out, weights = tmp_path / "out", find_weights(small_project, "detector")
     write_sources(weights.parent, [("x.png", file_hash(toy / "images" / "000000.png"))])
@@ -104,6 +105,7 @@ def test_evaluation_is_repeated_without_the_model(tmp_path: Path, toy: Path, sma
     assert two["contamination"] == "clean; saw 1 of the fitting images"
 
 
+@pytest.mark.slow
 def test_prediction_is_skipped_only_while_nothing_changed(
     tmp_path: Path, toy: Path, small_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,7 @@ def test_prediction_is_skipped_only_while_nothing_changed(
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, toy: Path, small_project: Path) -> None:
     run_benchmark("toy", small_project, toy, tmp_path / "out", extras=PLAIN)
     file, other = tmp_path / "out" / NAME, tmp_path / "other" / "detector" / "model.safetensors"

@@ -314,6 +314,7 @@ def test_report_of_an_empty_project(tmp_path: Path) -> None:
     assert "<img" not in text
 
 
+@pytest.mark.slow
 def test_report_is_one_page_with_numbers_and_pictures(tmp_path: Path, toy: LandmarkSet) -> None:
     project = tmp_path / "project"
     write_image(project / "generator" / "samples" / "0000500.png", np.zeros((20, 30, 3), np.uint8))

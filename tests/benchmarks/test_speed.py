@@ -49,6 +49,7 @@ def test_rates_and_shares(blob_folder, monkeypatch):
     assert "of eager" not in rates[0].line()
 
 
+@pytest.mark.slow
 def test_peak_memory_is_that_of_the_process_alone():
     held = np.ones(400 * 2**20 // 8)  # 400 MiB here must not count there
     there = peak_memory("held = b'x' * (200 * 2**20)")
@@ -64,6 +65,7 @@ def test_shares_are_medians_over_turns():
     assert 0 < began.processor < 10
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_prints(small_project, tmp_path, capsys):
     pytest.importorskip("onnxruntime")
     arguments = ["inference", str(small_project), "--seconds", "0.01", "--kinds", "onnx", "--device", "cpu"]
@@ -154,6 +156,7 @@ def test_the_factorised_convolution_needs_fewer_operations(capsys):
     assert operations[1] < 0.5 * operations[0]
 
 
+@pytest.mark.slow
 def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("benchmarks.speed.generator.median_seconds", lambda call, seconds: 0.5)
     monkeypatch.setattr("benchmarks.speed.generator.convolution_seconds", lambda call: 0.05)
@@ -170,6 +173,7 @@ def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
     assert "aten::" in written
 
 
+@pytest.mark.slow
 def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
     weights = tmp_path / "model.safetensors"
     config = GeneratorConfig(model=TEST_MODEL).model_dump(mode="json")
@@ -197,6 +201,7 @@ def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
     assert [set(peaks) for peaks in found["memory_mib"].values()] == [{"64", "128"}] * 2
 
 
+@pytest.mark.slow
 def test_folders_of_images_are_packed_and_recognised(tmp_path, capsys):
     arguments = ["data", "--files", "20", "40", "--picture", "30", "--within", str(tmp_path)]
     assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0

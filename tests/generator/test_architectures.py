@@ -44,6 +44,7 @@ def test_the_ladder_takes_one_thing_away_at_a_time():
         architecture(CONFIG, "best")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, name):
     config = apply_overrides(architecture(CONFIG, name), [STEPS])
@@ -65,6 +66,7 @@ def trained_base(tmp_path_factory):
     return load_checkpoint(folder / "run" / "checkpoint.pt", "generator")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, trained_base, name):
     train_generator(blob_folder, tmp_path / "run", apply_overrides(BASE, [*ABLATIONS[name], STEPS]), CPU)

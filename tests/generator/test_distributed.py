@@ -25,6 +25,8 @@ from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import sys
 from pathlib import Path

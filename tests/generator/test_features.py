@@ -106,6 +106,7 @@ def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_p
     assert all(each.requires_grad for each in trainer.adversary.feature_discriminator.heads.parameters())
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_path: Path) -> None:
     train_generator(blob_folder, tmp_path / "whole", JUDGED, CPU, feature_network=Maps())
     train_generator(blob_folder, tmp_path / "parts", apply_overrides(JUDGED, ["steps=2"]), CPU, feature_network=Maps())
@@ -140,6 +141,7 @@ def test_verdicts_reach_the_image_and_leave_the_discriminators_alone(blob_folder
     assert all(each.requires_grad for each in learning)
 
 
+@pytest.mark.slow
 def test_a_run_takes_the_heads_of_an_earlier_one_if_they_are_of_the_same_network(blob_folder: Path, tmp_path: Path) -> None:
     train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=1"]), CPU)
     other = Maps()
@@ -224,6 +226,7 @@ def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
         named_perception("resnet18", "installed", "optimiser.features", CPU)
 
 
+@pytest.mark.slow
 def test_it_judges_images_that_grow(blob_folder: Path, tmp_path: Path, first_is_32: None) -> None:
     """At 32 pixels, while 64 fade in, and at 64; continued at each."""
     config = apply_overrides(GROWING, ["optimiser.features=weights.pth", "optimiser.feature_width=6", "checkpoint_every=1"])
@@ -236,6 +239,7 @@ def test_it_judges_images_that_grow(blob_folder: Path, tmp_path: Path, first_is_
         assert states_equal(ends[0][network], ends[1][network]), network
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch warns of itself while tracing
 def test_compiled_it_learns_the_same(blob_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kpdetect.training.runtime.BACKEND", "eager")  # traced, and run as it is

@@ -1,5 +1,6 @@
 """Progressive growing: which size is trained when, fading, resting keypoints, and continuing in the middle of it."""
 
+import pytest
 import torch
 from torch.nn import functional
 
@@ -61,6 +62,7 @@ def test_a_growing_discriminator_fades_too(first_is_32):
     assert not torch.allclose(network(images, Stage(size=64)), network(images, Stage(size=64, alpha=0.5)))
 
 
+@pytest.mark.slow
 def test_growing_is_resumed_exactly_and_its_keypoints_rest(blob_folder, tmp_path, first_is_32):
     # Batches of 4: steps 0, 1 at 32 pixels, 2 and 3 fade 64 in, 4 is at 64.
     train_generator(blob_folder, tmp_path / "whole", apply_overrides(GROWING, ["steps=5", "checkpoint_every=1"]), CPU)

@@ -13,6 +13,8 @@ from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import resolve_runtime
 from tests.builders.blobs import write_blobs
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """Stands for the kill: nothing of the program handles it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 import torch
 
 from generator.training.train import GeneratorTrainer, train_generator
@@ -32,6 +33,7 @@ def test_every_part_of_it_is_taken(blob_folder: Path, tmp_path: Path) -> None:
         assert states_equal(part.state_dict(), old[name]), name
 
 
+@pytest.mark.slow
 def test_it_is_continued(blob_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     shutil.copy(OLD, tmp_path / "run" / "checkpoint.pt")

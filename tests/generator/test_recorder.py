@@ -34,6 +34,7 @@ def moved(now, before):
     return {kind: torch.cat([way for name, way in ways.items() if name.startswith(f"{kind}.")]) for kind in kinds}
 
 
+@pytest.mark.gpu
 @needs_cuda
 def test_replayed_steps_are_those_of_an_unrecorded_run(blob_folder, tmp_path):
     trainers = [trainer_on("cuda", tmp_path / name, blob_folder) for name in ("replayed", "plain")]
@@ -56,6 +57,7 @@ def test_replayed_steps_are_those_of_an_unrecorded_run(blob_folder, tmp_path):
     assert not any(group["capturable"] for group in trainers[0].adam_generator.param_groups)
 
 
+@pytest.mark.gpu
 @needs_cuda
 def test_every_replay_sees_its_own_inputs_and_moves_the_weights():
     weight = torch.nn.Parameter(torch.ones(3, device="cuda"))
@@ -82,6 +84,7 @@ def test_every_replay_sees_its_own_inputs_and_moves_the_weights():
     assert seen == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.gpu
 @needs_cuda
 def test_what_cannot_be_recorded_is_done_unrecorded(capsys):
     def work(given):

@@ -23,6 +23,7 @@ SIZES = (32, 64, 128, 256, 512)
 MLPS = ("pose", "appearance", "background")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny", "small", "paper"])
 @pytest.mark.parametrize("model", ARCHITECTURES)
 def test_every_model_draws_every_size(name, model):
@@ -38,6 +39,7 @@ def test_every_model_draws_every_size(name, model):
         assert logits.shape == (2,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "most"), [("tiny", 0.455), ("small", 1.5)])
 def test_presets_for_a_cpu_are_cheap_enough(name, most):
     flop = [float(counted(model, name, 64)["drawing, GFLOP per image"]) for model in ARCHITECTURES]
@@ -57,6 +59,7 @@ def test_flop_of_drawing_count_every_layer_once():
     assert drawing_flop(Generator(model).eval(), config) == 2 * (sum(mlps) + style + pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "size"), [("base", 64), ("tuned", 32)])
 def test_the_papers_widths_take_a_step(tmp_path, model, size):
     config = apply_overrides(architecture(preset("paper", size), model), ["optimiser.batch=2"])

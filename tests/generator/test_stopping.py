@@ -43,6 +43,7 @@ def brightness(real: np.ndarray) -> Callable[[np.ndarray], float]:
     return lambda drawn: abs(float(drawn.mean()) - float(real.mean()))
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_and_the_run_ends(
     blob_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +62,7 @@ def test_the_best_weights_are_kept_and_the_run_ends(
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 8
 
 
+@pytest.mark.slow
 def test_interrupted_equals_uninterrupted(blob_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = apply_overrides(WATCHED, ["steps=6", "stopping.patience=9"])
     train_generator(blob_folder, tmp_path / "whole", config, CPU, distance_to=brightness)
@@ -82,6 +84,7 @@ def test_interrupted_equals_uninterrupted(blob_folder: Path, tmp_path: Path, mon
     assert states_equal(*(load_weights(tmp_path / name / "model.safetensors", "generator")[0] for name in ("whole", "broken")))
 
 
+@pytest.mark.slow
 def test_measuring_changes_nothing(blob_folder: Path, tmp_path: Path) -> None:
     config = apply_overrides(WATCHED, ["steps=4", "stopping.patience=9"])
     train_generator(blob_folder, tmp_path / "watched", config, CPU, distance_to=scripted([1.0, 2.0]))
@@ -91,6 +94,7 @@ def test_measuring_changes_nothing(blob_folder: Path, tmp_path: Path) -> None:
     assert states_equal(watched, plain)
 
 
+@pytest.mark.slow
 def test_growing_models_are_measured_at_their_full_size_only(blob_folder: Path, tmp_path: Path, first_is_32: None) -> None:
     config = apply_overrides(GROWING, ["stopping.patience=9", "stopping.every=1", "stopping.images=3", "steps=5"])
     sizes = []
@@ -111,6 +115,7 @@ def test_patience_needs_a_distance(blob_folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_project_may_end_with_its_generator_and_watch_it(blob_folder: Path, tmp_path: Path) -> None:
     watch = ["generator.stopping.patience=1", "generator.stopping.every=2", "generator.stopping.images=20"]
     overrides = [*SMALL, *watch, "generator.stopping.features=random"]

@@ -27,6 +27,8 @@ from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
 
+pytestmark = pytest.mark.slow
+
 BASE = architecture(CONFIG, "base")
 WHOLE = architecture(CONFIG, "no-background")
 THREE = ("widths=[8,6,4]", "background_widths=[4,4,4]")

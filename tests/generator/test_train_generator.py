@@ -24,6 +24,7 @@ from tests.builders.states import states_equal
 BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", [CPU, BFLOAT], ids=["float32", "bfloat16"])
 def test_interrupted_equals_uninterrupted(blob_folder, tmp_path, monkeypatch, runtime):
     train_generator(blob_folder, tmp_path / "whole", CONFIG, runtime)
@@ -52,6 +53,7 @@ def test_interrupted_equals_uninterrupted(blob_folder, tmp_path, monkeypatch, ru
     assert [row["step"] for row in timeless[0]] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_training_changes_both_networks_and_the_average(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     early = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
@@ -108,6 +110,7 @@ def test_a_later_ctrl_c_stops_at_once(monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, exclude=frozenset({"001.png"}))
     names = [line.split(",")[0] for line in (tmp_path / "run" / "sources.csv").read_text().splitlines()]
@@ -133,6 +136,7 @@ def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):
         train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["optimiser.r1_weight=1.0"]), CPU)
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_configuration_is_named(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     wider = apply_overrides(CONFIG, ["model.spade_width=5"])
@@ -203,6 +207,7 @@ def test_minutes_count_over_continuations(blob_folder, tmp_path):
     assert first["step"] == again["step"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch warns of itself while tracing
 def test_compiled_networks_leave_the_same_checkpoints(blob_folder, tmp_path, monkeypatch):
     monkeypatch.setattr("kpdetect.training.runtime.BACKEND", "eager")  # traced, and run as it is
@@ -216,6 +221,7 @@ def test_compiled_networks_leave_the_same_checkpoints(blob_folder, tmp_path, mon
         torch.testing.assert_close(tensor, ends[1]["discriminator"][name], atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_metrics_as_tensorboard_events(blob_folder, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -132,11 +132,13 @@ ready = "must not be tried again"
 """
 
 
+@pytest.mark.slow
 def test_missing_operators_are_tolerated_and_torch_is_left_as_it_was(tmp_path):
     fake_packages(tmp_path, FAILS_ONCE)
     assert import_in_new_process(tmp_path) == "second import True"
 
 
+@pytest.mark.slow
 def test_a_healthy_installation_is_imported_once_and_untouched(tmp_path):
     fake_packages(
         tmp_path,
@@ -145,6 +147,7 @@ def test_a_healthy_installation_is_imported_once_and_untouched(tmp_path):
     assert import_in_new_process(tmp_path) == "untouched True"
 
 
+@pytest.mark.slow
 def test_any_other_failure_of_the_import_is_passed_on(tmp_path):
     fake_packages(tmp_path, FAILS_OTHERWISE)
     assert import_in_new_process(tmp_path) == "operator torchvision::roi_align has another schema True"

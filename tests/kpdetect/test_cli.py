@@ -182,6 +182,7 @@ def test_unexpected_errors_are_not_hidden(monkeypatch):
         main()
 
 
+@pytest.mark.slow
 def test_doctor_finds_a_broken_package(monkeypatch, capsys):
     code = "import sys; sys.modules['h5py'] = None; sys.argv = ['', 'doctor']; from kpdetect.cli.main import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd(), check=False)
@@ -190,6 +191,7 @@ def test_doctor_finds_a_broken_package(monkeypatch, capsys):
     assert "to mend it: pip install" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_budget_of_images_ends_a_generator_at_whole_batches(blob_folder, tmp_path, monkeypatch, capsys):
     small = [
         "model.widths=[8,8]",

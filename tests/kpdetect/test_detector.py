@@ -229,6 +229,7 @@ def test_processes_draw_their_own_live_pairs_only():
     assert len(set(seen)) == 128
 
 
+@pytest.mark.slow
 def test_training_live_continues_exactly(tmp_path):
     config = CONFIG.model_copy(update={"steps": 3})
     source = tmp_path / "source"
@@ -261,6 +262,7 @@ def test_patience_by_hand():
     assert not endless.exhausted
 
 
+@pytest.mark.slow
 def test_training_stops_early_and_stays_stopped(pairs, tmp_path, monkeypatch):
     config = CONFIG.model_copy(update={"steps": 50, "sample_every": 1, "patience": 2})
     monkeypatch.setattr(DetectorTrainer, "held_out_error", lambda trainer: 3.0)
@@ -270,6 +272,7 @@ def test_training_stops_early_and_stays_stopped(pairs, tmp_path, monkeypatch):
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "detector")["step"] == 3
 
 
+@pytest.mark.slow
 def test_overfits_a_few_dots(tmp_path):
     pairs = write_pairs(tmp_path / "pairs", dots(8))
     config = DetectorConfig(
@@ -290,6 +293,7 @@ def test_overfits_a_few_dots(tmp_path):
     assert confidence.mean() > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", [CPU, BFLOAT], ids=["float32", "bfloat16"])
 def test_interrupted_equals_uninterrupted(pairs, tmp_path, monkeypatch, runtime):
     train_detector(pairs, tmp_path / "whole", CONFIG, runtime)
@@ -317,6 +321,7 @@ def test_interrupted_equals_uninterrupted(pairs, tmp_path, monkeypatch, runtime)
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_a_signal_finishes_the_step_and_saves(pairs, tmp_path, monkeypatch):
     train_detector(pairs, tmp_path / "whole", CONFIG, CPU)
     step = DetectorTrainer.train_step
@@ -350,6 +355,7 @@ def test_run_folder_says_what_was_learned_from(pairs, tmp_path):
     assert sorted(path.name for path in (tmp_path / "run" / "samples").iterdir()) == ["0000004.png", "0000006.png"]
 
 
+@pytest.mark.slow
 def test_repeating_a_finished_run_does_nothing(pairs, tmp_path, monkeypatch):
     weights = train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     before = weights.stat().st_mtime_ns
@@ -389,6 +395,7 @@ def test_pairs_that_nothing_can_be_learned_from_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_weights_of_an_earlier_step_are_written_again(pairs, tmp_path, monkeypatch):
     train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     longer = apply_overrides(CONFIG, ["steps=8"])

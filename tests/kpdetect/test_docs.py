@@ -48,6 +48,7 @@ def surroundings(small_project, tmp_path, monkeypatch):
     return {"image": image}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_the_python_of_the_documentation_runs(surroundings, page):
     assert blocks(page)

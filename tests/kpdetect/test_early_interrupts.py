@@ -39,6 +39,7 @@ def test_ctrl_c_during_an_import_is_one_line(name):
     assert done.stderr == "stopped; what was finished is saved, run the same command again to continue\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
 def test_an_ignored_ctrl_c_stays_ignored():
     assert begin("typer", "SIG_IGN").returncode == 0

@@ -44,6 +44,7 @@ def learned(side, input_size):
     return Predictor(Detector(Edges(), head, input_size), description, "ab" * 8, CPU, Labels(names={1: "nose"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("export", [export_onnx, export_torch])
 @pytest.mark.parametrize(("side", "input_size"), [(32, 64), (64, 32)])
 def test_graphs_agree_with_the_detector_for_any_batch(tmp_path, export, side, input_size):
@@ -110,6 +111,7 @@ def test_the_script_of_the_documentation_works(tmp_path, monkeypatch):
     np.testing.assert_allclose(found["confidence"][0], confidence, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_files_say_what_a_user_must_know(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     predictor = learned(32, 64)
@@ -123,6 +125,7 @@ def test_files_say_what_a_user_must_know(tmp_path):
     assert json.loads(stored) == {"side": 32, "crop": "pad", "keypoints": names, "weights": "ab" * 8}
 
 
+@pytest.mark.slow
 def test_the_command_prints_parity(small_project, blob_folder, tmp_path):
     shown = CliRunner().invoke(
         app, ["export", str(small_project), "--torch", str(tmp_path / "m.pt2"), "--images", str(blob_folder)]

@@ -10,6 +10,8 @@ import pytest
 from tests.fuzz.campaign import read_whole, run
 from tests.fuzz.originals import make_originals
 
+pytestmark = pytest.mark.slow
+
 INPUTS = 350
 
 

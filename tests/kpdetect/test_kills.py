@@ -9,6 +9,8 @@ import pytest
 
 from tests.kill_compare import differences, snapshot
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 def test_killed_commands_end_as_uninterrupted_ones():

@@ -26,6 +26,8 @@ from kpdetect.training.checkpoints import read_description
 from kpdetect.training.runtime import resolve_runtime
 from tests.builders.projects import SMALL, run_small
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_stage_leaves_what_it_should(project):
     expected = [

@@ -8,6 +8,8 @@ from kpdetect.project import outdated
 from kpdetect.training.checkpoints import load_checkpoint, read_description
 from tests.builders.projects import run_small
 
+pytestmark = pytest.mark.slow
+
 
 class Interrupted(Exception):
     """Ctrl-C."""

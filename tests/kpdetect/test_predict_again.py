@@ -61,6 +61,7 @@ def test_other_boxes_in_the_same_file_are_predicted_anew(small_project, tmp_path
     assert found[30].mean() - found[0].mean() == pytest.approx(30, abs=5)
 
 
+@pytest.mark.slow
 def test_results_of_other_settings_do_not_stay_beside_new_ones(small_project, blob_folder, tmp_path):
     write_video(blob_folder / "film.avi", 3)
     out, clip = tmp_path / "found", tmp_path / "found" / "videos" / "film"
@@ -78,6 +79,7 @@ def test_results_of_other_settings_do_not_stay_beside_new_ones(small_project, bl
     assert files(overlays=0, formats=("coco",)) == tables | {"predictions-coco.json", "videos/film/predictions-coco.json"}
 
 
+@pytest.mark.slow
 def test_records_of_the_earlier_border_are_still_those_of_weights_that_know_no_other(small_project, blob_folder, tmp_path):
     """They say 0.4 where nothing was asked for; nothing is predicted again, and no overlay is lost."""
     out = tmp_path / "found"
@@ -117,6 +119,7 @@ def test_an_image_that_is_lost_on_the_way_costs_itself_only(small_project, blob_
         predict_inputs(small_project, [str(blob_folder)], tmp_path / "strict", strict, device="cpu")
 
 
+@pytest.mark.slow
 def test_formats_of_a_repeated_call_equal_those_of_the_first(small_project, blob_folder, tmp_path):
     """All are written from the table as it is read back; only JSON that holds the time of writing may differ."""
     write_video(blob_folder / "film.avi", 5)

@@ -64,6 +64,7 @@ def test_a_format_that_is_refused_keeps_no_other_from_being_written(small_projec
         predict_inputs(small_project, [str(mixed / "顔.bmp"), str(mixed / "顔.png")], out, strict, "cpu")
 
 
+@pytest.mark.slow
 def test_finished_work_is_left_alone_until_something_changes(small_project, mixed, tmp_path, capsys):
     out, config = tmp_path / "out", PredictConfig()
     tables = [out / "predictions.csv", out / "videos" / "fl ö" / "predictions.csv"]
@@ -98,6 +99,7 @@ def test_strict_stops_at_the_first(small_project, mixed, tmp_path):
     assert not (tmp_path / "out" / "videos" / "zero").exists()
 
 
+@pytest.mark.slow
 def test_what_is_refused_leaves_no_new_folder(small_project, mixed, tmp_path):
     box, film = tmp_path / "boxes.csv", mixed / "fl ö.avi"
     box.write_text("image,left,top,width,height\nfl ö,9000,0,5,5\n", encoding="utf-8")
@@ -154,6 +156,7 @@ def test_inputs_that_do_not_exist_are_refused_before_anything_starts(small_proje
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_only_a_few_images_are_decoded_at_a_time(tmp_path, monkeypatch):
     """However many there are, and however many overlays and passes are asked for."""
     alive, most = [0], [0]

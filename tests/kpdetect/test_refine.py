@@ -160,6 +160,7 @@ def test_collapse_stops(now, said):
         require_health(now, start, RefineConfig(), "run")
 
 
+@pytest.mark.slow
 def test_imm_trains_continues_exactly_and_is_a_detector(blob_folder, tmp_path):
     import kpdetect
 
@@ -175,6 +176,7 @@ def test_imm_trains_continues_exactly_and_is_a_detector(blob_folder, tmp_path):
     assert (tmp_path / "whole" / SOURCES).exists()
 
 
+@pytest.mark.slow
 def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     config = apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"])
     first = refine_detector(blob_folder, tmp_path / "first", config, CPU)
@@ -195,6 +197,7 @@ def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     assert told["refined_before"] == []
 
 
+@pytest.mark.slow
 def test_a_refined_detector_goes_on_and_remembers_both_runs(blob_folder, tmp_path):
     trained = refine_detector(
         blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"]), CPU
@@ -211,6 +214,7 @@ def test_a_refined_detector_goes_on_and_remembers_both_runs(blob_folder, tmp_pat
     assert told["drift"] > 0
 
 
+@pytest.mark.slow
 def test_a_project_is_refined_from_its_first_stage_also_when_repeated(blob_folder, tmp_path):
     config = apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"])
     trained = refine_detector(blob_folder, tmp_path / "detector", config, CPU)

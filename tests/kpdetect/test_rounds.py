@@ -22,6 +22,8 @@ from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import detector_stages, find_weights, load_weights, read_description, save_weights
 from tests.builders.projects import SMALL, run_small
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_round_teaches_what_the_detector_before_it_found(project):  # noqa: F811
     assert find_weights(project, "detector") == project / "taught-1" / "model.safetensors"

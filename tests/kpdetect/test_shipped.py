@@ -90,6 +90,7 @@ def test_models_are_listed() -> None:
     assert "non-commercial" in shown.output
 
 
+@pytest.mark.slow
 def test_a_packed_model_is_half_the_size_and_finds_the_same(tmp_path: Path) -> None:
     source = tmp_path / "mine"
     shutil.copytree(FOLDER / "faces-64", source)

@@ -13,6 +13,8 @@ from generator.stream import PairStream
 from kpdetect.cli.main import app
 from kpdetect.training.runtime import resolve_runtime
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SMALL_RUN = (
     "--size 32 --rounds 0", "generator.steps=3", "generator.model.widths=[8,6]", "generator.model.background_widths=[4,4]",
