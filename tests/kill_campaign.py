@@ -213,7 +213,7 @@ def main() -> None:
     import kpdetect.cli.main  # noqa: F401
     import kpdetect.inference.packing
     import kpdetect.inference.prediction_job
-    import kpdetect.refine.train  # noqa: F401
+    import kpdetect.refinement.train  # noqa: F401
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as base:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.ablations.config import MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import Entry, Table
 from benchmarks.measurement_records import ABLATION, CellRecord
-from benchmarks.protocols.named import find_protocol
+from benchmarks.protocol.named import find_protocol
 from kpdetect.files.atomic import read_json, replacing, write_json, write_text
 from kpdetect.files.records import checked
 from kpdetect.training.run_folder import environment

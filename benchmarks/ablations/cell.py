@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.ablations.config import CONFIG, DESCRIPTION, MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import Cell
-from benchmarks.benchmark import Extras, run_benchmark, run_cross_validation
+from benchmarks.benchmarking import Extras, run_benchmark, run_cross_validation
 from benchmarks.evaluation.measured_model import Source
 from benchmarks.evaluation.results import read_result
 from benchmarks.measurement_records import ABLATION_CELL

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from benchmarks.ablations.config import AblationConfig
 from benchmarks.datasets.own_table import TABLE
-from benchmarks.protocols.named import find_protocol
+from benchmarks.protocol.named import find_protocol
 from benchmarks.tables.published import published_table, read_published
 from generator.architectures import ABLATIONS, LADDER
 from kpdetect.errors import InputError

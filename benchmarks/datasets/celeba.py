@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies, names_hash
 from benchmarks.datasets.text_and_matlab import finite, read_words
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.coords import Size
 from kpdetect.errors import FormatError, InputError
 

@@ -26,7 +26,7 @@ from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.celeba import data_name, first_existing, landmark_table, read_celeba_table, read_mafl_lists
 from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies, names_hash
 from benchmarks.datasets.text_and_matlab import keyed, read_words
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 
 SHARE = 0.3

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable, read_wide
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError
 from kpdetect.files.hashes import file_hash
 

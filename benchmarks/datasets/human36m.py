@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, names_hash
 from benchmarks.datasets.text_and_matlab import read_mat
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 
 FITTED, TESTED = (1, 5, 6, 7, 8, 9), (11,)

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, names_hash
 from benchmarks.datasets.text_and_matlab import Line, finite, read_words
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 
 FIT = ("afw", "helen/trainset", "lfpw/trainset")

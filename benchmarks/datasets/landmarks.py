@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.regions import Regions, boxes_around, cut_regions, whole_files
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import Image, cut_region

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import InputError
 
 LOADERS = {

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets.annotation_formats import read_annotations
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
-from benchmarks.protocols.named import OWN_REGRESSIONS, Protocol, Unit
+from benchmarks.protocol.named import OWN_REGRESSIONS, Protocol, Unit
 from kpdetect.data.name_lists import NameIndex, listed_names
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import bytes_hash, file_hash
@@ -51,7 +51,7 @@ class TableOptions:
     """How a table is measured.
 
     Attributes:
-        unit: `box`, `image`, `pixel`, or two landmarks as `left,right`; see `benchmarks.protocols.named`.
+        unit: `box`, `image`, `pixel`, or two landmarks as `left,right`; see `benchmarks.protocol.named`.
         fit, test: files with the names of the images of each part; both or none.
     """
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocols.protocol import Crop
+from benchmarks.protocol.definition import Crop
 from kpdetect.errors import FormatError
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.datasets.annotation_formats import read_long
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import LandmarkSet, image_sizes
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 

@@ -19,7 +19,7 @@ from benchmarks.evaluation.contamination import Contamination
 from benchmarks.evaluation.evaluate import Placed, Points
 from benchmarks.evaluation.regression import fit_regression
 from benchmarks.metrics.units import unit_lengths
-from benchmarks.protocols.protocol import Protocol, Regression
+from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.training.run_folder import environment

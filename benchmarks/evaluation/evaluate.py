@@ -20,7 +20,7 @@ from benchmarks.evaluation.result_row import Kind, Row
 from benchmarks.metrics.difference import paired_difference
 from benchmarks.metrics.nme import NmeScore, auc_percent, exchange_names, nme_percent, pck_percent, point_errors_percent
 from benchmarks.metrics.units import unit_lengths
-from benchmarks.protocols.protocol import Distance, Protocol, Regression
+from benchmarks.protocol.definition import Distance, Protocol, Regression
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.evaluate import Placed, Points, place
-from benchmarks.protocols.protocol import Protocol, Regression
+from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.files.atomic import replacing
 
 COUNTS = (1, 5, 10, 50, 100, 500)

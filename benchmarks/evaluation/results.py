@@ -23,7 +23,7 @@ from typing_extensions import TypedDict
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.evaluate import Measured
 from benchmarks.evaluation.result_row import Row
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json, replacing, write_json
 from kpdetect.files.hashes import file_hash

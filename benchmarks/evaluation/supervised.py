@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.data.export import export_pairs
 from kpdetect.detector.config import preset_config
 from kpdetect.detector.train import train_detector

@@ -102,7 +102,7 @@ def watched_distance(stopping: StoppingConfig, device: torch.device) -> Distance
 
 
 def _pooled(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
-    from kpdetect.refine.reconstruction import DEVIATION, MEAN
+    from kpdetect.refinement.reconstruction import DEVIATION, MEAN
 
     network.to(device)
     mean, deviation = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, DEVIATION))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocols.protocol import Distance
+from benchmarks.protocol.definition import Distance
 from kpdetect.errors import InputError
 
 RESAMPLES, BLOCK = 2000, 1_000_000

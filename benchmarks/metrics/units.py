@@ -1,4 +1,4 @@
-"""What the errors of an image are divided by; see `benchmarks.protocols.named` for the units."""
+"""What the errors of an image are divided by; see `benchmarks.protocol.named` for the units."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocols.protocol import Protocol
+from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import InputError
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.evaluation.result_row import Row
 from benchmarks.evaluation.results import Result
-from benchmarks.protocols.named import PROTOCOLS
+from benchmarks.protocol.named import PROTOCOLS
 from benchmarks.tables.published import Published, read_published
 from benchmarks.tables.table import DIFFERENCES, NUMBERS, Table
 from kpdetect.files.atomic import replacing

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.evaluation.result_row import Row
 from benchmarks.evaluation.results import ErrorTable, Result
 from benchmarks.metrics.difference import Difference, paired_difference
-from benchmarks.protocols.named import PROTOCOLS
+from benchmarks.protocol.named import PROTOCOLS
 from benchmarks.tables.published import Published, read_published
 
 HEADER = (

@@ -67,10 +67,10 @@ def command(
     ] = 30.0,
 ) -> None:
     """Measure a detector against annotated landmarks, with the floor and baselines beside it."""
-    from benchmarks.benchmark import Extras, run_benchmark
+    from benchmarks.benchmarking import Extras, run_benchmark
     from benchmarks.datasets.own_table import TableOptions
     from benchmarks.evaluation.measured_model import Source
-    from benchmarks.protocols.named import print_protocols
+    from benchmarks.protocol.named import print_protocols
 
     if protocol == "list":
         print_protocols()
@@ -97,7 +97,7 @@ def command(
 
 
 def _cross_validate(protocol: str, source: Source, data: Path, out: Path | None, annotated: TableOptions) -> None:
-    from benchmarks.benchmark import run_cross_validation
+    from benchmarks.benchmarking import run_cross_validation
 
     if source.model is None and source.predictions is None:
         raise InputError("--cross-validate: give the model to choose with --model, or --predictions")

@@ -11,7 +11,7 @@ import typer
 from kpdetect.cli import options
 
 if TYPE_CHECKING:
-    from kpdetect.refine.config import RefineConfig
+    from kpdetect.refinement.config import RefineConfig
     from kpdetect.training.runtime import Runtime
 
 Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
@@ -39,7 +39,7 @@ def refine(
     """Continue a detector on real images: views must agree, and images must be drawable from their keypoints."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
-    from kpdetect.refine.config import RefineConfig, require_free
+    from kpdetect.refinement.config import RefineConfig, require_free
     from kpdetect.training.runtime import resolve_runtime
 
     require_free(set_ or [])
@@ -72,7 +72,7 @@ def imm(
 ) -> None:
     """Train a detector by IMM (Jakab et al. 2018): no generator, images drawn from a keypoint bottleneck."""
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.refine.config import imm_config
+    from kpdetect.refinement.config import imm_config
     from kpdetect.training.runtime import resolve_runtime
 
     base = imm_config() if config is None else read_config(imm_config(), config)
@@ -95,7 +95,7 @@ def _train(
 ) -> None:
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.inference.labels import labels_follow
-    from kpdetect.refine.train import refine_detector
+    from kpdetect.refinement.train import refine_detector
     from kpdetect.training.checkpoints import WEIGHTS
 
     exclude = excluded_names(images, exclude_list or [])

@@ -28,7 +28,7 @@ def command(
     ] = False,
 ) -> None:
     """Write one self-contained HTML page about a project, benchmark results, or both."""
-    from benchmarks.report.report import write_report
+    from benchmarks.reporting.report import write_report
     from benchmarks.studies.judging import describe_verdict
     from kpdetect.errors import InputError
 

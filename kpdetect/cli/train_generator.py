@@ -44,7 +44,7 @@ def command(
     from generator.training.train import train_generator
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.name_lists import excluded_names
-    from kpdetect.refine.reconstruction import named_perception
+    from kpdetect.refinement.reconstruction import named_perception
     from kpdetect.training.distributed import joined_runtime
 
     options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")

@@ -17,7 +17,7 @@ from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.project.rounds import NO_ROUNDS, RoundsConfig
-from kpdetect.refine.config import RefineConfig, imm_config
+from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS
 
 REFINED = {"generator": 5.0, "detector": 2.0, "refine": 3.0}

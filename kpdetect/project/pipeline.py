@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from benchmarks.metrics.extractors import watched_distance
-from benchmarks.report.report import write_report
+from benchmarks.reporting.report import write_report
 from benchmarks.studies.judging import describe_verdict, judge_project
 from generator.architectures import Architecture
 from generator.presets import Preset
@@ -43,8 +43,8 @@ from kpdetect.progress import NOTE, noted_in
 from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from kpdetect.project.rounds import free_keys, require_rounds, teach_round
-from kpdetect.refine.reconstruction import named_perception
-from kpdetect.refine.train import refine_detector
+from kpdetect.refinement.reconstruction import named_perception
+from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import REFINED, WEIGHTS
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime

@@ -15,7 +15,7 @@ from benchmarks.datasets.flies import load_flies
 from benchmarks.datasets.mtfl import load_mtfl
 from benchmarks.datasets.own_table import TableOptions, load_table
 from benchmarks.evaluation.evaluate import place
-from benchmarks.protocols.named import FLIES, MTFL
+from benchmarks.protocol.named import FLIES, MTFL
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
 from tests.builders.annotations import written

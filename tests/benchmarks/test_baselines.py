@@ -8,8 +8,8 @@ import pytest
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.baselines import Features, choose_components, reduce_features
 from benchmarks.evaluation.evaluate import _baselines, place
-from benchmarks.protocols.named import TOY
-from benchmarks.protocols.protocol import Regression
+from benchmarks.protocol.definition import Regression
+from benchmarks.protocol.named import TOY
 
 
 def test_random_features_with_and_without_information() -> None:

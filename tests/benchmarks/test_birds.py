@@ -10,7 +10,7 @@ import pytest
 from benchmarks.datasets.cub import load_cub
 from benchmarks.datasets.cub_aligned import load_cub_aligned
 from benchmarks.evaluation.evaluate import evaluate, place
-from benchmarks.protocols.named import find_protocol
+from benchmarks.protocol.named import find_protocol
 from kpdetect.errors import InputError, KpdetectError
 from tests.builders.official import replace, write_cub, write_cub_aligned
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.datasets.celeba import load_mafl
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.evaluate import evaluate
-from benchmarks.protocols.named import MAFL_ALIGNED
+from benchmarks.protocol.named import MAFL_ALIGNED
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
 from tests.builders.celeba import FIT, TABLE, TEST, TRAINING, write_copy

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.datasets.celeba_wild import load_celeba_wild
 from benchmarks.evaluation.evaluate import evaluate
-from benchmarks.protocols.faces import CELEBA_WILD
+from benchmarks.protocol.faces import CELEBA_WILD
 from kpdetect.errors import InputError, KpdetectError
 from tests.builders.official import FACE, picture, replace, write_celeba_wild
 

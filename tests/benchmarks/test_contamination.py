@@ -10,7 +10,7 @@ import pytest
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.contamination import check_contamination, mark_contaminated, refuse_contamination
 from benchmarks.evaluation.evaluate import evaluate
-from benchmarks.protocols.named import TOY
+from benchmarks.protocol.named import TOY
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources, write_sources

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 import kpdetect
-from benchmarks.benchmark import Extras, run_benchmark
+from benchmarks.benchmarking import Extras, run_benchmark
 from benchmarks.datasets.bbc_pose import load_bbc_pose
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.regions import boxes_around, cut_regions
 from benchmarks.evaluation.baselines import pixel_features
 from benchmarks.evaluation.evaluate import align
 from benchmarks.evaluation.predict import predict, predict_images
-from benchmarks.protocols.bodies import BBC_POSE
-from benchmarks.protocols.protocol import Crop
+from benchmarks.protocol.bodies import BBC_POSE
+from benchmarks.protocol.definition import Crop
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.arrays import cut_region
 from kpdetect.images.image_files import write_image

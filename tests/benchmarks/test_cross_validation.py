@@ -10,7 +10,7 @@ import pytest
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.contamination import Contamination
 from benchmarks.evaluation.cross_validation import FOLDS, SHUFFLES, cross_validate, markdown, splits, write_csv
-from benchmarks.protocols.named import TOY
+from benchmarks.protocol.named import TOY
 from kpdetect.errors import InputError
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.ablations.ablation_table import write_ablation
 from benchmarks.ablations.config import AblationConfig, cell_folder
 from benchmarks.ablations.tables import build_table
-from benchmarks.benchmark import Extras, run_benchmark
+from benchmarks.benchmarking import Extras, run_benchmark
 from benchmarks.describe import describe_measurements
 from benchmarks.studies.controllability import Control, write_found
 from benchmarks.studies.measure import Measured, write_measured

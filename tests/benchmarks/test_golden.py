@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.datasets.celeba import data_name, load_mafl, read_names
 from benchmarks.evaluation.evaluate import Evaluation, evaluate
-from benchmarks.protocols.named import CELEBA_PIXELS, MAFL_ALIGNED, SQUARE_128, Frame, Origin
+from benchmarks.protocol.named import CELEBA_PIXELS, MAFL_ALIGNED, SQUARE_128, Frame, Origin
 from tests.builders.arrays import evaluate_arrays, evaluate_mean_shape
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

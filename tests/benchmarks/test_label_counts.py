@@ -10,7 +10,7 @@ import pytest
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.label_counts import DRAWS, label_counts, markdown
 from benchmarks.evaluation.supervised import AnnotatedPairs, train_supervised
-from benchmarks.protocols.named import TOY
+from benchmarks.protocol.named import TOY
 from kpdetect.coords import to_pixels
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import write_image

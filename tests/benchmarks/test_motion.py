@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.report.charts import keypoint_motion, motion_section
+from benchmarks.reporting.charts import keypoint_motion, motion_section
 
 
 def test_motion_is_the_spread_of_the_places_in_percent_of_the_side():

@@ -16,7 +16,7 @@ from benchmarks.metrics.nme import (
     point_errors_percent,
 )
 from benchmarks.metrics.units import pair_lengths, unit_lengths
-from benchmarks.protocols.named import TOY, Frame
+from benchmarks.protocol.named import TOY, Frame
 from kpdetect.errors import InputError
 
 # Two images, three landmarks; the eyes are landmarks 0 and 2: 5 apart in the first image (3-4-5), 20 in the second.

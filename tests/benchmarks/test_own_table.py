@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.benchmark import Extras, run_benchmark
+from benchmarks.benchmarking import Extras, run_benchmark
 from benchmarks.datasets.own_table import TableOptions, load_table
 from benchmarks.evaluation.evaluate import place
 from benchmarks.evaluation.results import errors_path, read_result

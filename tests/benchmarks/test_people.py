@@ -15,7 +15,7 @@ from benchmarks.datasets.deepfashion import load_deepfashion
 from benchmarks.datasets.human36m import load_human36m
 from benchmarks.datasets.taichi import load_taichi, read_table
 from benchmarks.evaluation.evaluate import evaluate, place
-from benchmarks.protocols.bodies import BBC_POSE, DEEPFASHION, HUMAN36M, TAICHI
+from benchmarks.protocol.bodies import BBC_POSE, DEEPFASHION, HUMAN36M, TAICHI
 from kpdetect.errors import FormatError, InputError, KpdetectError
 from tests.builders.official import bbc_joints, replace, write_bbc_pose, write_deepfashion, write_human36m, write_taichi
 

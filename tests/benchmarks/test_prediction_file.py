@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.benchmark import Extras, read_benchmark, run_benchmark, run_cross_validation
+from benchmarks.benchmarking import Extras, read_benchmark, run_benchmark, run_cross_validation
 from benchmarks.evaluation import predict as predicting
 from benchmarks.evaluation.cross_validation import cross_validate
 from benchmarks.evaluation.measured_model import Source

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.datasets.loaders import LOADERS, load_dataset
-from benchmarks.protocols.named import PROTOCOLS, facts, markdown_protocols, print_protocols
+from benchmarks.protocol.named import PROTOCOLS, facts, markdown_protocols, print_protocols
 from kpdetect.errors import InputError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "protocols.md"
 
 
 def test_the_page_has_the_table_of_the_protocols() -> None:
-    assert markdown_protocols() in PAGE.read_text(encoding="utf-8"), "write it again: python -m benchmarks.protocols.named"
+    assert markdown_protocols() in PAGE.read_text(encoding="utf-8"), "write it again: python -m benchmarks.protocol.named"
 
 
 def test_the_page_tells_the_folder_of_every_protocol() -> None:

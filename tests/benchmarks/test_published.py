@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.protocols.named import PROTOCOLS
+from benchmarks.protocol.named import PROTOCOLS
 from benchmarks.tables.published import published_table, read_published
 
 

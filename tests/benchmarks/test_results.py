@@ -16,8 +16,8 @@ from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.toy import load_toy
 from benchmarks.evaluation.evaluate import Measured, align, evaluate
 from benchmarks.evaluation.results import Result, error_table, errors_path, read_errors, read_result, write_errors, write_result
-from benchmarks.protocols.named import PROTOCOLS, TOY, find_protocol
-from benchmarks.report.report import write_report
+from benchmarks.protocol.named import PROTOCOLS, TOY, find_protocol
+from benchmarks.reporting.report import write_report
 from benchmarks.tables.render import escape, latex, markdown
 from benchmarks.tables.table import Measurement, tables
 from benchmarks.tables.table_files import make_table, read_measurements

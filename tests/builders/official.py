@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets.human36m import ACTIONS, FITTED, TESTED
-from benchmarks.protocols.bodies import DEEPFASHION, HUMAN36M
+from benchmarks.protocol.bodies import DEEPFASHION, HUMAN36M
 from kpdetect.images.image_files import write_image
 
 HEADER = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"

@@ -21,7 +21,7 @@ from random import Random
 import cv2
 import torch
 
-from benchmarks.report.charts import curves
+from benchmarks.reporting.charts import curves
 from kpdetect.errors import KpdetectError
 from kpdetect.files.reading import shortened
 from tests.fuzz.mutations import damage

@@ -34,7 +34,7 @@ from kpdetect.inference.formats.choice import FORMATS, write_formats
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictions import Predictions
 from kpdetect.pairs import PairBatch
-from kpdetect.refine.config import RefineConfig, WarpConfig
+from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.skeleton import Skeleton
 from kpdetect.training.checkpoints import save_checkpoint, save_weights
 

@@ -15,7 +15,7 @@ from benchmarks.datasets.annotation_formats import read_annotations
 from benchmarks.describe import describe_measurements
 from benchmarks.evaluation.prediction_file import entry_keys, read_entry
 from benchmarks.evaluation.results import read_errors, read_result, read_result_errors
-from benchmarks.report.charts import curves
+from benchmarks.reporting.charts import curves
 from generator.config import GeneratorConfig
 from generator.editing.output import _clear
 from generator.stream import PairStream, load_generator
@@ -39,7 +39,7 @@ from kpdetect.inference.labels import labels_of
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.video import VideoReader
-from kpdetect.refine.config import RefineConfig, WarpConfig
+from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.toy.dataset import read_description as read_toy
 from kpdetect.training.checkpoints import CHECKPOINT
 from kpdetect.training.data_key import DataKey

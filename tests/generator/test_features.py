@@ -17,7 +17,7 @@ from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.errors import CheckpointError, ConfigError
-from kpdetect.refine.reconstruction import Perception, named_perception
+from kpdetect.refinement.reconstruction import Perception, named_perception
 from kpdetect.training.checkpoints import load_checkpoint
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import kpdetect
-from benchmarks.benchmark import run_benchmark
-from benchmarks.report.report import write_report
+from benchmarks.benchmarking import run_benchmark
+from benchmarks.reporting.report import write_report
 from benchmarks.studies.verdict import read_verdict
 from generator.stream import PairStream
 from kpdetect.cli.main import app

@@ -7,12 +7,12 @@ import torch
 from kpdetect.config import apply_overrides
 from kpdetect.errors import CheckpointError, InputError, TrainingError
 from kpdetect.files.sources import SOURCES
-from kpdetect.refine.anchor import fixed_statistics
-from kpdetect.refine.collapse import Health, closeness, measure_health, require_health
-from kpdetect.refine.config import RefineConfig, WarpConfig, imm_config
-from kpdetect.refine.reconstruction import Reconstruction, feature_error, hide_patches, shrink
-from kpdetect.refine.train import refine_detector
-from kpdetect.refine.views import ViewBatches, Warps, as_images, control_points, draw_warps
+from kpdetect.refinement.anchor import fixed_statistics
+from kpdetect.refinement.collapse import Health, closeness, measure_health, require_health
+from kpdetect.refinement.config import RefineConfig, WarpConfig, imm_config
+from kpdetect.refinement.reconstruction import Reconstruction, feature_error, hide_patches, shrink
+from kpdetect.refinement.train import refine_detector
+from kpdetect.refinement.views import ViewBatches, Warps, as_images, control_points, draw_warps
 from kpdetect.training.checkpoints import find_weights, load_weights, read_description, save_weights
 from kpdetect.training.runtime import resolve_runtime
 

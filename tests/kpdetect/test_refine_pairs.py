@@ -14,9 +14,9 @@ from kpdetect.detector.model import build_detector
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.sources import SOURCES, write_sources
-from kpdetect.refine.anchor import Anchor
-from kpdetect.refine.config import RefineConfig
-from kpdetect.refine.train import refine_detector
+from kpdetect.refinement.anchor import Anchor
+from kpdetect.refinement.config import RefineConfig
+from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import load_checkpoint, load_weights, read_description, save_checkpoint
 from tests.builders.detectors import CONFIG as DETECTOR
 from tests.builders.detectors import dots, write_pairs

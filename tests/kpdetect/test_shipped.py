@@ -13,7 +13,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 import kpdetect
-from benchmarks.benchmark import run_benchmark
+from benchmarks.benchmarking import run_benchmark
 from generator.stream import PairStream
 from kpdetect.cli.main import app
 from kpdetect.cli.train_detector import _has_generator

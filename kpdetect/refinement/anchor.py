@@ -22,7 +22,7 @@ from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy,
 from kpdetect.detector.model import read_heatmaps
 from kpdetect.detector.train import weighted_mean
 from kpdetect.errors import CheckpointError
-from kpdetect.refine.config import RefineConfig
+from kpdetect.refinement.config import RefineConfig
 from kpdetect.training.checkpoints import find_weights, load_weights
 from kpdetect.training.runtime import Runtime
 

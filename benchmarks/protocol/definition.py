@@ -1,4 +1,4 @@
-"""What a benchmark consists of: the words in which the named protocols of `benchmarks.protocols.named` are written.
+"""What a benchmark consists of: the words in which the named protocols of `benchmarks.protocol.named` are written.
 
 The same keypoints score differently under different protocols: without a bias the origin matters, and an image squashed
 to a square weighs x and y differently. So every regression of a protocol is named, exactly one is the headline, and the

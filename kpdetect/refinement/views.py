@@ -22,7 +22,7 @@ from torch.nn import functional
 from kpdetect.coords import Size
 from kpdetect.data.augment import AugmentConfig, PixelChanges
 from kpdetect.heatmaps import grid_axis
-from kpdetect.refine.config import RefineConfig, WarpConfig
+from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.training.prefetch import prepared
 from kpdetect.training.seeds import derived_generator, derived_seed
 

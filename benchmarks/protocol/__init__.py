@@ -3,5 +3,5 @@
 protocol  crop, landmarks, frames, regressions, headline
 faces     protocols on faces
 bodies    protocols on birds, people and others
-named     all of them by name; `python -m benchmarks.protocols.named` writes the page of the documents
+named     all of them by name; `python -m benchmarks.protocol.named` writes the page of the documents
 """

@@ -27,11 +27,11 @@ from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import merge_sources
 from kpdetect.images.image_files import require_apart, write_image
-from kpdetect.refine.anchor import Anchor, FirstStage
-from kpdetect.refine.collapse import Health, closeness, measure_health, require_health
-from kpdetect.refine.config import RefineConfig
-from kpdetect.refine.reconstruction import Perception, Reconstruction, feature_error, hide_patches, named_perception, shrink
-from kpdetect.refine.views import ViewBatches, Views, as_images
+from kpdetect.refinement.anchor import Anchor, FirstStage
+from kpdetect.refinement.collapse import Health, closeness, measure_health, require_health
+from kpdetect.refinement.config import RefineConfig
+from kpdetect.refinement.reconstruction import Perception, Reconstruction, feature_error, hide_patches, named_perception, shrink
+from kpdetect.refinement.views import ViewBatches, Views, as_images
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.data_key import DataKey

@@ -1,4 +1,4 @@
-"""Protocols on faces; `benchmarks.protocols.named` lists them.
+"""Protocols on faces; `benchmarks.protocol.named` lists them.
 
 Followed and chosen
     MAFL and CelebA in the wild follow the released code of GANSeg (He et al. 2022), the sister of our method, and of SCOPS
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.protocols.protocol import Crop, Frame, Protocol, Regression, regressions
+from benchmarks.protocol.definition import Crop, Frame, Protocol, Regression, regressions
 
 SQUARE_128 = Frame(name="128x128", size=(128, 128))
 CELEBA_PIXELS = Frame(name="178x218 px", size=(218, 178))

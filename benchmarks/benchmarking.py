@@ -24,7 +24,7 @@ from benchmarks.evaluation.label_counts import write_csv as write_label_counts
 from benchmarks.evaluation.measured_model import Source, Subject, find_subject
 from benchmarks.evaluation.predict import predict, predict_images
 from benchmarks.evaluation.results import Result, error_table, errors_path, read_result, result_name, write_errors, write_result
-from benchmarks.protocols.named import Protocol, find_protocol
+from benchmarks.protocol.named import Protocol, find_protocol
 from benchmarks.tables.render import markdown
 from benchmarks.tables.table import Measurement, tables
 from benchmarks.tables.table_files import write_tables_of

@@ -1,4 +1,4 @@
-"""Protocols on birds, people, flies and drawings; `benchmarks.protocols.named` lists them.
+"""Protocols on birds, people, flies and drawings; `benchmarks.protocol.named` lists them.
 
 Followed and chosen
     CUB follows the released code of SCOPS' successors. Of Choudhury et al. (2021): three species fit, one of them tests; each
@@ -20,8 +20,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from benchmarks.protocols.faces import EYES, SQUARE_REGRESSIONS
-from benchmarks.protocols.protocol import Crop, Frame, Protocol, regressions
+from benchmarks.protocol.definition import Crop, Frame, Protocol, regressions
+from benchmarks.protocol.faces import EYES, SQUARE_REGRESSIONS
 
 OWN_PIXELS = Frame(name="image px")
 OWN_REGRESSIONS = regressions(OWN_PIXELS, "with bias")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.evaluation.prediction_file import NAME, entry_key, entry_keys, read_entry
 from benchmarks.evaluation.results import ErrorTable, Result
-from benchmarks.report.charts import Histogram, Tile, error_histograms, motion_section, pck_curves, tile_grid
+from benchmarks.reporting.charts import Histogram, Tile, error_histograms, motion_section, pck_curves, tile_grid
 from benchmarks.tables.table import DIFFERENCES, NUMBERS, Measurement, Table, method_names, tables
 from benchmarks.tables.table_files import read_measurements
 from kpdetect.images.image_files import read_image

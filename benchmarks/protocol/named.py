@@ -1,14 +1,14 @@
 """The named protocols. The name is part of every result, and what it stands for does not change.
 
-Types are in `benchmarks.protocols.protocol`; what each protocol follows and what is our choice, in
-`benchmarks.protocols.faces` and `benchmarks.protocols.bodies`.
+Types are in `benchmarks.protocol.definition`; what each protocol follows and what is our choice, in
+`benchmarks.protocol.faces` and `benchmarks.protocol.bodies`.
 """
 
 from __future__ import annotations
 
-from benchmarks.protocols.bodies import BODY_PROTOCOLS, FLIES, OWN_REGRESSIONS, TOY
-from benchmarks.protocols.faces import CELEBA_PIXELS, FACE_PROTOCOLS, MAFL_ALIGNED, MTFL, SQUARE_128
-from benchmarks.protocols.protocol import Crop, Distance, Frame, Origin, Protocol, Regression, Unit
+from benchmarks.protocol.bodies import BODY_PROTOCOLS, FLIES, OWN_REGRESSIONS, TOY
+from benchmarks.protocol.definition import Crop, Distance, Frame, Origin, Protocol, Regression, Unit
+from benchmarks.protocol.faces import CELEBA_PIXELS, FACE_PROTOCOLS, MAFL_ALIGNED, MTFL, SQUARE_128
 from kpdetect.errors import InputError
 
 __all__ = [

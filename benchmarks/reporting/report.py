@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evaluation.results import read_result
-from benchmarks.report.charts import Tile, chosen_sheets, curves, motion_section, picture, tile_grid
-from benchmarks.report.results import result_sections
+from benchmarks.reporting.charts import Tile, chosen_sheets, curves, motion_section, picture, tile_grid
+from benchmarks.reporting.results import result_sections
 from benchmarks.studies.judging import judge_project
 from benchmarks.studies.verdict import CAUTION
 from benchmarks.tables.table_files import RESULTS
@@ -64,7 +64,7 @@ def write_report(
         _require_project(project)
         results = project_results(project) if results is None else results
     path = out if out.suffix == ".html" else out / "index.html"
-    template = resources.files("benchmarks.report").joinpath("report.html.j2").read_text(encoding="utf-8")
+    template = resources.files("benchmarks.reporting").joinpath("report.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(template)
     text = page.render(
         name="Benchmark results" if project is None else project.resolve().name,

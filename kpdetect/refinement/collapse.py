@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kpdetect.errors import TrainingError
-from kpdetect.refine.config import RefineConfig
+from kpdetect.refinement.config import RefineConfig
 
 
 @dataclass(frozen=True, kw_only=True)
