@@ -162,12 +162,16 @@ class Progress:
 def noted_in(folder: Path, **facts: Any) -> Iterator[None]:
     """Note the progress of all work inside in the folder's `NOTE`, with `facts`, for those who watch it from another process.
 
-    No work fails because of it.
+    No work fails because of it. The note is removed when the work ends or fails; a killed process leaves it.
     """
     note = _Note(folder / NOTE, facts)
     note.write({})
-    with listening(note):
-        yield
+    try:
+        with listening(note):
+            yield
+    finally:
+        with suppress(OSError):
+            note.path.unlink(missing_ok=True)
 
 
 class _Note:

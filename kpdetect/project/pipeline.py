@@ -39,7 +39,7 @@ from kpdetect.images.arrays import CropPolicy
 from kpdetect.inference.image_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log
-from kpdetect.progress import NOTE, noted_in
+from kpdetect.progress import noted_in
 from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from kpdetect.project.rounds import free_keys, require_rounds, teach_round
@@ -131,7 +131,6 @@ def run_project(
         log.info(f"[{number}/{len(stages)}] {stage.title}")
         with noted_in(out, stage=number, stages=len(stages), title=stage.title):
             stage.run()
-    (out / NOTE).unlink(missing_ok=True)
     if last == "report" and (verdict := describe_verdict(out)):
         print(verdict)
     print(f"report: {project.report}" if last == "report" else f"trained: {out}")

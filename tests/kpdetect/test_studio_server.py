@@ -172,7 +172,7 @@ def test_the_project_is_read_from_its_files(served: Served, project: Path) -> No
     with noted_in(project, stage=1, stages=7, title="Train the generator"), Progress(400, "train") as progress:
         progress.update(100)
         _, found = ask(served, "/api/project")
-    (project / NOTE).unlink()
+    assert not (project / NOTE).exists()
     assert {"stage": 1, "stages": 7, "done": 100, "total": 400, "stopped": False}.items() <= found["now"].items()
     [generator, detector] = found["stages"]
     assert (generator["name"], generator["images"], generator["sheets"]) == ("generator", 8000, [250])
