@@ -76,11 +76,11 @@ def test_faces_with_a_shipped_model(folder):
 def test_a_folder_of_your_own(folder):
     run_page("docs/tutorials/own-folder.md")
     for made in (
-        "runs/photos/report/index.html", "found/predictions-coco.json", "found/predictions-dlc.csv", "pairs/manifest.json",
+        "runs/photos/report/index.html", "keypoints/predictions-coco.json", "keypoints/predictions-dlc.csv", "pairs/manifest.json",
         "my-model/detector.safetensors", "runs/photos/refined/keypoints.yaml",
     ):  # fmt: skip
         assert (folder / made).exists(), made
-    assert '"left eye"' in (folder / "found/predictions-coco.json").read_text()
+    assert '"left eye"' in (folder / "keypoints/predictions-coco.json").read_text()
 
 
 def test_an_animal_video(folder):
@@ -91,7 +91,7 @@ def test_an_animal_video(folder):
         writer.write(np.ascontiguousarray(image[..., ::-1]))
     writer.release()
     names = run_page("docs/tutorials/animal-video.md")
-    assert (folder / "found/videos/clip/predictions.analysis.h5").exists()
+    assert (folder / "keypoints/videos/clip/predictions.analysis.h5").exists()
     assert names["wide"].shape == (6, 20)
     assert names["scorer"] == "kpdetect"
     assert names["speed"].shape == (6, 10)
