@@ -76,8 +76,8 @@ def test_faces_with_a_shipped_model(folder):
 def test_a_folder_of_your_own(folder):
     run_page("docs/tutorials/own-folder.md")
     for made in (
-        "runs/photos/report/index.html", "keypoints/predictions-coco.json", "keypoints/predictions-dlc.csv", "pairs/manifest.json",
-        "my-model/detector.safetensors", "runs/photos/refined/keypoints.yaml",
+        "runs/photos/report/index.html", "keypoints/predictions-coco.json", "keypoints/predictions-dlc.csv",
+        "pairs/manifest.json", "my-model/detector.safetensors", "runs/photos/refined/keypoints.yaml",
     ):  # fmt: skip
         assert (folder / made).exists(), made
     assert '"left eye"' in (folder / "keypoints/predictions-coco.json").read_text()
