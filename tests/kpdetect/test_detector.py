@@ -20,6 +20,7 @@ from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset
 from kpdetect.detector.held_out import Patience
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import Detector, HeatmapHead, build_detector, read_heatmaps
+from kpdetect.detector.pyramid import PyramidHead
 from kpdetect.detector.train import DetectorTrainer, train_detector, train_detector_live, weighted_mean
 from kpdetect.errors import ConfigError, InputError, TrainingError
 from kpdetect.files.sources import write_sources
@@ -60,6 +61,25 @@ def test_every_stage_of_the_head_doubles_the_resolution():
     for stages in (1, 2, 4):
         head = HeatmapHead(inputs=6, width=5, stages=stages, keypoints=3)
         assert head(torch.zeros(2, 6, 2, 3)).shape == (2, 3, 2 * 2**stages, 3 * 2**stages)
+
+
+def test_a_pyramid_joins_maps_of_odd_sizes_into_the_finest_that_it_uses():
+    head = PyramidHead(inputs=[9, 4, 6], width=5, stages=1, keypoints=3).eval()
+    maps = [torch.randn(2, 9, 12, 20), torch.randn(2, 4, 5, 9), torch.randn(2, 6, 3, 5)]
+    plain = head(maps)
+    assert plain.shape == (2, 3, 5, 9)
+    assert torch.equal(plain, head([maps[0] + 1, *maps[1:]]))  # one stage: the two coarsest alone
+    for changed in ([maps[0], maps[1] + 1, maps[2]], [*maps[:2], maps[2] + 1]):
+        assert not torch.allclose(plain, head(changed))
+    assert PyramidHead([9, 4, 6], width=5, stages=5, keypoints=3)(maps).shape == (2, 3, 12, 20)
+
+
+def test_a_pyramid_is_as_fine_as_transposed_convolutions():
+    shapes = {}
+    for kind in ("transposed", "pyramid"):
+        config = DetectorModelConfig(head=kind, input_size=64, head_width=8)
+        shapes[kind] = build_detector(config, keypoints=7).eval()(torch.zeros(1, 3, 64, 64)).shape
+    assert shapes["pyramid"] == shapes["transposed"] == (1, 7, 16, 16)
 
 
 def test_detector_resizes_its_input_and_uses_the_coarsest_features():
