@@ -15,11 +15,9 @@ from benchmarks.datasets.loaders import load_dataset
 from benchmarks.datasets.own_table import TABLE, TableOptions, load_table
 from benchmarks.evaluation.baselines import SEED, Features, pixel_features, random_features
 from benchmarks.evaluation.contamination import check_contamination, mark_contaminated
-from benchmarks.evaluation.cross_validation import cross_validate, write_csv
-from benchmarks.evaluation.cross_validation import markdown as cross_validation_markdown
-from benchmarks.evaluation.evaluate import Measured, align, evaluate
-from benchmarks.evaluation.label_counts import label_counts
-from benchmarks.evaluation.label_counts import markdown as label_counts_markdown
+from benchmarks.evaluation.cross_validation import cross_validate, cross_validation_markdown, write_csv
+from benchmarks.evaluation.evaluate import MeasuredRow, align, evaluate
+from benchmarks.evaluation.label_counts import label_counts, label_counts_markdown
 from benchmarks.evaluation.label_counts import write_csv as write_label_counts
 from benchmarks.evaluation.measured_model import Source, Subject, find_subject
 from benchmarks.evaluation.predict import predict, predict_images
@@ -131,7 +129,7 @@ def run_benchmark(
     return path
 
 
-def _write(subject: Subject, measured: list[Measured], landmark_set: LandmarkSet, protocol: Protocol, out: Path) -> Path:
+def _write(subject: Subject, measured: list[MeasuredRow], landmark_set: LandmarkSet, protocol: Protocol, out: Path) -> Path:
     """The result and, before it, its table of errors."""
     model: Any = subject.model or None
     name = result_name(protocol.name, landmark_set.name, model)

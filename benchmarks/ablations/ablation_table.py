@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ablations.config import MEASURED, AblationConfig, cell_folder
-from benchmarks.ablations.tables import Entry, Table
+from benchmarks.ablations.tables import AblationEntry, AblationTable
 from benchmarks.measurement_records import ABLATION, CellRecord
 from benchmarks.protocol.named import find_protocol
 from kpdetect.files.atomic import read_json, replacing, write_json, write_text
@@ -18,7 +18,7 @@ Found = dict[str, dict[str, Any]]
 """What was measured of each finished cell, by its name."""
 
 
-def write_ablation(table: Table, out: Path, config: AblationConfig, failed: dict[str, str]) -> Path:
+def write_ablation(table: AblationTable, out: Path, config: AblationConfig, failed: dict[str, str]) -> Path:
     """Write the table of the cells that are finished; returns the Markdown's path.
 
     Raises:
@@ -29,7 +29,7 @@ def write_ablation(table: Table, out: Path, config: AblationConfig, failed: dict
     found = read_cells(table, out)
     lines = [as_row(entry, found, failed) for entry in table.entries]
     path = out / f"{table.name}.md"
-    write_text(path, markdown(table, config, found, failed))
+    write_text(path, ablation_markdown(table, config, found, failed))
     content = {"schema": ABLATION, "version": VERSION, "table": table.name, "title": table.title, "source": table.source}
     content |= {"config": config.model_dump(mode="json"), "cells": found, "failed": failed, "entries": lines}
     write_json(path.with_suffix(".json"), content | {"environment": environment()})
@@ -38,7 +38,7 @@ def write_ablation(table: Table, out: Path, config: AblationConfig, failed: dict
     return path
 
 
-def read_cells(table: Table, out: Path) -> Found:
+def read_cells(table: AblationTable, out: Path) -> Found:
     """What is there of a table."""
     paths = {cell.name: cell_folder(out, cell.name) / MEASURED for cell in table.cells}
     found = {name: (path, read_json(path)) for name, path in paths.items() if path.exists()}
@@ -47,7 +47,7 @@ def read_cells(table: Table, out: Path) -> Found:
     return {name: content for name, (_, content) in found.items()}
 
 
-def as_row(entry: Entry, found: Found, failed: dict[str, str]) -> dict[str, Any]:
+def as_row(entry: AblationEntry, found: Found, failed: dict[str, str]) -> dict[str, Any]:
     """An entry with its provenance, for the CSV."""
     name = entry.cell.name if entry.cell else ""
     known = found.get(name, {})
@@ -63,14 +63,14 @@ def as_row(entry: Entry, found: Found, failed: dict[str, str]) -> dict[str, Any]
     return facts | {"failed": failed.get(name, "")}
 
 
-def value_of(entry: Entry, found: Found) -> float | str | None:
+def value_of(entry: AblationEntry, found: Found) -> float | str | None:
     """Our number or word for an entry; None where there is none (yet)."""
     known = found.get(entry.cell.name, {}) if entry.cell else {}
     value = known.get(entry.measure)
     return value["verdict"] if isinstance(value, dict) else value
 
 
-def markdown(table: Table, config: AblationConfig, found: Found, failed: dict[str, str]) -> str:
+def ablation_markdown(table: AblationTable, config: AblationConfig, found: Found, failed: dict[str, str]) -> str:
     """The table with published numbers in brackets, under the facts that a reader needs."""
     rows, columns = (list(dict.fromkeys(getattr(entry, axis) for entry in table.entries)) for axis in ("row", "column"))
     cells = {(entry.row, entry.column): _cell(entry, found, failed) for entry in table.entries}
@@ -83,7 +83,7 @@ def markdown(table: Table, config: AblationConfig, found: Found, failed: dict[st
     return "\n".join(lines) + "\n"
 
 
-def _facts(table: Table, config: AblationConfig, found: Found) -> list[str]:
+def _facts(table: AblationTable, config: AblationConfig, found: Found) -> list[str]:
     measures = {entry.measure for entry in table.entries}
     pieces = [
         f"- at most {config.minutes_each:g} training minutes each, preset {config.preset}, {config.size} px, seed {config.seed}"
@@ -110,7 +110,7 @@ def _heading(column: str, config: AblationConfig) -> str:
     return "error %" if column == "error" and not in_pixels else column
 
 
-def _cell(entry: Entry, found: Found, failed: dict[str, str]) -> str:
+def _cell(entry: AblationEntry, found: Found, failed: dict[str, str]) -> str:
     value = value_of(entry, found)
     if value is None:
         ours = "failed" if entry.cell and entry.cell.name in failed else "-" if entry.cell else ""

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from benchmarks.ablations.ablation_table import write_ablation
 from benchmarks.ablations.cell import ATTENDED, check_cell, describe_cell
 from benchmarks.ablations.config import CONFIG, EXEMPT, LOG, MEASURED, AblationConfig, cell_folder
-from benchmarks.ablations.tables import Cell, Table, build_table
+from benchmarks.ablations.tables import AblationTable, Cell, build_table
 from benchmarks.benchmarking import read_benchmark
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.metrics.extractors import build_extractor
@@ -80,7 +80,7 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
     return path
 
 
-def choose_cells(table: Table, patterns: Sequence[str]) -> list[Cell]:
+def choose_cells(table: AblationTable, patterns: Sequence[str]) -> list[Cell]:
     """The cells whose names fit one of the patterns, in the table's order; all unless there are patterns.
 
     Raises:

@@ -48,7 +48,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class AblationEntry:
     """One number of a table: where it stands, the training and the measure behind it, and the published one."""
 
     row: str
@@ -59,14 +59,14 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class AblationTable:
     """A table of the paper; `source` says what its numbers were measured on."""
 
     name: str
     title: str
     source: str
     corner: str
-    entries: tuple[Entry, ...]
+    entries: tuple[AblationEntry, ...]
 
     @property
     def cells(self) -> list[Cell]:
@@ -88,7 +88,7 @@ _VARIANTS = {"table2": _ablation, "table6": _embedding}
 """Rows of these tables by the name of the published method: our label and the training."""
 
 
-def build_table(name: str, config: AblationConfig) -> Table:
+def build_table(name: str, config: AblationConfig) -> AblationTable:
     """A table for these data.
 
     Raises:
@@ -103,7 +103,7 @@ def build_table(name: str, config: AblationConfig) -> Table:
         raise InputError(f"ablate {name}: needs a detector for each cell; give the annotated data set with --data")
     content = tomllib.loads(resources.files("benchmarks.ablations").joinpath("ablations.toml").read_text(encoding="utf-8"))
     own = content[name]
-    entries: Iterable[Entry]
+    entries: Iterable[AblationEntry]
     if name == "table3":
         entries = _ladder([each for each in protocol.published if each.endswith(f"_k{config.keypoints}")])
     elif name in _VARIANTS:
@@ -112,10 +112,10 @@ def build_table(name: str, config: AblationConfig) -> Table:
         entries = _grid(content["grid"], own.get("verdicts") or _published_grid(name), own["measure"])
     if not config.data:
         entries = (entry for entry in entries if entry.measure == "distance")
-    return Table(name=name, title=own["title"], source=own["source"], corner=own["corner"], entries=tuple(entries))
+    return AblationTable(name=name, title=own["title"], source=own["source"], corner=own["corner"], entries=tuple(entries))
 
 
-def _variants(name: str) -> Iterator[Entry]:
+def _variants(name: str) -> Iterator[AblationEntry]:
     """Tables 2 and 6: one variant of the base model a row."""
     methods = dict.fromkeys(number.method for number in published_table(_place(name)))
     for method in methods:
@@ -124,19 +124,19 @@ def _variants(name: str) -> Iterator[Entry]:
         yield from _both(row, cell, values.get("%"), values.get("FID"))
 
 
-def _ladder(columns: list[str]) -> Iterator[Entry]:
+def _ladder(columns: list[str]) -> Iterator[AblationEntry]:
     """Table 3: the other methods, then the tuned model with less and less of it."""
     published = {number.method: number.value for number in published_table("table 3") if number.column in columns}
     for method, percent in published.items():
         if method not in LADDER_PUBLISHED.values():
-            yield Entry(row=method, column="error", measure="error", cell=None, published=percent)
+            yield AblationEntry(row=method, column="error", measure="error", cell=None, published=percent)
     distances = {number.method: number.value for number in read_published(["celeba_fid"])} if columns else {}
     for model in LADDER:
         label = LADDER_PUBLISHED[model]
         yield from _both(model, Cell(name=model, model=model), published.get(label), distances.get(label))
 
 
-def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measure) -> Iterator[Entry]:
+def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measure) -> Iterator[AblationEntry]:
     """Tables 7, 8 and 9: one grid of trainings serves them all."""
     for tau, numbers in zip(grid["tau"], published, strict=True):
         for keypoints, number in zip(grid["keypoints"], numbers, strict=True):
@@ -146,7 +146,7 @@ def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measu
                 overrides=(f"generator.model.tau={tau}",),
                 keypoints=keypoints,
             )
-            yield Entry(row=str(tau), column=f"K = {keypoints}", measure=measure, cell=cell, published=number)
+            yield AblationEntry(row=str(tau), column=f"K = {keypoints}", measure=measure, cell=cell, published=number)
 
 
 def _published_grid(name: str) -> list[list[float]]:
@@ -161,6 +161,6 @@ def _place(name: str) -> str:
     return name.replace("table", "table ")
 
 
-def _both(row: str, cell: Cell, error: float | None, distance: float | None) -> Iterator[Entry]:
-    yield Entry(row=row, column="error", measure="error", cell=cell, published=error)
-    yield Entry(row=row, column="distance", measure="distance", cell=cell, published=distance)
+def _both(row: str, cell: Cell, error: float | None, distance: float | None) -> Iterator[AblationEntry]:
+    yield AblationEntry(row=row, column="error", measure="error", cell=cell, published=error)
+    yield AblationEntry(row=row, column="distance", measure="distance", cell=cell, published=distance)

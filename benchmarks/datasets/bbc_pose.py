@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble
 from benchmarks.datasets.text_and_matlab import read_mat
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -64,7 +64,7 @@ def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
         lines=[],
         places=[place for _, _, place in frames],
     )
-    facts = Facts(
+    facts = SourceFacts(
         name="bbc-pose",
         folder=folder,
         lists={path.name: file_hash(path)},

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies, names_hash
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies, names_hash
 from benchmarks.datasets.text_and_matlab import finite, read_words
 from benchmarks.protocol.definition import Protocol
 from kpdetect.coords import Size
@@ -51,7 +51,7 @@ def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
     sizes = _checked_sizes(images, names)
     in_file = in_copies(table, np.array([OFFICIAL_SIZE] * len(names)), sizes)
     position = {name: index for index, name in enumerate(names)}
-    facts = Facts(
+    facts = SourceFacts(
         name=data_name(fit, test),
         folder=images,
         names_identify=True,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.celeba import data_name, first_existing, landmark_table, read_celeba_table, read_mafl_lists
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies, names_hash
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies, names_hash
 from benchmarks.datasets.text_and_matlab import keyed, read_words
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -59,7 +59,7 @@ def load_celeba_wild(folder: Path, protocol: Protocol) -> LandmarkSet:
     _require_whole(images, names, official[kept], sizes)
     position = {name: index for index, name in enumerate(names)}
     rows = [np.array([position[name] for name in part if name in position], np.int64) for part in (fit, test)]
-    facts = Facts(
+    facts = SourceFacts(
         name="celeba-wild" if data_name(fit, test) == "mafl" else "celeba-wild-mini",
         folder=images,
         names_identify=True,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble
 from benchmarks.datasets.text_and_matlab import finite, keyed, read_words
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -58,7 +58,7 @@ def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
         lines=[parts[number][1] for number in kept],
     )
     fitted = np.array([training[number] for number in kept], np.bool_)
-    facts = Facts(
+    facts = SourceFacts(
         name=protocol.name,
         folder=folder / "images",
         names_identify=True,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable, read_rows
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
@@ -58,7 +58,7 @@ def load_cub_aligned(folder: Path, protocol: Protocol) -> LandmarkSet:
         lines=[],
         places=[places[row] for row in kept],
     )
-    facts = Facts(
+    facts = SourceFacts(
         name="cub-aligned",
         folder=folder,
         lists={f"{part}.csv": file_hash(folder / f"{part}.csv") for part in PARTS},

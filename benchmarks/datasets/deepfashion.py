@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable, read_rows
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json
@@ -53,7 +53,7 @@ def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
         path=folder, images=images, landmarks=protocol.landmarks, points_px=np.concatenate(points), lines=[], places=places
     )
     sizes = image_sizes(inside, images)
-    facts = Facts(
+    facts = SourceFacts(
         name="deepfashion",
         folder=inside,
         lists={f"{part}.csv": file_hash(folder / f"{part}.csv") for part in PARTS},

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, names_hash
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, names_hash
 from benchmarks.datasets.text_and_matlab import read_mat
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -49,7 +49,7 @@ def load_human36m(folder: Path, protocol: Protocol) -> LandmarkSet:
         lines=[],
         places=[str(path) for path in paths],
     )
-    facts = Facts(
+    facts = SourceFacts(
         name="human36m",
         folder=folder,
         lists={"fit": names_hash(fit), "test": names_hash(test)},

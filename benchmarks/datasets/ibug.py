@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, names_hash
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, names_hash
 from benchmarks.datasets.text_and_matlab import Line, finite, read_words
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -57,7 +57,7 @@ def load_300w(folder: Path, protocol: Protocol) -> LandmarkSet:
     table.require_level(*protocol.unit)
     official = (len(fit), len(test)) == OFFICIAL[protocol.subset]
     expected = " and ".join(f"{count:,}" for count in OFFICIAL[protocol.subset])
-    facts = Facts(
+    facts = SourceFacts(
         name=protocol.name if official else f"{protocol.name}-mini",
         folder=folder,
         lists={"fit": names_hash(images[: len(fit)]), "test": names_hash(images[len(fit) :])},

@@ -157,7 +157,7 @@ def image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class SourceFacts:
     """What a loader knows of its data beside the annotations; attributes as in `LandmarkSet`."""
 
     name: str
@@ -170,7 +170,7 @@ class Facts:
 def assemble(
     table: AnnotationTable,
     protocol: Protocol,
-    facts: Facts,
+    facts: SourceFacts,
     *,
     fit: NDArray[np.int64],
     test: NDArray[np.int64],

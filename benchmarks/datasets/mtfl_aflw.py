@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble
 from benchmarks.datasets.text_and_matlab import finite, read_words
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -60,7 +60,7 @@ def load_mtfl_aflw(folder: Path, protocol: Protocol) -> LandmarkSet:
     )
     table.require_level(protocol.landmarks[0], protocol.landmarks[1])
     official = tuple(counts) == OFFICIAL
-    facts = Facts(
+    facts = SourceFacts(
         name="mtfl-aflw" if official else "mtfl-aflw-mini",
         folder=folder,
         lists={name: file_hash(folder / name) for name in LISTS},

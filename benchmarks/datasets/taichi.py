@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import Facts, LandmarkSet, assemble, image_sizes, in_copies
+from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
@@ -88,7 +88,7 @@ def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
     )
     sizes = image_sizes(folder / FRAMES, annotations.images)
     in_file = in_copies(annotations, np.full_like(sizes, SIDE), sizes)
-    facts = Facts(
+    facts = SourceFacts(
         name="taichi",
         folder=folder / FRAMES,
         lists={name: file_hash(folder / name) for name in PARTS.values()},

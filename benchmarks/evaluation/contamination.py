@@ -51,7 +51,7 @@ def check_contamination(model_folder: Path | None, landmark_set: LandmarkSet) ->
     Raises:
         FormatError: the record is damaged.
     """
-    return judge(seen_images(model_folder, landmark_set), landmark_set)
+    return judge_contamination(seen_images(model_folder, landmark_set), landmark_set)
 
 
 def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray[np.bool_] | None:
@@ -74,7 +74,7 @@ def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray
     return np.array(found, dtype=np.bool_)
 
 
-def judge(seen: Sequence[bool] | NDArray[np.bool_] | None, landmark_set: LandmarkSet) -> Contamination:
+def judge_contamination(seen: Sequence[bool] | NDArray[np.bool_] | None, landmark_set: LandmarkSet) -> Contamination:
     """What it means that `seen` [used images] of a data set's images are in the record of a model."""
     if seen is None:
         return Contamination(status="unknown")

@@ -133,7 +133,7 @@ def _line(method: str, regression: Regression, placed: Placed, predicted: list[N
     )
 
 
-def markdown(rows: list[CrossValidated], landmark_set: LandmarkSet) -> str:
+def cross_validation_markdown(rows: list[CrossValidated], landmark_set: LandmarkSet) -> str:
     """The lines as a table to read."""
     title = f"{landmark_set.name.upper()}, cross-validation inside the {len(landmark_set.fit):,} fitting images"
     head = [

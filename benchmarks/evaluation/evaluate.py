@@ -123,7 +123,7 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
     )
 
 
-class Measured(NamedTuple):
+class MeasuredRow(NamedTuple):
     """A row, and the errors behind it."""
 
     row: Row
@@ -138,7 +138,7 @@ def evaluate(
     features: Sequence[Features] = (),
     supervised: Sequence[tuple[str, Predictions]] = (),
     method: str = "kpdetect",
-) -> list[Measured]:
+) -> list[MeasuredRow]:
     """All rows of a result, headline first, and in a regression the model first.
 
     Args:
@@ -157,7 +157,7 @@ def evaluate(
     headline = place(landmark_set, protocol, protocol.headline)
     reduced = [each for raw in features for each in reduce_features(raw, headline.fit, 2 * count)]
     taught = [(name, align(found, landmark_set)) for name, found in supervised]
-    rows: list[Measured] = []
+    rows: list[MeasuredRow] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
         if regression.backward:
             rows += [] if keypoints_px is None else _backward(keypoints_px, landmark_set, protocol, regression, method)
@@ -185,7 +185,7 @@ def evaluate_regression(
 
 def _backward(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
-) -> list[Measured]:
+) -> list[MeasuredRow]:
     """The regression from landmarks to keypoints, and the mean keypoints as its floor; images with hidden landmarks are left
     out."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
@@ -249,7 +249,7 @@ def _baselines(
 
 def _rows(
     found: Sequence[Candidate], protocol: Protocol, regression: Regression, names: Sequence[str] | None = None
-) -> list[Measured]:
+) -> list[MeasuredRow]:
     """One regression's rows; each but the model's own with its difference from the model, where there is one."""
     model = found[0].evaluation if found[0].kind == "model" else None
     rows = []
@@ -258,7 +258,7 @@ def _rows(
         if model is not None and candidate.kind != "model":
             summed = protocol.summed and not regression.backward
             row = replace(row, difference=paired_difference(model.errors, candidate.evaluation.errors, summed=summed))
-        rows.append(Measured(row, candidate.evaluation))
+        rows.append(MeasuredRow(row, candidate.evaluation))
     return rows
 
 

@@ -98,7 +98,7 @@ def _line(method: str, regression: str, labels: int, values: Sequence[float]) ->
     return LabelCount(method=method, regression=regression, labels=labels, mean=mean, spread=spread, draws=len(values))
 
 
-def markdown(rows: Sequence[LabelCount]) -> str:
+def label_counts_markdown(rows: Sequence[LabelCount]) -> str:
     """The lines as a table: a column per number of labels."""
     counts = sorted({row.labels for row in rows})
     lines = {(row.method, row.regression): dict[int, str]() for row in rows}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluation.contamination import Contamination, check_contamination, judge, refuse_contamination
+from benchmarks.evaluation.contamination import Contamination, check_contamination, judge_contamination, refuse_contamination
 from benchmarks.evaluation.predict import describe_model, predict
 from benchmarks.evaluation.prediction_file import read_entry
 from kpdetect.errors import InputError
@@ -108,7 +108,7 @@ def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, chec
     by_name = dict(zip(entry.predictions.images, entry.seen if entry.seen is not None else (), strict=False))
     used = [landmark_set.images[index] for index in landmark_set.used]
     seen = None if entry.seen is None else [bool(by_name[name]) for name in used]
-    return Subject(predictions=entry.predictions, contamination=judge(seen, landmark_set), model=entry.model)
+    return Subject(predictions=entry.predictions, contamination=judge_contamination(seen, landmark_set), model=entry.model)
 
 
 def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:

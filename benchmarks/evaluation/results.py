@@ -21,7 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluation.evaluate import Measured
+from benchmarks.evaluation.evaluate import MeasuredRow
 from benchmarks.evaluation.result_row import Row
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -54,7 +54,7 @@ class ErrorTable:
     errors: dict[str, NDArray[np.float64]]
 
 
-def error_table(rows: Sequence[Measured], landmark_set: LandmarkSet, protocol: Protocol) -> ErrorTable:
+def error_table(rows: Sequence[MeasuredRow], landmark_set: LandmarkSet, protocol: Protocol) -> ErrorTable:
     """The errors of a result's headline rows."""
     regression, test = protocol.headline, landmark_set.test
     headline = [measured for measured in rows if measured.row.headline]
@@ -134,7 +134,7 @@ class Environment(TypedDict):
     hardware: dict[str, Any]
 
 
-class Model(TypedDict):
+class MeasuredModel(TypedDict):
     """What was measured.
 
     `hash` of the weights; their own `description`; `minutes` of training by stage; of a folder of `kpdetect predict`, the hash
@@ -164,7 +164,7 @@ class Result:
         notes: what a reader of the number has to know.
         contamination: whether the model saw test images.
         contaminated: True when it did: the rows of the model are marked then.
-        model: see `Model`; None for the baselines alone.
+        model: see `MeasuredModel`; None for the baselines alone.
         environment: commit, versions, hardware, time.
         seed: seed of the baselines and of the resampling.
         errors: hash of the table of errors beside the result.
@@ -185,7 +185,7 @@ class Result:
     notes: tuple[str, ...]
     contamination: str
     contaminated: bool
-    model: Model | None
+    model: MeasuredModel | None
     environment: Environment
     seed: int
     errors: str
@@ -216,12 +216,12 @@ class Result:
         return replace(self, rows=self.headline)
 
 
-def result_name(protocol: str, data: str, model: Model | None) -> str:
+def result_name(protocol: str, data: str, model: MeasuredModel | None) -> str:
     """Protocol, data, the beginning of the model's hash, and of its table's where a table was measured."""
     return "_".join([protocol.replace("/", "-"), data.replace("/", "-"), *_keys(model)])
 
 
-def _keys(model: Model | None) -> list[str]:
+def _keys(model: MeasuredModel | None) -> list[str]:
     if model is None:
         return ["none"]
     return [model["hash"][:8], *([model["table"][:8]] if "table" in model else [])]

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.speed.generator import markdown
+from benchmarks.speed.generator import speed_markdown
 from benchmarks.speed.operations import count_flop
 from generator.architectures import ARCHITECTURES, architecture
 from generator.config import GeneratorConfig
@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     for name in given.presets:
         for size in given.sizes:
             rows += [counted(model, name, size) for model in given.models]
-    table = markdown(rows)
+    table = speed_markdown(rows)
     print(table)
     if given.write is not None:
         write_text(given.write, table + "\n")

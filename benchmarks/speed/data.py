@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.generator import markdown
+from benchmarks.speed.generator import speed_markdown
 from kpdetect.data.folder import build_cache
 from kpdetect.images.image_files import list_names, write_image
 
@@ -55,7 +55,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         rates = {column: f"{count / measured[phase]:,.0f}" for phase, column in PHASES.items()}
         rows.append({"files": f"{count:,}", **rates, "peak memory, MiB": f"{measured['peak_mib']:.0f}"})
         print(f"{count:,} files: {measured}", flush=True)
-    print("\nFiles per second:\n\n" + markdown(rows))
+    print("\nFiles per second:\n\n" + speed_markdown(rows))
     return {"folders": found}
 
 

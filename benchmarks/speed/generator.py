@@ -81,14 +81,14 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
                     if precision == given.precisions[0]:
                         profiles.append(f"{name} {size} px, {precision}\n{operators(trainer, given.operators)}")
                         print(profiles[-1], flush=True)
-    tables.append(markdown(rows))
+    tables.append(speed_markdown(rows))
     print(tables[-1])
     if given.write is not None:
         write_text(given.write, "\n\n".join([*tables, "```", *profiles, "```", ""]))
     return {"style": tables[0], "steps": rows, "profiles": profiles}
 
 
-def markdown(rows: list[dict[str, str]]) -> str:
+def speed_markdown(rows: list[dict[str, str]]) -> str:
     """Rows with the same keys as a Markdown table."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -112,7 +112,7 @@ def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding
         flop = count_flop(lambda forward=forward: forward().sum().backward())  # type: ignore[misc]
         time = median_seconds(lambda forward=forward: forward().sum().backward(), seconds / 4)  # type: ignore[misc]
         rows.append({"style convolution": name, "GFLOP": f"{flop / 1e9:.2f}", "milliseconds": f"{time * 1e3:.1f}"})
-    table = markdown(rows)
+    table = speed_markdown(rows)
     print(table, flush=True)
     return table
 

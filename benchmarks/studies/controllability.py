@@ -67,7 +67,7 @@ class Control:
     verdict: str
 
 
-def judge(strength: NDArray[np.floating], moved: NDArray[np.floating], overlap: float) -> Control:
+def judge_control(strength: NDArray[np.floating], moved: NDArray[np.floating], overlap: float) -> Control:
     """A verdict of strengths [3] and keypoint motions [3] by pose, appearance and background, and of the overlap."""
     motion = moved[1:] / max(float(moved[0]), 1e-12)
     entangled = int((motion > ENTANGLED).sum()) + int(overlap > ENTANGLED)
@@ -100,7 +100,7 @@ def measure_control(stream: PairStream, predictor: Predictor, count: int) -> Con
         )
         maps.append(apart[:, 1:])
     overlap = float(disentanglement(maps).correlation[0, 1])
-    return judge(np.concatenate(strengths).mean(axis=0), np.concatenate(motions).mean(axis=0), overlap)
+    return judge_control(np.concatenate(strengths).mean(axis=0), np.concatenate(motions).mean(axis=0), overlap)
 
 
 def swaps(one: Parts, two: Parts) -> Iterator[Parts]:
@@ -171,7 +171,7 @@ def _strongest(stream: PairStream, one: Parts, two: Parts, before: Image) -> Ima
     return max(images, key=lambda image: float(np.abs(image.astype(np.float32) - before).mean()))
 
 
-def describe(found: Control) -> str:
+def describe_control(found: Control) -> str:
     """The numbers in words."""
     pose, appearance, background = (f"{each:.3f}" for each in found.strength)
     return "\n".join(

@@ -109,7 +109,7 @@ def _columns(rows: list[dict[str, float]]) -> list[tuple[str, float, float, floa
     return [(sign, *(row[sign] for row in rows)) for sign in rows[0]]  # type: ignore[misc]
 
 
-def table(found: dict[str, Signs]) -> str:
+def leak_table(found: dict[str, Signs]) -> str:
     """The Markdown table."""
     names = list(asdict(next(iter(found.values()))))
     rows = [*((name, asdict(each)) for name, each in found.items()), ("leaked", leaked(found))]
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(table(found))
+    print(leak_table(found))
     return 0
 
 

@@ -168,7 +168,7 @@ def draw_clouds(found: Clouds, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=100)
 
 
-def describe(found: Clouds) -> str:
+def describe_embeddings(found: Clouds) -> str:
     """The numbers in words."""
     shown = f"two principal components hold {100 * found.explained:.0f} % of the variance of the keypoints' embeddings"
     if found.separable is None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies.evidence import gather_evidence
-from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge, read_verdict, write_verdict
+from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, write_verdict
 from generator.stream import PairStream
 from kpdetect.errors import CheckpointError, FormatError
 from kpdetect.files.hashes import file_hash
@@ -36,7 +36,7 @@ def judge_model(
         InputError: fewer than two images can be read; with another detector fewer than eight.
     """
     evidence = gather_evidence(predictor, stream, list(paths), seed, other)
-    return judge(
+    return judge_keypoints(
         evidence,
         detector=predictor.hash,
         generator=None if stream is None else stream.hash,

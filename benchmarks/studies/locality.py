@@ -63,7 +63,7 @@ def nearby(places: torch.Tensor, side: int) -> NDArray[np.bool_]:
     return np.asarray((axis - x) ** 2 + (axis[:, None] - y) ** 2 <= NEAR**2)
 
 
-def table(found: NDArray[np.float64], floor: float) -> str:
+def locality_table(found: NDArray[np.float64], floor: float) -> str:
     """The Markdown table."""
     rows = [*((str(number), row) for number, row in enumerate(found)), ("mean", found.mean(axis=0))]
     lines = [
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(table(*measure_locality(stream, given.count)))
+    print(locality_table(*measure_locality(stream, given.count)))
     return 0
 
 

@@ -38,7 +38,7 @@ STEADY = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredNumber:
     """One number: what it is, its value, its spread and its floor where it has them, and what a reader has to know."""
 
     name: str
@@ -60,7 +60,7 @@ def measure(
     features: str = "imagenet",
     exclude: tuple[Path, ...] = (),
     other: Path | None = None,
-) -> list[Measured]:
+) -> list[MeasuredNumber]:
     """Measure what there is of a model: its generator, its detector, or both.
 
     Args:
@@ -88,7 +88,7 @@ def measure(
     paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
     make_folder(out)
-    found: list[Measured] = []
+    found: list[MeasuredNumber] = []
     if stream is not None and extractor is not None:
         squares = read_squares(chosen, stream, predictor)
         chosen = squares.paths
@@ -140,7 +140,7 @@ def _holds(model: Path, kind: str) -> bool:
     return read_model_description(weights).kind == kind
 
 
-def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, count: int) -> list[Measured]:
+def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, count: int) -> list[MeasuredNumber]:
     """Distances to real images of `count` generated ones, of as many interpolated ones, and of those with real keypoints."""
     real, size = extractor([squares.images]), stream.size[0]
     drawn = extractor(batch.images for batch in stream.batches(0, count))
@@ -152,15 +152,15 @@ def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, c
     mean, spread = kernel_distance(drawn, real)
     between = frechet_distance(extractor(interpolated(stream, count)), real)
     rows = [
-        Measured(name=distance, value=frechet_distance(drawn, real), floor=floor, note=note + halves),
-        Measured(name=f"{distance}, interpolated", value=between, floor=floor, note=note),
-        Measured(name=kernel, value=mean, spread=spread, note=sets),
+        MeasuredNumber(name=distance, value=frechet_distance(drawn, real), floor=floor, note=note + halves),
+        MeasuredNumber(name=f"{distance}, interpolated", value=between, floor=floor, note=note),
+        MeasuredNumber(name=kernel, value=mean, spread=spread, note=sets),
     ]
     if squares.keypoints is not None:
         given = extractor(to_uint8(drawing.image) for drawing in conditioned(stream, squares.keypoints))
         told = f"features: {extractor.name}; drawn with the keypoints detected in {len(real):,} real images"
         value = frechet_distance(given, real)
-        rows.insert(2, Measured(name=f"{distance}, keypoints of real images", value=value, floor=floor, note=told))
+        rows.insert(2, MeasuredNumber(name=f"{distance}, keypoints of real images", value=value, floor=floor, note=told))
     return rows
 
 
@@ -169,13 +169,13 @@ def _floor(real: NDArray[np.float32]) -> float | None:
     return frechet_distance(real[:half], real[half : 2 * half]) if half >= 2 else None
 
 
-def _parts(stream: PairStream, pairs: int) -> Measured:
+def _parts(stream: PairStream, pairs: int) -> MeasuredNumber:
     parts = disentanglement(swap_maps(stream, pairs))
     dead = f"dead parts: {', '.join(map(str, parts.dead))}" if parts.dead else "no dead part"
-    return Measured(name="CPD", value=parts.cpd, note=f"{pairs:,} pairs, {len(parts.change)} parts, {dead}")
+    return MeasuredNumber(name="CPD", value=parts.cpd, note=f"{pairs:,} pairs, {len(parts.change)} parts, {dead}")
 
 
-def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]) -> Measured:
+def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]) -> MeasuredNumber:
     """How well the mask that the generator draws for the keypoints detected in a real image covers the object in it, whose true
     mask [images, size, size] is known."""
     assert squares.keypoints is not None
@@ -183,18 +183,18 @@ def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]
     guess = np.broadcast_to(constant_mask(truth), truth.shape)
     told = "mask drawn for the keypoints detected in a real image, against its true mask; floor: one mask for all images"
     value, floor = (100 * float(intersection_over_union(masks, truth).mean()) for masks in (found, guess))
-    return Measured(name="mask IoU, %", value=value, floor=floor, note=f"{told}; {len(truth):,} images")
+    return MeasuredNumber(name="mask IoU, %", value=value, floor=floor, note=f"{told}; {len(truth):,} images")
 
 
-def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list[Measured]:
+def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list[MeasuredNumber]:
     """Consistency of keypoints under affine maps and mirrors."""
     images = [image for _, image in readable(paths)]
     found = consistency(predictor, images, seed)
     still = f"{len(images)} images; floor: keypoints that never move"
     order = " ".join(map(str, found.order))
     return [
-        Measured(name="inconsistency under affine maps, %", value=found.affine, floor=found.affine_floor, note=still),
-        Measured(
+        MeasuredNumber(name="inconsistency under affine maps, %", value=found.affine, floor=found.affine_floor, note=still),
+        MeasuredNumber(
             name="inconsistency under a mirror, %",
             value=found.flip,
             floor=found.flip_floor,
@@ -203,7 +203,7 @@ def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list
     ]
 
 
-def markdown(found: list[Measured]) -> str:
+def measured_markdown(found: list[MeasuredNumber]) -> str:
     """The numbers as a table."""
     lines = ["| measured | value | floor | note |", "| --- | --- | --- | --- |"]
     for row in found:
@@ -213,7 +213,7 @@ def markdown(found: list[Measured]) -> str:
     return "\n".join(lines)
 
 
-def write_measured(found: list[Measured], model: Path, out: Path, facts: dict[str, Any]) -> None:
+def write_measured(found: list[MeasuredNumber], model: Path, out: Path, facts: dict[str, Any]) -> None:
     """Write `measured.json`, `.md` and `.csv`; `facts` are what the numbers depend on.
 
     Raises:
@@ -224,6 +224,6 @@ def write_measured(found: list[Measured], model: Path, out: Path, facts: dict[st
     rows = [vars(row) for row in found]
     content = {"schema": measurement_records.MEASURED, "model": str(model), **facts, "rows": rows, "environment": environment()}
     write_json(out / "measured.json", content)
-    write_text(out / "measured.md", markdown(found) + "\n")
+    write_text(out / "measured.md", measured_markdown(found) + "\n")
     with replacing(out / "measured.csv") as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)

@@ -106,7 +106,7 @@ def nearest_training_images(
     return result
 
 
-def describe(result: Nearest) -> str:
+def describe_nearest(result: Nearest) -> str:
     """Two lines of a table, and what they mean."""
     lines = ["| distance to the nearest training image | least | 1 % | 10 % | median |", "| --- | --- | --- | --- | --- |"]
     for name, values in (("generated images", result.generated), ("training images, to another", result.training)):

@@ -83,7 +83,7 @@ class Verdict(StrictConfig):
     """The verdict in words."""
 
 
-def judge(
+def judge_keypoints(
     evidence: Evidence,
     *,
     detector: str,

@@ -18,9 +18,9 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """What keypoints, their embeddings and the background each control, and whether they are apart (the paper's table 9)."""
-    from benchmarks.studies.controllability import describe, write_control
+    from benchmarks.studies.controllability import describe_control, write_control
     from kpdetect.training.runtime import resolve_runtime
 
     found = write_control(model, out, resolve_runtime(device.value), count=count, seed=seed)
-    print(describe(found))
+    print(describe_control(found))
     print(f"picture: {out / 'control.png'}")

@@ -18,9 +18,9 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """The embeddings of keypoints and background as clouds of points, by t-SNE and PCA (the paper's figure 13)."""
-    from benchmarks.studies.embeddings import describe, write_embeddings
+    from benchmarks.studies.embeddings import describe_embeddings, write_embeddings
     from kpdetect.training.runtime import resolve_runtime
 
     found = write_embeddings(model, out, resolve_runtime(device.value), count=count, seed=seed)
-    print(describe(found))
+    print(describe_embeddings(found))
     print(f"picture: {out / 'embeddings.png'}")

@@ -14,7 +14,7 @@ def command(
 ) -> None:
     """Describe a file or folder that kpdetect wrote."""
     from benchmarks.describe import describe_measurements
-    from kpdetect.inference.describe import describe
+    from kpdetect.inference.describe import describe_file
 
-    for line in describe_measurements(path) or describe(path, verify=verify):
+    for line in describe_measurements(path) or describe_file(path, verify=verify):
         typer.echo(line)

@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Numbers that need no annotations: distance of generated to real images, CPD, and how steady keypoints are."""
     from benchmarks.studies.judging import describe_verdict
-    from benchmarks.studies.measure import markdown, measure
+    from benchmarks.studies.measure import measure, measured_markdown
     from kpdetect.training.runtime import resolve_runtime
 
     found = measure(
@@ -48,7 +48,7 @@ def command(
         exclude=tuple(exclude_list or ()),
         other=other,
     )
-    print(markdown(found))
+    print(measured_markdown(found))
     if verdict := describe_verdict(out):
         print(verdict)
     print(f"written: {out / 'measured.json'}")

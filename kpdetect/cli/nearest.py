@@ -20,10 +20,10 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Look for training images that a generator has stored: distances from generated images to the nearest one."""
-    from benchmarks.studies.nearest import describe, nearest_training_images
+    from benchmarks.studies.nearest import describe_nearest, nearest_training_images
     from kpdetect.training.runtime import resolve_runtime
 
     runtime = resolve_runtime(device.value)
     result = nearest_training_images(model, images, out, runtime, count=count, seed=seed, exclude=tuple(exclude_list or ()))
-    print(describe(result))
+    print(describe_nearest(result))
     print(f"picture: {out / 'nearest.png'}")

@@ -73,7 +73,7 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
-class Crop(str, Enum):
+class CropName(str, Enum):
     """Crop policies."""
 
     centre = "centre"
@@ -95,7 +95,7 @@ TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Write metrics as TensorBoard events too, in RUN/events (extra: tensorboard).")
 ]
 CropOption = Annotated[
-    Crop, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")
+    CropName, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")
 ]
 
 

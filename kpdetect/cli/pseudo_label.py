@@ -21,7 +21,7 @@ def command(
         typer.Option("--also", metavar="MODEL FOUND", help="A detector it came from, or that came from it: average with it."),
     ] = None,
     size: Annotated[int, typer.Option(min=32, max=512, help="Side of the squares, pixels.")] = 128,
-    crop: options.CropOption = options.Crop.centre,
+    crop: options.CropOption = options.CropName.centre,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Nothing is learned of keypoints less sure than this.")
     ] = 0.0,

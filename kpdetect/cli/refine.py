@@ -58,7 +58,7 @@ def imm(
     images: Images,
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
-    crop: options.CropOption = options.Crop.centre,
+    crop: options.CropOption = options.CropName.centre,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,

@@ -18,7 +18,7 @@ def command(
     size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
-    crop: options.CropOption = options.Crop.centre,
+    crop: options.CropOption = options.CropName.centre,
     method: Annotated[
         options.Method, typer.Option(help="gan: draw images from keypoints; imm: reconstruct them (Jakab et al. 2018).")
     ] = options.Method.gan,

@@ -18,7 +18,7 @@ def command(
     size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
-    crop: options.CropOption = options.Crop.centre,
+    crop: options.CropOption = options.CropName.centre,
     minutes: options.Minutes = None,
     image_budget: Annotated[
         int | None, typer.Option("--images", min=1, help="Stop after this many training images, over all continuations.")

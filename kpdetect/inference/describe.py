@@ -33,7 +33,7 @@ from kpdetect.training.run_folder import read_metrics
 PACKED = ("detector.safetensors", "generator.safetensors")
 
 
-def describe(path: Path, *, verify: bool = False) -> Iterator[str]:
+def describe_file(path: Path, *, verify: bool = False) -> Iterator[str]:
     """Describe a project, a run folder, a shard folder, a predictions folder, a folder of crops or of packed weights, one of
     their files, or a model of the package by its name.
 
@@ -154,7 +154,7 @@ def _project(path: Path, verify: bool) -> Iterator[str]:
         if stage in ("results", "report"):
             yield from (f"  {file.name}" for file in sorted(folder.iterdir()) if file.is_file())
         else:
-            yield from (f"  {line}" for line in describe(folder, verify=verify))
+            yield from (f"  {line}" for line in describe_file(folder, verify=verify))
 
 
 def _environment(path: Path, verify: bool) -> Iterator[str]:

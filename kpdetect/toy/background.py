@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.toy.scene import Background
+from kpdetect.toy.scene import Backdrop
 
 Canvas = NDArray[np.float32]
 """Supersampled RGB picture [side, side, 3], values 0 to 255."""
@@ -30,7 +30,7 @@ def fill(canvas: NDArray[np.float32] | NDArray[np.uint8], outline: NDArray[np.fl
     cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_8, SHIFT)  # type: ignore[call-overload]
 
 
-def paint_background(background: Background, side: int) -> Canvas:
+def paint_background(background: Backdrop, side: int) -> Canvas:
     """A new canvas [side, side, 3] that shows `background`."""
     first, second = rgb(*background.first), rgb(*background.second)
     if background.kind == "gradient":
@@ -66,7 +66,7 @@ def _enlarged(picture: Canvas, side: int, interpolation: int) -> Canvas:
     return np.asarray(cv2.resize(picture, (side, side), interpolation=interpolation), dtype=np.float32)
 
 
-def _stripes(canvas: Canvas, colour: Colour, background: Background) -> None:
+def _stripes(canvas: Canvas, colour: Colour, background: Backdrop) -> None:
     side = canvas.shape[0]
     angle = radians(background.angle)
     across, along = np.array([cos(angle), sin(angle)]), np.array([-sin(angle), cos(angle)])
@@ -78,7 +78,7 @@ def _stripes(canvas: Canvas, colour: Colour, background: Background) -> None:
         fill(canvas, np.array([side / 2 + u * across + v * along for u, v in corners]), colour)
 
 
-def _blobs(canvas: Canvas, colour: Colour, background: Background) -> None:
+def _blobs(canvas: Canvas, colour: Colour, background: Backdrop) -> None:
     side = canvas.shape[0]
     generator = np.random.Generator(np.random.Philox(background.texture))
     for x, y, radius in generator.random((10, 3)).tolist():

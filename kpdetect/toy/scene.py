@@ -19,7 +19,7 @@ MAX_SEED = 2**63 - 1
 OCCLUDED_SHARE = 0.15
 BACKGROUND_KINDS = ("plain", "gradient", "stripes", "blobs", "noise")
 OCCLUDER_KINDS = ("bar", "disc")
-Factors = TypeVar("Factors", bound="Pose | Parts | Colours | Light")
+Factors = TypeVar("Factors", bound="Pose | FaceParts | Colours | Light")
 
 
 def between(low: float, high: float) -> Any:
@@ -44,7 +44,7 @@ class Pose:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class FaceParts:
     """Shapes within the head, in head units."""
 
     head_width: float = between(0.78, 0.92)
@@ -108,7 +108,7 @@ class Light:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Background:
+class Backdrop:
     """What is behind the head: two colours (hue, saturation, value), never those of skin, and a texture."""
 
     kind: str
@@ -140,10 +140,10 @@ class Scene:
     """Every factor of one image; everything that is drawn follows from it."""
 
     pose: Pose
-    parts: Parts
+    parts: FaceParts
     colours: Colours
     light: Light
-    background: Background
+    background: Backdrop
     occluder: Occluder | None
 
 
@@ -159,7 +159,7 @@ def sample_scene(seed: int, index: int) -> Scene:
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
     return Scene(
         pose=_draw(Pose, generator),
-        parts=_draw(Parts, generator),
+        parts=_draw(FaceParts, generator),
         colours=_draw(Colours, generator),
         light=_draw(Light, generator),
         background=_draw_background(generator),
@@ -179,9 +179,9 @@ def _draw(kind: type[Factors], generator: np.random.Generator) -> Factors:
     return kind(**{name: low + (high - low) * share for (name, (low, high)), share in zip(ranges.items(), shares, strict=True)})
 
 
-def _draw_background(generator: np.random.Generator) -> Background:
+def _draw_background(generator: np.random.Generator) -> Backdrop:
     hue, saturation, value, other_hue, other_saturation, other_value, angle, period = generator.random(8).tolist()
-    return Background(
+    return Backdrop(
         kind=BACKGROUND_KINDS[int(generator.integers(len(BACKGROUND_KINDS)))],
         first=(0.25 + 0.52 * hue, 0.30 + 0.50 * saturation, 0.50 + 0.45 * value),
         second=(0.25 + 0.52 * other_hue, 0.30 + 0.50 * other_saturation, 0.35 + 0.60 * other_value),

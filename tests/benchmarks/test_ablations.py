@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.ablations.ablation_table import markdown, value_of
+from benchmarks.ablations.ablation_table import ablation_markdown, value_of
 from benchmarks.ablations.cell import measured_error
 from benchmarks.ablations.config import AblationConfig, cell_folder
 from benchmarks.ablations.run import check_data, choose_cells, last_line, run_ablation, run_processes
@@ -90,14 +90,14 @@ def test_without_annotations_only_distances_are_asked_for() -> None:
 def test_the_table_marks_what_is_published_what_failed_and_what_is_missing() -> None:
     table = build_table("table2", CONFIG)
     found = {"full-model": {"error": 7.125, "distance": 80.0, "error_floor": 9.5, "measured_on": "some images"}}
-    lines = markdown(table, CONFIG, found, {"without-background": "collapsed"}).splitlines()
+    lines = ablation_markdown(table, CONFIG, found, {"without-background": "collapsed"}).splitlines()
     assert "floor (mean shape): 9.50" in "\n".join(lines)
     rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:4]] for line in lines if line[:1] == "|"}
     assert rows["model"] == ["error %", "distance"]
     assert rows["full model"] == ["7.12 [5.85]", "80.00 [23.50]"]
     assert rows["without background"] == ["failed [6.43]", "failed [25.67]"]
     assert rows["without keypoints"] == ["-", "- [34.69]"]
-    assert "| model | error | distance |" in markdown(table, CONFIG.model_copy(update={"protocol": "taichi"}), {}, {})
+    assert "| model | error | distance |" in ablation_markdown(table, CONFIG.model_copy(update={"protocol": "taichi"}), {}, {})
     control = replace(table.entries[0], measure="control")
     assert value_of(control, {"full-model": {"control": {"verdict": "good", "overlap": 0.1}}}) == "good"
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.studies.controllability import COLUMNS, ROWS, control_grid, judge, measure_control, write_control
+from benchmarks.studies.controllability import COLUMNS, ROWS, control_grid, judge_control, measure_control, write_control
 from benchmarks.studies.embeddings import BACKGROUND, gather, project, write_embeddings
 from generator.model import Drawing, Generator
 from generator.stream import PairStream
@@ -35,7 +35,7 @@ from tests.builders.runtimes import CPU
     ],
 )
 def test_verdicts(strength: list[float], moved: list[float], overlap: float, verdict: str) -> None:
-    found = judge(np.array(strength, float), np.array(moved, float), overlap)
+    found = judge_control(np.array(strength, float), np.array(moved, float), overlap)
     assert found.verdict == verdict
     assert found.motion[0] == pytest.approx(moved[1] / 0.2)
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.contamination import Contamination
-from benchmarks.evaluation.cross_validation import FOLDS, SHUFFLES, cross_validate, markdown, splits, write_csv
+from benchmarks.evaluation.cross_validation import FOLDS, SHUFFLES, cross_validate, cross_validation_markdown, splits, write_csv
 from benchmarks.protocol.named import TOY
 from kpdetect.errors import InputError
 
@@ -66,7 +66,7 @@ def test_perfect_keypoints_have_no_error_and_the_mean_shape_has_its_own(tmp_path
     around = np.linalg.norm(shape - shape.mean(axis=0), axis=-1) / np.linalg.norm(shape[:, 0] - shape[:, 1], axis=-1)[:, None]
     assert floor.mean_of_ratios == pytest.approx(100 * around.mean(), rel=0.05)
     assert 0 < floor.spread < 0.1 * floor.mean_of_ratios
-    assert "drawn".upper() in markdown(rows, data)
+    assert "drawn".upper() in cross_validation_markdown(rows, data)
     judged = Contamination(status="clean", fit_images=7)
     table = pd.read_csv(write_csv(rows, tmp_path / "rows.csv", data, "0123456789abcdef", judged))
     assert list(table["method"][:2]) == ["perfect", "mean shape"]

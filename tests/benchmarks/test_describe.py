@@ -15,7 +15,7 @@ from benchmarks.ablations.tables import build_table
 from benchmarks.benchmarking import Extras, run_benchmark
 from benchmarks.describe import describe_measurements
 from benchmarks.studies.controllability import Control, write_found
-from benchmarks.studies.measure import Measured, write_measured
+from benchmarks.studies.measure import MeasuredNumber, write_measured
 from benchmarks.studies.nearest import Nearest
 from kpdetect.cli.main import app
 from kpdetect.config import write_config
@@ -94,7 +94,7 @@ def test_an_ablation_its_folder_and_a_cell(tmp_path: Path) -> None:
 
 
 def test_measured_numbers_and_control(tmp_path: Path) -> None:
-    rows = [Measured(name="CPD", value=0.75), Measured(name="mask IoU, %", value=60, floor=50)]
+    rows = [MeasuredNumber(name="CPD", value=0.75), MeasuredNumber(name="mask IoU, %", value=60, floor=50)]
     write_measured(rows, Path("faces-64"), tmp_path, {"images": "faces", "count": 10, "pairs": 2, "seed": 3})
     assert info(tmp_path / "measured.json")[:3] == [
         "measured: faces-64 with faces, seed 3",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluation.label_counts import DRAWS, label_counts, markdown
+from benchmarks.evaluation.label_counts import DRAWS, label_counts, label_counts_markdown
 from benchmarks.evaluation.supervised import AnnotatedPairs, train_supervised
 from benchmarks.protocol.named import TOY
 from kpdetect.coords import to_pixels
@@ -52,7 +52,7 @@ def test_more_labels_help_and_the_draws_are_counted(tmp_path: Path) -> None:
     assert found["model", 60].mean < found["model", 50].mean < found["model", 1].mean
     assert found["model", 1].mean == pytest.approx(found["mean shape", 1].mean)  # one label and a bias: its shape
     assert found["model", 10].spread > 0
-    assert markdown(rows).splitlines()[0].endswith("| 50 labels | 60 labels |")
+    assert label_counts_markdown(rows).splitlines()[0].endswith("| 50 labels | 60 labels |")
 
 
 def test_annotated_images_as_pairs(tmp_path: Path) -> None:

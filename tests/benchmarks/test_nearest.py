@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.studies.nearest import Nearest, _search, _vectors, describe, nearest_training_images
+from benchmarks.studies.nearest import Nearest, _search, _vectors, describe_nearest, nearest_training_images
 from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.files.hashes import file_hash
@@ -37,7 +37,9 @@ def test_a_training_image_does_not_find_itself_or_its_mirror() -> None:
 
 
 def test_description_has_both_scales() -> None:
-    text = describe(Nearest(generated=(1, 2, 3, 4), training=(5, 6, 7, 8), closer=0.25, images=40, training_images=1234))
+    text = describe_nearest(
+        Nearest(generated=(1, 2, 3, 4), training=(5, 6, 7, 8), closer=0.25, images=40, training_images=1234)
+    )
     assert "| generated images | 1.0 | 2.0 | 3.0 | 4.0 |" in text
     assert "25.0 % of 40 generated images are nearer to one of 1,234 training images" in text
 

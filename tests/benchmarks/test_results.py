@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.toy import load_toy
-from benchmarks.evaluation.evaluate import Measured, align, evaluate
+from benchmarks.evaluation.evaluate import MeasuredRow, align, evaluate
 from benchmarks.evaluation.results import Result, error_table, errors_path, read_errors, read_result, write_errors, write_result
 from benchmarks.protocol.named import PROTOCOLS, TOY, find_protocol
 from benchmarks.reporting.report import write_report
@@ -64,7 +64,7 @@ def exact(toy: LandmarkSet) -> Predicted:
     return Predicted(images=list(toy.images), keypoints_px=keypoints, sizes=toy.sizes)
 
 
-def rows_of(toy: LandmarkSet, found: Predicted | None = None) -> list[Measured]:
+def rows_of(toy: LandmarkSet, found: Predicted | None = None) -> list[MeasuredRow]:
     return evaluate(found or exact(toy), toy, TOY)  # type: ignore[arg-type]
 
 

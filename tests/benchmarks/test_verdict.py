@@ -11,7 +11,7 @@ import pytest
 from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.studies.evidence import Evidence, gather_evidence, same_scale
-from benchmarks.studies.verdict import judge, read_verdict, write_verdict
+from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.skeleton import Skeleton
@@ -54,7 +54,7 @@ def test_evidence_on_a_detector_that_is_known(spots) -> None:
     assert found.duplicates == {2: 0} or found.duplicates == {0: 2}
     assert found.neighbours.distance[0] == pytest.approx(100 / np.sqrt(6_000))
     assert (found.redrawn_error, found.within_reach, found.known_to_other) == (None, None, None)
-    verdict = judge(found, detector="abc")
+    verdict = judge_keypoints(found, detector="abc")
     assert [each.state for each in verdict.keypoints][1::2] == ["steady", "still"]
     assert sorted(each.state for each in verdict.keypoints) == ["duplicate", "steady", "steady", "still"]
 
@@ -70,7 +70,9 @@ def test_another_detector_explains_what_both_find(spots) -> None:
     found = gather_evidence(Brightest(), None, spots, other=Red())  # type: ignore[arg-type]
     assert found.known_to_other[[0, 2]] == pytest.approx([1.0, 1.0], abs=0.01)
     assert found.known_to_other[[1, 3]].max() < 0.5
-    verdict = judge(replace(EVIDENCE, known_to_other=np.array([1.0, 0.9, 0.9, -0.2, 0.0, 0.7])), detector="abc", other="def")
+    verdict = judge_keypoints(
+        replace(EVIDENCE, known_to_other=np.array([1.0, 0.9, 0.9, -0.2, 0.0, 0.7])), detector="abc", other="def"
+    )
     assert "The other detector explains 55 % of their motion." in verdict.sentences
     assert (verdict.other, verdict.keypoints[5].known_to_other) == ("def", 0.7)
 
@@ -105,7 +107,7 @@ EVIDENCE = Evidence(
 
 
 def test_states_score_and_sentences() -> None:
-    verdict = judge(EVIDENCE, detector="abc", generator="def", images_seen=27_000)
+    verdict = judge_keypoints(EVIDENCE, detector="abc", generator="def", images_seen=27_000)
     assert [each.state for each in verdict.keypoints] == ["steady", "steady", "duplicate", "still", "lost", "unsteady"]
     assert verdict.score == pytest.approx((0.9 + 0.8 + 0.5) / 6, abs=1e-3)
     assert (verdict.keypoints[2].repeats, verdict.keypoints[5].nearest) == (2, 0)
@@ -123,15 +125,15 @@ def test_states_score_and_sentences() -> None:
 
 def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> None:
     several = replace(EVIDENCE, view_error=np.array([0.1, 0.9, 0.8, 0.7, 0.9, 0.1]), within_reach=None, duplicates={})
-    verdict = judge(several, detector="abc")
+    verdict = judge_keypoints(several, detector="abc")
     assert verdict.sentences == ("2 of 6 keypoints are steady.", "2, 3 and 6 do not follow the object.", "5 hardly moves.")
-    few = judge(EVIDENCE, detector="abc", images_seen=9_000).sentences[-1]
+    few = judge_keypoints(EVIDENCE, detector="abc", images_seen=9_000).sentences[-1]
     assert few.startswith("The generator saw 9,000 images and a mask needs about 15,000")
 
 
 def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
     path = tmp_path / "verdict.json"
-    verdict = judge(EVIDENCE, detector="abc", images_seen=120_000)
+    verdict = judge_keypoints(EVIDENCE, detector="abc", images_seen=120_000)
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     assert describe_measurements(path)[:2] == [

@@ -33,7 +33,7 @@ from kpdetect.files.reading import reading
 from kpdetect.files.sources import merge_sources, read_sources, recorded_sources
 from kpdetect.images.image_files import image_size, page_count, read_image, read_pages
 from kpdetect.inference.boxes import read_boxes
-from kpdetect.inference.describe import describe
+from kpdetect.inference.describe import describe_file
 from kpdetect.inference.earlier_results import is_finished, skipped_before
 from kpdetect.inference.labels import labels_of
 from kpdetect.inference.predictions import Predictions
@@ -55,7 +55,7 @@ CONFIGS: dict[str, Any] = {
 
 def told(path: Path) -> None:
     """`kpdetect info`; what is said has to be printable."""
-    lines = describe_measurements(path) or list(describe(path))
+    lines = describe_measurements(path) or list(describe_file(path))
     "\n".join(lines).encode("utf-8", errors="surrogateescape")
 
 
@@ -76,7 +76,7 @@ def read_pairs(path: Path) -> None:
         if pairs.facts.masks:
             pairs.read_mask(index)
     pairs.read_all()
-    list(describe(folder, verify=False))
+    list(describe_file(folder, verify=False))
 
 
 def read_predictions(path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from benchmarks.studies.locality import measure_locality, nearby, table
+from benchmarks.studies.locality import locality_table, measure_locality, nearby
 from generator.config import ModelConfig
 from generator.editing.editor import Editor
 from generator.editing.options import read_edits, read_samples
@@ -302,7 +302,7 @@ def test_locality_by_hand(project: Path) -> None:
     assert floor == pytest.approx(math.pi * 6**2 / 32**2, rel=0.02)
     assert (found > 0).all()
     assert found[..., 1].max() <= 1
-    assert "| mean |" in table(found, floor)
+    assert "| mean |" in locality_table(found, floor)
 
 
 def test_numbers_of_samples() -> None:

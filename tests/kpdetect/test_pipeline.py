@@ -17,7 +17,7 @@ from kpdetect.config import write_config
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.images.image_files import list_images, read_image
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.describe import describe
+from kpdetect.inference.describe import describe_file
 from kpdetect.inference.image_job import predict_folder
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.prediction_job import predict_inputs
@@ -216,7 +216,7 @@ def test_predict_skips_unreadable_images_and_finished_work(project, blob_folder,
     "name", ["", "generator", "pairs", "pairs/pairs-00000.h5", "detector/checkpoint.pt", "taught-1", "predictions"]
 )
 def test_info_describes_everything(project, name):
-    lines = list(describe(project / name, verify=True))
+    lines = list(describe_file(project / name, verify=True))
     assert lines
     assert all(isinstance(line, str) for line in lines)
     if name == "pairs":

@@ -14,7 +14,7 @@ from kpdetect.config import read_config
 from kpdetect.errors import ConfigError
 from kpdetect.files.atomic import write_text
 from kpdetect.files.hashes import file_hash
-from kpdetect.inference.describe import describe
+from kpdetect.inference.describe import describe_file
 from kpdetect.inference.labelling import change_labels
 from kpdetect.inference.labels import labels_follow
 from kpdetect.project.config import ProjectConfig, project_config, share_of
@@ -187,7 +187,7 @@ def test_rounds_count_among_the_minutes_and_name_the_rows(project, tmp_path):  #
 def test_a_round_that_has_hardly_begun_is_described(project, tmp_path):  # noqa: F811
     shutil.copytree(project, tmp_path / "begun")
     (tmp_path / "begun" / "taught-2" / "found").mkdir(parents=True)
-    assert "taught-2: begun" in list(describe(tmp_path / "begun"))
+    assert "taught-2: begun" in list(describe_file(tmp_path / "begun"))
     assert find_weights(tmp_path / "begun", "detector").parent.name == "taught-1"
     for name in ("taught-02", "taught-\u00b2", "taught-x", "taught-"):
         (tmp_path / "begun" / name).mkdir()

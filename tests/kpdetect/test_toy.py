@@ -19,10 +19,10 @@ from kpdetect.toy.dataset import KEYPOINT_NAMES, read_description, write_toy
 from kpdetect.toy.geometry import KEYPOINT_NAMES as ORDER
 from kpdetect.toy.geometry import keypoints_px, visible
 from kpdetect.toy.render import BLACK, render
-from kpdetect.toy.scene import Background, Colours, Light, Occluder, Parts, Pose, Scene, factor_ranges, sample_scene
+from kpdetect.toy.scene import Backdrop, Colours, FaceParts, Light, Occluder, Pose, Scene, factor_ranges, sample_scene
 
 LEFT_EYE, RIGHT_EYE, NOSE, MOUTH_LEFT, MOUTH_RIGHT = range(5)
-GREEN = Background(kind="plain", first=(1 / 3, 1.0, 1.0), second=(1 / 3, 1.0, 1.0), angle=0.0, period=0.2, texture=0)
+GREEN = Backdrop(kind="plain", first=(1 / 3, 1.0, 1.0), second=(1 / 3, 1.0, 1.0), angle=0.0, period=0.2, texture=0)
 
 
 def middle(kind: type, **changes: float) -> object:
@@ -34,7 +34,7 @@ def plain_scene(occluder: Occluder | None = None, **pose: float) -> Scene:
     """A frontal face left of and below the frame's middle, evenly lit, before green."""
     return Scene(
         pose=middle(Pose, **({"x": 0.44, "y": 0.56, "diameter": 0.64, "roll": 0.0, "yaw": 0.0, "pitch": 0.0} | pose)),
-        parts=middle(Parts, gaze_x=0.0, gaze_y=0.0, eye_spacing=0.4, eye_height=0.1, mouth_shift=0.0),
+        parts=middle(FaceParts, gaze_x=0.0, gaze_y=0.0, eye_spacing=0.4, eye_height=0.1, mouth_shift=0.0),
         colours=middle(Colours),
         light=middle(Light, gain=1.0, slope=0.0),
         background=GREEN,
@@ -135,7 +135,7 @@ def test_every_draw_is_its_own() -> None:
 
 def test_factors_are_independent_and_fill_their_ranges() -> None:
     scenes = [sample_scene(1, index) for index in range(2_000)]
-    groups = (Pose, Parts, Colours, Light)
+    groups = (Pose, FaceParts, Colours, Light)
     values = np.array([sum((astuple(part) for part in (s.pose, s.parts, s.colours, s.light)), ()) for s in scenes])
     correlation = np.corrcoef(values.T) - np.eye(values.shape[1])
     assert np.abs(correlation).max() < 0.10  # standard deviation 0.022, about 800 pairs
