@@ -74,6 +74,7 @@ def stream(blob_folder: Path, tmp_path: Path) -> PairStream:
     return PairStream(tmp_path / "run", CPU)
 
 
+@pytest.mark.slow
 def test_a_painter_whose_factors_are_apart_is_good(stream: PairStream) -> None:
     with torch.no_grad():
         next(reversed(stream.exact)).weight.mul_(200)  # keypoints all over the place

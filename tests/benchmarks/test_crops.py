@@ -111,6 +111,7 @@ def test_keypoints_of_crops_come_back_to_the_file_exactly(tmp_path: Path) -> Non
     assert found.to_file_px(keypoints_px, found.used)[:, 0].tolist() == np.array(truth).tolist()
 
 
+@pytest.mark.slow
 def test_predictions_are_kept_in_pixels_of_the_files(tmp_path: Path, small_project: Path) -> None:
     found = load_bbc_pose(write_bbc_pose(tmp_path / "data"), BBC_POSE)
     predictions = predict(small_project, found, tmp_path / "out").predictions

@@ -255,6 +255,7 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
     assert [(each.redrawn_error is None, each.known_to_other is None) for each in verdict.keypoints] == [(False, False)] * 3
 
 
+@pytest.mark.slow
 def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_project, blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match="has no detector to compare with"):
         measure(trained, blob_folder, tmp_path / "out", CPU, features="random", other=small_project)

@@ -333,6 +333,7 @@ def test_report_is_one_page_with_numbers_and_pictures(tmp_path: Path, toy: Landm
     assert "http" not in text
 
 
+@pytest.mark.slow
 def test_report_of_results_alone_and_of_a_project_without_its_stale_ones(tmp_path: Path, toy: LandmarkSet, capsys) -> None:  # type: ignore[no-untyped-def]
     path = write_both(toy, tmp_path / "project" / "results")
     text = write_report(None, tmp_path / "page.html", [path]).read_text()

@@ -65,6 +65,7 @@ def test_changes_repeat_differ_between_images_and_pass_gradients(change):
     assert (images.grad.abs().sum(dim=(1, 2, 3)) > 0).all()
 
 
+@pytest.mark.slow
 def test_training_uses_it_in_both_updates(blob_folder, tmp_path, monkeypatch):
     seen = []
     original = Adversary.changed

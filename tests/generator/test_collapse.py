@@ -60,6 +60,7 @@ def test_a_collapsed_run_stops_and_keeps_the_checkpoint_from_before(blob_folder,
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] <= 6
 
 
+@pytest.mark.slow
 def test_the_metrics_of_a_healthy_start_are_far_from_the_thresholds(blob_folder, tmp_path):
     config = apply_overrides(CONFIG, ["collapse.after_images=0", "collapse.patience=1"])
     train_generator(blob_folder, tmp_path / "run", config, CPU)

@@ -66,6 +66,7 @@ def test_a_sheet_shows_images_keypoints_mask_and_both_layers(name, rows):
         np.testing.assert_array_equal(shown[4][0, ::side], to_uint8(drawing.background)[:, 0, 0])
 
 
+@pytest.mark.slow
 def test_lines_of_metrics_hold_what_tells_a_healthy_run(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     (*_, line) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())

@@ -64,6 +64,7 @@ def test_training_changes_both_networks_and_the_average(blob_folder, tmp_path):
         assert len(moved) == len(early[network]), network
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_the_step_at_hand(blob_folder, tmp_path, monkeypatch):
     step = GeneratorTrainer.train_step
 

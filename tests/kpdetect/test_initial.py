@@ -19,6 +19,8 @@ from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.runtimes import CPU as RUNTIME
 
+pytestmark = pytest.mark.slow
+
 
 def test_records_of_real_images_are_merged_without_doubles(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"

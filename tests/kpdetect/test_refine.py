@@ -227,6 +227,7 @@ def test_a_project_is_refined_from_its_first_stage_also_when_repeated(blob_folde
     assert find_weights(tmp_path, "detector") == tmp_path / "refined" / "model.safetensors"
 
 
+@pytest.mark.slow
 def test_a_detector_by_imm_is_no_first_stage(blob_folder, tmp_path):
     trained = refine_detector(blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "steps=1"]), CPU)
     with pytest.raises(CheckpointError, match="was trained by IMM, on real images alone"):

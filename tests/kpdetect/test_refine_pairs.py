@@ -23,6 +23,8 @@ from tests.builders.detectors import dots, write_pairs
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["size=32", "batch=4", "reconstruction.size=32", "reconstruction.width=16", "warmup=3", "log_every=1"]
 CONFIG = apply_overrides(RefineConfig(), [*SMALL, "steps=4"])
 
@@ -41,7 +43,6 @@ def refine(project, images, out, steps=4, **options):
     return refine_detector(images, project / out, CONFIG.model_copy(update={"steps": steps}), CPU, **options)
 
 
-@pytest.mark.slow
 def test_a_continued_run_with_pairs_equals_an_uninterrupted_one(project, blob_folder):
     whole = refine(project, blob_folder, "whole")
     refine(project, blob_folder, "parts", steps=2)
@@ -72,7 +73,6 @@ def test_too_few_pairs_are_refused(project, blob_folder):
         refine(project, blob_folder, "out", pairs=project / "one")
 
 
-@pytest.mark.slow
 def test_the_record_names_the_images_behind_the_pairs(project, blob_folder):
     write_pairs(project / "others", dots(20, seed=1))
     write_sources(project / "others", [("behind.png", "1" * 16)])
@@ -82,7 +82,6 @@ def test_the_record_names_the_images_behind_the_pairs(project, blob_folder):
     assert "000.png," in record
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pairs", ["others", None])
 def test_a_run_is_not_continued_with_other_pairs(project, blob_folder, pairs):
     refine(project, blob_folder, "out", steps=1)
@@ -94,7 +93,6 @@ def test_a_run_is_not_continued_with_other_pairs(project, blob_folder, pairs):
     assert {path: path.read_bytes() for path in before} == before
 
 
-@pytest.mark.slow
 def test_a_run_is_not_continued_from_another_first_stage(project, blob_folder):
     refine(project, blob_folder, "out", steps=1)
     train_detector(project / "pairs", project / "detector", DETECTOR.model_copy(update={"steps": 3}), CPU)
@@ -102,7 +100,6 @@ def test_a_run_is_not_continued_from_another_first_stage(project, blob_folder):
         refine(project, blob_folder, "out")
 
 
-@pytest.mark.slow
 def test_a_run_is_not_continued_in_other_features(project, blob_folder):
     config = apply_overrides(
         CONFIG, [f"reconstruction.features={project / 'weights.pth'}", "reconstruction.feature_network=resnet10t", "steps=1"]
@@ -125,7 +122,6 @@ def test_a_run_is_not_continued_in_other_features(project, blob_folder):
     assert load_checkpoint(checkpoint, "detector")["step"] == 2
 
 
-@pytest.mark.slow
 def test_the_anchor_pulls_towards_the_pairs(project):
     """Nothing but the anchor, on one batch: its loss must fall."""
     config = apply_overrides(CONFIG, ["keypoints=2"])
@@ -155,7 +151,6 @@ def test_the_anchor_asks_for_the_pairs_of_each_step(project):
         anchor.close()
 
 
-@pytest.mark.slow
 def test_the_anchor_leaves_the_running_statistics_to_the_real_images(project, blob_folder):
     with_pairs = refine(project, blob_folder, "with", steps=1)
     without = refine(project, blob_folder, "without", steps=1, pairs=None)

@@ -42,6 +42,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 @given(count=st.integers(1, 30), shard_size=st.integers(1, 12))
 @settings(max_examples=15, deadline=None)
 def test_raw_pairs_come_back_bit_for_bit(tmp_path_factory, count, shard_size):
@@ -153,6 +154,7 @@ export_pairs(Slow(), Path(sys.argv[1]), 400, shard_size=20)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_whole_shards_only(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "killed")], stdout=subprocess.PIPE
@@ -312,6 +314,7 @@ except OutputError as error:
 """
 
 
+@pytest.mark.slow
 def test_writing_that_really_fails_leaves_nothing_half_written(tmp_path):
     done = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path / "pairs")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -355,6 +358,7 @@ def test_even_ranks_have_equally_many():
     assert len(ShardShuffle([7, 5, 8], seed=4, rank=1, world=3, even=True)) == 6
 
 
+@pytest.mark.slow
 def test_workers_and_ranks_share_shuffled_shards(tmp_path):
     export_pairs(FakeSource(), tmp_path, 22, shard_size=5)
     folder, seen = ShardFolder(tmp_path), []

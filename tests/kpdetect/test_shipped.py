@@ -148,6 +148,7 @@ def test_another_model_is_not_mixed_with_the_one_there(small_project: Path, tmp_
         pack_model(Path("toy-32"), small_project / "detector")
 
 
+@pytest.mark.slow
 def test_the_same_model_is_packed_again_and_its_other_half(tmp_path: Path) -> None:
     out = tmp_path / "packed"
     pack_model(FOLDER / "toy-32" / "detector.safetensors", out)

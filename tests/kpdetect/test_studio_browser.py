@@ -16,6 +16,8 @@ from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
 from tests.builders.studio import ARGUMENTS, Watched, find_browser, serving, write_pictures, write_project
 
+pytestmark = pytest.mark.slow
+
 ROOMS = ("project", "edit", "name", "review", "compare")
 CONTRAST = """() => {
   const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;

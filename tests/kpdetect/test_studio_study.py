@@ -39,6 +39,7 @@ def test_questions_without_pictures_are_left_out(study: Study) -> None:
     assert len(study.items) == 15
 
 
+@pytest.mark.slow
 def test_the_look_that_was_taken_is_found(tmp_path: Path) -> None:
     for name in ("a", "b"):
         folder = write_results(tmp_path / name, 90)
