@@ -29,6 +29,7 @@ from benchmarks.tables.table_files import write_tables_of
 from kpdetect.errors import InputError
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
+from kpdetect.files.lock import writing_into
 from kpdetect.shipped import is_shipped
 from kpdetect.training.checkpoints import find_weights, is_detector_stage, read_description, read_model_description
 from kpdetect.training.run_folder import environment
@@ -108,6 +109,13 @@ def run_benchmark(
         find_protocol(protocol_name)
     out = out or _results_folder(source)
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
+    with writing_into(out):
+        return _benchmark(source, landmark_set, protocol, out, allow_contaminated, extras)
+
+
+def _benchmark(
+    source: Source, landmark_set: LandmarkSet, protocol: Protocol, out: Path, allow_contaminated: bool, extras: Extras
+) -> Path:
     subject = find_subject(source, landmark_set, out, allow_contaminated=allow_contaminated)
     make_folder(out)
     measured = evaluate(
@@ -176,6 +184,11 @@ def run_cross_validation(
     """
     protocol, landmark_set = read_benchmark(protocol_name, data, annotated)
     out = out or _results_folder(source)
+    with writing_into(out):
+        return _cross_validation(source, landmark_set, protocol, out)
+
+
+def _cross_validation(source: Source, landmark_set: LandmarkSet, protocol: Protocol, out: Path) -> Path:
     keypoints_px, subject = _fitting_keypoints(source, landmark_set, out)
     rows, model = cross_validate(keypoints_px, landmark_set, protocol, subject.method), subject.model
     path = make_folder(out) / f"{result_name(protocol.name, landmark_set.name, model)}-cross-validation.csv"  # type: ignore[arg-type]

@@ -79,6 +79,8 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     known = known_verdict(project)
     if known is not None and (known.detector, known.generator, tuple(each.number for each in known.keypoints)) == wanted:
         return known
+    if known is not None:  # of other weights: wrong from now on, whether or not there is a new one
+        (project / NAME).unlink(missing_ok=True)
     if images is None:
         return None
     stream = None if wanted[1] is None else PairStream(project / "generator", runtime)

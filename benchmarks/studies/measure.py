@@ -18,9 +18,10 @@ from benchmarks.metrics.overlap import constant_mask, intersection_over_union
 from benchmarks.studies.generated_images import conditioned, interpolated, swap_maps
 from benchmarks.studies.judging import judge_model, same_frame
 from benchmarks.studies.real_images import Squares, read_masks, read_squares, require_match
-from benchmarks.studies.verdict import NAME, write_verdict
+from benchmarks.studies.verdict import NAME, Verdict, write_verdict
 from generator.sheet import to_uint8
 from generator.stream import PairStream
+from kpdetect.data.derived import rewritten
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError
@@ -33,6 +34,7 @@ from kpdetect.training.checkpoints import find_weights, read_model_description
 from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime
 
+FILES = ("measured.json", "measured.md", "measured.csv")
 STEADY = 200
 """Images on which consistency is measured."""
 
@@ -88,7 +90,7 @@ def measure(
     paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
     make_folder(out)
-    found: list[MeasuredNumber] = []
+    found, verdict = list[MeasuredNumber](), None
     if stream is not None and extractor is not None:
         squares = read_squares(chosen, stream, predictor)
         chosen = squares.paths
@@ -99,7 +101,7 @@ def measure(
             found.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         found += measure_detector(predictor, chosen[:STEADY], seed)
-        write_verdict(judge_model(predictor, same_frame(predictor, stream, model), chosen, seed, rival), out / NAME)
+        verdict = judge_model(predictor, same_frame(predictor, stream, model), chosen, seed, rival)
     facts: dict[str, Any] = {
         "generator": stream.hash if stream else None,
         "detector": predictor.hash if predictor else None,
@@ -110,7 +112,7 @@ def measure(
         "pairs": pairs,
         "seed": seed,
     }
-    write_measured(found, model, out, facts)
+    write_measured(found, model, out, facts, verdict)
     return found
 
 
@@ -213,8 +215,10 @@ def measured_markdown(found: list[MeasuredNumber]) -> str:
     return "\n".join(lines)
 
 
-def write_measured(found: list[MeasuredNumber], model: Path, out: Path, facts: dict[str, Any]) -> None:
-    """Write `measured.json`, `.md` and `.csv`; `facts` are what the numbers depend on.
+def write_measured(
+    found: list[MeasuredNumber], model: Path, out: Path, facts: dict[str, Any], verdict: Verdict | None = None
+) -> None:
+    """Write `measured.json`, `.md` and `.csv`, and of a detector `verdict.json`; `facts` are what the numbers depend on.
 
     Raises:
         OutputError: `out` cannot be written.
@@ -223,7 +227,10 @@ def write_measured(found: list[MeasuredNumber], model: Path, out: Path, facts: d
 
     rows = [vars(row) for row in found]
     content = {"schema": measurement_records.MEASURED, "model": str(model), **facts, "rows": rows, "environment": environment()}
-    write_json(out / "measured.json", content)
-    write_text(out / "measured.md", measured_markdown(found) + "\n")
-    with replacing(out / "measured.csv") as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+    with rewritten(out, "measured", [*FILES, *([] if verdict is None else [NAME])]):
+        if verdict is not None:
+            write_verdict(verdict, out / NAME)
+        write_json(out / "measured.json", content)
+        write_text(out / "measured.md", measured_markdown(found) + "\n")
+        with replacing(out / "measured.csv") as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False)

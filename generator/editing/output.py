@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from generator.editing.parts import mixed
 from generator.editing.photo import Photo
 from generator.editing.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from generator.keypoints import Parts
+from kpdetect.data.derived import rewritten
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import OutputError
 from kpdetect.files.atomic import read_json, replacing, write_json
@@ -95,17 +97,25 @@ def write_edited(
     """
     make_folder(out)
     _clear(out)
-    files = [f"{kind}/{sample:06d}.png" for kind in ("before", "images") for sample in edited.samples]
-    for name, image in zip(files, [*edited.before, *edited.after], strict=True):
-        write_image(out / name, image)
-    for _, sample in edits.sources:
-        files.append(f"donors/{sample:06d}.png")
-        write_image(out / files[-1], editor.draw(editor.sample(sample))[0])
-    if steps:
-        files += _write_frames(editor, edited, out, steps)
-    write_image(out / SHEET, sheet(editor, edited, edits, photo))
-    _write_table(editor, edited, out / TABLE)
-    record = {
+    pictures = [f"{kind}/{sample:06d}.png" for kind in ("before", "images") for sample in edited.samples]
+    donors = {f"donors/{sample:06d}.png": sample for _, sample in edits.sources}
+    files = [*pictures, *donors, *(_frame_names(edited.samples, steps) if steps else ())]
+    with rewritten(out, "edit", [*files, SHEET, TABLE, RECORD]):
+        for name, image in zip(pictures, [*edited.before, *edited.after], strict=True):
+            write_image(out / name, image)
+        for name, sample in donors.items():
+            write_image(out / name, editor.draw(editor.sample(sample))[0])
+        if steps:
+            _write_frames(editor, edited, out, steps)
+        write_image(out / SHEET, sheet(editor, edited, edits, photo))
+        _write_table(editor, edited, out / TABLE)
+        write_json(out / RECORD, _record(editor, edited, edits, steps, photo, files))
+
+
+def _record(
+    editor: Editor, edited: Edited, edits: Edits, steps: int, photo: Photo | None, files: Sequence[str]
+) -> dict[str, Any]:
+    return {
         **editor.stream.provenance,
         "size": list(editor.size),
         "samples": edited.samples,
@@ -116,7 +126,6 @@ def write_edited(
         "files": files,
         "environment": environment(),
     }
-    write_json(out / RECORD, record)
 
 
 class _EditRecord(Record):
@@ -126,7 +135,7 @@ class _EditRecord(Record):
 
 
 def _clear(out: Path) -> None:
-    """Remove what an earlier edit wrote here, by its own list; its record goes last.
+    """Remove what an earlier edit wrote here, by its own list, the only one of version 0.1.0; its record goes last.
 
     Raises:
         FormatError: the record is damaged, or names a file outside of the folder.
@@ -144,22 +153,22 @@ def _clear(out: Path) -> None:
     (out / RECORD).unlink()
 
 
-def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> list[str]:
-    files: list[str] = []
+def _frame_names(samples: Sequence[int], steps: int) -> list[str]:
+    return [*(f"frames/{sample:06d}/{step:03d}.png" for sample in samples for step in range(steps)), LOOP]
+
+
+def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> None:
     shown: list[list[Image]] = []
     with Progress(len(edited.samples) * steps, "frames") as progress:
         for sample, (before, after) in zip(edited.samples, edited.parts, strict=True):
             frames = [editor.draw(mixed(before, after, step / (steps - 1)))[0] for step in range(steps)]
-            names = [f"frames/{sample:06d}/{step:03d}.png" for step in range(steps)]
-            for name, frame in zip(names, frames, strict=True):
+            for name, frame in zip(_frame_names([sample], steps), frames, strict=False):
                 write_image(out / name, frame)
-            files += names
             shown += [frames] if len(shown) < SHOWN else []
             progress.update(steps)
     columns = zip(*shown, strict=True)
     pictures = [contact_sheet([plain_tiles(frame[None])[0] for frame in frames], COLUMNS) for frames in columns]
     write_loop(out / LOOP, pictures)
-    return [*files, LOOP]
 
 
 def write_loop(path: Path, frames: Sequence[Image]) -> None:

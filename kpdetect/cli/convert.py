@@ -27,13 +27,15 @@ def command(
 ) -> None:
     """Write pairs in a format that other programs train on."""
     from kpdetect.data.coco import write_coco
+    from kpdetect.data.derived import rewritten
     from kpdetect.data.reader import ShardFolder
     from kpdetect.data.webdataset import write_webdataset
-    from kpdetect.files.sources import copy_sources
+    from kpdetect.files.sources import SOURCES, copy_sources
 
     folder = ShardFolder(pairs)
     if format_ is PairFormat.coco:
         print(f"annotations: {write_coco(folder, out)}")
     else:
         print(f"tar files: {len(write_webdataset(folder, out))} in {out}")
-    copy_sources(pairs, out)
+    with rewritten(out, SOURCES, [SOURCES] if (pairs / SOURCES).exists() else []):
+        copy_sources(pairs, out)

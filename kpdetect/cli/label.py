@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -23,14 +25,24 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Name keypoints, pair left with right, drop dead ones, link them; without options, say what they are called."""
-    from kpdetect.inference.labelling import change_labels, describe_labels, draw_sheet, sheet_tiles
+    from kpdetect.cli.alone import writing_alone
+    from kpdetect.inference.labelling import SHEET, change_labels, describe_labels, draw_sheet, sheet_tiles
+    from kpdetect.inference.labels import LABELS
+    from kpdetect.shipped import is_shipped
+    from kpdetect.training.checkpoints import find_weights
 
     tiles = None if images is None else sheet_tiles(model, images)  # nothing is written for images that cannot be read
-    target, labels, keypoints = change_labels(
-        model, names=names or (), pairs=pairs or (), links=links or (), drop=drop or (), file=file, clear=clear
-    )
-    for line in describe_labels(labels, keypoints):
-        typer.echo(line)
-    typer.echo(f"labels: {target}" if target.exists() else "labels: none yet")
-    if tiles is not None:
-        typer.echo(f"picture: {draw_sheet(model, tiles, sheet, device.value)}")
+    changes = bool(names or pairs or links or drop or file or clear)
+    folder = find_weights(model, "detector").parent
+    writes = (changes or (tiles is not None and sheet is None)) and not is_shipped(folder / LABELS)
+    with writing_alone(folder) if writes else nullcontext():
+        target, labels, keypoints = change_labels(
+            model, names=names or (), pairs=pairs or (), links=links or (), drop=drop or (), file=file, clear=clear
+        )
+        for line in describe_labels(labels, keypoints):
+            typer.echo(line)
+        typer.echo(f"labels: {target}" if target.exists() else "labels: none yet")
+        if tiles is not None:
+            typer.echo(f"picture: {draw_sheet(model, tiles, sheet, device.value)}")
+        elif changes and (picture := folder / SHEET).exists():
+            print(f"warning: {picture} shows the earlier labels; give --images to draw it again", file=sys.stderr)

@@ -98,21 +98,68 @@ def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Ite
     _note(folder, kind, Made(source=source, files={name: (folder / name).lstat().st_size for name in names}, complete=True))
 
 
+@contextmanager
+def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = DERIVED) -> Iterator[set[str]]:
+    """Write all files of one kind anew; those of earlier calls that are not among them are removed first.
+
+    The record names the files before the block writes the first: the next call knows what a killed one has left.
+
+    Args:
+        folder: where they are.
+        kind: of files, such as `overlays`.
+        names: of all files, relative to the folder.
+        record: name of the record.
+
+    Yields:
+        A set for names that the block does not write after all; what an earlier call left under them is removed.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        FormatError: the record is damaged.
+    """
+    before, unwritten = set(recorded(folder, record).get(kind, Made(source="")).files), set[str]()
+    _remove(folder, before - set(names))
+    _note(folder, kind, Made(source="", files=dict.fromkeys(names)) if names else None, record)
+    complete = False
+    try:
+        yield unwritten
+        complete = True
+    finally:
+        _remove(folder, before & unwritten)
+        made = Made(source="", files=_sizes(folder, names), complete=complete)
+        _note(folder, kind, made if made.files else None, record)
+
+
+def _sizes(folder: Path, names: Iterable[str]) -> dict[str, int | None]:
+    """Size in bytes of the files that are there."""
+    found: dict[str, int | None] = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = (folder / name).lstat().st_size
+    return found
+
+
+def adopt(folder: Path, kind: str, names: Iterable[str]) -> None:
+    """Put those of these files that are there into the folder's record."""
+    if files := _sizes(folder, names):
+        _note(folder, kind, Made(source="", files=files))
+
+
 def discard(folder: Path, kinds: Iterable[str] | None = None) -> None:
-    """Remove the files of these kinds, or of all, that earlier calls of `derived` made in a folder."""
+    """Remove the files of these kinds, or of all, that the folder's record names."""
     for kind, made in recorded(folder).items():
         if kinds is None or kind in kinds:
             _remove(folder, made.files)
             _note(folder, kind, None)
 
 
-def recorded(folder: Path) -> dict[str, Made]:
+def recorded(folder: Path, record: str = DERIVED) -> dict[str, Made]:
     """What the folder's record says, by kind; nothing where there is none.
 
     Raises:
         FormatError: the record is damaged.
     """
-    path = folder / DERIVED
+    path = folder / record
     if not path.is_file():
         return {}
     content = read_json(path)
@@ -121,11 +168,14 @@ def recorded(folder: Path) -> dict[str, Made]:
     return {str(kind): Made.of(value, path, str(kind)) for kind, value in content.items()}
 
 
-def _note(folder: Path, kind: str, made: Made | None) -> None:
+def _note(folder: Path, kind: str, made: Made | None, record: str = DERIVED) -> None:
     """Put files of one kind into the record, or take them out; without any the record goes."""
-    others = {name: other for name, other in recorded(folder).items() if name != kind}
+    before = recorded(folder, record)
+    others = {name: other for name, other in before.items() if name != kind}
     entries = others if made is None else others | {kind: made}
-    path = folder / DERIVED
+    path = folder / record
+    if entries == before:
+        return
     if entries:
         write_json(path, {name: vars(entry) for name, entry in entries.items()})
     else:

@@ -16,6 +16,7 @@ from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.lock import locked
 from kpdetect.files.sources import read_sources, write_sources
+from kpdetect.messages import log
 from kpdetect.pairs import PairSource
 from kpdetect.progress import Progress
 
@@ -86,6 +87,8 @@ def export_pairs(
     todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
     if sources and part.rank == 0:
         write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
+    if (held := max((shard.stop for shard in known), default=0)) > count:
+        log.info(f"{out}: holds {held:,} pairs of the same kind already, which stay")
     left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))
     damaged = [shard for shard in known if shard.start not in kept]
     manifest = Manifest(facts=facts, shards=tuple(kept.values()))

@@ -1,6 +1,7 @@
 """A folder of images as training data: decoded once into one packed file, memory-mapped from then on.
 
 images.h5   images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attributes `key` and `stamp`
+images.stamp  key and a later stamp: the same images, copied or touched since
 sources.csv the record of what is in it
 skipped.csv unreadable files and why
 """
@@ -17,7 +18,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ from kpdetect.data.cache_file import SquareFile
 from kpdetect.data.crop_sources import originals
 from kpdetect.data.name_lists import without
 from kpdetect.errors import ConfigError, FormatError, InputError
-from kpdetect.files.atomic import replacing
+from kpdetect.files.atomic import replacing, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.hdf5 import array_of, opened_hdf5
@@ -41,6 +41,7 @@ MIN_IMAGES = 16
 """Fewer images than this are refused: nothing can be learned from them."""
 FEW_IMAGES = 500
 """Fewer images than this get a warning."""
+STAMP = ".stamp"
 UNREADABLE = "unreadable"
 """Stands for the hash of a file that cannot be read."""
 Result = TypeVar("Result")
@@ -97,7 +98,8 @@ class ImageCache:
     def __init__(self, path: Path) -> None:
         advice = "the image cache is damaged, delete it and run again"
         with opened_hdf5(path, FormatError, advice) as file:
-            self.key, self.stamp = str(file.attrs["key"]), str(file.attrs.get("stamp", ""))
+            self.key = str(file.attrs["key"])
+            self.stamp = _later_stamp(path, self.key) or str(file.attrs.get("stamp", ""))
             data = array_of(file, "images", np.uint8, (None, None, None, 3), most=path.stat().st_size)
             shape, offset = data.shape, data.id.get_offset()
             if offset is None or data.size == 0 or offset + data.size > path.stat().st_size:
@@ -106,6 +108,15 @@ class ImageCache:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def _later_stamp(path: Path, key: str) -> str:
+    """The stamp beside a cache of this key; empty where there is none."""
+    try:
+        words = path.with_suffix(STAMP).read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return ""
+    return words[1] if len(words) == 2 and words[0] == key else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,8 +221,7 @@ def build_cache(
             "differs); use another --out, or the same images to continue"
         )
     if cache is not None and cache.key == key:  # the same contents, copied or touched
-        with h5py.File(target, "r+") as file:
-            file.attrs["stamp"] = stamp
+        write_text(target.with_suffix(STAMP), f"{key} {stamp}\n")  # beside it: HDF5 would write in place
         return cache
     make_folder(out)
     if len(chosen.names) < FEW_IMAGES:

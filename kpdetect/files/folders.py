@@ -9,7 +9,7 @@ from pathlib import Path
 from kpdetect.files.atomic import output_error
 from kpdetect.files.listing import OUTPUT
 from kpdetect.files.sources import SOURCES
-from kpdetect.files.temporary import LOCK
+from kpdetect.files.temporary import LOCK, temporary_name
 
 
 def make_folder(folder: Path) -> Path:
@@ -20,9 +20,9 @@ def make_folder(folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
+        probe = temporary_name(folder / "writable")  # a kill leaves it to `sweep`
         probe.touch()
-        probe.unlink(missing_ok=True)  # another process may have looked too
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
     return folder

@@ -29,7 +29,9 @@ def writing_into(folder: Path) -> Iterator[None]:
     """Be the only process that writes into a folder.
 
     The folder is made if it is missing, and removed again if nothing was written. A process that holds a folder may ask again.
-    Of the processes of torchrun the first holds the lock for all.
+    Of the processes of torchrun the first holds the lock for all. Where it ends before the others, as it may in `generate`,
+    nothing is lost: each shard is replaced as a whole, the manifest is changed under a lock of its own, and pairs made
+    differently are refused by the manifest, which the first process has written by then.
 
     Raises:
         OutputError: another process writes there, or the folder cannot be made.

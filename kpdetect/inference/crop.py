@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from kpdetect.data.crop_sources import originals
+from kpdetect.data.derived import recorded, rewritten
 from kpdetect.data.name_lists import without
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.folders import make_folder, new_folder
@@ -23,6 +24,8 @@ from kpdetect.inference.predictor import Box
 from kpdetect.progress import Progress
 
 BLOCK = 256
+CROPS, KIND = "crops.json", "crops"
+"""Record of the crops in a folder, see `kpdetect.data.derived`; that one's usual name marks folders that are not listed."""
 
 
 def crop_images(
@@ -33,8 +36,8 @@ def crop_images(
 
     Args:
         images: folder of images, searched recursively.
-        out: folder for the crops; what is there of an earlier call is written again. Inside of `images`, it is marked: whoever
-            lists `images` leaves it out.
+        out: folder for the crops; those of an earlier call are written again or removed. Inside of `images`, it is marked:
+            whoever lists `images` leaves it out.
         boxes: (left, top, width, height) in pixels measured at pixel edges, by image name; images without one are left out.
             Or one box for all. What lies outside an image is filled by its edge.
         exclude: image names to leave out.
@@ -62,7 +65,9 @@ def crop_images(
         write_sources(out, dict.fromkeys([*own.items(), *behind]))  # before the first crop is there
         if images.resolve() in out.resolve().parents:
             (out / OUTPUT).touch()
-        skipped = _crop_all(images, out, targets, boxes, strict)
+        with rewritten(out, KIND, targets.values(), record=CROPS) as unwritten:
+            skipped = _crop_all(images, out, targets, boxes, strict)
+            unwritten |= {targets[name] for name in skipped}
         if len(skipped) == len(chosen):
             raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
     if skipped:
@@ -117,7 +122,9 @@ def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
     here, there = images.resolve(), out.resolve()
     if here == there or there in here.parents:
         raise OutputError(f"{out}: is or holds the folder of the images; give one beside it, or inside of it")
-    others = [name for name in list_files(out, SUFFIXES)[0] if name not in targets] if out.is_dir() else []
+    earlier = recorded(out, CROPS)
+    own = {*targets, *(earlier[KIND].files if KIND in earlier else ())}
+    others = [name for name in list_files(out, SUFFIXES)[0] if name not in own] if out.is_dir() else []
     if not others and any(out.glob("*")) and not (out / SOURCES).is_file():
         others = list_files(out, SUFFIXES)[0]  # of the same names, but nobody has cropped them
     if others:

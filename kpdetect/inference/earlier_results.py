@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kpdetect.errors import InputError
+from kpdetect.data.derived import adopt, discard, recorded, rewritten
+from kpdetect.errors import FormatError, InputError
 from kpdetect.files.names import shown
 from kpdetect.images.levels import current_levels
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.formats.choice import WRITTEN
+from kpdetect.inference.formats.choice import FILES, FORMATS, kind_of
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
 from kpdetect.inference.predictions import TABLE
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import border
 
-OVERLAYS, OVERLAY = PICTURES = ("overlays", "overlay.mp4")
-"""Pictures of images, and the film of a video."""
+OVERLAYS, OVERLAY = "overlays", "overlay.mp4"
+"""Folder of the pictures of images, and the film of a video."""
+PICTURES = "pictures"
+"""Either, in the record of derived files."""
 
 
 def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, files: Iterable[Path]) -> dict[str, Any]:
@@ -46,16 +49,43 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
     return all(record.get(key) == value for key, value in stage.items())
 
 
-def clear(folder: Path, stage: dict[str, Any]) -> None:
-    """Remove pictures and other tools' files of predictions of another stage: beside new ones nobody could tell them apart."""
-    if not (folder / RECORD).exists() or is_finished(folder, stage):
+@contextmanager
+def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str]) -> Iterator[None]:
+    """Draw the pictures of new predictions of a stage.
+
+    What earlier calls made of other predictions goes first: nobody could tell it from the new. Of that, the record that says
+    that they are finished goes before everything else. Only files that `kpdetect.data.derived` has on record are removed.
+
+    Args:
+        folder: of the predictions.
+        stage: of the new ones.
+        names: of all pictures, relative to the folder.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        FormatError: a record is damaged.
+    """
+    if not is_finished(folder, stage):
+        _adopt(folder)
+        (folder / RECORD).unlink(missing_ok=True)
+        discard(folder, (PICTURES, *map(kind_of, FORMATS)))
+    with rewritten(folder, PICTURES, names):
+        yield
+
+
+def _adopt(folder: Path) -> None:
+    """Put into the record what version 0.1.0, which kept none, wrote beside its predictions."""
+    if recorded(folder) or not (folder / RECORD).exists():
         return
-    for name in (*PICTURES, *WRITTEN):
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    try:
+        images = list(read_prediction_record(folder).sizes or ())
+    except FormatError:
+        return
+    stems = [Path(image).with_suffix("").as_posix() for image in images]
+    drawn = [f"{OVERLAYS}/{name}.png" for name in (*stems, *images)]
+    labels = [f"yolo/{kind}/{stem}.txt" for kind in ("labels", "confidence") for stem in stems]
+    fixed = [OVERLAY, "yolo/data.yaml", *(name for names in FILES.values() for name in names)]
+    adopt(folder, PICTURES, [*fixed, *drawn, *labels])
 
 
 def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from kpdetect.files.names import below, name_below
 from kpdetect.images.image_files import list_images, read_image, read_image_and_hash, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.earlier_results import OVERLAYS, clear, is_finished, skipped_before, stage_of
+from kpdetect.inference.earlier_results import OVERLAYS, is_finished, pictures_of, skipped_before, stage_of
 from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
@@ -104,9 +105,9 @@ def predict_images(
         skipped = skipped_before(out, strict=config.strict)
         predictions = Predictions.read(out)
     else:
-        clear(out, stage)
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
-        predictions, skipped = job.run(), job.skipped
+        with ExitStack() as stack:
+            predictions, skipped = job.run(lambda: stack.enter_context(pictures_of(out, stage, job.files))), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
         record["files"] = {name: job.digests[name] for name in predictions.images}
         predictions = predictions.write(out, {**stage, "description": predictor.description, **record})
@@ -138,7 +139,13 @@ class _ImageJob:
         """Partner of each keypoint in a mirror image, as it was used."""
         return None if self.passes.mirror is None else self.passes.mirror.tolist()
 
-    def run(self) -> Predictions:
+    @property
+    def files(self) -> list[str]:
+        """Names of all overlays, relative to the folder of results."""
+        return [f"{OVERLAYS}/{self.pictures[number]}" for number in sorted(self.drawn)]
+
+    def run(self, begin: Callable[[], object]) -> Predictions:
+        """All images; `begin` is called before the first overlay is drawn, if an image can be read at all."""
         found: list[Keypoints] = []
         images: list[str] = []
         sizes: list[tuple[int, int]] = []
@@ -152,6 +159,8 @@ class _ImageJob:
                 rows, keypoints = self._detect(pool, numbers, fitted)
                 numbers = [numbers[row] for row in rows]
                 if numbers:
+                    if not found:
+                        begin()
                     found.append(keypoints)
                     images += [self.names[number] for number in numbers]
                     sizes += [fitted[row].size for row in rows]

@@ -15,7 +15,7 @@ from kpdetect.errors import ConfigError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.names import is_formula
 from kpdetect.skeleton import Skeleton, default_name
-from kpdetect.training.checkpoints import CHECKPOINT, read_detector_description
+from kpdetect.training.checkpoints import CHECKPOINT, announced, read_detector_description
 
 LABELS = "keypoints.yaml"
 Pair = tuple[int, int]
@@ -34,7 +34,11 @@ class Labels(StrictConfig):
     links: tuple[Pair, ...] = ()
     """Keypoints joined by a line in pictures and by an edge in the formats of other tools."""
     weights: str = ""
-    """Hash of the weights that the labels were given to."""
+    """Hash of the weights that the labels were given to; two, with a comma, while one file takes the place of the other."""
+
+    def are_of(self, weights: str) -> bool:
+        """Whether the labels were given to the weights of this hash."""
+        return weights in self.weights.split(",")
 
     def require(self, keypoints: int, source: str) -> None:
         """Check against a model of K keypoints; `source` begins the message.
@@ -126,14 +130,24 @@ def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
     """
     path = weights.parent / LABELS
     continued = writes and weights.is_file() and (weights.parent / CHECKPOINT).is_file()
-    before = file_hash(weights) if continued else None
-    if before and path.is_file():
+    if continued and path.is_file():
         read_config(Labels, path)  # faults are told before anything is trained
-    try:
-        yield
-    finally:  # an interrupted training has written weights too
-        if before and weights.is_file() and path.is_file() and (labels := read_config(Labels, path)).weights == before:
-            write_config(labels.model_copy(update={"weights": file_hash(weights)}), path)
+
+    def mark(coming: str | None = None) -> None:
+        if continued and weights.is_file() and path.is_file():
+            labels, there = read_config(Labels, path), file_hash(weights)
+            if labels.are_of(there) and labels.weights != (marked := _marked(there, coming)):
+                write_config(labels.model_copy(update={"weights": marked}), path)
+
+    with announced(weights, mark):  # so that a kill at any time leaves them marked for the weights that are there
+        try:
+            yield
+        finally:  # an interrupted training has written weights too
+            mark()
+
+
+def _marked(there: str | None, coming: str | None) -> str:
+    return ",".join(filter(None, (there, coming)))
 
 
 def copy_labels(weights: Path, target: Path) -> None:
@@ -144,6 +158,36 @@ def copy_labels(weights: Path, target: Path) -> None:
     Raises:
         ConfigError: they do not fit the model.
     """
+    _copy(weights, target, file_hash(target))
+
+
+@contextmanager
+def labels_copied(weights: Path, target: Path) -> Iterator[None]:
+    """`copy_labels` in the moment in which the block writes `target`: it is at no time without them.
+
+    Args:
+        weights: file of weights whose labels these are; without labels nothing is done.
+        target: file of weights that the block may write.
+
+    Raises:
+        ConfigError: they do not fit the model.
+    """
+    if not (weights.parent / LABELS).is_file():
+        yield
+        return
+
+    def write(coming: str) -> None:
+        _copy(weights, target, _marked(file_hash(target) if target.is_file() else None, coming))
+
+    with announced(target, write):
+        try:
+            yield
+        finally:  # an interrupted training has written weights too
+            if target.is_file():
+                copy_labels(weights, target)
+
+
+def _copy(weights: Path, target: Path, marked: str) -> None:
     labels = labels_of(weights)
-    own = labels.weights == file_hash(weights)
-    write_config(labels.model_copy(update={"weights": file_hash(target)}) if own else labels, target.parent / LABELS)
+    own = labels.are_of(file_hash(weights))
+    write_config(labels.model_copy(update={"weights": marked}) if own else labels, target.parent / LABELS)

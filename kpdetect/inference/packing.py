@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kpdetect.data.derived import recorded, rewritten
 from kpdetect.errors import CheckpointError, OutputError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
-from kpdetect.files.sources import merge_sources
-from kpdetect.inference.labels import LABELS, copy_labels
+from kpdetect.files.sources import SOURCES, read_sources, write_sources
+from kpdetect.inference.labels import labels_copied
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.recalibration import measure_confidence
 from kpdetect.training.checkpoints import WEIGHTS, find_weights, load_weights, save_weights
@@ -23,9 +24,17 @@ from kpdetect.training.checkpoints import WEIGHTS, find_weights, load_weights, s
 GENERATOR = "generator.safetensors"
 LICENCE, CARD, PICTURE = "LICENSE", "README.md", "generated.jpg"
 """Terms of the weights, what is said of the model, and the picture that the card may show; all beside the weights."""
+KIND = "model"
+"""What the files of a packed model are called in the record of derived files."""
 
 
-def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = None) -> list[Path]:
+def pack_model(
+    project: Path,
+    out: Path,
+    measured: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+    behind: Sequence[Path] = (),
+) -> list[Path]:
     """Write `detector.safetensors`, where there is a generator `generator.safetensors`, their labels and `sources.csv`,
     and the terms and the card that lie beside the weights.
 
@@ -36,6 +45,8 @@ def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = No
         project: project folder, run folder or weights file of a detector.
         out: the folder; commands take it as a MODEL. The same model may be packed into it again.
         measured: what the detector says of itself from now on, instead of what it said.
+        pictures: contents of further files, by name.
+        behind: folders whose records of real images are added.
 
     Returns:
         The files of weights, then terms, card and picture.
@@ -48,16 +59,21 @@ def pack_model(project: Path, out: Path, measured: Mapping[str, Any] | None = No
     told = _told(weights.values())
     _require_own(out, weights, told)
     make_folder(out)
-    for kind, path in weights.items():
-        _save_halved(path, kind, out / f"{kind}.safetensors", (measured or {}) if kind == "detector" else {})
-    if (weights["detector"].parent / LABELS).is_file():
-        copy_labels(weights["detector"], out / "detector.safetensors")
-    merge_sources(out, *(path.parent for path in weights.values()))
-    for name, path in told.items():
-        content = path.read_bytes()
-        with replacing(out / name) as target:
-            target.write_bytes(content)
-    return [*(out / f"{kind}.safetensors" for kind in weights), *(out / name for name in told)]
+    contents = {name: path.read_bytes() for name, path in told.items()} | dict(pictures or {})
+    rows = [row for folder in (*(path.parent for path in weights.values()), *behind) for row in read_sources(folder)]
+    ours = KIND in (known := recorded(out)) and SOURCES in known[KIND].files
+    rows += [] if ours else read_sources(out)
+    files = [f"{kind}.safetensors" for kind in weights]
+    with rewritten(out, KIND, [*files, *([SOURCES] if rows else []), *contents]):
+        if rows:
+            write_sources(out, dict.fromkeys(rows))  # no weights without their record
+        with labels_copied(weights["detector"], out / "detector.safetensors"):
+            for kind, path in weights.items():
+                _save_halved(path, kind, out / f"{kind}.safetensors", (measured or {}) if kind == "detector" else {})
+        for name, content in contents.items():
+            with replacing(out / name) as target:
+                target.write_bytes(content)
+    return [*(out / name for name in files), *(out / name for name in told)]
 
 
 def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -> dict[str, Any]:
@@ -86,11 +102,8 @@ def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -
     predictor = Predictor.load(model, device)
     with TemporaryDirectory() as temporary:  # nothing is made of pairs that do not fit
         measured = measure_confidence(predictor, pairs, Path(temporary))
-        pack_model(model, out, measured)
-        for picture in Path(temporary).iterdir():
-            with replacing(out / picture.name) as target:
-                target.write_bytes(picture.read_bytes())
-    merge_sources(out, pairs)
+        pictures = {picture.name: picture.read_bytes() for picture in Path(temporary).iterdir()}
+    pack_model(model, out, measured, pictures, [pairs])
     return measured
 
 

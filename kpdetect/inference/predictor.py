@@ -104,7 +104,7 @@ class Predictor:
         runtime = resolve_runtime(cast(DeviceName, device))
         labels = labels or read_labels(weights, int(description["keypoints"]))
         digest = file_hash(weights)
-        if labels.weights not in ("", digest):
+        if labels.weights and not labels.are_of(digest):
             log.warning(f"{weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`")
         return cls(detector, description, digest, runtime, labels)
 

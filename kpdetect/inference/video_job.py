@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from kpdetect.images.arrays import Image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.clip_reader import ClipReader, Frame
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.earlier_results import OVERLAY, clear, is_finished, skipped_before, stage_of
+from kpdetect.inference.earlier_results import OVERLAY, is_finished, pictures_of, skipped_before, stage_of
 from kpdetect.inference.overlay_video import OverlayVideo, overlay_video
 from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.predictions import Predictions, frame_names
@@ -109,10 +110,9 @@ def predict_clip(
         log.info(f"{out}: predicted already with this model (--overwrite predicts again)")
         predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
-        clear(out, stage)
         with open_clip(clip.source) as reader, StopRequest() as stop:
             job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
-            predictions = job.run(stop)
+            predictions = job.run(stop, stage)
             note = "; ".join(filter(None, ["" if stop.requested else reader.shortfall(config.end), job.remark()]))
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
         record = {"description": predictor.description, "crop": predictor.crop, "mirror": mirror}
@@ -152,14 +152,17 @@ class _ClipJob:
         self.resized: int | None = None
         self.video: OverlayVideo | None = None
 
-    def run(self, stop: StopRequest) -> Predictions:
+    def run(self, stop: StopRequest, stage: dict[str, Any]) -> Predictions:
+        """All frames; `stage` is that of the predictions (`earlier_results.stage_of`)."""
         config = self.config
         with ExitStack() as stack:
             progress = stack.enter_context(Progress(self._total(), f"predict {self.name}", unit="frames"))
             for block in _ahead(self._blocks()):
-                if self.video is None and config.overlays:  # no folder for what is no video
+                if not self.frames:  # no folder for what is no video
                     folder = stack.enter_context(new_folder(self.out))
-                    self.video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
+                    stack.enter_context(pictures_of(folder, stage, [OVERLAY] if config.overlays else []))
+                    if config.overlays:
+                        self.video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
                 self._predict(block)
                 progress.update(len(block))
                 if stop.requested and not isinstance(self.source, int):

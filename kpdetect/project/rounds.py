@@ -11,6 +11,7 @@ PROJECT/taught-N/pairs   the same with the images, as shards
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -23,7 +24,7 @@ from kpdetect.errors import ConfigError
 from kpdetect.files.folders import make_folder
 from kpdetect.inference.config import PredictConfig, require_scales
 from kpdetect.inference.image_job import predict_images
-from kpdetect.inference.labels import LABELS, Labels, copy_labels, labels_follow, labels_of
+from kpdetect.inference.labels import LABELS, Labels, labels_copied, labels_follow, labels_of
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.messages import log
@@ -133,9 +134,6 @@ def teach_round(
     pupil, pairs = config.pupil(first), folder / "pairs"
     write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop)
     weights = folder / WEIGHTS
-    try:
-        with labels_follow(weights):
-            train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)
-    finally:  # an interrupted pupil has weights too
-        if weights.is_file() and (teacher.parent / LABELS).is_file() and not (folder / LABELS).exists():
-            copy_labels(teacher, weights)
+    own = (folder / LABELS).exists()
+    with labels_follow(weights), nullcontext() if own else labels_copied(teacher, weights):
+        train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)

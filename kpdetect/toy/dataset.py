@@ -4,7 +4,7 @@
     masks/000000.png ...    255 where the head (with hair) is seen, else 0
     keypoints.csv           image, keypoint (a name), x_px, y_px, visible (1 or 0); written after the last picture
     toy.json                seed, size, version, count, keypoint names, split rule; written last
-    toy.unfinished.json     only while the first pass is under way: which set the folder is going to hold
+    toy.unfinished.json     only while pictures are drawn: which set the folder is going to hold, and how many
 
 Image i depends on (seed, i, size) alone, so an interrupted set continues, a finished one can be made longer, and a lost
 picture is drawn again.
@@ -61,13 +61,15 @@ def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Repo
     identity = {"seed": seed, "size": size, "version": VERSION}
     finished = _finished_count(out, identity)
     total = max(count, finished)
+    _remove_beyond(out, total)
     missing = [index for index in range(total) if not all(_is_whole(path) for path in _paths(out, index))]
     if finished == total and not missing and (out / KEYPOINTS).exists():
+        _remove(out / UNFINISHED)  # of a killed call for more
         return
     for folder in (out, out / "images", out / "masks"):
         make_folder(folder)
-    if not finished:
-        write_json(out / UNFINISHED, identity)
+    if missing:
+        write_json(out / UNFINISHED, {**identity, "count": total})
     for index in missing:
         _write_pictures(out, index, size, seed)
         if report is not None:
@@ -111,7 +113,7 @@ def _finished_count(out: Path, identity: dict[str, int]) -> int:
         if (out / name).exists():
             record = read_description(out) if name == RECORD else _read_record(out / name, list(identity))
             _refuse_other(out, record, identity)
-            return int(record.get("count", 0))
+            return int(record["count"]) if name == RECORD else 0
     if (out / KEYPOINTS).exists() or any((out / kind).exists() and any((out / kind).iterdir()) for kind in ("images", "masks")):
         raise OutputError(f"{out}: holds files that are not a toy set's; choose an empty or new folder")
     return 0
@@ -123,6 +125,16 @@ def _refuse_other(out: Path, record: dict[str, Any], identity: dict[str, int]) -
         held = ", ".join(f"{key} {record[key]}" for key in different)
         asked = ", ".join(f"{key} {identity[key]}" for key in different)
         raise ConfigError(f"{out}: holds another toy set ({held}), asked for {asked}; choose another folder or remove it")
+
+
+def _remove_beyond(out: Path, count: int) -> None:
+    """Remove the pictures of an unfinished call for more than `count` images; its record stays to the end."""
+    if not (out / UNFINISHED).exists():
+        return
+    record = _read_record(out / UNFINISHED, ())
+    for index in range(count, int(record.get("count", 0))):
+        for path in _paths(out, index):
+            _remove(path)
 
 
 def _paths(out: Path, index: int) -> tuple[Path, Path]:

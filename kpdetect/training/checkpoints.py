@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from kpdetect.errors import CheckpointError
 from kpdetect.files.atomic import replacing
+from kpdetect.files.hashes import bytes_hash
 from kpdetect.files.json_yaml import parse_json
 from kpdetect.files.reading import reading, reason, shortened
 from kpdetect.files.records import Count, Record
@@ -114,8 +117,25 @@ def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description:
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"kpdetect": json.dumps({"kind": kind, "version": WEIGHTS_VERSION, **description})}
+    content = save(plain, metadata=metadata)
     with replacing(path) as temporary:
-        temporary.write_bytes(save(plain, metadata=metadata))
+        temporary.write_bytes(content)
+        for say in _announced.get(Path(os.path.abspath(path)), ()):
+            say(bytes_hash(content))
+
+
+_announced: dict[Path, list[Callable[[str], None]]] = {}
+
+
+@contextmanager
+def announced(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Inside of the block, `say` is called with the hash of weights right before they get the name `path`."""
+    listeners = _announced.setdefault(Path(os.path.abspath(path)), [])
+    listeners.append(say)
+    try:
+        yield
+    finally:
+        listeners.remove(say)
 
 
 def read_description(path: Path) -> dict[str, Any]:

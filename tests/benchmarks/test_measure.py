@@ -188,7 +188,8 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     assert found[2].note.endswith("24 real images of 32 px")  # the kernel distance has no bias
     assert found[0].floor is not None
     assert 0 < found[0].floor < found[0].value  # discs against noise
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"measured.json", "measured.md", "measured.csv"}
+    files = {"measured.json", "measured.md", "measured.csv", "derived.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
     facts = json.loads((tmp_path / "out" / "measured.json").read_text())
     assert (facts["generator"], facts["detector"]) == (file_hash(trained / "model.safetensors"), None)
     assert (facts["features"], facts["exclude"]) == ("random", {})

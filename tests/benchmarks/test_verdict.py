@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ import pytest
 from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.studies.evidence import Evidence, gather_evidence, same_scale
+from benchmarks.studies.judging import describe_verdict, judge_project
+from benchmarks.studies.measure import MeasuredNumber, write_measured
 from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.skeleton import Skeleton
+from tests.builders.runtimes import CPU
 
 
 class Brightest:
@@ -148,3 +152,19 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
     path.write_text("[]")
     with pytest.raises(FormatError, match="not a verdict of kpdetect"):
         read_verdict(path)
+
+
+def test_a_verdict_goes_with_the_detector_it_was_about(spots, small_project, tmp_path) -> None:
+    verdict = judge_keypoints(gather_evidence(Brightest(), None, spots), detector="abc")  # type: ignore[arg-type]
+    rows = [MeasuredNumber(name="FID", value=3.0)]
+    write_measured(rows, Path("project"), tmp_path, {}, verdict)
+    assert (tmp_path / "verdict.json").exists()
+    write_measured(rows, Path("generator"), tmp_path, {})
+    assert not (tmp_path / "verdict.json").exists()
+    write_verdict(verdict, tmp_path / "verdict.json")  # of another command: it stays
+    write_measured(rows, Path("generator"), tmp_path, {})
+    assert (tmp_path / "verdict.json").exists()
+
+    write_verdict(verdict, small_project / "verdict.json")
+    assert judge_project(small_project, None, CPU) is None
+    assert describe_verdict(small_project) == ""

@@ -11,7 +11,9 @@ from kpdetect.data.schema import Facts, Manifest, shard_name
 from kpdetect.data.writer import ShardWriter
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.heatmaps import gaussian_heatmaps
+from kpdetect.inference.recalibration import LEAST_PAIRS
 from kpdetect.pairs import PairBatch
+from kpdetect.training.checkpoints import load_weights, save_weights
 
 CONFIG = DetectorConfig(
     model=DetectorModelConfig(input_size=32, head_width=4, head_stages=1),
@@ -51,3 +53,21 @@ def write_pairs(folder, batch, shard_size=12):
             manifest = manifest.including(writer.describe())
     manifest.write(folder)
     return folder
+
+
+def near_the_middle(count):
+    """Pairs of noise with three keypoints near the middle, where an untrained detector finds them."""
+    source = np.random.default_rng(0)
+    keypoints = source.uniform(-0.05, 0.05, (count, 3, 2)).astype(np.float32)
+    images = source.integers(0, 255, (count, SIDE, SIDE, 3), dtype=np.uint8)
+    return PairBatch(images=images, keypoints=keypoints, visible=np.ones((count, 3), bool))
+
+
+def write_middle(project, pairs):
+    """A project whose untrained detector finds most keypoints of these pairs, which `calibrate` needs."""
+    from tests.conftest import write_project
+
+    weights = write_project(project, 3) / "detector" / "model.safetensors"
+    tensors, description = load_weights(weights, "detector")
+    save_weights(weights, "detector", tensors, {**description, "crop": "pad"})
+    write_pairs(pairs, near_the_middle(LEAST_PAIRS * 50), 500)

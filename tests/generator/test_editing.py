@@ -226,7 +226,21 @@ def test_what_is_written(project: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert (again / "images" / "000004.png").read_bytes() == (out / "images" / "000004.png").read_bytes()
     edit(project, "--out", out, "--samples", "4", *options, monkeypatch=monkeypatch, capsys=capsys)
     left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert left == {"before/000004.png", "donors/000007.png", "images/000004.png", "sheet.png", "edits.csv", "edits.json"}
+    pictures = {"before/000004.png", "donors/000007.png", "images/000004.png", "sheet.png"}
+    assert left == pictures | {"edits.csv", "edits.json", "derived.json"}
+
+
+def test_pictures_of_a_killed_edit_of_more_samples_go(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:  # type: ignore[no-untyped-def]
+    out, options = tmp_path / "edited", ("--rotate", "20")
+    edit(project, "--out", out, "--samples", "0-2", "--steps", "2", *options, monkeypatch=monkeypatch, capsys=capsys)
+    (out / "edits.json").unlink()  # a killed edit has none
+    (out / "images" / "mine.png").write_text("mine")
+    edit(project, "--out", out, "--samples", "1", *options, monkeypatch=monkeypatch, capsys=capsys)
+    left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    pictures = {"before/000001.png", "images/000001.png", "images/mine.png", "sheet.png"}
+    assert left == pictures | {"edits.csv", "edits.json", "derived.json"}
 
 
 def test_a_photo_lends_its_pose(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]

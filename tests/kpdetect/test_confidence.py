@@ -22,10 +22,9 @@ from kpdetect.images.image_files import write_image
 from kpdetect.inference.labelling import change_labels
 from kpdetect.inference.packing import pack_calibrated, pack_model
 from kpdetect.inference.recalibration import LEAST_PAIRS, _held_out
-from kpdetect.pairs import PairBatch
 from kpdetect.shipped import FOLDER
 from kpdetect.training.checkpoints import load_weights, read_description, save_weights
-from tests.builders.detectors import dots, write_pairs
+from tests.builders.detectors import dots, near_the_middle, write_pairs
 from tests.builders.runtimes import CPU
 
 
@@ -41,14 +40,7 @@ def project(small_project):
 @pytest.fixture
 def pairs(tmp_path):
     """Pairs of three keypoints near the middle, where an untrained detector finds them."""
-    return write_pairs(tmp_path / "pairs", three(LEAST_PAIRS * 50), 500)
-
-
-def three(count):
-    source = np.random.default_rng(0)
-    keypoints = source.uniform(-0.05, 0.05, (count, 3, 2)).astype(np.float32)
-    images = source.integers(0, 255, (count, 32, 32, 3), dtype=np.uint8)
-    return PairBatch(images=images, keypoints=keypoints, visible=np.ones((count, 3), bool))
+    return write_pairs(tmp_path / "pairs", near_the_middle(LEAST_PAIRS * 50), 500)
 
 
 def tiles(image):
@@ -119,7 +111,7 @@ def test_a_copy_knows_what_was_measured(project, pairs, tmp_path):
     assert measured.items() <= description.items()
     assert np.array(description["keypoint_layout"]["places"]).shape == (3, 2)
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {
-        "detector.safetensors", "keypoints.yaml", "sources.csv", "reliability.png",
+        "detector.safetensors", "keypoints.yaml", "sources.csv", "reliability.png", "derived.json",
     }  # fmt: skip
     assert read_sources(tmp_path / "copy") == [("face.png", "0123456789abcdef")]
     copy = kpdetect.load(tmp_path / "copy", device="cpu")
@@ -171,8 +163,8 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
     with pytest.raises(InputError, match="pairs of 2 keypoints; the detector has 3"):
         pack_calibrated(project, two, out, "cpu")
     with pytest.raises(InputError, match="3 of 120 pairs are held out; expected at least 50, so give 2,500 pairs or more"):
-        pack_calibrated(project, write_pairs(tmp_path / "few", three(120), 120), out, "cpu")
-    far = three(LEAST_PAIRS * 50)
+        pack_calibrated(project, write_pairs(tmp_path / "few", near_the_middle(120), 120), out, "cpu")
+    far = near_the_middle(LEAST_PAIRS * 50)
     far.keypoints[:] += 0.8
     with pytest.raises(InputError, match="the detector finds 0 % of the keypoints of these pairs"):
         pack_calibrated(project, write_pairs(tmp_path / "far", far, 2_500), out, "cpu")
@@ -194,7 +186,7 @@ def test_the_command_says_what_was_found(project, pairs, tmp_path):
 
 
 def test_pairs_of_which_little_is_found_are_warned_of(project, tmp_path):
-    some = three(LEAST_PAIRS * 50)
+    some = near_the_middle(LEAST_PAIRS * 50)
     some.keypoints[:, 1:] += 0.8  # one of three is found
     pairs = write_pairs(tmp_path / "some", some, 2_500)
     ended = CliRunner().invoke(app, ["calibrate", str(project), str(pairs), "--out", str(tmp_path / "copy")])

@@ -4,14 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from kpdetect.cli import main
+from kpdetect.cli.alone import writing_alone
 from kpdetect.errors import OutputError
 from kpdetect.files.atomic import write_text
 from kpdetect.files.lock import LOCK, require_unlocked, writing_into
+from kpdetect.toy.dataset import write_toy
 
 pytest.importorskip("fcntl", reason="this system has no such locks")
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -46,6 +49,18 @@ def holder(tmp_path):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@contextmanager
+def holding(folder):
+    """A process that holds a folder's lock."""
+    words = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def refused(capsys, monkeypatch, *words):
@@ -113,3 +128,34 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
         path.write_text("half")
     write_text(tmp_path / "a.txt", "whole")
     assert sorted(tmp_path.iterdir()) == sorted([live, mine, tmp_path / "a.txt"])
+
+
+@pytest.mark.parametrize("held", ["out/detector", "out"])
+def test_labels_are_not_changed_while_the_detector_trains(small_project, held, tmp_path, capsys, monkeypatch):
+    small_project.rename(tmp_path / "out")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / held)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as first:
+        first.stdout.readline()
+        line = refused(capsys, monkeypatch, "label", tmp_path / "out", "--name", "0=tip")
+        assert f"process {first.pid}" in line
+        assert not (tmp_path / "out" / "detector" / "keypoints.yaml").exists()
+    main.app(["label", str(tmp_path / "out"), "--name", "0=tip"], standalone_mode=False)
+    assert (tmp_path / "out" / "detector" / "keypoints.yaml").exists()
+    assert not (tmp_path / "out" / "detector" / LOCK).exists()
+
+
+def test_a_benchmark_without_out_is_alone_in_the_folder_of_results(small_project, tmp_path, capsys, monkeypatch):
+    write_toy(tmp_path / "toy", 5, size=16)
+    with holding(small_project / "results") as first:
+        for more in ((), ("--cross-validate",)):
+            words = ("benchmark", "toy", "--model", small_project, "--data", tmp_path / "toy", *more)
+            assert f"process {first.pid}" in refused(capsys, monkeypatch, *words)
+
+
+def test_a_round_of_a_project_is_one_of_its_stages(tmp_path):
+    (tmp_path / "out" / "taught-2").mkdir(parents=True)
+    for held, wanted in (("out", "out/taught-2"), ("out/taught-2", "out")):
+        refusal = pytest.raises(OutputError, match="is writing there")
+        with holding(tmp_path / held), refusal, writing_alone(tmp_path / wanted):
+            pass

@@ -14,7 +14,7 @@ from kpdetect.files.atomic import read_json
 from kpdetect.images.image_files import read_image
 from kpdetect.inference import image_job as folder
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.formats.choice import FORMATS, WRITTEN
+from kpdetect.inference.formats.choice import FILES, FORMATS
 from kpdetect.inference.prediction_job import predict_inputs
 from tests.builders.dots import write_video
 
@@ -71,12 +71,15 @@ def test_results_of_other_settings_do_not_stay_beside_new_ones(small_project, bl
         return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
 
     first = files(formats=tuple(FORMATS))
-    assert all((folder / name).exists() for name in WRITTEN for folder in (out, clip))
+    written = ["yolo/data.yaml", *(name for names in FILES.values() for name in names)]
+    assert all((folder / name).exists() for name in written for folder in (out, clip))
     assert files() == files(overwrite=True) == first  # nothing new was predicted
-    tables = {f"{folder}predictions.{ending}" for folder in ("", "videos/film/") for ending in ("csv", "json")}
-    pictures = {"overlays/000.png", "overlays/023.png", "videos/film/overlay.mp4"}
+    tables = {f"{folder}{name}" for folder in ("", "videos/film/") for name in ("predictions.csv", "predictions.json")}
+    pictures = {"derived.json", "videos/film/derived.json"}
+    pictures |= {"overlays/000.png", "overlays/023.png", "videos/film/overlay.mp4"}
     assert files(overlays=2) == tables | pictures
-    assert files(overlays=0, formats=("coco",)) == tables | {"predictions-coco.json", "videos/film/predictions-coco.json"}
+    coco = {f"{folder}{name}" for folder in ("", "videos/film/") for name in ("predictions-coco.json", "derived.json")}
+    assert files(overlays=0, formats=("coco",)) == tables | coco
 
 
 @pytest.mark.slow

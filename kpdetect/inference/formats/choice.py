@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kpdetect.data.derived import rewritten
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,19 +23,21 @@ FORMATS = {
     "label-studio": "label_studio:write_label_studio",
 }
 """Name of a format and its writer; the long CSV is always written and needs none."""
-WRITTEN = (
-    "predictions-dlc.csv",
-    "predictions-dlc.h5",
-    "CollectedData_human.csv",
-    "predictions-coco.json",
-    "predictions.analysis.h5",
-    "yolo/labels",
-    "yolo/confidence",
-    "yolo/data.yaml",
-    "predictions-label-studio.json",
-    "label-studio.xml",
-)
-"""What they write into a folder."""
+FILES = {
+    "dlc-csv": ("predictions-dlc.csv",),
+    "dlc-h5": ("predictions-dlc.h5",),
+    "coco": ("predictions-coco.json",),
+    "sleap": ("predictions.analysis.h5",),
+    "label-studio": ("predictions-label-studio.json", "label-studio.xml"),
+}
+"""What they write into a folder; of YOLO a file an image, see `kpdetect.inference.formats.yolo`."""
+LABELLED = "CollectedData_human.csv"
+"""What those of DeepLabCut write too where a person has checked images."""
+
+
+def kind_of(name: str) -> str:
+    """What the files of a format are called in the record of derived files (`kpdetect.data.derived`)."""
+    return f"predictions, {name}"
 
 
 def require_formats(names: Iterable[str]) -> None:
@@ -65,8 +68,18 @@ def write_formats(predictions: Predictions, names: Iterable[str], folder: Path, 
 
         predictions = corrected(predictions, read_corrections(folder))
     written = []
-    for writer in (FORMATS[name] for name in chosen if FORMATS[name]):
-        module, _, function = writer.partition(":")
+    for name in (name for name in chosen if FORMATS[name]):
+        module, _, function = FORMATS[name].partition(":")
         write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
-        written.append(write(predictions, min_confidence, folder))
+        with rewritten(folder, kind_of(name), _files(name, predictions)):
+            written.append(write(predictions, min_confidence, folder))
     return written
+
+
+def _files(name: str, predictions: Predictions) -> Collection[str]:
+    if name == "yolo":
+        from kpdetect.inference.formats.yolo import files_of
+
+        return files_of(predictions)
+    labelled = name.startswith("dlc-") and predictions.human is not None and predictions.human.any()
+    return (*FILES[name], LABELLED) if labelled else FILES[name]

@@ -18,10 +18,11 @@ import pandas as pd
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.names import to_cell
+from kpdetect.inference.formats.choice import LABELLED
 from kpdetect.inference.predictions import Predictions
 
 CSV, H5, KEY = "predictions-dlc.csv", "predictions-dlc.h5", "df_with_missing"
-LABELLED, PERSON = "CollectedData_human.csv", "human"
+PERSON = "human"
 SCORER = "kpdetect"
 
 
@@ -49,7 +50,6 @@ def write_dlc_csv(predictions: Predictions, min_confidence: float, folder: Path)
 def _write_labelled(predictions: Predictions, path: Path) -> None:
     """The checked images as labelled data; no file where nobody has checked any."""
     if predictions.human is None or not predictions.human.any():
-        path.unlink(missing_ok=True)
         return
     rows = np.flatnonzero(predictions.human.any(axis=1))
     columns = pd.MultiIndex.from_product(

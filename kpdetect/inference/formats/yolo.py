@@ -19,7 +19,7 @@ from kpdetect.files.names import below
 from kpdetect.inference.formats.coco import CATEGORY, inside
 from kpdetect.inference.predictions import Predictions
 
-FOLDER = "yolo"
+FOLDER, DATA = "yolo", "data.yaml"
 
 
 def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
@@ -28,7 +28,7 @@ def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) ->
     Raises:
         InputError: two images have the same name but for their ending, which YOLO's layout cannot hold.
     """
-    names = [Path(image).with_suffix(".txt").as_posix() for image in predictions.images]
+    names = _labels(predictions)
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise InputError(f"--format yolo: {count} images share the label file {name}; rename them, or choose another format")
@@ -38,8 +38,18 @@ def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) ->
         sure = " ".join(f"{value:.4f}" for value in predictions.confidence[row])
         write_text(below(folder / FOLDER / "confidence", label), sure + "\n")
         write_text(below(folder / FOLDER / "labels", label), _line(shares[row], shown[row]))
-    _write_data(predictions, folder / FOLDER / "data.yaml")
+    _write_data(predictions, folder / FOLDER / DATA)
     return folder / FOLDER
+
+
+def files_of(predictions: Predictions) -> list[str]:
+    """Names of all that `write_yolo` writes, relative to its folder."""
+    labels = [f"{FOLDER}/{kind}/{label}" for kind in ("labels", "confidence") for label in _labels(predictions)]
+    return [*labels, f"{FOLDER}/{DATA}"]
+
+
+def _labels(predictions: Predictions) -> list[str]:
+    return [Path(image).with_suffix(".txt").as_posix() for image in predictions.images]
 
 
 def _line(shares: NDArray[np.floating], shown: NDArray[np.bool_]) -> str:
