@@ -1,13 +1,13 @@
 """Measuring detectors against landmark annotations, and generators without annotations.
 
 Reading order:
-    protocols/   what a benchmark consists of: crop, landmarks, frames, regressions, headline
+    protocol/    what a benchmark consists of: crop, landmarks, frames, regressions, headline
     datasets/    annotated data sets in memory, and one loader per data set on disk
     metrics/     errors and distances, one family per file
     evaluation/  predictions, data and a protocol to the rows of a result
     tables/      results and published numbers as tables
-    benchmark    a whole benchmark behind one call
-    report/      a project as one HTML page
+    benchmarking a whole benchmark behind one call
+    reporting/   a project as one HTML page
     studies/     measures that need no annotations, and experiments
     measurement_records
                  files of numbers other than results, as they are read back

@@ -18,10 +18,11 @@ Importing this package loads nothing heavy. Reading order, from the ground up:
     training/   what every training uses
     data/       folders of images, folders of pairs
     detector/   an image in, heatmaps of keypoints out
-    refine/     learning from real images
+    refinement/ learning from real images
     inference/  using a trained detector
     toy/        cartoon faces with exact keypoints
     project/    `kpdetect run`; on top of `benchmarks` and `generator`
+    studio/     a local page to look, edit, name, review and compare
     cli/        the commands
 """
 

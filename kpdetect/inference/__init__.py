@@ -7,6 +7,7 @@ second_pass          the square that the second of two passes sees
 test_time_averaging  predictions averaged over scales and the mirror image, with one pass or two
 predictions          keypoints of many images or frames, in memory and as files
 prediction_record    the record beside them
+corrections          keypoints that a person has checked
 formats/             the same in the formats of other tools
 boxes                parts of images to predict in, from a file or around predicted keypoints
 sources              files, folders, patterns and webcams as lists of images and videos
