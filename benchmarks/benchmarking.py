@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What is measured beside the model.
+    """The additional methods that a benchmark measures.
 
     Attributes:
-        baselines: random features and pixels; mean shape and grid always are.
+        baselines: measure random features and pixels; the mean shape and the grid are always measured.
         supervised: numbers of labels of detectors trained on annotated fitting images.
         supervised_minutes: training time of each of them.
     """
@@ -54,12 +54,12 @@ class Extras:
 
 
 def read_benchmark(protocol_name: str, data: Path, annotated: TableOptions | None = None) -> tuple[Protocol, LandmarkSet]:
-    """The protocol and its annotated images.
+    """Read the protocol and its annotated images.
 
     Args:
-        protocol_name: a key of `PROTOCOLS`, or `table:` and the path of one's own annotations.
+        protocol_name: a key of `PROTOCOLS`, or `table:` and the path of a file of annotations.
         data: folder of the data set; for a table, of its images.
-        annotated: how a table is split and measured.
+        annotated: split and unit of a table.
 
     Raises:
         InputError: unknown protocol, or missing data.
@@ -90,13 +90,13 @@ def run_benchmark(
     Args:
         protocol_name, data, annotated: see `read_benchmark`.
         model, predictions, checkpoint: see `Source`.
-        out: folder for `predictions.h5`, the result, its per-image errors and the table; `results` in the model's folder unless
-            given.
-        allow_contaminated: measure a model that saw test images; its rows are marked.
-        extras: what is measured beside the model.
+        out: folder for `predictions.h5`, the result, its per-image errors and the table; by default
+            `results` in the model's folder.
+        allow_contaminated: measure a model that was trained on test images; its rows are marked.
+        extras: the additional methods.
 
     Returns:
-        Path of the result file; `table.md`, `table.csv`, `<name>-errors.csv` and `<name>-labels.csv` stand beside it.
+        Path of the result file; `table.md`, `table.csv`, `<name>-errors.csv` and `<name>-labels.csv` lie next to it.
 
     Raises:
         InputError: unknown protocol, missing data or model, predictions of another model or of other images, or a contaminated
@@ -138,7 +138,7 @@ def _benchmark(
 
 
 def _write(subject: Subject, measured: list[MeasuredRow], landmark_set: LandmarkSet, protocol: Protocol, out: Path) -> Path:
-    """The result and, before it, its table of errors."""
+    """Write the table of errors and then the result."""
     model: Any = subject.model or None
     name = result_name(protocol.name, landmark_set.name, model)
     errors = write_errors(error_table(measured, landmark_set, protocol), errors_path(out / f"{name}.json"))
@@ -171,7 +171,7 @@ def run_cross_validation(
 
     Args:
         protocol_name, data, annotated: see `read_benchmark`.
-        source: what is measured; a folder of predictions need not have the test images.
+        source: the model or predictions; a folder of predictions need not have the test images.
         out: folder for the table; `results` in the model's or the predictions' folder unless given.
 
     Returns:
@@ -198,7 +198,7 @@ def _cross_validation(source: Source, landmark_set: LandmarkSet, protocol: Proto
 
 
 def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], Subject]:
-    """Keypoints [fitting images, K, 2] in pixels of the images as shown, and what they were found by."""
+    """Keypoints [fitting images, K, 2] in pixels of the images as shown, and the subject behind them."""
     import kpdetect
 
     if source.predictions is not None:
@@ -214,10 +214,10 @@ def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> 
 
 def _results_folder(source: Source) -> Path:
     if source.model is None and source.predictions is None:
-        raise InputError("benchmark: give --model, or --out to measure the baselines alone")
+        raise InputError("benchmark: nothing to measure; give `model`, or `out` to measure the baselines alone")
     path = source.predictions or find_weights(source.model or Path(), "detector")
     if is_shipped(path):
-        raise InputError(f"{source.model}: comes with the package; give a folder for the results with --out")
+        raise InputError(f"{source.model}: this model comes with the package; give a folder for the results with `out`")
     return path.parent if path.suffix == ".h5" else _project(path) / "results"
 
 

@@ -1,7 +1,7 @@
-"""Models by name: the ladder of the paper's table 3 from the tuned model down to the base model, and its ablations.
+"""The named models: the ladder of the paper's table 3 from the tuned model to the base model, and the ablations.
 
-Each step of the ladder takes one more thing away (appendix B, in the table's order). Which model the table's last row is, the
-paper does not say; `base` (appendix E) stands beside `no-margin`.
+Each step of the ladder removes one more component (appendix B, in the table's order). The paper does not say which model the
+table's last row is. `base` (appendix E) is a separate model next to `no-margin`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 
 
 def architecture(config: GeneratorConfig, name: str) -> GeneratorConfig:
-    """The named model at the size, widths and schedule of a tuned configuration.
+    """Return the named model at the size, widths and schedule of a tuned configuration.
 
     Raises:
         ConfigError: an unknown name.
     """
     if name not in ARCHITECTURES:
-        raise ConfigError(f"--model {name}: expected one of {', '.join(ARCHITECTURES)}")
+        raise ConfigError(f"`model={name}`: expected one of {', '.join(ARCHITECTURES)}")
     depth = ARCHITECTURES.index(name)
     changes: list[str] = []
     if depth >= 1:

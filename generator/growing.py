@@ -1,7 +1,7 @@
-"""Progressive growing (paper appendix E, fig. 12): which image size is trained when, and how much of it is faded in.
+"""Progressive growing (paper appendix E, fig. 12): the image size and its fade-in weight at each point of training.
 
 The networks begin with small images. Each doubling has an adapting period, in which the new size is faded in and the keypoint
-generator rests, and a non-adapting one. All of it follows from the number of images seen.
+generator rests, and a non-adapting one. The schedule depends only on the number of images seen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from generator.config import GrowthConfig, ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A moment of the training.
+    """The image size and fade-in weight at one point of training.
 
     Attributes:
         size: side of the images that are drawn.
@@ -33,7 +33,7 @@ class Stage:
 
 
 def stage_at(images: int, model: ModelConfig, growth: GrowthConfig) -> Stage:
-    """The stage after a number of images seen; models that do not grow have only the last one."""
+    """Return the stage after a number of images; models that are not progressive have only the last stage."""
     if not model.progressive:
         return Stage(size=model.size)
     size, left = model.image_sizes[0], images - growth.images_stable
@@ -46,13 +46,13 @@ def stage_at(images: int, model: ModelConfig, growth: GrowthConfig) -> Stage:
 
 
 def seen_at(images: Tensor, stage: Stage) -> Tensor:
-    """Real images [batch, channels, size, size] as a stage compares them: reduced, and in adapting periods blended with what
-    half the size shows of them."""
+    """Reduce real images [batch, channels, size, size] to a stage's size; in adapting periods, blend them with their half-size
+    version."""
     if images.shape[-1] != stage.size:
         images = functional.avg_pool2d(images, images.shape[-1] // stage.size)
     return faded(images, functional.avg_pool2d(images, 2), stage) if stage.adapting else images
 
 
 def faded(large: Tensor, small: Tensor, stage: Stage) -> Tensor:
-    """`large` [.., size, size] with weight alpha, `small` [.., size / 2, size / 2], enlarged, with the rest."""
+    """Blend `large` [.., size, size] with weight alpha, `small` [.., size / 2, size / 2], enlarged, with the rest."""
     return stage.alpha * large + (1 - stage.alpha) * functional.interpolate(small, scale_factor=2, mode="nearest")

@@ -1,6 +1,6 @@
 """Keypoint generator (paper 3.1): noises to keypoint positions, keypoint embeddings and a background embedding.
 
-The noises behind an image. Those of image i follow from (seed, i) alone, whatever the batch, process or machine.
+The noises of image i depend on (seed, i) alone, not on the batch, process or machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Latents:
         pose: [batch, noise] ~ N(0, 1); decides the keypoints.
         appearance: [batch, noise] ~ N(0, 1); decides how the parts look.
         background: [batch, noise] ~ N(0, 1); decides the background.
-        centre: [batch, 2] ~ U(-1, 1); where the background's positional encoding has its origin.
+        centre: [batch, 2] ~ U(-1, 1); origin of the background's positional encoding.
     """
 
     pose: Tensor
@@ -39,19 +39,19 @@ class Latents:
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor]) -> Latents:
-        """Latents from what `tensors` gives."""
+        """Build latents from the result of `tensors`."""
         return cls(**{field.name: tensor for field, tensor in zip(fields(cls), tensors, strict=True)})
 
     def to(self, device: torch.device) -> Latents:
-        """The same noises on another device."""
+        """Copy the noises to another device."""
         return Latents.of([tensor.to(device) for tensor in self.tensors])
 
     def part(self, rank: int, world: int) -> Latents:
-        """Every `world`-th image, beginning with the `rank`-th."""
+        """Return every `world`-th image from the `rank`-th on."""
         return Latents.of([tensor[rank::world] for tensor in self.tensors])
 
     def scaled(self, truncation: float) -> Latents:
-        """Pose and appearance pulled towards their mean by a factor in (0, 1]: more typical, less varied images."""
+        """Scale pose and appearance towards their mean by a factor in (0, 1]: more typical, less varied images."""
         return Latents(
             pose=self.pose * truncation,
             appearance=self.appearance * truncation,
@@ -61,7 +61,7 @@ class Latents:
 
 
 def latents_of(seed: int, start: int, stop: int, width: int) -> Latents:
-    """Float32 latents of the images start <= i < stop, each drawn by its own counter-based generator keyed (seed, i)."""
+    """Draw float32 latents of the images start <= i < stop, each from a counter-based generator keyed (seed, i)."""
     rows = np.empty((stop - start, 3 * width), dtype=np.float32)
     centres = np.empty((stop - start, 2), dtype=np.float32)
     for row, index in enumerate(range(start, stop)):
@@ -73,7 +73,7 @@ def latents_of(seed: int, start: int, stop: int, width: int) -> Latents:
 
 
 def draw_latents(count: int, width: int, source: torch.Generator) -> Latents:
-    """Latents for a training step; much faster than `latents_of`, and dependent on the batch."""
+    """Draw latents for a training step; much faster than `latents_of`, but dependent on the batch."""
     noise = torch.randn(3, count, width, generator=source)
     centre = torch.rand(count, 2, generator=source) * 2 - 1
     return Latents(pose=noise[0], appearance=noise[1], background=noise[2], centre=centre)
@@ -85,7 +85,7 @@ SLOPE = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What is drawn. Only editing (`generator.editing.parts`) makes parts absent, or more parts than the model has keypoints.
+    """The parts of a batch of images. Only editing (`generator.editing.parts`) removes parts or adds copies of keypoints.
 
     Attributes:
         keypoints: [batch, parts, 2], normalised, float32.
@@ -93,8 +93,8 @@ class Parts:
         background: [batch, embedding], w_bg.
         centre: [batch, 2], origin of the background's positional encoding.
         presence: [batch, parts], factor on each part's heatmap, 0 for a removed part; None where all are 1.
-        copies: of which keypoint each part after the model's own is another peak (paper 4.5, "adding peaks").
-        anchors: [batch, keypoints, 2], where a positional start counts from; None for the keypoints themselves.
+        copies: the keypoint of each further part, a copy of it (paper 4.5, "adding peaks").
+        anchors: [batch, keypoints, 2], reference points of a positional start; None for the keypoints themselves.
     """
 
     keypoints: Tensor
@@ -112,17 +112,17 @@ class Parts:
 
     @property
     def own(self) -> int:
-        """Number of parts that are the model's own keypoints; the others are copies."""
+        """Number of parts that are keypoints of the model; the others are copies."""
         return self.keypoints.shape[1] - len(self.copies)
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The model's keypoint of which each part is a peak."""
+        """The number of the keypoint of each part."""
         return (*range(self.own), *self.copies)
 
 
 def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """A three-layer MLP with leaky ReLUs and Kaiming initialisation (paper 3.1, appendix E)."""
+    """Build a three-layer MLP with leaky ReLUs and Kaiming initialisation (paper 3.1, appendix E)."""
     mlp = nn.Sequential(
         nn.Linear(inputs, hidden),
         nn.LeakyReLU(SLOPE),
@@ -138,7 +138,7 @@ def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def spread_evenly(count: int, radius: float) -> Tensor:
-    """Positions [count, 2] over a disc, their mean 0, in a sunflower's order: about the same area for each (Vogel 1979)."""
+    """Spread positions [count, 2] evenly over a disc, in a sunflower pattern with mean 0 (Vogel 1979)."""
     number = torch.arange(count, dtype=torch.float64)
     distance, angle = radius * ((number + 0.5) / count).sqrt(), number * math.pi * (3 - 5**0.5)
     places = torch.stack([distance * angle.cos(), distance * angle.sin()], dim=1)
@@ -146,7 +146,7 @@ def spread_evenly(count: int, radius: float) -> Tensor:
 
 
 class KeypointGenerator(nn.Module):
-    """Noises to `Parts`. Always computed in float32: in bfloat16 a coordinate loses whole pixels."""
+    """A network from noises to `Parts`. It computes in float32, since bfloat16 loses whole pixels."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -169,11 +169,11 @@ class KeypointGenerator(nn.Module):
             self.constants = nn.Parameter(torch.randn(config.keypoints, width))
 
     def positions(self, pose: Tensor) -> Tensor:
-        """Keypoints [batch, keypoints, 2] in (-1, 1) from pose noise [batch, noise]."""
+        """Compute keypoints [batch, keypoints, 2] in (-1, 1) from pose noise [batch, noise]."""
         return torch.tanh(self.pose(pose) / self.divisor).view(-1, self.count, 2)
 
     def embeddings(self, appearance: Tensor) -> Tensor:
-        """Embeddings [batch, keypoints, embedding] from appearance noise [batch, noise]; see `ModelConfig.embedding`."""
+        """Compute embeddings [batch, keypoints, embedding] from appearance noise; see `ModelConfig.embedding`."""
         if self.kind == "none":
             return appearance.new_ones(len(appearance), self.count, 1)
         if self.kind == "constant":

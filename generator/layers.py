@@ -14,7 +14,7 @@ from kpdetect.heatmaps import gaussian_axes, grid_axis
 
 
 def kaiming_conv(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, padding: int | None = None) -> nn.Conv2d:
-    """A convolution with Kaiming initialisation for leaky ReLU (paper appendix E)."""
+    """Build a convolution with Kaiming initialisation for leaky ReLU (paper appendix E)."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if padding is None else padding)
     nn.init.kaiming_normal_(conv.weight, a=SLOPE)
     assert conv.bias is not None
@@ -29,7 +29,7 @@ def grow(features: Tensor, margin: int) -> Tensor:
 
 
 def crop(features: Tensor, border: int) -> Tensor:
-    """Remove `border` pixels on every side. (Negative padding: unlike a slice's, its gradient stays channels-last.)"""
+    """Remove `border` pixels on every side. Negative padding keeps the gradient channels-last; a slice does not."""
     return functional.pad(features, (-border,) * 4) if border else features
 
 
@@ -62,14 +62,14 @@ class PositionalStart(nn.Module):
 
 
 class LearnedStart(nn.Module):
-    """First feature map that is the same for every image (paper 3.3, appendix E); it knows where in the frame it is."""
+    """First feature map that is the same for every image (paper 3.3, appendix E)."""
 
     def __init__(self, width: int, size: int, margin: int) -> None:
         super().__init__()
         self.constant = nn.Parameter(torch.randn(1, width, size + 2 * margin, size + 2 * margin))
 
     def forward(self, points: Tensor) -> Tensor:
-        """For points [batch, points, 2], of which only the number of images counts: [batch, width, side, side]."""
+        """Repeat the map as [batch, width, side, side]; `points` [batch, points, 2] gives only the batch size."""
         return self.constant.expand(len(points), -1, -1, -1).contiguous(memory_format=torch.channels_last)
 
 
@@ -82,8 +82,8 @@ class StyleConv(nn.Module):
 
     The map has keypoints x embedding channels. Contracting the kernel with the embeddings first leaves a per-image kernel
     over the heatmaps alone, and a Gaussian heatmap is a product of one factor per axis, so the convolution is two batched
-    matrix products. The background part's heatmap is no product; its one channel is convolved as it is. Exact: borders are
-    zero-padded as in the convolution over the concatenated map.
+    matrix products. The background part's heatmap is not such a product, so its one channel is convolved directly. The
+    result is exact: borders are zero-padded as in the convolution over the concatenated map.
 
     Args:
         keypoints: number of keypoint parts.
@@ -112,7 +112,7 @@ class StyleConv(nn.Module):
     ) -> Tensor:
         """Heatmap factors [batch, parts, height] and [.., width], and embeddings, to [batch, out, height, width].
 
-        Parts after the keypoints' own are further peaks of the keypoints `copies`: the same kernel meets them.
+        Parts after the keypoints are copies of the keypoints `copies` and share their kernels.
         """
         batch, count, width = along_x.shape
         outputs, height = len(self.bias), along_y.shape[2]
@@ -161,7 +161,7 @@ class Spade(nn.Module):
         style = functional.relu(self.style(*heat, embeddings, behind, copies))
         style = style.contiguous(memory_format=torch.channels_last)
         assert self.scale_shift.bias is not None
-        bias = self.scale_shift.bias + self.one  # 1 + gamma costs nothing there
+        bias = self.scale_shift.bias + self.one  # adds the 1 of 1 + gamma without a further operation
         scale, beta = functional.conv2d(style, self.scale_shift.weight, bias, padding=1).chunk(2, dim=1)
         return torch.addcmul(beta, self.norm(features), scale)
 
@@ -206,13 +206,12 @@ class AdaIn(nn.Module):
 
 
 class StyleMap:
-    """What styles one batch: heatmaps evaluated afresh at each resolution, and embeddings.
+    """The style of one batch: heatmaps, computed at each resolution, and embeddings.
 
-    A removed part has heat nowhere, so that where it was there is what is drawn far from keypoints; a positional start still
-    counts from its place.
+    The heatmap of a removed part is 0 everywhere. A positional start is still relative to its position.
 
     Args:
-        parts: what is drawn.
+        parts: the parts of the batch.
         tau: width of the heatmaps.
         margin: pixels around every map.
     """
@@ -223,25 +222,25 @@ class StyleMap:
         self.known_behind: dict[int, Tensor] = {}
 
     def at(self, side: int) -> tuple[Tensor, Tensor]:
-        """Heatmap factors for a map of `side` pixels plus margin."""
+        """Return heatmap factors for a map of `side` pixels plus margin."""
         if side not in self.known:
             self.known[side] = self.axes(side, self.margin)
         return self.known[side]
 
     def axes(self, side: int, margin: int) -> tuple[Tensor, Tensor]:
-        """Heatmap factors [batch, parts, side + 2 margin]."""
+        """Return heatmap factors [batch, parts, side + 2 margin]."""
         along_y, along_x = gaussian_axes(self.parts.keypoints, (side, side), self.tau, margin)
         if self.parts.presence is not None:
             along_y = along_y * self.parts.presence[..., None]
         return along_y, along_x
 
     def behind(self, side: int) -> Behind:
-        """The background part, H_bg = 1 - max_j H_j (paper 3.2), for a map of `side` pixels plus margin."""
+        """Return the background part, H_bg = 1 - max_j H_j (paper 3.2), for a map of `side` pixels plus margin."""
         if side not in self.known_behind:
             self.known_behind[side] = 1 - nearest_heat(*self.at(side))
         return self.known_behind[side], self.parts.background
 
 
 def nearest_heat(along_y: Tensor, along_x: Tensor) -> Tensor:
-    """max_j H_j [batch, height, width] of heatmap factors."""
+    """Compute max_j H_j [batch, height, width] from heatmap factors."""
     return (along_y[..., None] * along_x[..., None, :]).amax(dim=1)

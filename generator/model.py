@@ -15,7 +15,7 @@ from generator.synthesis import Background, Foreground, foreground_mask
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A generated batch and what it was put together from.
+    """A generated batch and its components.
 
     Attributes:
         image: [batch, channels, size, size] in (-1, 1).
@@ -38,7 +38,7 @@ class Generator(nn.Module):
     """LatentKeypointGAN (paper 3 and appendix B); the blend with a separate background is in image space.
 
     Attributes:
-        stage: what is drawn unless a stage is given; a growing model that was stopped early draws smaller images.
+        stage: the default stage. A progressive model that stopped early draws smaller images.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -50,7 +50,7 @@ class Generator(nn.Module):
             self.background = Background(config)
 
     def draw(self, parts: Parts, stage: Stage | None = None) -> Drawing:
-        """Draw given parts: the way in for editing."""
+        """Draw a batch from parts; editing uses this."""
         stage, config = stage or self.stage, self.config
         style = StyleMap(parts, config.tau, config.margin)
         colours, logits = self.foreground(style, stage)

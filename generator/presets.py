@@ -1,4 +1,4 @@
-"""The presets: widths of the networks and what follows from them, by name and image size."""
+"""The presets: widths of the networks and dependent settings, by name and image size."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _WIDTHS: dict[str, dict[int, int]] = {
 
 
 def preset(name: Preset, size: int, keypoints: int = 10) -> GeneratorConfig:
-    """The configuration of a preset at an image size.
+    """Return the configuration of a preset at an image size.
 
     Raises:
         ConfigError: an unknown preset, a size that is no power of two from 32 to 512, or keypoints out of range.
     """
     if name not in PRESETS:
-        raise ConfigError(f"--preset {name}: expected one of {', '.join(PRESETS)}")
+        raise ConfigError(f"`preset={name}`: expected one of {', '.join(PRESETS)}")
     if size not in (32, 64, 128, 256, 512):
-        raise ConfigError(f"--size {size}: expected 32, 64, 128, 256 or 512")
+        raise ConfigError(f"`size={size}`: expected 32, 64, 128, 256 or 512")
     if not 1 <= keypoints <= 64:
-        raise ConfigError(f"--keypoints {keypoints}: expected 1 to 64")
+        raise ConfigError(f"`keypoints={keypoints}`: expected 1 to 64")
     table = _WIDTHS[name]
     sizes = [side for side in table if side <= size]
     widths = tuple(table[side] for side in sizes)
-    halves = tuple(max(8, width // 16 * 8) for width in widths)  # multiples of 8 are what convolutions are fast with
+    halves = tuple(max(8, width // 16 * 8) for width in widths)  # convolutions are fast at multiples of 8
     model: dict[str, Any] = {
         "size": size, "keypoints": keypoints, "start_size": sizes[0], "widths": widths, "background_widths": halves,
     }  # fmt: skip
@@ -50,7 +50,7 @@ def preset(name: Preset, size: int, keypoints: int = 10) -> GeneratorConfig:
 
 
 def _discriminator_widths(name: Preset, size: int) -> tuple[int, ...]:
-    """Channels from the first halving of `size` down to 4 pixels (paper: down to 2)."""
+    """Return the channels from the first halving of `size` down to 4 pixels (paper: down to 2)."""
     if name == "paper":
         halvings = int(math.log2(size)) - 1
         return tuple(min(512, 128 * 256 // size * 2**step) for step in range(halvings))

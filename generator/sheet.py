@@ -1,4 +1,4 @@
-"""Sample sheets: one column an image; rows image, keypoints, mask, foreground, background."""
+"""Sample sheets with one column per image and the rows image, keypoints, mask, foreground, background."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ COLUMNS = 12
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """Images [batch, 1 or 3, height, width] in [-1, 1] to uint8 RGB [batch, height, width, 3]."""
+    """Convert images [batch, 1 or 3, height, width] in [-1, 1] to uint8 RGB [batch, height, width, 3]."""
     levels = images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
     return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
 @torch.no_grad()
 def draw_samples(generator: Generator, seed: int, stage: Stage, runtime: Runtime) -> NDArray[np.uint8]:
-    """The sheet of a stage of training: always of the same latents, so that sheets can be compared."""
+    """Draw the sheet of a stage of training, always from the same latents so that sheets are comparable."""
     latents = latents_of(seed, 0, COLUMNS, generator.config.noise_width).to(runtime.device)
     with runtime.autocast():
         return sample_sheet(generator(latents, stage))
 
 
 def sample_sheet(drawing: Drawing) -> NDArray[np.uint8]:
-    """One picture of a generated batch, uint8 [5 * side, batch * side, 3] (3 rows without a separate background); small images
-    are enlarged."""
+    """Draw a generated batch as one picture, uint8 [5 * side, batch * side, 3] (3 rows without a separate
+    background); small images are enlarged."""
     size = drawing.image.shape[-1]
     plain, mask = to_uint8(drawing.image), to_uint8(drawing.mask * 2 - 1)
     points = to_pixels(drawing.keypoints.float().cpu().numpy(), (size, size))

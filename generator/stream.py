@@ -29,16 +29,16 @@ from kpdetect.training.checkpoints import fill, find_weights, load_weights, requ
 from kpdetect.training.runtime import Runtime, channels_last
 
 BATCH = 64
-"""Images drawn at once, always."""
+"""Images per batch; always the same."""
 GRID = 2.0**-20
-"""Keypoints are multiples of this."""
+"""Keypoints are rounded to multiples of this step."""
 
 
 def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
-    """A trained generator in evaluation mode and its description, from weights, a run folder or a project folder.
+    """Load a trained generator in evaluation mode and its description, from weights, a run folder or a project folder.
 
     Raises:
-        CheckpointError: nothing there, or not a generator of this version.
+        CheckpointError: there are no weights, or they are not of a generator of this version.
     """
     weights = find_weights(path, "generator")
     tensors, description = load_weights(weights, "generator")
@@ -59,7 +59,7 @@ class PairStream:
         runtime: device; drawing is in float32 whatever its precision.
         seed: first half of every pair's address.
         truncation: factor in (0, 1] on pose and appearance noise; 1 draws the whole distribution.
-        masks: give foreground masks with the pairs.
+        masks: whether pairs come with foreground masks.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PairStream:
     ) -> None:
         model = Path(model)
         if not 0 < truncation <= 1:
-            raise InputError(f"--truncation {truncation}: expected a number above 0, at most 1")
+            raise InputError(f"`truncation={truncation}`: expected a number above 0, at most 1")
         self.network, self.description = load_generator(model)
         self.network.to(runtime.device)
         self.exact = _float64_pose(self.network.parts)
@@ -86,13 +86,13 @@ class PairStream:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What makes these pairs."""
+        """The generator, seed and truncation behind the pairs, JSON-ready."""
         crop = build_config(GeneratorConfig, self.description["config"]).data.crop
         known = {name: self.description.get(name) for name in ("images_seen", "training_images", "minutes", "commit")}
         return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": known}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop, in order, at most `BATCH` at once.
+        """Yield the pairs start <= i < stop in order, at most `BATCH` at once.
 
         Raises:
             InputError: start is below 0.
@@ -114,12 +114,12 @@ class PairStream:
 
     @torch.no_grad()
     def draw(self, start: int) -> Drawing:
-        """The `BATCH` images from index `start` with their parts."""
+        """Draw the `BATCH` images from index `start` on."""
         return self.network.draw(self.parts(start, start + BATCH))
 
     @torch.no_grad()
     def parts(self, start: int, stop: int) -> Parts:
-        """What the images start <= i < stop are drawn from."""
+        """Return the parts behind the images start <= i < stop."""
         latents = latents_of(self.seed, start, stop, self.network.config.noise_width).scaled(self.truncation)
         positions = torch.tanh(self.exact(latents.pose.double()) / self.network.config.pose_divisor)
         keypoints = (positions.view(stop - start, -1, 2) / GRID).round().mul(GRID).float()
@@ -132,7 +132,7 @@ def _float64_pose(parts: KeypointGenerator) -> nn.Module:
 
 
 def visible_keypoints(keypoints: Tensor, mask: Tensor) -> Tensor:
-    """Whether keypoints [batch, K, 2] lie inside the frame and on the foreground of mask [batch, 1, height, width]."""
+    """Return whether keypoints [batch, K, 2] lie inside the frame and on the foreground of mask [batch, 1, height, width]."""
     inside = (keypoints.abs() <= 1).all(dim=-1)
     sampled = functional.grid_sample(mask.float(), keypoints[:, :, None], align_corners=False, padding_mode="border")
     return inside & (sampled[:, 0, :, 0] > 0.5)

@@ -1,9 +1,9 @@
 """Keypoint network (paper 3.3, appendix B): keypoints and embeddings to colours and a foreground mask, or to whole images.
 
-Background network (paper appendix B): of the foreground's kind, with AdaIN from one embedding in the place of SPADE.
+Background network (paper appendix B): the same blocks as the foreground, with AdaIN from one embedding in place of SPADE.
 
-The paper does not say what it starts from; ours is the positional encoding of one random centre, so that it knows nothing
-of the keypoints.
+The paper does not state the start of the background network. Ours is the positional encoding of one random centre, which is
+independent of the keypoints.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from generator.layers import AdaIn, LearnedStart, PositionalStart, Spade, StyleM
 
 
 class BackgroundBlock(nn.Module):
-    """The residual block of the foreground with AdaIN; of `ModelConfig.block` resnet."""
+    """The residual block of the foreground with AdaIN, for `ModelConfig.block` resnet."""
 
     def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class BackgroundBlock(nn.Module):
 
 
 class Background(nn.Module):
-    """Draws what is behind the object."""
+    """The background network."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Background(nn.Module):
 
 
 def style_layer(width: int, config: ModelConfig) -> Spade | AdaIn:
-    """A normalisation of `width` channels under a style map: SPADE, or AdaIN from the background embedding."""
+    """Build a normalisation of `width` channels for a style map: SPADE, or AdaIN from the background embedding."""
     if config.style == "adain":
         return AdaIn(width, config.embedding_width)
     embedding = 1 if config.embedding == "none" else config.embedding_width
@@ -79,7 +79,7 @@ def style_layer(width: int, config: ModelConfig) -> Spade | AdaIn:
 
 
 def restyle(layer: Spade | AdaIn, features: Tensor, style: StyleMap, side: int) -> Tensor:
-    """Features [batch, width, side + 2 margin, ...] of the same shape, by a layer of `style_layer`."""
+    """Apply a layer of `style_layer` to features [batch, width, side + 2 margin, ...]; the shape stays the same."""
     if isinstance(layer, AdaIn):
         return layer(features, style.parts.background)  # type: ignore[no-any-return]
     behind = style.behind(side) if layer.style.has_background else None
@@ -122,9 +122,9 @@ class ResidualBlock(nn.Module):
 
 
 class Foreground(nn.Module):
-    """Draws the object and says where it is; without a separate background network it draws whole images.
+    """The foreground network: the object and its mask, or whole images without a separate background network.
 
-    Growing models have one output per image size, of which `stage` chooses.
+    Progressive models have one output per image size; `stage` chooses it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -183,7 +183,7 @@ class Foreground(nn.Module):
 
 
 def foreground_mask(logits: Tensor | None, style: StyleMap, size: int) -> Tensor:
-    """Foreground mask [batch, 1, size, size] in (0, 1): of mask logits, or, without any, the nearest keypoint's heatmap."""
+    """Compute the mask [batch, 1, size, size] in (0, 1) from mask logits, or else as the nearest keypoint's heatmap."""
     if logits is not None:
         return logits.sigmoid()
     return nearest_heat(*style.axes(size, margin=0))[:, None]

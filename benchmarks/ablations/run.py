@@ -1,6 +1,6 @@
-"""A table of the paper on one's own images: the cells that are not finished yet, one process each, then the table.
+"""An ablation table of the paper on any images: train each unfinished cell in a process of its own, then write the table.
 
-Repeating the command continues: finished cells are not trained again, interrupted ones go on, failed ones are tried again.
+A repeated command skips finished cells, continues interrupted cells and tries failed cells again.
 Tables 7, 8 and 9 share their cells.
 """
 
@@ -32,29 +32,29 @@ PAUSE = 0.2
 
 
 def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequence[str] = (), jobs: int = 1) -> Path:
-    """Train and measure what is missing of a table, and write it; returns its path.
+    """Train and measure the missing cells of a table and write it; returns its path.
 
     Args:
         name: table2, table3, table6, table7, table8 or table9.
-        out: folder for all of it.
-        config: what is the same for every cell; must equal that of the folder being continued.
-        cells: patterns of cell names, such as `k06-*`; all cells unless given.
+        out: folder of the ablations.
+        config: the settings of all cells; to continue a folder they must equal its settings.
+        cells: patterns of cell names, such as `k06-*`; by default all cells.
         jobs: cells trained at the same time.
 
     Raises:
         InputError: an unknown table or protocol, no such cell, unusable images or data, or test images among the images.
         FormatError: damaged annotations.
-        OutputError: `out` holds something else.
+        OutputError: `out` holds other files.
         ConfigError: settings that do not fit, or the folder holds a table with another configuration.
         TrainingError: cells have failed; the others are in the table.
-        KeyboardInterrupt: Ctrl-C or termination, after the cells at hand have saved.
+        KeyboardInterrupt: Ctrl-C or termination, after the running cells have saved.
     """
     table = build_table(name, config)
     chosen = choose_cells(table, cells)
     for cell in chosen:
         check_cell(config, cell)
     check_data(config)
-    build_extractor(config.features, resolve_runtime(config.device).device)  # refuse before anything is trained
+    build_extractor(config.features, resolve_runtime(config.device).device)  # fail before the training
     require_own(out)
     RunFolder(out, config, exempt=EXEMPT)
     failed: dict[str, str] = {}
@@ -81,22 +81,22 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
 
 
 def choose_cells(table: AblationTable, patterns: Sequence[str]) -> list[Cell]:
-    """The cells whose names fit one of the patterns, in the table's order; all unless there are patterns.
+    """Choose the cells whose names match one of the patterns, in the table's order; without patterns, all.
 
     Raises:
-        InputError: none fits one of them.
+        InputError: a pattern matches no cell.
     """
     for pattern in patterns:
         if not any(fnmatch(cell.name, pattern) for cell in table.cells):
-            raise InputError(f"--cells {pattern}: no such cell; there are {', '.join(cell.name for cell in table.cells)}")
+            raise InputError(f"`cells={pattern}`: no such cell; expected one of {', '.join(cell.name for cell in table.cells)}")
     return [cell for cell in table.cells if not patterns or any(fnmatch(cell.name, pattern) for pattern in patterns)]
 
 
 def check_data(config: AblationConfig) -> None:
-    """Refuse images and annotations that could not be measured after the training.
+    """Check that images and annotations can be measured after the training.
 
     Raises:
-        InputError: unusable images or data, or, where test images are to be read, some of them among the images.
+        InputError: unusable images or data, or test images among the images.
         FormatError: damaged annotations.
     """
     names = config.image_names()
@@ -106,13 +106,13 @@ def check_data(config: AblationConfig) -> None:
     seen = seen_test_images([Path(config.images, name) for name in names], landmark_set) if config.test else []
     if seen:
         raise InputError(
-            f"--test: {len(seen):,} of the test images are among {config.images}, the first is {seen[0]}; "
-            "leave them out with --exclude-list"
+            f"`test`: {len(seen):,} of the test images are among {config.images}, the first is {seen[0]}; "
+            "leave them out with `exclude_list`"
         )
 
 
 def seen_test_images(paths: Sequence[Path], landmark_set: LandmarkSet) -> list[str]:
-    """Test images of a data set that are in a folder too: by name where names identify pictures, else by content."""
+    """List the test images that are among `paths`: by name if names identify images, otherwise by content."""
     tested = [landmark_set.images[index] for index in landmark_set.test]
     if landmark_set.names_identify:
         stems = {path.stem for path in paths}
@@ -123,15 +123,15 @@ def seen_test_images(paths: Sequence[Path], landmark_set: LandmarkSet) -> list[s
 
 
 def require_own(out: Path) -> None:
-    """Refuse a folder that was not made for ablations.
+    """Check that a folder is new or a folder of ablations.
 
     Raises:
-        OutputError: it holds something else.
+        OutputError: the folder holds other files.
     """
     config = out / CONFIG
     begun = config.is_file() and "minutes_each:" in config.read_text(encoding="utf-8", errors="replace")
     if out.is_dir() and any(out.iterdir()) and not begun:
-        raise OutputError(f"{out}: holds something else than ablations; give a new folder, or one to continue, with --out")
+        raise OutputError(f"{out}: not a folder of ablations; give a new folder, or one to continue, with `out`")
 
 
 def run_processes(
@@ -140,20 +140,20 @@ def run_processes(
     start: Callable[[Cell], subprocess.Popen[bytes]],
     finished: Callable[[Cell, int], None],
 ) -> None:
-    """Run a process for each cell, `jobs` at a time; a request to stop is passed on, and what runs is waited for.
+    """Run a process per cell, `jobs` at a time; pass a stop request on and wait for the running processes.
 
     Raises:
-        KeyboardInterrupt: after such a request.
+        KeyboardInterrupt: after a stop request.
     """
     waiting, running = list(cells), dict[Cell, subprocess.Popen[bytes]]()
-    told = False
+    stopping = False
     with StopRequest() as stop:
         while running or (waiting and not stop.requested):
             while waiting and len(running) < jobs and not stop.requested:
                 cell = waiting.pop(0)
                 running[cell] = start(cell)
-            if stop.requested and not told:
-                told = True
+            if stop.requested and not stopping:
+                stopping = True
                 for process in running.values():
                     process.terminate()
             for cell, process in list(running.items()):
@@ -170,7 +170,7 @@ def run_processes(
 
 
 def start_cell(out: Path, cell: Cell, jobs: int) -> subprocess.Popen[bytes]:
-    """Start the process of a cell; what it prints is appended to its log."""
+    """Start the process of a cell and append its output to its log."""
     folder = make_folder(cell_folder(out, cell.name))
     describe_cell(out, cell)
     print(f"{cell.name}: training, see {folder / LOG}", flush=True)
@@ -183,6 +183,6 @@ def start_cell(out: Path, cell: Cell, jobs: int) -> subprocess.Popen[bytes]:
 
 
 def last_line(log: Path) -> str:
-    """What a process said last: of ours, the error."""
+    """Return the last line of a log, which holds the error of a failed cell."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1].removeprefix("error: ") if lines else "no reason was given"

@@ -25,19 +25,19 @@ LADDER_PUBLISHED = {
     "no-positional": "LatentKeypointGAN, also without positional start",
     "no-margin": "LatentKeypointGAN, also without margin",
 }
-"""Rows of table 3 by our name of the model."""
+"""The rows of table 3 by our name of the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One training.
+    """One cell: one training.
 
     Attributes:
-        name: of its folder.
+        name: name of the cell's folder.
         model: architecture of the generator.
-        overrides: settings that make it differ, as for `kpdetect run --set`.
-        keypoints: their number, or 0 for that of the whole table.
-        located: whether keypoints decide where anything is drawn; else there is no detector to train.
+        overrides: settings of this cell alone, as for `kpdetect run --set`.
+        keypoints: number of keypoints, or 0 for the table's number.
+        located: whether keypoints determine positions; otherwise no detector is trained.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationEntry:
-    """One number of a table: where it stands, the training and the measure behind it, and the published one."""
+    """One number of a table: row and column, training, measure and the published number."""
 
     row: str
     column: str
@@ -60,7 +60,7 @@ class AblationEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationTable:
-    """A table of the paper; `source` says what its numbers were measured on."""
+    """A table of the paper; `source` names the data of its published numbers."""
 
     name: str
     title: str
@@ -70,7 +70,7 @@ class AblationTable:
 
     @property
     def cells(self) -> list[Cell]:
-        """The trainings, in order."""
+        """The cells in order."""
         return list(dict.fromkeys(entry.cell for entry in self.entries if entry.cell is not None))
 
 
@@ -85,11 +85,11 @@ def _embedding(method: str) -> tuple[str, Cell]:
 
 
 _VARIANTS = {"table2": _ablation, "table6": _embedding}
-"""Rows of these tables by the name of the published method: our label and the training."""
+"""Our label and the training for each published method in these tables."""
 
 
 def build_table(name: str, config: AblationConfig) -> AblationTable:
-    """A table for these data.
+    """Build a table for the data of `config`.
 
     Raises:
         InputError: an unknown table or protocol, or one that needs annotated data without any.
@@ -97,26 +97,28 @@ def build_table(name: str, config: AblationConfig) -> AblationTable:
     if name not in TABLES:
         raise InputError(f"ablate {name}: expected one of {', '.join(TABLES)}")
     if config.protocol.startswith(TABLE):
-        raise InputError(f"--protocol {config.protocol}: ablations need a named one; see `kpdetect benchmark list`")
+        raise InputError(f"`protocol={config.protocol}`: ablations need a named protocol; see `kpdetect benchmark list`")
     protocol = find_protocol(config.protocol)
     if name in ("table8", "table9") and not config.data:
-        raise InputError(f"ablate {name}: needs a detector for each cell; give the annotated data set with --data")
+        raise InputError(f"ablate {name}: this table measures detectors; give the annotated data set with `data`")
     content = tomllib.loads(resources.files("benchmarks.ablations").joinpath("ablations.toml").read_text(encoding="utf-8"))
-    own = content[name]
+    section = content[name]
     entries: Iterable[AblationEntry]
     if name == "table3":
         entries = _ladder([each for each in protocol.published if each.endswith(f"_k{config.keypoints}")])
     elif name in _VARIANTS:
         entries = _variants(name)
     else:
-        entries = _grid(content["grid"], own.get("verdicts") or _published_grid(name), own["measure"])
+        entries = _grid(content["grid"], section.get("verdicts") or _published_grid(name), section["measure"])
     if not config.data:
         entries = (entry for entry in entries if entry.measure == "distance")
-    return AblationTable(name=name, title=own["title"], source=own["source"], corner=own["corner"], entries=tuple(entries))
+    return AblationTable(
+        name=name, title=section["title"], source=section["source"], corner=section["corner"], entries=tuple(entries)
+    )
 
 
 def _variants(name: str) -> Iterator[AblationEntry]:
-    """Tables 2 and 6: one variant of the base model a row."""
+    """Yield tables 2 and 6: one variant of the base model per row."""
     methods = dict.fromkeys(number.method for number in published_table(_place(name)))
     for method in methods:
         values = {number.unit: number.value for number in published_table(_place(name)) if number.method == method}
@@ -125,7 +127,7 @@ def _variants(name: str) -> Iterator[AblationEntry]:
 
 
 def _ladder(columns: list[str]) -> Iterator[AblationEntry]:
-    """Table 3: the other methods, then the tuned model with less and less of it."""
+    """Yield table 3: the other methods, then the ladder from the tuned model to the base model."""
     published = {number.method: number.value for number in published_table("table 3") if number.column in columns}
     for method, percent in published.items():
         if method not in LADDER_PUBLISHED.values():
@@ -137,7 +139,7 @@ def _ladder(columns: list[str]) -> Iterator[AblationEntry]:
 
 
 def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measure) -> Iterator[AblationEntry]:
-    """Tables 7, 8 and 9: one grid of trainings serves them all."""
+    """Yield tables 7, 8 and 9, which share one grid of trainings."""
     for tau, numbers in zip(grid["tau"], published, strict=True):
         for keypoints, number in zip(grid["keypoints"], numbers, strict=True):
             cell = Cell(
@@ -150,7 +152,7 @@ def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measu
 
 
 def _published_grid(name: str) -> list[list[float]]:
-    """Rows of a published grid in the order of the file, which is that of the grid."""
+    """Return the rows of a published grid in the order of the file."""
     rows: dict[str, list[float]] = {}
     for number in published_table(_place(name)):
         rows.setdefault(number.method, []).append(number.value)

@@ -91,7 +91,7 @@ class AnnotationTable:
         absent = [name for name in landmarks if name not in self.landmarks]
         if absent:
             raise FormatError(
-                f"{self.path}, line 1: no columns {absent[0]}_x and {absent[0]}_y; found {', '.join(self.landmarks)}"
+                f"{self.path}, line 1: no columns {absent[0]}_x and {absent[0]}_y; there are {', '.join(self.landmarks)}"
             )
         return self.points_px[:, [self.landmarks.index(name) for name in landmarks]]
 
@@ -172,7 +172,7 @@ def read_wide(path: Path) -> AnnotationTable:
 
     Raises:
         InputError: no such file.
-        FormatError: columns without partner, wrong counts, or values that are no numbers; named by line.
+        FormatError: columns without partner, wrong counts, or values that are not numbers; named by line.
     """
     rows = read_rows(path)
     number, header = next(rows, (1, []))
@@ -180,7 +180,7 @@ def read_wide(path: Path) -> AnnotationTable:
         raise FormatError(f"{path}, line {number}: no column 'image'; expected image, NAME_x, NAME_y, ...")
     if len(set(header)) != len(header):
         twice = next(name for name in header if header.count(name) > 1)
-        raise FormatError(f"{path}, line {number}: column {twice} is there twice; rename one")
+        raise FormatError(f"{path}, line {number}: column {twice} occurs twice; rename one")
     landmarks = tuple(name[:-2] for name in header if name.endswith("_x"))
     lonely = [name for name in header if name.endswith("_y") and name[:-2] not in landmarks]
     lonely += [f"{name}_x" for name in landmarks if f"{name}_y" not in header]
@@ -236,7 +236,7 @@ def _number(text: str, where: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise FormatError(f"{where}: '{text}' is no number; expected pixels, or nothing for a hidden point") from error
+        raise FormatError(f"{where}: '{text}' is not a number; expected pixels, or nothing for a hidden point") from error
     if np.isnan(value):
         raise FormatError(f"{where}: not a number; expected pixels, or nothing for a hidden point")
     return value

@@ -45,7 +45,7 @@ def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
     """
     path = next((folder / name for name in FILES if (folder / name).exists()), None)
     if path is None:
-        raise InputError(f"{folder}: no {FILES[0]}; put the toolkit's code folder beside the videos")
+        raise InputError(f"{folder}: no {FILES[0]}; put the toolkit's code folder next to the videos")
     fit: Frames = []
     test: Frames = []
     for number, video in enumerate(_videos(path), start=1):

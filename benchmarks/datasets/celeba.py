@@ -126,7 +126,7 @@ def read_names(path: Path) -> list[str]:
     """The names of a list, one per line, in order.
 
     Raises:
-        FormatError: an empty list, more than one word on a line, or a name that is there twice.
+        FormatError: an empty list, more than one word on a line, or a repeated name.
     """
     seen: dict[str, int] = {}
     for number, words in read_words(path):
@@ -144,7 +144,7 @@ def read_landmarks(path: Path) -> Annotations:
     """A landmark table: name -> line, and x, y of 5 points in official pixels.
 
     Raises:
-        FormatError: wrong counts, values that are no finite numbers, or a name that is there twice.
+        FormatError: wrong counts, values that are not finite numbers, or a repeated name.
     """
     return read_celeba_table(path, 2 * LANDMARKS)
 
@@ -153,7 +153,7 @@ def read_celeba_table(path: Path, numbers: int) -> Annotations:
     """An official table: a count, a line of column names, then a name and `numbers` numbers per image.
 
     Raises:
-        FormatError: wrong counts, values that are no finite numbers, or a name that is there twice.
+        FormatError: wrong counts, values that are not finite numbers, or a repeated name.
     """
     lines = read_words(path)
     if len(lines) < 2 or len(lines[0][1]) != 1 or not lines[0][1][0].isdigit():
@@ -165,7 +165,7 @@ def read_celeba_table(path: Path, numbers: int) -> Annotations:
         if len(words) != numbers:
             raise FormatError(f"{where}: expected a name and {numbers} numbers, got {len(words)} numbers")
         if name in found:
-            raise FormatError(f"{where}: {name} is there a second time; remove one")
+            raise FormatError(f"{where}: {name} is listed twice; remove one")
         found[name] = (number, finite(words, numbers, f"{where}, {name}"))
     announced = int(lines[0][1][0])
     if len(found) != announced:

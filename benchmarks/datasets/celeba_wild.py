@@ -149,6 +149,6 @@ def _read_partition(path: Path) -> dict[str, int]:
         if len(words) != 2 or words[1] not in ("0", "1", "2"):
             raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected a name and 0, 1 or 2")
         if words[0] in found:
-            raise FormatError(f"{path}, line {number}: {words[0]} is there a second time; remove one")
+            raise FormatError(f"{path}, line {number}: {words[0]} is listed twice; remove one")
         found[words[0]] = int(words[1])
     return found

@@ -73,7 +73,7 @@ def read_parts(path: Path) -> dict[str, Located]:
     """The parts of every image.
 
     Raises:
-        FormatError: wrong counts, values that are no numbers, a part that is there twice or missing.
+        FormatError: wrong counts, values that are not numbers, a part that is repeated or missing.
     """
     points: dict[str, NDArray[np.float64]] = {}
     lines: dict[str, list[int]] = {}
@@ -99,7 +99,7 @@ def _read_paths(path: Path) -> dict[str, str]:
         if len(words) != 2 or not words[1][:3].isdigit():
             raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected `id NNN.Species/name.jpg`")
         if words[0] in found:
-            raise FormatError(f"{path}, line {number}: image {words[0]} is there a second time; remove one")
+            raise FormatError(f"{path}, line {number}: image {words[0]} is listed twice; remove one")
         found[words[0]] = words[1]
     return found
 

@@ -105,4 +105,4 @@ def _image_of(path: Path) -> Path:
     for suffix in SUFFIXES:
         if path.with_suffix(suffix).exists():
             return path.with_suffix(suffix)
-    raise InputError(f"{path}: no image {path.stem}.jpg or {path.stem}.png beside it; add it or remove the points")
+    raise InputError(f"{path}: no image {path.stem}.jpg or {path.stem}.png next to it; add it or remove the points")

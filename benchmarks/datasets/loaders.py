@@ -36,7 +36,7 @@ def load_dataset(protocol: Protocol, data: Path) -> LandmarkSet:
         FormatError: the annotations are damaged.
     """
     if not data.is_dir():
-        raise InputError(f"{data}: not a folder; give the folder of the data set with --data")
+        raise InputError(f"{data}: not a folder; give the folder of the data set with `data`")
     module, _, name = LOADERS[protocol.dataset].partition(":")
     loader: Loader = getattr(import_module(module), name)
     return loader(data, protocol)

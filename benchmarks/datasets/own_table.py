@@ -1,11 +1,11 @@
-"""Anybody's own annotations as a benchmark: `table:FILE`.
+"""A user's annotations as a benchmark: `table:FILE`.
 
 FILE is a CSV with a line per image or per point, DeepLabCut's CSV, or COCO keypoints (see
 `benchmarks.datasets.annotation_formats`); the images are under the folder given as data. Split, first that applies: lists of
 names; a column `split` with the values fit and test; otherwise, sorted by name, index mod 5 in {0, 1, 2} fits and 4 tests.
 
 The protocol is named `table`, with the unit where it is not the box and a hash of the lists where there are any:
-`table-image`, `table-left,right-1a2b3c4d`. So the results of one file measured in several ways lie beside each other.
+`table-image`, `table-left,right-1a2b3c4d`. So the results of one file with several settings have different names.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ UNITS = ("box", "image", "pixel")
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Which images of a table are used.
+    """The images of a table to fit on and to test on.
 
     Attributes:
         fit, test: indices of the images to fit on and to test on.
-        rule: in words.
+        rule: the rule in words.
         lists: `names_hash` of each list of names.
     """
 
@@ -48,7 +48,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions:
-    """How a table is measured.
+    """The unit and split of a table.
 
     Attributes:
         unit: `box`, `image`, `pixel`, or two landmarks as `left,right`; see `benchmarks.protocol.named`.
@@ -61,11 +61,11 @@ class TableOptions:
 
 
 def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Protocol, LandmarkSet]:
-    """Read annotations and make a protocol of them.
+    """Read annotations and build their protocol.
 
     Args:
         path: the annotations.
-        images: folder that their names start from.
+        images: folder of the images; names are relative to it.
         annotated: unit and split.
 
     Raises:
@@ -73,7 +73,7 @@ def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Proto
         FormatError: damaged annotations; the message names the line.
     """
     if not images.is_dir():
-        raise InputError(f"{images}: not a folder; give the folder of the images with --data")
+        raise InputError(f"{images}: not a folder; give the folder of the images with `data`")
     table = _with_files(read_annotations(path), images)
     split = _split(table, annotated)
     used = np.sort(np.concatenate([split.fit, split.test]))
@@ -109,10 +109,10 @@ def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Proto
 
 
 def _with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
-    """The same with the names that the images have in `folder`; a name that fits none of them stays as it is.
+    """Replace names by those of the images in `folder`; a name without an image stays unchanged.
 
     Raises:
-        FormatError: two rows mean one image, or a name leads out of the folder.
+        FormatError: two rows name the same image, or a name lies outside of the folder.
     """
     inside = [not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts for name in table.images]
     here = [safe and (folder / name).is_file() for name, safe in zip(table.images, inside, strict=True)]
@@ -120,10 +120,10 @@ def _with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
         return table
     index, names = NameIndex(list_names(folder), folder), []
     for row, name in enumerate(table.images):
-        found = (name,) if here[row] else index(name, loosely=False, words=False).names
-        if len(found) != 1 and not inside[row]:
+        names_here = (name,) if here[row] else index(name, loosely=False, words=False).names
+        if len(names_here) != 1 and not inside[row]:
             raise FormatError(f"{table.where(row)}: {name} is not in {folder}; expected a path below it")
-        names.append(found[0] if len(found) == 1 else name)
+        names.append(names_here[0] if len(names_here) == 1 else name)
     return replace(table, images=names)
 
 
@@ -139,13 +139,13 @@ def _unit(text: str, table: AnnotationTable) -> Unit:
     names = tuple(name.strip() for name in text.split(","))
     if len(names) != 2 or not set(names) <= set(table.landmarks):
         choice = f"{', '.join(UNITS)}, or two of {', '.join(table.landmarks)}"
-        raise InputError(f"--normaliser {text}: expected {choice}, separated by a comma")
+        raise InputError(f"`normaliser={text}`: expected {choice}, separated by a comma")
     return names[0], names[1]
 
 
 def _split(table: AnnotationTable, annotated: TableOptions) -> Split:
     if (annotated.fit is None) != (annotated.test is None):
-        raise InputError("--fit-list and --test-list: give both or none")
+        raise InputError("`fit_list` and `test_list`: expected both or none; give the other too")
     if annotated.fit is not None and annotated.test is not None:
         return _by_lists(table, annotated.fit, annotated.test)
     if "split" in table.extra:

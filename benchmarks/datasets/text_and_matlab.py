@@ -30,7 +30,7 @@ def finite(words: Sequence[str], expected: int, where: str) -> list[float]:
     """Words as finite numbers.
 
     Raises:
-        FormatError: another count, or a word that is no finite number; begins with `where`.
+        FormatError: another count, or a word that is not a finite number; begins with `where`.
     """
     if len(words) != expected:
         raise FormatError(f"{where}: expected {expected} numbers, got {len(words)}")
@@ -47,13 +47,13 @@ def keyed(path: Path, expected: int) -> dict[str, tuple[int, list[float]]]:
     """Lines of a key and `expected` numbers, by key, with the number of the line.
 
     Raises:
-        FormatError: other counts, values that are no finite numbers, or a key that is there twice.
+        FormatError: other counts, values that are not finite numbers, or a repeated key.
     """
     found: dict[str, tuple[int, list[float]]] = {}
     for number, (key, *words) in read_words(path):
         where = f"{path}, line {number}"
         if key in found:
-            raise FormatError(f"{where}: {key} is there a second time, first on line {found[key][0]}; remove one")
+            raise FormatError(f"{where}: {key} is listed twice, first on line {found[key][0]}; remove one")
         found[key] = (number, finite(words, expected, where))
     if not found:
         raise FormatError(f"{path}: no lines; download it again")

@@ -1,8 +1,8 @@
-"""Did the model see the test images? Compares the model's own record of real images (`sources.csv`) with the test list.
+"""Contamination: compare the model's record of real images (`sources.csv`) with the test images.
 
-A test image counts as seen when a file with the same bytes was, or, where file names identify pictures (CelebA), one of
-the same name: resized copies have other bytes, and endings do not count, for CelebA comes as JPEG and as PNG. Images of the
-same person under another name are not found.
+A test image counts as seen if the model was trained on a file with the same bytes. Where file names identify images (CelebA),
+an equal name without its ending counts too, because resized copies have other bytes. The check does not detect images of the
+same person under another name.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Status = Literal["clean", "contaminated", "unknown"]
 
 @dataclass(frozen=True, kw_only=True)
 class Contamination:
-    """What the record says about the images of a benchmark.
+    """The test and fitting images that the model was trained on.
 
     Attributes:
         status: `clean`, `contaminated` (test images were seen) or `unknown` (no record).
         test_images: test images that were seen.
-        fit_images: number of fitting images that were seen; allowed, but said.
+        fit_images: number of fitting images that were seen; this is allowed and reported.
     """
 
     status: Status
@@ -38,7 +38,7 @@ class Contamination:
     fit_images: int = 0
 
     def __str__(self) -> str:
-        """As shown in tables."""
+        """Return the text for tables."""
         if self.status == "unknown":
             return "unknown (no record)"
         fitted = f"; saw {self.fit_images:,} of the fitting images" if self.fit_images else ""
@@ -55,7 +55,7 @@ def check_contamination(model_folder: Path | None, landmark_set: LandmarkSet) ->
 
 
 def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray[np.bool_] | None:
-    """Which of the images that a benchmark uses, bool [used images], the record in `model_folder` has; None without record.
+    """Return which used images are in the record of `model_folder`, bool [used images]; None without a record.
 
     Raises:
         FormatError: the record is damaged.
@@ -67,15 +67,15 @@ def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray
     stems = {PurePosixPath(name).stem for name in names} if landmark_set.names_identify else set()
     used = landmark_set.used
     contents = landmark_set.content_hashes(used)
-    found = [
+    seen = [
         content in hashes or PurePosixPath(landmark_set.images[index]).stem in stems
         for index, content in zip(used, contents, strict=True)
     ]
-    return np.array(found, dtype=np.bool_)
+    return np.array(seen, dtype=np.bool_)
 
 
 def judge_contamination(seen: Sequence[bool] | NDArray[np.bool_] | None, landmark_set: LandmarkSet) -> Contamination:
-    """What it means that `seen` [used images] of a data set's images are in the record of a model."""
+    """Judge contamination from `seen` [used images]: whether each image is in the record of the model."""
     if seen is None:
         return Contamination(status="unknown")
     indices = landmark_set.used[np.asarray(seen, dtype=np.bool_)]
@@ -85,7 +85,7 @@ def judge_contamination(seen: Sequence[bool] | NDArray[np.bool_] | None, landmar
 
 
 def refuse_contamination(contamination: Contamination, allowed: bool) -> None:
-    """Stop a benchmark that would measure memory.
+    """Refuse to measure a model on images that it was trained on.
 
     Raises:
         InputError: test images were seen and `allowed` is not set.
@@ -93,12 +93,12 @@ def refuse_contamination(contamination: Contamination, allowed: bool) -> None:
     if contamination.status == "contaminated" and not allowed:
         raise InputError(
             f"the model was trained on {len(contamination.test_images):,} of the test images, the first is "
-            f"{contamination.test_images[0]}; train with --exclude-list, or mark the result with --allow-contaminated"
+            f"{contamination.test_images[0]}; train with `exclude_list`, or mark the result with `allow_contaminated`"
         )
 
 
 def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tuple[Row, ...]:
-    """The rows, those of the model with a note when it saw test images."""
+    """Add a note to the rows of a model that saw test images."""
     if contamination.status != "contaminated":
         return tuple(rows)
     note = f"CONTAMINATED: trained on {len(contamination.test_images):,} test images"
@@ -108,5 +108,5 @@ def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tupl
 def _read_record(path: Path) -> tuple[set[str], set[str]]:
     rows = recorded_sources(path)
     if rows is None:
-        raise FormatError(f"{path}: expected the columns image,sha256; copy the record of the run again")
+        raise FormatError(f"{path}: expected the columns image,sha256; copy sources.csv from the run again")
     return {name for name, _ in rows}, {content for _, content in rows}

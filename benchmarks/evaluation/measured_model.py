@@ -1,5 +1,4 @@
-"""What a benchmark measures: a model, which is predicted first; predictions of one that need not be there any more; or nothing
-but the baselines."""
+"""The subject of a benchmark: a model, which predicts first; stored predictions without their model; or the baselines alone."""
 
 from __future__ import annotations
 
@@ -19,18 +18,18 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
 
 METHODS = {"imm": "IMM", "refine": "kpdetect, refined"}
-"""Name of a model's rows by how its last stage was trained."""
+"""The name of a model's rows by the method of its last training stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where predictions come from, as given by the user.
+    """The source of predictions, as the user names it.
 
     Attributes:
         model: weights file, detector folder, project folder or name of a shipped model.
-        predictions: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect predict`, instead of predicting; with a
-            model too they must be that model's.
-        checkpoint: which of the checkpoints in `predictions.h5`: a hash or its beginning.
+        predictions: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect predict`, instead of predicting. If a
+            model is set too, it must have made them.
+        checkpoint: the checkpoint in `predictions.h5`: a hash or its beginning.
     """
 
     model: Path | None = None
@@ -38,23 +37,23 @@ class Source:
     checkpoint: str | None = None
 
     def __post_init__(self) -> None:
-        """Check what was given.
+        """Check the combination of arguments.
 
         Raises:
-            InputError: a checkpoint without predictions, or beside a model.
+            InputError: a checkpoint without predictions, or together with a model.
         """
         if self.checkpoint is not None and (self.predictions is None or self.model is not None):
-            raise InputError("--checkpoint: chooses among the checkpoints of --predictions FILE.h5, where no --model is given")
+            raise InputError("`checkpoint`: it selects a checkpoint in a file `predictions`; give `predictions` and no `model`")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is measured.
+    """The predictions to measure and the model behind them.
 
     Attributes:
         predictions: keypoints, or None for the baselines alone.
         contamination: whether the model saw test images.
-        model: what a result says about the model.
+        model: the description of the model for the result.
     """
 
     predictions: Predictions | None = None
@@ -71,14 +70,14 @@ def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_
     """Predict, or read predictions and check that they are of these images and of this model.
 
     Args:
-        source: what is measured.
+        source: the model or predictions.
         landmark_set: annotated images.
         out: folder for `predictions.h5`.
         allow_contaminated: measure a model that saw test images.
 
     Raises:
         InputError: predictions of another checkpoint or of other images, or a contaminated model that is not allowed.
-        CheckpointError: no detector at the model's place.
+        CheckpointError: there is no detector at `model`.
         FormatError: damaged predictions or record.
         OutputError: `out` cannot be written.
     """
@@ -97,9 +96,9 @@ def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_
 
 
 def method_name(description: dict[str, Any]) -> str:
-    """What rows call a detector: by how it was trained, where its weights say so."""
-    taught = "kpdetect, self-trained" if "pseudo_labels_of" in description.get("provenance", {}) else "kpdetect"
-    return METHODS.get(description.get("refined", {}).get("method", ""), taught)
+    """Return the name of a detector's rows, from the training method that its weights record."""
+    name = "kpdetect, self-trained" if "pseudo_labels_of" in description.get("provenance", {}) else "kpdetect"
+    return METHODS.get(description.get("refined", {}).get("method", ""), name)
 
 
 def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:
@@ -116,13 +115,13 @@ def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, 
     from kpdetect.inference.predictions import TABLE, Predictions
 
     if checkpoint is not None:
-        raise InputError(f"--checkpoint: {folder} holds predictions of one model; leave it out")
+        raise InputError(f"`checkpoint`: {folder} holds predictions of one model; leave `checkpoint` out")
     predictions, record = Predictions.read(folder), read_prediction_record(folder)
     made_by = record.model
     if weights is not None and made_by != file_hash(weights):
         raise InputError(
             f"{folder}: predictions of checkpoint {made_by}, but {weights} is {file_hash(weights)}; "
-            "run `kpdetect predict` again, or leave --model out"
+            "run `kpdetect predict` again, or leave `model` out"
         )
     model = {"hash": made_by, "table": file_hash(folder / TABLE), "settings": record.settings}
     model["description"] = record.description

@@ -11,7 +11,7 @@
         @model              JSON: hash, description of the weights, minutes trained
         @environment        JSON: commit, versions, hardware, time
 
-The file is put together in memory and replaced as a whole, so that a crash leaves the old one.
+The file is built in memory and replaced as a whole, so a crash leaves the old file.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Entry:
     Attributes:
         data: name of the data set.
         predictions: keypoints, confidence, names and sizes.
-        contents: what was shown of each image file, see `shown_contents`.
+        contents: hash and region of each image file, see `shown_contents`.
         seen: bool [images], whether the model's own record of real images has it; None where there is no record.
         model: hash of the weights, their description, minutes trained where known.
         environment: commit, versions, hardware and time of the prediction.
@@ -73,10 +73,10 @@ class Entry:
         return entry_key(self.data, self.model["hash"])
 
     def require(self, landmark_set: LandmarkSet, source: Path) -> None:
-        """Check that these are predictions of the images of a data set as they are now.
+        """Check that the predictions are of the current images of a data set.
 
         Raises:
-            InputError: an image is missing here, or was another one.
+            InputError: predictions of an image are missing, or the image has changed.
         """
         known = dict(zip(self.predictions.images, self.contents, strict=True))
         for index, content in zip(landmark_set.used, shown_contents(landmark_set), strict=True):
@@ -89,7 +89,7 @@ class Entry:
 
 
 def shown_contents(landmark_set: LandmarkSet) -> list[str]:
-    """What tells each used image from every other: the hash of its file's bytes, and the region that is shown of it."""
+    """Identify each used image by the hash of its file and the region that the model sees."""
     used = landmark_set.used
     levels = current_levels().text
     hashes = [content if levels == AUTO else f"{content}!{levels}" for content in landmark_set.content_hashes(used)]
@@ -103,8 +103,8 @@ def write_entry(path: Path, entry: Entry) -> None:
     """Add an entry, in the place of an older one of the same data set and checkpoint; the others stay.
 
     Raises:
-        FormatError: `path` holds something else.
-        OutputError: it cannot be written.
+        FormatError: `path` is not a prediction file.
+        OutputError: the file cannot be written.
     """
     make_folder(path.parent)
     with locked(path.parent):
@@ -114,47 +114,47 @@ def write_entry(path: Path, entry: Entry) -> None:
 
 
 def read_entry(path: Path, data: str, checkpoint: str | None = None) -> Entry:
-    """The entry of a data set, and of a checkpoint.
+    """Read the entry of a data set and a checkpoint.
 
     Args:
         path: what `write_entry` wrote.
         data: name of the data set.
-        checkpoint: hash of the weights, or its beginning; not needed where the file has one checkpoint for the data set.
+        checkpoint: hash of the weights, or its beginning; optional if the file has one checkpoint for the data set.
 
     Raises:
-        InputError: no such file or entry, or several.
+        InputError: there is no such file or entry, or several entries match.
         FormatError: damaged, or of another version.
     """
     with _opened(path) as file:
         hashes = sorted(file[_group(data)]) if _group(data) in file else []
-        found = [each for each in hashes if each.startswith(checkpoint or "")]
-        if len(found) != 1:
+        matches = [name for name in hashes if name.startswith(checkpoint or "")]
+        if len(matches) != 1:
             asked = f" of checkpoint {checkpoint}" if checkpoint else ""
             raise InputError(
-                f"{path}: {len(found) or 'no'} predictions{asked} for {data}; it holds {', '.join(_keys(file)) or 'nothing'}: "
-                + ("choose one with --checkpoint" if found else AGAIN)
+                f"{path}: {len(matches) or 'no'} predictions{asked} for {data}; "
+                f"it holds {', '.join(_keys(file)) or 'nothing'}: " + ("choose one with `checkpoint`" if matches else AGAIN)
             )
-        return _read(file[f"{_group(data)}/{found[0]}"], data, path)
+        return _read(file[f"{_group(data)}/{matches[0]}"], data, path)
 
 
 def entry_key(data: str, checkpoint: str) -> str:
-    """Path of the group of a data set and a checkpoint."""
+    """Return the path of the group of a data set and a checkpoint."""
     return f"{_group(data)}/{checkpoint}"
 
 
 def is_prediction_file(path: Path) -> bool:
-    """Whether a file says of itself that it is one, of any version."""
+    """Return whether a file declares the schema of prediction files, of any version."""
     if not (path.is_file() and h5py.is_hdf5(path)):
         return False
     try:
         with opened_hdf5(path) as file:
             return bool(np.array_equal(file.attrs.get("schema"), SCHEMA))
     except KpdetectError:
-        return False  # damaged, and so of no kind
+        return False  # a damaged file has no schema
 
 
 def entry_keys(path: Path) -> list[str]:
-    """The entries as DATA/HASH, sorted.
+    """List the entries as DATA/HASH, sorted.
 
     Raises:
         InputError: no such file.
@@ -173,7 +173,7 @@ def _group(data: str) -> str:
 
 
 def _merged(path: Path, entry: Entry) -> bytes:
-    content = io.BytesIO()  # HDF5 crashes the process when a write fails under it, so it never sees the disk
+    content = io.BytesIO()  # HDF5 crashes the process if a write to disk fails, so it writes to memory
     with h5py.File(content, "w", track_order=True) as new:
         new.attrs.update(schema=SCHEMA, version=VERSION)
         if path.exists():
@@ -186,11 +186,11 @@ def _merged(path: Path, entry: Entry) -> bytes:
 
 
 def _fill(group: h5py.Group, entry: Entry) -> None:
-    found = entry.predictions
-    group.create_dataset("keypoints_px", data=found.keypoints_px.astype(np.float32))
-    group.create_dataset("confidence", data=found.confidence.astype(np.float32))
-    group.create_dataset("images", data=np.array(found.images, object), dtype=h5py.string_dtype())
-    group.create_dataset("sizes", data=found.sizes.astype(np.int64))
+    predictions = entry.predictions
+    group.create_dataset("keypoints_px", data=predictions.keypoints_px.astype(np.float32))
+    group.create_dataset("confidence", data=predictions.confidence.astype(np.float32))
+    group.create_dataset("images", data=np.array(predictions.images, object), dtype=h5py.string_dtype())
+    group.create_dataset("sizes", data=predictions.sizes.astype(np.int64))
     group.create_dataset("contents", data=np.array(entry.contents, object), dtype=h5py.string_dtype("ascii"))
     if entry.seen is not None:
         group.create_dataset("seen", data=entry.seen)
@@ -199,18 +199,18 @@ def _fill(group: h5py.Group, entry: Entry) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    """A prediction file for a block in which any failure means that it is damaged."""
+    """Open a prediction file; any failure in the block means that the file is damaged."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; {AGAIN}")
     with opened_hdf5(path, FormatError, f"delete it, then {AGAIN}") as file:
-        found = (file.attrs.get("schema"), file.attrs.get("version"))
-        if not np.array_equal(found[0], SCHEMA) or not np.array_equal(found[1], VERSION):
-            raise FormatError(f"{path}: schema and version {found}; expected {(SCHEMA, VERSION)}; delete it, then {AGAIN}")
+        version = (file.attrs.get("schema"), file.attrs.get("version"))
+        if not np.array_equal(version[0], SCHEMA) or not np.array_equal(version[1], VERSION):
+            raise FormatError(f"{path}: schema and version {version}; expected {(SCHEMA, VERSION)}; delete it, then {AGAIN}")
         yield file
 
 
 class _Model(Record):
-    """What an entry says of its model; more may be there."""
+    """The model of an entry; further keys are allowed."""
 
     hash: str
     description: dict[str, Any] | None = None
@@ -218,7 +218,7 @@ class _Model(Record):
 
 
 class _Environment(Record):
-    """What an entry says of where it was made; more may be there."""
+    """The environment of an entry; further keys are allowed."""
 
     time: str = "unknown"
     commit: str
@@ -255,8 +255,11 @@ def _attribute(group: h5py.Group, name: str, kind: type[Record], source: str) ->
     return dict(content)
 
 
-def _require_numbers(found: Predictions) -> None:
-    if not (np.isfinite(found.keypoints_px).all() and ((found.confidence >= 0) & (found.confidence <= 1.001)).all()):
+def _require_numbers(predictions: Predictions) -> None:
+    if not (
+        np.isfinite(predictions.keypoints_px).all()
+        and ((predictions.confidence >= 0) & (predictions.confidence <= 1.001)).all()
+    ):
         raise ValueError("keypoints_px or confidence has values out of range")
-    if not len(found.images) or not found.keypoints_px.shape[1] or (found.sizes < 1).any():
+    if not len(predictions.images) or not predictions.keypoints_px.shape[1] or (predictions.sizes < 1).any():
         raise ValueError("holds no images, no keypoints, or an image without pixels")

@@ -1,7 +1,7 @@
 """The ceiling: a detector of the same kind, trained on annotated fitting images instead of generated pairs.
 
-The annotated images become a folder of pairs, so that everything else (augmentation, losses, resuming) is what the detectors
-without labels get. Its landmarks are measured as they are, without a regression.
+The annotated images become a folder of pairs, so augmentation, losses and resuming are the same as for detectors
+without labels. Its landmarks are measured directly, without a regression.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class AnnotatedPairs:
 
     def __init__(self, landmark_set: LandmarkSet, protocol: Protocol, labels: int) -> None:
         if not LEAST <= labels <= len(landmark_set.fit):
-            raise InputError(f"--supervised {labels}: expected {LEAST} to {len(landmark_set.fit)}, the fitting images")
+            raise InputError(
+                f"`supervised={labels}`: expected {LEAST} to {len(landmark_set.fit)}, the number of fitting images"
+            )
         self.landmark_set, self.labels = landmark_set, labels
         self.chosen = np.sort(np.random.default_rng(SEED).permutation(landmark_set.fit)[:labels])
         self.keypoints, self.size = landmark_set.landmarks_px.shape[1], (SIZE, SIZE)

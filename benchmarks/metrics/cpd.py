@@ -53,7 +53,7 @@ def disentanglement(batches: Iterable[NDArray[np.floating]], dead_below: float =
             total, products = np.zeros(len(rows)), np.zeros((len(rows), len(rows)))
         count, total, products = count + rows.shape[1], total + rows.sum(axis=1), products + rows @ rows.T
     if not count:
-        raise InputError("difference maps: none; CPD needs at least 1 pair")
+        raise InputError("difference maps: 0 pairs; CPD needs at least 1 pair")
     change = total / count
     covariance = products / count - np.outer(change, change)
     return _disentanglement(change, covariance, change < dead_below)

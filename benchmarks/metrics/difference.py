@@ -48,7 +48,7 @@ def paired_difference(
         InputError: other shapes, or other landmarks hidden.
     """
     if first.shape != second.shape or (np.isnan(first) != np.isnan(second)).any():
-        raise InputError(f"errors {first.shape} and {second.shape} are not of the same images and landmarks")
+        raise InputError(f"errors {first.shape} and {second.shape}: expected the same images and landmarks")
     gaps, shown = np.nan_to_num(first - second, nan=0.0), ~np.isnan(first)
     seen = shown.any(axis=0)
     totals, counts = gaps[:, seen], shown[:, seen].astype(np.int64)

@@ -1,7 +1,7 @@
-"""Networks whose features images are compared in, named in every result.
+"""The networks whose features compare sets of images; every result names its network.
 
 imagenet    efficientnet-lite0 with ImageNet weights of an installed package (extra: imagenet)
-random      resnet18 with random weights: needs nothing, says little
+random      resnet18 with random weights: needs no files, but is less informative
 FILE        weights of FID's Inception network, read by torch-fidelity (extra: fid)
 """
 
@@ -28,10 +28,10 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Extractor:
-    """Images to features.
+    """A network from images to features.
 
     Attributes:
-        name: as shown with every number.
+        name: name in results.
         is_inception: whether distances may be called FID and KID.
         features: uint8 [batch, 3, height, width] to [batch, features].
     """
@@ -41,7 +41,7 @@ class Extractor:
     features: Callable[[Tensor], Tensor]
 
     def __call__(self, blocks: Iterable[Images]) -> Features:
-        """Features [images, features] of blocks of uint8 RGB images [images, height, width, 3]."""
+        """Compute features [images, features] of blocks of uint8 RGB images [images, height, width, 3]."""
         return np.concatenate([self._batch(block[at : at + BATCH]) for block in blocks for at in range(0, len(block), BATCH)])
 
     @torch.inference_mode()
@@ -49,13 +49,13 @@ class Extractor:
         return self.features(torch.from_numpy(images).permute(0, 3, 1, 2)).float().cpu().numpy()
 
 
-def build_extractor(features: str, device: torch.device, setting: str = "--features") -> Extractor:
-    """The extractor `imagenet`, `random`, or Inception with the weights of a local file.
+def build_extractor(features: str, device: torch.device, setting: str = "`features`") -> Extractor:
+    """Build the extractor `imagenet`, `random`, or Inception with the weights of a local file.
 
     Args:
-        features: which.
-        device: where it runs.
-        setting: what the user calls the setting that says which.
+        features: the features, see above.
+        device: device of the network.
+        setting: the name of the setting in messages.
 
     Raises:
         ConfigError: the ImageNet weights are not installed.
@@ -65,8 +65,8 @@ def build_extractor(features: str, device: torch.device, setting: str = "--featu
         from kpdetect.detector.backbone import INSTALL, NETWORK, create_backbone, installed_file
 
         if (weights := installed_file()) is None:
-            told = f"{setting} imagenet: no weights found; run `{INSTALL}`"
-            raise ConfigError(f"{told}, or take {setting} random, which says less")
+            fault = f"{setting} imagenet: the weights are not installed; run `{INSTALL}`"
+            raise ConfigError(f"{fault}, or choose random features, which are less informative")
         network = create_backbone(NETWORK, weights=weights).eval()
         name = f"efficientnet-lite0 (ImageNet), {SIDE} px"
         return Extractor(name=name, is_inception=False, features=_pooled(network, device))
@@ -85,7 +85,7 @@ def build_extractor(features: str, device: torch.device, setting: str = "--featu
 
 
 def watched_distance(stopping: StoppingConfig, device: torch.device) -> DistanceTo | None:
-    """What early stopping of a generator's training measures: the Frechet distance; None where nothing is measured.
+    """Build the Frechet distance for early stopping of a generator's training; None without early stopping.
 
     Raises:
         ConfigError, InputError: see `build_extractor`.
@@ -128,7 +128,9 @@ def _inception(weights: Path, device: torch.device) -> Extractor:
     try:
         network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights)).to(device)
     except Exception as error:  # torch.load raises many types
-        raise InputError(f"features {weights}: not Inception's weights ({type(error).__name__})") from error
+        raise InputError(
+            f"features {weights}: not Inception's weights ({type(error).__name__}); give torch-fidelity's file"
+        ) from error
     return Extractor(
         name="Inception (torch-fidelity)", is_inception=True, features=lambda images: network(images.to(device))[0]
     )

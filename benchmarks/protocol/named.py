@@ -43,7 +43,7 @@ def find_protocol(name: str) -> Protocol:
         InputError: there is none.
     """
     if name not in PROTOCOLS:
-        raise InputError(f"protocol '{name}' does not exist; choose one of: {', '.join(PROTOCOLS)}, or table:FILE")
+        raise InputError(f"protocol '{name}': no such protocol; expected one of {', '.join(PROTOCOLS)}, or table:FILE")
     return PROTOCOLS[name]
 
 

@@ -59,7 +59,7 @@ def write_report(
     from jinja2 import Environment, StrictUndefined
 
     if project is None and not results:
-        raise InputError("report: give a project folder, or results with --result")
+        raise InputError("report: nothing to report; give a project folder, or results with `result`")
     if project is not None:
         _require_project(project)
         results = project_results(project) if results is None else results
@@ -83,9 +83,7 @@ def _require_project(project: Path) -> None:
     if not project.is_dir():
         raise InputError(f"{project}: no such folder; give a project folder of `kpdetect run`")
     if not any((project / part).is_dir() for part in (*_trained(project), "predictions", "results")):
-        raise InputError(
-            f"{project}: no project of `kpdetect run`: has no generator, detector, predictions or results; give such a folder"
-        )
+        raise InputError(f"{project}: no generator, detector, predictions or results; give a project folder of `kpdetect run`")
 
 
 def project_results(project: Path) -> list[Path]:

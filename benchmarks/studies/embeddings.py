@@ -61,7 +61,7 @@ def gather(stream: PairStream, count: int) -> tuple[NDArray[np.float64], list[st
     """
     config = stream.network.config
     if config.embedding == "none":
-        raise InputError("a model without keypoint embeddings (model.embedding=none) has nothing to show")
+        raise InputError("this model has no keypoint embeddings (model.embedding=none); give a model with embeddings")
     parts = stream.parts(0, count)
     rows = [parts.embeddings[:, part] for part in range(stream.keypoints)]
     names = [str(part) for part in range(stream.keypoints) for _ in range(count)]
@@ -123,7 +123,7 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
     import pandas as pd
 
     if count < FOLDS:
-        raise InputError(f"--count {count}: expected at least {FOLDS}")
+        raise InputError(f"`count={count}`: expected at least {FOLDS}")
     stream = PairStream(model, runtime, seed=seed)
     points = gather(stream, count)
     make_folder(out)

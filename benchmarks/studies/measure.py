@@ -85,7 +85,7 @@ def measure(
     stream, predictor = load_parts(model, runtime, seed)
     rival = None if other is None else Predictor.load(other, runtime.device.type)
     if rival is not None and predictor is None:
-        raise InputError(f"{model}: has no detector to compare with {other}; give a project or a detector")
+        raise InputError(f"{model}: no detector to compare with {other}; give a project or a detector")
     extractor = None if stream is None else build_extractor(features, runtime.device)  # refused before any work
     paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
@@ -126,9 +126,7 @@ def load_parts(model: Path, runtime: Runtime, seed: int) -> tuple[PairStream | N
     stream = PairStream(model, runtime, seed=seed) if _holds(model, "generator") else None
     predictor = Predictor.load(model, runtime.device.type) if _holds(model, "detector") else None
     if stream is None and predictor is None:
-        raise InputError(
-            f"{model}: neither a generator nor a detector here; give a project folder or a name of `kpdetect models`"
-        )
+        raise InputError(f"{model}: no generator and no detector; give a project folder or a name of `kpdetect models`")
     if stream is not None and predictor is not None:
         require_match(stream, predictor)
     return stream, predictor

@@ -70,7 +70,7 @@ def require_match(stream: PairStream, predictor: Predictor) -> None:
     """
     if predictor.keypoints != stream.keypoints:
         raise InputError(
-            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}: not of one project"
+            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}; expected one project"
         )
 
 

@@ -57,7 +57,7 @@ def _format_of(out: Path | None) -> Format:
     if out is None or not out.suffix:
         return "markdown"
     if out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{out}: expected .md, .tex or .csv, or give --format")
+        raise InputError(f"{out}: expected .md, .tex or .csv; rename it, or give `format`")
     return SUFFIXES[out.suffix.lower()]
 
 
@@ -72,7 +72,7 @@ def read_measurements(paths: Sequence[Path], *, allow_contaminated: bool) -> lis
     found = [(file, read_result(file)) for file in files]
     for file, result in found:
         if result.contaminated and not allow_contaminated:
-            raise InputError(f"{file}: {result.contamination}: it measures memory; leave it out, or take --allow-contaminated")
+            raise InputError(f"{file}: {result.contamination}: it measures memory; leave it out, or give `allow_contaminated`")
     return [Measurement(result, _errors(file, result), file.parent) for file, result in found]
 
 
@@ -98,7 +98,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = sorted(path.glob(RESULTS))
     if not found:
-        raise InputError(f"{path}: holds no benchmark result; run `kpdetect benchmark` with --out {path}")
+        raise InputError(f"{path}: no benchmark result; run `kpdetect benchmark` with `out={path}`")
     return found
 
 

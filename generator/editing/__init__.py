@@ -1,7 +1,7 @@
-"""Images with parts moved, exchanged, mixed or removed.
+"""Editing of generated images: move, exchange, mix or remove parts.
 
 parts    edits of drawn parts as pure functions, in normalised coordinates
-editor   the same by name and in pixels, on a trained generator
+editor   the same edits by name and in pixels, on a trained generator
 photo    keypoints of a real image, for its pose
 options  the edits of `kpdetect edit`
 output   the files that `kpdetect edit` writes

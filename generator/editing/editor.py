@@ -1,12 +1,12 @@
-"""Editing by name and in pixels: a trained generator whose samples are taken apart, changed and drawn again.
+"""Editing by name and in pixels: split samples of a trained generator into parts, change them and draw them again.
 
     editor = Editor.load("flies-64", seed=0)
     fly, other = editor.sample(3), editor.sample(5)
     image = editor.draw(editor.move(fly, "4", (6, -2)))[0]
 
-Every method returns new `Parts` and leaves those it was given alone. Pixels are those of the generated image, x to the right, y
-down. What a model's architecture has no part in is refused, and so are another model's parts. Edits may
-pass through places outside of the frame; `draw` refuses what is there.
+Every method returns new `Parts` and leaves its arguments unchanged. Pixels are those of the generated image, x to the right,
+y down. An edit that the architecture does not support raises InputError, and so do parts of another model. Parts may leave
+the frame between edits; `draw` raises InputError if one is outside.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.runtime import DeviceName, resolve_runtime
 
 ALL = "all"
-"""What stands for every keypoint."""
+"""The name that selects every keypoint."""
 Which = SupportsIndex | str | Sequence[SupportsIndex | str] | NDArray[np.integer]
-"""Keypoints: a number, a name, `all`, several with commas, or a sequence or array of numbers and names."""
+"""A choice of keypoints: a number, a name, `all`, several with commas, or a sequence or array of numbers and names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampled(Parts):
-    """Parts that know which model they are of.
+    """Parts that record the generator they come from.
 
     Attributes:
         generator: hash of its weights file.
@@ -51,11 +51,11 @@ class Sampled(Parts):
 
 
 class Editor:
-    """A generator to edit with.
+    """A trained generator that edits its samples.
 
     Attributes:
         stream: the generator and its samples.
-        names: of all K keypoints, from `kpdetect label`; `keypoint3` and the like without.
+        names: the names of all K keypoints, from `kpdetect label`; by default `keypoint3` and so on.
     """
 
     def __init__(self, stream: PairStream, labels: Labels | None = None) -> None:
@@ -63,20 +63,20 @@ class Editor:
 
     @classmethod
     def load(cls, model: Path | str, device: DeviceName = "auto", *, seed: int = 0, truncation: float = 1.0) -> Editor:
-        """A trained generator from weights, a run folder, a project folder or a name of `kpdetect models`.
+        """Load a generator from weights, a run folder, a project folder or a name of `kpdetect models`.
 
         Raises:
-            CheckpointError: no generator there.
-            ConfigError: the labels beside the detector's weights do not fit.
+            CheckpointError: there is no generator.
+            ConfigError: the labels next to the detector's weights do not fit.
             InputError: an unusable device or truncation.
         """
         path = Path(model)
         stream = PairStream(path, resolve_runtime(device, "float32"), seed=seed, truncation=truncation)
         try:
-            beside = find_weights(path, "detector")
+            detector = find_weights(path, "detector")
         except CheckpointError:  # a generator alone has no names
             return cls(stream)
-        return cls(stream, read_labels(beside, stream.keypoints))
+        return cls(stream, read_labels(detector, stream.keypoints))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -84,36 +84,36 @@ class Editor:
         return self.stream.size
 
     def sample(self, index: SupportsIndex) -> Parts:
-        """What image `index` of `kpdetect generate` is drawn from; a batch of one."""
+        """Return the parts of image `index` of `kpdetect generate`, as a batch of one."""
         number = _integer(index)
         if number is None or not 0 <= number < 2**63:
-            raise InputError(f"sample {index}: there is none; samples are numbered from 0")
+            raise InputError(f"sample {index}: no such sample; expected a whole number, 0 or more")
         parts = self.stream.parts(number, number + 1)
-        return Sampled(**{each.name: getattr(parts, each.name) for each in fields(Parts)}, generator=self.stream.hash)
+        return Sampled(**{part.name: getattr(parts, part.name) for part in fields(Parts)}, generator=self.stream.hash)
 
     @torch.no_grad()
     def draw(self, parts: Parts) -> Image:
-        """Images uint8 RGB [batch, height, width, 3].
+        """Draw parts as uint8 RGB images [batch, height, width, 3].
 
         Raises:
-            InputError: a part has left the frame.
+            InputError: a part is outside of the frame.
         """
         self._require_own(parts)
         self.require_inside(parts, "draw")
         return to_uint8(self.stream.network.draw(parts).image)
 
     def keypoints_px(self, parts: Parts) -> NDArray[np.float32]:
-        """Where parts are [batch, parts, 2] in pixels; NaN for those that have been removed."""
+        """Return the positions of the parts [batch, parts, 2] in pixels; NaN for removed parts."""
         places = to_pixels(parts.keypoints.float().cpu().numpy(), self.size)
         if parts.presence is not None:
             places[parts.presence.cpu().numpy() == 0] = np.nan
         return places
 
     def numbers(self, which: Which) -> tuple[int, ...]:
-        """Numbers of keypoints.
+        """Return the numbers of the chosen keypoints.
 
         Raises:
-            InputError: one that the model has not.
+            InputError: the model has no such keypoint.
         """
         if isinstance(which, str):
             items: Iterable[Any] = which.split(",") if which != ALL else range(self.stream.keypoints)
@@ -133,10 +133,10 @@ class Editor:
         return number
 
     def move(self, parts: Parts, which: Which, by_px: tuple[float, float], *, local: bool = False) -> Parts:
-        """Shift keypoints by (x, y) pixels; `local` leaves more of what is far from them as it is, see `editing.moved`."""
+        """Shift keypoints by (x, y) pixels; `local` changes distant image regions less, see `editing.moved`."""
         self._require_keypoints(parts)
         if local and self.stream.network.config.start != "positional":
-            raise InputError("local: this model's start is learned (model.start=learned); its moves are local without")
+            raise InputError("local: this model has a learned start (model.start=learned); its moves are local without it")
         return editing.moved(parts, self.numbers(which), self._normalised(by_px), local=local)
 
     def place(self, parts: Parts, which: Which, at_px: tuple[float, float], *, local: bool = False) -> Parts:
@@ -148,7 +148,7 @@ class Editor:
         self._require_keypoints(parts)
         numbers = self.numbers(which)
         if len(numbers) != 1:
-            raise InputError(f"place: got keypoints {list(numbers)}, expected one; place them one by one")
+            raise InputError(f"place: got keypoints {list(numbers)}, expected one keypoint; place them one by one")
         at_x, at_y = _pair("place", at_px)
         height, width = self.size
         if not (abs(at_x + 0.5 - width / 2) <= width / 2 and abs(at_y + 0.5 - height / 2) <= height / 2):
@@ -164,7 +164,7 @@ class Editor:
         return editing.turned(parts, scale=scale, degrees=degrees)
 
     def pose(self, parts: Parts, source: Parts | NDArray[np.floating], share: float = 1.0) -> Parts:
-        """Keypoints of another sample, or normalised ones [K, 2], such as a detector finds in a photo."""
+        """Take the keypoints of another sample, or normalised keypoints [K, 2], such as a detector predicts in a photo."""
         self._require_keypoints(parts)
         _require_share(share)
         if isinstance(source, Parts):
@@ -172,49 +172,49 @@ class Editor:
             return editing.posed(parts, source.keypoints[:, : source.own], share)
         shape, count = np.shape(source), self.stream.keypoints
         if shape != (count, 2):
-            raise InputError(f"a pose of shape {list(shape)}, expected [{count}, 2] normalised: not of this model")
+            raise InputError(f"pose: got shape {list(shape)}, expected [{count}, 2]; give one (x, y) per keypoint")
         keypoints = np.array(source, np.float32)
         if not np.isfinite(keypoints).all():
-            raise InputError("a pose with keypoints that are not finite; leave such a pose out")
+            raise InputError("pose: a keypoint is not finite; give another pose")
         return editing.posed(parts, torch.from_numpy(keypoints), share)
 
     def appearance(self, parts: Parts, other: Parts, which: Which = ALL, share: float = 1.0) -> Parts:
-        """How keypoints of another sample look."""
+        """Take the appearance of keypoints from another sample."""
         self._require_keypoints(parts)
         self._require_own(other, parts)
         _require_share(share)
         kind = self.stream.network.config.embedding
         if kind in ("none", "constant"):
-            raise InputError(f"appearance: a model with model.embedding={kind} draws its parts alike in every sample")
+            raise InputError(f"appearance: a model with model.embedding={kind} gives its parts the same look in every sample")
         return editing.with_appearance(parts, other, self.numbers(which), share)
 
     def background(self, parts: Parts, other: Parts, share: float = 1.0) -> Parts:
-        """The background of another sample."""
+        """Take the background of another sample."""
         self._require_own(parts)
         self._require_own(other, parts)
         _require_share(share)
         config = self.stream.network.config
         if not config.separate_background and not config.background_part:
-            raise InputError("background: this model has none of its own (model.background_part=false)")
+            raise InputError("background: this model has no separate background (model.background_part=false)")
         return editing.with_background(parts, other, share)
 
     def add(self, parts: Parts, which: Which, by_px: tuple[float, float]) -> Parts:
-        """Draw keypoints once more, (x, y) pixels from where they are."""
+        """Draw keypoints a second time, shifted by (x, y) pixels."""
         self._require_keypoints(parts)
         return editing.copied(parts, self.numbers(which), self._normalised(by_px))
 
     def remove(self, parts: Parts, which: Which) -> Parts:
-        """Draw keypoints, and what was added of them, no more."""
+        """Remove keypoints and their added copies."""
         self._require_keypoints(parts)
         return editing.without(parts, self.numbers(which))
 
     def require_inside(self, parts: Parts, what: str) -> None:
-        """Check that no part has left the frame; `what` begins the message.
+        """Check that all parts are inside the frame; `what` begins the message.
 
         Raises:
-            InputError: one has.
+            InputError: a part is outside of the frame.
         """
-        outside = ~(parts.keypoints.abs() <= 1).all(dim=-1)  # NaN too
+        outside = ~(parts.keypoints.abs() <= 1).all(dim=-1)  # true for NaN
         for row, place in outside.nonzero().tolist():
             x, y = to_pixels(parts.keypoints[row, place].float().cpu().numpy(), self.size)
             height, width = self.size
@@ -233,19 +233,19 @@ class Editor:
             raise InputError("a model without keypoints (model.style=adain): only its background can be edited")
         self._require_own(parts)
 
-    def _require_own(self, parts: Parts, beside: Parts | None = None) -> None:
-        """Check that parts are of this model, and one or as many as those `beside`."""
+    def _require_own(self, parts: Parts, other: Parts | None = None) -> None:
+        """Check that parts are of this model, and of one image or as many images as `other`."""
         if not isinstance(parts, Parts):
-            raise InputError(f"parts: got {type(parts).__name__}, expected what editor.sample(0) gives")
+            raise InputError(f"parts: got {type(parts).__name__}, expected Parts, such as the result of editor.sample(0)")
         ours = not isinstance(parts, Sampled) or parts.generator == self.stream.hash
         if not ours or parts.own != self.stream.keypoints:
-            raise InputError("parts of another model; take them from this editor's sample()")
-        if beside is not None and len(parts.keypoints) not in (1, len(beside.keypoints)):
-            raise InputError(f"parts of {len(parts.keypoints)} images, expected 1 or {len(beside.keypoints)}")
+            raise InputError("parts: they come from another model; take them from this editor's sample()")
+        if other is not None and len(parts.keypoints) not in (1, len(other.keypoints)):
+            raise InputError(f"parts of {len(parts.keypoints)} images, expected 1 or {len(other.keypoints)}")
 
 
 def _integer(item: Any) -> int | None:
-    """An integer of any kind; None of anything else, truth values too."""
+    """Return an integer of any type; None for other values and for booleans."""
     if isinstance(item, (bool, np.bool_)):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What `kpdetect edit` does to a sample, read from its options.
+"""The edits of a sample, read from the options of `kpdetect edit`.
 
 Edits apply in this order, whatever the order of the options: pose, scale and rotation, moves, appearance, background, added
 parts, removed parts.
@@ -20,12 +20,12 @@ from generator.keypoints import Parts
 from kpdetect.errors import InputError
 
 MOST = 1_000
-"""Samples edited by one command."""
+"""The largest number of samples per command."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """Keypoints, and by how many pixels (x, y)."""
+    """Keypoints and their shift (x, y) in pixels."""
 
     keypoints: tuple[int, ...]
     by_px: tuple[float, float]
@@ -33,7 +33,7 @@ class Shift:
 
 @dataclass(frozen=True, kw_only=True)
 class Donor:
-    """A sample, and the keypoints whose appearance is taken from it."""
+    """A sample and the keypoints whose appearance it gives."""
 
     sample: int
     keypoints: tuple[int, ...]
@@ -41,19 +41,19 @@ class Donor:
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
-    """What is changed.
+    """The changes to a sample.
 
     Attributes:
-        pose_from: sample whose keypoints are taken.
-        pose: keypoints [K, 2], normalised, taken instead.
-        scale, degrees: of all keypoints about their mean; clockwise.
-        moves: shifted keypoints; those of one keypoint add up.
-        local: whether moves leave more of what is far from them as it is, see `generator.editing.parts.moved`.
-        appearance_from: samples whose embeddings are taken.
-        background_from: sample whose background is taken.
-        add: keypoints drawn once more, so far from where they are.
-        remove: keypoints no longer drawn.
-        share: in [0, 1], how far pose, appearance and background go towards those that are taken.
+        pose_from: sample that gives the keypoints.
+        pose: keypoints [K, 2], normalised, in place of `pose_from`.
+        scale, degrees: factor and clockwise rotation of all keypoints about their mean.
+        moves: shifts of keypoints; several shifts of one keypoint add up.
+        local: whether moves change distant image regions less, see `generator.editing.parts.moved`.
+        appearance_from: samples that give embeddings.
+        background_from: sample that gives the background.
+        add: keypoints drawn a second time, and the shift of the copy.
+        remove: keypoints that are not drawn.
+        share: in [0, 1], weight of the pose, appearance and background of the other samples.
     """
 
     pose_from: int | None = None
@@ -69,10 +69,10 @@ class Edits:
     share: float = 1.0
 
     def apply(self, editor: Editor, parts: Parts) -> Parts:
-        """The parts of a sample, edited.
+        """Apply the edits to the parts of a sample.
 
         Raises:
-            InputError: the model has no part in an edit.
+            InputError: the model does not support an edit.
         """
         pose = self.pose if self.pose_from is None else editor.sample(self.pose_from)
         if pose is not None:
@@ -91,15 +91,15 @@ class Edits:
 
     @property
     def sources(self) -> list[tuple[str, int]]:
-        """What is taken, and the sample it is taken from."""
-        found = [] if self.pose_from is None else [("pose", self.pose_from)]
-        found += [(f"look {_listed(donor.keypoints)}", donor.sample) for donor in self.appearance_from]
-        return found if self.background_from is None else [*found, ("background", self.background_from)]
+        """The borrowed properties, each with the number of its sample."""
+        sources = [] if self.pose_from is None else [("pose", self.pose_from)]
+        sources += [(f"look {_listed(donor.keypoints)}", donor.sample) for donor in self.appearance_from]
+        return sources if self.background_from is None else [*sources, ("background", self.background_from)]
 
     def to_record(self) -> dict[str, Any]:
-        """JSON-ready, without what is not changed."""
+        """Return the edits JSON-ready, without unchanged fields."""
         values = asdict(self) | {"pose": None if self.pose is None else self.pose.tolist()}
-        return {each.name: values[each.name] for each in fields(self) if values[each.name] != each.default}
+        return {edit.name: values[edit.name] for edit in fields(self) if values[edit.name] != edit.default}
 
 
 def read_edits(
@@ -117,10 +117,10 @@ def read_edits(
     remove: Sequence[str] = (),
     mix: float | None = None,
 ) -> Edits:
-    """Edits from the options' texts.
+    """Read edits from the texts of the options.
 
     Args:
-        editor: knows the keypoints.
+        editor: the editor, which knows the names of the keypoints.
         pose_from, pose, scale, local, background_from: as in `Edits`.
         rotate: degrees.
         move, add: `K:DX,DY`, pixels.
@@ -131,18 +131,18 @@ def read_edits(
     Raises:
         InputError: a text that cannot be read, an unknown keypoint, options that contradict each other, or none.
     """
-    moves, added = _shifts(editor, "--move", move), _shifts(editor, "--add", add)
+    moves, added = _shifts(editor, "move", move), _shifts(editor, "add", add)
     donors = tuple(_donor(editor, text) for text in appearance_from)
     removed = tuple(dict.fromkeys(number for text in remove for number in editor.numbers(text)))
     if not (math.isfinite(rotate) and math.isfinite(scale) and scale > 0):
-        raise InputError(f"--scale {scale}, --rotate {rotate}: expected a factor above 0 and an angle in degrees")
+        raise InputError(f"`scale={scale}`, `rotate={rotate}`: expected a factor above 0 and an angle in degrees")
     taken = pose_from is not None or pose is not None or bool(donors) or background_from is not None
     if local and not moves:
-        raise InputError("--local: nothing is moved; give --move too")
+        raise InputError("`local`: there is no move; give `move` too")
     if mix is not None and not taken:
-        raise InputError("--mix: nothing to mix with; give --pose-from, --appearance-from or --background-from too")
+        raise InputError("`mix`: there is no second sample; give `pose_from`, `appearance_from` or `background_from` too")
     if not (taken or moves or added or removed or (scale, rotate) != (1, 0)):
-        raise InputError("nothing to edit; give --move, --appearance-from, --remove or another edit, see kpdetect edit --help")
+        raise InputError("nothing to edit; give `move`, `appearance_from`, `remove` or another edit, see kpdetect edit --help")
     _require_consistent(editor, move, appearance_from, add, remove, donors)
     return Edits(
         pose_from=pose_from,
@@ -167,18 +167,18 @@ def _require_consistent(
     remove: Sequence[str],
     donors: Sequence[Donor],
 ) -> None:
-    """What is named one by one has to be drawn; `all` may include what another option removes."""
-    named = {"--move": [text.rpartition(":")[0] for text in move], "--add": [text.rpartition(":")[0] for text in add]}
-    named["--appearance-from"] = [text.partition(":")[2] for text in appearance_from]
+    """Check that no keypoint named by number or name is also removed; `all` may include removed keypoints."""
+    named = {"move": [text.rpartition(":")[0] for text in move], "add": [text.rpartition(":")[0] for text in add]}
+    named["appearance_from"] = [text.partition(":")[2] for text in appearance_from]
     removed = {number for text in remove for number in editor.numbers(text)}
     for option, texts in named.items():
         for number in (number for text in texts if text not in ("", ALL) for number in editor.numbers(text)):
             if number in removed:
-                raise InputError(f"{option} and --remove contradict each other: keypoint {number} is in both; leave one out")
+                raise InputError(f"`{option}` and `remove` contradict each other: keypoint {number} is in both; leave one out")
     counts = Counter(number for donor in donors for number in donor.keypoints)
     for number, count in counts.items():
         if count > 1:
-            raise InputError(f"--appearance-from: keypoint {number} is taken from {count} samples; take it from one")
+            raise InputError(f"`appearance_from`: keypoint {number} comes from {count} samples; expected one")
 
 
 def _shifts(editor: Editor, option: str, texts: Iterable[str]) -> tuple[Shift, ...]:
@@ -192,45 +192,45 @@ def _shift(editor: Editor, option: str, text: str) -> Shift:
         if not (which and math.isfinite(x) and math.isfinite(y)):
             raise ValueError
     except ValueError:
-        raise InputError(f"{option} {text}: expected KEYPOINT:X,Y in pixels, for example {option} 3:5,-2") from None
+        raise InputError(f"`{option}={text}`: expected KEYPOINT:X,Y in pixels, for example `{option}=3:5,-2`") from None
     return Shift(keypoints=editor.numbers(which), by_px=(x, y))
 
 
 def _donor(editor: Editor, text: str) -> Donor:
     sample, colon, which = text.partition(":")
     if colon and not which:
-        raise InputError(f"--appearance-from {text}: expected SAMPLE or SAMPLE:KEYPOINTS, for example 5:0,3")
-    return Donor(sample=read_sample(sample, "--appearance-from"), keypoints=editor.numbers(which if colon else ALL))
+        raise InputError(f"`appearance_from={text}`: expected SAMPLE or SAMPLE:KEYPOINTS, for example 5:0,3")
+    return Donor(sample=read_sample(sample, "appearance_from"), keypoints=editor.numbers(which if colon else ALL))
 
 
 def read_sample(text: str, option: str) -> int:
-    """The number of a sample.
+    """Read the number of a sample; `option` is the parameter that the message names.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not the number of a sample.
     """
     if not (text.strip().isdecimal() and int(text) < 2**63):
-        raise InputError(f"{option} {text}: no such sample; expected a number from 0 on")
+        raise InputError(f"`{option}={text}`: no such sample; expected a whole number, 0 or more")
     return int(text)
 
 
 def read_samples(text: str) -> list[int]:
-    """Numbers of samples, as in `0-7` or `3,5` or both.
+    """Read numbers of samples, as in `0-7` or `3,5` or both.
 
     Raises:
         InputError: something else, or more than `MOST`.
     """
-    found: dict[int, None] = {}
+    numbers: dict[int, None] = {}
     for item in text.split(","):
         first, dash, last = item.partition("-")
-        start = read_sample(first, "--samples")
-        stop = read_sample(last, "--samples") if dash else start
+        start = read_sample(first, "samples")
+        stop = read_sample(last, "samples") if dash else start
         if stop < start or stop - start >= MOST:
-            raise InputError(f"--samples {text}: expected ranges such as 0-7 of at most {MOST:,} samples")
-        found |= dict.fromkeys(range(start, stop + 1))
-    if len(found) > MOST:
-        raise InputError(f"--samples {text}: {len(found):,} samples; expected at most {MOST:,}")
-    return list(found)
+            raise InputError(f"`samples={text}`: expected ranges such as 0-7 of at most {MOST:,} samples")
+        numbers |= dict.fromkeys(range(start, stop + 1))
+    if len(numbers) > MOST:
+        raise InputError(f"`samples={text}`: {len(numbers):,} samples; expected at most {MOST:,}")
+    return list(numbers)
 
 
 def _listed(keypoints: Sequence[int]) -> str:

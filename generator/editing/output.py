@@ -1,4 +1,4 @@
-"""Edited samples as files: images before and after, frames between, one sheet to look at, a table, and how it was made."""
+"""Edited samples as files: images before and after, frames in between, a sheet, a table and a record of the edits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from kpdetect.training.run_folder import environment
 
 RECORD, TABLE, SHEET, LOOP = "edits.json", "edits.csv", "sheet.png", "edit.gif"
 SHOWN, COLUMNS = 16, 4
-"""Samples on the sheet and in the animation, and beside each other there."""
+"""Most samples on the sheet and in the animation, and the animation's columns."""
 FRAME_MS = 80
 
 
@@ -58,10 +58,10 @@ class Edited:
 
 
 def edit_samples(editor: Editor, samples: Sequence[int], edits: Edits) -> Edited:
-    """Edit samples, each drawn by itself, so that an image does not depend on which others are edited with it.
+    """Edit samples. Each is drawn in a batch of its own, so an image does not depend on the other samples.
 
     Raises:
-        InputError: the model has no part in an edit, or one moves a keypoint out of the frame.
+        InputError: the model does not support an edit, or an edit moves a keypoint out of the frame.
     """
     parts = []
     for sample in samples:
@@ -81,13 +81,13 @@ def edit_samples(editor: Editor, samples: Sequence[int], edits: Edits) -> Edited
 def write_edited(
     editor: Editor, edited: Edited, edits: Edits, out: Path, *, steps: int = 0, photo: Photo | None = None
 ) -> None:
-    """Write edited samples; files of an earlier edit in the folder go.
+    """Write edited samples and delete the files of an earlier edit in the folder.
 
     Args:
-        editor: drew them.
+        editor: the editor that drew them.
         edited: the samples.
-        edits: what was done.
-        out: folder; `images/`, `before/`, `donors/` (samples that something was taken from), `sheet.png`, `edits.csv` and
+        edits: the edits that were applied.
+        out: folder; `images/`, `before/`, `donors/` (the source samples), `sheet.png`, `edits.csv` and
             `edits.json` are written, the last one last.
         steps: frames from before to after, both included, in `frames/`, and as a loop in `edit.gif`; 0 for none.
         photo: the real image behind `edits.pose`.
@@ -129,13 +129,13 @@ def _record(
 
 
 class _EditRecord(Record):
-    """What an earlier edit says that it wrote; the rest is for readers of the record."""
+    """The list of files in the record of an earlier edit; other keys are ignored."""
 
     files: tuple[RelativeName, ...] = ()
 
 
 def _clear(out: Path) -> None:
-    """Remove what an earlier edit wrote here, by its own list, the only one of version 0.1.0; its record goes last.
+    """Delete the files that the record of an earlier edit lists, as version 0.1.0 does, and the record last.
 
     Raises:
         FormatError: the record is damaged, or names a file outside of the folder.
@@ -172,10 +172,10 @@ def _write_frames(editor: Editor, edited: Edited, out: Path, steps: int) -> None
 
 
 def write_loop(path: Path, frames: Sequence[Image]) -> None:
-    """Write a looping GIF, there and back; one palette for all frames, so that colours do not flicker.
+    """Write a GIF that plays forwards and backwards. All frames share one palette, so colours do not flicker.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     from PIL import Image as Pillow
 
@@ -186,8 +186,11 @@ def write_loop(path: Path, frames: Sequence[Image]) -> None:
 
 
 def sheet(editor: Editor, edited: Edited, edits: Edits, photo: Photo | None = None) -> Image:
-    """One picture, a row a sample (`SHOWN` at most): before, its keypoints, what is taken from elsewhere, after, its keypoints
-    with lines from where they were, and the difference, the largest of all white."""
+    """Draw one sheet with a row per sample (`SHOWN` at most).
+
+    Columns: before, its keypoints, the source samples, after, its keypoints with lines from their old positions, and the
+    difference, scaled so that the largest is white.
+    """
     count = min(len(edited.samples), SHOWN)
     before, after = edited.before[:count], edited.after[:count]
     first, second = edited.parts[0]
@@ -212,7 +215,7 @@ def _skeleton(editor: Editor, parts: Parts) -> Skeleton:
 
 
 def _write_table(editor: Editor, edited: Edited, path: Path) -> None:
-    """One row a part: where it was and is, in pixels; empty where it was not there, or is not any more."""
+    """Write one row per part: its old and new position in pixels. A position is empty if the part is absent."""
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("sample", "keypoint", "name", "before_x_px", "before_y_px", "after_x_px", "after_y_px"))

@@ -1,9 +1,9 @@
-"""Editing what is drawn: pure functions from `Parts` to new `Parts` (paper 4.2 to 4.5; short paper 3.1).
+"""Edits of parts: pure functions from `Parts` to new `Parts` (paper 4.2 to 4.5; short paper 3.1).
 
-Parts are moved, exchanged between images, mixed, removed and drawn twice; `Generator.draw` draws the result. Nothing here looks
-at a model: `generator.editing.editor` does, by name and in pixels.
+Parts are moved, exchanged between images, mixed, removed and drawn twice; `Generator.draw` draws the result.
+`generator.editing.editor` adds the model, names and pixels.
 
-`chosen` are numbers of keypoints; a keypoint's copies go with it. `share` says how far: 0 changes nothing, 1 is the other's.
+`chosen` are numbers of keypoints; a keypoint's copies go with it. `share` is the weight of the other image: 0 changes nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch import Tensor
 from generator.keypoints import Parts
 
 Share = float | Tensor
-"""In [0, 1]; a tensor has one per image, [batch]."""
+"""A weight in [0, 1]; a tensor has one per image, [batch]."""
 
 
 def moved(parts: Parts, chosen: Collection[int], by: tuple[float, float], *, local: bool = False) -> Parts:
-    """Keypoints shifted by (x, y), normalised.
+    """Shift keypoints by (x, y), normalised.
 
-    A positional start counts from all keypoints at once (Eq. 8), so one that moves changes every feature; `local` leaves the
-    points that it counts from where they are, and with them what is far from the keypoint. Ours, not the paper's.
+    A positional start is relative to all keypoints (Eq. 8), so one move changes every feature. `local` keeps the reference
+    points of the start, so distant regions stay the same; this is not in the paper.
     """
     step = parts.keypoints.new_zeros(len(parts.numbers), 2)
     step[_places(parts, chosen)] = step.new_tensor(by)
@@ -34,7 +34,7 @@ def moved(parts: Parts, chosen: Collection[int], by: tuple[float, float], *, loc
 
 
 def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
-    """All keypoints scaled about their mean, and turned about it clockwise as seen (y points down)."""
+    """Scale all keypoints about their mean and rotate them clockwise (y points down)."""
     angle = math.radians(degrees)
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
     matrix = parts.keypoints.new_tensor([[cosine, sine], [-sine, cosine]])  # row vectors are multiplied from the left
@@ -44,7 +44,7 @@ def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
 
 
 def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
-    """The model's own keypoints moved towards [batch or 1, keypoints, 2], normalised; copies keep their distance."""
+    """Move the model's keypoints towards [batch or 1, keypoints, 2], normalised; copies keep their distance."""
     own, weight = parts.keypoints[:, : parts.own], _share(parts, share)
     aim = keypoints.to(own).expand_as(own)
     target = torch.lerp(own, aim, weight)
@@ -54,7 +54,7 @@ def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
 
 
 def with_appearance(parts: Parts, other: Parts, chosen: Collection[int] | None = None, share: Share = 1.0) -> Parts:
-    """Embeddings of the other's keypoints; of all unless some are chosen."""
+    """Take the embeddings of the chosen keypoints of `other`; by default of all."""
     places = _places(parts, range(parts.own) if chosen is None else chosen)
     theirs = other.embeddings[:, [parts.numbers[place] for place in places]]
     embeddings = parts.embeddings.clone()
@@ -63,7 +63,7 @@ def with_appearance(parts: Parts, other: Parts, chosen: Collection[int] | None =
 
 
 def with_background(parts: Parts, other: Parts, share: Share = 1.0) -> Parts:
-    """The other's background: its embedding, and where its encoding has its origin."""
+    """Take the background of `other`: its embedding and the origin of its positional encoding."""
     weight = _share(parts, share)[..., 0]
     return replace(
         parts,
@@ -73,14 +73,14 @@ def with_background(parts: Parts, other: Parts, share: Share = 1.0) -> Parts:
 
 
 def without(parts: Parts, chosen: Collection[int]) -> Parts:
-    """Parts whose heat is zero everywhere, so that nothing is drawn for them."""
+    """Remove parts: set their heatmaps to zero."""
     presence = _presence(parts).clone()
     presence[:, _places(parts, chosen)] = 0
     return replace(parts, presence=presence)
 
 
 def copied(parts: Parts, chosen: Collection[int], by: tuple[float, float]) -> Parts:
-    """Keypoints drawn once more, shifted by (x, y), normalised: further peaks that look like the first."""
+    """Add copies of keypoints, shifted by (x, y), normalised, with the same embeddings."""
     places = [place for place in _places(parts, chosen) if place < parts.own]
     extra = parts.keypoints[:, places] + parts.keypoints.new_tensor(by)
     presence = None if parts.presence is None else torch.cat([parts.presence, parts.presence[:, places]], dim=1)
@@ -94,15 +94,16 @@ def copied(parts: Parts, chosen: Collection[int], by: tuple[float, float]) -> Pa
 
 
 def mixed(one: Parts, two: Parts, share: Share) -> Parts:
-    """Between two images: keypoints, embeddings, background and presence interpolated. Copies that one of them lacks fade in or
-    out where they are in the other.
+    """Interpolate keypoints, embeddings, background and presence of two images.
+
+    A copy that only one image has fades in or out at its position.
 
     Raises:
-        ValueError: both have copies, of different keypoints.
+        ValueError: both images have copies, of different keypoints.
     """
-    one, two = _beside(one, two), _beside(two, one)
+    one, two = _with_copies(one, two), _with_copies(two, one)
     if one.copies != two.copies:
-        raise ValueError(f"copies of the keypoints {one.copies} and {two.copies}: nothing is between them")
+        raise ValueError(f"copies of the keypoints {one.copies} and {two.copies}: expected copies of the same keypoints")
     weight = _share(one, share)
     whole = one.presence is None and two.presence is None
     free = one.anchors is None and two.anchors is None
@@ -117,8 +118,8 @@ def mixed(one: Parts, two: Parts, share: Share) -> Parts:
     )
 
 
-def _beside(parts: Parts, other: Parts) -> Parts:
-    """With the other's further copies, as absent ones."""
+def _with_copies(parts: Parts, other: Parts) -> Parts:
+    """Add the further copies of `other` as absent parts."""
     start = len(parts.copies)
     missing = other.copies[start:]
     if not missing or other.copies[:start] != parts.copies:
@@ -134,7 +135,7 @@ def _pairs(one: Parts, two: Parts) -> list[tuple[Tensor, Tensor]]:
 
 
 def _places(parts: Parts, chosen: Collection[int]) -> list[int]:
-    """Indices of the parts that are peaks of the chosen keypoints."""
+    """Return the indices of the parts that belong to the chosen keypoints."""
     return [place for place, number in enumerate(parts.numbers) if number in chosen]
 
 
@@ -143,5 +144,5 @@ def _presence(parts: Parts) -> Tensor:
 
 
 def _share(parts: Parts, share: Share) -> Tensor:
-    """[batch or 1, 1, 1]."""
+    """Return the weight as a tensor [batch or 1, 1, 1]."""
     return torch.as_tensor(share).to(parts.keypoints).reshape(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""The pose of a real image: keypoints that the detector of the same project finds in it."""
+"""The pose of a real image: the keypoints that the detector of the same project predicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Photo:
     """A real image whose keypoints pose the samples.
 
     Attributes:
-        square: uint8 [size, size, 3], what the detector sees of it at the generator's size.
+        square: uint8 [size, size, 3], the detector's input square at the generator's size.
         record: JSON-ready: the file, the detector, its confidence.
     """
 
@@ -29,21 +29,21 @@ class Photo:
 
 
 class Detector(Protocol):
-    """What is asked of `kpdetect.inference.predictor.Predictor`, which the generator's packages do not import."""
+    """The interface of `kpdetect.inference.predictor.Predictor`, which the generator does not import."""
 
     hash: str
     keypoints: int
     crop: CropPolicy
 
     def fit(self, image: Image) -> Any:
-        """The square that the network sees of an image."""
+        """Return the square that the network sees of an image."""
 
     def read_squares(self, squares: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Normalised keypoints [count, K, 2] and confidence [count, K]."""
+        """Predict normalised keypoints [count, K, 2] and confidence [count, K]."""
 
 
 def find_pose(detector: Detector, image: Path | str, editor: Editor) -> tuple[NDArray[np.float32], Photo]:
-    """Normalised keypoints [K, 2] that a detector finds in a real image, and what is said of them.
+    """Predict normalised keypoints [K, 2] in a real image, and describe the image for the record.
 
     Args:
         detector: of the same project as the generator; `kpdetect.load` gives one.
@@ -56,7 +56,7 @@ def find_pose(detector: Detector, image: Path | str, editor: Editor) -> tuple[ND
     picture = read_image(Path(image))
     if detector.keypoints != editor.stream.keypoints:
         raise InputError(
-            f"a generator of {editor.stream.keypoints} keypoints and a detector of {detector.keypoints}: not of one project"
+            f"a generator of {editor.stream.keypoints} keypoints and a detector of {detector.keypoints}; expected one project"
         )
     keypoints, confidence = detector.read_squares(detector.fit(picture).square[None])
     record = {

@@ -13,11 +13,11 @@ from kpdetect.images.arrays import Image
 from kpdetect.skeleton import Skeleton
 
 LEAST_WHITE = 6
-"""Grey levels: where no difference is larger, a sheet of differences stays dark instead of showing noise."""
+"""Grey levels that are scaled to white at least, so that noise stays dark."""
 
 
 def plain_tiles(images: NDArray[np.uint8]) -> list[Image]:
-    """Images uint8 [images, height, width, 3], enlarged until their shorter side has `MIN_SIDE` pixels."""
+    """Enlarge images uint8 [images, height, width, 3] until their shorter side has `MIN_SIDE` pixels."""
     factor = max(1, -(-MIN_SIDE // min(images.shape[1:3])))
     return list(images.repeat(factor, axis=1).repeat(factor, axis=2))
 
@@ -29,7 +29,7 @@ def marked_tiles(
     skeleton: Skeleton | None = None,
     before_px: NDArray[np.floating] | None = None,
 ) -> list[Image]:
-    """Images with their keypoints [images, K, 2], and with `skeleton` their numbers or names; lines come from `before_px`."""
+    """Draw keypoints [images, K, 2] on images, and with `skeleton` their numbers or names; lines come from `before_px`."""
     return [
         draw_keypoints(
             image,
@@ -43,14 +43,14 @@ def marked_tiles(
 
 
 def difference_tiles(images: NDArray[np.uint8], before: NDArray[np.uint8]) -> list[Image]:
-    """How far images are from others, as the mean over channels; the largest difference of all is white."""
+    """Draw the absolute difference of two sets of images, averaged over channels; the largest is white."""
     apart = np.abs(images.astype(np.float32) - before).mean(axis=3, keepdims=True)
     levels = (apart * (255 / max(float(apart.max()), LEAST_WHITE))).round().astype(np.uint8)
     return plain_tiles(levels.repeat(3, axis=3))
 
 
 def sheet_of(columns: Sequence[tuple[str, Sequence[Image]]]) -> Image:
-    """Columns of equal tiles under their names."""
+    """Join columns of equal tiles under their names."""
     width = columns[0][1][0].shape[1]
     strip = np.full((20, width * len(columns), 3), 255, np.uint8)
     for number, (name, _) in enumerate(columns):

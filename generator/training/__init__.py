@@ -5,12 +5,12 @@ batches        real images for training
 discriminator  real or generated, from pixels
 features       real or generated, from feature maps of a trained network
 losses         one function per term of the paper
-adversary      both discriminators, and how they learn
+adversary      both discriminators and their updates
 optimisers     learning rates by part of the network and by stage
 batch_norm     batch-norm statistics of the averaged weights
-collapse       a run that has failed stops
-stopping       a run that no longer improves stops
+collapse       detection of collapsed runs
+stopping       early stopping
 cuda_graphs    a step recorded once and replayed, on a GPU
-forecast       how many images a run will see on this machine, before it begins
+forecast       the number of images that a run will see on this machine
 train          the training loop
 """

@@ -1,7 +1,7 @@
-"""The discriminators and their optimisers: what judges drawn images in training.
+"""The discriminators and their optimisers.
 
-learn -> one update of every discriminator on real and drawn images
-loss  -> what the generator is to lower, through the discriminators as they are now
+learn -> one update of every discriminator on real and generated images
+loss  -> the adversarial loss of the generator
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from kpdetect.training.seeds import derived_generator
 
 
 class Adversary:
-    """One discriminator that sees pixels and, where a network is given, one that sees its feature maps.
+    """A discriminator of pixels and, with a feature network, a discriminator of its feature maps.
 
     Args:
-        config: the run's.
+        config: the run's configuration.
         runtime: device and precision.
-        network: gives the feature maps; on the runtime's device.
+        network: the feature network, on the runtime's device.
 
     Attributes:
-        pixel_discriminator: the one of pixels; `adam_pixels` is its optimiser.
-        feature_discriminator: the one of features, or None; `adam_features` is its optimiser.
+        pixel_discriminator: the discriminator of pixels; `adam_pixels` is its optimiser.
+        feature_discriminator: the discriminator of feature maps, or None; `adam_features` is its optimiser.
     """
 
     def __init__(self, config: GeneratorConfig, runtime: Runtime, network: FeatureNetwork | None = None) -> None:
@@ -55,12 +55,12 @@ class Adversary:
 
     @property
     def optimisers(self) -> list[torch.optim.Optimizer]:
-        """Those of the discriminators there are."""
+        """The optimisers of the discriminators."""
         return [self.adam_pixels] if self.feature_discriminator is None else [self.adam_pixels, self.adam_features]
 
     @property
     def networks(self) -> list[nn.Module]:
-        """The discriminators there are."""
+        """The discriminators."""
         both = (self.pixel_discriminator, self.feature_discriminator)
         return [network for network in both if network is not None]
 
@@ -72,26 +72,27 @@ class Adversary:
         return pixels | {"feature_discriminator": self.feature_discriminator, "adam_features": self.adam_features}
 
     def companions(self, description: dict[str, Any], feature_weights: str | None) -> dict[str, nn.Module]:
-        """The discriminators that may take an earlier run's weights, by their names in its checkpoint; the one of features only
-        if that run's saw the maps of the same network, at the same width.
+        """Return the discriminators that may load weights of an earlier run, by name.
+
+        The feature discriminator is included only if both runs use the same feature network and width.
 
         Args:
-            description: of the earlier generator's weights.
+            description: the description of the earlier generator's weights.
             feature_weights: hash of the network behind this run's feature maps, or None.
         """
-        found: dict[str, nn.Module] = {"discriminator": self.pixel_discriminator}
+        networks: dict[str, nn.Module] = {"discriminator": self.pixel_discriminator}
         width = description["config"]["optimiser"].get("feature_width")
         alike = description.get("feature_weights") == feature_weights and width == self.config.optimiser.feature_width
         if self.feature_discriminator is not None and alike:
-            found["feature_discriminator"] = self.feature_discriminator
-        return found
+            networks["feature_discriminator"] = self.feature_discriminator
+        return networks
 
     def penalised(self, step: int) -> bool:
-        """Whether a step has a gradient penalty."""
+        """Return whether a step has a gradient penalty."""
         return bool(self.config.optimiser.r1_weight) and step % self.config.optimiser.r1_every == 0
 
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
-        """Update every discriminator on images [batch, channels, size, size]; returns metrics, `r1` where it was due."""
+        """Update every discriminator on images [batch, channels, size, size]; returns metrics, with `r1` where it is due."""
         real, drawn = self.changed(real, "real", step), self.changed(drawn.detach().float(), "fake", step)
         both = torch.cat([real, drawn])
         with self.runtime.autocast():
@@ -110,17 +111,17 @@ class Adversary:
         return {name: value.detach() for name, value in (metrics | penalty).items()}
 
     def loss(self, drawn: Tensor, step: int, stage: Stage) -> dict[str, tuple[float, Tensor]]:
-        """Weight and value of each discriminator's verdict on drawn images; no gradient reaches the discriminators."""
+        """Return weight and value of the generator's loss under each discriminator; no gradient reaches the discriminators."""
         drawn = self.changed(drawn.float(), "drawn", step)
         with self._frozen(), self.runtime.autocast():
-            found = {"loss_generator": (1.0, self.loss_generator(self.pixel_discriminator(drawn, stage)).mean())}
+            losses = {"loss_generator": (1.0, self.loss_generator(self.pixel_discriminator(drawn, stage)).mean())}
             if self.feature_discriminator is not None:
                 weight, logits = self.config.optimiser.feature_weight, self.feature_discriminator(drawn)
-                found["loss_feature_generator"] = (weight, self.loss_generator(logits).mean())
-        return found
+                losses["loss_feature_generator"] = (weight, self.loss_generator(logits).mean())
+        return losses
 
     def changed(self, images: Tensor, which: str, step: int) -> Tensor:
-        """Images as the discriminators see them."""
+        """Augment images as the discriminators see them."""
         source = derived_generator(self.config.seed, "diffaugment", which, step)
         return augment(images, self.config.optimiser.diffaugment, source)
 
@@ -128,7 +129,7 @@ class Adversary:
         return torch.optim.Adam(_learning(network), lr=self.config.optimiser.rate_discriminator, betas=betas, fused=True)
 
     def _penalty(self, real: Tensor, stage: Stage) -> Tensor:
-        """The gradient penalty on real images."""
+        """Compute the gradient penalty on real images."""
         return gradient_penalty(lambda images: self.pixel_discriminator.forward(images, stage), real).mean()
 
     def _update(self, network: nn.Module, adam: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -150,5 +151,5 @@ class Adversary:
 
 
 def _learning(network: nn.Module) -> list[nn.Parameter]:
-    """The parameters that are not fixed for good."""
+    """Return the trainable parameters."""
     return [parameter for parameter in network.parameters() if parameter.requires_grad]

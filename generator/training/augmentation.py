@@ -1,7 +1,7 @@
 """Differentiable augmentation for small data sets (DiffAugment, Zhao et al. 2020).
 
-Whatever the discriminator sees, real or generated, is changed in the same random ways, so that it cannot learn the training
-images by heart; gradients flow through the changes to the generator.
+Real and generated images are augmented in the same random ways, so that the discriminator cannot memorise the training
+images. Gradients flow through the augmentations to the generator.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from generator.config import Change
 
 CHANGES: tuple[str, ...] = get_args(Change)
 TRANSLATION = 1 / 8
-"""Largest shift, as a share of the side; what comes in is 0, the middle grey."""
+"""Largest shift, as a share of the side; new pixels are 0, the middle grey."""
 CUTOUT = 1 / 2
 """Side of the square that is set to 0, as a share of the image's."""
 
 
 def augment(images: Tensor, changes: Sequence[str], source: torch.Generator) -> Tensor:
-    """Images [batch, 3, height, width] in [-1, 1], changed; the values follow from `source`, a CPU generator."""
+    """Augment images [batch, 3, height, width] in [-1, 1]; the random values come from `source`, a CPU generator."""
     for change in changes:
         images = _CHANGES[change](images, source)
     return images
 
 
 def _draw(images: Tensor, source: torch.Generator) -> Tensor:
-    """One number in [0, 1) per image, [batch, 1, 1, 1]."""
+    """Draw one number in [0, 1) per image, [batch, 1, 1, 1]."""
     return torch.rand(len(images), 1, 1, 1, generator=source).to(images)
 
 
 def change_colour(images: Tensor, source: torch.Generator) -> Tensor:
-    """Brightness by -0.5 to 0.5, saturation by 0 to 2, contrast by 0.5 to 1.5."""
+    """Change brightness by -0.5 to 0.5, saturation by 0 to 2, contrast by 0.5 to 1.5."""
     images = images + (_draw(images, source) - 0.5)
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * (2 * _draw(images, source))
@@ -54,7 +54,7 @@ def translate(images: Tensor, source: torch.Generator) -> Tensor:
 
 
 def _shifted(batch: int, length: int, source: torch.Generator) -> Tensor:
-    """Where each pixel of an axis comes from, [batch, length]."""
+    """Return the source index of each pixel of an axis, [batch, length]."""
     most = int(length * TRANSLATION + 0.5)
     shift = torch.randint(-most, most + 1, (batch, 1), generator=source)
     return torch.arange(length)[None] + shift
@@ -68,7 +68,7 @@ def cut_out(images: Tensor, source: torch.Generator) -> Tensor:
 
 
 def _outside(batch: int, length: int, source: torch.Generator) -> Tensor:
-    """Whether each pixel of an axis is outside of the square, [batch, length]."""
+    """Return whether each pixel of an axis is outside of the square, [batch, length]."""
     side = int(length * CUTOUT + 0.5)
     centre = torch.randint(0, length + 1 - side % 2, (batch, 1), generator=source)
     first = centre - side // 2

@@ -1,4 +1,4 @@
-"""Batch-norm statistics of averaged weights, measured afresh: those of the training network belong to other weights."""
+"""Batch-norm statistics of averaged weights, measured anew because the training network has other weights."""
 
 from __future__ import annotations
 

@@ -25,13 +25,15 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def cached_side(size: int) -> int:
-    """Side of the cached images for a training size."""
+    """Return the side of the cached images for a training size."""
     return round(size * OVERSIZE)
 
 
 class RealBatches:
-    """Endless shuffled batches of augmented images, cropped on the runtime's device; of several processes each gets its
-    part of every batch."""
+    """Endless shuffled batches of augmented images, cropped on the runtime's device.
+
+    With several processes, each process gets its share of every batch.
+    """
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class RealBatches:
         self.stream: Generator[Tensor, None, None] | None = None
 
     def take(self, step: int) -> Tensor:
-        """Batch of a step, as `at`; a thread prepares the next one while it is used."""
+        """Return the batch of a step, as `at`; a thread prepares the next batch in the meantime."""
         if self.stream is None or step != self.next_step:
             self.close()
             self.stream = prepared(self.at, step, ahead=1, workers=1)
@@ -65,7 +67,7 @@ class RealBatches:
             self.stream = None
 
     def at(self, step: int) -> Tensor:
-        """Batch of a step: float32 [batch, channels, size, size] in [-1, 1], on the device."""
+        """Load the batch of a step: float32 [batch, channels, size, size] in [-1, 1], on the device."""
         chosen = self._indices(step)
         pixels = torch.from_numpy(np.stack([self.images[index] for index in chosen])).to(self.device)
         images = pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
@@ -87,7 +89,7 @@ class RealBatches:
         return self.orders[epoch]
 
     def _crops(self, step: int) -> Tensor:
-        """Affine maps [batch, 2, 3] from the training square to the cached one, in normalised coordinates."""
+        """Draw affine maps [batch, 2, 3] from the training square to the cached one, in normalised coordinates."""
         source = derived_generator(self.seed, "crop", step)
         draws = torch.rand(self.batch, 4, generator=source)[self.rank :: self.world]
         share = self.config.crop_share + (1 - self.config.crop_share) * draws[:, 0]

@@ -1,7 +1,7 @@
-"""A run that has failed: its losses would go on looking smooth, and hours would be lost.
+"""Detection of collapsed runs, whose losses still look smooth.
 
-Signs, each judged over many steps in a row: keypoints are the same in every image; images are all alike; the discriminator's
-loss is zero, so that the generator learns nothing more. (`kpdetect.training.loop` sees at once that a loss is not finite.)
+The signs, each over many consecutive steps: keypoints are the same in every image; all images look the same; the
+discriminator's loss is zero, so the generator learns nothing. (`kpdetect.training.loop` checks that losses are finite.)
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ADVICE = {
         "--set optimiser.r1_weight"
     ),
 }
-"""What is wrong when a metric is too low, and what to do."""
+"""The fault behind a metric that is too low, and the remedy."""
 
 
 def observed(drawing: Drawing) -> dict[str, Tensor]:
-    """What a batch of drawings shows, each a scalar: keypoints in normalised units, pixels of the range from -1 to 1."""
+    """Measure a generated batch; scalars, keypoints in normalised units and pixels from -1 to 1."""
     keypoints, images = drawing.keypoints.detach(), drawing.image.detach().float()
     return {
         "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
@@ -36,7 +36,7 @@ def observed(drawing: Drawing) -> dict[str, Tensor]:
 
 
 class CollapseWatch:
-    """Counts, for each sign, the steps in a row that show it.
+    """A count of consecutive steps for each sign of collapse.
 
     Args:
         config: thresholds.
@@ -53,7 +53,7 @@ class CollapseWatch:
         self.counts = dict.fromkeys(self.least, 0)
 
     def look(self, step: int, metrics: dict[str, float]) -> str | None:
-        """Take note of a step; what is wrong, once it has been so for long enough."""
+        """Count a step; return the fault once it has lasted for `patience` steps."""
         if step * self.batch < self.config.after_images:
             return None
         for name, least in self.least.items():
@@ -64,13 +64,13 @@ class CollapseWatch:
 
     @property
     def suspicious(self) -> bool:
-        """Whether something has been wrong for a while: no state to keep as the last good one."""
+        """Whether a sign has lasted for a while, so that the state must not be saved."""
         return any(count > self.config.patience // 10 for count in self.counts.values())
 
     def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
+        """Return the state for a checkpoint."""
         return dict(self.counts)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.counts = {name: int(state[name]) for name in self.least}

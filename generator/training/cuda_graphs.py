@@ -1,8 +1,8 @@
 """A step's work on a GPU, recorded once and then replayed (CUDA graphs).
 
-Small networks leave a GPU idle: Python asks for its thousands of operations more slowly than it does them. A replay asks once.
-What is recorded has to be the same at every step but for the values of its inputs: no branch that depends on the step, nothing
-drawn at random on the CPU, no value read back.
+Small networks leave a GPU idle: Python launches thousands of operations more slowly than the GPU runs them. A replay is one
+launch. A recorded step may differ only in the values of its inputs: no branch depends on the step, nothing is drawn at random
+on the CPU, and no value is read back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from kpdetect.messages import log
 
 WARM_STEPS = 3
-"""Steps of each kind before any is recorded: libraries choose their kernels and optimisers make their state in the first."""
+"""Steps of each kind before recording: in the first steps libraries choose kernels and optimisers create their state."""
 Outputs = dict[str, Tensor]
 
 
@@ -30,16 +30,16 @@ class Recording:
 
 
 class StepRecorder:
-    """Does a step's work; once every kind of step was done a few times, as a replay.
+    """A step that is replayed after every kind of step has run a few times.
 
-    Where recording fails it says so and goes on without. Before torch 2.12 memory that was cached until then is not given back
-    after such a failure.
+    If recording fails, it logs a warning and continues without. Before torch 2.12, a failure does not free the memory cached
+    until then.
 
     Args:
-        work: takes the inputs, gives tensors by name; may update weights through the optimisers.
-        optimisers: all that `work` uses; their learning rates must not change afterwards.
-        kinds: names of the kinds of step there are.
-        device: of all tensors.
+        work: the function from inputs to tensors by name; may update weights through the optimisers.
+        optimisers: all optimisers that `work` uses; their learning rates must not change afterwards.
+        kinds: names of the kinds of step.
+        device: the device of all tensors.
     """
 
     def __init__(
@@ -55,17 +55,17 @@ class StepRecorder:
         self.recordings: dict[Hashable, Recording] = {}
         self.given_up = False
         self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()  # of all kinds: nothing in it but outputs outlives a replay
+        self.pool = torch.cuda.graph_pool_handle()  # shared by all kinds: only outputs outlive a replay
 
     def __call__(self, kind: Hashable, *inputs: Tensor) -> Outputs:
-        """Results of `work` on inputs of always the same shapes; `kind` names which kind of step this is."""
+        """Run `work` on inputs, which always have the same shapes; `kind` names the kind of step."""
         if self.given_up:
             return self.work(*inputs)
         if not self.inputs:
             self.inputs = [torch.empty_like(each) for each in inputs]
-        for own, given in zip(self.inputs, inputs, strict=True):
-            own.copy_(given)
-        if min(self.done.values()) < WARM_STEPS:  # recorded memory is not shared with steps that are not
+        for static, current in zip(self.inputs, inputs, strict=True):
+            static.copy_(current)
+        if min(self.done.values()) < WARM_STEPS:  # recorded and unrecorded steps do not share memory
             self.done[kind] += 1
             return self._aside()
         if kind not in self.recordings and not self._record(kind):
@@ -75,7 +75,7 @@ class StepRecorder:
         return {name: value.clone() for name, value in recording.outputs.items()}
 
     def _aside(self) -> Outputs:
-        """The work as it is, on the stream on which it will be recorded."""
+        """Run the work without a graph, on the stream that records later."""
         current = torch.cuda.current_stream(self.stream.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
@@ -84,7 +84,7 @@ class StepRecorder:
         return outputs
 
     def _record(self, kind: Hashable) -> bool:
-        """Record the work, which is not done by that; whether it succeeded."""
+        """Record the work without running it; return whether this succeeded."""
         graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self.stream.device)
         groups = [group for optimiser in self.optimisers for group in optimiser.param_groups]
         for group in groups:
@@ -93,12 +93,12 @@ class StepRecorder:
             with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
                 outputs = self.work(*self.inputs)
         except RuntimeError as error:
-            torch.cuda.set_stream(current)  # torch leaves the other one where ending the recording fails
+            torch.cuda.set_stream(current)  # if the end of the recording fails, torch keeps the recording stream
             current.wait_stream(self.stream)
             self.given_up = True
             self.recordings.clear()
             message = next(iter(str(error.__context__ or error).strip().splitlines()), type(error).__name__)
-            log.warning(f"steps are not recorded for replay, which is slower: {message}")
+            log.warning(f"training runs without CUDA graphs, which is slower: {message}")
             return False
         finally:
             for group in groups:

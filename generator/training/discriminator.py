@@ -50,13 +50,13 @@ class Discriminator(nn.Module):
         self.logit = nn.Linear(before * size * size, 1)
 
     def forward(self, images: Tensor, stage: Stage | None = None) -> Tensor:
-        """Logits [batch], float32; `stage` is for growing models alone."""
+        """Compute logits [batch], float32; `stage` is for progressive models only."""
         features = self.features(images.contiguous(memory_format=torch.channels_last))
         return self.logit(features.flatten(1)).squeeze(1).float()  # type: ignore[no-any-return]
 
 
 class GrowingDiscriminator(nn.Module):
-    """The same with an entry (fromRGB) at each image size, the new one faded in as the generator's is (paper fig. 12).
+    """A discriminator with an entry (fromRGB) at each image size; new entries are faded in with the generator (paper fig. 12).
 
     Args:
         sizes: sides of the images, ascending.
@@ -78,7 +78,7 @@ class GrowingDiscriminator(nn.Module):
         self.logit = nn.Linear(before * side * side, 1)
 
     def forward(self, images: Tensor, stage: Stage | None = None) -> Tensor:
-        """Logits [batch], float32, of images [batch, channels, stage.size, stage.size]."""
+        """Compute logits [batch], float32, of images [batch, channels, stage.size, stage.size]."""
         stage = stage or Stage(size=self.size)
         images = images.contiguous(memory_format=torch.channels_last)
         features, first = self.entries[str(stage.size)](images), (self.size // stage.size).bit_length() - 1
@@ -91,13 +91,13 @@ class GrowingDiscriminator(nn.Module):
 
 
 def halving(inputs: int, outputs: int) -> list[nn.Module]:
-    """The layers of one resolution."""
+    """Build the layers of one resolution."""
     layers: list[nn.Module] = [kaiming_conv(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE, inplace=True)]
     return [*layers, kaiming_conv(outputs, outputs), nn.LeakyReLU(SLOPE, inplace=True)]
 
 
 def build_discriminator(model: ModelConfig, optimiser: OptimiserConfig) -> Discriminator | GrowingDiscriminator:
-    """The discriminator that a configuration asks for."""
+    """Build the discriminator of a configuration."""
     widths, residual = optimiser.discriminator_widths, optimiser.discriminator_residual
     network: Discriminator | GrowingDiscriminator
     if len(model.image_sizes) > 1:

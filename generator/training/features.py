@@ -1,8 +1,8 @@
 """A second discriminator, of feature maps of a frozen, trained network (Projected GAN, Sauer et al. 2021, sections 3 and 4).
 
-The maps of several depths are mixed over channels and depths by fixed random convolutions, so that all of them carry signal,
-and each is judged by a head of its own, place by place. Where we differ: the loss is that of `optimiser.loss`; maps are
-brought to unit mean square; the finest map is left out; it stands beside the discriminator of pixels, not in its place.
+Fixed random convolutions mix the maps over channels and depths, so that all of them carry signal. One head per map judges each
+position. Differences from the paper: the loss is `optimiser.loss`; maps are scaled to unit mean square; the finest map is not
+used; the discriminator of pixels remains.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from kpdetect.errors import ConfigError
 
 
 class FeatureNetwork(Protocol):
-    """A frozen network that gives feature maps.
+    """A frozen network that computes feature maps.
 
     Attributes:
-        channels: of its maps.
-        hash: of its weights.
+        channels: number of channels of each map.
+        hash: hash of its weights.
     """
 
     channels: list[int]
     hash: str
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Feature maps, finest first, of images [batch, 3, size, size] in [-1, 1]."""
+        """Compute feature maps, finest first, of images [batch, 3, size, size] in [-1, 1]."""
 
 
 Extract = Callable[[Tensor], Sequence[Tensor]]
 """Images [batch, 3, size, size] in [-1, 1] to maps [batch, channels, side, side], each half as large as the one before."""
 LOGIT_SCALE = 3.0
-"""Of what the heads give at first: with spectral normalisation alone logits stay near 0."""
+"""Initial factor of the heads' outputs: with spectral normalisation alone logits stay near 0."""
 
 
 class FeatureDiscriminator(nn.Module):
     """Images [batch, channels, size, size] in [-1, 1] to logits [batch, places]; positive means real.
 
     Args:
-        extract: gives the feature maps; frozen, and as a plain function none of the state.
+        extract: computes the feature maps. It is frozen, and a plain function, so it is not part of the state.
         channels: of each map.
         width: channels of the mixed maps and of the heads.
     """
@@ -59,29 +59,30 @@ class FeatureDiscriminator(nn.Module):
         self.scales = nn.Parameter(torch.full((len(channels),), LOGIT_SCALE))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits, float32."""
+        """Compute logits [batch, places], float32."""
         maps = self.mixed(self.extract(images.expand(-1, 3, -1, -1)))
         judged = zip(self.heads, maps, self.scales, strict=True)
         return torch.cat([scale * head(features).float().flatten(1) for head, features, scale in judged], dim=1)
 
     def mixed(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """The maps with those of greater depth mixed into them, finest first."""
-        found: list[Tensor] = []
+        """Mix deeper maps into the shallower ones; returns the maps, finest first."""
+        mixed: list[Tensor] = []
         layers = list(zip(maps, self.mix_channels, self.mix_depths, strict=True))
         for features, over_channels, over_depths in reversed(layers):
             features = over_channels(features)
-            if found:
-                above = functional.interpolate(found[0], scale_factor=2, mode="bilinear", align_corners=False)
+            if mixed:
+                above = functional.interpolate(mixed[0], scale_factor=2, mode="bilinear", align_corners=False)
                 features = (features + above) * 0.5**0.5
-            found.insert(0, over_depths(features))
-        return [each / (each.float().square().mean(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt() for each in found]
+            mixed.insert(0, over_depths(features))
+        return [one / (one.float().square().mean(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt() for one in mixed]
 
 
 def require_maps(network: FeatureNetwork, size: int, device: torch.device) -> None:
-    """Stop at a network whose maps cannot be mixed.
+    """Check that the maps of a network can be mixed.
 
     Raises:
-        ConfigError: they are fewer than three, or not [batch, channels, side, side], each half as large as the one before.
+        ConfigError: there are fewer than three, or they are not [batch, channels, side, side],
+            each half as large as the one before.
     """
     with torch.no_grad():
         shapes = [tuple(each.shape[1:]) for each in network(torch.zeros(1, 3, size, size, device=device))]
@@ -89,8 +90,8 @@ def require_maps(network: FeatureNetwork, size: int, device: torch.device) -> No
     expected = [(count, side, side) for count, side in zip(network.channels, sides, strict=False)]
     if len(shapes) < 3 or shapes != expected or any(one != 2 * two for one, two in pairwise(sides)):
         raise ConfigError(
-            f"optimiser.feature_network: of images of {size} pixels its maps are {shapes}; expected at least three, each half "
-            "as large as the one before, as a ResNet's or an EfficientNet's are"
+            f"optimiser.feature_network: for images of {size} pixels its maps are {shapes}; expected at least three, each half "
+            "as large as the one before; choose a ResNet or an EfficientNet"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a training of the generator will get done on this machine, and what to change where that is too little."""
+"""The number of images that a training of the generator will see on this machine, with advice if it is too small."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MASK_IMAGES, KEYPOINT_IMAGES = 15_000, 100_000
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is to be expected of a run.
+    """The expected course of a run.
 
     Attributes:
         rate: images per second.
-        seen: images that were seen already, in this call and earlier ones.
-        limit: images that the run may see in all, whatever the time.
+        seen: images seen so far, over all continuations.
+        limit: most images of the run, over all continuations.
         seconds_used: training time used already.
-        seconds_left: training time left; None where only `limit` ends the run.
+        seconds_left: training time left; None if only `limit` ends the run.
     """
 
     rate: float
@@ -37,20 +37,20 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Training time until then."""
+        """Training time at the end, in seconds."""
         return max(0, self.images - self.seen) / self.rate
 
     def minutes_for(self, images: int) -> float:
-        """Minutes of the generator's training, those used already among them, until it has seen so many images."""
+        """Return the minutes of training, including past ones, until the generator has seen a number of images."""
         return (self.seconds_used + max(0, images - self.seen) / self.rate) / 60
 
 
 def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[tuple[int, str]]:
-    """The forecast in words, and a warning where the images are too few; each with its level of `logging`.
+    """Describe the forecast, with a warning if the images are too few; each line with its `logging` level.
 
     Args:
-        forecast: what is expected.
-        share: the generator's part of the minutes that the user gave.
+        forecast: the forecast.
+        share: the generator's share of the user's minutes.
     """
     images, minutes = _rounded(forecast.images), forecast.seconds / 60
     expected = (
@@ -76,7 +76,7 @@ def _advice(forecast: Forecast, share: float) -> str:
 
 
 def _rounded(images: int) -> int:
-    """Two significant digits."""
+    """Round to two significant digits."""
     digits = max(0, len(str(images)) - 2)
     return int(round(images, -digits))
 

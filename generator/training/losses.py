@@ -1,4 +1,4 @@
-"""Losses of the two networks, per image (paper 3.4 and appendix F)."""
+"""The losses of the two networks, per image (paper 3.4 and appendix F)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch.nn import functional
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Non-saturating loss [batch] (paper Eq. 3)."""
+    """Compute the non-saturating loss [batch] (paper Eq. 3)."""
     return functional.softplus(-fake_logits)  # -log(sigmoid(logits))
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Logistic loss [batch] (paper Eq. 4)."""
+    """Compute the logistic loss [batch] (paper Eq. 4)."""
     return functional.softplus(-real_logits) + functional.softplus(fake_logits)
 
 
 def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
-    """Hinge loss [batch] of the generator (Miyato et al. 2018; an ablation, paper F.3)."""
+    """Compute the hinge loss [batch] of the generator (Miyato et al. 2018; an ablation, paper F.3)."""
     return -fake_logits
 
 
 def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Hinge loss [batch] of the discriminator (Miyato et al. 2018; an ablation, paper F.3)."""
+    """Compute the hinge loss [batch] of the discriminator (Miyato et al. 2018; an ablation, paper F.3)."""
     return functional.relu(1 - real_logits) + functional.relu(1 + fake_logits)
 
 
@@ -37,7 +37,7 @@ ADVERSARIAL: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tenso
 
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """|grad D(x)|^2 [batch] on real images [batch, 3, size, size] (paper Eq. 5, Mescheder et al. 2018), in float32."""
+    """Compute |grad D(x)|^2 [batch] on real images [batch, 3, size, size] (paper Eq. 5, Mescheder et al. 2018), in float32."""
     real = real.detach().requires_grad_(True)
     with torch.autocast(real.device.type, enabled=False):
         (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
@@ -45,26 +45,27 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) ->
 
 
 def background_loss(one: Tensor, two: Tensor, foreground: Tensor) -> Tensor:
-    """|(1 - H_bg) G(z1) - (1 - H_bg) G(z2)| [batch] (paper Eq. 6), mean over pixels and channels.
+    """Compute |(1 - H_bg) G(z1) - (1 - H_bg) G(z2)| [batch] (paper Eq. 6), mean over pixels and channels.
 
     Args:
-        one, two: images [batch, channels, size, size] that differ in their background noise alone.
+        one, two: images [batch, channels, size, size] that differ only in their background noise.
         foreground: 1 - H_bg, the nearest keypoint's heatmap [batch, 1, size, size].
     """
     return ((one - two).float() * foreground).abs().mean(dim=(1, 2, 3))
 
 
 def contrastive_loss(embeddings: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss of keypoint embeddings [batch, keypoints, embedding] (paper Eq. 11, Khosla et al. 2020).
+    """Compute the supervised contrastive loss of keypoint embeddings (paper Eq. 11, Khosla et al. 2020).
 
-    Embeddings of the same keypoint are pulled together, of different ones pushed apart; all of unit length. The sum over
-    positives is inside the mean over anchors and divided by their number, as in Khosla et al.'s L_out. Returns [1].
+    The loss pulls embeddings [batch, keypoints, embedding] of the same keypoint together and pushes others apart.
+    Embeddings have unit length. The sum over positives is inside the mean over anchors and divided by their number, as in
+    Khosla et al.'s L_out. Returns [1].
     """
     batch, count, _ = embeddings.shape
     flat = functional.normalize(embeddings.float().flatten(0, 1), dim=1)
     names = torch.arange(count, device=flat.device).repeat(batch)
-    own = torch.eye(len(flat), dtype=torch.bool, device=flat.device)
-    likeness = (flat @ flat.T / temperature).masked_fill(own, -torch.inf)
+    diagonal = torch.eye(len(flat), dtype=torch.bool, device=flat.device)
+    likeness = (flat @ flat.T / temperature).masked_fill(diagonal, -torch.inf)
     chance = likeness - likeness.logsumexp(dim=1, keepdim=True)
-    positive = (names[:, None] == names[None]) & ~own
+    positive = (names[:, None] == names[None]) & ~diagonal
     return -(chance.masked_fill(~positive, 0).sum(dim=1) / positive.sum(dim=1).clamp_min(1)).mean()[None]

@@ -12,8 +12,10 @@ from generator.model import Generator
 
 
 def parameter_groups(generator: Generator, config: GeneratorConfig) -> list[dict[str, Any]]:
-    """The generator's parameters: all alike, or, where learning rates differ, those that place keypoints, the rest of the
-    keypoint generator, and the others."""
+    """Group the generator's parameters by learning rate.
+
+    If the rates differ, the groups are the pose MLP, the rest of the keypoint generator, and all others.
+    """
     if config.optimiser.pose_rate == 1 and not config.model.progressive:
         return [{"params": list(generator.parameters())}]
     placing = list(generator.parts.pose.parameters())

@@ -1,7 +1,7 @@
-"""Early stopping: the distance of drawn to real images is measured during training, and the best weights are kept.
+"""Early stopping: measure the distance between generated and real images during training and keep the best weights.
 
-The paper's images got worse late in training at its highest resolution, and so it stopped early there (appendix G). What the
-distance is measured in is handed in: feature networks belong to packages that training needs to do without.
+The paper stops early at its highest resolution, where images got worse late in training (appendix G). The caller provides the
+distance, because training must not depend on the packages of feature networks.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ from generator.sheet import to_uint8
 from generator.training.batches import RealBatches
 
 Images = NDArray[np.uint8]
-"""RGB [images, height, width, 3]."""
+"""Images uint8 RGB [images, height, width, 3]."""
 DistanceTo = Callable[[Images], Callable[[Images], float]]
-"""From real images to a function that gives the distance of drawn images to them."""
+"""A function from real images to a function that measures the distance of generated images to them."""
 BATCH = 64
 STATE = ("best", "best_step", "waited", "weights")
-"""What checkpoints hold of a watch."""
+"""The state of a `DistanceWatch` in a checkpoint."""
 
 
 class DistanceWatch:
-    """The best weights so far, and for how many measurements there were none better.
+    """The best weights so far and the number of measurements since.
 
     Args:
-        config: how often and how patiently.
-        distance_to: what is measured.
+        config: the interval and the patience.
+        distance_to: the distance.
         batches: real images as training sees them.
-        seed: of the drawn images, the same at each measurement.
+        seed: seed of the generated images, the same at each measurement.
 
     Attributes:
-        best: the least one, of step `best_step`.
-        weights: the network's of that step; none before the first measurement.
+        best: the least distance, at step `best_step`.
+        weights: the network's weights at that step; empty before the first measurement.
     """
 
     def __init__(self, config: StoppingConfig, distance_to: DistanceTo, batches: RealBatches, seed: int) -> None:
         self.config, self.distance_to, self.seed = config, distance_to, seed
-        self.batches = copy.copy(batches)  # the original is busy in another thread
+        self.batches = copy.copy(batches)  # another thread uses the original
         self.distance: Callable[[Images], float] | None = None
         self.best, self.best_step, self.waited = float("inf"), 0, 0
         self.weights: dict[str, Tensor] = {}
 
     @property
     def exhausted(self) -> bool:
-        """Whether patience is at an end."""
+        """Whether the patience is used up."""
         return self.waited >= self.config.patience
 
     def ending(self) -> str:
-        """Why the run has ended, in words."""
+        """Describe why the run stopped."""
         return (
             f"stopped early: the distance was least at step {self.best_step:,} ({self.best:.4g}), whose weights are kept; "
             f"{self.waited} measurements since were not better"
         )
 
     def look(self, step: int, network: Generator) -> float:
-        """Measure a network in evaluation mode, whose statistics are its own; returns its distance."""
+        """Measure a network in evaluation mode, with its own batch-norm statistics; returns its distance."""
         if self.distance is None:
             self.distance = self.distance_to(self._real())
         distance = self.distance(self._drawn(network))
@@ -83,20 +83,20 @@ class DistanceWatch:
 
     @torch.no_grad()
     def _drawn(self, network: Generator) -> Images:
-        device, width, found = next(network.parameters()).device, network.config.noise_width, []
+        device, width, drawn = next(network.parameters()).device, network.config.noise_width, []
         for start in range(0, self.config.images, BATCH):
             latents = latents_of(self.seed, start, min(start + BATCH, self.config.images), width)
-            found.append(to_uint8(network(latents.to(device)).image))
-        return np.concatenate(found)
+            drawn.append(to_uint8(network(latents.to(device)).image))
+        return np.concatenate(drawn)
 
     def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
+        """Return the state for a checkpoint."""
         return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         weights = state["weights"]
         if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-            raise ValueError("the best weights are no tensors")
+            raise ValueError("the best weights are not tensors")
         self.best, self.best_step, self.waited = float(state["best"]), int(state["best_step"]), int(state["waited"])
         self.weights = weights

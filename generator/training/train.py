@@ -66,16 +66,16 @@ def train_generator(
     Args:
         images: folder of images, any sizes.
         out: run folder.
-        config: what to train; must equal that of the run being continued, budgets aside.
+        config: the configuration; to continue a run it must equal that run's, except for budgets.
         runtime: device and precision.
         minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
-        exclude: image names never to train on.
+        exclude: names of images to leave out of training.
         strict: stop at an unreadable image.
-        initial: generator whose weights a new run starts from, and the discriminators of its run folder, where there are any;
-            not read when a run is continued.
-        distance_to: what early stopping measures; needed where `config.stopping` has patience.
-        feature_network: what `config.optimiser.features` names, on the runtime's device; needed where that names something.
-        share: which part of the minutes that the user gave `minutes` are; for the advice where they are too few.
+        initial: generator whose weights a new run starts from, with the discriminators of its run folder if there are any;
+            ignored when a run is continued.
+        distance_to: the distance for early stopping; required if `config.stopping.patience` is not 0.
+        feature_network: the network of `config.optimiser.features`, on the runtime's device; required if that is set.
+        share: `minutes` as a share of the user's minutes, for the advice if there are too few.
 
     Returns:
         The weights file, model.safetensors.
@@ -83,12 +83,14 @@ def train_generator(
     Raises:
         InputError, ConfigError, CheckpointError, OutputError: see their messages.
         TrainingError: a loss is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: after the step at hand was finished and saved.
+        KeyboardInterrupt: after the current step is finished and saved.
     """
     if config.stopping.patience and distance_to is None:
-        raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or 0 to train without")
+        raise ConfigError(
+            "stopping.patience: there is no distance to measure; from Python give distance_to, or set patience to 0"
+        )
     if (config.optimiser.features is None) != (feature_network is None):
-        raise ConfigError("optimiser.features: from Python give feature_network too, or neither")
+        raise ConfigError("optimiser.features: expected features and feature_network together; from Python give both or none")
     require_apart(images, out)
     with main_first(runtime):
         run = RunFolder(out, config, exempt=FREE, writes=runtime.is_main)
@@ -108,7 +110,7 @@ def train_generator(
 
 
 class GeneratorTrainer(Trainer):
-    """The generator, its average and its adversary."""
+    """The trainer of the generator: the network, its averaged copy and the discriminators."""
 
     kind = "generator"
 
@@ -131,7 +133,7 @@ class GeneratorTrainer(Trainer):
         plain = Generator(model).to(runtime.device)
         self.adversary = Adversary(config, runtime, feature_network)
         channels_last(plain)
-        self.average = averaged_copy(plain)  # not synchronised: the first process measures its statistics alone
+        self.average = averaged_copy(plain)  # not synchronised: only the first process measures its statistics
         self.generator = synchronised(plain, runtime)
         groups = parameter_groups(self.generator, config)
         self.adam_generator = torch.optim.Adam(groups, lr=optimiser.rate_generator, betas=optimiser.betas, fused=True)
@@ -146,7 +148,7 @@ class GeneratorTrainer(Trainer):
         self.restore()
 
     def _recorder(self, runtime: Runtime) -> StepRecorder | None:
-        """What replays steps on a device that can; None elsewhere."""
+        """Build the recorder that replays steps on a GPU; None on other devices."""
         if not self.config.replayable or runtime.device.type != "cuda" or runtime.world > 1 or runtime.compiled:
             return None
         kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
@@ -155,21 +157,26 @@ class GeneratorTrainer(Trainer):
 
     def stateful(self) -> dict[str, Stateful]:
         """The parts whose state a checkpoint holds."""
-        own: dict[str, Stateful] = {"generator": self.generator, "average": self.average, "adam_generator": self.adam_generator}
+        parts: dict[str, Stateful] = {
+            "generator": self.generator,
+            "average": self.average,
+            "adam_generator": self.adam_generator,
+        }
         watches: dict[str, Stateful] = {"collapse": self.collapse} | ({} if self.watch is None else {"watch": self.watch})
-        return own | self.adversary.stateful() | watches
+        return parts | self.adversary.stateful() | watches
 
     @property
     def stage(self) -> Stage:
-        """What size of images is trained now."""
+        """The current stage: image size and fade-in weight."""
         return stage_at(self.step * self.config.optimiser.batch, self.config.model, self.config.growth)
 
     def start_from(self, initial: InitialWeights) -> None:
-        """Take the weights of a trained generator, and its discriminators where its run folder still has them; that of features
-        if it was of the same network.
+        """Load the weights of a trained generator, and its discriminators if its run folder has them.
+
+        The feature discriminator is loaded only if its feature network is the same.
 
         Raises:
-            CheckpointError: they have another shape.
+            CheckpointError: the weights have another shape.
         """
         initial.load_into(self.generator, self.average)
         for name, network in self.adversary.companions(initial.description, self.feature_weights).items():
@@ -180,7 +187,7 @@ class GeneratorTrainer(Trainer):
             initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
-        """One update of each network; returns the metrics of the batch."""
+        """Update each network once; returns the metrics of the batch."""
         config, stage = self.config, self.stage
         real = seen_at(self.batches.take(self.step), stage)
         set_rates(self.adam_generator, config, stage)
@@ -191,13 +198,13 @@ class GeneratorTrainer(Trainer):
             metrics = self.update(real, latents)
         else:
             metrics = self.recorder(self.adversary.penalised(self.step), real, *latents.tensors)
-        self.carried = {"r1": metrics["r1"]} if "r1" in metrics else self.carried  # shown between penalties too
+        self.carried = {"r1": metrics["r1"]} if "r1" in metrics else self.carried  # logged between penalties too
         update_average(self.average, self.generator, config.optimiser.ema_decay, self.step)
         self.require_health(metrics)
         return metrics | self.carried
 
     def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
-        """One update of each network on real images and the images of latents; all that a step does on the device."""
+        """Update each network once on real images and on images of latents: all of a step's work on the device."""
         stage = self.stage
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)
@@ -205,21 +212,21 @@ class GeneratorTrainer(Trainer):
         return metrics | self.update_generator(drawing, latents, stage)
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
-        """Work that is done every so many steps; measuring comes before the checkpoint of the same step, which holds it."""
+        """List periodic work with its interval in steps. The distance comes before the checkpoint, which stores it."""
         measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
         return [*measuring, *super().periodic()]
 
     def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
-        """How many images the generator will have seen, and a warning where they are too few."""
+        """Forecast the number of images that the generator will see, with a warning if it is too small."""
         seen, limit = self.step * self.batch, steps * self.batch
         return forecast_lines(Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left), self.share)
 
     def is_done(self) -> bool:
-        """Whether the images have not got nearer to real ones for a while."""
+        """Return whether early stopping has run out of patience."""
         return self.watch is not None and self.watch.exhausted
 
     def measure(self) -> None:
-        """Measure the average, as it would be written, at its full size; and a line of metrics."""
+        """Measure the distance of the averaged generator at its full size, and log it."""
         if self.watch is not None and self.stage == Stage(size=self.config.model.size):
             candidate = copy.deepcopy(self.average)
             recalibrate(candidate, self.config.seed + 1)
@@ -229,22 +236,22 @@ class GeneratorTrainer(Trainer):
             self.run.log(step=self.step, distance=round(distance, 5))
 
     def require_health(self, metrics: dict[str, Tensor]) -> None:
-        """Stop a run that has failed.
+        """Stop a collapsed run.
 
         Raises:
-            TrainingError: naming what is wrong and what to try; the last good checkpoint is kept.
+            TrainingError: the run has collapsed. The message names the fault and a remedy; the last good checkpoint is kept.
         """
         wrong = self.collapse.look(self.step, {name: float(metrics[name]) for name in self.collapse.least})
         if agreed(bool(wrong), self.runtime):
             raise TrainingError(f"{self.run.folder}: collapsed at step {self.step}, {self.kept}: {wrong or 'see process 0'}")
 
     def save(self) -> None:
-        """Write the checkpoint, unless the state is one that the run may have to go back behind."""
+        """Write the checkpoint, unless the run shows a sign of collapse."""
         if not self.collapse.suspicious:
             super().save()
 
     def update_generator(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, Tensor]:
-        """Adversarial losses through the discriminators as they are now, and the losses on parts that are switched on."""
+        """Update the generator by its adversarial losses and the active losses on parts."""
         losses = self.adversary.loss(drawing.image, self.step, stage) | self.losses_on_parts(drawing, latents, stage)
         self.adam_generator.zero_grad()
         sum(weight * value for weight, value in losses.values()).backward()  # type: ignore[union-attr]
@@ -253,8 +260,8 @@ class GeneratorTrainer(Trainer):
         return {**observed(drawing), **{name: value.detach() for name, (_, value) in losses.items()}}
 
     def losses_on_parts(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, tuple[float, Tensor]]:
-        """Weight and value of the background loss (paper Eq. 6) and the contrastive loss (Eq. 11), where switched on."""
-        optimiser, found = self.config.optimiser, {}
+        """Return weight and value of the background loss (paper Eq. 6) and the contrastive loss (Eq. 11), if active."""
+        optimiser, losses = self.config.optimiser, {}
         if optimiser.background_weight:
             source = derived_generator(self.config.seed, "other background", self.step)
             other = draw_latents(optimiser.batch, self.config.model.noise_width, source)
@@ -263,19 +270,19 @@ class GeneratorTrainer(Trainer):
                 changed = self.generator(replace(latents, background=other.background, centre=other.centre), stage)
             heat = nearest_heat(*gaussian_axes(drawing.keypoints, (stage.size, stage.size), self.config.model.tau))
             value = background_loss(drawing.image, changed.image, heat[:, None]).mean()
-            found["loss_background"] = (optimiser.background_weight, value)
+            losses["loss_background"] = (optimiser.background_weight, value)
         if optimiser.contrastive_weight:
             value = contrastive_loss(drawing.embeddings, optimiser.contrastive_temperature).mean()
-            found["loss_contrastive"] = (optimiser.contrastive_weight, value)
-        return found
+            losses["loss_contrastive"] = (optimiser.contrastive_weight, value)
+        return losses
 
     def write_sheet(self) -> None:
-        """Draw the same latents with the averaged weights."""
+        """Write a sheet of fixed latents, drawn with the averaged weights."""
         sheet = draw_samples(self.average, self.config.seed, self.stage, self.runtime)
         write_image(self.run.sample(self.step), sheet)
 
     def write_weights(self) -> None:
-        """Write the average, its batch statistics measured afresh, or the best one so far; and where it came from."""
+        """Write the averaged weights with new batch-norm statistics, or the best weights so far, and their description."""
         config, watch = self.config, self.watch if self.watch is not None and self.watch.weights else None
         self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)

@@ -58,7 +58,7 @@ def command(
     pose, photo = find_pose(_detector(model, pose_from, device.value), str(pose_from), editor) if is_photo else (None, None)
     edits = read_edits(
         editor,
-        pose_from=None if pose_from is None or is_photo else read_sample(pose_from, "--pose-from"),
+        pose_from=None if pose_from is None or is_photo else read_sample(pose_from, "pose_from"),
         pose=pose,
         scale=scale,
         rotate=rotate,

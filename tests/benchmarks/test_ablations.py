@@ -83,7 +83,7 @@ def test_without_annotations_only_distances_are_asked_for() -> None:
         build_table("table8", alone)
     with pytest.raises(InputError, match="ablate table4: expected one of table2"):
         build_table("table4", CONFIG)
-    with pytest.raises(InputError, match="--protocol table:own.csv: ablations need a named one"):
+    with pytest.raises(InputError, match="`protocol=table:own.csv`: ablations need a named protocol"):
         build_table("table2", CONFIG.model_copy(update={"protocol": "table:own.csv"}))
 
 
@@ -112,20 +112,20 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_trained(tmp_path:
         write_image(images / f"9{number:05d}.jpg", np.full((218, 178, 3), 10 * number, np.uint8))
     config = AblationConfig(images=str(images), data=str(tmp_path / "celeba"), minutes_each=1, features="random", device="cpu")
     tested = config.model_copy(update={"test": True})
-    with pytest.raises(InputError, match=r"--test: 2 of the test images are among .*; leave them out with --exclude-list"):
+    with pytest.raises(InputError, match=r"`test`: 2 of the test images are among .*; leave them out with `exclude_list`"):
         check_data(tested)
     check_data(tested.model_copy(update={"exclude_lists": (str(tmp_path / "celeba" / "MAFL" / "testing.txt"),)}))
     check_data(config)
     with pytest.raises(InputError, match="nowhere: not a folder; give the folder of the data set"):
         run_ablation("table2", tmp_path / "out", config.model_copy(update={"data": str(tmp_path / "nowhere")}))
-    with pytest.raises(InputError, match=r"--cells k99-\*: no such cell"):
+    with pytest.raises(InputError, match=r"`cells=k99-\*`: no such cell"):
         choose_cells(build_table("table8", config), ["k06-*", "k99-*"])
     assert not (tmp_path / "out").exists()
-    with pytest.raises(OutputError, match="holds something else than ablations"):
+    with pytest.raises(OutputError, match="not a folder of ablations"):
         run_ablation("table2", tmp_path / "celeba", config)
     assert not (tmp_path / "celeba" / "config.yaml").exists()
     write_config(project_config("tiny", 32, 4, "centre", 0), tmp_path / "project" / "config.yaml")
-    with pytest.raises(OutputError, match="holds something else than ablations"):
+    with pytest.raises(OutputError, match="not a folder of ablations"):
         run_ablation("table2", tmp_path / "project", config)
 
 
@@ -184,10 +184,10 @@ def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path, capfd:
         images=str(tmp_path / "toy" / "images"), data=str(tmp_path / "toy"), protocol="toy", minutes_each=1, size=32, count=20,
         features="random", overrides=SMALL, device="cpu", precision="float32", exclude_lists=(str(tmp_path / "tested.txt"),),
     )  # fmt: skip
-    with pytest.raises(InputError, match=r"--test: 8 of the test images are among .*, the first is 000004\.png"):
+    with pytest.raises(InputError, match=r"`test`: 8 of the test images are among .*, the first is 000004\.png"):
         check_data(config.model_copy(update={"test": True, "exclude_lists": ()}))
     out = tmp_path / "out"
-    with pytest.raises(InputError, match=r"--cells k99: no such cell; there are k01-tau0\.002"):
+    with pytest.raises(InputError, match=r"`cells=k99`: no such cell; expected one of k01-tau0\.002"):
         run_ablation("table8", out, config, cells=["k99"])
     path = run_ablation("table8", out, config, cells=["k0[16]-tau0.02"], jobs=2)
     assert path == out / "table8.md"

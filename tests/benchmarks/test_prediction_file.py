@@ -51,7 +51,7 @@ def test_entries_are_kept_by_data_and_checkpoint(tmp_path: Path) -> None:
     assert read.seen.tolist() == [True, False]
     assert read_entry(path, "toy", "a").seen is None
     assert [file.name for file in tmp_path.iterdir()] == [NAME]
-    with pytest.raises(InputError, match=r"2 predictions for toy; it holds toy/aaaa.*choose one with --checkpoint"):
+    with pytest.raises(InputError, match=r"2 predictions for toy; it holds toy/aaaa.*choose one with `checkpoint`"):
         read_entry(path, "toy")
     with pytest.raises(InputError, match=r"no predictions of checkpoint cc for toy; it holds .*predict again with --model"):
         read_entry(path, "toy", "cc")
@@ -132,7 +132,7 @@ def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, 
     other.write_bytes(_renamed(other))
     with pytest.raises(InputError, match=rf"no predictions of checkpoint {file_hash(other)} for toy"):
         run_benchmark("toy", other, toy, tmp_path / "out", predictions=file, extras=PLAIN)
-    with pytest.raises(InputError, match="--checkpoint: chooses among"):
+    with pytest.raises(InputError, match="`checkpoint`: it selects a checkpoint in a file `predictions`"):
         run_benchmark("toy", other, toy, tmp_path / "out", predictions=file, checkpoint="aa", extras=PLAIN)
     predict_folder(small_project, toy / "images", tmp_path / "found", device="cpu")
     run_benchmark("toy", small_project, toy, tmp_path / "out", predictions=tmp_path / "found", extras=PLAIN)

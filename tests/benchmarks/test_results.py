@@ -234,7 +234,7 @@ def test_stale_and_contaminated_results_are_refused(tmp_path: Path, toy: Landmar
         make_table([seen])
     assert "contaminated (3)" in make_table([seen], allow_contaminated=True)
     (tmp_path / "seen" / "nothing").mkdir()
-    with pytest.raises(InputError, match="holds no benchmark result"):
+    with pytest.raises(InputError, match="no benchmark result; run"):
         make_table([tmp_path / "seen" / "nothing"])
 
 
@@ -302,7 +302,7 @@ def test_every_protocol_has_one_headline_and_names() -> None:
         assert find_protocol(name) is protocol
         assert len({regression.name for regression in protocol.regressions}) == len(protocol.regressions)
         assert protocol.metric
-    with pytest.raises(InputError, match="'mafl' does not exist; choose one of: mafl-aligned, celeba-wild, .* or table:FILE"):
+    with pytest.raises(InputError, match="'mafl': no such protocol; expected one of mafl-aligned, celeba-wild, .* or table:FILE"):
         find_protocol("mafl")
 
 
@@ -342,7 +342,7 @@ def test_report_of_results_alone_and_of_a_project_without_its_stale_ones(tmp_pat
     text = write_report(tmp_path / "project", tmp_path / "page.html").read_text()
     assert "No benchmark was run" in text
     assert "of weights 0123456789abcdef, which this project no longer has" in capsys.readouterr().err
-    with pytest.raises(InputError, match="give a project folder, or results with --result"):
+    with pytest.raises(InputError, match="give a project folder, or results with `result`"):
         write_report(None, tmp_path / "page.html")
 
 

@@ -40,7 +40,7 @@ def test_the_ladder_takes_one_thing_away_at_a_time():
     ]
     assert [[step(model) for step in steps] for model in found] == [[place < depth for place in range(5)] for depth in range(6)]
     assert LADDER == ("tuned", "no-start32", "no-background", "no-positional", "no-margin")
-    with pytest.raises(ConfigError, match="--model best: expected one of tuned, no-start32"):
+    with pytest.raises(ConfigError, match="`model=best`: expected one of tuned, no-start32"):
         architecture(CONFIG, "best")
 
 

@@ -91,7 +91,7 @@ def test_between_two_images() -> None:
     torch.testing.assert_close(
         each.keypoints - several.keypoints, torch.tensor([0, 0.5]).double()[:, None, None].expand(2, 2, 2)
     )
-    with pytest.raises(ValueError, match="nothing is between"):
+    with pytest.raises(ValueError, match="expected copies of the same keypoints"):
         mixed(copied(one, [0], (0, 0)), copied(one, [1], (0, 0)), 0.5)
 
 
@@ -272,10 +272,10 @@ def test_a_photo_lends_its_pose(project: Path, tmp_path: Path, monkeypatch: pyte
         (("--remove", "0", "--samples", str(2**64)), "no such sample"),
         (("--appearance-from", "x"), "--appearance-from x: no such sample"),
         (("--appearance-from", "1:"), "expected SAMPLE or SAMPLE:KEYPOINTS"),
-        (("--appearance-from", "1:0", "--appearance-from", "2"), "keypoint 0 is taken from 2 samples"),
+        (("--appearance-from", "1:0", "--appearance-from", "2"), "keypoint 0 comes from 2 samples"),
         (("--move", "1:1,1", "--remove", "0,1"), "--move and --remove contradict each other: keypoint 1"),
-        (("--mix", "0.5", "--remove", "0"), "--mix: nothing to mix with"),
-        (("--local", "--remove", "0"), "--local: nothing is moved"),
+        (("--mix", "0.5", "--remove", "0"), "--mix: there is no second sample"),
+        (("--local", "--remove", "0"), "--local: there is no move"),
         (("--scale", "-1"), "--scale -1.0"),
         (("--steps", "1", "--remove", "0"), "--steps 1"),
         (("--pose-from", "none.png"), "none.png: not a readable image"),
@@ -296,8 +296,8 @@ def test_what_a_model_lacks_is_refused(tmp_path: Path, fails) -> None:  # type: 
     )
     base = {"separate_background": False}
     bare = write_generator(tmp_path / "bare", **base, background_part=False, embedding="constant")
-    assert "background: this model has none" in fails("edit", bare, *out, "--background-from", 2)
-    assert "draws its parts alike" in fails("edit", bare, *out, "--appearance-from", 2)
+    assert "background: this model has no separate background" in fails("edit", bare, *out, "--background-from", 2)
+    assert "gives its parts the same look in every sample" in fails("edit", bare, *out, "--appearance-from", 2)
     learned = write_generator(tmp_path / "learned", start="learned")
     assert "its moves are local without" in fails("edit", learned, *out, "--move", "0:1,1", "--local")
     without_keypoints = write_generator(tmp_path / "adain", **base, style="adain")

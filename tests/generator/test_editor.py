@@ -55,10 +55,10 @@ def test_what_is_no_keypoint_is_refused(editor: Editor, which: object) -> None:
         (lambda e, p: e.appearance(p, e.sample(1), share=-0.1), "share -0.1: expected"),
         (lambda e, p: e.background(p, e.sample(1), float("nan")), "share nan: expected"),
         (lambda e, p: e.pose(p, np.full((3, 2), np.nan)), "not finite"),
-        (lambda e, p: e.pose(p, [[0, 0]]), r"a pose of shape \[1, 2\], expected \[3, 2\]"),
+        (lambda e, p: e.pose(p, [[0, 0]]), r"pose: got shape \[1, 2\], expected \[3, 2\]"),
         (lambda e, p: e.draw(e.move(p, 0, (40, 0))), "draw: keypoint 0 would be at .*outside of the image"),
         (lambda e, p: e.draw(replace(p, keypoints=p.keypoints * np.nan)), "draw: keypoint 0 would be at"),
-        (lambda e, p: e.draw(None), r"parts: got NoneType, expected what editor.sample\(0\) gives"),
+        (lambda e, p: e.draw(None), r"parts: got NoneType, expected Parts, such as the result of editor.sample\(0\)"),
         (lambda e, p: e.sample(1.5), "sample 1.5: there is none"),
     ],
 )
@@ -91,7 +91,7 @@ def test_parts_of_another_model_are_refused(editor: Editor, tmp_path: Path) -> N
             lambda: editor.appearance(mine, theirs),  # noqa: B023
             lambda: editor.background(mine, theirs),  # noqa: B023
         ):
-            with pytest.raises(InputError, match="parts of another model"):
+            with pytest.raises(InputError, match="parts: they come from another model"):
                 edit()
     with pytest.raises(InputError, match="parts of 2 images, expected 1 or 3"):
         editor.pose(editor.stream.parts(0, 3), editor.stream.parts(0, 2))

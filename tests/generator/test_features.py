@@ -199,9 +199,9 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
 
 
 def test_setting_and_network_belong_together(blob_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="give feature_network too, or neither"):
+    with pytest.raises(ConfigError, match="from Python give both or none"):
         train_generator(blob_folder, tmp_path / "run", JUDGED, CPU)
-    with pytest.raises(ConfigError, match="give feature_network too, or neither"):
+    with pytest.raises(ConfigError, match="from Python give both or none"):
         train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, feature_network=Maps())
     assert not (tmp_path / "run").exists()
 

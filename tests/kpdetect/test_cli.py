@@ -157,7 +157,7 @@ def test_help_and_version_end_well(monkeypatch, capsys):
 
 def test_report_of_what_is_no_project_writes_nothing(fails, blob_folder, tmp_path):
     assert "nowhere: no such folder; give a project folder" in fails("report", tmp_path / "nowhere")
-    assert "no project of `kpdetect run`: has no generator, detector" in fails("report", blob_folder)
+    assert "no generator, detector, predictions or results; give a project folder" in fails("report", blob_folder)
     assert not (tmp_path / "nowhere").exists()
     assert not (blob_folder / "report").exists()
     (blob_folder / "detector").mkdir()
