@@ -83,7 +83,7 @@ def test_refused_unless_allowed_and_then_marked(tmp_path: Path) -> None:
     data = landmark_set(tmp_path / "images")
     write_sources(tmp_path, [("c.png", "0" * 16)])
     found = check_contamination(tmp_path, data)
-    with pytest.raises(InputError, match=r"1 of the test images, the first is c.png.*--allow-contaminated"):
+    with pytest.raises(InputError, match=r"1 of the test images, the first is c.png.*`allow_contaminated`"):
         refuse_contamination(found, allowed=False)
     refuse_contamination(found, allowed=True)
     predictions = Predicted(data)

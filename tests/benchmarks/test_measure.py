@@ -286,7 +286,7 @@ def test_extractors_are_named_and_refused() -> None:
     assert distance_to(images)(images) == pytest.approx(0, abs=1e-3)
     assert distance_to(images)(255 - images) > 1e-2
     assert watched_distance(StoppingConfig(), CPU.device) is None
-    with pytest.raises(InputError, match="--features vgg: expected imagenet, random"):
+    with pytest.raises(InputError, match="`features` vgg: expected imagenet, random"):
         build_extractor("vgg", CPU.device)
 
 

@@ -42,7 +42,7 @@ def test_split_of_a_table_by_rule_column_and_lists(tmp_path: Path) -> None:
     assert found.landmarks_px[found.test[0], 0] == pytest.approx([13, 5])
     _, found = load_table(annotated_folder(tmp_path, extra="split"), tmp_path / "images", TableOptions())
     assert [found.images[index] for index in found.test] == [f"{number:02d}.png" for number in (1, 3, 5, 7, 9)]
-    with pytest.raises(InputError, match="give both or none"):
+    with pytest.raises(InputError, match="expected both or none"):
         load_table(table, tmp_path / "images", TableOptions(fit=fit))
     written(tmp_path, "test.txt", "99.png\n")
     with pytest.raises(FormatError, match="its only name is not in .*mine.csv: 99.png"):

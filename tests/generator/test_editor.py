@@ -59,7 +59,7 @@ def test_what_is_no_keypoint_is_refused(editor: Editor, which: object) -> None:
         (lambda e, p: e.draw(e.move(p, 0, (40, 0))), "draw: keypoint 0 would be at .*outside of the image"),
         (lambda e, p: e.draw(replace(p, keypoints=p.keypoints * np.nan)), "draw: keypoint 0 would be at"),
         (lambda e, p: e.draw(None), r"parts: got NoneType, expected Parts, such as the result of editor.sample\(0\)"),
-        (lambda e, p: e.sample(1.5), "sample 1.5: there is none"),
+        (lambda e, p: e.sample(1.5), "sample 1.5: no such sample"),
     ],
 )
 def test_bad_values_are_one_line(editor: Editor, edit, message: str) -> None:  # type: ignore[no-untyped-def]
