@@ -15,11 +15,11 @@ from kpdetect.training.run_folder import environment
 
 VERSION = 1
 Found = dict[str, dict[str, Any]]
-"""What was measured of each finished cell, by its name."""
+"""The measurements of each finished cell, by its name."""
 
 
 def write_ablation(table: AblationTable, out: Path, config: AblationConfig, failed: dict[str, str]) -> Path:
-    """Write the table of the cells that are finished; returns the Markdown's path.
+    """Write the table of the finished cells; returns the Markdown's path.
 
     Raises:
         OutputError: `out` cannot be written.
@@ -39,7 +39,7 @@ def write_ablation(table: AblationTable, out: Path, config: AblationConfig, fail
 
 
 def read_cells(table: AblationTable, out: Path) -> Found:
-    """What is there of a table."""
+    """Read the finished cells of a table."""
     paths = {cell.name: cell_folder(out, cell.name) / MEASURED for cell in table.cells}
     found = {name: (path, read_json(path)) for name, path in paths.items() if path.exists()}
     for path, content in found.values():
@@ -48,7 +48,7 @@ def read_cells(table: AblationTable, out: Path) -> Found:
 
 
 def as_row(entry: AblationEntry, found: Found, failed: dict[str, str]) -> dict[str, Any]:
-    """An entry with its provenance, for the CSV."""
+    """Describe an entry with its provenance, for the CSV."""
     name = entry.cell.name if entry.cell else ""
     known = found.get(name, {})
     facts: dict[str, Any] = {"row": entry.row, "column": entry.column, "measure": entry.measure, "cell": name}
@@ -64,14 +64,14 @@ def as_row(entry: AblationEntry, found: Found, failed: dict[str, str]) -> dict[s
 
 
 def value_of(entry: AblationEntry, found: Found) -> float | str | None:
-    """Our number or word for an entry; None where there is none (yet)."""
+    """Return our value of an entry; None if it is not measured."""
     known = found.get(entry.cell.name, {}) if entry.cell else {}
     value = known.get(entry.measure)
     return value["verdict"] if isinstance(value, dict) else value
 
 
 def ablation_markdown(table: AblationTable, config: AblationConfig, found: Found, failed: dict[str, str]) -> str:
-    """The table with published numbers in brackets, under the facts that a reader needs."""
+    """Format the table with published numbers in brackets, after notes for the reader."""
     rows, columns = (list(dict.fromkeys(getattr(entry, axis) for entry in table.entries)) for axis in ("row", "column"))
     cells = {(entry.row, entry.column): _cell(entry, found, failed) for entry in table.entries}
     lines = [f"### {table.title} (the paper's {table.name.replace('table', 'table ')})", "", *_facts(table, config, found), ""]

@@ -2,11 +2,11 @@
 
     python -m benchmarks.ablations.cell OUT NAME
 
-OUT/cells/NAME is a project of `kpdetect run`; `cell.json` says what is trained, `measured.json` what came out. A repeated
-call continues, after one that is still at work there.
+OUT/cells/NAME is a project of `kpdetect run`; `cell.json` says the training, `measured.json` holds the results. A repeated
+call waits for a running one and continues its work.
 
-A process that does not outlive the one that started it, however that one ends: training that nobody waits for would go on
-in a folder in which the repeated command trains too.
+The process ends with its parent, however the parent ends. Otherwise an orphaned training and a repeated command would train
+in the same folder.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
 ATTENDED = "--attended"
-"""Argument of a process whose standard input is a pipe that the other one holds open."""
+"""The argument of a child process whose standard input is a pipe that its parent holds open."""
 
 
 def end_with_parent() -> None:
-    """From now on terminate this process, as `kill` would, once its standard input is closed."""
+    """Terminate this process, as `kill` does, when its standard input closes."""
     threading.Thread(target=_wait, daemon=True).start()
 
 
@@ -65,15 +65,15 @@ CONTROL_PAIRS = 200
 
 
 def describe_cell(out: Path, cell: Cell) -> None:
-    """Write what the cell's process is going to read."""
+    """Write the description that the cell's process reads."""
     write_json(cell_folder(out, cell.name) / DESCRIPTION, asdict(cell))
 
 
 def check_cell(config: AblationConfig, cell: Cell) -> None:
-    """Refuse settings that no training would begin with.
+    """Check that a training can start with the settings.
 
     Raises:
-        ConfigError: naming what is wrong.
+        ConfigError: a setting is invalid; the message names it.
     """
     keypoints = cell.keypoints or config.keypoints
     model: Architecture = cell.model  # type: ignore[assignment]
@@ -126,7 +126,7 @@ def run_cell(out: Path, name: str) -> None:
 
 
 def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
-    """Error of the headline regression, its interval or spread, the same with bias where that is another, and the floor."""
+    """Measure the headline error with its interval or spread, the error with bias if it differs, and the floor."""
     import pandas as pd
 
     data, results = Path(config.data), folder / "results"
@@ -155,7 +155,7 @@ def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
 
 
 def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runtime) -> float:
-    """Frechet distance of generated to real images, in the named features."""
+    """Measure the Frechet distance between generated and real images in the configured features."""
     names = config.image_names(report=False)
     chosen = [
         Path(config.images, names[index])
@@ -167,7 +167,7 @@ def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runti
 
 
 def main() -> None:
-    """Entry point; errors that a user can mend are one line."""
+    """Run the command; print errors of the user as one line."""
     out, name, *attended = sys.argv[1:]
     if attended == [ATTENDED]:
         end_with_parent()

@@ -1,8 +1,6 @@
-"""What is the same for every cell of a table.
+"""The settings that all cells of a table share, and the layout of a folder of ablations.
 
-Where things lie in a folder of ablations.
-
-OUT/config.yaml             what is the same for all cells
+OUT/config.yaml             the settings of all cells
 OUT/cells/NAME/             a project, its cell.json, log.txt and measured.json
 OUT/table2.md, .csv, .json  the table
 """
@@ -22,61 +20,61 @@ from kpdetect.training.runtime import DeviceName, Precision
 
 CONFIG, CELLS = "config.yaml", "cells"
 DESCRIPTION, LOG, MEASURED = "cell.json", "log.txt", "measured.json"
-"""Of a cell: what is trained, what its process printed, what came out."""
+"""Files of a cell: its description, its log, its results."""
 
 
 def cell_folder(out: Path, name: str) -> Path:
-    """Where a cell is."""
+    """Return the folder of a cell."""
     return out / CELLS / name
 
 
 class AblationConfig(StrictConfig):
-    """Data, models and measures of a folder of ablations."""
+    """The data, models and measures of a folder of ablations."""
 
     images: str
     """Folder of unlabelled images."""
     data: str = ""
-    """The annotated data set; without one generators alone are trained and their images measured."""
+    """Annotated data set. Without it, only generators are trained and only their images are measured."""
     protocol: str = "mafl-aligned"
-    """How errors are measured."""
+    """Protocol of the errors."""
     test: bool = False
-    """Read the test images (to report) instead of cross-validating inside the fitting images (to choose)."""
+    """Measure on the test images, for a report, instead of cross-validation inside the fitting images, for a choice."""
     minutes_each: float = Field(gt=0)
     """Training minutes of each cell, all stages together."""
     keypoints: int = Field(10, ge=1, le=64)
-    """Number of keypoints, where the table does not vary it."""
+    """Number of keypoints, unless the table varies it."""
     size: int = 64
     """Side of the generated images."""
     preset: Preset = "tiny"
-    """Widths of the networks."""
+    """Preset of the networks."""
     crop: CropPolicy = "centre"
-    """Which part of a picture is seen."""
+    """Crop policy of the images."""
     refined: bool = False
     """Train the detectors on the real images too."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
-    """Everything random follows from it."""
+    """Seed of all random values."""
     exclude_lists: tuple[str, ...] = ()
-    """Files of image names never to train on."""
+    """Files of image names to leave out of training."""
     overrides: tuple[str, ...] = ()
     """Further settings of every cell, as for `kpdetect run --set`."""
     count: int = Field(5_000, ge=2)
-    """Generated images, and at most as many real ones, of the distance (paper: 50,000)."""
+    """Number of generated images for the distance, and most real images (paper: 50,000)."""
     features: str = "imagenet"
-    """Features of the distance: imagenet, random, or a file of Inception's weights for FID proper."""
+    """Features of the distance: imagenet, random, or a file of Inception's weights for FID."""
     device: DeviceName = "auto"
-    """Where to compute."""
+    """Device of the computation."""
     precision: Precision = "auto"
-    """What to compute in."""
+    """Precision of the computation."""
 
     def image_names(self, *, report: bool = True) -> list[str]:
-        """Images of the folder but those that the lists leave out; what of the lists fits nothing is printed on `report`.
+        """List the images of the folder without the excluded names; with `report`, log the names that match no image.
 
         Raises:
-            InputError: no images, too few left, or a list that fits none of them.
+            InputError: no images, too few remaining images, or a list that matches no image.
         """
         lists = [Path(each) for each in self.exclude_lists]
         return select_images(Path(self.images), set(excluded_names(Path(self.images), lists, report=report)))
 
 
 EXEMPT = ("device", "precision")
-"""Keys that may differ when a table is continued."""
+"""The keys that may change when a table is continued."""

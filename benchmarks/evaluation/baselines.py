@@ -1,20 +1,20 @@
-"""What a detector has to beat.
+"""Baselines that a detector must beat.
 
-Mean shape: the mean landmarks of the fitting images, whatever the picture. A detector that is not clearly below it has
-learned nothing.
+Mean shape: the mean landmarks of the fitting images, for every image. A detector whose error is not clearly lower has learned
+nothing.
 
-Random features: how far the same regression gets on a network that learned nothing either. A ResNet-18 with random
+Random features: the error of the same regression on an untrained network. A ResNet-18 with random
 weights sees the image stretched to 128x128; its map at 1/4 resolution is averaged over 8x8 cells, so that the features
-know where things are. Of all maps and cell counts this was the strongest in cross-validation on face images (globally
+encode positions. Of all maps and cell counts this was the strongest in cross-validation on face images (globally
 pooled features never beat the mean shape). Features have no origin, so their regression always has a bias. Three rows: as
 many principal components as the keypoints have coordinates, which is the same regression exactly; as many as 5-fold
 cross-validation inside the fitting images likes best; and ridge regression on all of them, up to 1,024. Which of the
-last two is the stronger one differs between data sets.
+last two is stronger differs between data sets.
 
 Pixels: the image as a 32x32 grey picture, reduced and regressed in the same three ways.
 
-A fixed grid of keypoints holds no more than the constant term; its row is there because papers print one, and without a bias it
-shows how much of an error is the constant alone.
+A fixed grid of keypoints carries only the constant term. Papers report it; without a bias it shows how much of an error the
+constant term explains.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ COMPONENTS = (4, 8, 16, 32, 64, 128, 256)
 RIDGE, RIDGE_COMPONENTS = "ridge", 1024
 FOLDS = 5
 KEYPOINTS = 10
-"""Keypoints of the grid, and half the columns of the reduced features, where there is no model to say how many."""
+"""Keypoints of the grid, and half the columns of the reduced features, without a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """Numbers per image, with the images they belong to in the order fitted, then tested.
+    """Features of the fitting and test images.
 
     Attributes:
         fit: float32 [fitting images, columns].
         test: float32 [test images, columns].
-        name: as shown in tables.
-        ridge: whether their regression shrinks weights whatever the protocol says.
+        name: name in tables.
+        ridge: whether their regression is ridge regression under every protocol.
     """
 
     fit: NDArray[np.float32]
@@ -62,7 +62,7 @@ class Features:
 
 
 def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: int = SEED) -> Features:
-    """Spatially pooled features of a network with random weights; see the module's text.
+    """Compute spatially pooled features of a network with random weights; see the module's text.
 
     Raises:
         InputError: an image is damaged.
@@ -73,7 +73,7 @@ def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: i
 
 
 def pixel_features(landmark_set: LandmarkSet) -> Features:
-    """The images themselves, small and grey.
+    """Reduce the images to small grey pictures.
 
     Raises:
         InputError: an image is damaged.
@@ -93,7 +93,7 @@ def _small(image: Image) -> NDArray[np.float32]:
 
 
 def grid_keypoints(count: int, sizes: NDArray[np.integer]) -> NDArray[np.float64]:
-    """`count` keypoints on a regular grid [images, count, 2], in pixels of images of `sizes` [images, 2] (height, width)."""
+    """Place keypoints on a regular grid [images, count, 2], in pixels of images of `sizes` [images, 2] (height, width)."""
     side = int(np.ceil(np.sqrt(count)))
     places = (np.arange(side) + 0.5) / side
     grid = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)[:count]
@@ -127,12 +127,14 @@ def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
 
 
 def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int) -> list[Features]:
-    """Standardise, then keep principal components: `columns` of them, as many as predict held-out fitting images best, and
-    for ridge regression all of them, `RIDGE_COMPONENTS` at most.
+    """Standardise features and reduce them to principal components in three ways.
+
+    The numbers of components: `columns`; the number that predicts held-out fitting images best; and for ridge regression all,
+    at most `RIDGE_COMPONENTS`.
 
     Args:
         features: raw features.
-        landmarks: [fitting images, landmarks, 2], NaN where hidden; only their folds decide, no test image does.
+        landmarks: [fitting images, landmarks, 2], NaN where hidden; the choice uses no test image.
         columns: numbers per image that the model's own regression uses.
     """
     limit = min(features.fit.shape) - 1
@@ -152,11 +154,11 @@ def reduce_features(features: Features, landmarks: NDArray[np.float64], columns:
 
 
 def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64]) -> int:
-    """The entry of `COMPONENTS` with the lowest mean squared distance in cross-validation over [images, columns]."""
+    """Return the entry of `COMPONENTS` with the lowest mean squared distance in cross-validation over [images, columns]."""
     from sklearn.model_selection import KFold
 
     folds = min(FOLDS, len(values))
-    smallest = len(values) - -(-len(values) // folds)  # images that remain when the largest fold is held out
+    smallest = len(values) - -(-len(values) // folds)  # images outside of the largest fold
     choices = [count for count in COMPONENTS if count < min(smallest, values.shape[1])] or [1]
     losses = np.zeros(len(choices))
     for kept, held in KFold(folds, shuffle=True, random_state=SEED).split(values):

@@ -1,7 +1,7 @@
 """The second stage: predictions + annotated images + protocol -> rows of a result.
 
 Every regression of the protocol becomes a row for the predictions, one for the mean shape (floor), and one for each
-baseline that was given. Errors are measured on the test images alone, in the coordinates of the regression's frame.
+given baseline. Errors are measured on the test images alone, in the coordinates of the regression's frame.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Evaluation:
         score: errors over the test images.
         errors: error [test images, landmarks] in percent of the unit; NaN where hidden.
         predicted: [test images, landmarks, 2], in the coordinates of the arguments.
-        rank: rank of the regression's input; 0 where nothing is regressed.
-        columns: numbers per image in the regression's input; 0 where nothing is regressed.
+        rank: rank of the regression's input; 0 without a regression.
+        columns: numbers per image in the regression's input; 0 without a regression.
     """
 
     score: NmeScore
@@ -49,7 +49,7 @@ class Evaluation:
 
 
 class Candidate(NamedTuple):
-    """What becomes a row: who, what kind, how well, and whether the regression had a constant term."""
+    """The content of a row: method, kind, evaluation, and whether the regression has a constant term."""
 
     method: str
     kind: Kind
@@ -79,7 +79,7 @@ class Placed:
     names: tuple[str, ...] = ()
 
     def measure(self, predicted: Points, rank: int = 0, columns: int = 0) -> Evaluation:
-        """Errors of landmarks [test images, landmarks, 2]."""
+        """Measure the errors of landmarks [test images, landmarks, 2]."""
         points = np.asarray(predicted, np.float64)
         if self.exchanged is not None:
             points = exchange_names(points, self.test, self.exchanged, self.distance)
@@ -88,16 +88,16 @@ class Placed:
         return Evaluation(score=score, errors=errors, predicted=points, rank=rank, columns=columns)
 
     def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
-        """Errors of the linear map from keypoints [images, keypoints, 2] or features [images, columns]."""
+        """Measure the errors of the linear map from keypoints [images, keypoints, 2] or features [images, columns]."""
         regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge, exchanged=self.exchanged, names=self.names)
         return self.measure(regression(test), regression.rank, regression.columns)
 
     def mean_shape(self) -> Evaluation:
-        """The floor: the mean of the fitting images' landmarks as the answer for every test image."""
+        """Measure the floor: the mean landmarks of the fitting images as the prediction for every test image."""
         return self.measure(np.broadcast_to(self.mean_landmarks(), self.test.shape))
 
     def mean_landmarks(self) -> NDArray[np.float64]:
-        """The mean [landmarks, 2] of the fitting images, once names that may be exchanged are settled."""
+        """Compute the mean landmarks [landmarks, 2] of the fitting images, after the exchange of names."""
         fit = self.fit
         if self.exchanged is not None:
             fit = settle_names(fit, self.exchanged, lambda points: np.broadcast_to(np.nanmean(points, axis=0), points.shape))
@@ -105,7 +105,7 @@ class Placed:
 
 
 def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression) -> Placed:
-    """Fitting and test images of a set in the coordinates of a regression.
+    """Place fitting and test images in the coordinates of a regression.
 
     Raises:
         InputError: the unit of a test image is zero or hidden.
@@ -124,7 +124,7 @@ def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression)
 
 
 class MeasuredRow(NamedTuple):
-    """A row, and the errors behind it."""
+    """A row and its errors."""
 
     row: Row
     evaluation: Evaluation
@@ -139,14 +139,14 @@ def evaluate(
     supervised: Sequence[tuple[str, Predictions]] = (),
     method: str = "kpdetect",
 ) -> list[MeasuredRow]:
-    """All rows of a result, headline first, and in a regression the model first.
+    """Compute all rows of a result, headline first, and within a regression the model first.
 
     Args:
-        predictions: keypoints of (at least) the images that are fitted and tested, or None for the baselines alone.
+        predictions: keypoints of at least the fitting and test images, or None for the baselines alone.
         landmark_set: annotated images.
         protocol: how to measure.
         features: features of the fitted and tested images, in the order of the set's indices.
-        supervised: name and landmarks of detectors that were given labels; measured as they are.
+        supervised: name and landmarks of supervised detectors; measured without a regression.
         method: name of the rows of `predictions`.
 
     Raises:
@@ -156,27 +156,27 @@ def evaluate(
     count = KEYPOINTS if keypoints_px is None else keypoints_px.shape[1]
     headline = place(landmark_set, protocol, protocol.headline)
     reduced = [each for raw in features for each in reduce_features(raw, headline.fit, 2 * count)]
-    taught = [(name, align(found, landmark_set)) for name, found in supervised]
+    ceilings = [(name, align(predicted, landmark_set)) for name, predicted in supervised]
     rows: list[MeasuredRow] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
         if regression.backward:
             rows += [] if keypoints_px is None else _backward(keypoints_px, landmark_set, protocol, regression, method)
             continue
-        found: list[Candidate] = []
+        candidates: list[Candidate] = []
         if keypoints_px is not None:
             result = evaluate_regression(keypoints_px, landmark_set, protocol, regression)
-            found.append(Candidate(method, "model", result, regression.bias))
-        found += _baselines(landmark_set, protocol, regression, reduced, taught)
+            candidates.append(Candidate(method, "model", result, regression.bias))
+        candidates += _baselines(landmark_set, protocol, regression, reduced, ceilings)
         result = evaluate_regression(grid_keypoints(count, landmark_set.sizes), landmark_set, protocol, regression)
-        found.append(Candidate(f"fixed grid of {count}", "baseline", result, regression.bias))
-        rows += _rows(found, protocol, regression)
+        candidates.append(Candidate(f"fixed grid of {count}", "baseline", result, regression.bias))
+        rows += _rows(candidates, protocol, regression)
     return rows
 
 
 def evaluate_regression(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression
 ) -> Evaluation:
-    """One forward regression of a protocol on keypoints [images of the set, keypoints, 2] in pixels of the images as shown."""
+    """Evaluate one forward regression on keypoints [images of the set, keypoints, 2] in pixels of the images as shown."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     placed = place(landmark_set, protocol, regression)
     fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
@@ -186,8 +186,10 @@ def evaluate_regression(
 def _backward(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
 ) -> list[MeasuredRow]:
-    """The regression from landmarks to keypoints, and the mean keypoints as its floor; images with hidden landmarks are left
-    out."""
+    """Evaluate the regression from landmarks to keypoints, with the mean keypoints as its floor.
+
+    Images with hidden landmarks are left out.
+    """
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     landmarks = regression.frame.place(landmark_set.landmarks_px, landmark_set.sizes, regression.origin)
     unit = place(landmark_set, protocol, regression).unit
@@ -199,17 +201,17 @@ def _backward(
     targets = Placed(fit=keypoints[fit], test=keypoints[test], unit=unit[shown])
     regressed = targets.regress(landmarks[fit], landmarks[test], bias=regression.bias, ridge=regression.ridge)
     names = [f"keypoint {number}" for number in range(keypoints.shape[1])]
-    found = [Candidate(method, "model", regressed, True), Candidate("mean keypoints", "floor", targets.mean_shape(), True)]
-    return _rows(found, protocol, regression, names)
+    candidates = [Candidate(method, "model", regressed, True), Candidate("mean keypoints", "floor", targets.mean_shape(), True)]
+    return _rows(candidates, protocol, regression, names)
 
 
 def align(predictions: Predictions, landmark_set: LandmarkSet, used: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """Predicted keypoints in the set's order and its images' pixels, float64 [images, keypoints, 2]; zeros where not used.
+    """Order predicted keypoints as the set, in pixels of its images, float64 [images, keypoints, 2]; zeros where not used.
 
     Args:
-        predictions: of these images, and maybe of others.
+        predictions: predictions of these images and possibly others.
         landmark_set: annotated images.
-        used: which of them; all that are fitted or tested unless given.
+        used: indices of the images to align; by default all fitting and test images.
 
     Raises:
         InputError: predictions are missing for some used images, or were made on images of another size.
@@ -234,26 +236,26 @@ def _baselines(
     protocol: Protocol,
     regression: Regression,
     reduced: Sequence[Features],
-    taught: Sequence[tuple[str, Points]],
+    ceilings: Sequence[tuple[str, Points]],
 ) -> list[Candidate]:
     placed = place(landmark_set, protocol, regression)
-    found = [Candidate("mean shape", "floor", placed.mean_shape(), True)]
+    candidates = [Candidate("mean shape", "floor", placed.mean_shape(), True)]
     for features in reduced:
         regressed = placed.regress(features.fit, features.test, bias=True, ridge=features.ridge or regression.ridge)
-        found.append(Candidate(features.name, "baseline", regressed, True))
-    for name, landmarks_px in taught:
+        candidates.append(Candidate(features.name, "baseline", regressed, True))
+    for name, landmarks_px in ceilings:
         landmarks = regression.frame.place(landmarks_px, landmark_set.sizes, regression.origin)
-        found.append(Candidate(name, "ceiling", placed.measure(landmarks[landmark_set.test]), True))
-    return found
+        candidates.append(Candidate(name, "ceiling", placed.measure(landmarks[landmark_set.test]), True))
+    return candidates
 
 
 def _rows(
-    found: Sequence[Candidate], protocol: Protocol, regression: Regression, names: Sequence[str] | None = None
+    candidates: Sequence[Candidate], protocol: Protocol, regression: Regression, names: Sequence[str] | None = None
 ) -> list[MeasuredRow]:
-    """One regression's rows; each but the model's own with its difference from the model, where there is one."""
-    model = found[0].evaluation if found[0].kind == "model" else None
+    """Build the rows of one regression; rows of other methods hold their difference from the model."""
+    model = candidates[0].evaluation if candidates[0].kind == "model" else None
     rows = []
-    for candidate in found:
+    for candidate in candidates:
         row = _row(candidate, protocol, regression, names)
         if model is not None and candidate.kind != "model":
             summed = protocol.summed and not regression.backward

@@ -1,7 +1,7 @@
 """The first stage: a detector's keypoints on the images of a data set, kept in `predictions.h5`.
 
-A model is shown what the protocol's crop leaves of a file; its keypoints are kept in pixels of the file, shifted back exactly.
-They are used again only while weights, images, crops and code are the same as when they were made.
+The model sees the protocol's crop of a file. Its keypoints are stored in pixels of the file, shifted back exactly.
+Stored predictions are used again only if weights, images, crops and code are unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BLOCK = 32
 
 
 def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
-    """Predict the images that a benchmark uses, or read what an earlier call left in `out/predictions.h5`.
+    """Predict the images of a benchmark, or read the predictions of an earlier call from `out/predictions.h5`.
 
     Args:
         model: weights file, detector folder or project folder.
@@ -39,7 +39,7 @@ def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
     Raises:
         CheckpointError: no weights.
         InputError: a damaged image.
-        FormatError: `predictions.h5` holds something else.
+        FormatError: `predictions.h5` is not a prediction file.
         OutputError: `out` cannot be written.
     """
     weights = find_weights(model, "detector")
@@ -61,14 +61,14 @@ def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
 
 
 def describe_model(weights: Path) -> dict[str, Any]:
-    """What a result says about a detector: hash, its own description, minutes of training by stage."""
+    """Describe a detector for a result: hash, recorded description, minutes of training by stage."""
     minutes = minutes_trained(weights.parent)
     return {"hash": file_hash(weights), "description": read_description(weights), "minutes": minutes}
 
 
 def minutes_trained(detector: Path) -> dict[str, float]:
-    """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' beside it."""
-    found = {}
+    """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' run folders."""
+    minutes = {}
     project, stages = detector.parent, detector_stages(detector.parent)
     before = stages[: stages.index(detector.name)] if detector.name in stages else []
     last = detector.name if detector.name in stages else "detector"
@@ -76,18 +76,18 @@ def minutes_trained(detector: Path) -> dict[str, float]:
     for stage, folder in folders.items():
         seconds = [row["seconds"] for row in read_metrics(folder / "metrics.jsonl") if "seconds" in row]
         if seconds:
-            found[stage] = max(seconds) / 60
-    return found
+            minutes[stage] = max(seconds) / 60
+    return minutes
 
 
 def _kept(path: Path, landmark_set: LandmarkSet, checkpoint: str) -> Entry | None:
-    found = path.exists() and entry_key(landmark_set.name, checkpoint) in entry_keys(path)
-    return read_entry(path, landmark_set.name, checkpoint) if found else None
+    exists = path.exists() and entry_key(landmark_set.name, checkpoint) in entry_keys(path)
+    return read_entry(path, landmark_set.name, checkpoint) if exists else None
 
 
 def _is_current(kept: Entry, landmark_set: LandmarkSet, contents: list[str]) -> bool:
     commit, names = code_commit(), [landmark_set.images[index] for index in landmark_set.used]
-    if commit.endswith("+"):  # changed code has no name to compare
+    if commit.endswith("+"):  # uncommitted changes have no hash to compare
         return False
     return (kept.environment.get("commit"), kept.predictions.images, kept.contents) == (commit, names, contents)
 
@@ -108,16 +108,16 @@ def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
 def predict_images(
     detector: Predictor, landmark_set: LandmarkSet, indices: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """`keypoints_px` [indices, K, 2] in pixels of those images as shown, and `confidence` [indices, K]; read in blocks.
+    """Predict `keypoints_px` [indices, K, 2] in pixels of the images as shown, and `confidence` [indices, K]; read in blocks.
 
     Raises:
         InputError: a damaged image.
     """
-    found = []
+    blocks = []
     with Progress(len(indices), "predict") as progress:
         for start in range(0, len(indices), BLOCK):
             block = list(landmark_set.pictures(indices[start : start + BLOCK]))
-            found.append(detector(block))
+            blocks.append(detector(block))
             progress.update(len(block))
-    keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+    keypoints_px, confidence = (np.concatenate(part) for part in zip(*blocks, strict=True))
     return keypoints_px, confidence

@@ -1,9 +1,7 @@
-"""The result file: what was measured, on what, by which code, with which model. JSON, schema `kpdetect-result`; every field is
-checked when it is read.
+"""The result file: JSON, schema `kpdetect-result`, with the rows, the data, the code and the model. Reading checks every field.
 
-Errors of every test image and landmark, under the headline regression: what rows are compared by and pages are drawn from.
-
-A CSV beside the result, `<name>-errors.csv`: `image,landmark,true_x_px,true_y_px`, with a model `x_px,y_px` (where it puts the
+The table of errors holds every test image and landmark under the headline regression; comparisons and reports use it. It is a
+CSV next to the result, `<name>-errors.csv`: `image,landmark,true_x_px,true_y_px`, with a model `x_px,y_px` (the predicted
 landmark), then a column `error of METHOD` for each row, in the numbers of the protocol's metric. Hidden landmarks are empty.
 """
 
@@ -43,7 +41,7 @@ class ErrorTable:
         images: names.
         landmarks: names.
         true_px: [images, landmarks, 2] in pixels of the image files; NaN where hidden.
-        predicted_px: [images, landmarks, 2], the model's; None in a result of the baselines alone.
+        predicted_px: [images, landmarks, 2] of the model; None in a result of the baselines alone.
         errors: [images, landmarks] by method, the model first; NaN where hidden.
     """
 
@@ -55,7 +53,7 @@ class ErrorTable:
 
 
 def error_table(rows: Sequence[MeasuredRow], landmark_set: LandmarkSet, protocol: Protocol) -> ErrorTable:
-    """The errors of a result's headline rows."""
+    """Build the table of errors of a result's headline rows."""
     regression, test = protocol.headline, landmark_set.test
     headline = [measured for measured in rows if measured.row.headline]
     model = [measured.evaluation.predicted for measured in headline if measured.row.kind == "model"]
@@ -73,7 +71,7 @@ def write_errors(table: ErrorTable, path: Path) -> Path:
     """Write the CSV.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     import pandas as pd
 
@@ -92,7 +90,7 @@ def write_errors(table: ErrorTable, path: Path) -> Path:
 
 
 def read_errors(path: Path) -> ErrorTable:
-    """Read what `write_errors` wrote.
+    """Read a table of errors.
 
     Raises:
         InputError: no such file.
@@ -101,21 +99,21 @@ def read_errors(path: Path) -> ErrorTable:
     import pandas as pd
 
     try:
-        found = read_table(path, dtype={"image": str, "landmark": str}, na_values={"": [""]})
-        landmarks = list(dict.fromkeys(found["landmark"].map(from_cell)))
-        numbers = found.drop(columns=["image", "landmark"]).apply(pd.to_numeric).to_numpy(np.float64)
+        table = read_table(path, dtype={"image": str, "landmark": str}, na_values={"": [""]})
+        landmarks = list(dict.fromkeys(table["landmark"].map(from_cell)))
+        numbers = table.drop(columns=["image", "landmark"]).apply(pd.to_numeric).to_numpy(np.float64)
         values = numbers.reshape(-1, len(landmarks), numbers.shape[1])
-        names = [str(name) for name in found.columns[2:]]
+        names = [str(name) for name in table.columns[2:]]
         pick = {name: values[..., column] for column, name in enumerate(names)}
         return ErrorTable(
-            images=[from_cell(str(name)) for name in found["image"][:: len(landmarks)]],
+            images=[from_cell(str(name)) for name in table["image"][:: len(landmarks)]],
             landmarks=landmarks,
             true_px=np.stack([pick[name] for name in TRUE], axis=-1),
             predicted_px=np.stack([pick[name] for name in PREDICTED], axis=-1) if set(PREDICTED) <= set(names) else None,
             errors={name.removeprefix(PREFIX): pick[name] for name in names if name.startswith(PREFIX)},
         )
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; it belongs beside the result of the same name") from error
+        raise InputError(f"{path}: no such file; put it next to the result of the same name") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, KeyError, ValueError, ZeroDivisionError) as error:
         raise FormatError(f"{path}: damaged table of errors ({reason(error)}); run the benchmark again") from error
 
@@ -125,7 +123,7 @@ AGAIN = "run the benchmark again"
 
 
 class Environment(TypedDict):
-    """What ran the benchmark; see `kpdetect.training.run_folder.environment`."""
+    """The environment of a benchmark; see `kpdetect.training.run_folder.environment`."""
 
     time: str
     commit: str
@@ -135,7 +133,7 @@ class Environment(TypedDict):
 
 
 class MeasuredModel(TypedDict):
-    """What was measured.
+    """The measured model.
 
     `hash` of the weights; their own `description`; `minutes` of training by stage; of a folder of `kpdetect predict`, the hash
     of its `table` and its `settings`.
@@ -156,18 +154,18 @@ class Result:
         protocol: name of the protocol.
         metric: error measure of all rows, in words.
         thresholds: errors of the PCK columns.
-        protocol_source: where the protocol comes from.
-        data: what the number may be called; the data set and its completeness.
+        protocol_source: source of the protocol.
+        data: name of the data set, which states if it is incomplete.
         data_folder: folder of the images, as given.
         lists: hash of each list that defines the split.
         fitted, tested: numbers of images.
-        notes: what a reader of the number has to know.
+        notes: caveats for the reader.
         contamination: whether the model saw test images.
-        contaminated: True when it did: the rows of the model are marked then.
+        contaminated: True if it did; then the rows of the model are marked.
         model: see `MeasuredModel`; None for the baselines alone.
         environment: commit, versions, hardware, time.
         seed: seed of the baselines and of the resampling.
-        errors: hash of the table of errors beside the result.
+        errors: hash of the table of errors.
         rows: all rows, headline first.
     """
 
@@ -198,12 +196,12 @@ class Result:
 
     @property
     def key(self) -> str:
-        """What tells its model from others of the same method."""
+        """A text that distinguishes the model from others of the same method."""
         return "_".join(_keys(self.model))
 
     @property
     def minutes(self) -> dict[str, float]:
-        """Minutes that the model was trained, by stage; empty where that is not known."""
+        """Minutes that the model was trained, by stage; empty if unknown."""
         return {} if self.model is None else self.model.get("minutes", {})
 
     @property
@@ -212,12 +210,12 @@ class Result:
         return tuple(row for row in self.rows if row.headline)
 
     def only_headline(self) -> Result:
-        """The same without the other regressions."""
+        """Return the result without the other regressions."""
         return replace(self, rows=self.headline)
 
 
 def result_name(protocol: str, data: str, model: MeasuredModel | None) -> str:
-    """Protocol, data, the beginning of the model's hash, and of its table's where a table was measured."""
+    """Join protocol, data and the beginnings of the hashes of the model and, if one was measured, of the table."""
     return "_".join([protocol.replace("/", "-"), data.replace("/", "-"), *_keys(model)])
 
 
@@ -228,12 +226,12 @@ def _keys(model: MeasuredModel | None) -> list[str]:
 
 
 def errors_path(result: Path) -> Path:
-    """Where the table of errors of a result file lies."""
+    """Return the path of the table of errors of a result file."""
     return result.with_name(f"{result.stem}-errors.csv")
 
 
 def write_result(result: Result, folder: Path) -> Path:
-    """Write `folder/<name>.json`; the file has its name only once it is complete.
+    """Write `folder/<name>.json`; the file appears only when it is complete.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -244,11 +242,11 @@ def write_result(result: Result, folder: Path) -> Path:
 
 
 def read_result(path: Path) -> Result:
-    """Read what `write_result` wrote.
+    """Read a result file.
 
     Raises:
         InputError: no such file.
-        FormatError: not a result, of another version, or with a field that is missing, unknown or of another type: named.
+        FormatError: not a result, of another version, or a field is missing, unknown or of another type; the message names it.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -265,15 +263,15 @@ def read_result(path: Path) -> Result:
 
 
 def read_result_errors(path: Path, result: Result) -> ErrorTable:
-    """The table of errors beside a result file.
+    """Read the table of errors of a result file.
 
     Raises:
-        InputError: it is missing, or is not the one of this result.
-        FormatError: it is damaged.
+        InputError: the table is missing, or belongs to another result.
+        FormatError: the table is damaged.
     """
     table = errors_path(path)
     if table.is_file() and file_hash(table) != result.errors:
-        raise InputError(f"{table}: not the errors of {path.name}, or changed since; {AGAIN}")
+        raise InputError(f"{table}: not the errors of {path.name}, or the file has changed; {AGAIN}")
     return read_errors(table)
 
 

@@ -1,8 +1,8 @@
-"""Do keypoints move with the image? A detector's keypoints on a warped image against its warped keypoints, without any labels.
+"""Consistency: compare a detector's keypoints on a warped image with its warped keypoints, without labels.
 
-Under an affine map keypoint k must stay keypoint k. Under a mirror the left one may become the right one: the best one-to-one
-matching is found on half of the images and measured on the other half. Distances are in percent of the image's side. The floor
-beside each is what keypoints score that lie at their mean places in every image, whatever it shows.
+Under an affine map keypoint k must stay keypoint k. Under a mirror, left may become right: half of the images give
+the best one-to-one matching, the other half the measurement. Distances are in percent of the image's side. The floor is the
+score of keypoints that stay at their mean positions in every image.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Consistency:
 
     Attributes:
         affine: under rotations of up to 15 degrees, scales of 1 / 1.1 to 1.1 and shifts of up to 5 %.
-        flip: under a mirror, after matching, on the half of the images that the matching was not made on.
-        affine_floor, flip_floor: the same of keypoints that never move.
-        order: which keypoint each one becomes under a mirror.
+        flip: under a mirror, after matching, on the half of the images that did not give the matching.
+        affine_floor, flip_floor: the same for keypoints that never move.
+        order: the matching keypoint of each keypoint under a mirror.
         affine_of, flip_of, affine_floor_of, flip_floor_of: the same four for each keypoint, [K]; NaN for a keypoint that no
             map leaves inside the image.
     """
@@ -60,18 +60,18 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
     if len(images) < 2:
         raise InputError(f"{len(images)} images; consistency needs at least 2")
 
-    def found(several: list[Image]) -> Points:
+    def detected(several: list[Image]) -> Points:
         return np.asarray(predictor(several)[0], np.float64)
 
-    plain = found(images)
+    plain = detected(images)
     extents = _extents(images)
     share = ((plain + 0.5) / extents).mean(axis=0)
 
     def still(several: list[Image]) -> Points:
         return share * _extents(several) - 0.5
 
-    flip, order = _under_mirror(found, images, plain)
-    affine, affine_floor = _under_affine(found, images, plain, seed), _under_affine(still, images, still(images), seed)
+    flip, order = _under_mirror(detected, images, plain)
+    affine, affine_floor = _under_affine(detected, images, plain, seed), _under_affine(still, images, still(images), seed)
     flip_floor, _ = _under_mirror(still, images, still(images))
     return Consistency(
         affine=float(np.nanmean(affine)),

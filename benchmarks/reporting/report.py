@@ -87,10 +87,10 @@ def _require_project(project: Path) -> None:
 
 
 def project_results(project: Path) -> list[Path]:
-    """Results in a project that its weights, as they are now, made; stale ones are named and left out."""
+    """List the results of a project's current weights; log and leave out stale results."""
     candidates = [project / stage / WEIGHTS for stage in detector_stages(project)]
     hashes = {file_hash(path) for path in candidates if path.is_file()}
-    found = []
+    paths = []
     for path in sorted((project / "results").glob(RESULTS)):
         try:
             model = read_result(path).model
@@ -98,15 +98,15 @@ def project_results(project: Path) -> list[Path]:
             log.info(f"left out of the report: {error}")
             continue
         if model is None or model["hash"] in hashes:
-            found.append(path)
+            paths.append(path)
         else:
-            told = f"{path}: of weights {model['hash']}, which this project no longer has; run the benchmark again"
-            log.info(f"left out of the report: {told}")
-    return found
+            fault = f"{path}: its weights {model['hash']} are no longer in this project; run the benchmark again"
+            log.info(f"left out of the report: {fault}")
+    return paths
 
 
 def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
-    """What the template shows of the verdict; None where there is none."""
+    """Return the verdict for the template; None without a verdict."""
     try:
         verdict = judge_project(project, images or _input_folder(project / "predictions"), resolve_runtime("auto"))
     except InputError as error:
@@ -118,7 +118,7 @@ def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
 
 
 def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those that have a picture."""
+    """Return the sections with a picture."""
     return [each for each in sections if each["pictures"]]
 
 
