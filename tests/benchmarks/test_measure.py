@@ -258,7 +258,7 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
 
 @pytest.mark.slow
 def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_project, blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(InputError, match="has no detector to compare with"):
+    with pytest.raises(InputError, match="run: no detector to compare with"):
         measure(trained, blob_folder, tmp_path / "out", CPU, features="random", other=small_project)
     assert not (tmp_path / "out").exists()
 
