@@ -199,7 +199,7 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     with pytest.raises(InputError, match="features vgg"):
         measure(trained, blob_folder, tmp_path / "new", CPU, features="vgg")
     assert not (tmp_path / "new").exists()
-    with pytest.raises(InputError, match="neither a generator nor a detector"):
+    with pytest.raises(InputError, match="no generator and no detector"):
         measure(blob_folder, blob_folder, tmp_path / "out", CPU)
     (trained / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="damaged weights"):
