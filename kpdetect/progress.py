@@ -6,20 +6,11 @@ with kpdetect.progress.listening(print):
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-NOTE = "progress.json"
-"""Name of the file in a project's folder that says how far it is; it is there while the project runs."""
-NOTE_SECONDS = 2.0
-"""Between two notes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,37 +147,3 @@ class Progress:
         )
         for listener in tuple(_listeners):
             listener(status)
-
-
-@contextmanager
-def noted_in(folder: Path, **facts: Any) -> Iterator[None]:
-    """Note the progress of all work inside in the folder's `NOTE`, with `facts`, for those who watch it from another process.
-
-    No work fails because of it. The note is removed when the work ends or fails; a killed process leaves it.
-    """
-    note = _Note(folder / NOTE, facts)
-    note.write({})
-    try:
-        with listening(note):
-            yield
-    finally:
-        with suppress(OSError):
-            note.path.unlink(missing_ok=True)
-
-
-class _Note:
-    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
-        self.path, self.facts, self.last = path, facts, float("-inf")
-
-    def __call__(self, status: Status) -> None:
-        if status.ended or time.monotonic() - self.last >= NOTE_SECONDS:
-            self.last = time.monotonic()
-            left = None if status.remaining is None else round(status.remaining)
-            rate = round(status.rate, 2)
-            self.write({"unit": status.unit, "done": status.done, "total": status.total, "rate": rate, "seconds_left": left})
-
-    def write(self, values: dict[str, Any]) -> None:
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        with suppress(OSError):
-            temporary.write_text(json.dumps({**self.facts, **values, "time": round(time.time(), 1)}) + "\n", encoding="utf-8")
-            os.replace(temporary, self.path)

@@ -39,13 +39,13 @@ from kpdetect.images.arrays import CropPolicy
 from kpdetect.inference.image_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log
-from kpdetect.progress import noted_in
 from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from kpdetect.project.rounds import free_keys, require_rounds, teach_round
 from kpdetect.refinement.reconstruction import named_perception
 from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import REFINED, WEIGHTS
+from kpdetect.training.progress_note import noted_in
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime
 

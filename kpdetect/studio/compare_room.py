@@ -77,7 +77,7 @@ class CompareRoom:
         folders = {method.strip(): sources[number] for method, number in wanted.sources.items()}
         questions = QUESTIONS if wanted.questions is None else read_questions(wanted.questions, "questions")
         with self.lock:
-            folder = self.workplace.target_for(f"{STUDIES}/{name}")
+            folder = self.workplace.new_file(f"{STUDIES}/{name}")
             make_study(folder, name, folders, questions, per_question=wanted.per_question, seed=wanted.seed)
         return self._summary(folder)
 

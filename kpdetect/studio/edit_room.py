@@ -177,7 +177,7 @@ class EditRoom:
     def _free_name(self, request: EditRequest, ending: str) -> Path:
         stem = f"{Path(request.model).name or 'model'}-{request.seed}-{request.sample}"
         for number in range(1, 1_000_000):
-            path = self.workplace.target_for(f"{SAVED}/{stem}-{number:03d}{ending}")
+            path = self.workplace.new_file(f"{SAVED}/{stem}-{number:03d}{ending}")
             if not path.exists():
                 return path
         raise InputError(f"{SAVED}: too many files of sample {request.sample}; move some away")

@@ -18,7 +18,7 @@ from kpdetect.draw import keypoint_colour
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.images.image_files import list_images, read_image
+from kpdetect.images.image_files import list_images, readable
 from kpdetect.inference.labelling import require_own
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.inference.predictor import Predictor
@@ -122,7 +122,10 @@ class NameRoom:
             paths = list_images(folder)
             chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
             inside = [self.workplace.inside(paths[index]) for index in chosen]
-            return [fit_image(read_image(path), SIDE, predictor.crop)[0] for path in inside], f"images of {folder}"
+            tiles = [fit_image(image, SIDE, predictor.crop)[0] for _, image in readable(inside)]
+            if not tiles:
+                raise InputError(f"{folder}: none of {len(inside)} images can be read")
+            return tiles, f"images of {folder}"
         try:
             editor = Editor.load(model)
         except CheckpointError:

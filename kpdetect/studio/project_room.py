@@ -11,10 +11,10 @@ import yaml
 from starlette.responses import FileResponse, Response
 
 from kpdetect.errors import InputError
-from kpdetect.progress import NOTE
 from kpdetect.studio.call import Call
 from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
+from kpdetect.training.progress_note import NOTE
 from kpdetect.training.run_folder import read_metrics
 
 SHOWN_POINTS = 300

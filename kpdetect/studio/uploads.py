@@ -36,7 +36,7 @@ def store_photo(workplace: Workplace, folder: str, name: str, content: bytes) ->
     ending = _ending(content)
     stem = re.sub(r"[^A-Za-z0-9]+", "-", name.rpartition(".")[0] or name).strip("-")[:40] or "photo"
     kept = f"{stem}-{bytes_hash(content)}{ending}"
-    path = workplace.target_for(f"{folder}/{kept}")
+    path = workplace.new_file(f"{folder}/{kept}")
     if not path.exists():
         with replacing(path) as temporary:
             temporary.write_bytes(content)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpdetect.errors import CheckpointError, FormatError, InputError
+from kpdetect.files.folders import make_folder
+from kpdetect.files.listing import OUTPUT
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
 from kpdetect.inference.predictions import TABLE, VIDEOS
 from kpdetect.shipped import shipped_folder, shipped_models
@@ -73,6 +75,18 @@ class Workplace:
             raise InputError(f"{name}: lies outside of {self.out}")
         return real
 
+    def new_file(self, name: str) -> Path:
+        """`target_for`, in a folder that is made and marked as results, so that no command takes its pictures for images.
+
+        Raises:
+            InputError: it would lie elsewhere.
+            OutputError: the folder cannot be written.
+        """
+        path = self.target_for(name)
+        make_folder(self.out)
+        (self.out / OUTPUT).touch()
+        return path
+
     def model(self, text: str) -> Path:
         """The model that a page means.
 
@@ -114,11 +128,10 @@ def open_workplace(
     if predictions is not None and not found:
         raise InputError(f"{predictions}: no predictions.csv here; give a folder of `kpdetect predict`")
     where = out or (target / FOLDER if is_folder and target is not None else Path(FOLDER))
-    source = images or _source(found)
-    named = [target.parent if target is not None and target.is_file() else target if is_folder else None, where, source]
-    roots = [
-        path for path in (*named, images, predictions, *compared, *(_source([each]) for each in found)) if path is not None
-    ]
+    source = images or next((path for each in found if (path := source_of(each)) is not None and path.is_dir()), None)
+    opened = target.parent if target is not None and target.is_file() else target if is_folder else None
+    sources = [path if path.is_dir() else path.parent for each in found if (path := source_of(each)) is not None]
+    roots = [path for path in (opened, where, source, predictions, *compared, *sources) if path is not None]
     return Workplace(
         target=target,
         out=where,
@@ -157,9 +170,3 @@ def source_of(folder: Path) -> Path | None:
     except (InputError, FormatError):
         return None
     return Path(source) if source is not None and Path(source).exists() else None
-
-
-def _source(folders: Sequence[Path]) -> Path | None:
-    """The first folder of images behind predictions, or that of a video."""
-    found = [path for folder in folders if (path := source_of(folder)) is not None]
-    return next((path if path.is_dir() else path.parent for path in found), None)

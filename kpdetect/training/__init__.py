@@ -12,6 +12,7 @@ distributed      what the processes of one training agree on
 seeds            seeds derived from the seed of a run
 averaging        the running average of the weights
 prefetch         batches prepared ahead by threads
+progress_note    how far a project is, for those who watch it from another process
 interrupts       Ctrl-C and termination, after the step at hand
 loop             the training loop: budgets, metrics, checkpoints, stopping and continuing
 """

@@ -167,7 +167,8 @@ def test_labels_of_shipped_models_are_not_written(served: Served) -> None:
 
 
 def test_the_project_is_read_from_its_files(served: Served, project: Path) -> None:
-    from kpdetect.progress import NOTE, Progress, noted_in
+    from kpdetect.progress import Progress
+    from kpdetect.training.progress_note import NOTE, noted_in
 
     with noted_in(project, stage=1, stages=7, title="Train the generator"), Progress(400, "train") as progress:
         progress.update(100)

@@ -57,6 +57,7 @@ class ProjectRoom {
   }
 
   showNow({ now, folder, stages, report }) {
+    const alive = stages.find((stage) => stage.quiet !== null && stage.quiet < 90 && stage.step && (stage.steps === null || stage.step < stage.steps));
     const parts = [h("h1", {}, folder.split("/").filter(Boolean).at(-1) || folder)];
     if (now && !now.stopped) {
       parts.push(h("p", {}, `Stage ${now.stage} of ${now.stages}: ${now.title}`));
@@ -68,7 +69,11 @@ class ProjectRoom {
       }
       parts.push(h("small", {}, `Last word of the run ${span(now.silent)} ago.`));
     } else if (now) parts.push(h("p", {}, `The run has said nothing for ${span(now.silent)}; it has stopped or is interrupted. Repeat its command to continue.`));
-    else if (report) parts.push(h("p", {}, "Finished. The report is below."));
+    else if (alive) {
+      const figure = (value, text) => h("div", {}, h("span", { class: "big" }, value), h("small", {}, text));
+      const left = alive.steps && alive.rate ? ((alive.steps - alive.step) * (alive.images / alive.step)) / alive.rate : null;
+      parts.push(h("p", {}, alive.title), h("div", { class: "figures" }, figure(alive.rate, "images per second"), figure(span(left), "left"), figure(short(alive.images), "images done")));
+    } else if (report) parts.push(h("p", {}, "Finished. The report is below."));
     else if (stages.length) parts.push(h("p", {}, "Nothing is running here. Repeat the command that made this folder to continue."));
     else parts.push(h("p", {}, "Nothing has been trained here yet."));
     this.now.replaceChildren(...parts);

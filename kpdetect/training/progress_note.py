@@ -1,0 +1,52 @@
+"""How far a project is, as a small file for those who watch it from another process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from kpdetect.errors import OutputError
+from kpdetect.files.atomic import replacing
+from kpdetect.progress import Status, listening
+
+NOTE = "progress.json"
+"""Name of the file in the project's folder; it is there while the project runs."""
+NOTE_SECONDS = 2.0
+"""Between two notes."""
+
+
+@contextmanager
+def noted_in(folder: Path, **facts: Any) -> Iterator[None]:
+    """Note the progress of all work inside in the folder's `NOTE`, with `facts`.
+
+    No work fails because of it. The note is removed when the work ends or fails; a killed process leaves it.
+    """
+    note = _Note(folder / NOTE, facts)
+    note.write({})
+    try:
+        with listening(note):
+            yield
+    finally:
+        with suppress(OSError):
+            note.path.unlink(missing_ok=True)
+
+
+class _Note:
+    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
+        self.path, self.facts, self.last = path, facts, float("-inf")
+
+    def __call__(self, status: Status) -> None:
+        if status.ended or time.monotonic() - self.last >= NOTE_SECONDS:
+            self.last = time.monotonic()
+            left = None if status.remaining is None else round(status.remaining)
+            rate = round(status.rate, 2)
+            self.write({"unit": status.unit, "done": status.done, "total": status.total, "rate": rate, "seconds_left": left})
+
+    def write(self, values: dict[str, Any]) -> None:
+        text = json.dumps({**self.facts, **values, "time": round(time.time(), 1)})
+        with suppress(OutputError), replacing(self.path, durable=False) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
