@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kpdetect.messages import log
@@ -20,10 +20,14 @@ PLAIN_PAUSE = 20.0
 class _Messages(logging.Handler):
     """Writes to whatever standard error is at the moment."""
 
+    def __init__(self, wording: Callable[[str], str]) -> None:
+        super().__init__()
+        self.wording = wording
+
     def emit(self, record: logging.LogRecord) -> None:
         lead = "\r\033[K" if sys.stderr.isatty() else ""
         lead += "warning: " if record.levelno >= logging.WARNING else ""
-        print(f"{lead}{record.getMessage()}", file=sys.stderr, flush=True)
+        print(f"{lead}{self.wording(record.getMessage())}", file=sys.stderr, flush=True)
 
 
 class ProgressLine:
@@ -64,9 +68,13 @@ def line(status: Status) -> str:
 
 
 @contextmanager
-def console() -> Iterator[None]:
-    """Show messages and progress on standard error inside."""
-    handler = _Messages()
+def console(wording: Callable[[str], str] = str) -> Iterator[None]:
+    """Show messages and progress on standard error inside.
+
+    Args:
+        wording: changes each message before it is shown.
+    """
+    handler = _Messages(wording)
     log.addHandler(handler)
     log.propagate = False
     try:

@@ -86,9 +86,7 @@ def train_generator(
         KeyboardInterrupt: after the current step is finished and saved.
     """
     if config.stopping.patience and distance_to is None:
-        raise ConfigError(
-            "stopping.patience: there is no distance to measure; from Python give distance_to, or set patience to 0"
-        )
+        raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or set patience to 0")
     if (config.optimiser.features is None) != (feature_network is None):
         raise ConfigError("optimiser.features: expected features and feature_network together; from Python give both or none")
     require_apart(images, out)

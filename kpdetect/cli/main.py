@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from kpdetect import __version__
+from kpdetect.cli.flags import as_flags, options_of
 from kpdetect.cli.memory import ADVICE, is_memory_full
 from kpdetect.cli.verbs import Verbs
 from kpdetect.console import console
@@ -49,7 +50,7 @@ def main() -> None:
     """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
     try:
         require_text(sys.argv[1:])
-        with interrupts_end_imports(), console():
+        with interrupts_end_imports(), console(_with_flags):
             code = app(prog_name="kpdetect", standalone_mode=False) or 0
     except KeyboardInterrupt:  # before or after the command itself
         code = INTERRUPTED
@@ -57,7 +58,7 @@ def main() -> None:
         print(_usage_line(error), file=sys.stderr)
         sys.exit(2)
     except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_with_flags(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # what a full or locked disk does where no result file is being written
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM):
@@ -73,6 +74,14 @@ def main() -> None:
     if code == INTERRUPTED:
         print(STOPPED, file=sys.stderr)
     sys.exit(code)
+
+
+def _with_flags(text: str) -> str:
+    """A message of the library with the options of the verb that was called in place of parameters."""
+    if "`" not in text or len(sys.argv) < 2:
+        return text
+    group: Any = typer.main.get_command(app)
+    return as_flags(text, options_of(group.get_command(None, sys.argv[1])))
 
 
 def require_text(arguments: Sequence[str]) -> None:

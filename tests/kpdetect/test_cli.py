@@ -212,8 +212,8 @@ def test_ablations_are_refused_before_anything_is_trained(tmp_path):
     common = [str(images), "--out", str(tmp_path / "out"), "--features", "random"]
     for arguments, reason in (
         (["ablate", "table2", *common, "--minutes-each", "0"], "minutes_each"),
-        (["ablate", "table8", *common, "--minutes-each", "1"], "needs a detector"),
-        (["ladder", *common, "--minutes-each", "1", "--size", "100"], "--size 100"),
+        (["ablate", "table8", *common, "--minutes-each", "1"], "this table measures detectors"),
+        (["ladder", *common, "--minutes-each", "1", "--size", "100"], "`size=100`"),
     ):
         result = CliRunner().invoke(app, arguments)
         assert reason in str(result.exception)
