@@ -79,7 +79,7 @@ def test_one_grid_serves_three_tables() -> None:
 def test_without_annotations_only_distances_are_asked_for() -> None:
     alone = CONFIG.model_copy(update={"data": ""})
     assert {entry.measure for entry in build_table("table2", alone).entries} == {"distance"}
-    with pytest.raises(InputError, match="table8: needs a detector"):
+    with pytest.raises(InputError, match="table8: this table measures detectors"):
         build_table("table8", alone)
     with pytest.raises(InputError, match="ablate table4: expected one of table2"):
         build_table("table4", CONFIG)

@@ -129,5 +129,5 @@ def test_embeddings_are_written(stream: PairStream, tmp_path: Path) -> None:
     assert list(table["part"]) == names
     assert table["pca_x"].isna().sum() == 6
     assert read_image(tmp_path / "out" / "embeddings.png").std() > 5
-    with pytest.raises(InputError, match="--count 4"):
+    with pytest.raises(InputError, match="`count=4`"):
         write_embeddings(tmp_path / "run", tmp_path / "out", CPU, count=4)

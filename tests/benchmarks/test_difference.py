@@ -43,9 +43,9 @@ def test_swapping_the_rows_turns_the_sign():
 
 
 def test_errors_of_other_images_are_refused():
-    with pytest.raises(InputError, match="not of the same images"):
+    with pytest.raises(InputError, match="expected the same images"):
         paired_difference(np.zeros((3, 2)), np.zeros((4, 2)))
-    with pytest.raises(InputError, match="not of the same images"):
+    with pytest.raises(InputError, match="expected the same images"):
         paired_difference(np.array([[1.0, np.nan]]), np.array([[np.nan, 1.0]]))
 
 

@@ -116,7 +116,7 @@ def test_faults_of_points_are_named_by_file_and_line(tmp_path: Path, old: str, n
 
 def test_missing_parts_of_300w_are_named(tmp_path: Path) -> None:
     (write_300w(tmp_path) / "ibug" / "image_0001.jpg").unlink()
-    with pytest.raises(InputError, match=r"ibug/image_0001.pts: no image image_0001.jpg or image_0001.png beside it"):
+    with pytest.raises(InputError, match=r"ibug/image_0001.pts: no image image_0001.jpg or image_0001.png next to it"):
         load_300w(tmp_path, FACES_300W)
     for path in (tmp_path / "afw").glob("*.pts"):
         path.unlink()

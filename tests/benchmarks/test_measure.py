@@ -116,7 +116,7 @@ def test_overlap_by_hand() -> None:
     found[1, 1, 2] = True  # nothing is there
     assert list(intersection_over_union(found, truth)) == [0.5, 0.0, 1.0]
     assert constant_mask(np.array([[[True, True]], [[True, False]], [[False, False]]])).tolist() == [[True, False]]
-    with pytest.raises(InputError, match="the same"):
+    with pytest.raises(InputError, match="expected equal shapes"):
         intersection_over_union(found, truth[:2])
 
 
@@ -196,7 +196,7 @@ def test_measuring_a_generator(blob_folder, trained, tmp_path) -> None:  # type:
     assert "FID" not in (tmp_path / "out" / "measured.md").read_text()
     with pytest.raises(OutputError, match="measured.json: cannot be written"):
         measure(trained, blob_folder, tmp_path / "out" / "measured.json", CPU, features="random")
-    with pytest.raises(InputError, match="features vgg"):
+    with pytest.raises(InputError, match="`features` vgg"):
         measure(trained, blob_folder, tmp_path / "new", CPU, features="vgg")
     assert not (tmp_path / "new").exists()
     with pytest.raises(InputError, match="no generator and no detector"):

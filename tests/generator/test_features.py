@@ -170,7 +170,7 @@ class Few(Maps):
 
 
 def test_a_network_whose_maps_cannot_be_mixed_is_refused(blob_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"optimiser\.feature_network: of images of 32 pixels its maps are \[\(2, 8, 8\)"):
+    with pytest.raises(ConfigError, match=r"optimiser\.feature_network: for images of 32 pixels its maps are \[\(2, 8, 8\)"):
         trained(blob_folder, tmp_path / "run", maps=Few())
 
 

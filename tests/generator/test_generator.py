@@ -162,7 +162,7 @@ def test_discriminator_sees_any_size():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(("tiny", 48), "--size 48"), (("tiny", 64, 0), "--keypoints 0"), (("huge", 64), "--preset huge")]
+    ("arguments", "said"), [(("tiny", 48), "`size=48`"), (("tiny", 64, 0), "`keypoints=0`"), (("huge", 64), "`preset=huge`")]
 )
 def test_bad_choices_are_named(arguments, said):
     with pytest.raises(ConfigError, match=said):

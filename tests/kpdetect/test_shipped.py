@@ -78,7 +78,7 @@ def test_a_name_is_as_good_as_a_path_and_a_folder_of_that_name_goes_first(
 def test_nothing_is_written_into_the_package(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"comes with the package; copy it with `kpdetect pack faces-64 --out DIR`"):
         change_labels(Path("faces-64"), names=["0=nose"])
-    with pytest.raises(InputError, match="give a folder for the results with --out"):
+    with pytest.raises(InputError, match="give a folder for the results with `out`"):
         run_benchmark("toy", Path("faces-64"), tmp_path)
     assert not (FOLDER / "faces-64" / "results").exists()
 
