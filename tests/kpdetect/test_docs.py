@@ -17,6 +17,7 @@ from tests.builders.predictions import entry
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
+    "docs/python.md",
     "docs/howto/pairs.md",
     "docs/reference/formats.md",
     "docs/howto/predict.md",
