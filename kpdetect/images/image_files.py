@@ -101,36 +101,12 @@ def _turned(picture: Pillow) -> bool:
     return picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
 
 
-def page_count(path: Path) -> int:
-    """Number of pages of equal size in a TIFF file, such as the frames of a stack; 1 for every other kind of image.
-
-    Reduced copies of a page (thumbnails, pyramids) are not counted.
-
-    Raises:
-        InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels a page.
-    """
-    with opened(path) as picture:
-        return len(pages(picture))
-
-
-def read_pages(path: Path) -> Iterator[Image]:
-    """The pages that `page_count` counts, one after the other, each as `read_image` reads images.
-
-    Raises:
-        InputError: as `read_image`; the pages before the damaged one were given.
-    """
-    with opened(path) as picture:
-        for page in pages(picture):
-            picture.seek(page)
-            yield decoded(picture, str(path))
-
-
 def read_image(path: Path) -> Image:
     """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, more than 8
     bits scaled to 8 (see `kpdetect.images.levels`), the first picture of an animation.
 
     Raises:
-        InputError: the file is missing, damaged, truncated, not an image, of several pages (see `read_pages`), of
+        InputError: the file is missing, damaged, truncated, not an image, of several pages, of
             floating-point pixels without levels, or has more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:

@@ -15,7 +15,7 @@ class PageReader(ClipReader):
     """A stack of pages or an animation in an image file: TIFF, GIF, WebP, PNG.
 
     Raises:
-        InputError: the file is no readable image.
+        InputError: the file is no readable image, or its first page cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,4 +39,6 @@ class PageReader(ClipReader):
                     seconds += float(lasts or 0) / 1000
                     self.read = number + 1
         except InputError:
+            if self.read == 0:
+                raise  # nothing to keep: the reason is what the user needs
             self.broken = True

@@ -31,13 +31,15 @@ from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.reading import reading
 from kpdetect.files.sources import merge_sources, read_sources, recorded_sources
-from kpdetect.images.image_files import image_size, page_count, read_image, read_pages
+from kpdetect.images.image_files import image_size, read_image
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.describe import describe_file
 from kpdetect.inference.earlier_results import is_finished, skipped_before
 from kpdetect.inference.labels import labels_of
+from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
+from kpdetect.inference.sources import is_stack
 from kpdetect.inference.video import VideoReader
 from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.toy.dataset import read_description as read_toy
@@ -177,9 +179,10 @@ def read_results(path: Path) -> None:
 
 def read_picture(path: Path) -> None:
     image_size(path)
-    if path.suffix == ".tif" and page_count(path) > 1:
-        for _ in read_pages(path):
-            pass
+    if is_stack(path):
+        with PageReader(path) as pages:
+            for _ in pages.frames():
+                pass
     else:
         read_image(path)
 

@@ -9,8 +9,9 @@ from PIL import Image as Pillow
 from kpdetect.data.folder import content_key
 from kpdetect.errors import InputError
 from kpdetect.images import decoding
-from kpdetect.images.image_files import SUFFIXES, read_image, read_pages
+from kpdetect.images.image_files import SUFFIXES, read_image
 from kpdetect.images.levels import VARIABLE, parse_levels, use_levels
+from kpdetect.inference.page_reader import PageReader
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10 + 1  # H != W; 1 to 231
 
@@ -97,9 +98,17 @@ def test_a_stack_is_no_single_image(tmp_path):
     first.save(tmp_path / "stack.tif", save_all=True, append_images=[second])
     with pytest.raises(InputError, match="stack.tif: has 2 pages"):
         read_image(tmp_path / "stack.tif")
-    for number, page in enumerate(read_pages(tmp_path / "stack.tif")):
-        np.testing.assert_array_equal(page[..., 1], GREY + number)
-    assert number == 1
+    frames = list(PageReader(tmp_path / "stack.tif").frames())
+    for number, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.image[..., 1], GREY + number)
+    assert len(frames) == 2
+
+
+def test_a_stack_of_floating_point_pages_says_what_it_needs(tmp_path):
+    pages = [Pillow.fromarray(np.full((20, 30), value, np.float32)) for value in (0.25, 0.5)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(InputError, match=r"stack.tif: .*--levels LOW,HIGH"):
+        list(PageReader(tmp_path / "stack.tif").frames())
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), IndexError(), KeyError("x"), MemoryError(), ZeroDivisionError("y")])

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image as Pillow
 
-from kpdetect.images.image_files import page_count
+from kpdetect.images.decoding import opened, pages
 
 
 def test_pages_of_a_stack_are_counted_without_their_thumbnails(tmp_path):
@@ -10,5 +10,6 @@ def test_pages_of_a_stack_are_counted_without_their_thumbnails(tmp_path):
     first.save(tmp_path / "pyramid.tif", save_all=True, append_images=[small])
     first.save(tmp_path / "one.tif")
     first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
-    counts = [page_count(tmp_path / name) for name in ("stack.tif", "pyramid.tif", "one.tif", "moving.gif")]
-    assert counts == [3, 1, 1, 1]
+    for name, count in (("stack.tif", 3), ("pyramid.tif", 1), ("one.tif", 1), ("moving.gif", 1)):
+        with opened(tmp_path / name) as picture:
+            assert len(pages(picture)) == count, name
