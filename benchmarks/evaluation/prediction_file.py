@@ -34,6 +34,7 @@ from kpdetect.errors import FormatError, InputError, KpdetectError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hdf5 import opened_hdf5, texts_of, values_of
+from kpdetect.files.hdf5_guard import written_here
 from kpdetect.files.json_yaml import parse_json
 from kpdetect.files.lock import locked
 from kpdetect.files.reading import reading
@@ -111,6 +112,7 @@ def write_entry(path: Path, entry: Entry) -> None:
         content = _merged(path, entry)
         with replacing(path) as temporary:
             temporary.write_bytes(content)
+        written_here(path)
 
 
 def read_entry(path: Path, data: str, checkpoint: str | None = None) -> Entry:

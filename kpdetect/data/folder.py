@@ -29,6 +29,7 @@ from kpdetect.files.atomic import replacing, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.hdf5 import array_of, opened_hdf5
+from kpdetect.files.hdf5_guard import written_here
 from kpdetect.files.names import shown, to_cell
 from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
@@ -96,7 +97,7 @@ class ImageCache:
     """
 
     def __init__(self, path: Path) -> None:
-        advice = "the image cache is damaged, delete it and run again"
+        advice = "the image cache is damaged"
         with opened_hdf5(path, FormatError, advice) as file:
             self.key = str(file.attrs["key"])
             self.stamp = _later_stamp(path, self.key) or str(file.attrs.get("stamp", ""))
@@ -188,7 +189,7 @@ def build_cache(
     strict: bool = False,
     expected_key: str | None = None,
 ) -> ImageCache:
-    """Decode a folder into `out`/images.h5, or reuse the one there when it holds the same.
+    """Decode a folder into `out`/images.h5, or reuse the one there when it holds the same and is whole.
 
     Args:
         folder: images, searched recursively.
@@ -209,7 +210,7 @@ def build_cache(
     if exclude and len(chosen.names) == len(listed):
         raise InputError(f"{folder}: none of the {len(exclude):,} names to leave out is there; the first is {min(exclude)}")
     target, stamp = out / "images.h5", chosen.stamp()
-    cache = ImageCache(target) if target.exists() else None
+    cache = _whole_cache(target)
     if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):
         return cache
     if cache is not None and not cache.stamp and cache.key == expected_key:
@@ -229,7 +230,19 @@ def build_cache(
     behind = originals(chosen.folder, listed, chosen.names)
     behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
     _write_cache(chosen, target, stamp, strict, behind)
+    written_here(target)
     return ImageCache(target)
+
+
+def _whole_cache(path: Path) -> ImageCache | None:
+    """The cache that is there, None where there is none or a damaged one."""
+    if not path.exists():
+        return None
+    try:
+        return ImageCache(path)
+    except FormatError as error:
+        log.warning(f"{error}; it is made from the images again")
+        return None
 
 
 def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind: Sequence[tuple[str, ...]]) -> None:

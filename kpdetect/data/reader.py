@@ -17,6 +17,7 @@ from kpdetect.data.schema import Manifest, Shard
 from kpdetect.data.shard import REPAIR, OpenShard, decode_jpeg
 from kpdetect.errors import ShardError
 from kpdetect.files.hashes import bytes_hash, file_hash
+from kpdetect.files.hdf5_guard import look_at
 from kpdetect.files.records import inside
 from kpdetect.images.arrays import Image
 from kpdetect.pairs import PairBatch
@@ -41,7 +42,7 @@ class ShardFolder:
         self.facts = self.manifest.facts
         self.starts = [shard.start for shard in self.manifest.shards]
         self._handles: OrderedDict[str, OpenShard] = OrderedDict()
-        self._owner = os.getpid()
+        self._owner, self._looked_at = os.getpid(), False
         if not self.manifest.shards:
             raise ShardError(f"{folder}: holds no finished shard; {REPAIR}")
         self._require_shards()
@@ -88,11 +89,18 @@ class ShardFolder:
             self._handles, self._owner = OrderedDict(), os.getpid()
         opened = self._handles.pop(shard.file, None)
         if opened is None:
+            self._look_at_shards()
             opened = OpenShard(self.folder / shard.file, self.facts, shard.stop - shard.start)
         self._handles[shard.file] = opened  # the last is the one used last
         while len(self._handles) > OPEN:
             self._handles.popitem(last=False)  # not closed by hand: another thread may be reading it
         return opened
+
+    def _look_at_shards(self) -> None:
+        """One process looks at all shards, not one at each."""
+        if not self._looked_at:
+            look_at(self.folder / shard.file for shard in self.manifest.shards)
+            self._looked_at = True
 
     def read(self, index: int) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
         """Pair `index`: image uint8 [height, width, 3], keypoints float32 [K, 2], visible bool [K]."""

@@ -18,6 +18,7 @@ from kpdetect.data.schema import Facts, Shard
 from kpdetect.data.shard import encode_jpeg
 from kpdetect.files.atomic import replacing
 from kpdetect.files.hashes import file_hash
+from kpdetect.files.hdf5_guard import written_here
 from kpdetect.pairs import PairBatch
 
 
@@ -87,6 +88,7 @@ class ShardWriter:
         if error is None:
             with replacing(self.path) as temporary:
                 temporary.write_bytes(content)
+            written_here(self.path)
 
     def _content(self) -> bytes:
         assert self.filled == self.stop - self.start, "a shard must be filled before it is written"

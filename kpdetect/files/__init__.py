@@ -12,5 +12,7 @@ sources    sources.csv, the real images behind a file
 records    typed records that are read back from files
 json_yaml  JSON and YAML of others, bounded before anything is built from them
 tables     CSV tables of others
+hdf5_check what another process looks at in HDF5 files
+hdf5_guard starts that process, and keeps what it says
 hdf5       HDF5 files of others, checked before anything is read
 """

@@ -1,7 +1,6 @@
 """The one way in which this project opens HDF5 files of others.
 
-An HDF5 file can name other files: external and soft links, data stored outside, virtual data sets. A reader would open them
-silently, whatever they are. So every link and every data set is looked at before anything is read.
+Another process looks at a file first (`kpdetect.files.hdf5_guard`): it may name other files, hang or crash the library.
 """
 
 from __future__ import annotations
@@ -16,12 +15,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kpdetect.errors import FormatError, InputError, KpdetectError
-from kpdetect.files.reading import AGAIN, reading
+from kpdetect.files.hdf5_guard import fault_of
+from kpdetect.files.reading import AGAIN, reading, shortened
 
-MOST_MEMBERS = 100_000
-"""Groups and data sets in one file."""
-DEEPEST = 8
-"""Groups inside each other."""
 Size = int | None
 
 
@@ -41,13 +37,9 @@ def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: st
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     with reading(path, refused, advice):
-        file = h5py.File(path, "r", **options)
-        try:
-            _require_own(file, path, refused)
-        except BaseException:
-            file.close()
-            raise
-        return file
+        if (fault := fault_of(path)) is not None:
+            raise refused(f"{path}: {shortened(fault.words)}" + ("" if fault.whole else f"; {advice}"))
+        return h5py.File(path, "r", **options)
 
 
 @contextmanager
@@ -55,36 +47,6 @@ def opened_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: 
     """`open_hdf5` for a block in which any failure means a damaged file, see `reading`."""
     with reading(path, refused, advice), open_hdf5(path, refused, advice) as file:
         yield file
-
-
-def _require_own(file: h5py.File, path: Path, refused: type[KpdetectError]) -> None:
-    """Refuse what refers to other files."""
-    left: list[tuple[h5py.Group, int]] = [(file, 0)]
-    members = 0
-    while left:
-        group, depth = left.pop()
-        for name in group:
-            members += 1
-            if members > MOST_MEMBERS or depth > DEEPEST:
-                raise refused(f"{path}: holds too many groups, or groups nested too deeply; expected a file of this project")
-            where = f"{group.name.rstrip('/')}/{name}"
-            try:
-                link = group.get(name, getlink=True)
-            except TypeError:  # of a kind that h5py does not know
-                link = None
-            if not isinstance(link, h5py.HardLink):
-                raise refused(f"{path}: {where} is a link to something else; expected the data themselves")
-            member = group[name]
-            if isinstance(member, h5py.Group):
-                left.append((member, depth + 1))
-            elif isinstance(member, h5py.Dataset):
-                _require_stored(member, where, path, refused)
-
-
-def _require_stored(data: h5py.Dataset, where: str, path: Path, refused: type[KpdetectError]) -> None:
-    settings = data.id.get_create_plist()
-    if settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count():
-        raise refused(f"{path}: the data of {where} lie in another file; expected them in this one")
 
 
 def array_of(
