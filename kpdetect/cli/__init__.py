@@ -1,12 +1,12 @@
-"""The command line: one file per verb, thin; the work is done elsewhere.
+"""The command line: one short file per verb. The library does the work.
 
 start     where the command begins
-main      the command `kpdetect`, and how errors are shown
+main      the command `kpdetect`; prints errors
 verbs     the table of verbs
 options   options that several verbs share
 levels    the option `--levels`
-alone     one command at a time writes into a folder
-memory    errors that mean that the memory is full
+alone     a lock: one command at a time writes into a folder
+memory    recognises errors of a full memory
 
-A verb imports the packages that do its work inside its function, so that `kpdetect --help` loads nothing heavy.
+A verb imports the library inside its function, so that `kpdetect --help` loads no large package.
 """

@@ -1,4 +1,4 @@
-"""Commands that write into a folder: one at a time."""
+"""A lock: one command at a time writes into a folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 STAGES = ("generator", "pairs", "detector", "refined", "predictions")
-"""Folders of a project that commands may be asked to write into by hand; rounds of self-training (taught-N) are others."""
+"""Folders of a project that a command may write into as `--out`. Rounds of self-training (taught-N) are such folders too."""
 ROUND = "taught-"
 
 
 def alone(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that refuses to write into its `out` while another process does."""
+    """Make a command refuse to write into its `out` while another process writes there."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -30,12 +30,12 @@ def alone(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def writing_alone(out: Path) -> Iterator[None]:
-    """Be the only process that writes into a folder.
+    """Lock a folder, so that only this process writes into it.
 
-    A stage's folder is refused while its project runs, and a project while a command writes into a stage of it.
+    The folder of a stage is locked while its project runs. A project is locked while a command writes into one of its stages.
 
     Raises:
-        OutputError: another process writes there.
+        OutputError: another process writes into the folder.
     """
     from kpdetect.files.lock import require_unlocked, writing_into
 

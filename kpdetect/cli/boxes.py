@@ -9,32 +9,43 @@ import typer
 
 
 def command(
-    found: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote about images.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The table, image,left,top,width,height.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote, with predictions of images.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="CSV file to write: image,left,top,width,height in pixels.")
+    ],
     keypoints: Annotated[
-        str | None, typer.Option(metavar="N,M,...", help="Only these, such as those of the head; all unless given.")
+        str | None,
+        typer.Option(
+            metavar="N,M,...", help="Numbers of the keypoints to enclose, for example those of the head. (default: all)"
+        ),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(min=0, help="Border around them, as a share of the longer side of their own box.")
+        float | None,
+        typer.Option(min=0, help="Border around the keypoints, as a share of the longer side of their bounding box."),
     ] = None,
     like: Annotated[
         Path | None,
-        typer.Option(metavar="MODEL", help="Frame them as this detector of the same keypoints saw them in training."),
+        typer.Option(
+            metavar="MODEL",
+            help="Choose the border so that the keypoints fill the square as they did in this detector's training.",
+        ),
     ] = None,
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out images in which they are less sure.")] = 0.0,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out images whose keypoints have a lower mean confidence.")
+    ] = 0.0,
 ) -> None:
-    """Squares about the keypoints found in images, for `kpdetect crop --boxes` and `kpdetect predict --crop-boxes`."""
+    """Write a square around the keypoints of each image, for `kpdetect crop --boxes` or `kpdetect predict --crop-boxes`."""
     from kpdetect.errors import InputError
     from kpdetect.inference.boxes import found_boxes, write_boxes
 
     if (margin is None) == (like is None):
         raise InputError("boxes: give either --margin M or --like MODEL")
     if keypoints is not None and not keypoints.strip(" ,"):
-        raise InputError("--keypoints: no number given; expected numbers separated by commas, such as 0,3,4")
+        raise InputError("--keypoints: there is no number; expected numbers separated by commas, such as 0,3,4")
     try:
         numbers = [int(text) for text in (keypoints or "").split(",") if text.strip()]
     except ValueError as error:
         raise InputError(f"--keypoints {keypoints}: expected numbers separated by commas, such as 0,3,4") from error
-    boxes, total = found_boxes(found, keypoints=numbers, margin=margin, like=like, min_confidence=min_confidence)
+    boxes, total = found_boxes(predictions, keypoints=numbers, margin=margin, like=like, min_confidence=min_confidence)
     write_boxes(boxes, out)
     print(f"boxes: {len(boxes):,} of {total:,} images in {out}")

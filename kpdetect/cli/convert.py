@@ -12,7 +12,7 @@ from kpdetect.cli import options
 
 
 class PairFormat(str, Enum):
-    """What other programs read."""
+    """Formats of other programs."""
 
     coco = "coco"
     webdataset = "webdataset"
@@ -22,10 +22,10 @@ def command(
     pairs: Annotated[Path, typer.Argument(help="Folder of shards made by `kpdetect generate`.")],
     out: options.Out,
     format_: Annotated[
-        PairFormat, typer.Option("--format", help="coco: JPEG files and annotations.json; webdataset: tar files.")
+        PairFormat, typer.Option("--format", help="coco writes JPEG files and annotations.json; webdataset writes tar files.")
     ],
 ) -> None:
-    """Write pairs in a format that other programs train on."""
+    """Convert pairs to a format that other training programs read."""
     from kpdetect.data.coco import write_coco
     from kpdetect.data.derived import rewritten
     from kpdetect.data.reader import ShardFolder

@@ -13,19 +13,31 @@ from kpdetect.cli import options
 
 def command(
     images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the crops alone; written anew by every call.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the crops and nothing else. Every call replaces the earlier crops.")
+    ],
     boxes: Annotated[
         Path | None,
-        typer.Option("--boxes", metavar="FILE", help="CSV image,left,top,width,height; others are left out."),
+        typer.Option(
+            "--boxes",
+            metavar="FILE",
+            help="CSV file image,left,top,width,height in pixels. Images without a row are left out.",
+        ),
     ] = None,
-    box: Annotated[str | None, typer.Option("--box", metavar="L,T,W,H", help="One box for all images, pixels.")] = None,
+    box: Annotated[
+        str | None, typer.Option("--box", metavar="L,T,W,H", help="One box for all images: left, top, width, height in pixels.")
+    ] = None,
     exclude_list: Annotated[
         list[Path] | None,
-        typer.Option("--exclude-list", metavar="FILE", help="Names never to crop: leave them out here, crops are named .png."),
+        typer.Option(
+            "--exclude-list",
+            metavar="FILE",
+            help="Text file of image names to leave out; repeatable. Names of crops end in .png.",
+        ),
     ] = None,
     strict: options.Strict = False,
 ) -> None:
-    """Cut boxes out of images, to train on: the object should fill a good part of the frame."""
+    """Cut boxes out of images. Training works best where the object fills most of the image."""
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.errors import InputError
     from kpdetect.images.image_files import list_names
@@ -37,5 +49,5 @@ def command(
     chosen = parse_box(box, "--box") if box is not None else read_boxes(boxes or Path(), list_names(images, out))
     skipped = crop_images(images, out, chosen, exclude=excluded_names(images, exclude_list or []), strict=strict)
     if skipped:
-        print(f"warning: skipped {len(skipped)} images; the first: {next(iter(skipped.values()))}", file=sys.stderr)
+        print(f"warning: skipped {len(skipped)} images; the first one: {next(iter(skipped.values()))}", file=sys.stderr)
     print(f"crops: {out}")

@@ -1,6 +1,6 @@
 """`kpdetect doctor`.
 
-What this installation can do: every package that carries weight is imported and made to do something small.
+Examine the installation: import every important package and let some of them do a small task.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ INSTALL = "pip install -c constraints/cpu.txt -e ."
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was examined: what, how it is, and, where it is broken, what mends it."""
+    """The result of one check.
+
+    Attributes:
+        subject: the package or resource.
+        state: its version or condition.
+        remedy: how to repair it; empty where it works.
+    """
 
     subject: str
     state: str
@@ -29,16 +35,16 @@ class Finding:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing needs mending."""
+        """Whether the subject works."""
         return not self.remedy
 
     def __str__(self) -> str:
         mark = "ok    " if self.healthy else "BROKEN"
-        return f"{mark} {self.subject}: {self.state}" + (f"; to mend it: {self.remedy}" if self.remedy else "")
+        return f"{mark} {self.subject}: {self.state}" + (f"; to repair it: {self.remedy}" if self.remedy else "")
 
 
 def examine() -> list[Finding]:
-    """Examine this installation."""
+    """Run every check on this installation."""
     findings = [_python(), *(_package(name, module) for name, module in PACKAGES.items())]
     checks: tuple[Callable[[], Finding], ...] = (_backbone, _image_codecs, _compute, _disk)
     return findings + [_guarded(check) for check in checks]
@@ -56,20 +62,20 @@ def _python() -> Finding:
 
 
 def _package(name: str, module: str) -> Finding:
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network at import otherwise
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else albumentations asks the network at import
     try:
         importlib.import_module(module)
         return Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
         return Finding(name, "works, but was not installed as a package")
-    except Exception as error:  # a broken binary wheel may raise anything; the examination goes on
+    except Exception as error:  # a broken binary wheel may raise any exception; the other checks still run
         return Finding(name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", INSTALL)
 
 
 def _guarded(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
-    except Exception as error:  # as above
+    except Exception as error:  # as in `_package`
         return Finding(check.__name__.strip("_"), f"{type(error).__name__}: {error}", INSTALL)
 
 
@@ -101,11 +107,13 @@ def _compute() -> Finding:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(".").free / 2**30
-    return Finding("disk", f"{free:.1f} GiB free here", "" if free > 1 else "free at least 1 GiB: runs write checkpoints")
+    return Finding(
+        "disk", f"{free:.1f} GiB free here", "" if free > 1 else "free at least 1 GiB, because a training writes checkpoints"
+    )
 
 
 def command() -> None:
-    """Say what is installed, what is broken and how to mend it."""
+    """Check the installation: list the packages, the broken ones, and how to repair them."""
 
     findings = examine()
     for finding in findings:

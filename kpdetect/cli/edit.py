@@ -11,39 +11,58 @@ import typer
 from kpdetect.cli import options
 
 UNSEEN = 0.5
-"""Grey levels: a mean change below this is told."""
+"""Grey levels. The command warns of images whose mean change is below this."""
 
 
 def command(
     model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images. An earlier edit there is replaced.")],
-    samples: Annotated[str, typer.Option(metavar="I-J|I,J", help="Which images of `kpdetect generate` to edit.")] = "0-7",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the images. It replaces an earlier edit in that folder.")
+    ],
+    samples: Annotated[
+        str,
+        typer.Option(metavar="I-J|I,J", help="Numbers of the generated images to edit, as `kpdetect generate` counts them."),
+    ] = "0-7",
     pose_from: Annotated[
-        str | None, typer.Option(metavar="J|IMAGE", help="Keypoints of sample J, or detected in a real image.")
+        str | None, typer.Option(metavar="J|IMAGE", help="Take the keypoints of sample J, or those detected in a real image.")
     ] = None,
     scale: Annotated[float, typer.Option(help="Scale all keypoints about their mean.")] = 1.0,
     rotate: Annotated[float, typer.Option(metavar="DEGREES", help="Turn all keypoints about their mean, clockwise.")] = 0.0,
     move: Annotated[
-        list[str] | None, typer.Option(metavar="K:DX,DY", help="Shift a keypoint by pixels, right and down; repeatable.")
+        list[str] | None, typer.Option(metavar="K:DX,DY", help="Move a keypoint right by DX and down by DY pixels; repeatable.")
     ] = None,
-    local: Annotated[bool, typer.Option("--local", help="Moves leave more of what is far from them as it is.")] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Change less of the image far from the moved keypoints; needs --move.")
+    ] = False,
     appearance_from: Annotated[
-        list[str] | None, typer.Option(metavar="J[:K,K]", help="Look of sample J's keypoints, all or some; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="J[:K,K]", help="Take the appearance of all or some keypoints of sample J; repeatable."),
     ] = None,
-    background_from: Annotated[int | None, typer.Option(metavar="J", min=0, help="Background of sample J.")] = None,
+    background_from: Annotated[int | None, typer.Option(metavar="J", min=0, help="Take the background of sample J.")] = None,
     add: Annotated[
-        list[str] | None, typer.Option(metavar="K:DX,DY", help="Draw a keypoint once more, so far from it; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="K:DX,DY", help="Draw a keypoint a second time, DX pixels right and DY down; repeatable."),
     ] = None,
-    remove: Annotated[list[str] | None, typer.Option(metavar="K", help="Draw a keypoint no more; repeatable.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="K", help="Leave a keypoint out; repeatable.")] = None,
     mix: Annotated[
-        float | None, typer.Option(metavar="SHARE", min=0, max=1, help="How far the --...-from options go; 1 unless given.")
+        float | None,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Share of the other sample to mix in, with the options --...-from. (default: 1)"
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=0, help="Frames from before to after, and a looping GIF of them.")] = 0,
-    truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise, as of `kpdetect generate`.")] = 1.0,
+    steps: Annotated[
+        int, typer.Option(min=0, help="Also write this many frames between the image before and after, and a looping GIF.")
+    ] = 0,
+    truncation: Annotated[
+        float, typer.Option(help="Factor in (0, 1] on the noise. Lower values give more typical, less varied images.")
+    ] = 1.0,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Change generated images: move, exchange, mix, add, remove parts. K: number, name (`kpdetect label`), 1,2 or all."""
+    """Edit generated images: move, exchange, mix, add or remove their keypoints.
+
+    K in an option is a keypoint's number, its name (see `kpdetect label`), numbers such as 1,2, or all.
+    """
     from generator.editing.editor import Editor
     from generator.editing.options import read_edits, read_sample, read_samples
     from generator.editing.output import edit_samples, write_edited
@@ -51,7 +70,9 @@ def command(
     from kpdetect.errors import InputError
 
     if steps == 1:
-        raise InputError("--steps 1: expected 0, or at least 2, the first before and the last after the edit")
+        raise InputError(
+            "--steps 1: expected 0, or at least 2: the first frame is the image before the edit, the last one after"
+        )
     numbers = read_samples(samples)
     editor = Editor.load(model, device.value, seed=seed, truncation=truncation)
     is_photo = pose_from is not None and not pose_from.isdecimal()
@@ -77,15 +98,17 @@ def command(
     if steps:
         print(f"animation: {out / 'edit.gif'}")
     if unseen := [str(sample) for sample, change in zip(numbers, edited.change, strict=True) if change < UNSEEN]:
-        print(f"warning: hardly changed (below {UNSEEN} grey levels): sample {', '.join(unseen)}", file=sys.stderr)
+        print(f"warning: the edit changes sample {', '.join(unseen)} by less than {UNSEEN} grey levels", file=sys.stderr)
 
 
 def _detector(model: Path, image: str | None, device: str) -> Any:
-    """The detector of the generator's project, which finds the keypoints of a photo."""
+    """Load the detector of the generator's project. It finds the keypoints of a photo."""
     from kpdetect.errors import CheckpointError
     from kpdetect.inference.predictor import Predictor
 
     try:
         return Predictor.load(model, device)
     except CheckpointError as error:
-        raise CheckpointError(f"--pose-from {image}: a photo needs the model's detector too ({error})") from error
+        raise CheckpointError(
+            f"--pose-from {image}: a photo needs the model's detector, which cannot be loaded ({error})"
+        ) from error

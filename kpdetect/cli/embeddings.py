@@ -17,10 +17,10 @@ def command(
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """The embeddings of keypoints and background as clouds of points, by t-SNE and PCA (the paper's figure 13)."""
+    """Plot the embeddings of keypoints and background in 2D, by t-SNE and PCA (the paper's figure 13)."""
     from benchmarks.studies.embeddings import describe_embeddings, write_embeddings
     from kpdetect.training.runtime import resolve_runtime
 
-    found = write_embeddings(model, out, resolve_runtime(device.value), count=count, seed=seed)
-    print(describe_embeddings(found))
+    embeddings = write_embeddings(model, out, resolve_runtime(device.value), count=count, seed=seed)
+    print(describe_embeddings(embeddings))
     print(f"picture: {out / 'embeddings.png'}")

@@ -1,4 +1,4 @@
-"""Parameters in messages of the library, as options of the command line: `minutes=60` in backticks becomes --minutes 60."""
+"""Replace parameter names in messages of the library by command-line options: "`minutes=60`" becomes "--minutes 60"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def as_flags(text: str, options: Mapping[str, str]) -> str:
 
     Args:
         text: a message, for example "`exclude_list` names.txt: is empty".
-        options: the option of each parameter, for example {"exclude_list": "--exclude-list"}; others stay as they are.
+        options: the option of each parameter, for example {"exclude_list": "--exclude-list"}. Other names stay in backticks.
 
     Returns:
         The message, for example "--exclude-list names.txt: is empty".
@@ -31,11 +31,11 @@ def as_flags(text: str, options: Mapping[str, str]) -> str:
 
 
 def options_of(command: Any) -> dict[str, str]:
-    """The long option of each parameter of a verb's command; arguments have none."""
-    found = {}
+    """Map each parameter of a verb's command to its long option. Positional arguments have none."""
+    options = {}
     for parameter in getattr(command, "params", []):
         long = [name for name in parameter.opts if name.startswith("--")]
         if long and parameter.name is not None:
-            found[parameter.name] = long[0]
-            found[long[0].removeprefix("--").replace("-", "_")] = long[0]
-    return found
+            options[parameter.name] = long[0]
+            options[long[0].removeprefix("--").replace("-", "_")] = long[0]
+    return options

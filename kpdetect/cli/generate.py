@@ -12,7 +12,7 @@ from kpdetect.cli import options
 
 
 class Codec(str, Enum):
-    """How images are stored in a shard."""
+    """Encodings of images in a shard."""
 
     jpeg = "jpeg"
     raw = "raw"
@@ -21,18 +21,18 @@ class Codec(str, Enum):
 def command(
     model: Annotated[Path, typer.Argument(help="A trained generator: run folder, project folder or weights file.")],
     out: options.Out,
-    count: Annotated[int, typer.Option(min=1, help="Number of pairs. A larger number extends the folder.")] = 20_000,
+    count: Annotated[int, typer.Option(min=1, help="Number of pairs in all. A larger number than before adds pairs.")] = 20_000,
     codec: Annotated[
-        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: five times larger.")
+        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: lossless, five times larger.")
     ] = Codec.jpeg,
     shard_size: Annotated[int, typer.Option(min=1, help="Pairs per shard.")] = 5_000,
-    truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise: lower is more typical, less varied.")] = 1.0,
-    masks: Annotated[bool, typer.Option("--masks", help="Store the foreground mask of every image too.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that encode images.")] = 2,
+    truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise. Lower: more typical, less varied.")] = 1.0,
+    masks: Annotated[bool, typer.Option("--masks", help="Also store the foreground mask of every image.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of threads that encode images.")] = 2,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Write image-keypoint pairs into HDF5 shards; under torchrun each process writes its part of them."""
+    """Generate pairs of image and keypoints, as HDF5 shards. Under torchrun each process writes some of the shards."""
     from generator.stream import PairStream
     from kpdetect.data.export import Part, export_pairs
     from kpdetect.files.sources import read_sources

@@ -14,17 +14,31 @@ from kpdetect.cli import options
 
 def command(
     model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
-    names: Annotated[list[str] | None, typer.Option("--name", metavar="N=NAME", help="Name a keypoint; repeatable.")] = None,
-    pairs: Annotated[list[str] | None, typer.Option("--pair", metavar="N,M", help="Mirror images; repeatable.")] = None,
-    links: Annotated[list[str] | None, typer.Option("--link", metavar="N-M", help="Join by a line; repeatable.")] = None,
-    drop: Annotated[list[int] | None, typer.Option("--drop", metavar="N", help="Leave out of results; repeatable.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="YAML with names, pairs, links, drop, to start from.")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Forget what was said before.")] = False,
-    images: Annotated[Path | None, typer.Option("--images", help="Folder: draw all keypoints on some of its images.")] = None,
-    sheet: Annotated[Path | None, typer.Option("--sheet", help="Where to; keypoints.png beside the weights.")] = None,
+    names: Annotated[list[str] | None, typer.Option("--name", metavar="N=NAME", help="Name keypoint N; repeatable.")] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option("--pair", metavar="N,M", help="Keypoints N and M are left and right of a pair; repeatable."),
+    ] = None,
+    links: Annotated[
+        list[str] | None, typer.Option("--link", metavar="N-M", help="Join keypoints N and M by a line; repeatable.")
+    ] = None,
+    drop: Annotated[
+        list[int] | None, typer.Option("--drop", metavar="N", help="Leave keypoint N out of predictions; repeatable.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="YAML file with names, pairs, links and drop, to start from.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the earlier labels first.")] = False,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of images. All keypoints are drawn on some of them, as one picture.")
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--sheet", help="File for this picture. (default: keypoints.png in the folder of the weights)"),
+    ] = None,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Name keypoints, pair left with right, drop dead ones, link them; without options, say what they are called."""
+    """Name keypoints, pair left with right, link them, or drop useless ones. Without options, show the labels."""
     from kpdetect.cli.alone import writing_alone
     from kpdetect.inference.labelling import SHEET, change_labels, describe_labels, draw_sheet, sheet_tiles
     from kpdetect.inference.labels import LABELS
@@ -45,4 +59,4 @@ def command(
         if tiles is not None:
             typer.echo(f"picture: {draw_sheet(model, tiles, sheet, device.value)}")
         elif changes and (picture := folder / SHEET).exists():
-            print(f"warning: {picture} shows the earlier labels; give --images to draw it again", file=sys.stderr)
+            print(f"warning: {picture} still shows the earlier labels; give --images to draw it again", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The option `--levels`, alike for every command that reads images."""
+"""The option `--levels`, which every command that reads images has."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ Option = Annotated[
     typer.Option(
         "--levels",
         metavar="auto|full|LOW,HIGH",
-        help="Values that are black and white in images of more than 8 bits; auto unless given: 12 bits in 16 are found.",
+        help="Pixel values that become black and white, for images of more than 8 bits. "
+        "auto (the default) detects 12-bit values stored in 16 bits.",
     ),
 ]
 
 
 def with_levels(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the option; what is given holds for all images that it reads."""
+    """Add the option to a command. Its value holds for all images that the command reads."""
 
     @wraps(command)
     def run(*args: Any, levels: str | None = None, **kwargs: Any) -> None:
@@ -32,7 +33,7 @@ def with_levels(command: Callable[..., None]) -> Callable[..., None]:
 
     hints = get_type_hints(command, include_extras=True)
     signature = inspect.signature(command)
-    known = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items()]
+    known = [parameter.replace(annotation=hints[name]) for name, parameter in signature.parameters.items()]
     option = inspect.Parameter("levels", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Option)
     run.__signature__ = signature.replace(parameters=[*known, option])  # type: ignore[attr-defined]
     run.__annotations__ = {**hints, "levels": Option}

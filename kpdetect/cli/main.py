@@ -1,4 +1,4 @@
-"""The command `kpdetect`. Importing this file, and so `kpdetect --help`, loads none of the heavy packages."""
+"""The command `kpdetect`. Importing this file loads no large package, so `kpdetect --help` is fast."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def _root(
 
 
 UsageError: Any = typer.BadParameter.__base__
-"""Click's, or that of typer's own copy of click."""
+"""The class of click, or of the copy of click inside typer."""
 
 
 def main() -> None:
-    """Entry point: errors that a user can mend are one line and exit code 2; Ctrl-C is 130."""
+    """Run a command. An error that the user can repair is one line and exit code 2; Ctrl-C is exit code 130."""
     try:
         require_text(sys.argv[1:])
         with interrupts_end_imports(), console(_with_flags):
@@ -60,7 +60,7 @@ def main() -> None:
     except KpdetectError as error:
         print(f"error: {_with_flags(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except OSError as error:  # what a full or locked disk does where no result file is being written
+    except OSError as error:  # a full or locked disk, outside of the code that writes result files
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM):
             raise
         reason = f"{error.filename or 'output'}: {error.strerror}; check space and permissions, then run the same command again"
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _with_flags(text: str) -> str:
-    """A message of the library with the options of the verb that was called in place of parameters."""
+    """Replace parameters in a message of the library by the options of the current verb."""
     if "`" not in text or len(sys.argv) < 2:
         return text
     group: Any = typer.main.get_command(app)
@@ -85,26 +85,26 @@ def _with_flags(text: str) -> str:
 
 
 def require_text(arguments: Sequence[str]) -> None:
-    """Refuse names that are not UTF-8 before anything is written: most libraries cannot open them, some crash.
+    """Refuse names that are not UTF-8 before anything is written. Most libraries cannot open such files, some crash.
 
-    A folder of inputs may have such a name; files below it are opened from there.
+    A folder of inputs may have such a name, because its files are opened relative to the folder.
 
     Raises:
-        InputError: a file, a folder of results or another argument has such a name.
+        InputError: the name of a file, of the folder of results, or another argument is not UTF-8.
     """
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        option, given = ("", argument) if not argument.startswith("-") else argument.partition("=")[::2]
+        option, value = ("", argument) if not argument.startswith("-") else argument.partition("=")[::2]
         results = before in ("--out", "-o") or option == "--out" or argument.startswith("-o")
-        if not is_text(argument) and (results or not os.path.isdir(given)):
+        if not is_text(argument) and (results or not os.path.isdir(value)):
             raise InputError(f"{shown(argument)}: the name is not UTF-8; rename it")
 
 
 def _usage_line(error: Any) -> str:
-    """What was wrong in a call; the help for one without anything, unless typer has printed that already."""
+    """Describe a wrong call in one line. For a call without arguments, return the help."""
     if type(error).__name__ == "NoArgsIsHelpError":
         return str(error.format_message())
-    said = " ".join(error.format_message().split()).rstrip(".")
-    return f"error: {said}" + (f"; see `{error.ctx.command_path} --help`" if error.ctx else "")
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"error: {message}" + (f"; see `{error.ctx.command_path} --help`" if error.ctx else "")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Errors that mean that the memory is full, whichever library raises them."""
+"""Recognise errors of a full memory, whichever library raises them."""
 
 from __future__ import annotations
 
 import errno
 
-ADVICE = "the memory is full; end other programs, or take smaller images, sizes or batches"
+ADVICE = "the memory is full; close other programs, or use smaller images, sizes or batches"
 WORDS = (
     "out of memory",
     "not enough memory",
@@ -17,11 +17,11 @@ WORDS = (
     "bad allocation",
     "bad_alloc",
 )
-"""What PyTorch, OpenCV and HDF5, which have no type for it, say; in lower case."""
+"""Words in such messages of PyTorch, OpenCV and HDF5, in lower case. These libraries have no exception type for it."""
 
 
 def is_memory_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, says that memory could not be had."""
+    """Tell whether an error or one of its causes says that memory could not be allocated."""
     if error is None:
         return False
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:

@@ -12,14 +12,14 @@ from kpdetect.cli import options
 
 def command(
     model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
-    images: Annotated[Path, typer.Argument(help="The folder of images it was trained on.")],
+    images: Annotated[Path, typer.Argument(help="Folder of images that the generator was trained on.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for nearest.json and a picture of the closest pairs.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Number of generated images.")] = 1_000,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Look for training images that a generator has stored: distances from generated images to the nearest one."""
+    """Check whether a generator copies training images: measure each generated image's distance to the nearest one."""
     from benchmarks.studies.nearest import describe_nearest, nearest_training_images
     from kpdetect.training.runtime import resolve_runtime
 

@@ -11,28 +11,31 @@ import typer
 
 from kpdetect.errors import InputError
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. Repeating the command continues.")]
-Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, over all continuations.")]
-Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. The same command again continues there.")]
+Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, summed over all continuations.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all random numbers. The same seed gives the same results.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one configuration value; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one value of the configuration, for example seed=3; repeatable."),
 ]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from, instead of a preset.")
+    Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from, in place of a preset.")
 ]
 Exclude = Annotated[
     list[Path] | None,
-    typer.Option("--exclude-list", metavar="FILE", help="Text file of image names never to train on; repeatable."),
+    typer.Option("--exclude-list", metavar="FILE", help="Text file of image names to leave out, one per line; repeatable."),
 ]
 InitFrom = Annotated[
     Path | None,
-    typer.Option("--init-from", metavar="MODEL", help="Weights file, run folder or project that a new run starts from."),
+    typer.Option(
+        "--init-from", metavar="MODEL", help="Weights file, run folder or project folder whose weights to start from."
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
 
 
 class Method(str, Enum):
-    """How keypoints are discovered."""
+    """Methods of discovering keypoints."""
 
     gan = "gan"
     imm = "imm"
@@ -58,7 +61,7 @@ class Model(str, Enum):
 
 
 class Device(str, Enum):
-    """Where to compute."""
+    """Devices to compute on."""
 
     auto = "auto"
     cpu = "cpu"
@@ -66,7 +69,7 @@ class Device(str, Enum):
 
 
 class Precision(str, Enum):
-    """What to compute in."""
+    """Number formats to compute in."""
 
     auto = "auto"
     float32 = "float32"
@@ -81,45 +84,53 @@ class CropName(str, Enum):
     stretch = "stretch"
 
 
-PresetOption = Annotated[Preset, typer.Option("--preset", help="Network widths and schedule; tiny and small suit a CPU.")]
-ModelOption = Annotated[
-    Model, typer.Option("--model", help="The generator's architecture: the tuned one, with less and less of it, or the base.")
+PresetOption = Annotated[
+    Preset, typer.Option("--preset", help="Widths of the networks and length of the training; tiny and small suit a CPU.")
 ]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
-PrecisionOption = Annotated[Precision, typer.Option("--precision", help="bfloat16 is faster where the hardware has it.")]
+ModelOption = Annotated[
+    Model,
+    typer.Option("--model", help="Architecture of the generator. From tuned to base, each name leaves one more part out."),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Device to compute on.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="Number format. bfloat16 is faster on hardware that supports it.")
+]
 CompileOption = Annotated[
     bool,
-    typer.Option("--compile", help="Compile the networks (torch.compile): minutes at the start; measure, CPUs can be slower."),
+    typer.Option(
+        "--compile", help="Compile the networks (torch.compile). This takes minutes at the start and can be slower on a CPU."
+    ),
 ]
 TensorboardOption = Annotated[
-    bool, typer.Option("--tensorboard", help="Write metrics as TensorBoard events too, in RUN/events (extra: tensorboard).")
+    bool, typer.Option("--tensorboard", help="Also write metrics as TensorBoard events, in RUN/events (extra: tensorboard).")
 ]
 CropOption = Annotated[
-    CropName, typer.Option("--crop", help="Which part of a picture is seen: its centre square, all of it padded, or stretched.")
+    CropName,
+    typer.Option("--crop", help="How an image becomes square: cut out its centre, pad it, or stretch it."),
 ]
 
 
 def assignments(context: typer.Context, fields: Mapping[str, str]) -> list[str]:
-    """Assignments `field=value` of options; beside --config only of those that were given, so that the file stands.
+    """Turn options into assignments `field=value`. With --config, options left at their default are ignored.
 
     Args:
-        context: of the command.
-        fields: the configuration's field of each option.
+        context: context of the command.
+        fields: the field of the configuration that each option sets.
     """
     chosen = [name for name in fields if context.params["config"] is None or _is_given(context, name)]
     values = {name: context.params[name] for name in chosen}
     return [f"{fields[name]}={getattr(value, 'value', value)}" for name, value in values.items()]
 
 
-def refuse_beside_config(context: typer.Context, *names: str) -> None:
-    """Stop where an option was given that --config decides.
+def refuse_with_config(context: typer.Context, *names: str) -> None:
+    """Refuse options that --config decides.
 
     Raises:
-        InputError: naming it.
+        InputError: one of the options is on the command line, as well as --config.
     """
     for name in names:
         if context.params["config"] is not None and _is_given(context, name):
-            raise InputError(f"--{name}: cannot be given beside --config; change it in the file, or take --set")
+            raise InputError(f"--{name}: cannot be combined with --config; change the value in the file, or use --set")
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

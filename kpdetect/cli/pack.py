@@ -10,9 +10,9 @@ import typer
 
 def command(
     project: Annotated[Path, typer.Argument(help="A trained model: project folder, run folder or weights file of a detector.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the weights; it can be used as a MODEL anywhere.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the packed model. Every command accepts it as a model.")],
 ) -> None:
-    """Put a model's weights (in float16), its record of images, terms and card into one folder to give away."""
+    """Pack a model for others: its weights in float16, the list of its training images, its licence and its model card."""
     from kpdetect.inference.packing import pack_model
 
     for path in pack_model(project, out):

@@ -16,42 +16,83 @@ def command(
     ctx: typer.Context,
     model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, videos, quoted patterns, webcam:0; any mix.")
+        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, videos, quoted patterns or webcam:0, in any mix.")
     ],
     out: options.Out,
     formats: Annotated[
-        str, typer.Option("--format", help="Also for other tools: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio (commas).")
+        str,
+        typer.Option(
+            "--format",
+            help="Also write these formats of other tools, separated by commas: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio.",
+        ),
     ] = "csv",
-    overlays: Annotated[int, typer.Option(help="Overlays of images, spread over them; -1 for all; 0: no video either.")] = 200,
-    min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Less counts as missing, save in the long CSV.")] = 0.0,
-    max_side: Annotated[int, typer.Option(min=32, help="Largest longer side of overlays in pixels.")] = 1920,
+    overlays: Annotated[
+        int,
+        typer.Option(
+            help="Number of images to draw the keypoints on; -1 for all. With 0, no overlays of images or videos are written."
+        ),
+    ] = 200,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Keypoints below this confidence count as missing in every format except predictions.csv.",
+        ),
+    ] = 0.0,
+    max_side: Annotated[int, typer.Option(min=32, help="Longest side of overlays, in pixels.")] = 1920,
     stride: Annotated[int, typer.Option(min=1, help="Use every Nth frame of a video.")] = 1,
-    start: Annotated[int, typer.Option(min=0, help="First frame of a video.")] = 0,
-    end: Annotated[int | None, typer.Option(min=1, help="Frame before which a video ends.")] = None,
-    trail: Annotated[int, typer.Option(min=0, help="Frames of fading trail in an overlay video.")] = 10,
+    start: Annotated[int, typer.Option(min=0, help="Number of the first frame to use; videos start with 0.")] = 0,
+    end: Annotated[
+        int | None, typer.Option(min=1, help="Number of the frame to stop before. (default: the last frame)")
+    ] = None,
+    trail: Annotated[
+        int, typer.Option(min=0, help="Number of earlier frames whose keypoints an overlay video shows as a fading trail.")
+    ] = 10,
     h264: Annotated[bool, typer.Option("--h264", help="Write overlay videos as H.264, which every browser plays.")] = False,
-    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth videos over time (one-euro filter).")] = False,
-    smooth_cutoff: Annotated[float, typer.Option(help="Hertz at rest; less is smoother.")] = 1.0,
-    smooth_beta: Annotated[float, typer.Option(min=0, help="Hertz per image side and second; more lags less.")] = 20.0,
-    two_pass: Annotated[bool, typer.Option("--two-pass", help="Predict, crop to the keypoints, predict again.")] = False,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Smooth the keypoints of videos over time with a one-euro filter.")
+    ] = False,
+    smooth_cutoff: Annotated[
+        float, typer.Option(help="Cut-off frequency of the filter at rest, in hertz. Lower values smooth more.")
+    ] = 1.0,
+    smooth_beta: Annotated[
+        float,
+        typer.Option(min=0, help="Rise of the cut-off with speed, in hertz per image side and second. Higher values lag less."),
+    ] = 20.0,
+    two_pass: Annotated[
+        bool, typer.Option("--two-pass", help="Predict, crop the image to the keypoints, and predict again on the crop.")
+    ] = False,
     margin: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="Border of that crop, a share of the keypoints' box; default: as in training if the weights say it, else 0.4.",
+            help="Border of the crop of --two-pass, as a share of the longer side of the keypoints' bounding box. "
+            "(default: as in training if the weights record it, else 0.4)",
         ),
     ] = None,
-    scales: Annotated[str, typer.Option(help="Average over squares of these relative sizes (commas): 1,0.9,0.8.")] = "1",
-    flip_average: Annotated[bool, typer.Option("--flip-average", help="Average with the mirror image.")] = False,
+    scales: Annotated[
+        str,
+        typer.Option(help="Average the predictions on squares of these relative sizes, separated by commas: 1,0.9,0.8."),
+    ] = "1",
+    flip_average: Annotated[
+        bool, typer.Option("--flip-average", help="Average the predictions on the image and on its mirror image.")
+    ] = False,
     boxes: Annotated[
         Path | None,
-        typer.Option("--crop-boxes", metavar="FILE", help="CSV image,left,top,width,height: predict inside these boxes."),
+        typer.Option(
+            "--crop-boxes",
+            metavar="FILE",
+            help="CSV file image,left,top,width,height. Images are predicted inside their box; others whole.",
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Predict again what this model predicted already.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Predict again, also inputs that this model has already predicted.")
+    ] = False,
     strict: options.Strict = False,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Write keypoints of images and videos as a table (original pixels), and overlays."""
+    """Detect keypoints in images and videos. Writes a table in pixels of the original images, and overlays."""
     from kpdetect.config import build_config
     from kpdetect.errors import InputError
     from kpdetect.inference.config import PredictConfig
@@ -70,8 +111,9 @@ def command(
         print(f"video: {folder} ({frames:,} frames)")
     if summary.doubtful:
         total = summary.images + sum(frames for _, frames in summary.clips)
-        told = f"warning: in {summary.doubtful:,} of {total:,} images or frames the model is less than half as sure as usual"
-        print(f"{told}; do they show what it was trained on, framed likewise?", file=sys.stderr)
+        doubt = f"in {summary.doubtful:,} of {total:,} images or frames the confidence is less than half of the usual one"
+        advice = "check that they show the same kind of object as the training images, at the same size in the image"
+        print(f"warning: {doubt}; {advice}", file=sys.stderr)
     if summary.skipped:
         warn_of_skipped(f"inputs, listed in {out / 'skipped.csv'}", list(summary.skipped.values()))
     if summary.refused:

@@ -12,30 +12,37 @@ from kpdetect.cli.generate import Codec
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="The detector that predicted: project, run folder, weights or a name.")],
-    found: Annotated[Path, typer.Argument(help="What `kpdetect predict` wrote about a folder of images.")],
-    images: Annotated[Path, typer.Argument(help="That folder of images.")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="Detector that made the predictions: project folder, run folder, weights file or shipped name."),
+    ],
+    predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote for the images.")],
+    images: Annotated[Path, typer.Argument(help="Folder of the images.")],
     out: options.Out,
     also: Annotated[
         tuple[Path, Path] | None,
-        typer.Option("--also", metavar="MODEL FOUND", help="A detector it came from, or that came from it: average with it."),
+        typer.Option(
+            "--also",
+            metavar="MODEL PREDICTIONS",
+            help="A second detector and its predictions, to average with. One of the two detectors must come from the other.",
+        ),
     ] = None,
-    size: Annotated[int, typer.Option(min=32, max=512, help="Side of the squares, pixels.")] = 128,
+    size: Annotated[int, typer.Option(min=32, max=512, help="Side of the square images in the pairs, in pixels.")] = 128,
     crop: options.CropOption = options.CropName.centre,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Nothing is learned of keypoints less sure than this.")
+        float, typer.Option(min=0, max=1, help="Training ignores keypoints below this confidence.")
     ] = 0.0,
     codec: Annotated[
-        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: five times larger.")
+        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: lossless, five times larger.")
     ] = Codec.jpeg,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that read and encode images.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Number of threads that read and encode images.")] = 2,
 ) -> None:
-    """Write real images and the keypoints found in them as pairs, to train another detector on."""
+    """Write real images and their predicted keypoints as pairs, to train another detector on."""
     from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 
     count = write_pseudo_pairs(
         model,
-        found,
+        predictions,
         images,
         out,
         size=size,

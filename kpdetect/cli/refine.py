@@ -23,7 +23,10 @@ def refine(
     images: Images,
     out: options.Out,
     pairs: Annotated[
-        Path | None, typer.Option(help="Shards that keep the keypoints where they are; a project's own unless given.")
+        Path | None,
+        typer.Option(
+            help="Folder of shards. Training on them too keeps the keypoints on their places. (default: the project's pairs)"
+        ),
     ] = None,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
@@ -33,22 +36,26 @@ def refine(
     precision: options.PrecisionOption = options.Precision.auto,
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
-    set_: options.Set = None,
+    overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Continue a detector on real images: views must agree, and images must be drawable from their keypoints."""
+    """Continue training a detector on real images.
+
+    The detector learns to find the same keypoints in changed views of an image, and keypoints from which the image can be
+    reconstructed.
+    """
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.refinement.config import RefineConfig, require_free
     from kpdetect.training.runtime import resolve_runtime
 
-    require_free(set_ or [])
+    require_free(overrides or [])
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
     if pairs is None and (model / "pairs" / MANIFEST).exists():
         pairs = model / "pairs"
     if pairs is None:
-        print("note: no pairs hold the keypoints where they are; give the project folder, or --pairs", file=sys.stderr)
-    settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
+        print("note: without pairs the keypoints may drift; give the project folder, or --pairs", file=sys.stderr)
+    settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
     _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime)
 
@@ -67,17 +74,17 @@ def imm(
     precision: options.PrecisionOption = options.Precision.auto,
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
-    set_: options.Set = None,
+    overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a detector by IMM (Jakab et al. 2018): no generator, images drawn from a keypoint bottleneck."""
+    """Train a detector by IMM (Jakab et al. 2018), which reconstructs images from keypoints and needs no generator."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.refinement.config import imm_config
     from kpdetect.training.runtime import resolve_runtime
 
     base = imm_config() if config is None else read_config(imm_config(), config)
-    given = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
-    settings = apply_overrides(base, [*given, *(set_ or [])])
+    chosen = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
+    settings = apply_overrides(base, [*chosen, *(overrides or [])])
     runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
     _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime)
 

@@ -10,21 +10,24 @@ import typer
 
 def command(
     project: Annotated[
-        Path | None, typer.Argument(help="A project folder made by `kpdetect run`; not needed for a page about results alone.")
+        Path | None, typer.Argument(help="Project folder of `kpdetect run`. Leave it out for a page about results alone.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The page to write; PROJECT/report/index.html unless given.")
+        Path | None, typer.Option("--out", "-o", help="HTML file to write. (default: PROJECT/report/index.html)")
     ] = None,
     results: Annotated[
         list[Path] | None,
         typer.Option(
             "--result",
-            help="A benchmark result (JSON), or a folder of them, to show; repeatable. Those in PROJECT/results that the "
-            "project's weights made unless given.",
+            help="Benchmark result (JSON) or folder of results to show; repeatable. "
+            "(default: results of the project's weights in PROJECT/results)",
         ),
     ] = None,
     allow_contaminated: Annotated[
-        bool, typer.Option("--allow-contaminated", help="Show results of models that saw test images; they are marked.")
+        bool,
+        typer.Option(
+            "--allow-contaminated", help="Also show results of models that were trained on test images. They are marked."
+        ),
     ] = False,
 ) -> None:
     """Write one self-contained HTML page about a project, benchmark results, or both."""
@@ -33,7 +36,7 @@ def command(
     from kpdetect.errors import InputError
 
     if project is None and (out is None or not results):
-        raise InputError("report: give a project folder, or --result and --out")
+        raise InputError("report: there is nothing to show; give a project folder, or --result and --out")
     target = out or (project or Path()) / "report" / "index.html"
     path = write_report(project, target, results or None, allow_contaminated=allow_contaminated)
     if project is not None and (verdict := describe_verdict(project)):

@@ -20,13 +20,21 @@ def command(
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
     method: Annotated[
-        options.Method, typer.Option(help="gan: draw images from keypoints; imm: reconstruct them (Jakab et al. 2018).")
+        options.Method,
+        typer.Option(
+            help="gan trains on images that a generator draws from keypoints; imm reconstructs real images (Jakab et al. 2018)."
+        ),
     ] = options.Method.gan,
-    refine: Annotated[bool, typer.Option("--refine/--no-refine", help="Train the detector on the real images too.")] = True,
+    refine: Annotated[
+        bool, typer.Option("--refine/--no-refine", help="Train the detector on the real images too, after the pairs.")
+    ] = True,
     rounds: Annotated[
-        int | None, typer.Option(min=0, max=9, help="Rounds of self-training after that: 1 unless given, 0 for imm.")
+        int | None,
+        typer.Option(min=0, max=9, help="Number of rounds of self-training at the end. (default: 1; 0 with --method imm)"),
     ] = None,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Training time in all, shared among the stages.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Training minutes of the whole project. The stages share them.")
+    ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     strict: options.Strict = False,
@@ -34,15 +42,15 @@ def command(
     precision: options.PrecisionOption = options.Precision.auto,
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
-    init_generator: Annotated[Path | None, typer.Option(metavar="MODEL", help="Generator to start from.")] = None,
-    init_detector: Annotated[Path | None, typer.Option(metavar="MODEL", help="Detector to start from.")] = None,
-    set_: options.Set = None,
+    init_generator: Annotated[Path | None, typer.Option(metavar="MODEL", help="Start from this trained generator.")] = None,
+    init_detector: Annotated[Path | None, typer.Option(metavar="MODEL", help="Start from this trained detector.")] = None,
+    overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """From a folder of images to a detector, keypoints on the images and a report."""
+    """Train a detector on a folder of images, predict their keypoints, and write a report."""
     from kpdetect.project.pipeline import run_project
 
-    options.refuse_beside_config(ctx, "method", "refine", "rounds", "preset", "model", "size", "keypoints", "crop", "seed")
+    options.refuse_with_config(ctx, "method", "refine", "rounds", "preset", "model", "size", "keypoints", "crop", "seed")
     run_project(
         images,
         out,
@@ -64,6 +72,6 @@ def command(
         events=tensorboard,
         init_generator=init_generator,
         init_detector=init_detector,
-        overrides=set_ or [],
+        overrides=overrides or [],
         config=config,
     )

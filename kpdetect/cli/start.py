@@ -1,4 +1,4 @@
-"""Where the command begins: Ctrl-C ends it without a traceback from here on, while packages are loaded too."""
+"""The start of the command. From here on Ctrl-C ends it without a traceback, even while packages are loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_im
 
 
 def main() -> None:
-    """Load the command line, which takes a moment, and run it."""
+    """Load the command line and run it."""
     with interrupts_end_imports():
         try:
             from kpdetect.cli.main import main as command

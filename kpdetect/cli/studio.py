@@ -12,21 +12,25 @@ def command(
     target: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PROJECT|MODEL]", help="Project, run folder, weights file, shipped name, or a folder of predict."
+            metavar="[PROJECT|MODEL]",
+            help="Project folder, run folder, weights file, shipped name, or a folder that `kpdetect predict` wrote.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen on this machine; 0 takes a free port.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page on this machine; 0 takes a free port.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     images: Annotated[Path | None, typer.Option("--images", help="Folder of images for the rooms Name and Review.")] = None,
-    predictions: Annotated[Path | None, typer.Option("--predictions", help="A folder of kpdetect predict to review.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Folder that `kpdetect predict` wrote, to review and correct.")
+    ] = None,
     compare: Annotated[
-        list[Path] | None, typer.Option("--compare", metavar="DIR", help="Results to compare in a user study; repeatable.")
+        list[Path] | None,
+        typer.Option("--compare", metavar="DIR", help="Folder of results to compare in a user study; repeatable."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where to save; PROJECT/studio or ./studio unless given.")
+        Path | None, typer.Option("--out", "-o", help="Folder to save into. (default: PROJECT/studio, or ./studio)")
     ] = None,
 ) -> None:
-    """Open a local page in the browser to look, edit, name keypoints, correct them, and compare results."""
+    """Open a local page in the browser: look at a run, edit images, name and correct keypoints, compare results."""
     from kpdetect.errors import InputError
 
     try:

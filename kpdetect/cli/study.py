@@ -9,16 +9,20 @@ import typer
 
 
 def command(
-    results: Annotated[list[Path], typer.Argument(help="Folders of studies that the studio made, or files of answers (CSV).")],
+    results: Annotated[list[Path], typer.Argument(help="Folders of studies from the studio, or CSV files of answers.")],
     imported: Annotated[
         list[Path] | None,
         typer.Option(
-            "--import", metavar="FILE", help="Answers that an exported page saved, added to the one study; repeatable."
+            "--import",
+            metavar="FILE",
+            help="File of answers from an exported page, to add to the study; repeatable. Needs exactly one study.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the table to FILE (.md).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Markdown file for the table. (default: print it)")
+    ] = None,
 ) -> None:
-    """Tally the answers of a user study as in the paper's Table 4, with 95 % intervals."""
+    """Count the answers of a user study as in the paper's table 4, with 95 % intervals."""
     from kpdetect.files.atomic import write_text
     from kpdetect.studio.study_results import import_files, table_of
 

@@ -10,7 +10,7 @@ import typer
 
 
 class Format(str, Enum):
-    """How a table is written."""
+    """Formats of tables."""
 
     markdown = "markdown"
     latex = "latex"
@@ -18,19 +18,21 @@ class Format(str, Enum):
 
 
 def command(
-    results: Annotated[list[Path], typer.Argument(help="Results of kpdetect benchmark (JSON), or folders of them.")],
+    results: Annotated[list[Path], typer.Argument(help="JSON results of `kpdetect benchmark`, or folders of them.")],
     format_: Annotated[
-        Format | None, typer.Option("--format", help="markdown unless given, or what the ending of --out says.")
+        Format | None, typer.Option("--format", help="Format of the table. (default: by the ending of --out, else markdown)")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to FILE (.md, .tex, .csv) instead of the screen.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="File to write (.md, .tex or .csv). (default: print the table)"),
     ] = None,
-    headline: Annotated[bool, typer.Option("--headline", help="Only the rows of each protocol's headline regression.")] = False,
+    headline: Annotated[bool, typer.Option("--headline", help="Show only the headline regression of each protocol.")] = False,
     allow_contaminated: Annotated[
-        bool, typer.Option("--allow-contaminated", help="Take results of models that saw test images; their rows are marked.")
+        bool,
+        typer.Option("--allow-contaminated", help="Also show models that were trained on test images. Their rows are marked."),
     ] = False,
 ) -> None:
-    """Several results in one table, with intervals, floors, differences and published numbers."""
+    """Put several benchmark results into one table, with intervals, floors, differences and published numbers."""
     from benchmarks.tables.table_files import make_table
 
     text = make_table(

@@ -15,7 +15,7 @@ def command(
     size: Annotated[int, typer.Option(min=16, max=1024, help="Side of the images in pixels.")] = 64,
     seed: options.Seed = 0,
 ) -> None:
-    """Draw a data set of cartoon faces whose keypoints are known exactly."""
+    """Draw a data set of cartoon faces with exactly known keypoints."""
     from kpdetect.progress import Progress
     from kpdetect.toy.dataset import write_toy
 

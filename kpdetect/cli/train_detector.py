@@ -13,7 +13,10 @@ from kpdetect.cli import options
 def command(
     ctx: typer.Context,
     pairs: Annotated[
-        Path, typer.Argument(help="Folder of shards made by `kpdetect generate`, or a generator whose pairs are drawn live.")
+        Path,
+        typer.Argument(
+            help="Folder of shards from `kpdetect generate`, or a generator, which then draws pairs during training."
+        ),
     ],
     out: options.Out,
     preset: options.PresetOption = options.Preset.tiny,
@@ -24,10 +27,10 @@ def command(
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
     init_from: options.InitFrom = None,
-    set_: options.Set = None,
+    overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a detector on generated pairs; under torchrun in several processes."""
+    """Train a detector on generated pairs. Under torchrun several processes train together."""
     from generator.stream import PairStream
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
@@ -37,9 +40,9 @@ def command(
     from kpdetect.training.checkpoints import WEIGHTS, find_weights
     from kpdetect.training.distributed import joined_runtime
 
-    options.refuse_beside_config(ctx, "preset")
+    options.refuse_with_config(ctx, "preset")
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
-    settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(set_ or [])])
+    settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with (
         joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime,
         labels_follow(out / WEIGHTS, runtime.is_main),
@@ -61,5 +64,5 @@ def _has_generator(path: Path) -> bool:
     try:
         find_weights(path, "generator")
     except CheckpointError:
-        return path.suffix == ".safetensors"  # a file that is missing is said to be missing weights, not missing pairs
+        return path.suffix == ".safetensors"  # the error for a missing weights file speaks of weights, not of pairs
     return True

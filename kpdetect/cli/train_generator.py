@@ -21,7 +21,7 @@ def command(
     crop: options.CropOption = options.CropName.centre,
     minutes: options.Minutes = None,
     image_budget: Annotated[
-        int | None, typer.Option("--images", min=1, help="Stop after this many training images, over all continuations.")
+        int | None, typer.Option("--images", min=1, help="Stop after this many training images, summed over all continuations.")
     ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
@@ -32,12 +32,16 @@ def command(
     tensorboard: options.TensorboardOption = False,
     init_from: options.InitFrom = None,
     patience: Annotated[
-        int, typer.Option(min=0, help="Stop after so many measurements of the distance to real images without a better one.")
+        int,
+        typer.Option(
+            min=0,
+            help="Stop after this many measurements of the distance to real images without improvement; 0 never stops early.",
+        ),
     ] = 0,
-    set_: options.Set = None,
+    overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a generator on a folder of images; under torchrun in several processes."""
+    """Train a generator on a folder of images. Under torchrun several processes train together."""
     from benchmarks.metrics.extractors import watched_distance
     from generator.architectures import architecture
     from generator.presets import preset as preset_config
@@ -47,11 +51,11 @@ def command(
     from kpdetect.refinement.reconstruction import named_perception
     from kpdetect.training.distributed import joined_runtime
 
-    options.refuse_beside_config(ctx, "preset", "size", "keypoints", "model")
+    options.refuse_with_config(ctx, "preset", "size", "keypoints", "model")
     base = architecture(preset_config(preset.value, size, keypoints), model.value)
     settings = base if config is None else read_config(type(base), config)
-    given = options.assignments(ctx, {"seed": "seed", "crop": "data.crop", "patience": "stopping.patience"})
-    settings = apply_overrides(settings, [*given, *(set_ or [])])
+    chosen = options.assignments(ctx, {"seed": "seed", "crop": "data.crop", "patience": "stopping.patience"})
+    settings = apply_overrides(settings, [*chosen, *(overrides or [])])
     if image_budget is not None:
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
     judging = settings.optimiser

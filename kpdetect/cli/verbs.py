@@ -1,4 +1,4 @@
-"""The verbs of `kpdetect`: one table; a verb's module is imported when the verb is called or listed."""
+"""The table of the verbs of `kpdetect`. A verb's module is imported when the verb is called or listed."""
 
 from __future__ import annotations
 
@@ -55,24 +55,24 @@ WRITES_FOLDER = frozenset({
     "run", "crop", "train-generator", "generate", "pseudo-label", "convert", "train-detector", "predict", "calibrate", "edit",
     "pack", "measure", "controllability", "embeddings", "nearest", "benchmark", "toy", "refine", "imm", "ablate", "ladder",
 })  # fmt: skip
-"""Verbs of which one at a time writes into a folder."""
+"""Verbs that lock their output folder, so that one command at a time writes into it."""
 
 
 class Verbs(TyperGroup):
-    """The group of `VERBS`. Its help shows the verbs' own help texts and does not build their options."""
+    """The group of `VERBS`. Its help shows the verbs' docstrings and does not build their options."""
 
     listing = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands = dict.fromkeys(VERBS)  # type: ignore[assignment]  # names alone: mistyped ones are compared with them
+        self.commands = dict.fromkeys(VERBS)  # type: ignore[assignment]  # only names, for suggestions to mistyped ones
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names in the order of the help."""
+        """List the names in the order of the help."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a verb; None if there is no such verb."""
+        """Build the command of a verb. Return None for an unknown verb."""
         if cmd_name not in VERBS:
             return None
         module, _, function = VERBS[cmd_name].partition(":")

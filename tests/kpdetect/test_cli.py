@@ -188,7 +188,7 @@ def test_doctor_finds_a_broken_package(monkeypatch, capsys):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.cwd(), check=False)
     assert done.returncode == 2
     assert "BROKEN h5py" in done.stdout
-    assert "to mend it: pip install" in done.stdout
+    assert "to repair it: pip install" in done.stdout
 
 
 @pytest.mark.slow

@@ -181,7 +181,7 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
 
 def test_the_command_says_what_was_found(project, pairs, tmp_path):
     ended = CliRunner().invoke(app, ["calibrate", str(project), str(pairs), "--out", str(tmp_path / "copy")])
-    assert ended.output.startswith("found: 100.0 % of the keypoints of held-out pairs; mean confidence in them, varied: ")
+    assert ended.output.startswith("found: 100.0 % of the keypoints of held-out pairs; mean confidence on augmented pairs: ")
     assert "warning" not in ended.output
 
 
@@ -191,7 +191,7 @@ def test_pairs_of_which_little_is_found_are_warned_of(project, tmp_path):
     pairs = write_pairs(tmp_path / "some", some, 2_500)
     ended = CliRunner().invoke(app, ["calibrate", str(project), str(pairs), "--out", str(tmp_path / "copy")])
     assert ended.exit_code == 0
-    assert ended.stderr.startswith(f"warning: {pairs}: only 33 % of the keypoints are found, so")
+    assert ended.stderr.startswith(f"warning: {pairs}: the detector finds only 33 % of the keypoints, so")
     assert ended.stderr.count("\n") == 1
 
 
@@ -205,6 +205,6 @@ def test_images_in_which_a_model_is_unsure_are_counted(tmp_path, project, usual,
     given = ["predict", str(project), str(tmp_path / "images"), "--out", str(tmp_path / "found"), "--device", "cpu"]
     for _ in range(2):  # the second time nothing is predicted
         ended = CliRunner().invoke(app, given)
-        assert ("warning: in 1 of 1 images or frames the model is less than half as sure" in ended.stderr) == told
+        assert ("warning: in 1 of 1 images or frames the confidence is less than half of the usual one" in ended.stderr) == told
     record = json.loads((tmp_path / "found" / "predictions.json").read_text())
     assert record["files"] == {"one.png": file_hash(tmp_path / "images" / "one.png")}
