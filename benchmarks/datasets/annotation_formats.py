@@ -5,6 +5,7 @@ long CSV         image, keypoint, x_px, y_px[, visible, split]: a line per point
 DeepLabCut CSV   lines scorer, bodyparts, coords above a line per image; its name in the first column, or in the first three
 COCO keypoints   JSON with images, annotations (keypoints: x, y, v) and categories (keypoints: names); see
                  `benchmarks.datasets.coco`
+Label Studio     its export "JSON", a list of tasks; see `benchmarks.datasets.label_studio`
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import numpy as np
 
 from benchmarks.datasets.annotation_table import TRUTHS, AnnotationTable, read_rows, read_wide
 from benchmarks.datasets.coco import read_coco
+from benchmarks.datasets.label_studio import read_label_studio
 from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import read_json
 from kpdetect.files.reading import reading
 
 LONG = ("image", "keypoint", "x_px", "y_px")
@@ -38,7 +41,9 @@ def read_annotations(path: Path) -> AnnotationTable:
 
 def _read_any(path: Path) -> AnnotationTable:
     if path.suffix.lower() == ".json":
-        return read_coco(path)
+        content = read_json(path)
+        is_tasks = isinstance(content, list) and bool(content) and isinstance(content[0], dict)
+        return read_label_studio(path, content) if is_tasks else read_coco(path, content)
     number, header = next(read_rows(path), (1, [""]))
     if header[0] == "scorer":
         return _read_deeplabcut(path)
@@ -46,7 +51,9 @@ def _read_any(path: Path) -> AnnotationTable:
         return read_long(path)
     if "image" in header:
         return read_wide(path)
-    expected = "image, NAME_x, NAME_y, ...; image, keypoint, x_px, y_px; DeepLabCut's three lines; or COCO as .json"
+    expected = (
+        "image, NAME_x, NAME_y, ...; image, keypoint, x_px, y_px; DeepLabCut's three lines; or COCO or Label Studio as .json"
+    )
     raise FormatError(f"{path}, line {number}: columns {', '.join(header[:4])}; expected {expected}")
 
 

@@ -17,19 +17,16 @@ import numpy as np
 
 from benchmarks.datasets.annotation_table import AnnotationTable
 from kpdetect.errors import FormatError
-from kpdetect.files.atomic import read_json
 
 Identity = int | str
 
 
-def read_coco(path: Path) -> AnnotationTable:
-    """Read a file.
+def read_coco(path: Path, content: Any) -> AnnotationTable:
+    """Take the parsed JSON of a file apart.
 
     Raises:
-        InputError: it cannot be read.
         FormatError: it is no COCO keypoints, or contradicts itself; the message names the id.
     """
-    content = read_json(path)
     categories = _part(content, "categories", path)
     names, kinds = _names(categories, path), _kinds(categories, path)
     files, sizes = _files(_part(content, "images", path), path)

@@ -1,6 +1,6 @@
 """A user's annotations as a benchmark: `table:FILE`.
 
-FILE is a CSV with a line per image or per point, DeepLabCut's CSV, or COCO keypoints (see
+FILE is a CSV with a line per image or per point, DeepLabCut's CSV, COCO keypoints, or an export of Label Studio (see
 `benchmarks.datasets.annotation_formats`); the images are under the folder given as data. Split, first that applies: lists of
 names; a column `split` with the values fit and test; otherwise, sorted by name, index mod 5 in {0, 1, 2} fits and 4 tests.
 
