@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class _Writable(logging.Filter):
@@ -36,3 +36,9 @@ def warn_of_skipped(subject: str, reasons: Sequence[str]) -> None:
     if len(reasons) > SHOWN:
         lines.append(f"  and {len(reasons) - SHOWN} more")
     log.warning("\n".join(lines))
+
+
+def say(lines: Iterable[tuple[int, str]]) -> None:
+    """Log lines, each at its level."""
+    for level, line in lines:
+        log.log(level, line)

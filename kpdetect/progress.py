@@ -63,11 +63,15 @@ class Pace:
     Args:
         skipped: steps that are not measured.
         seconds: how long the measurement takes at least.
+        steps: measured steps after which it ends earlier.
+        most: seconds of training after which it ends although steps were to be skipped or measured; two steps are enough.
     """
 
-    def __init__(self, skipped: int = 3, seconds: float = 8.0) -> None:
-        self.skipped, self.seconds = skipped, seconds
-        self.steps, self.began, self.done = 0, 0.0, False
+    def __init__(
+        self, skipped: int = 3, seconds: float = 8.0, *, steps: float = float("inf"), most: float = float("inf")
+    ) -> None:
+        self.skipped, self.seconds, self.enough, self.most = skipped, seconds, steps, most
+        self.steps, self.first, self.began, self.done = 0, 0.0, 0.0, False
 
     def measured(self, elapsed: float) -> float | None:
         """Take note of a finished step.
@@ -79,12 +83,18 @@ class Pace:
             Steps per second when the measurement ends with this step; None before and after.
         """
         self.steps += 1
+        if self.steps == 1:
+            self.first = elapsed
         if self.steps == self.skipped:
             self.began = elapsed
-        if self.done or self.steps <= self.skipped or elapsed - self.began < self.seconds:
+        counted, took = self.steps - self.skipped, elapsed - self.began
+        if elapsed >= self.most and counted < 1:
+            counted, took = self.steps - 1, elapsed - self.first
+        ended = took >= self.seconds or counted >= self.enough or elapsed >= self.most
+        if self.done or counted < 1 or not ended:
             return None
         self.done = True
-        return (self.steps - self.skipped) / max(elapsed - self.began, 1e-9)
+        return counted / max(took, 1e-9)
 
 
 class Progress:

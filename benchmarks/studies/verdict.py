@@ -18,10 +18,10 @@ from typing import Literal
 
 from benchmarks import measurement_records
 from benchmarks.studies.evidence import Evidence
-from generator.training.forecast import KEYPOINT_IMAGES, MASK_IMAGES
 from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import ConfigError, FormatError
 from kpdetect.files.atomic import read_json, write_json
+from kpdetect.training.forecast import KEYPOINT_IMAGES, MASK_IMAGES
 
 NAME = "verdict.json"
 State = Literal["steady", "unsteady", "duplicate", "lost", "still"]

@@ -11,6 +11,6 @@ batch_norm     batch-norm statistics of the averaged weights
 collapse       detection of collapsed runs
 stopping       early stopping
 cuda_graphs    a step recorded once and replayed, on a GPU
-forecast       the number of images that a run will see on this machine
 train          the training loop
+trial          the price of a training, before it begins
 """

@@ -20,7 +20,7 @@ from generator.training.discriminator import build_discriminator
 from generator.training.features import FeatureDiscriminator, FeatureNetwork, require_maps
 from generator.training.losses import ADVERSARIAL, gradient_penalty
 from kpdetect.training.distributed import average_gradients
-from kpdetect.training.loop import Stateful
+from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator
 

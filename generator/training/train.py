@@ -25,13 +25,13 @@ from generator.training.adversary import Adversary
 from generator.training.batch_norm import recalibrate
 from generator.training.batches import RealBatches, cached_side
 from generator.training.collapse import CollapseWatch, observed
-from generator.training.cuda_graphs import StepRecorder
+from generator.training.cuda_graphs import WARM_STEPS, StepRecorder
 from generator.training.features import FeatureNetwork
-from generator.training.forecast import Forecast, forecast_lines
 from generator.training.losses import background_loss, contrastive_loss
 from generator.training.optimisers import parameter_groups, set_rates
 from generator.training.stopping import DistanceTo, DistanceWatch
-from kpdetect.data.folder import ImageCache, build_cache
+from kpdetect.data.folder import build_cache
+from kpdetect.data.sample import Squares
 from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images.image_files import require_apart, write_image
@@ -41,7 +41,8 @@ from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning, load_fitting
-from kpdetect.training.loop import Stateful, Trainer, images_of
+from kpdetect.training.loop import Trainer, images_of
+from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
@@ -115,7 +116,7 @@ class GeneratorTrainer(Trainer):
     def __init__(
         self,
         run: RunFolder,
-        cache: ImageCache,
+        cache: Squares,
         config: GeneratorConfig,
         runtime: Runtime,
         distance_to: DistanceTo | None = None,
@@ -141,8 +142,8 @@ class GeneratorTrainer(Trainer):
         self.watch: DistanceWatch | None = None
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
-        self.share = 1.0
         self.recorder = self._recorder(runtime)
+        self.warm_steps = 3 if self.recorder is None else (WARM_STEPS + 1) * optimiser.r1_every
         self.restore()
 
     def _recorder(self, runtime: Runtime) -> StepRecorder | None:
@@ -214,10 +215,9 @@ class GeneratorTrainer(Trainer):
         measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
         return [*measuring, *super().periodic()]
 
-    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
-        """Forecast the number of images that the generator will see, with a warning if it is too small."""
-        seen, limit = self.step * self.batch, steps * self.batch
-        return forecast_lines(Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left), self.share)
+    def close(self) -> None:
+        """End the thread that prepares batches."""
+        self.batches.close()
 
     def is_done(self) -> bool:
         """Return whether early stopping has run out of patience."""

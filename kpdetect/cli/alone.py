@@ -14,12 +14,12 @@ ROUND = "taught-"
 
 
 def alone(command: Callable[..., None]) -> Callable[..., None]:
-    """Make a command refuse to write into its `out` while another process writes there."""
+    """Make a command refuse to write into its `out` while another process writes there. A dry run writes nothing."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         out = kwargs.get("out")
-        if not isinstance(out, Path):
+        if not isinstance(out, Path) or kwargs.get("dry_run"):
             command(*args, **kwargs)
             return
         with writing_alone(out):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kpdetect.errors import InputError
+
+if TYPE_CHECKING:
+    from kpdetect.training.price import Price
+    from kpdetect.training.runtime import Runtime
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. The same command again continues there.")]
 Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, summed over all continuations.")]
@@ -104,6 +108,10 @@ CompileOption = Annotated[
 TensorboardOption = Annotated[
     bool, typer.Option("--tensorboard", help="Also write metrics as TensorBoard events, in RUN/events (extra: tensorboard).")
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what the training will do and need on this machine, and stop; nothing is written."),
+]
 CropOption = Annotated[
     CropName,
     typer.Option("--crop", help="How an image becomes square: cut out its centre, pad it, or stretch it."),
@@ -136,3 +144,10 @@ def refuse_with_config(context: typer.Context, *names: str) -> None:
 def _is_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def print_price(price: Price, runtime: Runtime) -> None:
+    """Print what a dry run measured: one line a sentence, from one process."""
+    if runtime.is_main:
+        for _, line in price.lines:
+            print(line)

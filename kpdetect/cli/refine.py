@@ -36,6 +36,7 @@ def refine(
     precision: options.PrecisionOption = options.Precision.auto,
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
+    dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -57,7 +58,7 @@ def refine(
         print("note: without pairs the keypoints may drift; give the project folder, or --pairs", file=sys.stderr)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
-    _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime)
+    _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime, dry_run)
 
 
 def imm(
@@ -74,6 +75,7 @@ def imm(
     precision: options.PrecisionOption = options.Precision.auto,
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
+    dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -86,7 +88,7 @@ def imm(
     chosen = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
     settings = apply_overrides(base, [*chosen, *(overrides or [])])
     runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
-    _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime)
+    _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime, dry_run)
 
 
 def _train(
@@ -99,13 +101,21 @@ def _train(
     exclude_list: list[Path] | None,
     strict: bool,
     runtime: Runtime,
+    dry_run: bool,
 ) -> None:
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.inference.labels import labels_follow
     from kpdetect.refinement.train import refine_detector
+    from kpdetect.refinement.trial import refine_price
     from kpdetect.training.checkpoints import WEIGHTS
 
     exclude = excluded_names(images, exclude_list or [])
+    if dry_run:
+        price = refine_price(
+            images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
+        )
+        options.print_price(price, runtime)
+        return
     with labels_follow(out / WEIGHTS):
         weights = refine_detector(
             images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def command(
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
     init_from: options.InitFrom = None,
+    dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -36,6 +38,7 @@ def command(
     from kpdetect.data.schema import MANIFEST
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.train import train_detector, train_detector_live
+    from kpdetect.detector.trial import detector_price
     from kpdetect.inference.labels import labels_follow
     from kpdetect.training.checkpoints import WEIGHTS, find_weights
     from kpdetect.training.distributed import joined_runtime
@@ -45,12 +48,17 @@ def command(
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with (
         joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime,
-        labels_follow(out / WEIGHTS, runtime.is_main),
+        nullcontext() if dry_run else labels_follow(out / WEIGHTS, runtime.is_main),
     ):
-        if (pairs / MANIFEST).exists() or not _has_generator(pairs):
+        live = not (pairs / MANIFEST).exists() and _has_generator(pairs)
+        source = PairStream(pairs, runtime, seed=settings.seed) if live else None
+        if dry_run:
+            price = detector_price(source or pairs, out, settings, runtime, minutes=minutes, initial=init_from)
+            options.print_price(price, runtime)
+            return
+        if source is None:
             weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
         else:
-            source = PairStream(pairs, runtime, seed=settings.seed)
             sources = find_weights(pairs, "generator").parent
             weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
         if runtime.is_main:

@@ -38,6 +38,7 @@ def command(
             help="Stop after this many measurements of the distance to real images without improvement; 0 never stops early.",
         ),
     ] = 0,
+    dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -46,6 +47,7 @@ def command(
     from generator.architectures import architecture
     from generator.presets import preset as preset_config
     from generator.training.train import train_generator
+    from generator.training.trial import generator_price
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.refinement.reconstruction import named_perception
@@ -60,17 +62,33 @@ def command(
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
     judging = settings.optimiser
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        exclude = excluded_names(images, exclude_list or [], report=runtime.is_main)
+        network = named_perception(judging.feature_network, judging.features, "optimiser.features", runtime)
+        if dry_run:
+            price = generator_price(
+                images,
+                out,
+                settings,
+                runtime,
+                minutes=minutes,
+                exclude=exclude,
+                strict=strict,
+                initial=init_from,
+                feature_network=network,
+            )
+            options.print_price(price, runtime)
+            return
         weights = train_generator(
             images,
             out,
             settings,
             runtime,
             minutes=minutes,
-            exclude=excluded_names(images, exclude_list or [], report=runtime.is_main),
+            exclude=exclude,
             strict=strict,
             initial=init_from,
             distance_to=watched_distance(settings.stopping, runtime.device),
-            feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
+            feature_network=network,
         )
         if runtime.is_main:
             print(f"generator: {weights}")

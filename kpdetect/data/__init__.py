@@ -2,6 +2,7 @@
 
 name_lists    lists of image names, and what they fit
 folder        a folder of real images, decoded once into a memory-mapped cache
+sample        a few images of a folder, to try a training on
 cache_file    squares in an HDF5 file, written past HDF5
 crop_sources  the images that crops were cut from
 schema        the fields of a shard and of a manifest of image-keypoint pairs

@@ -9,4 +9,5 @@ batches      augmented batches from folders of pairs, prepared ahead
 held_out     errors on pairs that the detector was not trained on, and when to stop
 calibration  confidence as a probability, and its reliability plot
 train        the training loop
+trial        the price of a training, before it begins
 """

@@ -82,6 +82,8 @@ AHEAD = 4
 """Batches prepared in advance."""
 BLOCK = 64
 """Pairs drawn at once when they are drawn live; what a generator draws in one pass."""
+HELD_OUT_VARIED = 1024
+"""Held-out pairs of which confidence is measured, at most."""
 HELD_OUT_LIVE = 1024
 """Pairs of a live source that are never trained on."""
 Pair = tuple[Image, NDArray[np.float32], NDArray[np.bool_]]
@@ -148,7 +150,7 @@ class Batches(ABC):
         """Held-out pairs, not augmented, at most `limit`."""
         return as_tensors(self.held_out_pairs(limit))
 
-    def held_out_varied(self, limit: int = 1024) -> TrainingPairs:
+    def held_out_varied(self, limit: int = HELD_OUT_VARIED) -> TrainingPairs:
         """Held-out pairs varied like those that are trained on, at most `limit`."""
         chosen = self.held_out_pairs(limit)
         pairs = zip(chosen.images, chosen.keypoints, chosen.visible, strict=True)

@@ -12,7 +12,17 @@ import torch
 from torch import Tensor
 
 from kpdetect.coords import to_pixels
-from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs, live_key, open_pairs, pairs_key
+from kpdetect.data.reader import ShardFolder
+from kpdetect.detector.batches import (
+    HELD_OUT_VARIED,
+    Batches,
+    LiveBatches,
+    PairBatches,
+    TrainingPairs,
+    live_key,
+    open_pairs,
+    pairs_key,
+)
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
@@ -26,7 +36,8 @@ from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning
-from kpdetect.training.loop import BUDGETS, Stateful, Trainer
+from kpdetect.training.loop import BUDGETS, Trainer
+from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_seed
@@ -61,12 +72,7 @@ def train_detector(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
-    folder = open_pairs(pairs)
-    batches = PairBatches(folder, config.batch, config.held_out, config.augment, config.seed)
-    facts, count, key = folder.facts, len(folder), pairs_key(folder)
-    learned = LearnedFrom(
-        size=facts.size, keypoints=facts.keypoints, provenance=facts.provenance, pairs=count, key=key, sources=pairs
-    )
+    batches, learned = learn_from(open_pairs(pairs), pairs, config)
     return _train(batches, learned, out, config, runtime, minutes, initial)
 
 
@@ -93,11 +99,7 @@ def train_detector_live(
     Raises:
         As `train_detector`.
     """
-    batches = LiveBatches(source, config.batch, config.augment, config.seed)
-    key = live_key(source.provenance)
-    learned = LearnedFrom(
-        size=source.size, keypoints=source.keypoints, provenance=source.provenance, pairs=None, key=key, sources=sources
-    )
+    batches, learned = learn_from(source, sources, config)
     return _train(batches, learned, out, config, runtime, minutes, initial)
 
 
@@ -120,6 +122,18 @@ class LearnedFrom:
     pairs: int | None
     key: str
     sources: Path
+
+
+def learn_from(pairs: ShardFolder | PairSource, sources: Path, config: DetectorConfig) -> tuple[Batches, LearnedFrom]:
+    """The batches of a folder of shards, or of pairs that are drawn as they are needed, and what is known of them."""
+    if isinstance(pairs, ShardFolder):
+        batches: Batches = PairBatches(pairs, config.batch, config.held_out, config.augment, config.seed)
+        count, key, facts = len(pairs), pairs_key(pairs), pairs.facts
+        size, keypoints, provenance = facts.size, facts.keypoints, facts.provenance
+    else:
+        batches, count = LiveBatches(pairs, config.batch, config.augment, config.seed), None
+        size, keypoints, provenance, key = pairs.size, pairs.keypoints, pairs.provenance, live_key(pairs.provenance)
+    return batches, LearnedFrom(size=size, keypoints=keypoints, provenance=provenance, pairs=count, key=key, sources=sources)
 
 
 def _train(
@@ -202,14 +216,16 @@ class DetectorTrainer(Trainer):
         update_average(self.average, self.detector, config.average_decay, self.step)
         return {"loss_coordinate": distance.detach(), "loss_heatmap": excess.detach()}
 
-    def run_until(self, steps: int, minutes: float | None) -> None:
-        """Train; the thread that prepares batches ends with it."""
-        try:
-            super().run_until(steps, minutes)
-        finally:
-            if self.upcoming is not None:
-                self.upcoming.close()
-                self.upcoming = None
+    def close(self) -> None:
+        """End the threads that prepare batches."""
+        if self.upcoming is not None:
+            self.upcoming.close()
+        self.upcoming = None
+
+    @property
+    def closing_memory(self) -> int:
+        """Bytes of the varied held-out pairs and of their decoys, of which confidence is measured at the end."""
+        return 2 * HELD_OUT_VARIED * self.held_out.images[0].nbytes
 
     def predict_held_out(self) -> tuple[Tensor, Tensor]:
         """Keypoints [count, K, 2] and heatmap mass [count, K] of the held-out pairs by the averaged weights."""

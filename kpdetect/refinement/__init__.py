@@ -6,4 +6,5 @@ reconstruction  an image from the look of one view and the keypoints of another 
 anchor          the detector that is continued, and synthetic pairs that keep its keypoints where they were
 collapse        keypoints that drift away or fall together stop the run
 train           the training loop
+trial           the price of a training, before it begins
 """

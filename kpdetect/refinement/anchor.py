@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from kpdetect.config import build_config
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.reader import ShardFolder
-from kpdetect.detector.batches import PairBatches, TrainingPairs
+from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import read_heatmaps
 from kpdetect.detector.train import weighted_mean
 from kpdetect.errors import CheckpointError
+from kpdetect.pairs import PairSource
 from kpdetect.refinement.config import RefineConfig
 from kpdetect.training.checkpoints import find_weights, load_weights
 from kpdetect.training.runtime import Runtime
@@ -86,16 +87,22 @@ class Anchor:
     """The detector's own losses on pairs, recoloured and occluded as the views are.
 
     Args:
-        pairs: the shards.
+        pairs: the shards, or a source whose pairs are drawn as they are needed.
         config: of the run on real images.
         first: of the detector that is continued, which did not see its held-out pairs; None without one.
         runtime: device and precision.
     """
 
-    def __init__(self, pairs: ShardFolder, config: RefineConfig, first: DetectorConfig | None, runtime: Runtime) -> None:
-        varied = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
-        self.held_out = (first or DetectorConfig()).held_out
-        self.batches, self.runtime = PairBatches(pairs, config.batch, self.held_out, varied, config.seed), runtime
+    def __init__(
+        self, pairs: ShardFolder | PairSource, config: RefineConfig, first: DetectorConfig | None, runtime: Runtime
+    ) -> None:
+        augment = AugmentConfig(photometric=config.photometric, occlusion=config.occlusion)
+        self.held_out, self.runtime = (first or DetectorConfig()).held_out, runtime
+        self.batches: Batches
+        if isinstance(pairs, ShardFolder):
+            self.batches = PairBatches(pairs, config.batch, self.held_out, augment, config.seed)
+        else:
+            self.batches = LiveBatches(pairs, config.batch, augment, config.seed)
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
 
     def next(self, step: int) -> TrainingPairs:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
-from kpdetect.data.folder import ImageCache, build_cache
+from kpdetect.data.folder import build_cache
 from kpdetect.data.reader import ShardFolder
+from kpdetect.data.sample import Squares
 from kpdetect.detector.batches import open_pairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import find_keypoints, keypoint_layout
@@ -27,6 +28,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import merge_sources
 from kpdetect.images.image_files import require_apart, write_image
+from kpdetect.pairs import PairSource
 from kpdetect.refinement.anchor import Anchor, FirstStage
 from kpdetect.refinement.collapse import Health, closeness, measure_health, require_health
 from kpdetect.refinement.config import RefineConfig
@@ -35,7 +37,8 @@ from kpdetect.refinement.views import ViewBatches, Views, as_images
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.data_key import DataKey
-from kpdetect.training.loop import BUDGETS, Stateful, Trainer, images_of
+from kpdetect.training.loop import BUDGETS, Trainer, images_of
+from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
@@ -103,17 +106,17 @@ class RefineTrainer(Trainer):
     def __init__(
         self,
         run: RunFolder,
-        cache: ImageCache,
+        cache: Squares,
         config: RefineConfig,
         runtime: Runtime,
         start: FirstStage | None,
-        pairs: ShardFolder | None,
+        pairs: ShardFolder | PairSource | None,
     ) -> None:
         self.perception = _perception(config, runtime)
         data = DataKey(
             source=cache.key,
             first_stage="" if start is None else file_hash(start.weights),
-            anchors=() if pairs is None else tuple(shard.sha256 for shard in pairs.manifest.shards),
+            anchors=tuple(shard.sha256 for shard in pairs.manifest.shards) if isinstance(pairs, ShardFolder) else (),
             judge=None if self.perception is None else self.perception.hash,
         )
         super().__init__(run, config, config.batch, data, runtime)
@@ -211,16 +214,13 @@ class RefineTrainer(Trainer):
             self.upcoming = self.views.ahead(self.step, self.runtime.workers)
         return next(self.upcoming).to(self.runtime.device)
 
-    def run_until(self, steps: int, minutes: float | None) -> None:
-        """Train; the threads that prepare batches end with it."""
-        try:
-            super().run_until(steps, minutes)
-        finally:
-            if self.upcoming is not None:
-                self.upcoming.close()
-            self.upcoming = None
-            if self.anchor is not None:
-                self.anchor.close()
+    def close(self) -> None:
+        """End the threads that prepare batches."""
+        if self.upcoming is not None:
+            self.upcoming.close()
+        self.upcoming = None
+        if self.anchor is not None:
+            self.anchor.close()
 
     def save(self) -> None:
         """Write the checkpoint, unless the keypoints have collapsed.

@@ -14,5 +14,8 @@ averaging        the running average of the weights
 prefetch         batches prepared ahead by threads
 progress_note    how far a project is, for those who watch it from another process
 interrupts       Ctrl-C and termination, after the step at hand
+machine          memory and disk of this machine
+forecast         what a training will do and need here, and the numbers that say how much is enough
 loop             the training loop: budgets, metrics, checkpoints, stopping and continuing
+price            the same before a training begins, measured with steps that are thrown away
 """

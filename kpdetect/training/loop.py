@@ -11,7 +11,9 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from contextlib import closing
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -20,13 +22,15 @@ from torch import Tensor
 from kpdetect.config import LARGEST_SEED, StrictConfig
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.files.reading import reading
-from kpdetect.messages import log
+from kpdetect.messages import say
 from kpdetect.progress import Pace, Progress
 from kpdetect.training.checkpoints import load_checkpoint, read_model_description, save_checkpoint
 from kpdetect.training.data_key import DataKey, images_in
 from kpdetect.training.distributed import agreed, anywhere, require_divisible
+from kpdetect.training.forecast import Forecast, Line, Needs, forecast_lines, needs_lines
 from kpdetect.training.interrupts import StopRequest
-from kpdetect.training.optimiser_state import require_state
+from kpdetect.training.machine import disk_there, memory_there, peak_memory
+from kpdetect.training.optimiser_state import Stateful, require_state, tensor_bytes
 from kpdetect.training.run_folder import RunFolder, code_commit, hardware
 from kpdetect.training.runtime import Runtime
 
@@ -61,21 +65,13 @@ SAVE_SECONDS = 300.0
 
 EARLY_SHEET_SECONDS = 30.0
 """Training time of the first sample sheet; the next ones come at doubled times, until the first one of `sample_every`."""
+PACE_SECONDS, LEAST_PACE_STEPS = 8.0, 10
+"""How long a run measures its speed before it says its forecast; where steps limit it, a tenth of them and at least this."""
 
 
 def images_of(run: RunFolder, kind: str) -> str | None:
     """The key of the images that a run was trained on; None before its first checkpoint."""
     return images_in(str(load_checkpoint(run.checkpoint, kind).get("data", ""))) if run.checkpoint.exists() else None
-
-
-class Stateful(Protocol):
-    """A network, an optimiser or anything else with a state."""
-
-    def state_dict(self) -> Any:
-        """Tensors, numbers, strings and containers of them."""
-
-    def load_state_dict(self, state: Any, /) -> Any:
-        """Take what `state_dict` gave."""
 
 
 class Trainer(ABC):
@@ -91,6 +87,10 @@ class Trainer(ABC):
 
     kind: ClassVar[str]
     """What is trained, as checkpoints name it."""
+    share = 1.0
+    """This training's share of the user's minutes, for the advice if there are too few."""
+    warm_steps = 3
+    """First steps that are slower than the others."""
     other_data: str = "other data (files were added, removed or changed, or others are excluded)"
     """What is said of a checkpoint whose `data` differs."""
 
@@ -118,15 +118,32 @@ class Trainer(ABC):
     def write_weights(self) -> None:
         """Write the weights that are given away."""
 
-    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[tuple[int, str]]:
-        """What to say once the speed of the run is measured, in lines with levels of `logging`; none unless overridden.
+    def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[Line]:
+        """What to say once the speed of the run is measured, in lines with levels of `logging`.
 
         Args:
             rate: steps per second.
             steps: the last step that the budget allows.
             seconds_left: what is left of the time; None where only steps limit the run.
         """
-        return []
+        seen, limit = self.step * self.batch, steps * self.batch
+        forecast = Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left, self.kind)
+        return [*forecast_lines(forecast, self.share), *needs_lines(self.needs(self.run.folder))]
+
+    def needs(self, folder: Path) -> Needs:
+        """Memory and disk of this training, after some steps; it writes into `folder`."""
+        device, state = self.runtime.device, sum(tensor_bytes(part.state_dict()) for part in self.stateful().values())
+        memory = peak_memory(device) + self.closing_memory
+        return Needs(memory, memory_there(device), 3 * state, disk_there(folder), device.type == "cuda")  # old, new, weights
+
+    @property
+    def closing_memory(self) -> int:
+        """Bytes that the end of the training needs on top of its steps."""
+        return 0
+
+    def close(self) -> None:
+        """End the threads that prepare batches, where a training has any."""
+        return
 
     def is_done(self) -> bool:
         """Whether more training would gain nothing; ends the run before its budget does."""
@@ -154,9 +171,9 @@ class Trainer(ABC):
         if self.runtime.is_main and self.runtime.events:
             self.run.write_events(self.step)
         left = None if minutes is None else max(0.0, budget - self.seconds)
-        pace, early = Pace(), _next_sheet(self.seconds)
+        pace, early = self._pace(steps, left), _next_sheet(self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
-        with StopRequest() as stop:  # to the end: what stops torchrun asks each process more than once
+        with StopRequest() as stop, closing(self):  # to the end: what stops torchrun asks each process more than once
             with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
                 while self._goes_on(steps, budget, stop):
                     began = time.monotonic()
@@ -168,8 +185,7 @@ class Trainer(ABC):
                         bar.update(self.batch, **_losses(metrics))
                         if (rate := pace.measured(self.seconds)) is not None:
                             seconds_left = None if minutes is None else budget - self.seconds
-                            for level, line in self.forecast(rate, steps, seconds_left):
-                                log.log(level, line)
+                            say(self.forecast(rate, steps, seconds_left))
                         self._after_step(metrics, bar.rate)
                         if self.step < self.schedule.sample_every and self.seconds >= early:
                             self.write_sheet()
@@ -180,6 +196,11 @@ class Trainer(ABC):
                 self.write_weights()  # last: a run with weights of its last step is finished
         if stop.requested:
             raise KeyboardInterrupt
+
+    def _pace(self, steps: int, left: float | None) -> Pace:
+        """Measures for 8 seconds, less where the budget is small."""
+        seconds = PACE_SECONDS if left is None else min(PACE_SECONDS, left / 10)
+        return Pace(self.warm_steps, seconds, steps=max(LEAST_PACE_STEPS, (steps - self.step) // 10))
 
     def _goes_on(self, steps: int, budget: float, stop: StopRequest) -> bool:
         goes_on = self.step < steps and self.seconds < budget and not stop.requested and not self.is_done()

@@ -1,14 +1,33 @@
-"""The state of an optimiser in a checkpoint: torch takes any and fails in the next step, so it is checked before."""
+"""The states in a checkpoint, and that of an optimiser: torch takes any and fails in the next step, so it is checked before."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+
+class Stateful(Protocol):
+    """A network, an optimiser or anything else with a state."""
+
+    def state_dict(self) -> Any:
+        """Tensors, numbers, strings and containers of them."""
+
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Take what `state_dict` gave."""
+
+
+def tensor_bytes(state: Any) -> int:
+    """Bytes of all tensors in a state."""
+    if isinstance(state, Tensor):
+        return state.nbytes
+    if isinstance(state, Mapping):
+        return sum(tensor_bytes(each) for each in state.values())
+    return sum(tensor_bytes(each) for each in state) if isinstance(state, list | tuple) else 0
 
 
 def require_state(optimiser: Optimizer, state: Any) -> None:

@@ -8,10 +8,10 @@ import time
 import pytest
 import torch
 
-from generator.training.forecast import Forecast, forecast_lines
 from kpdetect.config import StrictConfig
 from kpdetect.progress import Pace
 from kpdetect.training.data_key import DataKey
+from kpdetect.training.forecast import Forecast, Needs, forecast_lines, needs_lines
 from kpdetect.training.loop import Trainer, TrainingConfig
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
@@ -21,6 +21,13 @@ def test_pace_leaves_out_the_first_steps() -> None:
     pace = Pace(skipped=2, seconds=10.0)
     found = [pace.measured(elapsed) for elapsed in (30.0, 40.0, 44.0, 48.0, 52.0, 56.0)]
     assert found == [None, None, None, None, pytest.approx(3 / 12), None]  # three steps from 40 s to 52 s, said once
+
+
+def test_pace_of_slow_steps_ends_in_time_and_that_of_few_steps_early() -> None:
+    slow = Pace(skipped=3, seconds=10.0, most=20.0)
+    assert [slow.measured(elapsed) for elapsed in (15.0, 25.0, 35.0)] == [None, pytest.approx(1 / 10), None]
+    short = Pace(skipped=1, seconds=10.0, steps=2)
+    assert [short.measured(elapsed) for elapsed in (1.0, 1.5, 2.0)] == [None, None, pytest.approx(2 / 1)]
 
 
 def test_images_at_the_end_follow_from_time_or_steps() -> None:
@@ -43,6 +50,21 @@ def test_too_few_images_are_said_with_what_to_change() -> None:
     assert "--minutes 225 " in warning  # 100,000 images take 111.1 minutes, half of 222.2
     assert "the mask needs about 15,000" in forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=600.0))[1][1]
     assert "more steps or images" in forecast_lines(Forecast(15.0, 0, 9_600))[1][1]
+
+
+def test_a_stage_without_guidance_is_not_said_to_be_short() -> None:
+    assert [level for level, _ in forecast_lines(Forecast(15.0, 0, 9_600, stage="detector"))] == [logging.INFO]
+
+
+def test_needs_are_compared_with_the_machine() -> None:
+    gib = 2**30
+    enough = needs_lines(Needs(3 * gib // 2, 8 * gib, 40 * 2**20, 100 * gib))
+    said = "it needs about 1.5 GiB of memory (there are 8.0 GiB) and writes about 40 MiB to disk (100.0 GiB are free)"
+    assert enough == [(logging.INFO, said)]
+    _, memory, disk = needs_lines(Needs(15 * gib // 2, 8 * gib, 2 * gib, gib, gpu=True))
+    assert (memory[0], disk[0]) == (logging.WARNING, logging.WARNING)
+    assert "memory" in memory[1]
+    assert "another disk" in disk[1]
 
 
 class Slow(Trainer):

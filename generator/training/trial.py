@@ -1,0 +1,58 @@
+"""The price of training a generator, measured on a sample of the images; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from generator.config import FREE, GeneratorConfig
+from generator.training.batches import cached_side
+from generator.training.features import FeatureNetwork
+from generator.training.train import GeneratorTrainer
+from kpdetect.data.sample import Sample, read_sample
+from kpdetect.images.image_files import require_apart
+from kpdetect.training.initial_weights import InitialWeights
+from kpdetect.training.price import MOST_SECONDS, Price, price_of, unwritten
+from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.runtime import Runtime
+
+
+def generator_price(
+    images: Path,
+    out: Path,
+    config: GeneratorConfig,
+    runtime: Runtime,
+    *,
+    minutes: float | None = None,
+    exclude: frozenset[str] = frozenset(),
+    strict: bool = False,
+    initial: Path | None = None,
+    feature_network: FeatureNetwork | None = None,
+) -> Price:
+    """Say what `train_generator` would do and need with the same arguments.
+
+    Raises:
+        InputError, ConfigError, CheckpointError: as `train_generator` would.
+    """
+    require_apart(images, out)
+    RunFolder(out, config, exempt=FREE, writes=False)
+    if initial is not None:
+        InitialWeights.read(initial, "generator")
+    sample = read_sample(images, out, cached_side(config.model.size), config.data.crop, exclude, strict=strict)
+    return sampled_generator_price(sample, out, config, runtime, minutes, feature_network)
+
+
+def sampled_generator_price(
+    sample: Sample,
+    out: Path,
+    config: GeneratorConfig,
+    runtime: Runtime,
+    minutes: float | None,
+    feature_network: FeatureNetwork | None = None,
+    seconds: float = MOST_SECONDS,
+) -> Price:
+    """Say what training a generator on the folder of a sample would do and need, measured for at most so many seconds."""
+
+    def trial() -> GeneratorTrainer:
+        return GeneratorTrainer(unwritten(config), sample, config, runtime, feature_network=feature_network)
+
+    return price_of(trial, out, config.steps, minutes, images=sample.folder_bytes, seconds=seconds)

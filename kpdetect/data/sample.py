@@ -1,0 +1,95 @@
+"""A few images of a folder, on which a training can be tried without the cache of all of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.data.folder import select_images
+from kpdetect.errors import InputError
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import read_image
+
+IMAGES = 64
+"""Images of a sample."""
+
+
+class Squares(Protocol):
+    """Images that a training learns from: those of a cache, or a sample.
+
+    Attributes:
+        images: uint8 [count, side, side, 3].
+        key: differs when the images do.
+    """
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """See above."""
+
+    @property
+    def key(self) -> str:
+        """See above."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Images spread evenly over a folder.
+
+    Attributes:
+        images: uint8 [count, side, side, 3].
+        folder_count: number of images in the folder that training would use.
+        rate: images of the folder that are read and fitted in a second, one after the other.
+        key: names a sample.
+    """
+
+    images: NDArray[np.uint8]
+    folder_count: int
+    rate: float
+    key: str = "sample"
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def folder_bytes(self) -> int:
+        """Bytes of the cache of all images of the folder."""
+        return self.folder_count * self.images[0].nbytes
+
+
+def read_sample(folder: Path, out: Path, side: int, policy: CropPolicy, exclude: frozenset[str], *, strict: bool) -> Sample:
+    """Read up to `IMAGES` images of a folder, spread evenly; nothing is written.
+
+    Args:
+        folder: images, searched recursively.
+        out: folder of the results; what it holds is no input.
+        side: side of the square images in pixels.
+        policy: crop policy.
+        exclude: names to leave out.
+        strict: stop at an unreadable image instead of skipping it.
+
+    Raises:
+        InputError: no usable images, or an unreadable one under `strict`.
+    """
+    names = select_images(folder, set(exclude), out)
+    chosen = [folder / names[int(at)] for at in np.linspace(0, len(names) - 1, min(IMAGES, len(names)))]
+    squares: list[Image] = []
+    began, failed = time.perf_counter(), None
+    for path in chosen:
+        try:
+            squares.append(fit_image(read_image(path), side, policy)[0])
+        except InputError as error:
+            if strict:
+                raise
+            failed = error
+    if failed is not None and not squares:
+        raise failed
+    rate = len(squares) / max(time.perf_counter() - began, 1e-9)
+    return Sample(images=np.stack(squares), folder_count=len(names), rate=rate)

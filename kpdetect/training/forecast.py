@@ -1,0 +1,142 @@
+"""What a training will do and need on this machine, in sentences, with a warning where that is too little.
+
+This is the one place of the numbers that say how much training is enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+MASK_IMAGES, KEYPOINT_IMAGES = 15_000, 100_000
+"""Images after which the mask of `tiny` at 64 pixels usually looks like the object, and keypoints keep to their parts."""
+ENOUGH: Mapping[str, tuple[tuple[int, str], ...]] = {
+    "generator": (
+        (MASK_IMAGES, "the mask needs about {:,} images to look like the object"),
+        (KEYPOINT_IMAGES, "keypoints need about {:,} images to keep to their parts"),
+    )
+}
+"""Images that a stage needs, with what for, the fewest first. A stage that is not named has no guidance."""
+MEMORY_SHARE = 0.9
+"""Share of the memory above which a training is said to need too much."""
+Line = tuple[int, str]
+"""A sentence with its level of `logging`."""
+
+
+class Needs(NamedTuple):
+    """Memory and disk that a training needs, in bytes.
+
+    Attributes:
+        memory: at its peak.
+        memory_there: of the GPU or of the machine; None if the system does not say.
+        disk: still to be written.
+        disk_there: free where it is written.
+        gpu: whether the memory is a GPU's.
+    """
+
+    memory: int
+    memory_there: int | None
+    disk: int
+    disk_there: int
+    gpu: bool = False
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The expected course of a run.
+
+    Attributes:
+        rate: images per second.
+        seen: images seen so far, over all continuations.
+        limit: most images of the run, over all continuations.
+        seconds_used: training time used already.
+        seconds_left: training time left; None if only `limit` ends the run.
+        stage: what is trained.
+    """
+
+    rate: float
+    seen: int
+    limit: int
+    seconds_used: float = 0.0
+    seconds_left: float | None = None
+    stage: str = "generator"
+
+    @property
+    def images(self) -> int:
+        """Images that the network will have seen at the end."""
+        if self.seconds_left is None:
+            return max(self.seen, self.limit)
+        return max(self.seen, min(self.limit, self.seen + int(self.rate * self.seconds_left)))
+
+    @property
+    def seconds(self) -> float:
+        """Training time until the end, in seconds."""
+        return max(0, self.images - self.seen) / self.rate
+
+    def minutes_for(self, images: int) -> float:
+        """Return the minutes of training, including past ones, until the network has seen a number of images."""
+        return (self.seconds_used + max(0, images - self.seen) / self.rate) / 60
+
+
+def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
+    """Describe the forecast, with a warning if the images are too few; each line with its `logging` level.
+
+    Args:
+        forecast: the forecast.
+        share: the stage's share of the user's minutes.
+    """
+    expected = (
+        f"this machine trains the {forecast.stage} on {forecast.rate:.1f} images a second: in {duration(forecast.seconds)} "
+        f"it has seen about {rounded(forecast.images):,} images"
+    )
+    return [(logging.INFO, expected), *enough_lines(forecast, share)]
+
+
+def enough_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
+    """A warning if a stage will see fewer images than it needs, with what to do; none if they suffice."""
+    for images, purpose in ENOUGH.get(forecast.stage, ()):
+        if forecast.images < images:
+            return [(logging.WARNING, f"these are few images: {purpose.format(images)}; {_advice(forecast, share)}")]
+    return []
+
+
+def needs_lines(needs: Needs) -> list[Line]:
+    """Describe the memory and the disk that a training needs, with a warning if there is too little."""
+    there = "" if needs.memory_there is None else f" (there are {size(needs.memory_there)})"
+    memory = f"{size(needs.memory)} of {'GPU ' * needs.gpu}memory{there}"
+    said = f"it needs about {memory} and writes about {size(needs.disk)} to disk ({size(needs.disk_there)} are free)"
+    lines = [(logging.INFO, said)]
+    if needs.memory_there is not None and needs.memory > MEMORY_SHARE * needs.memory_there:
+        lines.append((logging.WARNING, "the memory is hardly enough: take a smaller --size or batch, or close other programs"))
+    if needs.disk > needs.disk_there:
+        lines.append((logging.WARNING, "the disk is too small: free some space or choose an --out on another disk"))
+    return lines
+
+
+def _advice(forecast: Forecast, share: float) -> str:
+    if forecast.seconds_left is None or forecast.images == forecast.limit:
+        return "give the generator more steps or images; the same command continues"
+    whole = 5 * math.ceil(forecast.minutes_for(KEYPOINT_IMAGES) / share / 5)
+    return f"give --minutes {whole} (the same command continues), smaller images (--size 32), or a faster machine"
+
+
+def rounded(images: int) -> int:
+    """Round to two significant digits."""
+    digits = max(0, len(str(images)) - 2)
+    return int(round(images, -digits))
+
+
+def duration(seconds: float) -> str:
+    """A time for people: seconds, minutes or hours."""
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} seconds"
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+
+
+def size(count: float) -> str:
+    """A number of bytes for people, in MiB or GiB."""
+    return f"{max(1, count / 2**20):,.0f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"

@@ -1,0 +1,41 @@
+"""Memory and disk of this machine: what a process has used at most, and what there is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+
+def peak_resident() -> int:
+    """Peak resident memory of this process in bytes; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux's ru_maxrss begins with that of the process that started this one
+        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "VmHWM: 0 kB")
+        return int(line.split()[1]) * 2**10
+    if os.name != "posix":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 2**10)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes that this process has held on a device so far; those of the process itself on a CPU."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else peak_resident()
+
+
+def memory_there(device: torch.device) -> int | None:
+    """Bytes of memory of a GPU, or of this machine; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if os.name == "posix" else None
+
+
+def disk_there(folder: Path) -> int:
+    """Bytes that are free on the disk of a folder, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(existing).free

@@ -1,0 +1,126 @@
+"""The price of a training, measured with real steps of a trainer that writes nothing and is thrown away.
+
+    trial = a trainer in the run folder `unwritten(config)` -> price_of(trial, out, ...) -> lines
+
+The random numbers of the process are put back afterwards, so that a training that follows gives the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kpdetect.config import StrictConfig
+from kpdetect.progress import Pace
+from kpdetect.training.checkpoints import CHECKPOINT, load_checkpoint
+from kpdetect.training.distributed import agreed
+from kpdetect.training.forecast import Forecast, Line, Needs, forecast_lines, needs_lines
+from kpdetect.training.loop import LEAST_PACE_STEPS, Trainer
+from kpdetect.training.run_folder import RunFolder
+
+NOWHERE = Path(os.devnull) / "trial"
+"""A run folder that cannot exist: no run is continued from it, and nothing is written to it."""
+MOST_SECONDS = 20.0
+"""How long a command measures before it says what it costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a training will do and need.
+
+    Attributes:
+        forecast: its course.
+        needs: its memory and disk.
+        share: the stage's share of the user's minutes.
+    """
+
+    forecast: Forecast
+    needs: Needs
+    share: float = 1.0
+
+    @property
+    def lines(self) -> list[Line]:
+        """For people, each line with its `logging` level."""
+        return [*forecast_lines(self.forecast, self.share), *needs_lines(self.needs)]
+
+
+def unwritten(config: StrictConfig) -> RunFolder:
+    """The run folder of a trial: there is nothing in it, and nothing is written."""
+    return RunFolder(NOWHERE, config, writes=False)
+
+
+@contextmanager
+def unchanged_randomness() -> Iterator[None]:
+    """Put torch's random state back afterwards, on the CPU and on every GPU."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+def progress_in(folder: Path, kind: str) -> tuple[int, float]:
+    """Steps and seconds of training that a run folder has behind it; zeros before its first checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged or of another kind.
+    """
+    if not (folder / CHECKPOINT).exists():
+        return 0, 0.0
+    state = load_checkpoint(folder / CHECKPOINT, kind)
+    return int(state["step"]), float(state["seconds"])
+
+
+def steps_per_second(trainer: Trainer, seconds: float, steps: float = float("inf")) -> float:
+    """Train for at most about so many seconds or steps, and at least two steps; the first ones, which set things up, do not
+    count."""
+    pace = Pace(skipped=trainer.warm_steps, seconds=0.8 * seconds, steps=steps, most=seconds)
+    elapsed, rate = 0.0, None
+    while not agreed(rate is not None, trainer.runtime):
+        began = time.monotonic()
+        for value in trainer.train_step().values():
+            float(value)  # waits for the device
+        trainer.step += 1
+        elapsed += time.monotonic() - began
+        rate = pace.measured(elapsed) if rate is None else rate
+    return rate or 1 / max(elapsed, 1e-9)
+
+
+def price_of(
+    make: Callable[[], Trainer],
+    out: Path,
+    steps: int,
+    minutes: float | None,
+    *,
+    images: int = 0,
+    seconds: float = MOST_SECONDS,
+) -> Price:
+    """Measure a trial and say what the training in `out` will do and need.
+
+    Args:
+        make: makes the trial.
+        out: run folder of the training; it is only read.
+        steps, minutes: its budget, over all continuations.
+        images: bytes of the images that it will store in `out`.
+        seconds: to measure for, at most; less if the budget is short.
+    """
+    with unchanged_randomness():
+        trial = make()
+        try:
+            step, used = progress_in(out, trial.kind)
+            left = None if minutes is None else max(0.0, 60 * minutes - used)
+            short = seconds if left is None else min(seconds, max(1.0, left / 10))
+            rate = steps_per_second(trial, short, max(LEAST_PACE_STEPS, (steps - step) // 10))
+            needs = trial.needs(out)
+        finally:
+            trial.close()
+    there = (out / "images.h5").exists()
+    seen, limit = (count * trial.batch for count in (step, steps))
+    return Price(
+        forecast=Forecast(rate * trial.batch, seen, limit, used, left, trial.kind),
+        needs=needs._replace(disk=needs.disk + (0 if there else images)),
+        share=trial.share,
+    )

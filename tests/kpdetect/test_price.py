@@ -1,0 +1,127 @@
+"""The price of a training: said without writing anything, and without changing what is trained afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from generator.training.train import train_generator
+from generator.training.trial import generator_price
+from kpdetect.cli.main import app
+from kpdetect.config import apply_overrides
+from kpdetect.data.export import export_pairs
+from kpdetect.data.sample import IMAGES, read_sample
+from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.train import train_detector
+from kpdetect.detector.trial import detector_price
+from kpdetect.errors import CheckpointError, ConfigError, InputError
+from kpdetect.images.image_files import write_image
+from kpdetect.refinement.config import imm_config
+from kpdetect.refinement.train import refine_detector
+from kpdetect.refinement.trial import refine_price
+from kpdetect.training.checkpoints import CHECKPOINT, load_weights
+from tests.builders.generators import CONFIG
+from tests.builders.pairs import FakeSource
+from tests.builders.runtimes import CPU
+
+DETECTOR = ["batch=4", "steps=3", "model.input_size=32", "model.head_width=8", "held_out=0.2"]
+REAL = ["batch=4", "steps=2", "model.input_size=32", "model.head_width=8", "reconstruction.size=32", "reconstruction.width=16"]
+
+
+class SquareSource(FakeSource):
+    size = (10, 10)
+
+    def batches(self, start, stop):
+        for batch in super().batches(start, stop):
+            images = np.concatenate([batch.images, batch.images[:, :4]], axis=1)
+            yield type(batch)(images=images, keypoints=batch.keypoints, visible=batch.visible)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    export_pairs(SquareSource(), tmp_path / "pairs", 20)
+    return tmp_path / "pairs"
+
+
+def files_in(folder):
+    return sorted(path.relative_to(folder) for path in folder.rglob("*"))
+
+
+def sets(assignments):
+    return [word for assignment in assignments for word in ("--set", assignment)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["train-generator", "train-detector", "imm"])
+def test_a_dry_run_says_the_price_and_writes_nothing(verb, blob_folder, pairs, tmp_path, capsys):
+    small = {
+        "train-generator": [blob_folder, "--size", "32", *sets(["steps=900", "model.widths=[8,6]", "optimiser.batch=2"])],
+        "train-detector": [pairs, *sets(DETECTOR)],
+        "imm": [blob_folder, *sets(REAL)],
+    }
+    before = files_in(tmp_path)
+    arguments = [
+        verb,
+        *map(str, small[verb]),
+        "--minutes",
+        "0.05",
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "out"),
+        "--dry-run",
+    ]
+    app(arguments, standalone_mode=False)
+    assert files_in(tmp_path) == before
+    rate, *_, needs = capsys.readouterr().out.splitlines()
+    assert rate.startswith(f"this machine trains the {'generator' if verb == 'train-generator' else 'detector'} on ")
+    assert needs.startswith("it needs about ")
+
+
+@pytest.mark.slow
+def test_a_price_does_not_change_what_is_trained(blob_folder, pairs, tmp_path):
+    detector, real = apply_overrides(DetectorConfig(), DETECTOR), apply_overrides(imm_config(), REAL)
+    for name in ("alone", "priced"):
+        out = tmp_path / name
+        if name == "priced":
+            assert generator_price(blob_folder, out / "g", CONFIG, CPU).forecast.rate > 0
+        train_generator(blob_folder, out / "g", CONFIG, CPU)
+        if name == "priced":
+            assert detector_price(pairs, out / "d", detector, CPU).forecast.rate > 0
+        train_detector(pairs, out / "d", detector, CPU)
+        if name == "priced":
+            assert refine_price(blob_folder, out / "r", real, CPU).forecast.rate > 0
+        refine_detector(blob_folder, out / "r", real, CPU)
+    for stage, kind in (("g", "generator"), ("d", "detector"), ("r", "detector")):
+        alone, priced = (load_weights(tmp_path / name / stage / "model.safetensors", kind)[0] for name in ("alone", "priced"))
+        assert all(torch.equal(alone[tensor], priced[tensor]) for tensor in alone)
+    assert files_in(tmp_path / "alone") == files_in(tmp_path / "priced")
+
+
+@pytest.mark.slow
+def test_the_price_of_a_continued_run_counts_what_is_done(pairs, tmp_path):
+    config = apply_overrides(DetectorConfig(), DETECTOR)
+    train_detector(pairs, tmp_path / "run", config, CPU)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    forecast = detector_price(pairs, tmp_path / "run", apply_overrides(config, ["steps=50"]), CPU).forecast
+    assert (forecast.seen, forecast.images) == (3 * 4, 50 * 4)
+    assert forecast.seconds == pytest.approx(47 * 4 / forecast.rate)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
+    with pytest.raises(ConfigError, match="another configuration"):
+        detector_price(pairs, tmp_path / "run", apply_overrides(config, ["rate=0.1"]), CPU)
+    (tmp_path / "run" / CHECKPOINT).write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="damaged"):
+        detector_price(pairs, tmp_path / "run", config, CPU)
+
+
+def test_a_sample_is_spread_over_the_folder_and_skips_what_cannot_be_read(tmp_path):
+    for number in range(3 * IMAGES):
+        write_image(tmp_path / "images" / f"{number:03d}.png", np.full((4, 6, 3), number, np.uint8))
+    (tmp_path / "images" / "000.png").write_bytes(b"damaged")
+    sample = read_sample(tmp_path / "images", tmp_path / "out", 2, "stretch", frozenset(), strict=False)
+    assert sample.images.shape == (IMAGES - 1, 2, 2, 3)
+    assert sample.images[-1].max() == 3 * IMAGES - 1
+    assert (sample.folder_count, sample.folder_bytes) == (3 * IMAGES, 3 * IMAGES * 12)
+    with pytest.raises(InputError, match="000.png"):
+        read_sample(tmp_path / "images", tmp_path / "out", 2, "stretch", frozenset(), strict=True)
