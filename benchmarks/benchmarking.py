@@ -207,7 +207,7 @@ def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> 
         keypoints_px = align(subject.predictions, landmark_set, landmark_set.fit)[landmark_set.fit]
         return keypoints_px, subject
     weights = find_weights(source.model or Path(), "detector")
-    found_px, _ = predict_images(kpdetect.load(weights), landmark_set, landmark_set.fit)
+    found_px, _ = predict_images(kpdetect.load(weights, engine="plain"), landmark_set, landmark_set.fit)
     model = {"hash": file_hash(weights), "description": read_description(weights)}
     return found_px, Subject(contamination=check_contamination(weights.parent, landmark_set), model=model)
 

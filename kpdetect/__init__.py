@@ -32,17 +32,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kpdetect.inference.engine import EngineName
     from kpdetect.inference.predictor import Predictor
 
 __version__ = "0.1.0"
 
 
-def load(path: str | Path, device: str = "auto") -> Predictor:
+def load(path: str | Path, device: str = "auto", engine: EngineName = "auto") -> Predictor:
     """A trained detector as a function from images to keypoints.
 
     Args:
         path: project folder, detector run folder, weights file, or name of a model that comes with the package.
         device: "auto", "cpu" or "cuda".
+        engine: what computes the network: "auto", "torch", "onnx", or "plain", the network as benchmarks measure it.
 
     Returns:
         A callable: image (uint8 RGB [height, width, 3], or a path, or a list of either) to `keypoints_px` float32 [K, 2] in
@@ -53,4 +55,4 @@ def load(path: str | Path, device: str = "auto") -> Predictor:
     """
     from kpdetect.inference.predictor import Predictor
 
-    return Predictor.load(Path(path), device)
+    return Predictor.load(Path(path), device, engine=engine)

@@ -80,6 +80,15 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
+class Engine(str, Enum):
+    """What computes a detector."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+    plain = "plain"
+
+
 class CropName(str, Enum):
     """Crop policies."""
 
@@ -98,6 +107,9 @@ ModelOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option("--device", help="Device to compute on.")]
 PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="Number format. bfloat16 is faster on hardware that supports it.")
+]
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="Library that runs the network: torch, onnx (onnxruntime), or auto, the faster one.")
 ]
 CompileOption = Annotated[
     bool,

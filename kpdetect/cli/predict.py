@@ -90,6 +90,7 @@ def command(
         bool, typer.Option("--overwrite", help="Predict again, also inputs that this model has already predicted.")
     ] = False,
     strict: options.Strict = False,
+    engine: options.EngineOption = options.Engine.auto,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Detect keypoints in images and videos. Writes a table in pixels of the original images, and overlays."""

@@ -2,6 +2,7 @@
 
 config               every choice of `kpdetect predict`
 labels               names, pairs, links and dropped keypoints, stored beside a model's weights
+engine               what computes the network: torch as trained or folded
 predictor            images to keypoints in their own pixels
 second_pass          the square that the second of two passes sees
 test_time_averaging  predictions averaged over scales and the mirror image, with one pass or two

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from kpdetect.config import StrictConfig
+from kpdetect.inference.engine import EngineName
 from kpdetect.inference.formats.choice import require_formats
 
 SCALES = (0.25, 2.0)
@@ -31,6 +32,8 @@ def require_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
 class PredictConfig(StrictConfig):
     """How inputs are predicted, and what is written."""
 
+    engine: EngineName = "auto"
+    """What computes the network, see `kpdetect.inference.engine`; the record says which one did."""
     formats: tuple[str, ...] = ()
     """Formats of other tools to write beside the long CSV, see `kpdetect.inference.formats.choice`."""
     overlays: int = 200

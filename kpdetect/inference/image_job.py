@@ -65,7 +65,7 @@ def predict_folder(
         CheckpointError: no detector at `model`.
         OutputError: `out` cannot be written.
     """
-    predictor = Predictor.load(model, device)
+    predictor = Predictor.load(model, device, engine="auto")
     root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source, out))
     config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
     with new_folder(out):
@@ -109,6 +109,7 @@ def predict_images(
         with ExitStack() as stack:
             predictions, skipped = job.run(lambda: stack.enter_context(pictures_of(out, stage, job.files))), job.skipped
         record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
+        record["engine"] = predictor.engine.name
         record["files"] = {name: job.digests[name] for name in predictions.images}
         predictions = predictions.write(out, {**stage, "description": predictor.description, **record})
     return predictions, skipped

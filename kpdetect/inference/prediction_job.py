@@ -64,7 +64,7 @@ def predict_inputs(
         OutputError: `out` cannot be written.
     """
     model, out, config = Path(model), Path(out), config or PredictConfig()
-    predictor, sources = Predictor.load(model, device), find_sources(inputs, out)
+    predictor, sources = Predictor.load(model, device, engine=config.engine), find_sources(inputs, out)
     _require_apart(sources, out)
     if config.strict and sources.skipped:
         raise InputError(next(iter(sources.skipped.values())))

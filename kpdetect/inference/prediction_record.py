@@ -49,6 +49,8 @@ class PredictionRecord(Record):
     """What the weights file says of itself."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What was asked for."""
+    engine: str | None = None
+    """What computed the network; None in records of earlier versions."""
     source: str | None = None
     """Folder or file that was predicted."""
     files: dict[str, str] | None = None

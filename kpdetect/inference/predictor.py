@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from kpdetect.config import build_config
 from kpdetect.coords import Affine, apply_affine, crop_resize_affine, invert_affine, to_pixels
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.model import Detector, build_detector, read_heatmaps
+from kpdetect.detector.model import Detector, build_detector
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import Image, fit_image, fit_region
 from kpdetect.images.image_files import read_image
+from kpdetect.inference.engine import EngineName, torch_engine
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
@@ -65,14 +65,22 @@ class Predictor:
         keypoints: K; a detector always gives all of them, dropped or not.
         labels: names, pairs, links and dropped keypoints, from the file beside the weights.
         skeleton: the keypoints that are kept, from the labels.
+        engine: what computes the network, see `kpdetect.inference.engine`.
     """
 
     def __init__(
-        self, detector: Detector, description: dict[str, Any], weights_hash: str, runtime: Runtime, labels: Labels | None = None
+        self,
+        detector: Detector,
+        description: dict[str, Any],
+        weights_hash: str,
+        runtime: Runtime,
+        labels: Labels | None = None,
+        engine: EngineName = "plain",
     ) -> None:
         channels_last(detector)
         self.detector = detector.eval().requires_grad_(False).to(runtime.device)
         self.description, self.hash, self.runtime = description, weights_hash, runtime
+        self.engine = torch_engine(engine, self.detector, runtime)
         self.calibration = Calibration.read(description.get("calibration"))
         self.keypoints = int(description["keypoints"])
         self.side, self.crop = int(description["pair_size"][0]), description["crop"]
@@ -80,17 +88,20 @@ class Predictor:
         self.skeleton = self.labels.skeleton(self.keypoints)
 
     @classmethod
-    def load(cls, path: Path, device: str = "auto", *, labels: Labels | None = None) -> Predictor:
+    def load(
+        cls, path: Path, device: str = "auto", *, labels: Labels | None = None, engine: EngineName = "plain"
+    ) -> Predictor:
         """Read a detector from a project folder, a run folder or a weights file.
 
         Args:
             path: where.
             device: where to compute.
             labels: instead of those beside the weights.
+            engine: what computes the network, see `kpdetect.inference.engine`.
 
         Raises:
             CheckpointError: nothing there, or damaged.
-            InputError: an unknown or missing device.
+            InputError: an unknown or missing device or engine.
             ConfigError: the labels beside the weights do not fit.
         """
         if device not in DEVICES:
@@ -106,7 +117,7 @@ class Predictor:
         digest = file_hash(weights)
         if labels.weights and not labels.are_of(digest):
             log.warning(f"{weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`")
-        return cls(detector, description, digest, runtime, labels)
+        return cls(detector, description, digest, runtime, labels, engine)
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
         """Predict one image (uint8 RGB [height, width, 3], or a path), a sequence of them, of any sizes, or a batch
@@ -179,7 +190,6 @@ class Predictor:
         original = [apply_affine(invert_affine(item.matrix), points) for item, points in zip(fitted, square_px, strict=True)]
         return np.stack(original).astype(np.float32), confidence
 
-    @torch.inference_mode()
     def read_squares(self, squares: Image) -> Keypoints:
         """Normalised keypoints [count, K, 2] and confidence [count, K] of squares uint8 [count, side, side, 3].
 
@@ -194,11 +204,8 @@ class Predictor:
             )
         if not len(squares):
             return self._none()
-        pixels = torch.from_numpy(squares.transpose(0, 3, 1, 2).copy()).to(self.runtime.device)
-        with self.runtime.autocast():
-            logits = self.detector(pixels.float().div_(127.5).sub_(1))
-        keypoints, confidence = read_heatmaps(logits)
-        return keypoints.cpu().numpy(), self.calibration(confidence.cpu().numpy())
+        keypoints, mass = self.engine(squares)
+        return keypoints, self.calibration(mass)
 
     def _none(self) -> Keypoints:
         return np.empty((0, self.keypoints, 2), np.float32), np.empty((0, self.keypoints), np.float32)

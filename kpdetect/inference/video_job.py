@@ -117,6 +117,7 @@ def predict_clip(
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
         record = {"description": predictor.description, "crop": predictor.crop, "mirror": mirror}
         record |= {"skipped": {clip.name: note} if note else {}, "environment": environment()}
+        record["engine"] = predictor.engine.name
         predictions = predictions.write(out, {**stage, **record})
     return predictions, note
 

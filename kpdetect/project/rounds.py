@@ -125,7 +125,7 @@ def teach_round(
     folder, teacher = out / round_folder(number), last_detector(out, before=number)
     found = make_folder(folder / FOUND)
     hints = Labels(pairs=labels_of(teacher).pairs)  # what is dropped from results is learned nevertheless
-    predictor = Predictor.load(teacher, runtime.device.type, labels=hints)
+    predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto")
     chosen = [images / name for name in select_images(images, set(exclude), out)]
     _, skipped = predict_images(predictor, chosen, images, found, config.look(strict))
     if skipped:
