@@ -22,8 +22,9 @@ import torch
 from benchmarks.speed.timing import median_seconds, median_share, spent
 from kpdetect.images.image_files import list_images
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.export import KeypointGraph, export_onnx
+from kpdetect.inference.export import export_onnx
 from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.onnx_graph import KeypointGraph
 from kpdetect.inference.predictor import BATCH, Predictor
 
 KINDS = ("eager", "compiled", "onnx")

@@ -2,7 +2,8 @@
 
 config               every choice of `kpdetect predict`
 labels               names, pairs, links and dropped keypoints, stored beside a model's weights
-engine               what computes the network: torch as trained or folded
+engine               what computes the network: torch or onnxruntime
+onnx_graph           an exported detector as a graph
 predictor            images to keypoints in their own pixels
 second_pass          the square that the second of two passes sees
 test_time_averaging  predictions averaged over scales and the mirror image, with one pass or two

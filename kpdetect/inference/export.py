@@ -17,60 +17,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
 
-from kpdetect.detector.calibration import Calibration
-from kpdetect.detector.model import Detector, read_heatmaps
+from kpdetect.detector.model import read_heatmaps
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.images.arrays import Image
+from kpdetect.inference.onnx_graph import onnx_model, prepared
 from kpdetect.inference.predictor import Predictor
 
 Graph = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Images to keypoints and confidence."""
-OPSET = 18
-"""The first ONNX operator set with an anti-aliased Resize."""
 RANDOM = 5
 """Random images in a parity check; any number but the one that was traced."""
 
 
 NOTICED = 0.01
 """Confidence this far over the lowest exercises the calibration."""
-
-
-class KeypointGraph(nn.Module):
-    """Images to keypoints and confidence.
-
-    Args:
-        detector: gives heatmap logits.
-        calibration: from heatmap mass to probability.
-    """
-
-    starts: Tensor
-    lengths: Tensor
-    rises: Tensor
-
-    def __init__(self, detector: Detector, calibration: Calibration) -> None:
-        super().__init__()
-        self.detector, self.lowest = detector, calibration.probability[0]
-        corners, values = torch.tensor(calibration.mass), torch.tensor(calibration.probability)
-        self.register_buffer("starts", corners[:-1])
-        self.register_buffer("lengths", corners.diff())
-        self.register_buffer("rises", values.diff())
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images float32 [batch, 3, S, S] in [-1, 1] to keypoints [batch, K, 2] and confidence [batch, K]."""
-        side = self.detector.input_size
-        if images.shape[-1] < side:  # enlarging never aliases; a plain Resize is understood by every runtime
-            images = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
-        keypoints, mass = read_heatmaps(self.detector(images))
-        return keypoints, self.probability(mass)
-
-    def probability(self, mass: Tensor) -> Tensor:
-        """The calibration, by piecewise linear interpolation."""
-        ramps = ((mass[..., None] - self.starts) / self.lengths).clamp(0, 1)
-        return self.lowest + (ramps * self.rises).sum(dim=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,27 +65,10 @@ def export_onnx(predictor: Predictor, path: Path) -> Graph:
         InputError: a package of the extra `onnx` is not installed.
         OutputError: the file cannot be written.
     """
-    try:
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401  the exporter needs it
-    except ImportError as error:
-        raise InputError(f'--onnx: the package {error.name} is not installed; pip install "kpdetect[onnx]"') from error
-    graph, example, shapes = _prepared(predictor)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter about its own parts
-        program = torch.onnx.export(
-            graph,
-            (example,),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["images"],
-            output_names=["keypoints", "confidence"],
-            dynamic_shapes=shapes,
-            verbose=False,
-        )
-    assert program is not None
-    model = program.model_proto
+    model = onnx_model(predictor.detector, predictor.calibration, predictor.side)
+    import onnx
+    import onnxruntime
+
     onnx.helper.set_model_props(model, {"kpdetect": json.dumps(facts(predictor))})
     with replacing(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
@@ -140,7 +85,7 @@ def export_torch(predictor: Predictor, path: Path) -> Graph:
     """
     if path.suffix != ".pt2":  # torch.export.load would refuse it
         raise InputError(f"--torch {path}: the name must end in .pt2")
-    graph, example, shapes = _prepared(predictor)
+    graph, example, shapes = prepared(predictor.detector, predictor.calibration, predictor.side)
     program = torch.export.export(graph, (example,), dynamic_shapes=shapes)
     with replacing(path) as temporary, open(temporary, "wb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own handling of weights that share memory
@@ -159,12 +104,6 @@ def facts(predictor: Predictor) -> dict[str, Any]:
     """What a user of the graph must know."""
     names = predictor.labels.skeleton_names(predictor.keypoints)
     return {"side": predictor.side, "crop": predictor.crop, "keypoints": names, "weights": predictor.hash}
-
-
-def _prepared(predictor: Predictor) -> tuple[KeypointGraph, Tensor, dict[str, Any]]:
-    graph = KeypointGraph(predictor.detector, predictor.calibration).cpu().eval()
-    example = torch.zeros(2, 3, predictor.side, predictor.side)  # one image would be taken for a constant
-    return graph, example, {"images": {0: torch.export.Dim("batch", min=1)}}
 
 
 def check_parity(predictor: Predictor, graph: Graph, images: Sequence[Image] = ()) -> list[Parity]:

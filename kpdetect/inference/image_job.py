@@ -105,6 +105,7 @@ def predict_images(
         skipped = skipped_before(out, strict=config.strict)
         predictions = Predictions.read(out)
     else:
+        predictor.settle(len(paths))
         job = _ImageJob(predictor, paths, root, out, config, boxes or {})
         with ExitStack() as stack:
             predictions, skipped = job.run(lambda: stack.enter_context(pictures_of(out, stage, job.files))), job.skipped

@@ -20,7 +20,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import Image, fit_image, fit_region
 from kpdetect.images.image_files import read_image
-from kpdetect.inference.engine import EngineName, torch_engine
+from kpdetect.inference.engine import EngineName, build_engine, settled
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
@@ -80,17 +80,15 @@ class Predictor:
         channels_last(detector)
         self.detector = detector.eval().requires_grad_(False).to(runtime.device)
         self.description, self.hash, self.runtime = description, weights_hash, runtime
-        self.engine = torch_engine(engine, self.detector, runtime)
         self.calibration = Calibration.read(description.get("calibration"))
         self.keypoints = int(description["keypoints"])
         self.side, self.crop = int(description["pair_size"][0]), description["crop"]
+        self.engine, self.chooses = build_engine(engine, self.detector, runtime, self.side), engine == "auto"
         self.labels = labels or Labels()
         self.skeleton = self.labels.skeleton(self.keypoints)
 
     @classmethod
-    def load(
-        cls, path: Path, device: str = "auto", *, labels: Labels | None = None, engine: EngineName = "plain"
-    ) -> Predictor:
+    def load(cls, path: Path, device: str = "auto", *, labels: Labels | None = None, engine: EngineName = "plain") -> Predictor:
         """Read a detector from a project folder, a run folder or a weights file.
 
         Args:
@@ -118,6 +116,12 @@ class Predictor:
         if labels.weights and not labels.are_of(digest):
             log.warning(f"{weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`")
         return cls(detector, description, digest, runtime, labels, engine)
+
+    def settle(self, images: int) -> None:
+        """Under `auto`, choose the engine for so many images, see `kpdetect.inference.engine.settled`."""
+        if self.chooses:
+            self.engine = settled(self.engine, self.detector, self.runtime, self.side, self.hash, images)
+            self.chooses = self.engine.name == "torch"
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
         """Predict one image (uint8 RGB [height, width, 3], or a path), a sequence of them, of any sizes, or a batch

@@ -112,6 +112,7 @@ def predict_clip(
     else:
         with open_clip(clip.source) as reader, StopRequest() as stop:
             job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
+            predictor.settle(job.total or 0)
             predictions = job.run(stop, stage)
             note = "; ".join(filter(None, ["" if stop.requested else reader.shortfall(config.end), job.remark()]))
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
@@ -157,7 +158,7 @@ class _ClipJob:
         """All frames; `stage` is that of the predictions (`earlier_results.stage_of`)."""
         config = self.config
         with ExitStack() as stack:
-            progress = stack.enter_context(Progress(self._total(), f"predict {self.name}", unit="frames"))
+            progress = stack.enter_context(Progress(self.total, f"predict {self.name}", unit="frames"))
             for block in _ahead(self._blocks()):
                 if not self.frames:  # no folder for what is no video
                     folder = stack.enter_context(new_folder(self.out))
@@ -192,7 +193,9 @@ class _ClipJob:
             parts.append(self.video.failure)
         return "; ".join(parts)
 
-    def _total(self) -> int | None:
+    @property
+    def total(self) -> int | None:
+        """Frames that will be predicted, where the file says how many it has."""
         if not self.reader.count:
             return None
         end = min(self.reader.count, self.config.end or self.reader.count)

@@ -14,8 +14,9 @@ from kpdetect.cli.main import app
 from kpdetect.detector.model import Detector, HeatmapHead
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import write_image
-from kpdetect.inference.export import KeypointGraph, check_parity, export_onnx, export_torch
+from kpdetect.inference.export import check_parity, export_onnx, export_torch
 from kpdetect.inference.labels import Labels
+from kpdetect.inference.onnx_graph import KeypointGraph
 from kpdetect.inference.predictor import Predictor
 from tests.builders.dots import dots, perfect
 from tests.builders.runtimes import CPU
