@@ -1,14 +1,14 @@
 """Measures that need no annotations, and experiments.
 
-real_images       real images as a generator draws them
-generated_images  images drawn to be measured
+real_images       real images, cropped and scaled like a generator's images
+generated_images  generated images for the measures
 evidence          label-free evidence on a detector's keypoints
-verdict           whether these keypoints can be trusted, from that evidence
-judging           a model's verdict on the images of a folder
-measure           numbers of a generator and its detector without annotations
-controllability   which keypoint and which embedding control which part of the image
-embeddings        embeddings of parts as clouds of points
-nearest           the training images nearest to generated ones
-locality          how much of an edit of one keypoint lies near it
-diffaugment_leak  whether DiffAugment leaves signs in generated images
+verdict           whether the keypoints can be trusted, judged from that evidence
+judging           the verdict on a model, from the images of a folder
+measure           measures of a generator and its detector that need no annotations
+controllability   whether keypoints control pose and embeddings control appearance
+embeddings        keypoint embeddings as clouds of points
+nearest           the training images nearest to generated images
+locality          how much of an edit of one keypoint stays near that keypoint
+diffaugment_leak  whether DiffAugment's changes appear in generated images
 """

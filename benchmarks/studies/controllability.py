@@ -1,18 +1,20 @@
-"""Do keypoints control pose, embeddings appearance, and the background embedding the background alone (paper, table 9)?
+"""Do keypoints control pose, keypoint embeddings appearance, and the background embedding only the background (paper, table 9)?
 
-For pairs of generated images one factor of the first is replaced by the second's: pose (all keypoints), appearance (all their
-embeddings), or background. The paper judges by eye; our reading in numbers:
+The study draws pairs of generated images. It replaces one factor of the first image by the second image's: the pose (all
+keypoints), the appearance (all keypoint embeddings), or the background. The paper judges the results by eye. We measure:
 
-    strength     of each factor: how much the 2 % of the pixels change that it changes most, whatever the object's size
-    motion       of the keypoints that a detector finds in the image before and after, relative to that of a swapped pose
-    overlap      correlation of where appearance and where background change pixels
+    strength     how much a factor changes the image: the 98 % quantile of the pixels' changes, so that the object's size
+                 does not matter
+    motion       how far a swapped appearance or background moves the detected keypoints, relative to a swapped pose
+    overlap      correlation between the pixels that appearance changes and the pixels that the background changes
 
-    trivial      pose and appearance both have less than `TRIVIAL` of the background's strength: it controls the whole image
-    entangled    two or three pairs of factors are: (pose, appearance) and (pose, background) where a swapped appearance or
-                 background moves keypoints by more than `ENTANGLED` of what a swapped pose does; (appearance, background)
-                 where their overlap is more than `ENTANGLED`
-    inferior     one pair is
-    good         none is
+Two factors are entangled as follows. Pose and appearance, or pose and background: a swapped appearance or background has a
+motion over `ENTANGLED`. Appearance and background: their overlap is over `ENTANGLED`. The verdicts:
+
+    trivial      pose and appearance each have at most `TRIVIAL` of the background's strength
+    entangled    two or three pairs of factors are entangled
+    inferior     one pair of factors is entangled
+    good         no pair of factors is entangled
 """
 
 from __future__ import annotations
@@ -52,12 +54,12 @@ OTHER, ROWS = 1_000, 8
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """What was found; see the text of the module.
+    """How well the factors of a generator can be controlled separately; the module's docstring defines the numbers.
 
     Attributes:
-        strength: of pose, appearance and background; absolute change of the range from -1 to 1.
-        motion: of detected keypoints where appearance and where background is swapped, relative to a swapped pose.
-        overlap: correlation of the changes of appearance and background; 1 where one of them changes nothing.
+        strength: strength of pose, appearance and background: an absolute change of pixel values between -1 and 1.
+        motion: motion of the detected keypoints for a swapped appearance and for a swapped background; 1 for a swapped pose.
+        overlap: correlation of the changes by appearance and by background; 1 if one of the two changes nothing.
         verdict: `good`, `inferior`, `entangled` or `trivial`.
     """
 
@@ -68,7 +70,7 @@ class Control:
 
 
 def judge_control(strength: NDArray[np.floating], moved: NDArray[np.floating], overlap: float) -> Control:
-    """A verdict of strengths [3] and keypoint motions [3] by pose, appearance and background, and of the overlap."""
+    """Judge the control from strengths [3] and keypoint motions [3] of pose, appearance and background, and the overlap."""
     motion = moved[1:] / max(float(moved[0]), 1e-12)
     entangled = int((motion > ENTANGLED).sum()) + int(overlap > ENTANGLED)
     trivial = max(strength[:2]) <= TRIVIAL * strength[2]
@@ -85,7 +87,7 @@ def measure_control(stream: PairStream, predictor: Predictor, count: int) -> Con
     """Measure a generator with its detector on `count` pairs of images.
 
     Raises:
-        InputError: they have different numbers of keypoints.
+        InputError: the generator and the detector have different numbers of keypoints.
     """
     require_match(stream, predictor)
     strengths, motions, maps = [], [], []
@@ -104,7 +106,7 @@ def measure_control(stream: PairStream, predictor: Predictor, count: int) -> Con
 
 
 def swaps(one: Parts, two: Parts) -> Iterator[Parts]:
-    """The first images with pose, appearance, and background of the second."""
+    """Yield the first images with the pose, then the appearance, then the background of the second images."""
     yield posed(one, two.keypoints)
     yield with_appearance(one, two)
     yield with_background(one, two)
@@ -116,28 +118,27 @@ def _detected(images: torch.Tensor, predictor: Predictor) -> NDArray[np.float32]
 
 
 def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200, seed: int = 0) -> Control:
-    """Measure a project; writes `control.json` and the grid `control.png`.
+    """Measure the control of a project's generator and write `control.json` and the grid `control.png`.
 
     Raises:
-        CheckpointError: no generator or no detector.
-        InputError: they do not belong together.
+        CheckpointError: the project has no generator or no detector.
+        InputError: the generator and the detector have different numbers of keypoints.
         OutputError: `out` cannot be written.
     """
     stream, predictor = PairStream(model, runtime, seed=seed), Predictor.load(model, runtime.device.type)
     require_match(stream, predictor)
     make_folder(out)
-    found = measure_control(stream, predictor, count)
+    control = measure_control(stream, predictor, count)
     write_image(out / "control.png", control_grid(stream))
-    facts = {"model": str(model), "generator": stream.hash, "detector": predictor.hash, "pairs": count, "seed": seed}
-    write_found(found, out, facts)
-    return found
+    settings = {"model": str(model), "generator": stream.hash, "detector": predictor.hash, "pairs": count, "seed": seed}
+    write_control_record(control, out, settings)
+    return control
 
 
-def write_found(found: Control, out: Path, facts: dict[str, Any]) -> None:
-    """Write `control.json`; `facts` are what was measured, and how."""
-    write_json(
-        out / "control.json", {"schema": measurement_records.CONTROL} | asdict(found) | facts | {"environment": environment()}
-    )
+def write_control_record(control: Control, out: Path, settings: dict[str, Any]) -> None:
+    """Write `control.json`; `settings` names the models and the settings of the measurement."""
+    content = {"schema": measurement_records.CONTROL} | asdict(control) | settings | {"environment": environment()}
+    write_json(out / "control.json", content)
 
 
 COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "difference", "background", "difference")
@@ -145,8 +146,11 @@ COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "differen
 
 @torch.no_grad()
 def control_grid(stream: PairStream) -> Image:
-    """The paper's figures 17 to 19: a row an image, columns as `COLUMNS`; the part swapped alone is the one that changes most,
-    the paper's is one near the mouth. Differences are absolute, the largest of a column white."""
+    """Draw the paper's figures 17 to 19: one row per image, with the columns `COLUMNS`.
+
+    The column `one part` swaps the embedding of one keypoint: the one whose swap changes the images most. The paper uses a
+    keypoint near the mouth. Differences are absolute; the largest difference of a column is white.
+    """
     one, two = stream.parts(0, ROWS), stream.parts(OTHER, OTHER + ROWS)
     drawn = [one, two, *swaps(one, two)]
     before, other, pose, appearance, background = (to_uint8(stream.network.draw(parts).image) for parts in drawn)
@@ -166,19 +170,20 @@ def control_grid(stream: PairStream) -> Image:
 
 
 def _strongest(stream: PairStream, one: Parts, two: Parts, before: Image) -> Image:
-    """Images in which the keypoint's embedding is swapped that, over all of them, changes most."""
+    """Return the images with one keypoint's embedding swapped, for the keypoint whose swap changes the images most."""
     images = [to_uint8(stream.network.draw(parts).image) for parts in swapped_parts(one, two)]
     return max(images, key=lambda image: float(np.abs(image.astype(np.float32) - before).mean()))
 
 
-def describe_control(found: Control) -> str:
-    """The numbers in words."""
-    pose, appearance, background = (f"{each:.3f}" for each in found.strength)
+def describe_control(control: Control) -> str:
+    """Describe the control in four lines of text."""
+    pose, appearance, background = (f"{strength:.3f}" for strength in control.strength)
     return "\n".join(
         [
-            f"control: {found.verdict}",
-            f"strength (of the range from -1 to 1): pose {pose}, appearance {appearance}, background {background}",
-            f"motion of keypoints by a swapped appearance {found.motion[0]:.2f}, background {found.motion[1]:.2f} (pose: 1)",
-            f"overlap of appearance and background: {found.overlap:.2f}",
+            f"control: {control.verdict}",
+            f"change of pixel values (between -1 and 1): pose {pose}, appearance {appearance}, background {background}",
+            f"motion of keypoints: swapped appearance {control.motion[0]:.2f}, swapped background {control.motion[1]:.2f} "
+            "(a swapped pose: 1)",
+            f"overlap of appearance and background: {control.overlap:.2f}",
         ]
     )

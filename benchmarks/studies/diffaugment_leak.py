@@ -1,15 +1,17 @@
-"""Whether DiffAugment leaks: do generated images carry the changes that the discriminator was shown?
+"""Does DiffAugment leak: do generated images show the changes that DiffAugment makes to the discriminator's images?
 
     python -m benchmarks.studies.diffaugment_leak --minutes 4 --out runs/leak
 
-Two generators learn the same cartoon faces for equal minutes, one of them with DiffAugment; repeating the command continues.
-Signs of each change are measured on real images, on real images changed (what a full leak would look like), and on images of
-both generators:
-    border      images with an outermost row or column all middle grey: translation fills with it
-    patch       images with a middle grey square of a quarter of the side: cutout leaves them
-    brightness  standard deviation between images of their mean, of the range from -1 to 1: colour widens it
-    saturation  standard deviation between images of their mean distance from grey: colour widens it
-`leaked` is how far the second generator's signs lie from the first's, as a share of the way from real to changed images.
+Two generators learn the same cartoon faces for equal minutes, one of them with DiffAugment. Repeating the command continues
+both trainings. The study measures the signs of each change on four sets of images: real images, real images with
+DiffAugment's changes (as in a full leak), and images of both generators. The signs:
+
+    border      share of images whose outermost row or column is middle grey, as translation leaves it
+    patch       share of images with a middle grey square of a quarter of the side, as cutout leaves it
+    brightness  standard deviation between images of the mean pixel value (-1 to 1), which colour changes increase
+    saturation  standard deviation between images of the mean distance from grey, which colour changes increase
+
+`leaked` compares the two generators: the difference of their signs, divided by the difference between changed and real images.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
 GREY = 0.06
-"""How far from 0, in the range from -1 to 1, still is middle grey."""
+"""Pixel values (-1 to 1) closer to 0 than this count as middle grey."""
 UNLIMITED = 10**9
-"""Steps; the clock ends the training."""
+"""Number of training steps; the time limit ends the training earlier."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signs:
-    """What changes leave behind; see the top of this file.
+    """Signs of DiffAugment's changes in a set of images; the module's docstring defines them.
 
     Attributes:
         border, patch: shares of images.
@@ -60,7 +62,7 @@ class Signs:
 
 
 def signs(images: Tensor) -> Signs:
-    """Signs of changes in images [batch, 3, side, side] in [-1, 1]."""
+    """Measure the signs of DiffAugment's changes in images [batch, 3, side, side] in [-1, 1]."""
     grey = (images.abs() < GREY).all(dim=1)
     edges = torch.stack([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]])
     patch = functional.avg_pool2d(grey.float()[:, None], images.shape[-1] // 4, stride=1).amax(dim=(1, 2, 3))
@@ -74,34 +76,37 @@ def signs(images: Tensor) -> Signs:
 
 
 def measure_leak(out: Path, minutes: float, runtime: Runtime, *, size: int = 32, images: int = 2_000) -> dict[str, Signs]:
-    """Train both generators and measure.
+    """Train both generators and measure the four sets of images.
 
     Args:
-        out: folder of images and runs.
+        out: folder for the images and the training runs.
         minutes: training minutes of each generator.
         runtime: device and precision.
         size: side of the images.
-        images: number of drawn faces, and of images that are measured.
+        images: number of cartoon faces, and of measured images per set.
+
+    Returns:
+        The signs of each set of images, by the set's name.
 
     Raises:
         KpdetectError: `out` cannot be written.
     """
     if not (out / "toy" / "toy.json").exists():
         write_toy(out / "toy", images, size=size + size // 4, seed=0)
-    found = {}
+    generated = {}
     for name, changes in (("without", ""), ("with", ",".join(CHANGES))):
         config = apply_overrides(preset("tiny", size), [f"steps={UNLIMITED}", f"optimiser.diffaugment=[{changes}]"])
         train_generator(out / "toy" / "images", out / name, config, runtime, minutes=minutes)
         drawn = torch.cat([torch.from_numpy(batch.images) for batch in PairStream(out / name, runtime).batches(0, images)])
-        found[name] = signs(drawn.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        generated[f"generated {name}"] = signs(drawn.permute(0, 3, 1, 2).float() / 127.5 - 1)
     real = RealBatches(ImageCache(out / "without" / "images.h5").images, size, images, config.data, seed=1).at(0)
     changed = augment(real, CHANGES, torch.Generator().manual_seed(0))
-    return {"real": signs(real), "real, changed": signs(changed)} | {f"generated {name}": each for name, each in found.items()}
+    return {"real": signs(real), "real, changed": signs(changed), **generated}
 
 
-def leaked(found: dict[str, Signs]) -> dict[str, float]:
-    """How far the second generator's signs lie from the first's, as a share of the way from real to changed images."""
-    rows = [asdict(found[name]) for name in ("real", "real, changed", "generated without", "generated with")]
+def leaked(signs_of: dict[str, Signs]) -> dict[str, float]:
+    """Divide the difference between the two generators' signs by the difference between changed and real images."""
+    rows = [asdict(signs_of[name]) for name in ("real", "real, changed", "generated without", "generated with")]
     return {sign: (after - before) / (changed - real) for sign, real, changed, before, after in _columns(rows)}
 
 
@@ -109,16 +114,16 @@ def _columns(rows: list[dict[str, float]]) -> list[tuple[str, float, float, floa
     return [(sign, *(row[sign] for row in rows)) for sign in rows[0]]  # type: ignore[misc]
 
 
-def leak_table(found: dict[str, Signs]) -> str:
-    """The Markdown table."""
-    names = list(asdict(next(iter(found.values()))))
-    rows = [*((name, asdict(each)) for name, each in found.items()), ("leaked", leaked(found))]
+def leak_table(signs_of: dict[str, Signs]) -> str:
+    """Render the signs of each set of images, and `leaked`, as a Markdown table."""
+    names = list(asdict(next(iter(signs_of.values()))))
+    rows = [*((name, asdict(values)) for name, values in signs_of.items()), ("leaked", leaked(signs_of))]
     lines = [f"| {name} | " + " | ".join(f"{values[sign]:.3f}" for sign in names) + " |" for name, values in rows]
     return "\n".join(["| images | " + " | ".join(names) + " |", "| --- " * (1 + len(names)) + "|", *lines])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; exit code 2 where something given cannot be used."""
+    """Print the table; return the exit code, which is 2 for an argument that cannot be used."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.studies.diffaugment_leak",
         description=__doc__,
@@ -126,19 +131,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--minutes", type=float, default=4.0, help="training minutes of each generator")
     parser.add_argument("--size", type=int, default=32, help="side of the images: 32, 64, 128, 256 or 512")
-    parser.add_argument("--images", type=int, default=2_000, help="number of drawn faces, and of images measured")
+    parser.add_argument("--images", type=int, default=2_000, help="number of cartoon faces, and of measured images per set")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
         with console():
-            found = measure_leak(given.out, given.minutes, resolve_runtime(given.device), size=given.size, images=given.images)
-        record = {name: asdict(each) for name, each in found.items()} | {"leaked": leaked(found)}
-        write_json(given.out / "leak.json", {**record, "minutes": given.minutes, "environment": environment()})
+            runtime = resolve_runtime(options.device)
+            measured = measure_leak(options.out, options.minutes, runtime, size=options.size, images=options.images)
+        record = {name: asdict(values) for name, values in measured.items()} | {"leaked": leaked(measured)}
+        write_json(options.out / "leak.json", {**record, "minutes": options.minutes, "environment": environment()})
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(leak_table(found))
+    print(leak_table(measured))
     return 0
 
 

@@ -1,8 +1,8 @@
-"""Embeddings of keypoints as clouds of points, by t-SNE and by principal components (paper, figure 13).
+"""Keypoint embeddings as clouds of points, by t-SNE and by principal components (paper, figure 13).
 
-Each generated image gives one embedding a keypoint, and one of the background. The paper's point is that with multiplied
-embeddings (Eq. 1) the clouds of two keypoints lie apart in the first two principal components already; beside the picture that
-is a number: how often a linear classifier on those two names the keypoint rightly, by cross-validation.
+Each generated image has one embedding per keypoint, and one of the background. The paper shows that multiplied embeddings
+(Eq. 1) separate the clouds of different keypoints already in the first two principal components. We also measure that as a
+number: the cross-validated accuracy of a linear classifier that predicts the keypoint from those two components.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from kpdetect.training.runtime import Runtime
 
 FOLDS, PERPLEXITY = 5, 30.0
 MARKERS = "osD^v<>PX*"
-"""Keypoints differ in these too, so that the figure can be read in grey."""
+"""Each keypoint has a marker besides its colour, so that the figure can be read in grey."""
 BACKGROUND = "background"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clouds:
-    """Projected embeddings.
+    """Embeddings, projected to two dimensions.
 
     Attributes:
         names: [points], the number of the keypoint, or `background`.
-        pca, tsne: [points, 2], of keypoints alone, NaN for the background.
-        pca_all, tsne_all: [points, 2], of keypoints and background together.
-        explained: share of the variance in the two principal components of the keypoints.
-        separable: how often a linear classifier on those components is right, in percent; None with one keypoint.
-        separable_floor: how often the commonest answer would be.
+        pca, tsne: [points, 2], projections of the keypoint embeddings alone; NaN for the background.
+        pca_all, tsne_all: [points, 2], projections of keypoint and background embeddings together.
+        explained: share of the keypoint embeddings' variance that the two principal components hold, 0 to 1.
+        separable: accuracy in percent of a linear classifier on those components; None with one keypoint.
+        separable_floor: accuracy in percent of always predicting the most frequent keypoint.
     """
 
     names: list[str]
@@ -54,7 +54,9 @@ class Clouds:
 
 @torch.no_grad()
 def gather(stream: PairStream, count: int) -> tuple[NDArray[np.float64], list[str]]:
-    """Embeddings [points, embedding] of `count` images, keypoint by keypoint, then the background's; and their names.
+    """Return the embeddings [points, embedding] of `count` images and their names [points].
+
+    The embeddings are sorted by keypoint; those of the background come last.
 
     Raises:
         InputError: the model has no embeddings.
@@ -72,14 +74,14 @@ def gather(stream: PairStream, count: int) -> tuple[NDArray[np.float64], list[st
 
 
 def project(embeddings: NDArray[np.float64], names: list[str], seed: int = 0) -> Clouds:
-    """Project embeddings [points, embedding] to two dimensions, with and without the background's."""
+    """Project embeddings [points, embedding] to two dimensions, with and without those of the background."""
     from sklearn.decomposition import PCA
 
     is_keypoint = np.array([name != BACKGROUND for name in names])
-    own, pca = embeddings[is_keypoint], PCA(2, random_state=seed)
+    keypoint_rows, pca = embeddings[is_keypoint], PCA(2, random_state=seed)
     alone, spread = (np.full((len(names), 2), np.nan) for _ in range(2))
-    alone[is_keypoint] = pca.fit_transform(own)
-    spread[is_keypoint] = _tsne(own, seed)
+    alone[is_keypoint] = pca.fit_transform(keypoint_rows)
+    spread[is_keypoint] = _tsne(keypoint_rows, seed)
     labels = np.array(names)[is_keypoint]
     return Clouds(
         names=names,
@@ -116,8 +118,8 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
     """Write `embeddings.png`, the points as `embeddings.csv` and the numbers as `embeddings.json`.
 
     Raises:
-        CheckpointError: no generator.
-        InputError: fewer images than folds, or no embeddings.
+        CheckpointError: the model has no generator.
+        InputError: `count` is below `FOLDS`, or the model has no embeddings.
         OutputError: `out` cannot be written.
     """
     import pandas as pd
@@ -127,21 +129,21 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
     stream = PairStream(model, runtime, seed=seed)
     points = gather(stream, count)
     make_folder(out)
-    found = project(*points, seed)
-    table = {"part": found.names}
+    clouds = project(*points, seed)
+    table = {"part": clouds.names}
     for name in ("tsne", "pca", "tsne_all", "pca_all"):
-        table |= {f"{name}_{axis}": values for axis, values in zip("xy", getattr(found, name).T, strict=True)}
+        table |= {f"{name}_{axis}": values for axis, values in zip("xy", getattr(clouds, name).T, strict=True)}
     with replacing(out / "embeddings.csv") as temporary:
         pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5g")
-    numbers = {name: getattr(found, name) for name in ("explained", "separable", "separable_floor")}
-    facts = {"model": str(model), "generator": stream.hash, "images": count, "seed": seed, "environment": environment()}
-    write_json(out / "embeddings.json", {"schema": measurement_records.EMBEDDINGS} | numbers | facts)
-    draw_clouds(found, out / "embeddings.png")
-    return found
+    numbers = {name: getattr(clouds, name) for name in ("explained", "separable", "separable_floor")}
+    settings = {"model": str(model), "generator": stream.hash, "images": count, "seed": seed, "environment": environment()}
+    write_json(out / "embeddings.json", {"schema": measurement_records.EMBEDDINGS} | numbers | settings)
+    draw_clouds(clouds, out / "embeddings.png")
+    return clouds
 
 
-def draw_clouds(found: Clouds, path: Path) -> None:
-    """The four panels of figure 13: t-SNE and PCA of keypoints, then of keypoints and background.
+def draw_clouds(clouds: Clouds, path: Path) -> None:
+    """Draw the four panels of figure 13: t-SNE and PCA of keypoints, then of keypoints and background.
 
     Raises:
         OutputError: the file cannot be written.
@@ -150,10 +152,10 @@ def draw_clouds(found: Clouds, path: Path) -> None:
 
     figure = Figure(figsize=(16, 4.4), layout="constrained")
     titles = {"tsne": "t-SNE", "pca": "PCA", "tsne_all": "t-SNE, with background", "pca_all": "PCA, with background"}
-    names = np.array(found.names)
+    names = np.array(clouds.names)
     for axes, (field, title) in zip(figure.subplots(1, 4), titles.items(), strict=True):
-        places = getattr(found, field)
-        for number, name in enumerate(dict.fromkeys(found.names)):
+        places = getattr(clouds, field)
+        for number, name in enumerate(dict.fromkeys(clouds.names)):
             behind = name == BACKGROUND
             if behind and not field.endswith("_all"):
                 continue
@@ -168,9 +170,10 @@ def draw_clouds(found: Clouds, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=100)
 
 
-def describe_embeddings(found: Clouds) -> str:
-    """The numbers in words."""
-    shown = f"two principal components hold {100 * found.explained:.0f} % of the variance of the keypoints' embeddings"
-    if found.separable is None:
+def describe_embeddings(clouds: Clouds) -> str:
+    """Describe the numbers in one line."""
+    shown = f"two principal components hold {100 * clouds.explained:.0f} % of the variance of the keypoint embeddings"
+    if clouds.separable is None:
         return shown
-    return f"{shown}; a linear classifier on them names {found.separable:.1f} % rightly (floor {found.separable_floor:.1f} %)"
+    accuracy = f"{clouds.separable:.1f} % (floor {clouds.separable_floor:.1f} %)"
+    return f"{shown}; a linear classifier on them recognises the keypoint with an accuracy of {accuracy}"

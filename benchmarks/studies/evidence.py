@@ -1,7 +1,8 @@
-"""Label-free evidence on a detector's keypoints, gathered on a hundred images or so in less than a minute of a CPU.
+"""Label-free evidence on a detector's keypoints, from about a hundred images in less than a minute on a CPU.
 
-Sources: the same image seen turned, scaled, shifted and mirrored; keypoints of one image against each other; and, with the
-generator that the detector learned from, images drawn with the keypoints of real ones, in which the detector looks again.
+There are three sources. The detector sees each image again after a rotation, scaling, shift or mirroring. The keypoints of an
+image are compared with each other. The generator redraws images with the keypoints of real images, and the detector runs on
+these drawings; this needs the generator that the detector learned from.
 """
 
 from __future__ import annotations
@@ -31,29 +32,31 @@ from kpdetect.images.image_files import readable
 from kpdetect.inference.predictor import Predictor
 
 IMAGES = 128
-"""Images that are looked at, at most."""
+"""The largest number of images that are used."""
 Values = NDArray[np.float64]
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What was measured of K keypoints; shares of a floor are 0 for a perfect keypoint and 1 for one that looks at no image.
+    """Measurements of K keypoints.
+
+    Errors are shares of a floor: 0 for a perfect keypoint, 1 for a keypoint that does not depend on the image.
 
     Attributes:
-        numbers: the model's number of each keypoint, [K]; dropped ones are not among them.
-        images: how many were looked at.
+        numbers: the model's number of each keypoint, [K]; without the dropped keypoints.
+        images: number of images that were used.
         motion: standard deviation over the images, in percent of the side, [K].
-        neighbours: the nearest other keypoint of each, by position in `numbers`.
-        duplicates: which keypoint repeats which, by position in `numbers`.
-        view_error: how far keypoints of a turned, scaled and shifted image are from where they belong, as a share of the
-            same error of keypoints that never move, [K].
-        mirror_error: the same of mirrored images, after keypoints are matched, [K].
-        redrawn_error: how far the keypoint that is found in an image drawn with the keypoints of a real image is from the one
-            it was drawn with, as a share of the distance from its mean place, [K]; None without the generator.
-        within_reach: mean share of the drawn foreground that is near a keypoint; None without the generator, or where its masks
-            say too seldom where the object is.
-        known_to_other: share of the motion that another detector's keypoints explain, [K]; None without one.
+        neighbours: the nearest other keypoint of each keypoint, by position in `numbers`.
+        duplicates: for each duplicate the keypoint that it repeats, by position in `numbers`.
+        view_error: distance between the keypoints detected in a rotated, scaled and shifted image and the transformed
+            keypoints of the original, as a share of the same distance for keypoints that never move, [K].
+        mirror_error: the same for mirrored images, after left and right keypoints are matched, [K].
+        redrawn_error: the generator draws an image with the keypoints of a real image; distance between these keypoints and
+            those detected in the drawing, as a share of their distance from the mean position, [K]. None without generator.
+        within_reach: mean share of the drawn foreground that is near a keypoint, 0 to 1; None without a generator, or if
+            at most half of its masks show clearly where the object is.
+        known_to_other: share of the motion that another detector's keypoints explain, [K]; None without another detector.
     """
 
     numbers: tuple[int, ...]
@@ -71,14 +74,14 @@ class Evidence:
 def gather_evidence(
     predictor: Predictor, stream: PairStream | None, paths: list[Path], seed: int = 0, other: Predictor | None = None
 ) -> Evidence:
-    """Look at images, at most `IMAGES` of them, evenly spread over `paths`.
+    """Gather evidence on at most `IMAGES` images, evenly spread over `paths`.
 
     Args:
         predictor: the detector.
         stream: the generator of the same keypoints, if there is one.
-        paths: image files; unreadable ones are left out with a warning.
-        seed: of the views and of what is drawn.
-        other: another detector of the same kind of images, best one of another seed.
+        paths: image files; unreadable files are left out with a warning.
+        seed: seed of the rotations, scales and shifts.
+        other: another detector for the same kind of images, ideally trained with another seed.
 
     Raises:
         InputError: fewer than two images can be read; with another detector fewer than eight.
@@ -106,13 +109,13 @@ def gather_evidence(
 
 
 def same_scale(keypoints_px: Points, images: list[Image]) -> Points:
-    """Keypoints [images, K, 2] in pixels, centred and on one scale: the square root of an image's area is 2."""
+    """Centre keypoints [images, K, 2] in pixels and scale them so that the square root of each image's area is 2."""
     extents = np.array([image.shape[1::-1] for image in images], np.float64)[:, None]
     return np.asarray((keypoints_px + 0.5 - extents / 2) / (np.sqrt(extents.prod(axis=-1, keepdims=True)) / 2), np.float64)
 
 
 def _share(error: Values, floor: Values) -> Values:
-    """Error as a share of its floor; 1 where it could not be measured."""
+    """Divide each error by its floor; the result is 1 where the error could not be measured."""
     known = np.isfinite(error) & np.isfinite(floor) & (floor > 0)
     return np.divide(error, floor, out=np.ones(len(error)), where=known)
 
@@ -120,17 +123,17 @@ def _share(error: Values, floor: Values) -> Values:
 def _redraw(
     predictor: Predictor, stream: PairStream, images: list[Image], numbers: NDArray[np.int64]
 ) -> tuple[Values, float | None]:
-    """`Evidence.redrawn_error` and `Evidence.within_reach`."""
+    """Measure `Evidence.redrawn_error` and `Evidence.within_reach`."""
     size, crop = stream.size, stream.provenance["crop"]
-    found, _ = predictor(images)
     matrices = [fit_image(image, size[0], crop)[1] for image in images]
-    given = np.stack([to_normalised(apply_affine(each, points), size) for each, points in zip(matrices, found, strict=True)])
+    detected = zip(matrices, predictor(images)[0], strict=True)
+    drawn_with = np.stack([to_normalised(apply_affine(matrix, points), size) for matrix, points in detected])
     again, masks = [], []
-    for drawing in conditioned(stream, given):
+    for drawing in conditioned(stream, drawn_with):
         again.append(to_normalised(predictor(list(to_uint8(drawing.image)))[0].astype(np.float64), size))
         masks.append(drawing.mask[:, 0].float().cpu().numpy())
-    missed = PERCENT * np.linalg.norm(np.concatenate(again) - given, axis=-1).mean(axis=0)
-    still = PERCENT * np.linalg.norm(given - given.mean(axis=0), axis=-1).mean(axis=0)
-    reached = foreground_within_reach(given[:, numbers], np.concatenate(masks))
+    missed = PERCENT * np.linalg.norm(np.concatenate(again) - drawn_with, axis=-1).mean(axis=0)
+    still = PERCENT * np.linalg.norm(drawn_with - drawn_with.mean(axis=0), axis=-1).mean(axis=0)
+    reached = foreground_within_reach(drawn_with[:, numbers], np.concatenate(masks))
     known = reached[~np.isnan(reached)]
     return _share(missed, still)[numbers], float(known.mean()) if 2 * len(known) > len(reached) else None

@@ -1,4 +1,4 @@
-"""Images of a generator to be measured: between samples, with one part swapped, and with keypoints of real images."""
+"""Generated images for the measures: interpolated samples, images with one part swapped, and images with given keypoints."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from generator.stream import PairStream
 
 BATCH = 32
 OTHER = 1_000_000_007
-"""Images this far along in a stream are the others of pairs."""
+"""The second image of a pair is this many positions further along the stream."""
 
 
 def part_pairs(stream: PairStream, count: int) -> Iterator[tuple[Parts, Parts]]:
-    """`count` pairs of images in batches, as what they are drawn from."""
+    """Yield the parts (keypoints and embeddings) of `count` pairs of images, in batches."""
     for start in range(0, count, BATCH):
         stop = min(start + BATCH, count)
         yield stream.parts(start, stop), stream.parts(OTHER + start, OTHER + stop)
@@ -29,8 +29,11 @@ def part_pairs(stream: PairStream, count: int) -> Iterator[tuple[Parts, Parts]]:
 
 @torch.no_grad()
 def interpolated(stream: PairStream, count: int) -> Iterator[NDArray[np.uint8]]:
-    """`count` images between two samples each, in batches [images, height, width, 3]: keypoints and embeddings are
-    interpolated with t ~ U(0, 1) (for FID_lerp; our reading, the short paper refers to an earlier work)."""
+    """Yield `count` images, each interpolated between two samples, in batches uint8 [images, height, width, 3].
+
+    Keypoints and embeddings are interpolated with t ~ U(0, 1), for FID_lerp. The short paper refers to an earlier work for
+    this, so the details are our reading.
+    """
     source = torch.Generator().manual_seed(stream.seed)
     for one, two in part_pairs(stream, count):
         share = torch.rand(len(one.keypoints), generator=source)
@@ -39,17 +42,19 @@ def interpolated(stream: PairStream, count: int) -> Iterator[NDArray[np.uint8]]:
 
 @torch.no_grad()
 def conditioned(stream: PairStream, keypoints: NDArray[np.floating]) -> Iterator[Drawing]:
-    """Drawings of given keypoints [images, K, 2], normalised, in batches; everything else is random."""
+    """Yield drawings with the keypoints [images, K, 2] (normalised), in batches; everything else is random."""
     for start in range(0, len(keypoints), BATCH):
-        given = torch.from_numpy(np.asarray(keypoints[start : start + BATCH], np.float32)).to(stream.runtime.device)
-        yield stream.network.draw(posed(stream.parts(start, start + len(given)), given))
+        points = torch.from_numpy(np.asarray(keypoints[start : start + BATCH], np.float32)).to(stream.runtime.device)
+        yield stream.network.draw(posed(stream.parts(start, start + len(points)), points))
 
 
 @torch.no_grad()
 def swap_maps(stream: PairStream, count: int) -> Iterator[NDArray[np.float32]]:
-    """For `count` pairs, in batches [pairs, parts, height, width]: how much the image changes where one part's embedding is
-    swapped, as the mean absolute difference over channels; the parts are the keypoints and, last, the background, where it has
-    an embedding."""
+    """Yield difference maps of `count` pairs of images, in batches [pairs, parts, height, width].
+
+    A map shows how a swap of one part's embedding changes the image: the absolute difference, averaged over channels.
+    The parts are the keypoints and, last, the background if it has an embedding.
+    """
     config = stream.network.config
     for one, two in part_pairs(stream, count):
         before = stream.network.draw(one).image
@@ -61,6 +66,6 @@ def swap_maps(stream: PairStream, count: int) -> Iterator[NDArray[np.float32]]:
 
 
 def swapped_parts(one: Parts, two: Parts) -> Iterator[Parts]:
-    """The first images with one keypoint's embedding of the second, for each keypoint."""
+    """Yield, for each keypoint, the first images with that keypoint's embedding taken from the second images."""
     for part in range(one.own):
         yield with_appearance(one, two, [part])

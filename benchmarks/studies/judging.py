@@ -1,6 +1,6 @@
-"""A model's verdict: the images of a folder are looked at, and `verdict.json` is written.
+"""The verdict on a model, from the images of a folder, written to `verdict.json`.
 
-PROJECT/verdict.json   of a project of `kpdetect run`, on the images that it was trained on
+PROJECT/verdict.json   the verdict on a project of `kpdetect run`, from its training images
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from kpdetect.training.runtime import Runtime
 def judge_model(
     predictor: Predictor, stream: PairStream | None, paths: Sequence[Path], seed: int = 0, other: Predictor | None = None
 ) -> Verdict:
-    """The verdict on a detector.
+    """Gather evidence on a detector and judge its keypoints.
 
     Args:
         predictor: the detector.
-        stream: the generator whose keypoints it finds, in the same frame; None if there is none.
-        paths: image files, of which at most `benchmarks.studies.evidence.IMAGES` are looked at.
-        seed: of the views and of what is drawn.
+        stream: the generator that the detector learned from, with the same crop; None without a generator.
+        paths: image files, of which at most `benchmarks.studies.evidence.IMAGES` are used.
+        seed: seed of the rotations, scales and shifts.
         other: another detector to compare with.
 
     Raises:
@@ -46,8 +46,10 @@ def judge_model(
 
 
 def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> PairStream | None:
-    """The generator, if it draws objects as large as the detector sees them: in one project, or where the detector learned from
-    its pairs."""
+    """Return the generator if it draws objects as large as the detector sees them, else None.
+
+    That is so if both belong to one project, or if the detector learned from the generator's pairs.
+    """
     if stream is None:
         return None
     learned = predictor.description.get("provenance", {}).get("generator") == stream.hash
@@ -55,15 +57,15 @@ def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> 
 
 
 def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:
-    """The verdict on the last detector of a project; that of an earlier call is taken where its weights are the same.
+    """Judge the last detector of a project, or return the verdict of an earlier call on the same weights.
 
     Args:
-        project: folder of `kpdetect run`; gets `verdict.json`.
-        images: folder of the images that its predictions name; None if it is gone.
-        runtime: where to compute.
+        project: folder of `kpdetect run`; `verdict.json` is written there.
+        images: folder of the images that the project's predictions name; None if the folder no longer exists.
+        runtime: device and precision.
 
     Returns:
-        None where there is no detector, or the images are gone and nothing is known from before.
+        The verdict; None without a detector, or if the images no longer exist and no earlier verdict is current.
 
     Raises:
         InputError: fewer than two images can be read.
@@ -77,9 +79,9 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     numbers = labels_of(weights).skeleton(int(read_description(weights)["keypoints"])).numbers
     wanted = file_hash(weights), _generator_hash(project), numbers
     known = known_verdict(project)
-    if known is not None and (known.detector, known.generator, tuple(each.number for each in known.keypoints)) == wanted:
+    if known is not None and (known.detector, known.generator, tuple(point.number for point in known.keypoints)) == wanted:
         return known
-    if known is not None:  # of other weights: wrong from now on, whether or not there is a new one
+    if known is not None:  # a verdict on other weights is wrong, even if no new one can be made
         (project / NAME).unlink(missing_ok=True)
     if images is None:
         return None
@@ -91,17 +93,17 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
 
 
 def known_verdict(folder: Path) -> Verdict | None:
-    """The verdict in a folder; None where there is none that can be read."""
+    """Read the verdict in a folder; return None if no verdict can be read."""
     try:
         return read_verdict(folder / NAME) if (folder / NAME).is_file() else None
     except FormatError:
-        return None  # made anew
+        return None  # the caller judges the model again
 
 
 def describe_verdict(folder: Path) -> str:
-    """The verdict in a folder, a sentence a line, with a caution; empty where there is none."""
+    """Describe the verdict in a folder, one sentence per line, with a caution; empty without a verdict."""
     verdict = known_verdict(folder)
-    return "" if verdict is None else "\n".join(["verdict:", *(f"  {each}" for each in (*verdict.sentences, CAUTION))])
+    return "" if verdict is None else "\n".join(["verdict:", *(f"  {sentence}" for sentence in (*verdict.sentences, CAUTION))])
 
 
 def _generator_hash(project: Path) -> str | None:

@@ -1,10 +1,11 @@
-"""How local edits of one keypoint are, for every keypoint of a generator.
+"""How local the edits of one keypoint are, for every keypoint of a generator.
 
     python -m benchmarks.studies.locality flies-64
 
-For each keypoint and each of four edits (moved by a sixteenth of the side, the same as a local move, appearance of another
-sample, removed): how much the image changes, in grey levels, and which share of that change lies within `NEAR` of the keypoint.
-The floor is the share of the image's area there: what a change that is the same everywhere would have.
+There are four edits: move the keypoint by a sixteenth of the side, move it locally by as much, give it the appearance of
+another sample, or remove it. For each keypoint and edit, the table shows the change of the image in grey levels, and the share
+of that change that lies within `NEAR` of the keypoint. The floor is the share for a change that is the same everywhere: the
+area within `NEAR` divided by the area of the image.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ OTHER = 1_000
 
 
 def edits_of(parts: Parts, other: Parts, keypoint: int) -> Iterator[Parts]:
-    """What `EDITS` names, of one keypoint."""
+    """Yield the parts after each edit of `EDITS` to one keypoint."""
     yield moved(parts, [keypoint], (STEP, 0.0))
     yield moved(parts, [keypoint], (STEP, 0.0), local=True)
     yield with_appearance(parts, other, [keypoint])
@@ -42,53 +43,58 @@ def edits_of(parts: Parts, other: Parts, keypoint: int) -> Iterator[Parts]:
 
 @torch.no_grad()
 def measure_locality(stream: PairStream, count: int) -> tuple[NDArray[np.float64], float]:
-    """Change in grey levels and its share nearby, [keypoints, edits, 2], over the first `count` samples; and the floor."""
+    """Measure the locality of edits over the first `count` samples.
+
+    Returns:
+        [keypoints, edits, 2]: the change in grey levels, and the share of it near the keypoint (0 to 1); and the floor.
+    """
     parts, other = stream.parts(0, count), stream.parts(OTHER, OTHER + count)
     before = to_uint8(stream.network.draw(parts).image).astype(np.float64)
-    found, areas = np.zeros((stream.keypoints, len(EDITS), 2)), []
+    changes, areas = np.zeros((stream.keypoints, len(EDITS), 2)), []
     for keypoint in range(stream.keypoints):
         for number, edited in enumerate(edits_of(parts, other, keypoint)):
             change = np.abs(to_uint8(stream.network.draw(edited).image) - before).mean(axis=3)
             near = nearby(parts.keypoints[:, keypoint], stream.size[0])
             areas.append(near.mean())
             shares = (change * near).sum(axis=(1, 2)) / np.maximum(change.sum(axis=(1, 2)), 1e-9)
-            found[keypoint, number] = change.mean(), shares.mean()
-    return found, float(np.mean(areas))
+            changes[keypoint, number] = change.mean(), shares.mean()
+    return changes, float(np.mean(areas))
 
 
 def nearby(places: torch.Tensor, side: int) -> NDArray[np.bool_]:
-    """Pixels [images, side, side] whose centre is within `NEAR` of a place [images, 2], normalised."""
+    """Return a mask [images, side, side] of pixels within `NEAR` of each image's place [images, 2] (normalised)."""
     axis = grid_axis(side).numpy()
     x, y = places.cpu().numpy()[:, :, None, None].transpose(1, 0, 2, 3)
     return np.asarray((axis - x) ** 2 + (axis[:, None] - y) ** 2 <= NEAR**2)
 
 
-def locality_table(found: NDArray[np.float64], floor: float) -> str:
-    """The Markdown table."""
-    rows = [*((str(number), row) for number, row in enumerate(found)), ("mean", found.mean(axis=0))]
+def locality_table(changes: NDArray[np.float64], floor: float) -> str:
+    """Render the result of `measure_locality` as a Markdown table."""
+    rows = [*((str(number), row) for number, row in enumerate(changes)), ("mean", changes.mean(axis=0))]
     lines = [
         f"| {name} | " + " | ".join(f"{change:.1f} ({100 * near:.0f} %)" for change, near in row) + " |" for name, row in rows
     ]
     head = ["| keypoint | " + " | ".join(EDITS) + " |", "| --- " * (1 + len(EDITS)) + "|"]
-    return "\n".join([*head, *lines, f"change in grey levels (of it within {NEAR} of the keypoint; floor {100 * floor:.0f} %)"])
+    legend = f"change in grey levels (share of the change within {NEAR} of the keypoint; floor {100 * floor:.0f} %)"
+    return "\n".join([*head, *lines, legend])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; exit code 2 where something given cannot be used."""
+    """Print the table; return the exit code, which is 2 for an argument that cannot be used."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.studies.locality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path, help="a trained generator: project or run folder, weights file, or shipped name")
-    parser.add_argument("--count", type=int, default=64, help="samples")
+    parser.add_argument("--count", type=int, default=64, help="number of generated images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        stream = PairStream(given.model, resolve_runtime(given.device, "float32"), seed=given.seed)
+        stream = PairStream(options.model, resolve_runtime(options.device, "float32"), seed=options.seed)
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(locality_table(*measure_locality(stream, given.count)))
+    print(locality_table(*measure_locality(stream, options.count)))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Numbers about a model without annotations: how real its images look, whether parts are apart, how steady keypoints are."""
+"""Measures of a model that need no annotations: how real its images look, whether its parts are separate, how steady keypoints are."""
 
 from __future__ import annotations
 
@@ -41,7 +41,15 @@ STEADY = 200
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredNumber:
-    """One number: what it is, its value, its spread and its floor where it has them, and what a reader has to know."""
+    """One row of the results.
+
+    Attributes:
+        name: what is measured, with its unit.
+        value: the measured value.
+        spread: standard deviation of the value; None if it is not known.
+        floor: value of a baseline that needs no model; None without one.
+        note: how the value was measured.
+    """
 
     name: str
     value: float
@@ -63,22 +71,23 @@ def measure(
     exclude: tuple[Path, ...] = (),
     other: Path | None = None,
 ) -> list[MeasuredNumber]:
-    """Measure what there is of a model: its generator, its detector, or both.
+    """Measure the generator of a model, its detector, or both.
 
     Args:
-        model: project folder, run folder, weights file or shipped name.
+        model: project folder, run folder, weights file or name of a shipped model.
         images: folder of real images.
-        out: folder for `measured.json`, `.csv` and `.md`, and of a detector `verdict.json`.
-        runtime: where to draw.
-        count: generated images, and at most as many real ones.
-        pairs: pairs of images for CPD (the paper: 1,000).
-        seed: of everything drawn.
-        features: `imagenet`, `random` or a file of Inception's weights, for FID proper.
+        out: folder for `measured.json`, `.csv` and `.md`, and, for a detector, `verdict.json`.
+        runtime: device and precision.
+        count: number of generated images, and the largest number of real images.
+        pairs: number of image pairs for CPD (the paper uses 1,000).
+        seed: seed of everything random.
+        features: `imagenet`, `random`, or a file with the weights of the Inception network, which FID is defined with.
         exclude: lists of image names to leave out.
-        other: another model, whose detector is compared with this one.
+        other: another model, whose detector is compared with this model's.
 
     Raises:
-        InputError: no model, parts of two models, too few images, or an extractor that is not there.
+        InputError: `model` has neither a generator nor a detector, the two do not match, there are too few images, or the
+            network of `features` is not installed.
         CheckpointError: damaged weights.
         OutputError: `out` cannot be written.
     """
@@ -86,23 +95,23 @@ def measure(
     rival = None if other is None else Predictor.load(other, runtime.device.type)
     if rival is not None and predictor is None:
         raise InputError(f"{model}: no detector to compare with {other}; give a project or a detector")
-    extractor = None if stream is None else build_extractor(features, runtime.device)  # refused before any work
+    extractor = None if stream is None else build_extractor(features, runtime.device)  # fails before any long work
     paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
     make_folder(out)
-    found, verdict = list[MeasuredNumber](), None
+    numbers, verdict = list[MeasuredNumber](), None
     if stream is not None and extractor is not None:
         squares = read_squares(chosen, stream, predictor)
         chosen = squares.paths
-        found += measure_images(stream, squares, extractor, count)
-        found.append(_parts(stream, pairs))
+        numbers += measure_images(stream, squares, extractor, count)
+        numbers.append(_parts(stream, pairs))
         truth = read_masks(images, squares)
         if truth is not None and predictor is not None:
-            found.append(measure_masks(stream, squares, truth))
+            numbers.append(measure_masks(stream, squares, truth))
     if predictor is not None:
-        found += measure_detector(predictor, chosen[:STEADY], seed)
+        numbers += measure_detector(predictor, chosen[:STEADY], seed)
         verdict = judge_model(predictor, same_frame(predictor, stream, model), chosen, seed, rival)
-    facts: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "generator": stream.hash if stream else None,
         "detector": predictor.hash if predictor else None,
         "images": str(images),
@@ -112,15 +121,15 @@ def measure(
         "pairs": pairs,
         "seed": seed,
     }
-    write_measured(found, model, out, facts, verdict)
-    return found
+    write_measured(numbers, model, out, settings, verdict)
+    return numbers
 
 
 def load_parts(model: Path, runtime: Runtime, seed: int) -> tuple[PairStream | None, Predictor | None]:
-    """The generator and the detector, or one of them, in what a path or a shipped name means.
+    """Load the generator and the detector of a folder, file or shipped model; None for a part that it does not have.
 
     Raises:
-        InputError: neither, or not of one project.
+        InputError: the model has neither, or the two have different numbers of keypoints.
         CheckpointError: damaged weights.
     """
     stream = PairStream(model, runtime, seed=seed) if _holds(model, "generator") else None
@@ -141,7 +150,10 @@ def _holds(model: Path, kind: str) -> bool:
 
 
 def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, count: int) -> list[MeasuredNumber]:
-    """Distances to real images of `count` generated ones, of as many interpolated ones, and of those with real keypoints."""
+    """Measure distances between real images and three sets of generated images.
+
+    The sets are `count` random images, `count` interpolated images, and images drawn with the keypoints of the real images.
+    """
     real, size = extractor([squares.images]), stream.size[0]
     drawn = extractor(batch.images for batch in stream.batches(0, count))
     few = "; fewer images than features: biased upwards" if min(len(real), count) <= real.shape[1] else ""
@@ -157,10 +169,10 @@ def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, c
         MeasuredNumber(name=kernel, value=mean, spread=spread, note=sets),
     ]
     if squares.keypoints is not None:
-        given = extractor(to_uint8(drawing.image) for drawing in conditioned(stream, squares.keypoints))
-        told = f"features: {extractor.name}; drawn with the keypoints detected in {len(real):,} real images"
-        value = frechet_distance(given, real)
-        rows.insert(2, MeasuredNumber(name=f"{distance}, keypoints of real images", value=value, floor=floor, note=told))
+        redrawn = extractor(to_uint8(drawing.image) for drawing in conditioned(stream, squares.keypoints))
+        source = f"features: {extractor.name}; drawn with the keypoints detected in {len(real):,} real images"
+        value = frechet_distance(redrawn, real)
+        rows.insert(2, MeasuredNumber(name=f"{distance}, keypoints of real images", value=value, floor=floor, note=source))
     return rows
 
 
@@ -176,37 +188,40 @@ def _parts(stream: PairStream, pairs: int) -> MeasuredNumber:
 
 
 def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]) -> MeasuredNumber:
-    """How well the mask that the generator draws for the keypoints detected in a real image covers the object in it, whose true
-    mask [images, size, size] is known."""
+    """Compare generated foreground masks with the true masks of real images, [images, size, size].
+
+    The generator draws a mask for the keypoints that the detector finds in each real image.
+    """
     assert squares.keypoints is not None
-    found = np.concatenate([(each.mask[:, 0] > 0.5).cpu().numpy() for each in conditioned(stream, squares.keypoints)])
-    guess = np.broadcast_to(constant_mask(truth), truth.shape)
-    told = "mask drawn for the keypoints detected in a real image, against its true mask; floor: one mask for all images"
-    value, floor = (100 * float(intersection_over_union(masks, truth).mean()) for masks in (found, guess))
-    return MeasuredNumber(name="mask IoU, %", value=value, floor=floor, note=f"{told}; {len(truth):,} images")
+    drawings = conditioned(stream, squares.keypoints)
+    drawn = np.concatenate([(drawing.mask[:, 0] > 0.5).cpu().numpy() for drawing in drawings])
+    constant = np.broadcast_to(constant_mask(truth), truth.shape)
+    source = "mask drawn for the keypoints detected in a real image, against its true mask; floor: one mask for all images"
+    value, floor = (100 * float(intersection_over_union(masks, truth).mean()) for masks in (drawn, constant))
+    return MeasuredNumber(name="mask IoU, %", value=value, floor=floor, note=f"{source}; {len(truth):,} images")
 
 
 def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list[MeasuredNumber]:
-    """Consistency of keypoints under affine maps and mirrors."""
+    """Measure the consistency of a detector's keypoints under affine maps and mirrors."""
     images = [image for _, image in readable(paths)]
-    found = consistency(predictor, images, seed)
+    scores = consistency(predictor, images, seed)
     still = f"{len(images)} images; floor: keypoints that never move"
-    order = " ".join(map(str, found.order))
+    order = " ".join(map(str, scores.order))
     return [
-        MeasuredNumber(name="inconsistency under affine maps, %", value=found.affine, floor=found.affine_floor, note=still),
+        MeasuredNumber(name="inconsistency under affine maps, %", value=scores.affine, floor=scores.affine_floor, note=still),
         MeasuredNumber(
             name="inconsistency under a mirror, %",
-            value=found.flip,
-            floor=found.flip_floor,
-            note=f"{still}; mirrored, keypoint k is number {order}",
+            value=scores.flip,
+            floor=scores.flip_floor,
+            note=f"{still}; in mirrored images, keypoints 0, 1, ... match keypoints {order}",
         ),
     ]
 
 
-def measured_markdown(found: list[MeasuredNumber]) -> str:
-    """The numbers as a table."""
+def measured_markdown(numbers: list[MeasuredNumber]) -> str:
+    """Render the numbers as a Markdown table."""
     lines = ["| measured | value | floor | note |", "| --- | --- | --- | --- |"]
-    for row in found:
+    for row in numbers:
         spread = "" if row.spread is None else f" (spread {row.spread:.4f})"
         floor = "" if row.floor is None else f"{row.floor:.4f}"
         lines.append(f"| {row.name} | {row.value:.4f}{spread} | {floor} | {row.note} |")
@@ -214,21 +229,34 @@ def measured_markdown(found: list[MeasuredNumber]) -> str:
 
 
 def write_measured(
-    found: list[MeasuredNumber], model: Path, out: Path, facts: dict[str, Any], verdict: Verdict | None = None
+    numbers: list[MeasuredNumber], model: Path, out: Path, settings: dict[str, Any], verdict: Verdict | None = None
 ) -> None:
-    """Write `measured.json`, `.md` and `.csv`, and of a detector `verdict.json`; `facts` are what the numbers depend on.
+    """Write `measured.json`, `.md` and `.csv`, and, with a verdict, `verdict.json`.
+
+    Args:
+        numbers: the rows of the results.
+        model: the measured model.
+        out: folder of the files.
+        settings: the models' hashes and the settings of the measurement, for `measured.json`.
+        verdict: the verdict on the detector; None without a detector.
 
     Raises:
         OutputError: `out` cannot be written.
     """
     import pandas as pd
 
-    rows = [vars(row) for row in found]
-    content = {"schema": measurement_records.MEASURED, "model": str(model), **facts, "rows": rows, "environment": environment()}
+    rows = [vars(row) for row in numbers]
+    content = {
+        "schema": measurement_records.MEASURED,
+        "model": str(model),
+        **settings,
+        "rows": rows,
+        "environment": environment(),
+    }
     with rewritten(out, "measured", [*FILES, *([] if verdict is None else [NAME])]):
         if verdict is not None:
             write_verdict(verdict, out / NAME)
         write_json(out / "measured.json", content)
-        write_text(out / "measured.md", measured_markdown(found) + "\n")
+        write_text(out / "measured.md", measured_markdown(numbers) + "\n")
         with replacing(out / "measured.csv") as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False)

@@ -1,8 +1,8 @@
 """Does a generator repeat its training images? Distances from generated images to the nearest training image.
 
-Distance: root mean square difference in grey levels at 32x32 pixels, the training image or its mirror. Beside it, as the scale:
-the same distances from training images to the nearest *other* training image. A generator that stores images shows distances
-far below those; one that draws new ones does not.
+The distance is the root mean square difference in grey levels at 32x32 pixels, to the training image or its mirror image.
+For comparison, the study measures the same distances from training images to the nearest *other* training image. A generator
+that memorises images has distances far below these; a generator that draws new images does not.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Nearest:
     """Quantiles (least, 1 %, 10 %, median) of distances to the nearest training image, in grey levels of 255.
 
     Attributes:
-        generated: from generated images.
-        training: from training images, to the nearest other one.
-        closer: share of the generated images that are nearer than 99 % of the training images are to each other; 0.01 would be
-            chance.
+        generated: distances of generated images.
+        training: distances of training images to the nearest other training image.
+        closer: share of the generated images whose distance is below the 1 % quantile of `training`, 0 to 1; 0.01 is
+            expected by chance.
         images: number of generated images.
         training_images: number of training images.
     """
@@ -60,17 +60,17 @@ def nearest_training_images(
     """Compare generated images with the training images.
 
     Args:
-        model: generator: weights file, run folder, project folder or shipped name.
-        images: folder of the images it was trained on.
-        out: folder for `nearest.json` and `nearest.png`: the closest generated images, each above its training image.
-        runtime: where to draw.
+        model: generator: weights file, run folder, project folder or name of a shipped model.
+        images: folder of the generator's training images.
+        out: folder for `nearest.json` and `nearest.png`, which shows the closest generated images above their training images.
+        runtime: device and precision.
         count: number of generated images.
-        seed: of the generated images.
-        exclude: lists of image names that it was not trained on.
+        seed: seed of the generated images.
+        exclude: lists of images in the folder that were not used for training.
 
     Raises:
-        InputError: fewer than two training images, or `count` below 1.
-        CheckpointError: no generator.
+        InputError: there are fewer than two training images, or `count` is below 1.
+        CheckpointError: the model has no generator.
         OutputError: `out` cannot be written.
     """
     stream = PairStream(model, runtime, seed=seed)
@@ -81,18 +81,18 @@ def nearest_training_images(
     paths, training = _read(paths, stream.provenance["crop"])
     known, rows = _vectors(training), _vectors(drawn)
     both = np.concatenate([known, _vectors(training[:, :, ::-1])])
-    found, places = _search(rows, both, None)
+    distances, places = _search(rows, both, None)
     chosen = np.random.default_rng(seed).permutation(len(known))[:count]
     among, _ = _search(known[chosen], both, chosen)
     result = Nearest(
-        generated=_quantiles(found),
+        generated=_quantiles(distances),
         training=_quantiles(among),
-        closer=float((found < np.quantile(among, 0.01)).mean()),
+        closer=float((distances < np.quantile(among, 0.01)).mean()),
         images=count,
         training_images=len(paths),
     )
     make_folder(out)
-    facts = {
+    settings = {
         "schema": measurement_records.NEAREST,
         "model": str(model),
         "generator": stream.hash,
@@ -100,23 +100,24 @@ def nearest_training_images(
         "exclude": {path.name: file_hash(path) for path in exclude},
         "seed": seed,
     }
-    write_json(out / "nearest.json", facts | asdict(result) | {"environment": environment()})
-    order = np.argsort(found)[:SHOWN]
+    write_json(out / "nearest.json", settings | asdict(result) | {"environment": environment()})
+    order = np.argsort(distances)[:SHOWN]
     write_image(out / "nearest.png", _sheet(list(drawn[order]), [read_image(paths[places[row] % len(paths)]) for row in order]))
     return result
 
 
 def describe_nearest(result: Nearest) -> str:
-    """Two lines of a table, and what they mean."""
+    """Describe the result as a table of two rows and a sentence."""
     lines = ["| distance to the nearest training image | least | 1 % | 10 % | median |", "| --- | --- | --- | --- | --- |"]
     for name, values in (("generated images", result.generated), ("training images, to another", result.training)):
         lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
-    share = f"{100 * result.closer:.1f} % of {result.images:,} generated images are nearer to one of {result.training_images:,}"
-    return "\n".join([*lines, "", f"{share} training images than 99 % of those are to each other."])
+    share = f"{100 * result.closer:.1f} % of the {result.images:,} generated images are nearer to a training image"
+    scale = f"than 99 % of the {result.training_images:,} training images are to each other"
+    return "\n".join([*lines, "", f"{share} {scale} (expected by chance: 1 %)."])
 
 
 def _read(paths: Sequence[Path], crop: CropPolicy) -> tuple[list[Path], Image]:
-    """Those that can be read, and their squares."""
+    """Read the images as squares; return the paths of the readable files and their squares."""
     squares, kept = [], []
     with Progress(len(paths), "read images") as progress:
         for path, image in readable(paths):
@@ -134,18 +135,24 @@ def _vectors(images: Iterable[Image]) -> NDArray[np.float32]:
 
 
 def _search(
-    rows: NDArray[np.float32], known: NDArray[np.float32], own: NDArray[np.int64] | None
+    rows: NDArray[np.float32], known: NDArray[np.float32], excluded: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distance to and place of the nearest vector; `own` are places (and their mirrors) that a row may not find itself at."""
+    """Return the distance of each row to the nearest vector of `known`, and the index of that vector.
+
+    Args:
+        rows: vectors to search for, [rows, values].
+        known: vectors to search in: training images, then their mirror images.
+        excluded: for each row the index of the training image that it shows, which (mirrored or not) is not a result.
+    """
     squares, distances, places = (known**2).sum(axis=1), [], []
     half = len(known) // 2
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         apart = squares - 2 * block @ known.T + (block**2).sum(axis=1)[:, None]
-        if own is not None:
+        if excluded is not None:
             line = np.arange(len(block))
-            apart[line, own[start : start + BLOCK]] = np.inf
-            apart[line, own[start : start + BLOCK] + half] = np.inf
+            apart[line, excluded[start : start + BLOCK]] = np.inf
+            apart[line, excluded[start : start + BLOCK] + half] = np.inf
         places.append(apart.argmin(axis=1))
         distances.append(apart.min(axis=1))
     mean = np.concatenate(distances).clip(0) / known.shape[1]
@@ -156,6 +163,6 @@ def _quantiles(values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(value) for value in np.quantile(values, QUANTILES))
 
 
-def _sheet(drawn: Sequence[Image], found: Sequence[Image]) -> Image:
-    tiles = [cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_AREA) for image in (*drawn, *found)]
+def _sheet(drawn: Sequence[Image], nearest: Sequence[Image]) -> Image:
+    tiles = [cv2.resize(image, (TILE, TILE), interpolation=cv2.INTER_AREA) for image in (*drawn, *nearest)]
     return contact_sheet([np.asarray(tile, np.uint8) for tile in tiles], SHOWN)

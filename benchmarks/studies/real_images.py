@@ -1,4 +1,4 @@
-"""Real images as a generator draws them: squares of its size under its crop policy, with detected keypoints and true masks."""
+"""Real images in a generator's frame: squares of its size, cropped by its policy, with detected keypoints and true masks."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Squares:
     """Real images in a generator's frame.
 
     Attributes:
-        paths: the files that could be read.
-        images: uint8 [images, size, size, 3]; grey where the generator draws grey images.
-        keypoints: [images, K, 2], normalised in the square, as a detector finds them in the whole image; None without one.
-        crop: which part of a picture the square shows.
+        paths: the readable files.
+        images: uint8 [images, size, size, 3]; grey if the generator draws grey images.
+        keypoints: [images, K, 2], detected in the whole image, normalised in the square; None without a detector.
+        crop: policy that selects the part of a picture that the square shows.
     """
 
     paths: list[Path]
@@ -39,10 +39,10 @@ class Squares:
 
 
 def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | None = None) -> Squares:
-    """Read images for a generator; unreadable ones are left out and told.
+    """Read images as squares for a generator; leave unreadable files out with a warning.
 
     Raises:
-        InputError: fewer than two can be read.
+        InputError: fewer than two images can be read.
     """
     size, crop = stream.size[0], stream.provenance["crop"]
     kept, squares, keypoints = [], [], []
@@ -53,8 +53,8 @@ def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | N
             kept += [path for path, _ in read]
             squares += [_grey(square) if stream.network.config.channels == 1 else square for square, _ in fitted]
             if predictor is not None and read:
-                found, _ = predictor([image for _, image in read])
-                moved = [apply_affine(matrix, points) for (_, matrix), points in zip(fitted, found, strict=True)]
+                detected, _ = predictor([image for _, image in read])
+                moved = [apply_affine(matrix, points) for (_, matrix), points in zip(fitted, detected, strict=True)]
                 keypoints += [to_normalised(points, (size, size)) for points in moved]
             progress.update(min(BATCH, len(paths) - start))
     if len(kept) < 2:
@@ -63,22 +63,21 @@ def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | N
 
 
 def require_match(stream: PairStream, predictor: Predictor) -> None:
-    """Refuse a generator and a detector that are not of one project.
+    """Check that a generator and a detector can belong to one project.
 
     Raises:
-        InputError: they have different numbers of keypoints.
+        InputError: the generator and the detector have different numbers of keypoints.
     """
     if predictor.keypoints != stream.keypoints:
-        raise InputError(
-            f"a generator of {stream.keypoints} keypoints and a detector of {predictor.keypoints}; expected one project"
-        )
+        counts = f"the generator has {stream.keypoints} keypoints and the detector {predictor.keypoints}"
+        raise InputError(f"{counts}; expected equal numbers: give a generator and a detector of one project")
 
 
 def read_masks(images: Path, squares: Squares) -> NDArray[np.bool_] | None:
-    """True foreground masks [images, size, size] of a toy set's images; None for other folders.
+    """Read the true foreground masks [images, size, size] of a toy set; return None for other folders.
 
     Raises:
-        InputError: a mask is missing.
+        InputError: a mask file is missing.
     """
     if not (images.parent / RECORD).is_file():
         return None
@@ -88,5 +87,5 @@ def read_masks(images: Path, squares: Squares) -> NDArray[np.bool_] | None:
 
 
 def _grey(square: Image) -> Image:
-    """As the generator's training makes images grey (ITU-R BT.601)."""
+    """Make an image grey (ITU-R BT.601), as the generator's training does."""
     return np.repeat(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)

@@ -1,14 +1,14 @@
-"""Can these keypoints be trusted? A verdict from label-free evidence, in sentences and as `verdict.json`.
+"""Can the keypoints be trusted? A verdict from label-free evidence, in sentences and as `verdict.json`.
 
-Each keypoint is in one state, the first of these that applies:
+Each keypoint has one state, the first of these that applies:
 
-still       it hardly moves over the images
-lost        it does not follow the object when the image is turned, scaled and shifted
-duplicate   it always lies beside a steadier keypoint and moves with it
-unsteady    it follows, with errors
-steady      it follows
+still       the keypoint hardly moves over the images
+lost        the keypoint does not follow the object when the image is rotated, scaled and shifted
+duplicate   the keypoint always lies next to a steadier keypoint and moves with it
+unsteady    the keypoint follows the object, with errors
+steady      the keypoint follows the object
 
-A verdict is evidence, not a measured error: keypoints may be steady and still lie where nobody wants them.
+A verdict is evidence, not a measured error: a steady keypoint may lie on a point of the object that is of no use.
 """
 
 from __future__ import annotations
@@ -28,57 +28,60 @@ State = Literal["steady", "unsteady", "duplicate", "lost", "still"]
 STILL_PERCENT = 0.5
 """A keypoint whose standard deviation is below this share of the side hardly moves."""
 STEADY_SHARE, LOST_SHARE = 0.3, 0.6
-"""Errors under views, as a share of those of keypoints that never move: steady below the first, lost above the second."""
+"""Bounds of a keypoint's `view_error`: a keypoint is steady up to the first, and lost above the second."""
 LITTLE_REACH = 0.5
-"""Share of the foreground near keypoints below which a sentence says so."""
+"""The verdict mentions the share of the foreground near keypoints if it is below this."""
 
 
 class KeypointVerdict(StrictConfig):
-    """One keypoint; shares of a floor are 0 for a perfect keypoint and 1 for one that looks at no image."""
+    """The verdict on one keypoint.
+
+    Errors are shares of a floor: 0 for a perfect keypoint, 1 for a keypoint that does not depend on the image.
+    """
 
     number: int
-    """The model's number."""
+    """The model's number of the keypoint."""
     state: State
-    """See the module's text."""
+    """State of the keypoint; the module's docstring defines the states."""
     repeats: int | None = None
-    """Of a duplicate: the number of the keypoint that it repeats."""
+    """Number of the keypoint that a duplicate repeats; null for other states."""
     motion_percent: float
     """Standard deviation over the images, in percent of the side."""
     view_error: float
-    """Error on turned, scaled and shifted images, as a share of the floor."""
+    """Error on rotated, scaled and shifted images, as a share of the floor."""
     mirror_error: float
-    """Error on mirrored images after matching, as a share of the floor."""
+    """Error on mirrored images after left and right keypoints are matched, as a share of the floor."""
     redrawn_error: float | None = None
-    """Error in images drawn with the keypoints of real ones, as a share of the floor; null without a generator."""
+    """Error in images drawn with the keypoints of real images, as a share of the floor; null without a generator."""
     nearest: int | None = None
     """Number of the nearest other keypoint; null for a single keypoint."""
     nearest_percent: float | None = None
-    """Mean distance to it, in percent of the side."""
+    """Mean distance to the nearest other keypoint, in percent of the side; null for a single keypoint."""
     shared_motion: float
-    """Share of its motion that the nearest keypoint has too."""
+    """Share of the keypoint's motion that the nearest keypoint has too, 0 to 1."""
     known_to_other: float | None = None
-    """Share of its motion that another detector's keypoints explain; null without one."""
+    """Share of the motion that another detector's keypoints explain; null without another detector."""
 
 
 class Verdict(StrictConfig):
-    """What is said of a detector."""
+    """The verdict on a detector, as in `verdict.json`."""
 
     detector: str
     """Hash of the detector's weights."""
     generator: str | None = None
-    """Hash of the generator's weights, where one was looked at."""
+    """Hash of the generator's weights; null without a generator."""
     other: str | None = None
-    """Hash of another detector's weights, where one was compared."""
+    """Hash of the weights of the other detector; null without another detector."""
     images: int
-    """Images that were looked at."""
+    """Number of images that were used."""
     images_seen: int | None = None
-    """Images that the generator saw in training; null where that is not known."""
+    """Number of images that the generator saw in training; null if it is not known."""
     score: float
-    """Mean over keypoints of 1 - error under views (0 for one that is still, lost or a duplicate); 0 to 1."""
+    """Mean over keypoints of 1 - `view_error`, where a still, lost or duplicate keypoint counts 0; 0 to 1."""
     within_reach: float | None = None
-    """Share of the drawn foreground within a tenth of the side of a keypoint; null where that is not known."""
+    """Share of the drawn foreground within a tenth of the side of a keypoint, 0 to 1; null if it is not known."""
     keypoints: tuple[KeypointVerdict, ...]
-    """One entry a keypoint."""
+    """One entry per keypoint."""
     sentences: tuple[str, ...] = ()
     """The verdict in words."""
 
@@ -91,17 +94,17 @@ def judge_keypoints(
     other: str | None = None,
     images_seen: int | None = None,
 ) -> Verdict:
-    """The verdict on evidence.
+    """Judge keypoints from evidence.
 
     Args:
-        evidence: see `benchmarks.studies.evidence`.
+        evidence: evidence on the keypoints; see `benchmarks.studies.evidence`.
         detector: hash of the detector's weights.
-        generator: hash of the generator's weights, if it was part of the evidence.
-        other: hash of the other detector's weights, if there was one.
-        images_seen: images that the generator saw in training, where that is known.
+        generator: hash of the generator's weights; None if the evidence does not use a generator.
+        other: hash of the other detector's weights; None without another detector.
+        images_seen: number of images that the generator saw in training; None if it is not known.
     """
     keypoints = tuple(_keypoint(evidence, place) for place in range(len(evidence.numbers)))
-    useful = [max(0.0, 1 - each.view_error) if each.state in ("steady", "unsteady") else 0.0 for each in keypoints]
+    useful = [max(0.0, 1 - point.view_error) if point.state in ("steady", "unsteady") else 0.0 for point in keypoints]
     verdict = Verdict(
         detector=detector,
         generator=generator,
@@ -148,23 +151,24 @@ def _short(value: float) -> float:
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    """A verdict in words."""
-    of_state = {state: [each for each in verdict.keypoints if each.state == state] for state in PHRASES}
-    steady, count = sum(each.state == "steady" for each in verdict.keypoints), len(verdict.keypoints)
+    """Describe a verdict in sentences."""
+    of_state = {state: [point for point in verdict.keypoints if point.state == state] for state in PHRASES}
+    steady, count = sum(point.state == "steady" for point in verdict.keypoints), len(verdict.keypoints)
     said = [f"{steady} of {count} keypoints {'is' if steady == 1 else 'are'} steady."]
     for state, (one, several) in PHRASES.items():
-        if found := of_state[state]:
-            originals = f" (of {_listed([each.repeats for each in found])})" if state == "duplicate" else ""
-            said.append(f"{_listed([each.number for each in found])} {one if len(found) == 1 else several}{originals}.")
-    if known := [each.known_to_other for each in verdict.keypoints if each.known_to_other is not None]:
-        said.append(f"The other detector explains {100 * max(0.0, sum(known) / len(known)):.0f} % of their motion.")
+        if points := of_state[state]:
+            originals = f" (of {_listed([point.repeats for point in points])})" if state == "duplicate" else ""
+            said.append(f"{_listed([point.number for point in points])} {one if len(points) == 1 else several}{originals}.")
+    if known := [point.known_to_other for point in verdict.keypoints if point.known_to_other is not None]:
+        share = f"{100 * max(0.0, sum(known) / len(known)):.0f} %"
+        said.append(f"The other detector's keypoints explain {share} of the keypoints' motion.")
     if verdict.within_reach is not None and verdict.within_reach < LITTLE_REACH:
         said.append(f"Keypoints are near {100 * verdict.within_reach:.0f} % of the object; parts of it have none.")
     if verdict.images_seen is not None and verdict.images_seen < KEYPOINT_IMAGES:
         needed = MASK_IMAGES if verdict.images_seen < MASK_IMAGES else KEYPOINT_IMAGES
         purpose = "a mask needs" if needed == MASK_IMAGES else "keypoints need"
         seen = f"The generator saw {verdict.images_seen:,} images and {purpose} about {needed:,}"
-        said.append(f"{seen}: train longer, the same command with a larger budget continues.")
+        said.append(f"{seen}: train longer; the same command with a larger budget continues the training.")
     return said
 
 
@@ -174,13 +178,13 @@ PHRASES = {
     "lost": ("does not follow the object", "do not follow the object"),
     "still": ("hardly moves", "hardly move"),
 }
-"""What is said of keypoints that are not steady, of one and of several."""
+"""Phrases for one keypoint and for several keypoints that are not steady, by state."""
 CAUTION = "This is evidence without labels, not a measured error: look at the images, or measure on a few annotated ones."
-"""Stands below every verdict."""
+"""The last sentence of every verdict."""
 
 
 def _listed(numbers: list[int | None]) -> str:
-    """1, 2 and 3."""
+    """List numbers as in "1, 2 and 3"."""
     names = [str(number) for number in numbers]
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
@@ -189,7 +193,7 @@ def write_verdict(verdict: Verdict, path: Path) -> None:
     """Write `verdict.json`.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     write_json(path, {"schema": measurement_records.VERDICT, **verdict.model_dump(mode="json")})
 
@@ -199,7 +203,7 @@ def read_verdict(path: Path) -> Verdict:
 
     Raises:
         InputError: the file is missing.
-        FormatError: it is damaged, or something else.
+        FormatError: the file is damaged, or not a verdict.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.pop("schema", None) != measurement_records.VERDICT:

@@ -97,7 +97,7 @@ def test_grid_of_swaps(stream: PairStream, small_project: Path, tmp_path: Path) 
     assert read_image(tmp_path / "out" / "control.png").shape == grid.shape
     wrong = Brightest()
     wrong.keypoints = 4
-    with pytest.raises(InputError, match="3 keypoints and a detector of 4"):
+    with pytest.raises(InputError, match="the generator has 3 keypoints and the detector 4"):
         measure_control(stream, wrong, 1)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from benchmarks.ablations.config import AblationConfig, cell_folder
 from benchmarks.ablations.tables import build_table
 from benchmarks.benchmarking import Extras, run_benchmark
 from benchmarks.describe import describe_measurements
-from benchmarks.studies.controllability import Control, write_found
+from benchmarks.studies.controllability import Control, write_control_record
 from benchmarks.studies.measure import MeasuredNumber, write_measured
 from benchmarks.studies.nearest import Nearest
 from kpdetect.cli.main import app
@@ -102,7 +102,7 @@ def test_measured_numbers_and_control(tmp_path: Path) -> None:
         "  mask IoU, %: 60.0000 (floor 50.0000)",
     ]
     control = Control(strength=(1.0, 0.5, 0.25), motion=(0.1, 0.2), overlap=-0.5, verdict="good")
-    write_found(control, tmp_path, {"model": "faces-64", "generator": "aa", "pairs": 64, "seed": 0})
+    write_control_record(control, tmp_path, {"model": "faces-64", "generator": "aa", "pairs": 64, "seed": 0})
     assert info(tmp_path / "control.json")[:4] == [
         "control of faces-64: good, 64 pairs, seed 0",
         "strength: pose 1.000, appearance 0.500, background 0.250",

@@ -267,9 +267,9 @@ def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_projec
 def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
     other = apply_overrides(CONFIG, ["steps=1", "model.keypoints=2"])
     train_generator(blob_folder, small_project / "generator", other, CPU)
-    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3; expected one project"):
+    with pytest.raises(InputError, match="the generator has 2 keypoints and the detector 3; expected equal numbers"):
         measure(small_project, blob_folder, tmp_path / "out", CPU, features="random")
-    with pytest.raises(InputError, match="a generator of 2 keypoints and a detector of 3; expected one project"):
+    with pytest.raises(InputError, match="the generator has 2 keypoints and the detector 3; expected equal numbers"):
         write_control(small_project, tmp_path / "out", CPU)
     assert not (tmp_path / "out").exists()
 

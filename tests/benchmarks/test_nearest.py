@@ -41,7 +41,7 @@ def test_description_has_both_scales() -> None:
         Nearest(generated=(1, 2, 3, 4), training=(5, 6, 7, 8), closer=0.25, images=40, training_images=1234)
     )
     assert "| generated images | 1.0 | 2.0 | 3.0 | 4.0 |" in text
-    assert "25.0 % of 40 generated images are nearer to one of 1,234 training images" in text
+    assert "25.0 % of the 40 generated images are nearer to a training image than 99 % of the 1,234 training images are" in text
 
 
 def test_the_file_says_what_was_compared_with_what(blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -77,7 +77,7 @@ def test_another_detector_explains_what_both_find(spots) -> None:
     verdict = judge_keypoints(
         replace(EVIDENCE, known_to_other=np.array([1.0, 0.9, 0.9, -0.2, 0.0, 0.7])), detector="abc", other="def"
     )
-    assert "The other detector explains 55 % of their motion." in verdict.sentences
+    assert "The other detector's keypoints explain 55 % of the keypoints' motion." in verdict.sentences
     assert (verdict.other, verdict.keypoints[5].known_to_other) == ("def", 0.7)
 
 
@@ -122,8 +122,8 @@ def test_states_score_and_sentences() -> None:
         "6 does not follow the object.",
         "5 hardly moves.",
         "Keypoints are near 40 % of the object; parts of it have none.",
-        "The generator saw 27,000 images and keypoints need about 100,000: train longer, the same command with a larger budget "
-        "continues.",
+        "The generator saw 27,000 images and keypoints need about 100,000: train longer; the same command with a larger budget "
+        "continues the training.",
     )
 
 
