@@ -1,13 +1,13 @@
 """Errors and distances, one family per file.
 
-units        the length that errors are divided by
+units        the length by which errors are divided
 nme          normalised mean error, and the percentage of correct keypoints
-difference   the difference of two errors, with its interval
-cpd          whether each embedding controls a part of its own
+difference   the difference between two errors, with its interval
+cpd          whether each embedding controls a separate part of the image
 overlap      overlap of foreground masks
-consistency  keypoints under known warps
+consistency  consistency of keypoints under known warps
 keypoint_quality
-             motion, steadiness and duplicates of keypoints
-frechet      distance of two sets of images
-extractors   the features in which that distance is measured
+             motion, neighbours and duplicates of keypoints
+frechet      distances between two sets of images
+extractors   networks that compute the features for these distances
 """

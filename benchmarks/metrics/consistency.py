@@ -1,8 +1,8 @@
-"""Consistency: compare a detector's keypoints on a warped image with its warped keypoints, without labels.
+"""Consistency: compare the keypoints of a warped image with the warped keypoints of the original, without labels.
 
-Under an affine map keypoint k must stay keypoint k. Under a mirror, left may become right: half of the images give
-the best one-to-one matching, the other half the measurement. Distances are in percent of the image's side. The floor is the
-score of keypoints that stay at their mean positions in every image.
+Under an affine map, keypoint k must stay keypoint k. In a mirrored image, left keypoints may become right ones. One half of
+the images therefore determines the best one-to-one matching, and the other half is measured. Distances are in percent of the
+image's side. The floor is the score of keypoints that stay at their mean positions in every image.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Consistency:
     """Mean distances in percent of the image's side (the square root of its area).
 
     Attributes:
-        affine: under rotations of up to 15 degrees, scales of 1 / 1.1 to 1.1 and shifts of up to 5 %.
-        flip: under a mirror, after matching, on the half of the images that did not give the matching.
-        affine_floor, flip_floor: the same for keypoints that never move.
-        order: the matching keypoint of each keypoint under a mirror.
-        affine_of, flip_of, affine_floor_of, flip_floor_of: the same four for each keypoint, [K]; NaN for a keypoint that no
-            map leaves inside the image.
+        affine: distance under rotations of up to 15 degrees, scales of 1 / 1.1 to 1.1 and shifts of up to 5 %.
+        flip: distance in mirrored images, after matching, on the half of the images that is not used for the matching.
+        affine_floor, flip_floor: the same distances for keypoints that never move.
+        order: for each keypoint, the keypoint that matches it in mirrored images, [K].
+        affine_of, flip_of, affine_floor_of, flip_floor_of: the same four distances of each keypoint, [K]; NaN for a keypoint
+            that every map moves out of the image.
     """
 
     affine: float
@@ -48,17 +48,17 @@ class Consistency:
 
 
 Find = Callable[[list[Image]], Points]
-"""Images to keypoints [images, K, 2] in their pixels."""
+"""A function from images to keypoints [images, K, 2] in pixels of each image."""
 
 
 def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Consistency:
     """Measure a detector on images, uint8 [height, width, 3] of any sizes.
 
     Raises:
-        InputError: fewer than two images.
+        InputError: there are fewer than two images.
     """
     if len(images) < 2:
-        raise InputError(f"{len(images)} images; consistency needs at least 2")
+        raise InputError(f"{len(images)} images; consistency needs at least 2: give more images")
 
     def detected(several: list[Image]) -> Points:
         return np.asarray(predictor(several)[0], np.float64)
@@ -87,14 +87,14 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
 
 
 def _by_keypoint(distances: Points) -> Points:
-    """Mean [K] of distances [images, K] that are not NaN; NaN where all are."""
+    """Compute the mean [K] of the distances [images, K] that are not NaN; NaN for a keypoint without any."""
     known = ~np.isnan(distances)
     total = np.where(known, distances, 0.0).sum(axis=0)
     return np.divide(total, known.sum(axis=0), out=np.full(len(total), np.nan), where=known.any(axis=0))
 
 
 def _under_affine(find: Find, images: list[Image], plain: Points, seed: int) -> Points:
-    """Distances [images, K]; NaN where the map leads out of the image."""
+    """Compute distances [images, K] under random affine maps; NaN where a map moves the keypoint out of the image."""
     source = np.random.default_rng(seed)
     maps = [random_affine(image.shape[:2], source) for image in images]
     warped = find([_warp(image, matrix) for image, matrix in zip(images, maps, strict=True)])
@@ -104,7 +104,7 @@ def _under_affine(find: Find, images: list[Image], plain: Points, seed: int) -> 
 
 
 def _under_mirror(find: Find, images: list[Image], plain: Points) -> tuple[Points, tuple[int, ...]]:
-    """Distances [images of the second half, K], and which keypoint each one becomes."""
+    """Compute distances [images of the second half, K] in mirrored images, and the matching keypoint of each keypoint."""
     mirrored = find([np.ascontiguousarray(image[:, ::-1]) for image in images])
     mirrored[..., 0] = _extents(images)[..., 0] - 1 - mirrored[..., 0]
     half, sides = len(images) // 2, _sides(images)
@@ -114,7 +114,7 @@ def _under_mirror(find: Find, images: list[Image], plain: Points) -> tuple[Point
 
 
 def _extents(images: list[Image]) -> Points:
-    """(width, height) [images, 1, 2]."""
+    """Return (width, height) of the images, [images, 1, 2]."""
     return np.array([image.shape[1::-1] for image in images], np.float64)[:, None]
 
 
@@ -123,7 +123,15 @@ def _sides(images: list[Image]) -> Points:
 
 
 def match(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.int64]:
-    """For each keypoint of `one` [images, K, 2] the keypoint of `two` it lies nearest to, one to one, least mean distance."""
+    """Match keypoints of two sets one to one with the least mean distance.
+
+    Args:
+        one: keypoints [images, K, 2].
+        two: keypoints [images, K, 2] of the same images.
+
+    Returns:
+        [K], the keypoint of `two` that matches each keypoint of `one`.
+    """
     from scipy.optimize import linear_sum_assignment
 
     cost = np.linalg.norm(one[:, :, None] - two[:, None], axis=-1).mean(axis=0)
@@ -131,7 +139,7 @@ def match(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.in
 
 
 def random_affine(size: tuple[int, int], source: np.random.Generator) -> Affine:
-    """A random rotation, scale and shift about the middle of an image of `size` (height, width), in pixels."""
+    """Draw a random rotation, scale and shift about the centre of an image of `size` (height, width), in pixels."""
     height, width = size
     angle, scale = np.deg2rad(source.uniform(-ROTATION, ROTATION)), (1 + SCALE) ** source.uniform(-1, 1)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -1,10 +1,11 @@
-"""Correlation-based part disentanglement (CPD; LatentKeypointGAN's short paper): does each embedding change a place of its own?
+"""Correlation-based part disentanglement (CPD; LatentKeypointGAN's short paper): does each embedding change a separate place?
 
-For pairs of generated images and each part, that part's embedding is swapped and the absolute difference before and after, mean
-over channels, is the part's map. CPD is 1 - the mean correlation of the maps of two parts. Our reading where the paper is
-silent: Pearson's correlation over all pixels of all pairs; a part whose swap changes nothing is dead, is named, and counts as
-correlation 1 with every other (else a dead part would look perfect). Maps that exclude each other correlate negatively, so
-more than 1 is possible.
+One part's embedding is swapped between the two images of a pair. The part's difference map is the absolute difference before
+and after the swap, averaged over channels. CPD is 1 minus the mean correlation between the maps of two parts.
+
+The paper leaves two points open. We use Pearson's correlation over all pixels of all pairs. A part whose swap changes nothing
+is dead; it counts as correlation 1 with every other part, because it would look perfect otherwise. CPD may exceed 1, because
+maps that exclude each other correlate negatively.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from numpy.typing import NDArray
 from kpdetect.errors import InputError
 
 DEAD = 1e-4
-"""Mean change, of the range from -1 to 1, below which a part counts as dead."""
+"""A part counts as dead if its swap changes pixel values (between -1 and 1) by less than this on average."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disentanglement:
-    """CPD and what it is made of.
+    """CPD and the numbers that it is computed from.
 
     Attributes:
-        cpd: 1 is perfect, 0 no control.
-        correlation: [parts, parts]; ones where a part is dead.
-        dead: numbers of dead parts; the last part may be the background.
-        change: [parts], mean absolute change of each part's swap, of the range from -1 to 1.
+        cpd: 1 for perfectly disentangled parts, 0 for parts that all change the same pixels.
+        correlation: [parts, parts], correlations of difference maps; 1 for dead parts.
+        dead: numbers of the dead parts; the last part may be the background.
+        change: [parts], mean absolute change of pixel values (between -1 and 1) by each part's swap.
     """
 
     cpd: float
@@ -39,10 +40,10 @@ class Disentanglement:
 
 
 def disentanglement(batches: Iterable[NDArray[np.floating]], dead_below: float = DEAD) -> Disentanglement:
-    """CPD of difference maps, not negative, in batches [pairs, parts, height, width].
+    """Compute CPD from difference maps (values of at least 0) in batches [pairs, parts, height, width].
 
     Raises:
-        InputError: fewer than two parts, or no pairs.
+        InputError: there are fewer than two parts, or no pairs.
     """
     count, total, products = 0, np.zeros(0), np.zeros((0, 0))
     for maps in batches:

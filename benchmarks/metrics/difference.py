@@ -1,7 +1,7 @@
-"""Whether two rows can be told apart: the difference of their errors over the same images, with its bootstrap interval.
+"""The difference between the errors of two rows over the same images, with its bootstrap interval.
 
-Images are drawn once for both rows (paired), so what makes an image hard for both cancels; the intervals of the rows themselves
-may overlap widely while the difference is certain.
+The bootstrap resamples images once for both rows (paired), so that images that are hard for both do not widen the interval.
+The difference may therefore be significant even if the intervals of the two rows overlap widely.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from kpdetect.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Mean of ratios of one row minus that of another; below 0 the first is better.
+    """Mean of ratios of one row minus that of another row; below 0 the first row is better.
 
     Attributes:
-        mean: over the test images.
-        low, high: bootstrap 95 % interval over test images; the fitted regressions are held fixed.
+        mean: the difference over the test images.
+        low, high: bootstrap 95 % interval over test images; the fitted regressions stay the same.
     """
 
     mean: float
@@ -30,22 +30,22 @@ class Difference:
 
     @property
     def told_apart(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0
 
 
 def paired_difference(
     first: NDArray[np.floating], second: NDArray[np.floating], seed: int = 0, *, summed: bool = False
 ) -> Difference:
-    """Difference of the means of two arrays of errors [images, landmarks] of the same images; NaN where hidden.
+    """Compute the difference between the means of two arrays of errors of the same images.
 
     Args:
-        first, second: the errors.
-        seed: of the resampling.
-        summed: the landmarks' own means are added up, instead of pooling all points, see `nme_percent`.
+        first, second: errors [images, landmarks]; NaN where hidden.
+        seed: seed of the resampling.
+        summed: add up the means of the landmarks, instead of pooling all points; see `nme_percent`.
 
     Raises:
-        InputError: other shapes, or other landmarks hidden.
+        InputError: the arrays have different shapes or different hidden landmarks.
     """
     if first.shape != second.shape or (np.isnan(first) != np.isnan(second)).any():
         raise InputError(f"errors {first.shape} and {second.shape}: expected the same images and landmarks")
@@ -54,7 +54,7 @@ def paired_difference(
     totals, counts = gaps[:, seen], shown[:, seen].astype(np.int64)
     if not summed:
         totals, counts = totals.sum(axis=1, keepdims=True), counts.sum(axis=1, keepdims=True)
-    parts = totals.shape[1]  # a sum is that many times a mean
+    parts = totals.shape[1]  # the sum of the landmarks' means is `parts` times their mean
     low, high = bootstrap_interval95(totals, counts, seed)
     mean = float((totals.sum(axis=0) / counts.sum(axis=0)).sum())
     return Difference(mean=mean, low=parts * low, high=parts * high)

@@ -1,8 +1,8 @@
-"""The networks whose features compare sets of images; every result names its network.
+"""Networks that compute features of images, for distances between sets of images; every result names its network.
 
 imagenet    efficientnet-lite0 with ImageNet weights of an installed package (extra: imagenet)
-random      resnet18 with random weights: needs no files, but is less informative
-FILE        weights of FID's Inception network, read by torch-fidelity (extra: fid)
+random      resnet18 with random weights, which needs no files but is less informative
+FILE        a file with the weights of FID's Inception network, read by torch-fidelity (extra: fid)
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Extractor:
     """A network from images to features.
 
     Attributes:
-        name: name in results.
-        is_inception: whether distances may be called FID and KID.
-        features: uint8 [batch, 3, height, width] to [batch, features].
+        name: name of the network in results.
+        is_inception: whether the network is FID's Inception; only then distances are called FID and KID.
+        features: function from images uint8 [batch, 3, height, width] to features [batch, features].
     """
 
     name: str
@@ -53,19 +53,19 @@ def build_extractor(features: str, device: torch.device, setting: str = "`featur
     """Build the extractor `imagenet`, `random`, or Inception with the weights of a local file.
 
     Args:
-        features: the features, see above.
+        features: `imagenet`, `random`, or the path of a weights file.
         device: device of the network.
         setting: the name of the setting in messages.
 
     Raises:
         ConfigError: the ImageNet weights are not installed.
-        InputError: neither a name nor a file, a file of other weights, or torch-fidelity is not installed.
+        InputError: `features` is neither a known name nor a file of Inception's weights, or torch-fidelity is not installed.
     """
     if features == "imagenet":
         from kpdetect.detector.backbone import INSTALL, NETWORK, create_backbone, installed_file
 
         if (weights := installed_file()) is None:
-            fault = f"{setting} imagenet: the weights are not installed; run `{INSTALL}`"
+            fault = f"{setting} imagenet: the ImageNet weights are not installed; run `{INSTALL}`"
             raise ConfigError(f"{fault}, or choose random features, which are less informative")
         network = create_backbone(NETWORK, weights=weights).eval()
         name = f"efficientnet-lite0 (ImageNet), {SIDE} px"
@@ -79,13 +79,13 @@ def build_extractor(features: str, device: torch.device, setting: str = "`featur
         return Extractor(name=f"resnet18 (random weights), {SIDE} px", is_inception=False, features=_pooled(network, device))
     if not Path(features).is_file():
         raise InputError(
-            f"{setting} {features}: expected imagenet, random or the file of Inception's weights (torch-fidelity's)"
+            f"{setting} {features}: expected imagenet, random or an existing file with torch-fidelity's Inception weights"
         )
     return _inception(Path(features), device)
 
 
 def watched_distance(stopping: StoppingConfig, device: torch.device) -> DistanceTo | None:
-    """Build the Frechet distance for early stopping of a generator's training; None without early stopping.
+    """Build the Frechet distance that stops a generator's training early; None if `patience` is 0.
 
     Raises:
         ConfigError, InputError: see `build_extractor`.
@@ -120,7 +120,7 @@ def _pooled(network: nn.Module, device: torch.device) -> Callable[[Tensor], Tens
 def _inception(weights: Path, device: torch.device) -> Extractor:
     from kpdetect.detector.backbone import import_timm
 
-    import_timm()  # leaves a torchvision behind that imports, where its compiled operators are missing
+    import_timm()  # makes torchvision importable where its compiled operators are missing
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
@@ -129,7 +129,7 @@ def _inception(weights: Path, device: torch.device) -> Extractor:
         network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights)).to(device)
     except Exception as error:  # torch.load raises many types
         raise InputError(
-            f"features {weights}: not Inception's weights ({type(error).__name__}); give torch-fidelity's file"
+            f"features {weights}: not the weights of Inception ({type(error).__name__}); give torch-fidelity's weights file"
         ) from error
     return Extractor(
         name="Inception (torch-fidelity)", is_inception=True, features=lambda images: network(images.to(device))[0]

@@ -1,7 +1,7 @@
-"""Distances between two sets of images in the features of a network: Frechet distance and KID, in float64.
+"""Distances between two sets of images in the features of a network: Frechet distance and kernel distance, in float64.
 
-They are called FID and KID only where the features are those of the Inception network they were defined with; numbers of
-different extractors, image sizes or counts cannot be compared.
+FID and KID are these distances in the features of the Inception network. Distances of different networks, image sizes or
+image counts cannot be compared.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ Features = NDArray[np.floating]
 
 
 def frechet_distance(one: Features, two: Features) -> float:
-    """|m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)) of two sets of features [images, features] (Heusel et al. 2017).
+    """Compute the Frechet distance between two sets of features [images, features] (Heusel et al. 2017).
 
-    With fewer images than features the covariances have less than full rank and the distance is biased upwards.
+    The distance is |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)), with means m and covariances C. With fewer images than
+    features, the covariances do not have full rank and the distance is biased upwards.
 
     Raises:
-        InputError: fewer than two images in a set, or different numbers of features.
+        InputError: a set has fewer than two images, or the sets have different numbers of features.
     """
     _check(one, two)
     first, second = np.asarray(one, np.float64), np.asarray(two, np.float64)
@@ -33,10 +34,11 @@ def frechet_distance(one: Features, two: Features) -> float:
 
 
 def kernel_distance(one: Features, two: Features, seed: int = 0) -> tuple[float, float]:
-    """KID (Binkowski et al. 2018): unbiased squared maximum mean discrepancy with the kernel (x y / features + 1)^3.
+    """Compute KID (Binkowski et al. 2018): the unbiased squared maximum mean discrepancy, kernel (x y / features + 1)^3.
 
     Returns:
-        Mean and standard deviation over `SUBSETS` random subsets of `SUBSET` images of each set, or half of the smaller one.
+        Mean and standard deviation over `SUBSETS` random subsets. A subset has `SUBSET` images of each set, or half of the
+        smaller set if that is less.
 
     Raises:
         InputError: as `frechet_distance`.
@@ -44,12 +46,12 @@ def kernel_distance(one: Features, two: Features, seed: int = 0) -> tuple[float,
     _check(one, two)
     count = max(2, min(SUBSET, len(one) // 2, len(two) // 2))
     source = np.random.default_rng(seed)
-    found = []
+    discrepancies = []
     for _ in range(SUBSETS):
         first = np.asarray(one[source.choice(len(one), count, replace=False)], np.float64)
         second = np.asarray(two[source.choice(len(two), count, replace=False)], np.float64)
-        found.append(_discrepancy(first, second))
-    return float(np.mean(found)), float(np.std(found))
+        discrepancies.append(_discrepancy(first, second))
+    return float(np.mean(discrepancies)), float(np.std(discrepancies))
 
 
 def _discrepancy(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
@@ -58,13 +60,13 @@ def _discrepancy(one: NDArray[np.float64], two: NDArray[np.float64]) -> float:
     def kernel(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray((first @ second.T / width + 1) ** 3)
 
-    own, other, across = kernel(one, one), kernel(two, two), kernel(one, two)
-    within = (own.sum() - np.trace(own) + other.sum() - np.trace(other)) / (count * (count - 1))
+    first, second, across = kernel(one, one), kernel(two, two), kernel(one, two)
+    within = (first.sum() - np.trace(first) + second.sum() - np.trace(second)) / (count * (count - 1))
     return float(within - 2 * across.mean())
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Square root of a symmetric matrix without negative eigenvalues."""
+    """Compute the square root of a symmetric matrix without negative eigenvalues."""
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.sqrt(values.clip(0))) @ vectors.T)
 
@@ -72,5 +74,5 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _check(one: Features, two: Features) -> None:
     if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1] or min(len(one), len(two)) < 2:
         raise InputError(
-            f"features {one.shape} and {two.shape}: expected [images, features], at least 2 images, equal features"
+            f"features {one.shape} and {two.shape}: expected [images, features], at least 2 images, equally many features"
         )

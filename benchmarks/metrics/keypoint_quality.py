@@ -1,5 +1,4 @@
-"""Keypoints against each other, without labels: do they move, do they move apart, do they cover the object, do two detectors
-agree?
+"""Quality of keypoints without labels: their motion, duplicates, coverage of the object, and agreement of two detectors.
 
 Keypoints are normalised, so that the side of the frame is 2; distances are in percent of the side.
 """
@@ -14,29 +13,30 @@ from numpy.typing import NDArray
 from kpdetect.errors import InputError
 
 STILL = 1e-12
-"""Variance, in squared normalised units, that is rounding alone."""
+"""A variance below this, in squared normalised units, is rounding error."""
 Points = NDArray[np.floating]
 Values = NDArray[np.float64]
 PERCENT = 50.0
 """Percent of the side per normalised unit."""
 DUPLICATE_DISTANCE, DUPLICATE_PLAY = 5.0, 2.5
-"""Duplicates are on average less than the first apart, and their offset varies by less than the second; in % of the side."""
+"""Two keypoints are duplicates if their mean distance is below the first, and their offset varies by less than the second.
+Both are in percent of the side."""
 REACH = 10.0
-"""Percent of the side that a keypoint covers around it."""
+"""Radius around a keypoint that the keypoint covers, in percent of the side."""
 DECIDED, MOSTLY, FILLED = 0.3, 0.7, 0.8
-"""A mask says where the object is if at least the second share of its pixels is further than the first from 0.5, and the object
-fills at most the third share of the frame."""
+"""A mask locates the object under two conditions. At least the share `MOSTLY` of its pixels differs from 0.5 by more than
+`DECIDED`. The object fills at most the share `FILLED` of the frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest other keypoint of each.
+    """The nearest other keypoint (the neighbour) of each keypoint.
 
     Attributes:
-        nearest: [K], which one it is; -1 where there is no other.
-        distance: [K], mean distance to it in percent of the side.
-        play: [K], how much the offset to it varies: root of the summed variances of x and y, in percent of the side.
-        shared: [K], the share of the keypoint's motion that is its neighbour's too: 1 - (play / motion)^2, not below 0.
+        nearest: [K], the number of the neighbour; -1 for a single keypoint.
+        distance: [K], mean distance to the neighbour, in percent of the side.
+        play: [K], variation of the offset to the neighbour: root of the summed variances of x and y, in percent of the side.
+        shared: [K], share of the keypoint's motion that the neighbour has too: 1 - (play / motion)^2, not below 0.
     """
 
     nearest: NDArray[np.int64]
@@ -46,19 +46,23 @@ class Neighbours:
 
 
 def motion_percent(keypoints: Points) -> Values:
-    """How far each keypoint [images, K, 2] moves over the images: root of the summed variances of x and y, in percent [K]."""
+    """Measure the motion [K] of keypoints [images, K, 2]: root of the summed variances of x and y, in percent of the side."""
     return np.asarray(PERCENT * np.sqrt(np.asarray(keypoints, np.float64).var(axis=0).sum(axis=-1)), np.float64)
 
 
 def pairwise(keypoints: Points) -> tuple[Values, Values]:
-    """Mean distance and play of every two keypoints of [images, K, 2], each [K, K] in percent of the side."""
+    """Measure distance and play between every two of the keypoints [images, K, 2].
+
+    Returns:
+        Mean distance [K, K], and variation of the offset [K, K] (see `Neighbours.play`), in percent of the side.
+    """
     offsets = np.asarray(keypoints, np.float64)[:, :, None] - np.asarray(keypoints, np.float64)[:, None]
     distance = PERCENT * np.linalg.norm(offsets, axis=-1).mean(axis=0)
     return distance, PERCENT * np.sqrt(offsets.var(axis=0).sum(axis=-1))
 
 
 def find_neighbours(keypoints: Points) -> Neighbours:
-    """The nearest other keypoint of each of [images, K, 2]."""
+    """Find the nearest other keypoint of each of the keypoints [images, K, 2]."""
     distance, play = pairwise(keypoints)
     count = len(distance)
     if count < 2:
@@ -66,13 +70,13 @@ def find_neighbours(keypoints: Points) -> Neighbours:
         return Neighbours(nearest=np.full(count, -1), distance=np.full(count, np.inf), play=none, shared=none)
     apart = distance + np.diag(np.full(count, np.inf))
     nearest = apart.argmin(axis=1)
-    own = np.arange(count)
+    every = np.arange(count)
     motion = motion_percent(keypoints)
-    ratio = np.divide(play[own, nearest], motion, out=np.ones(count), where=motion > 0)
+    ratio = np.divide(play[every, nearest], motion, out=np.ones(count), where=motion > 0)
     return Neighbours(
         nearest=nearest,
-        distance=apart[own, nearest],
-        play=play[own, nearest],
+        distance=apart[every, nearest],
+        play=play[every, nearest],
         shared=np.clip(1 - ratio**2, 0.0, 1.0),
     )
 
@@ -82,34 +86,34 @@ def find_duplicates(keypoints: Points, better: Values) -> dict[int, int]:
 
     Args:
         keypoints: [images, K, 2].
-        better: [K], lower is better; of several keypoints on one place the best one is kept.
+        better: [K], a score of each keypoint, lower is better; the best of several equal keypoints is no duplicate.
 
     Returns:
-        Each duplicate and the keypoint that it repeats, which is none itself.
+        For each duplicate the keypoint that it repeats, which is no duplicate itself.
     """
     distance, play = pairwise(keypoints)
     alike = (distance < DUPLICATE_DISTANCE) & (play < DUPLICATE_PLAY)
-    found: dict[int, int] = {}
+    repeated: dict[int, int] = {}
     kept: list[int] = []
     for number in np.argsort(better, kind="stable").tolist():
         original = next((other for other in kept if alike[number, other]), None)
         if original is None:
             kept.append(number)
         else:
-            found[number] = original
-    return dict(sorted(found.items()))
+            repeated[number] = original
+    return dict(sorted(repeated.items()))
 
 
 def foreground_within_reach(keypoints: Points, masks: NDArray[np.floating], reach: float = REACH) -> Values:
-    """Share of each image's foreground that lies within reach of some keypoint.
+    """Measure the share of each image's foreground that lies within `reach` of a keypoint.
 
     Args:
         keypoints: [images, K, 2].
-        masks: [images, height, width], how much of each pixel is foreground, 0 to 1.
-        reach: in percent of the side.
+        masks: [images, height, width], probability of foreground at each pixel, 0 to 1.
+        reach: radius around a keypoint, in percent of the side.
 
     Returns:
-        [images]; NaN where a mask does not say where the object is: it is undecided, empty, or fills the frame.
+        [images], 0 to 1; NaN if the mask does not locate the object: it is undecided, empty, or fills the frame.
     """
     _, height, width = masks.shape
     x, y = (2 * np.arange(width) + 1) / width - 1, (2 * np.arange(height) + 1) / height - 1
@@ -124,24 +128,25 @@ def foreground_within_reach(keypoints: Points, masks: NDArray[np.floating], reac
 
 
 def explained_by(keypoints: Points, others: Points, penalty: float = 1e-3) -> Values:
-    """How much of each keypoint's motion another detector's keypoints know of.
+    """Measure the share of each keypoint's motion that another detector's keypoints explain.
 
-    A linear map from all of `others` to each keypoint is fitted on one half of the images (every second one) and measured on
-    the other half, both ways round. Neither number nor order of the others' keypoints matters.
+    A linear map from all keypoints of `others` to each keypoint is fitted on every second image and measured on the other
+    images; then the halves change roles. Number and order of the keypoints of `others` do not matter.
 
     Args:
         keypoints: [images, K, 2].
-        others: [images, K', 2], on the same images.
-        penalty: ridge penalty, as a share of the mean variance of the others' coordinates, per image.
+        others: [images, K', 2], keypoints of the other detector in the same images.
+        penalty: ridge penalty per image, as a share of the mean variance of the coordinates of `others`.
 
     Returns:
-        [K]: 1 - squared error / variance, at most 1; 0 or less where the others know nothing.
+        [K], 1 - squared error / variance: 1 for a fully explained motion, 0 or less for an unexplained one.
 
     Raises:
-        InputError: fewer than 8 images, or not of the same images.
+        InputError: there are fewer than 8 images, or the two arrays have different numbers of images.
     """
     if len(keypoints) != len(others) or len(keypoints) < 8:
-        raise InputError(f"{len(keypoints)} and {len(others)} images; agreement of two detectors needs the same 8 or more")
+        counts = f"{len(keypoints)} and {len(others)} images"
+        raise InputError(f"{counts}; the comparison of two detectors needs the same images for both, at least 8")
     target = np.asarray(keypoints, np.float64).reshape(len(keypoints), -1)
     source = np.asarray(others, np.float64).reshape(len(others), -1)
     missed = np.empty_like(target)

@@ -1,14 +1,14 @@
-"""Normalised mean error (NME): distance between predicted and annotated landmarks over a unit of the image.
+"""Normalised mean error (NME): the distance between predicted and annotated landmarks, divided by a unit of the image.
 
-For image n and visible landmark l: d[n, l] = |predicted - truth|; s[n] is the image's unit, on faces the inter-ocular
-distance. "Mean of ratios" is mean(d / s), the usual number; "ratio of means" is mean(d) / mean(s), which a few profile
-faces with a tiny s cannot dominate; the median is taken over images of each image's mean ratio.
+For image n and visible landmark l, d[n, l] = |predicted - truth|. The image's unit is s[n]; on faces it is the inter-ocular
+distance. There are three statistics. "Mean of ratios" is mean(d / s), the usual number. "Ratio of means" is
+mean(d) / mean(s), which a few profile faces with a tiny s cannot dominate. The median is the median over images of each
+image's mean ratio.
 
-Points are pooled; or, where a protocol adds its landmarks up, all of these are sums over the landmarks of each one's mean,
-however often it is visible. The errors of points stay what they are.
+The statistics pool all points. Some protocols instead add up the means of the landmarks, however often each is visible.
 
-Percentage of correct keypoints (PCK): the share of visible points whose error is at most a threshold, and the area
-under that curve.
+Percentage of correct keypoints (PCK): the share of visible points whose error is at most a threshold, and the area under
+that curve.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks.protocol.definition import Distance
 from kpdetect.errors import InputError
 
 RESAMPLES, BLOCK = 2000, 1_000_000
-"""Resampled sets of images; draws made at once."""
+"""Number of bootstrap resamples; number of image draws that are held in memory at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +31,11 @@ class NmeScore:
     """Errors in percent of the unit.
 
     Attributes:
-        mean_of_ratios: mean over images and visible landmarks of distance / unit; or the sum over landmarks of their means.
+        mean_of_ratios: mean of distance / unit over images and visible landmarks, or the sum of the landmarks' means.
         ratio_of_means: mean distance / mean unit.
         median: median over images of the image's mean ratio.
-        per_point: mean of ratios of each landmark; NaN for one that no test image shows.
-        interval95: bootstrap 95 % interval of `mean_of_ratios` over test images; the fitted regression is held fixed.
+        per_point: mean of ratios of each landmark; NaN for a landmark that no test image shows.
+        interval95: bootstrap 95 % interval of `mean_of_ratios` over test images; the fitted regression stays the same.
     """
 
     mean_of_ratios: float
@@ -51,16 +51,16 @@ def point_errors_percent(
     unit: NDArray[np.floating],
     distance: Distance = "euclidean",
 ) -> NDArray[np.float64]:
-    """Errors [images, landmarks] in percent of each image's unit; NaN where the landmark is hidden.
+    """Compute errors [images, landmarks] in percent of each image's unit; NaN where the landmark is hidden.
 
     Args:
         predicted: [images, landmarks, 2].
-        truth: [images, landmarks, 2], the same coordinates as `predicted`; NaN where hidden.
-        unit: [images], the same coordinates, over 0.
-        distance: between points: `euclidean`, or `taxicab`, |dx| + |dy|.
+        truth: [images, landmarks, 2], in the coordinates of `predicted`; NaN where hidden.
+        unit: [images], a length in the same coordinates, above 0.
+        distance: distance between points: `euclidean`, or `taxicab` (|dx| + |dy|).
 
     Raises:
-        InputError: shapes that do not fit, a prediction or a unit that is not finite, a unit of 0, an image without landmarks.
+        InputError: the shapes differ, a prediction or a unit is not finite, a unit is 0, or an image has no landmarks.
     """
     _check(predicted, truth, unit)
     return 100.0 * _distances(predicted, truth, distance) / unit[:, None]
@@ -74,10 +74,11 @@ def nme_percent(
     *,
     summed: bool = False,
 ) -> NmeScore:
-    """All statistics of `point_errors_percent` at once; same arguments, same errors raised.
+    """Compute all statistics of the errors of `point_errors_percent`, with the same arguments and exceptions.
 
     Args:
-        summed: add the landmarks' own means up, instead of pooling all points.
+        predicted, truth, unit, distance: see `point_errors_percent`.
+        summed: add up the means of the landmarks, instead of pooling all points.
     """
     ratios = point_errors_percent(predicted, truth, unit, distance)
     visible = np.asarray(~np.isnan(ratios))
@@ -89,7 +90,7 @@ def nme_percent(
     if not summed:
         totals, counts = totals.sum(axis=1), counts.sum(axis=1)
     low, high = bootstrap_interval95(totals, counts)
-    times = int(seen.sum()) if summed else 1  # a sum is that many times a mean
+    times = int(seen.sum()) if summed else 1  # the sum of the landmarks' means is `times` their mean
     return NmeScore(
         mean_of_ratios=float(per_point[seen].sum() if summed else ratios[visible].mean()),
         ratio_of_means=float(times * 100.0 * _distances(predicted, truth, distance)[visible].mean() / spread.mean()),
@@ -100,21 +101,21 @@ def nme_percent(
 
 
 def bootstrap_interval95(totals: NDArray[np.float64], counts: NDArray[np.integer], seed: int = 0) -> tuple[float, float]:
-    """2.5 % and 97.5 % quantiles of sum(totals) / sum(counts) over resampled images; the same for the same input.
+    """Compute the 2.5 % and 97.5 % quantiles of sum(totals) / sum(counts) over resampled images; deterministic.
 
     Args:
-        totals: sum of the values of each image, [images], or [images, parts], whose quotients are averaged.
-        counts: number of values of each image, of the same shape.
-        seed: of the resampling.
+        totals: sum of the values of each image, [images]; or [images, parts], where the quotients of the parts are averaged.
+        counts: number of values of each image, in the shape of `totals`.
+        seed: seed of the resampling.
     """
     random, images = np.random.default_rng(seed), len(totals)
-    sums, numbers = (np.asarray(each, np.float64).reshape(images, -1) for each in (totals, counts))
+    sums, numbers = (np.asarray(values, np.float64).reshape(images, -1) for values in (totals, counts))
     means: list[float] = []
     while len(means) < RESAMPLES:
         block = min(RESAMPLES - len(means), max(1, BLOCK // images))
         drawn = random.integers(0, images, (block, images)) + images * np.arange(block)[:, None]
         times = np.bincount(drawn.ravel(), minlength=block * images).reshape(block, images).astype(np.float64)
-        with np.errstate(invalid="ignore"):  # a part that no drawn image has does not count
+        with np.errstate(invalid="ignore"):  # the mean leaves out a part that no drawn image shows
             means += np.nanmean((times @ sums) / (times @ numbers), axis=1).tolist()
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
@@ -126,11 +127,20 @@ def exchange_names(
     exchanged: NDArray[np.int64],
     distance: Distance = "euclidean",
 ) -> NDArray[np.float64]:
-    """Points [images, landmarks, 2] with their landmarks reordered by `exchanged` in the images where they are then nearer to
-    `reference`; one of the two may hold NaN where a landmark is hidden."""
+    """Reorder the landmarks of each image by `exchanged` if this brings them nearer to `reference`.
+
+    Args:
+        points: landmarks [images, landmarks, 2].
+        reference: landmarks [images, landmarks, 2]; this or `points` may hold NaN where a landmark is hidden.
+        exchanged: order of the landmarks after the exchange of names, [landmarks].
+        distance: see `point_errors_percent`.
+
+    Returns:
+        [images, landmarks, 2].
+    """
     other = points[:, exchanged]
-    as_given, as_exchanged = (np.nansum(_distances(each, reference, distance), axis=1) for each in (points, other))
-    gain = as_given > as_exchanged
+    before, after = (np.nansum(_distances(named, reference, distance), axis=1) for named in (points, other))
+    gain = before > after
     return np.where(gain[:, None, None], other, points)
 
 
@@ -145,22 +155,22 @@ def _check(predicted: NDArray[np.floating], truth: NDArray[np.floating], unit: N
     if predicted.shape != truth.shape or not len(truth):
         raise InputError(f"predictions {predicted.shape} and landmarks {truth.shape}: expected equal, non-empty shapes")
     if not np.isfinite(predicted).all():
-        raise InputError("predictions hold values that are not finite; remove those images or mend the files")
+        raise InputError("predictions hold values that are not finite; remove those images or predict them again")
     if np.isnan(truth).any(axis=-1).all(axis=1).any() or np.isinf(truth).any():
         raise InputError("landmarks: an image has none, or one is infinite; remove that image from the test list")
     if not (np.isfinite(unit).all() and (unit > 0).all()):
         raise InputError(
-            f"test image {int(np.argmin(unit))}: unit of the error {np.min(unit)}; expected over 0; remove the image"
+            f"test image {int(np.argmin(unit))}: the unit of the error is {np.min(unit)}; expected over 0; remove the image"
         )
 
 
 def pck_percent(errors: NDArray[np.floating], thresholds: Sequence[float]) -> list[float]:
-    """Percent of the errors [images, landmarks] (NaN: hidden, not counted) that are at most each threshold."""
+    """Compute, for each threshold, the percentage of errors [images, landmarks] up to it; NaN (hidden) does not count."""
     values = errors[~np.isnan(errors)]
     return [100.0 * float((values <= threshold).mean()) for threshold in thresholds]
 
 
 def auc_percent(errors: NDArray[np.floating], limit: float) -> float:
-    """Area under the PCK curve from 0 to `limit`, in percent of the area of a perfect one; exact, not summed in steps."""
+    """Compute the exact area under the PCK curve from 0 to `limit`, in percent of the area of a perfect curve."""
     values = errors[~np.isnan(errors)]
     return 100.0 * float(np.clip(limit - values, 0, None).mean()) / limit

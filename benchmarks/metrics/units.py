@@ -1,4 +1,4 @@
-"""What the errors of an image are divided by; see `benchmarks.protocol.named` for the units."""
+"""The length by which the errors of an image are divided; `benchmarks.protocol.named` lists the units."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from kpdetect.errors import InputError
 def unit_lengths(
     protocol: Protocol, truth: NDArray[np.floating], extents: NDArray[np.floating], images: Sequence[str]
 ) -> NDArray[np.float64]:
-    """The unit of each image, such that 100 * distance / unit is an error in the protocol's numbers.
+    """Compute the unit [images] of each image, so that 100 * distance / unit is an error in the protocol's metric.
 
     Args:
-        protocol: names the unit.
+        protocol: protocol that names the unit.
         truth: landmarks [images, landmarks, 2] in the frame; NaN where hidden.
         extents: (width, height) [images, 2] of the images in the frame.
-        images: their names, for messages.
+        images: names of the images, for messages.
 
     Raises:
-        InputError: an image's unit is zero, or cannot be known because a landmark it needs is hidden.
+        InputError: an image's unit is zero, or depends on a hidden landmark.
     """
     unit = _lengths(protocol, np.asarray(truth, np.float64), extents)
     bad = np.flatnonzero(~(unit > 0))
     if len(bad):
         where = f"{len(bad):,} images, the first is {images[bad[0]]}: the unit of the error ({_name(protocol)})"
-        raise InputError(f"{where} is zero or hidden; leave them out or choose another unit")
+        raise InputError(f"{where} is zero or hidden; leave these images out or choose another unit")
     return unit
 
 
 def pair_lengths(truth: NDArray[np.floating], first: int, second: int) -> NDArray[np.float64]:
-    """Distance [images] between two landmarks of [images, landmarks, 2], such as the inter-ocular distance."""
+    """Compute the distance [images] between two of the landmarks [images, landmarks, 2], such as the inter-ocular distance."""
     return np.asarray(np.linalg.norm(truth[:, first] - truth[:, second], axis=-1), np.float64)
 
 

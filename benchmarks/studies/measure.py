@@ -1,4 +1,4 @@
-"""Measures of a model that need no annotations: how real its images look, whether its parts are separate, how steady keypoints are."""
+"""Measures of a model without annotations: realism of images, separation of parts, steadiness of keypoints."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_what_another_detector_knows_does_not_depend_on_names() -> None:
     known = explained_by(one, renamed)
     assert known[[0, 2]] == pytest.approx([1.0, 1.0], abs=0.02)
     assert known[1] < 0.1
-    with pytest.raises(InputError, match="the same 8 or more"):
+    with pytest.raises(InputError, match="the same images for both, at least 8"):
         explained_by(one[:7], renamed[:7])
 
 

