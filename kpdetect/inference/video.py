@@ -11,7 +11,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,27 @@ NO_TIMESTAMPS = 0x80
 """FFmpeg's mark of formats without times (AVFMT_NOTIMESTAMPS)."""
 
 
+class KeyFrame(NamedTuple):
+    """A picture that is decoded without any before it.
+
+    Attributes:
+        number: its place in the video.
+        shown: presentation time in the stream's unit.
+        stored: decoding time in that unit; what the file is searched by.
+    """
+
+    number: int
+    shown: int
+    stored: int
+
+
 class VideoReader(ClipReader):
     """A video file.
+
+    Attributes:
+        times: presentation times of all pictures, sorted, in the stream's unit.
+        keys: key frames in order; empty where the file's times do not name every picture, so that it has to be read from the
+            start.
 
     Raises:
         InputError: it cannot be opened, or holds no video.
@@ -35,14 +54,14 @@ class VideoReader(ClipReader):
         import av
 
         super().__init__()
-        av.logging.set_level(av.logging.PANIC)  # FFmpeg's own lines about damaged files; ours follow
+        # Ours are the only lines about damaged files. Any other level lets FFmpeg's threads wait for Python's lock, and hang.
+        av.logging.set_level(None)
         self.name, self.path = str(path), path
         if not path.is_file() or path.stat().st_size == 0:
             raise self._unreadable("the file is empty or missing")
         self._open()
-        self.times = self._index()
-        self.container.close()
-        self._open()
+        self.times, self.keys = self._index()
+        self.rewind()
         self.codec, self.rate = self.stream.codec_context.name, self._rate()
 
     def _open(self) -> None:
@@ -66,14 +85,22 @@ class VideoReader(ClipReader):
         """Close the file."""
         self.container.close()
 
-    def _index(self) -> list[int]:
-        """Presentation times of all pictures, sorted, in the stream's unit; reads the file once without decoding it."""
-        times, held, ends = [], 0, []
+    def rewind(self) -> None:
+        """Begin at the first frame again."""
+        self.container.close()
+        self._open()
+
+    def _index(self) -> tuple[list[int], list[KeyFrame]]:
+        """`times` and `keys`; reads the file once without decoding it."""
+        times, held, ends, keys, seekable = [], 0, [], [], self._has_times
         for packet in _packets(self.container, self.stream):
             time = packet.pts if packet.pts is not None else packet.dts
             if packet.size == 0 or time is None:
                 continue
             held += 1
+            seekable = seekable and packet.pts is not None
+            if packet.is_keyframe and not packet.is_discard and packet.dts is not None:
+                keys.append((time, packet.dts))
             ends.append(time + (packet.duration or 0))
             if not packet.is_discard:
                 times.append(time)
@@ -82,7 +109,9 @@ class VideoReader(ClipReader):
             self.broken, self.count = True, len(times) + claimed - held
         else:
             self.count = len(times)
-        return sorted(set(times))
+        places = {time: number for number, time in enumerate(sorted(set(times)))}
+        seekable = seekable and len(places) == len(times)
+        return list(places), [KeyFrame(places[time], time, stored) for time, stored in sorted(keys)] if seekable else []
 
     def _ends_early(self, ends: list[int]) -> bool:
         """Whether the packets end before the stream should; empty packets of AVI files count as time, not as frames."""
@@ -127,6 +156,24 @@ class VideoReader(ClipReader):
         last = self.read if self.broken else len(self.times)
         self.missing = sorted(set(range(min(last, last if end is None else end))) - seen)
 
+    def frames_from(self, key: KeyFrame, start: int) -> Iterator[Frame]:
+        """Frames from number `start` on, decoded from a key frame before it, with the numbers that `frames` gives them; nothing
+        where the file cannot be searched so exactly."""
+        try:
+            self.container.seek(key.stored, stream=self.stream)
+        except (OSError, ValueError):
+            return
+        expected = key.number  # comes first; -1 once it came
+        for frame in _pictures_from(self.container, self.stream, key):
+            if frame.pts is not None and frame.pts < key.shown:
+                continue  # shown before the key frame, and needs pictures before it
+            number = bisect_left(self.times, frame.pts) if frame.pts is not None else len(self.times)
+            if number >= len(self.times) or self.times[number] != frame.pts or expected not in (-1, number):
+                return
+            expected = -1
+            if number >= start:
+                yield Frame(number, self._seconds(number), _picture(frame))
+
     def _number(self, time: int | None, last: int) -> int:
         if time is None:
             return last + 1
@@ -168,6 +215,20 @@ def _pictures(container: Any, stream: Any) -> Iterator[Any]:
     for packet in _packets(container, stream):
         try:
             yield from packet.decode()
+        except (OSError, ValueError):
+            continue
+
+
+def _pictures_from(container: Any, stream: Any, key: KeyFrame) -> Iterator[Any]:
+    """Decoded frames from the packet of a key frame on; searching a file may end some packets before it."""
+    begun = False
+    for packet in _packets(container, stream):
+        begun = begun or (packet.pts == key.shown and packet.is_keyframe)
+        if not begun and packet.dts is not None and packet.dts > key.stored:
+            return
+        try:
+            if begun:
+                yield from packet.decode()
         except (OSError, ValueError):
             continue
 

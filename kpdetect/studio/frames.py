@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -15,11 +13,9 @@ import numpy as np
 from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.images.image_files import read_image
-from kpdetect.inference.clip_reader import Frame
-from kpdetect.inference.page_reader import PageReader
+from kpdetect.inference.clip_frames import PageFrames, VideoFrames
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.sources import is_stack
-from kpdetect.inference.video import VideoReader
 from kpdetect.studio.workplace import Workplace, source_of
 
 THUMBNAIL, LONGEST = 96, 1600
@@ -47,26 +43,17 @@ class ImageFolder:
 
 
 class Frames:
-    """Frames of a video, read forwards; a frame before the last one begins at the start again, since seeking is inexact."""
+    """Frames of a video or stack by number; opened when the first one is wanted."""
 
     def __init__(self, path: Path, numbers: list[int]) -> None:
         self.path, self.numbers = path, numbers
-        self.stack, self.last = ExitStack(), -1
-        self.coming: Iterator[Frame] = iter(())
+        self.opened: PageFrames | VideoFrames | None = None
 
     def picture(self, row: int) -> Image:
         """The frame of row `row`."""
-        wanted = self.numbers[row]
-        if wanted <= self.last or self.last < 0:
-            self.stack.close()
-            reader = self.stack.enter_context(PageReader(self.path) if is_stack(self.path) else VideoReader(self.path))
-            self.coming = iter(reader.frames(0 if self.last < 0 else wanted))
-        for frame in self.coming:
-            self.last = frame.number
-            if frame.number >= wanted:
-                return frame.image
-        self.last = -1
-        raise InputError(f"{self.path.name}: has no frame {wanted}; the video was cut or is damaged")
+        if self.opened is None:
+            self.opened = PageFrames(self.path) if is_stack(self.path) else VideoFrames(self.path)
+        return self.opened.frame(self.numbers[row])
 
 
 class Pictures:
