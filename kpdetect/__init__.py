@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kpdetect.inference.engine import EngineName
     from kpdetect.inference.predictor import Predictor
+    from kpdetect.training.runtime import EngineName
 
 __version__ = "0.1.0"
 

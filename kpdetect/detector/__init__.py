@@ -2,7 +2,8 @@
 
 config       every choice
 backbone     ResNets and other networks from timm, and their installed ImageNet weights; the one module that imports timm
-model        backbone, transposed convolutions up to the heatmaps, and the keypoints that a heatmap stands for
+model        backbone and head built from a configuration
+network      backbone, transposed convolutions up to the heatmaps, and the keypoints that a heatmap stands for
 pyramid      instead of these convolutions: a head that joins feature maps of several sizes
 folding      a trained detector with batch norm folded into its convolutions
 losses       one function per term

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from kpdetect.detector.model import Detector
+from kpdetect.detector.network import Detector
 from kpdetect.training.runtime import Runtime, channels_last
 
 TOLERANCE = 1e-3

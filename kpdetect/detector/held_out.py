@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from kpdetect.detector.batches import Batches, TrainingPairs
 from kpdetect.detector.calibration import NEAR, Calibration, fit_calibration, reliability, write_reliability_plot
 from kpdetect.detector.losses import coordinate_distance
-from kpdetect.detector.model import read_heatmaps
+from kpdetect.detector.network import read_heatmaps
 from kpdetect.training.runtime import Runtime
 
 

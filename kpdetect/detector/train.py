@@ -26,7 +26,8 @@ from kpdetect.detector.batches import (
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
-from kpdetect.detector.model import build_detector, read_heatmaps
+from kpdetect.detector.model import build_detector
+from kpdetect.detector.network import read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.files.sources import merge_sources
 from kpdetect.images.image_files import write_image

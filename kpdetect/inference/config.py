@@ -8,8 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from kpdetect.config import StrictConfig
-from kpdetect.inference.engine import EngineName
 from kpdetect.inference.formats.choice import require_formats
+from kpdetect.training.runtime import EngineName
 
 SCALES = (0.25, 2.0)
 """Smallest and largest square that may be looked at, relative to what is otherwise."""

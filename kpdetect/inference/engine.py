@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from importlib.util import find_spec
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.folding import folded, ready
-from kpdetect.detector.model import Detector, read_heatmaps
+from kpdetect.detector.network import Detector, read_heatmaps
 from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.inference.onnx_graph import onnx_model
 from kpdetect.messages import log
-from kpdetect.training.runtime import Runtime
+from kpdetect.training.runtime import EngineName, Runtime
 
-EngineName = Literal["auto", "torch", "onnx", "plain"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
 Read = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Normalised keypoints [count, K, 2], and the heatmaps' mass about them [count, K]."""

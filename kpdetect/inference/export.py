@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kpdetect.detector.model import read_heatmaps
+from kpdetect.detector.network import read_heatmaps
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.images.arrays import Image

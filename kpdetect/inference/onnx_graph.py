@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kpdetect.detector.calibration import Calibration
-from kpdetect.detector.model import Detector, read_heatmaps
+from kpdetect.detector.network import Detector, read_heatmaps
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,16 +15,17 @@ from kpdetect.config import build_config
 from kpdetect.coords import Affine, apply_affine, crop_resize_affine, invert_affine, to_pixels
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.model import Detector, build_detector
+from kpdetect.detector.model import build_detector
+from kpdetect.detector.network import Detector
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import Image, fit_image, fit_region
 from kpdetect.images.image_files import read_image
-from kpdetect.inference.engine import EngineName, build_engine, settled
+from kpdetect.inference.engine import build_engine, settled
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
-from kpdetect.training.runtime import DEVICES, DeviceName, Runtime, channels_last, resolve_runtime
+from kpdetect.training.runtime import DEVICES, DeviceName, EngineName, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
 """Images predicted at once."""

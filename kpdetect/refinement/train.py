@@ -22,7 +22,8 @@ from kpdetect.detector.batches import open_pairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import find_keypoints, keypoint_layout
 from kpdetect.detector.losses import coordinate_distance
-from kpdetect.detector.model import build_detector, read_heatmaps
+from kpdetect.detector.model import build_detector
+from kpdetect.detector.network import read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash

@@ -15,6 +15,8 @@ from kpdetect.errors import InputError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
+EngineName = Literal["auto", "torch", "onnx", "plain"]
+"""What computes a trained detector, see `kpdetect.inference.engine`."""
 BACKEND = "inductor"
 """What compiles networks."""
 MOST_WORKERS = 8

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from kpdetect.detector.model import Detector
+from kpdetect.detector.network import Detector
 from kpdetect.inference.predictor import Predictor
 from tests.builders.runtimes import CPU
 

@@ -19,7 +19,8 @@ from kpdetect.detector.batches import HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset_config
 from kpdetect.detector.held_out import Patience
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
-from kpdetect.detector.model import Detector, HeatmapHead, build_detector, read_heatmaps
+from kpdetect.detector.model import build_detector
+from kpdetect.detector.network import Detector, HeatmapHead, read_heatmaps
 from kpdetect.detector.pyramid import PyramidHead
 from kpdetect.detector.train import DetectorTrainer, train_detector, train_detector_live, weighted_mean
 from kpdetect.errors import ConfigError, InputError, TrainingError

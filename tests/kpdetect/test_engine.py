@@ -11,7 +11,7 @@ from torch import nn
 
 import kpdetect
 from kpdetect.detector.folding import folded
-from kpdetect.detector.model import Detector
+from kpdetect.detector.network import Detector
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.inference import engine as engines

@@ -11,7 +11,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from kpdetect.cli.main import app
-from kpdetect.detector.model import Detector, HeatmapHead
+from kpdetect.detector.network import Detector, HeatmapHead
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.inference.export import check_parity, export_onnx, export_torch

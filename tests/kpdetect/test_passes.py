@@ -9,7 +9,7 @@ from torch import nn
 
 from kpdetect.coords import apply_affine, invert_affine, to_normalised, to_pixels
 from kpdetect.detector.held_out import keypoint_layout
-from kpdetect.detector.model import Detector
+from kpdetect.detector.network import Detector
 from kpdetect.errors import CheckpointError
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.labels import Labels

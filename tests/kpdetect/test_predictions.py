@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from torch import nn
 
 import kpdetect
-from kpdetect.detector.model import Detector
+from kpdetect.detector.network import Detector
 from kpdetect.errors import CheckpointError, FormatError, InputError
 from kpdetect.images.image_files import CROP_POLICIES, write_image
 from kpdetect.inference.image_job import predict_folder
