@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.protocol.definition import Protocol
-from kpdetect.errors import InputError
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.reading import reading
 
 LOADERS = {
     "mafl": "benchmarks.datasets.celeba:load_mafl",
@@ -39,4 +40,5 @@ def load_dataset(protocol: Protocol, data: Path) -> LandmarkSet:
         raise InputError(f"{data}: not a folder; give the folder of the data set with `data`")
     module, _, name = LOADERS[protocol.dataset].partition(":")
     loader: Loader = getattr(import_module(module), name)
-    return loader(data, protocol)
+    with reading(data, FormatError, "download it again"):
+        return loader(data, protocol)

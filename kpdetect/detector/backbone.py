@@ -135,6 +135,9 @@ def _load(network: nn.Module, path: Path) -> None:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         missing, _ = network.load_state_dict(_renamed(state, network), strict=False)
+        for name, tensor in network.state_dict().items():
+            if not bool(tensor.isfinite().all()):
+                raise ValueError(f"{name} holds values that are no numbers")
     except Exception as error:  # torch.load raises many types on foreign files; all mean the same to the user
         reason = " ".join(str(error).split())  # torch lists mismatches over many lines
         raise CheckpointError(f"{path}: cannot be loaded into the backbone ({type(error).__name__}: {reason:.200})") from error

@@ -139,7 +139,7 @@ def _holder(path: Path) -> str:
         facts = json.loads(path.read_bytes()[:4096])
         elsewhere = "" if facts["machine"] == platform.node() else f" on {facts['machine']}"
         return f"process {int(facts['process'])}{elsewhere} ({facts['command']:.120}, since {facts['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         return "another process"
 
 

@@ -19,6 +19,8 @@ import pandas as pd
 from kpdetect.errors import FormatError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.names import from_cell, to_cell
+from kpdetect.files.reading import reading
+from kpdetect.files.tables import read_table
 from kpdetect.inference.predictions import Predictions
 
 TABLE = "corrections.csv"
@@ -82,23 +84,26 @@ def read_corrections(folder: Path) -> Corrections:
     path = folder / TABLE
     if not path.is_file():
         return Corrections(images={})
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a table of corrections ({error}); {_AGAIN}") from error
-    if list(table.columns) != COLUMNS:
-        raise FormatError(f"{path}: columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}; {_AGAIN}")
-    images: dict[str, dict[int, Checked]] = {}
-    for line, (cell, keypoint, x, y, _, by, *_) in enumerate(table.itertuples(index=False, name=None), start=2):
-        try:
-            if by not in get_args(By):
-                raise ValueError(f"by '{by}'")
-            point = Checked(at_px=None if by == "hidden" else (float(x), float(y)), by=by)
-            images.setdefault(from_cell(cell), {})[int(keypoint)] = point
-        except ValueError as error:
-            raise FormatError(f"{path}, line {line}: {error}; {_AGAIN}") from error
-    models = list(dict.fromkeys(table["model"]))
-    return Corrections(images=images, model=models[-1] if models else "")
+    with reading(path, FormatError, _AGAIN):
+        table = read_table(path, dtype=str)
+        if list(table.columns) != COLUMNS:
+            raise ValueError(f"columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}")
+        images: dict[str, dict[int, Checked]] = {}
+        for line, (cell, keypoint, x, y, _, by, *_) in enumerate(table.itertuples(index=False, name=None), start=2):
+            with reading(f"{path}, line {line}", FormatError, _AGAIN):
+                images.setdefault(from_cell(cell), {})[int(keypoint)] = _point(x, y, by)
+        models = list(dict.fromkeys(table["model"]))
+        return Corrections(images=images, model=models[-1] if models else "")
+
+
+def _point(x: str, y: str, by: str) -> Checked:
+    known: By | None = next((each for each in get_args(By) if each == by), None)
+    if known is None:
+        raise ValueError(f"by '{by}'; expected {', '.join(get_args(By))}")
+    at_px = None if by == "hidden" else (float(x), float(y))
+    if at_px is not None and not np.isfinite(at_px).all():
+        raise ValueError(f"{x}, {y}; expected finite numbers")
+    return Checked(at_px=at_px, by=known)
 
 
 def corrected(predictions: Predictions, corrections: Corrections) -> Predictions:

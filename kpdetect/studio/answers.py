@@ -15,6 +15,8 @@ import pandas as pd
 
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import replacing
+from kpdetect.files.reading import reading
+from kpdetect.files.tables import read_table
 from kpdetect.studio.study import Study, safe_name
 from kpdetect.studio.study_order import order_number, shown_order
 
@@ -22,6 +24,8 @@ FOLDER = "answers"
 COLUMNS = ["study", "seed", "participant", "number", "question", "item", "left", "right", "answer", "preferred"]
 CHOICES = ("left", "right", "equal")
 EQUAL = "equal"
+LONGEST_NUMBER = 10
+"""Digits of a place, fewer than which fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +95,10 @@ def import_answers(folder: Path, study: Study, record: Any, source: str) -> str:
         InputError: of another study, or of a participant whose answers are here already and differ.
         FormatError: no such answers.
     """
-    try:
+    with reading(source, FormatError, "not answers of a study page; give the file that the page saved"):
         participant = str(record["participant"]).strip()
         answers = {int(number): str(answer) for number, answer in dict(record["answers"]).items()}
         given = (str(record["study"]), int(record["seed"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{source}: not answers of a study page; give the file that the page saved") from error
     if given != (study.name, study.seed):
         raise InputError(f"{source}: answers to the study {given[0]} of seed {given[1]}, not to {study.name} of {study.seed}")
     before = read_answers(folder, participant)
@@ -131,14 +133,12 @@ def read_votes(paths: Iterable[Path], methods: Sequence[str] = ()) -> list[Vote]
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a table of answers ({error})") from error
+    with reading(path, FormatError, "not a table of answers"):
+        table = read_table(path, dtype=str)
     if list(table.columns) != COLUMNS:
         raise FormatError(f"{path}: columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}")
     for line, (number, answer) in enumerate(zip(table["number"], table["answer"], strict=True), start=2):
-        if not number.isdecimal() or answer not in CHOICES:
+        if not (number.isdecimal() and len(number) < LONGEST_NUMBER) or answer not in CHOICES:
             raise FormatError(
                 f"{path}, line {line}: answer '{answer}' to '{number}'; expected {', '.join(CHOICES)} to a number"
             )

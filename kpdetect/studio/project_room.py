@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
-import yaml
 from starlette.responses import FileResponse, Response
 
-from kpdetect.errors import InputError
+from kpdetect.errors import InputError, KpdetectError
+from kpdetect.files.atomic import read_json
+from kpdetect.files.json_yaml import parse_yaml
+from kpdetect.files.reading import reading
 from kpdetect.studio.call import Call
 from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
@@ -109,19 +110,20 @@ def _title(name: str) -> str:
 def _now(folder: Path) -> dict[str, Any] | None:
     """What the run noted last, and how long ago; None where nothing runs."""
     try:
-        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-        silent = time.time() - float(note["time"])
-    except (OSError, ValueError, KeyError, TypeError):
+        note = read_json(folder / NOTE)
+        with reading(folder / NOTE):
+            silent = round(time.time() - float(note["time"]))
+            return {**note, "silent": silent, "stopped": silent > SILENT_SECONDS}
+    except KpdetectError:
         return None
-    return {**note, "silent": round(silent), "stopped": silent > SILENT_SECONDS}
 
 
 def _steps(where: Path) -> int | None:
     """Steps that a run is to train; None where the clock ends it, or nobody knows."""
     try:
-        config = yaml.safe_load((where / "config.yaml").read_text(encoding="utf-8"))
-        steps = int(config["steps"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        with reading(where / "config.yaml"):
+            steps = int(parse_yaml((where / "config.yaml").read_text(encoding="utf-8"))["steps"])
+    except KpdetectError:
         return None
     return steps if steps < 10**9 else None
 

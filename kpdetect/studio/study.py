@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.json_yaml import parse_yaml
 from kpdetect.files.reading import reading
+from kpdetect.files.records import RelativeName
 from kpdetect.images.image_files import SUFFIXES, read_image, write_image
 
 RECORD, PICTURES = "study.json", "pictures"
@@ -86,8 +87,18 @@ class Study(StrictConfig):
     """In order."""
     items: tuple[Item, ...] = Field(min_length=1)
     """All comparisons."""
-    files: dict[str, str]
+    files: dict[str, RelativeName]
     """METHOD/KIND/NAME, and the file below `pictures`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Study:
+        for item in self.items:
+            if item.question >= len(self.questions) or not all(0 <= method < len(self.methods) for method in item.methods):
+                raise ValueError(f"the comparison of {item.name} has a question or results that are not in the study")
+            for method, kind in product(item.methods, self.questions[item.question].shows):
+                if (key := f"{self.methods[method]}/{kind}/{item.name}") not in self.files:
+                    raise ValueError(f"files lacks {key}")
+        return self
 
 
 def read_questions(text: str, source: str) -> tuple[Question, ...]:

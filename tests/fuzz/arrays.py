@@ -85,7 +85,7 @@ def change_safetensors(path: Path, random: Random) -> None:
     with safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata() or {})
     tensors = load_file(path)
-    if random.random() < 0.6:
+    if "kpdetect" in metadata and random.random() < 0.6:
         metadata["kpdetect"] = json.dumps(structure(json.loads(metadata["kpdetect"]), random))
         if random.random() < 0.1:
             metadata = {"kpdetect": random.choice(("", "[" * 3000, "3", "x"))}

@@ -24,6 +24,7 @@ import torch
 from benchmarks.reporting.charts import curves
 from kpdetect.errors import KpdetectError
 from kpdetect.files.reading import shortened
+from kpdetect.images.image_files import SUFFIXES
 from tests.fuzz.mutations import damage
 from tests.fuzz.readers import READERS
 
@@ -61,7 +62,10 @@ def targets(originals: Path) -> list[tuple[str, Path]]:
 
 
 def _is_read(path: Path, originals: Path) -> bool:
-    return path.is_file() and not any(str(path.relative_to(originals)).startswith(skipped) for skipped in SKIPPED)
+    name = path.relative_to(originals)
+    if not path.is_file() or any(str(name).startswith(skipped) for skipped in SKIPPED):
+        return False
+    return name.parts[0] != "datasets" or path.suffix not in SUFFIXES
 
 
 def read_damaged(originals: Path, seed: int, number: int) -> str:

@@ -124,6 +124,7 @@ STRUCTURES: dict[str, Callable[[Path, Random], None]] = {
     ".h5": change_hdf5,
     ".safetensors": change_safetensors,
     ".pt": change_checkpoint,
+    ".pth": change_checkpoint,
 }
 
 

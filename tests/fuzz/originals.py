@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from kpdetect.pairs import PairBatch
 from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.skeleton import Skeleton
 from kpdetect.training.checkpoints import save_checkpoint, save_weights
+from tests.fuzz import dataset_originals, project_originals
 
 HEIGHT, WIDTH = 12, 17
 ENVIRONMENT: dict[str, Any] = {"time": "2024-01-01", "commit": "c", "python": "3", "packages": {}, "hardware": {"cores": 2}}
@@ -149,6 +151,10 @@ def make_annotations(folder: Path) -> None:
     made = [{"id": n, "image_id": n, "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 1], "num_keypoints": 2} for n in range(2)]
     category = {"id": 1, "name": "x", "keypoints": ["eye", "nose"]}
     write_json(folder / "coco.json", {"images": images, "annotations": made, "categories": [category]})
+    checked = replace(predictions(), human=np.ones((3, 2), np.bool_))
+    write_formats(checked, ["label-studio"], folder, 0.0)
+    for other in ("label-studio.xml", "derived.json"):
+        (folder / other).unlink()
     (folder / "boxes.csv").write_text("image,left,top,width,height\na.png,1,2,5.5,4\n")
     (folder / "list.txt").write_text("a.png\nb/c.png\n")
 
@@ -285,6 +291,8 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "images": make_images,
     "videos": make_videos,
     "cache": make_cache,
+    **project_originals.MAKERS,
+    **dataset_originals.MAKERS,
 }
 
 

@@ -49,6 +49,7 @@ from kpdetect.training.initial_weights import InitialWeights, began_with
 from kpdetect.training.loop import Trainer, images_of
 from kpdetect.training.run_folder import RunFolder, read_metrics
 from kpdetect.training.runtime import resolve_runtime
+from tests.fuzz import project_readers
 
 CONFIGS: dict[str, Any] = {
     "generator": GeneratorConfig, "detector": DetectorConfig, "refine": RefineConfig, "ladder": WarpConfig,
@@ -216,5 +217,6 @@ READERS: dict[str, Callable[[Path], None]] = {
     "images": read_picture,
     "videos": read_video,
     "cache": read_cache,
+    **project_readers.READERS,
 }
 assert CHECKPOINT == "checkpoint.pt"
