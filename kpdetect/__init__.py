@@ -2,8 +2,10 @@
 
     kpdetect.load("runs/faces")(image)  ->  keypoints_px, confidence
 
-Importing this package loads nothing heavy. Reading order, from the ground up:
+The commands are functions of this package, of `generator` and of `benchmarks`. Importing a package loads nothing heavy: a name
+of `__all__` is imported when it is first used. Reading order, from the ground up:
     errors      every error that a user can cause
+    lazy_names  public names that are imported when they are first used
     coords      pixels and normalised coordinates
     files/      files on disk, written whole and read with bounds
     images/     images as files and as pixels
@@ -31,11 +33,55 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from kpdetect.inference.predictor import Predictor
-    from kpdetect.training.runtime import EngineName
+from kpdetect.lazy_names import lazy_names
 
 __version__ = "0.1.0"
+
+PLACES = {
+    "predict": "kpdetect.inference.prediction_job:predict_inputs",
+    "PredictConfig": "kpdetect.inference.config:PredictConfig",
+    "PredictResult": "kpdetect.inference.prediction_job:PredictResult",
+    "Predictor": "kpdetect.inference.predictor:Predictor",
+    "Predictions": "kpdetect.inference.predictions:Predictions",
+    "read_predictions": "kpdetect.inference.predictions:read_predictions",
+    "export": "kpdetect.inference.export:export_detector",
+    "ExportResult": "kpdetect.inference.export:ExportResult",
+    "read_pairs": "kpdetect.data.dataset:read_pairs",
+    "PairDataset": "kpdetect.data.dataset:PairDataset",
+    "models": "kpdetect.shipped:shipped_models",
+    "KpdetectError": "kpdetect.errors:KpdetectError",
+}
+"""The module and the name in it of every public name but `load`."""
+__all__ = [
+    "ExportResult",
+    "KpdetectError",
+    "PairDataset",
+    "PredictConfig",
+    "PredictResult",
+    "Predictions",
+    "Predictor",
+    "export",
+    "load",
+    "models",
+    "predict",
+    "read_pairs",
+    "read_predictions",
+]
+
+if TYPE_CHECKING:
+    from kpdetect.data.dataset import PairDataset, read_pairs
+    from kpdetect.errors import KpdetectError
+    from kpdetect.inference.config import PredictConfig
+    from kpdetect.inference.engine import EngineName
+    from kpdetect.inference.export import ExportResult
+    from kpdetect.inference.export import export_detector as export
+    from kpdetect.inference.prediction_job import PredictResult
+    from kpdetect.inference.prediction_job import predict_inputs as predict
+    from kpdetect.inference.predictions import Predictions, read_predictions
+    from kpdetect.inference.predictor import Predictor
+    from kpdetect.shipped import shipped_models as models
+else:
+    __getattr__, __dir__ = lazy_names(__name__, PLACES)
 
 
 def load(path: str | Path, device: str = "auto", engine: EngineName = "auto") -> Predictor:

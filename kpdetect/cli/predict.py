@@ -103,22 +103,22 @@ def command(
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())
     values["scales"] = _scales(scales)
     config = build_config(PredictConfig, values, source="predict")
-    summary = predict_inputs(model, inputs, out, config, device.value)
-    if summary.images:
-        print(f"predictions: {out / 'predictions.csv'} ({summary.images:,} images)")
+    result = predict_inputs(model, inputs, out, config, device.value)
+    if result.images:
+        print(f"predictions: {out / 'predictions.csv'} ({result.images:,} images)")
         if overlays:
             print(f"overlays: {out / 'overlays'}")
-    for folder, frames in summary.clips:
+    for folder, frames in result.clips:
         print(f"video: {folder} ({frames:,} frames)")
-    if summary.doubtful:
-        total = summary.images + sum(frames for _, frames in summary.clips)
-        doubt = f"in {summary.doubtful:,} of {total:,} images or frames the confidence is less than half of the usual one"
+    if result.doubtful:
+        total = result.images + sum(frames for _, frames in result.clips)
+        doubt = f"in {result.doubtful:,} of {total:,} images or frames the confidence is less than half of the usual one"
         advice = "check that they show the same kind of object as the training images, at the same size in the image"
         print(f"warning: {doubt}; {advice}", file=sys.stderr)
-    if summary.skipped:
-        warn_of_skipped(f"inputs, listed in {out / 'skipped.csv'}", list(summary.skipped.values()))
-    if summary.refused:
-        raise InputError("; ".join(summary.refused))
+    if result.skipped:
+        warn_of_skipped(f"inputs, listed in {out / 'skipped.csv'}", list(result.skipped.values()))
+    if result.refused:
+        raise InputError("; ".join(result.refused))
 
 
 def _scales(text: str) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,17 @@ class PairDataset(Dataset[dict[str, Any]]):
     """Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], index; with
     `masks` also mask uint8 [height, width], 255 on the foreground.
 
+    Args:
+        folder: a folder of shards, open or its path.
+        masks: whether items have masks.
+
     Raises:
-        ShardError: masks are asked for, and the pairs were made without.
+        InputError: there are no pairs.
+        ShardError: a shard is missing or damaged, or masks are asked for, and the pairs were made without.
     """
 
-    def __init__(self, folder: ShardFolder, *, masks: bool = False) -> None:
+    def __init__(self, folder: ShardFolder | Path | str, *, masks: bool = False) -> None:
+        folder = folder if isinstance(folder, ShardFolder) else ShardFolder(folder)
         if masks:
             folder.require_masks()
         self.folder, self.masks = folder, masks
@@ -34,6 +41,20 @@ class PairDataset(Dataset[dict[str, Any]]):
         image, keypoints, visible = self.folder.read(index)
         item = {"image": image, "keypoints": keypoints, "visible": visible, "index": index}
         return item | {"mask": self.folder.read_mask(index)} if self.masks else item
+
+
+def read_pairs(folder: Path | str, *, masks: bool = False) -> PairDataset:
+    """Open the pairs that `generator.export_pairs` or `kpdetect generate` wrote, as a torch data set.
+
+    Args:
+        folder: folder of shards; of a project, its folder `pairs`.
+        masks: whether items have the foreground masks.
+
+    Raises:
+        InputError: there are no pairs.
+        ShardError: a shard is missing or damaged, or masks are asked for, and the pairs were made without.
+    """
+    return PairDataset(folder, masks=masks)
 
 
 class LivePairs(IterableDataset[dict[str, Any]]):

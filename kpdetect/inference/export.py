@@ -22,6 +22,7 @@ from kpdetect.detector.network import read_heatmaps
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.images.arrays import Image
+from kpdetect.images.image_files import list_images, readable
 from kpdetect.inference.onnx_graph import onnx_model, prepared
 from kpdetect.inference.predictor import Predictor
 
@@ -84,7 +85,7 @@ def export_torch(predictor: Predictor, path: Path) -> Graph:
         OutputError: the file cannot be written.
     """
     if path.suffix != ".pt2":  # torch.export.load would refuse it
-        raise InputError(f"--torch {path}: the name must end in .pt2")
+        raise InputError(f"`torch={path}`: the name must end in .pt2")
     graph, example, shapes = prepared(predictor.detector, predictor.calibration, predictor.side)
     program = torch.export.export(graph, (example,), dynamic_shapes=shapes)
     with replacing(path) as temporary, open(temporary, "wb") as file, warnings.catch_warnings():
@@ -121,6 +122,56 @@ def check_parity(predictor: Predictor, graph: Graph, images: Sequence[Image] = (
         values = np.ascontiguousarray(squares.astype(np.float32) / 127.5 - 1)
         found.append(_compare(predictor, graph, values, f"{len(images)} real images"))
     return found
+
+
+REAL = 16
+"""Real images on which an exported file is compared with the detector, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """A file of `kpdetect.export`.
+
+    Attributes:
+        path: the file.
+        side: side in pixels of the square images that it takes.
+        parity: how far its keypoints are from the detector's.
+    """
+
+    path: Path
+    side: int
+    parity: list[Parity]
+
+
+def export_detector(
+    model: Path | str, *, onnx: Path | str | None = None, torch: Path | str | None = None, images: Path | str | None = None
+) -> list[ExportResult]:
+    """Write a detector as files that run without this project, and compare each file with the detector.
+
+    Args:
+        model: project folder, detector run folder, weights file, or name of a model that comes with the package.
+        onnx: the ONNX file to write; needs the extra `onnx`.
+        torch: the file of torch.export to write; its name ends in .pt2.
+        images: folder of real images to compare on too; the first 16 are used.
+
+    Returns:
+        The files written, ONNX first.
+
+    Raises:
+        InputError: no file is asked for, a missing package, a name that does not end in .pt2, or no images.
+        CheckpointError: there is no detector at `model`.
+        OutputError: a file cannot be written.
+    """
+    if onnx is None and torch is None:
+        raise InputError("export: there is nothing to write; give `onnx=FILE` or `torch=FILE`")
+    predictor = Predictor.load(Path(model), "cpu")
+    real = [] if images is None else [image for _, image in readable(list_images(Path(images))[:REAL])]
+    written = []
+    for path, write in ((onnx, export_onnx), (torch, export_torch)):
+        if path is not None:
+            graph = write(predictor, Path(path))
+            written.append(ExportResult(path=Path(path), side=predictor.side, parity=check_parity(predictor, graph, real)))
+    return written
 
 
 @torch.inference_mode()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.folders import new_folder
@@ -23,74 +25,125 @@ from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Clip, Sources, find_sources
 from kpdetect.inference.video_job import predict_clip
+from kpdetect.progress import Listener, listening
+from kpdetect.training.runtime import DeviceName
 
 SKIPPED = "skipped.csv"
+IMAGES = ""
+"""The images' name among the parts of a result."""
 
 
 @dataclass
-class Summary:
-    """What a command did.
+class PredictResult:
+    """The result of `kpdetect.predict`.
 
     Attributes:
-        images: images predicted.
-        clips: folder and number of frames of every video predicted.
-        doubtful: of these images and frames, those in which the model is less than half as sure as in its own kind of images.
+        path: folder of the results.
+        parts: the predictions of the images, under the name "", and of every video, under its name.
+        doubtful: number of images and frames in which the detector's mean confidence is below half of its usual one.
         skipped: inputs that could not be read, or not to their end, by their path below the folder of all, and why.
-        refused: why a format could not be written, once each; the others were.
+        refused: why a format could not be written, once each; the other formats were.
     """
 
-    images: int = 0
-    clips: list[tuple[Path, int]] = field(default_factory=list)
+    path: Path
+    parts: dict[str, Predictions] = field(default_factory=dict)
     doubtful: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
+    @property
+    def images(self) -> int:
+        """Number of images predicted."""
+        return len(self.parts[IMAGES].images) if IMAGES in self.parts else 0
+
+    @property
+    def clips(self) -> list[tuple[Path, int]]:
+        """Folder and number of frames of every video predicted."""
+        return [(below(self.path / VIDEOS, name), len(each.images)) for name, each in self.videos.items()]
+
+    @property
+    def videos(self) -> dict[str, Predictions]:
+        """The predictions of every video, by the name of its folder in `path`/videos."""
+        return {name: each for name, each in self.parts.items() if name != IMAGES}
+
+    @property
+    def predictions(self) -> Predictions:
+        """The predictions of the images, or of the one video.
+
+        Raises:
+            InputError: there are several; take `parts` or `to_pandas`.
+        """
+        if len(self.parts) != 1:
+            names = ", ".join(name or "images" for name in self.parts)
+            raise InputError(f"{self.path}: holds several predictions ({names}); take them from `parts`, or call to_pandas()")
+        return next(iter(self.parts.values()))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All keypoints as one table, see `Predictions.to_pandas`; frames have the column `video` first."""
+        tables = []
+        for name, predictions in self.parts.items():
+            table = predictions.to_pandas()
+            if name != IMAGES:
+                table.insert(0, "video", name)
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
 
 def predict_inputs(
-    model: Path | str, inputs: Sequence[str], out: Path | str, config: PredictConfig | None = None, device: str = "auto"
-) -> Summary:
-    """Predict files, folders, glob patterns and webcams.
+    model: Path | str,
+    inputs: Path | str | Sequence[Path | str],
+    out: Path | str,
+    config: PredictConfig | None = None,
+    device: DeviceName = "auto",
+    *,
+    progress: Listener | None = None,
+) -> PredictResult:
+    """Predict keypoints in files, folders, glob patterns and webcams.
 
     Args:
-        model: project folder, detector run folder or weights file.
-        inputs: see `kpdetect.inference.sources`.
-        out: images go to `out`, each video to `out`/videos/NAME.
-        config: how.
+        model: project folder, detector run folder, weights file, or name of a model that comes with the package.
+        inputs: one input or several, see `kpdetect.inference.sources`.
+        out: folder of the results; each video has a folder `out`/videos/NAME.
+        config: how to predict, and what to write.
         device: where to compute.
+        progress: called with the progress of the work.
 
     Raises:
-        InputError: an input does not exist, nothing is readable, or, under `strict`, something is not or a format is refused.
-        CheckpointError: no detector at `model`.
+        InputError: an input does not exist, nothing is readable, or, under `strict`, an input or a format is refused.
+        CheckpointError: there is no detector at `model`.
         OutputError: `out` cannot be written.
     """
     model, out, config = Path(model), Path(out), config or PredictConfig()
-    predictor, sources = Predictor.load(model, device, engine=config.engine), find_sources(inputs, out)
-    _require_apart(sources, out)
-    if config.strict and sources.skipped:
-        raise InputError(next(iter(sources.skipped.values())))
-    job = _Job(predictor, sources, out, config, _boxes(config, sources))
-    with new_folder(out):
-        return job.run()
+    several = [inputs] if isinstance(inputs, str | Path) else inputs
+    with listening(progress):
+        predictor = Predictor.load(model, device, engine=config.engine)
+        sources = find_sources([str(each) for each in several], out)
+        _require_apart(sources, out)
+        if config.strict and sources.skipped:
+            raise InputError(next(iter(sources.skipped.values())))
+        job = _Job(predictor, sources, out, config, _boxes(config, sources))
+        with new_folder(out):
+            return job.run()
 
 
 class _Job:
-    """Everything that one command predicts; `summary` says what it has done so far."""
+    """Everything that one command predicts; `result` says what it has done so far."""
 
     def __init__(self, predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> None:
         self.predictor, self.sources, self.out, self.config, self.boxes = predictor, sources, out, config, boxes
-        self.summary = Summary(skipped=dict(sources.skipped))
+        self.result = PredictResult(out, skipped=dict(sources.skipped))
         self.wrong: list[InputError] = []
 
-    def run(self) -> Summary:
+    def run(self) -> PredictResult:
         """Predict the images, then each video."""
         if self.sources.images:
             self._predict_images()
         for clip in self.sources.clips:
             self._predict_clip(clip)
-        if self.wrong and not self.summary.images and not self.summary.clips:
+        if self.wrong and not self.result.parts:
             raise self.wrong[0]
-        _write_skipped(self.out / SKIPPED, self.summary.skipped)
-        return self.summary
+        _write_skipped(self.out / SKIPPED, self.result.skipped)
+        return self.result
 
     def _predict_images(self) -> None:
         sources = self.sources
@@ -102,10 +155,10 @@ class _Job:
             if self.config.strict or not sources.clips:
                 raise
             self.wrong.append(error)
-            self.summary.skipped.update(error.skipped)
+            self.result.skipped.update(error.skipped)
             return
-        self.summary.images = len(predictions.images)
-        self.summary.skipped.update(skipped)
+        self.result.parts[IMAGES] = predictions
+        self.result.skipped.update(skipped)
         self._finish(predictions, self.out)
 
     def _predict_clip(self, clip: Clip) -> None:
@@ -114,14 +167,14 @@ class _Job:
             predictions, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
         except InputError as error:
             self.wrong.append(error)
-            self.summary.skipped[name] = str(error)
+            self.result.skipped[name] = str(error)
             if self.config.strict:
                 raise
             return
-        self.summary.clips.append((folder, len(predictions.images)))
+        self.result.parts[clip.name] = predictions
         self._finish(predictions, folder)
         if note:
-            self.summary.skipped[name] = note
+            self.result.skipped[name] = note
             if self.config.strict:
                 raise InputError(note)
 
@@ -129,15 +182,15 @@ class _Job:
         """Count doubtful images and write the formats, each for itself: what one tool's format cannot hold, another's can."""
         usual = self.predictor.calibration.usual
         if usual is not None:
-            self.summary.doubtful += int((predictions.confidence.mean(axis=1) < usual / 2).sum())
+            self.result.doubtful += int((predictions.confidence.mean(axis=1) < usual / 2).sum())
         for name in self.config.formats:
             try:
                 write_formats(predictions, [name], folder, self.config.min_confidence)
             except InputError as error:
                 if self.config.strict:
                     raise
-                if str(error) not in self.summary.refused:
-                    self.summary.refused.append(str(error))
+                if str(error) not in self.result.refused:
+                    self.result.refused.append(str(error))
 
 
 def _require_apart(sources: Sources, out: Path) -> None:
@@ -145,7 +198,7 @@ def _require_apart(sources: Sources, out: Path) -> None:
     places = [Path(os.path.realpath(out / name)) for name in (OVERLAYS, VIDEOS, YOLO)]
     for path in [*sources.images, *(clip.source for clip in sources.clips if isinstance(clip.source, Path))]:
         if any(Path(os.path.realpath(path)).is_relative_to(place) for place in places):
-            raise InputError(f"{path}: lies where --out {out} gets its results; give another --out")
+            raise InputError(f"{path}: lies where `out={out}` gets its results; give another `out`")
 
 
 def _boxes(config: PredictConfig, sources: Sources) -> dict[str, Box]:

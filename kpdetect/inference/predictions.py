@@ -18,7 +18,17 @@ from kpdetect.files.tables import read_table
 from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size, read_prediction_record
 from kpdetect.skeleton import Skeleton
 
-__all__ = ["COLUMNS", "NAME_COLUMN", "RECORD", "TABLE", "VIDEOS", "VIDEO_COLUMNS", "Predictions", "frame_names"]
+__all__ = [
+    "COLUMNS",
+    "NAME_COLUMN",
+    "RECORD",
+    "TABLE",
+    "VIDEOS",
+    "VIDEO_COLUMNS",
+    "Predictions",
+    "frame_names",
+    "read_predictions",
+]
 
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
@@ -63,7 +73,7 @@ class Predictions:
         """A copy of `keypoints_px` with NaN where the confidence is below `min_confidence`."""
         return np.where((self.confidence >= min_confidence)[..., None], self.keypoints_px, np.float32(np.nan))
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_pandas(self) -> pd.DataFrame:
         """The long table: a row per image and keypoint, columns `COLUMNS` or `VIDEO_COLUMNS`, then names if there are any."""
         count, points = self.keypoints_px.shape[1], self.points
         columns: dict[str, Any] = {}
@@ -92,7 +102,7 @@ class Predictions:
         """
         (folder / RECORD).unlink(missing_ok=True)
         with replacing(folder / TABLE) as temporary:
-            table = self.to_frame()
+            table = self.to_pandas()
             if "image" in table:
                 table["image"] = table["image"].map(to_cell)
             table.to_csv(temporary, index=False, encoding="utf-8")
@@ -168,6 +178,20 @@ def _frame_facts(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str,
         "rate": clip.rate,
         "times": pd.to_numeric(table["time_s"].replace("", np.nan)).to_numpy(np.float64)[::count],
     }
+
+
+def read_predictions(folder: Path | str) -> Predictions:
+    """Read what `kpdetect.predict` wrote about images or about one video.
+
+    Args:
+        folder: the folder with `predictions.csv`, for a video OUT/videos/NAME; or this file.
+
+    Raises:
+        InputError: a file is missing.
+        FormatError: a file is damaged, or the table and its record do not fit each other.
+    """
+    folder = Path(folder)
+    return Predictions.read(folder.parent if folder.name == TABLE else folder)
 
 
 def frame_names(clip: str, frames: NDArray[np.int64]) -> list[str]:

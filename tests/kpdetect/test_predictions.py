@@ -254,4 +254,4 @@ def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(small_pr
     assert cv2.imread(str(overlays[0])).shape == (200, 150, 3)  # the shorter side reaches 128 at five times its size
     with pytest.raises(InputError, match=r"broken\.jpg"):
         predict_folder(small_project, source, tmp_path / "strict", device="cpu", strict=True)
-    assert list(Predictions.read(tmp_path / "out").to_frame().columns) == COLUMNS
+    assert list(Predictions.read(tmp_path / "out").to_pandas().columns) == COLUMNS
