@@ -23,9 +23,8 @@ import numpy as np
 
 from benchmarks.ablations.config import CONFIG, DESCRIPTION, MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import Cell
-from benchmarks.benchmarking import Extras, run_benchmark, run_cross_validation
-from benchmarks.evaluation.measured_model import Source
-from benchmarks.evaluation.results import read_result
+from benchmarks.benchmarking.benchmark import benchmark
+from benchmarks.benchmarking.model_choice import cross_validate_model
 from benchmarks.measurement_records import ABLATION_CELL
 from benchmarks.metrics.extractors import build_extractor
 from benchmarks.metrics.frechet import frechet_distance
@@ -131,11 +130,11 @@ def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
 
     data, results = Path(config.data), folder / "results"
     if config.test:
-        result = read_result(run_benchmark(config.protocol, folder, data, results, extras=Extras(baselines=False)))
+        result = benchmark(config.protocol, folder, data, results, baselines=False).result
         rows = [{**vars(row), "headline": row.headline} for row in result.rows if row.kind in ("model", "floor")]
         facts = {"measured_on": f"{result.fitted:,} images of {result.data} fitted, {result.tested:,} tested"}
     else:
-        path = run_cross_validation(config.protocol, Source(model=folder), data, results)
+        path = cross_validate_model(config.protocol, folder, data, results).path
         rows = pd.read_csv(path).to_dict("records")  # type: ignore[assignment]
         for row in rows:
             row["headline"] = row["regression"].endswith(" (headline)")

@@ -18,7 +18,7 @@ from benchmarks.ablations.ablation_table import write_ablation
 from benchmarks.ablations.cell import ATTENDED, check_cell, describe_cell
 from benchmarks.ablations.config import CONFIG, EXEMPT, LOG, MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import AblationTable, Cell, build_table
-from benchmarks.benchmarking import read_benchmark
+from benchmarks.benchmarking.inputs import read_benchmark
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.metrics.extractors import build_extractor
 from kpdetect.errors import InputError, OutputError, TrainingError

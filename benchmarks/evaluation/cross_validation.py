@@ -8,6 +8,7 @@ luck of the folds, not how the models would differ on other images.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def _line(method: str, regression: Regression, placed: Placed, predicted: list[N
     )
 
 
-def cross_validation_markdown(rows: list[CrossValidated], landmark_set: LandmarkSet) -> str:
+def cross_validation_markdown(rows: Sequence[CrossValidated], landmark_set: LandmarkSet) -> str:
     """The lines as a table to read."""
     title = f"{landmark_set.name.upper()}, cross-validation inside the {len(landmark_set.fit):,} fitting images"
     head = [

@@ -93,10 +93,8 @@ def _is_current(kept: Entry, landmark_set: LandmarkSet, contents: list[str]) -> 
 
 
 def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
-    import kpdetect
-
     used = landmark_set.used
-    keypoints_px, confidence = predict_images(kpdetect.load(weights, engine="plain"), landmark_set, used)
+    keypoints_px, confidence = predict_images(Predictor.load(weights, engine="plain"), landmark_set, used)
     return Predictions(
         images=[landmark_set.images[index] for index in used],
         keypoints_px=landmark_set.to_file_px(keypoints_px, used).astype(np.float32),

@@ -29,7 +29,7 @@ __all__ = [
     "Unit",
     "find_protocol",
     "markdown_protocols",
-    "print_protocols",
+    "protocols",
 ]
 
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (*FACE_PROTOCOLS, *BODY_PROTOCOLS)}
@@ -62,13 +62,9 @@ def facts(protocol: Protocol) -> dict[str, str]:
     }
 
 
-def print_protocols() -> None:
-    """What every protocol fixes, a block of lines for each."""
-    for name, protocol in PROTOCOLS.items():
-        print(name)
-        for what, words in facts(protocol).items():
-            print(f"  {what:11}{words}")
-        print()
+def protocols() -> list[Protocol]:
+    """All named protocols."""
+    return list(PROTOCOLS.values())
 
 
 def markdown_protocols() -> str:

@@ -18,6 +18,7 @@ from benchmarks.tables.table_files import RESULTS
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json, write_text
 from kpdetect.files.hashes import file_hash
+from kpdetect.files.names import as_path
 from kpdetect.files.reading import reading
 from kpdetect.images.image_files import read_image, readable
 from kpdetect.inference.predictions import TABLE, Predictions
@@ -31,18 +32,18 @@ SHOWN = 24
 
 
 def write_report(
-    project: Path | None,
-    out: Path,
-    results: Sequence[Path] | None = None,
+    project: Path | str | None = None,
+    out: Path | str | None = None,
+    results: Sequence[Path | str] | None = None,
     *,
-    images: Path | None = None,
+    images: Path | str | None = None,
     allow_contaminated: bool = False,
 ) -> Path:
-    """Write the page.
+    """Write one HTML page about a project, benchmark results, or both.
 
     Args:
         project: folder of `kpdetect run`; parts of it may be missing. None for a page about results alone.
-        out: path of the HTML file, or a folder, which then gets `index.html`.
+        out: path of the HTML file, or a folder, which then gets `index.html`; by default PROJECT/report/index.html.
         results: result files of `kpdetect benchmark`, or folders of them; those in the project's `results` that its weights
             made unless given.
         images: folder of the predicted images; the one that the predictions name unless given.
@@ -58,18 +59,21 @@ def write_report(
     """
     from jinja2 import Environment, StrictUndefined
 
-    if project is None and not results:
-        raise InputError("report: nothing to report; give a project folder, or results with `result`")
+    project, images = as_path(project), as_path(images)
+    if project is None and (out is None or not results):
+        raise InputError("report: there is nothing to show; give a project folder, or `results` and `out`")
+    shown = [Path(each) for each in results or []]
     if project is not None:
         _require_project(project)
-        results = project_results(project) if results is None else results
-    path = out if out.suffix == ".html" else out / "index.html"
+        shown = project_results(project) if results is None else shown
+    target = (project or Path()) / "report" if out is None else Path(out)
+    path = target if target.suffix == ".html" else target / "index.html"
     template = resources.files("benchmarks.reporting").joinpath("report.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(template)
     text = page.render(
         name="Benchmark results" if project is None else project.resolve().name,
         is_project=project is not None,
-        results=result_sections(results or [], allow_contaminated=allow_contaminated),
+        results=result_sections(shown, allow_contaminated=allow_contaminated),
         verdict=None if project is None else _verdict(project, images),
         first=[] if project is None else _shown(_images_section(project, images)),
         sections=[] if project is None else _shown(*_project_sections(project)),

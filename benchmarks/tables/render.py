@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.evaluation.result_row import Row
 from benchmarks.evaluation.results import Result
@@ -17,17 +17,25 @@ from benchmarks.tables.published import Published, read_published
 from benchmarks.tables.table import DIFFERENCES, NUMBERS, Table
 from kpdetect.files.atomic import replacing
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 COLUMNS = ("method", "regression", "bias", "headline", "mean_of_ratios", "ratio_of_means", "median", "auc", "rank", "note")
 
 
-def csv_text(results: Sequence[Result]) -> str:
-    """The CSV."""
+def results_table(results: Sequence[Result]) -> pd.DataFrame:
+    """All rows of results as one table: a line per measured row, then a line per published number of their protocols."""
     import pandas as pd
 
     published = {result.protocol: PROTOCOLS[result.protocol].published for result in results if result.protocol in PROTOCOLS}
     lines = [_measured(result, row) for result in results for row in result.rows]
     lines += [_published(name, number) for name, columns in published.items() for number in read_published(columns)]
-    return str(pd.DataFrame(lines).to_csv(index=False))
+    return pd.DataFrame(lines)
+
+
+def csv_text(results: Sequence[Result]) -> str:
+    """The table of `results_table` as CSV."""
+    return str(results_table(results).to_csv(index=False))
 
 
 def write_csv_table(results: Sequence[Result], path: Path) -> None:

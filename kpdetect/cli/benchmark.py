@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from kpdetect.errors import InputError
-
-if TYPE_CHECKING:
-    from benchmarks.datasets.own_table import TableOptions
-    from benchmarks.evaluation.measured_model import Source
 
 
 def command(
@@ -83,38 +79,45 @@ def command(
     ] = 30.0,
 ) -> None:
     """Measure a detector's error on annotated landmarks, and compare it with the mean shape and baselines."""
-    from benchmarks.benchmarking import Extras, run_benchmark
-    from benchmarks.datasets.own_table import TableOptions
-    from benchmarks.evaluation.measured_model import Source
-    from benchmarks.protocol.named import print_protocols
+    from benchmarks.benchmarking.benchmark import benchmark
+    from benchmarks.benchmarking.model_choice import cross_validate_model
 
     if protocol == "list":
-        print_protocols()
+        _list_protocols()
         return
     if data is None:
         raise InputError("benchmark: no data set; give the folder of the annotated data set with --data")
-    annotated = TableOptions(unit=normaliser, fit=fit_list, test=test_list)
+    given: dict[str, Any] = {
+        "predictions": predictions,
+        "checkpoint": checkpoint,
+        "normaliser": normaliser,
+        "fit_list": fit_list,
+        "test_list": test_list,
+    }
     if cross_validate:
         if supervised:
             raise InputError("--cross-validate: this option trains no supervised detector; leave --supervised out")
-        _cross_validate(protocol, Source(model=model, predictions=predictions, checkpoint=checkpoint), data, out, annotated)
+        chosen = cross_validate_model(protocol, model, data, out, **given)
+        print(f"{chosen.to_markdown()}table: {chosen.path}")
         return
-    run_benchmark(
+    result = benchmark(
         protocol,
-        model=model,
-        data=data,
-        out=out,
-        predictions=predictions,
-        checkpoint=checkpoint,
+        model,
+        data,
+        out,
+        **given,
         allow_contaminated=allow_contaminated,
-        annotated=annotated,
-        extras=Extras(supervised=tuple(supervised or ()), supervised_minutes=supervised_minutes),
+        supervised=supervised or (),
+        supervised_minutes=supervised_minutes,
     )
+    print(f"{result.to_markdown()}\nresult: {result.path}")
 
 
-def _cross_validate(protocol: str, source: Source, data: Path, out: Path | None, annotated: TableOptions) -> None:
-    from benchmarks.benchmarking import run_cross_validation
+def _list_protocols() -> None:
+    from benchmarks.protocol.named import facts, protocols
 
-    if source.model is None and source.predictions is None:
-        raise InputError("--cross-validate: there is no model; give one with --model, or its predictions with --predictions")
-    run_cross_validation(protocol, source=source, data=data, out=out, annotated=annotated)
+    for protocol in protocols():
+        print(protocol.name)
+        for what, words in facts(protocol).items():
+            print(f"  {what:11}{words}")
+        print()

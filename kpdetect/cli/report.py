@@ -33,12 +33,8 @@ def command(
     """Write one self-contained HTML page about a project, benchmark results, or both."""
     from benchmarks.reporting.report import write_report
     from benchmarks.studies.judging import describe_verdict
-    from kpdetect.errors import InputError
 
-    if project is None and (out is None or not results):
-        raise InputError("report: there is nothing to show; give a project folder, or --result and --out")
-    target = out or (project or Path()) / "report" / "index.html"
-    path = write_report(project, target, results or None, allow_contaminated=allow_contaminated)
+    path = write_report(project, out, results or None, allow_contaminated=allow_contaminated)
     if project is not None and (verdict := describe_verdict(project)):
         print(verdict)
     print(f"report: {path}")

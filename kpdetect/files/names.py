@@ -18,6 +18,11 @@ _FORMULA = ("=", "+", "-", "@")
 """How a cell begins that spreadsheets take for a formula."""
 
 
+def as_path(path: Path | str | None) -> Path | None:
+    """A path of a caller's, who may give text or nothing."""
+    return None if path is None else Path(path)
+
+
 def spelt(path: Path | str) -> Path:
     """The one spelling of a path: absolute, without `.` and `..`. Links are kept, save where `..` goes up from one."""
     plain = os.path.abspath(path)

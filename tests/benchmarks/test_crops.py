@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import kpdetect
-from benchmarks.benchmarking import Extras, run_benchmark
+from benchmarks.benchmarking.benchmark import benchmark
 from benchmarks.datasets.bbc_pose import load_bbc_pose
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.regions import boxes_around, cut_regions
@@ -145,7 +145,7 @@ def test_baselines_see_the_crop_too(tmp_path: Path) -> None:
 
 def test_errors_are_written_in_pixels_of_the_files(tmp_path: Path, small_project: Path) -> None:
     data = write_mtfl(tmp_path / "data", fit=8, test=3)
-    path = run_benchmark("mtfl-aflw", small_project, data, tmp_path / "out", extras=Extras(baselines=False))
+    path = benchmark("mtfl-aflw", small_project, data, tmp_path / "out", baselines=False).path
     errors = pd.read_csv(path.with_name(f"{path.stem}-errors.csv"))
     row = errors[(errors["image"] == "AFLW/0001-image.jpg") & (errors["landmark"] == "nose")].iloc[0]
     assert (row["true_x_px"], row["true_y_px"]) == (44 + 1 + 0.25, 60 + 2 + 0.25)

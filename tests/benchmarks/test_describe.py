@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.ablations.ablation_table import write_ablation
 from benchmarks.ablations.config import AblationConfig, cell_folder
 from benchmarks.ablations.tables import build_table
-from benchmarks.benchmarking import Extras, run_benchmark
+from benchmarks.benchmarking.benchmark import benchmark
 from benchmarks.describe import describe_measurements
 from benchmarks.studies.controllability import Control, write_control_record
 from benchmarks.studies.measure import MeasuredNumber, write_measured
@@ -37,7 +37,7 @@ def info(path: Path) -> list[str]:
 
 def test_predictions_and_results_of_a_benchmark(small_project: Path, tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", 20, size=32)
-    path = run_benchmark("toy", small_project, tmp_path / "toy", tmp_path / "out", extras=Extras(baselines=False))
+    path = benchmark("toy", small_project, tmp_path / "toy", tmp_path / "out", baselines=False).path
     checkpoint = json.loads(path.read_text())["model"]["hash"]
     lines = info(tmp_path / "out" / "predictions.h5")
     assert lines[0] == "predictions for toy: 16 images, 3 keypoints"  # every fourth of five is not used

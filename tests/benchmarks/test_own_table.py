@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.benchmarking import Extras, run_benchmark
+from benchmarks.benchmarking.benchmark import benchmark
 from benchmarks.datasets.own_table import TableOptions, load_table
 from benchmarks.evaluation.evaluate import place
-from benchmarks.evaluation.results import errors_path, read_result
+from benchmarks.evaluation.results import errors_path
 from benchmarks.tables.table import Measurement, tables
 from benchmarks.tables.table_files import make_table
 from kpdetect.errors import FormatError, InputError
@@ -122,9 +122,8 @@ def test_an_image_in_both_lists_is_named(tmp_path: Path) -> None:
 def test_measurements_of_one_file_lie_beside_each_other(tmp_path: Path) -> None:
     path, images, out = annotated_folder(tmp_path), tmp_path / "images", tmp_path / "out"
     fit, test = written(tmp_path, "fit.txt", "03.png\n01.png\n"), written(tmp_path, "test.txt", "08.png\n")
-    ways = [TableOptions(), TableOptions(unit="a,b"), TableOptions(fit=fit, test=test), TableOptions(fit=test, test=fit)]
-    extras = Extras(baselines=False)
-    found = [run_benchmark(f"table:{path}", None, images, out, annotated=way, extras=extras) for way in ways]
+    ways = [{}, {"normaliser": "a,b"}, {"fit_list": fit, "test_list": test}, {"fit_list": test, "test_list": fit}]
+    found = [benchmark(f"table:{path}", None, images, out, baselines=False, **way).path for way in ways]
     assert [file.name for file in found[:2]] == ["table_mine_none.json", "table-a,b_mine_none.json"]
     assert len(set(found)) == len({errors_path(file) for file in found}) == 4
     assert make_table([out]).count("### MINE (table") == 4
@@ -134,12 +133,9 @@ def test_results_of_different_lists_of_equal_length_are_not_one_table(tmp_path: 
     path, images = annotated_folder(tmp_path), tmp_path / "images"
     first, second = (written(tmp_path, f"{number}.txt", f"0{number}.png\n") for number in (1, 2))
     test = written(tmp_path, "test.txt", "08.png\n")
-    extras = Extras(baselines=False)
     found = [
-        run_benchmark(
-            f"table:{path}", None, images, tmp_path / "out", annotated=TableOptions(fit=fit, test=test), extras=extras
-        )
+        benchmark(f"table:{path}", None, images, tmp_path / "out", fit_list=fit, test_list=test, baselines=False)
         for fit in (first, second)
     ]
-    results = [replace(read_result(file), protocol="table") for file in found]
+    results = [replace(each.result, protocol="table") for each in found]
     assert len(tables([Measurement(result) for result in results])) == 2

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.benchmarking import Extras, read_benchmark, run_benchmark, run_cross_validation
+from benchmarks.benchmarking.benchmark import benchmark
+from benchmarks.benchmarking.inputs import read_benchmark
+from benchmarks.benchmarking.model_choice import cross_validate_model
 from benchmarks.evaluation import predict as predicting
 from benchmarks.evaluation.cross_validation import cross_validate
-from benchmarks.evaluation.measured_model import Source
 from benchmarks.evaluation.prediction_file import NAME, Entry, entry_keys, read_entry, write_entry
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
@@ -26,8 +27,6 @@ from kpdetect.inference.predictions import Predictions
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import find_weights
 from tests.builders.predictions import entry
-
-PLAIN = Extras(baselines=False)
 
 
 def same(one: Entry, other: Entry) -> bool:
@@ -94,11 +93,11 @@ def numbers(path: Path) -> list[float]:
 def test_evaluation_is_repeated_without_the_model(tmp_path: Path, toy: Path, small_project: Path) -> None:
     out, weights = tmp_path / "out", find_weights(small_project, "detector")
     write_sources(weights.parent, [("x.png", file_hash(toy / "images" / "000000.png"))])
-    first = run_benchmark("toy", small_project, toy, out, extras=PLAIN)
+    first = benchmark("toy", small_project, toy, out, baselines=False).path
     shutil.rmtree(small_project)
-    again = run_benchmark("toy", None, toy, predictions=out / NAME, extras=PLAIN)
+    again = benchmark("toy", None, toy, predictions=out / NAME, baselines=False).path
     assert again == first
-    again = run_benchmark("toy", None, toy, tmp_path / "again", predictions=out / NAME, extras=PLAIN)
+    again = benchmark("toy", None, toy, tmp_path / "again", predictions=out / NAME, baselines=False).path
     assert numbers(again) == numbers(first)
     one, two = json.loads(first.read_text()), json.loads(again.read_text())
     assert one["model"] == two["model"]
@@ -114,45 +113,45 @@ def test_prediction_is_skipped_only_while_nothing_changed(
     monkeypatch.setattr(predicting, "environment", lambda: {"commit": "c0ffee"})
     monkeypatch.setattr(predicting, "_predict", lambda *given: calls.append(1) or real(*given))
     for _ in range(2):
-        run_benchmark("toy", small_project, toy, tmp_path / "out", extras=PLAIN)
+        benchmark("toy", small_project, toy, tmp_path / "out", baselines=False)
     assert len(calls) == 1
     write_image(toy / "images" / "000001.png", np.zeros((32, 32, 3), np.uint8))
-    run_benchmark("toy", small_project, toy, tmp_path / "out", extras=PLAIN)
+    benchmark("toy", small_project, toy, tmp_path / "out", baselines=False)
     assert len(calls) == 2
     monkeypatch.setattr(predicting, "code_commit", lambda: "c0ffee+")
-    run_benchmark("toy", small_project, toy, tmp_path / "out", extras=PLAIN)
+    benchmark("toy", small_project, toy, tmp_path / "out", baselines=False)
     assert len(calls) == 3
 
 
 @pytest.mark.slow
 def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, toy: Path, small_project: Path) -> None:
-    run_benchmark("toy", small_project, toy, tmp_path / "out", extras=PLAIN)
+    benchmark("toy", small_project, toy, tmp_path / "out", baselines=False)
     file, other = tmp_path / "out" / NAME, tmp_path / "other" / "detector" / "model.safetensors"
     shutil.copytree(small_project, tmp_path / "other")
     other.write_bytes(_renamed(other))
     with pytest.raises(InputError, match=rf"no predictions of checkpoint {file_hash(other)} for toy"):
-        run_benchmark("toy", other, toy, tmp_path / "out", predictions=file, extras=PLAIN)
+        benchmark("toy", other, toy, tmp_path / "out", predictions=file, baselines=False)
     with pytest.raises(InputError, match="`checkpoint`: it selects a checkpoint in a file `predictions`"):
-        run_benchmark("toy", other, toy, tmp_path / "out", predictions=file, checkpoint="aa", extras=PLAIN)
+        benchmark("toy", other, toy, tmp_path / "out", predictions=file, checkpoint="aa", baselines=False)
     predict_folder(small_project, toy / "images", tmp_path / "found", device="cpu")
-    run_benchmark("toy", small_project, toy, tmp_path / "out", predictions=tmp_path / "found", extras=PLAIN)
+    benchmark("toy", small_project, toy, tmp_path / "out", predictions=tmp_path / "found", baselines=False)
     with pytest.raises(InputError, match="predictions of checkpoint .*, but .* run `kpdetect predict` again"):
-        run_benchmark("toy", other, toy, tmp_path / "out", predictions=tmp_path / "found", extras=PLAIN)
+        benchmark("toy", other, toy, tmp_path / "out", predictions=tmp_path / "found", baselines=False)
     write_image(toy / "images" / "000004.png", np.zeros((32, 32, 3), np.uint8))
     with pytest.raises(InputError, match=r"000004.png of toy was another image or crop when it was predicted"):
-        run_benchmark("toy", None, toy, tmp_path / "out", predictions=file, extras=PLAIN)
+        benchmark("toy", None, toy, tmp_path / "out", predictions=file, baselines=False)
     shutil.rmtree(toy)
     write_toy(toy, 30, size=32, seed=1)
     with pytest.raises(InputError, match=r"0000\d\d.png of toy is not among the predictions"):
-        run_benchmark("toy", None, toy, tmp_path / "out", predictions=file, extras=PLAIN)
+        benchmark("toy", None, toy, tmp_path / "out", predictions=file, baselines=False)
 
 
 def test_contaminated_predictions_are_refused_without_the_model(tmp_path: Path, toy: Path, small_project: Path) -> None:
     weights = find_weights(small_project, "detector")
     write_sources(weights.parent, [("x.png", file_hash(toy / "images" / "000004.png"))])
-    run_benchmark("toy", small_project, toy, tmp_path / "out", allow_contaminated=True, extras=PLAIN)
+    benchmark("toy", small_project, toy, tmp_path / "out", allow_contaminated=True, baselines=False)
     with pytest.raises(InputError, match="trained on 1 of the test images, the first is 000004.png"):
-        run_benchmark("toy", None, toy, tmp_path / "again", predictions=tmp_path / "out" / NAME, extras=PLAIN)
+        benchmark("toy", None, toy, tmp_path / "again", predictions=tmp_path / "out" / NAME, baselines=False)
 
 
 def test_predictions_of_the_fitting_images_are_enough_to_cross_validate(tmp_path: Path, toy: Path) -> None:
@@ -166,13 +165,13 @@ def test_predictions_of_the_fitting_images_are_enough_to_cross_validate(tmp_path
         sizes=landmark_set.file_sizes[fit],
     )
     found.write(tmp_path / "found", {"model": "c0ffee00" * 2})
-    path = run_cross_validation("toy", Source(predictions=tmp_path / "found"), toy)
+    path = cross_validate_model("toy", None, toy, predictions=tmp_path / "found").path
     assert path.parent == tmp_path / "found" / "results"
     expected = [row.mean_of_ratios for row in cross_validate(near_px, landmark_set, protocol, "near")]
     np.testing.assert_allclose(pd.read_csv(path)["mean_of_ratios"], expected, rtol=0.01)  # tables round to 0.001 px
     replace(found, images=["elsewhere.png", *found.images[1:]]).write(tmp_path / "found", {"model": "c0ffee00" * 2})
     with pytest.raises(InputError, match="predictions lack 1 images"):
-        run_cross_validation("toy", Source(predictions=tmp_path / "found"), toy)
+        cross_validate_model("toy", None, toy, predictions=tmp_path / "found")
 
 
 def _renamed(weights: Path) -> bytes:

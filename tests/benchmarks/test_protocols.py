@@ -6,9 +6,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.datasets.loaders import LOADERS, load_dataset
-from benchmarks.protocol.named import PROTOCOLS, facts, markdown_protocols, print_protocols
+from benchmarks.protocol.named import PROTOCOLS, facts, markdown_protocols, protocols
+from kpdetect.cli.main import app
 from kpdetect.errors import InputError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "protocols.md"
@@ -25,10 +27,10 @@ def test_the_page_tells_the_folder_of_every_protocol() -> None:
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_every_protocol_says_everything(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_protocol_says_everything(name: str, tmp_path: Path) -> None:
     protocol = PROTOCOLS[name]
-    print_protocols()
-    printed = capsys.readouterr().out
+    assert protocol in protocols()
+    printed = CliRunner().invoke(app, ["benchmark", "list"]).output
     for what, words in facts(protocol).items():
         assert words, what
         assert words in printed

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import kpdetect
-from benchmarks.benchmarking import run_benchmark
+from benchmarks.benchmarking.benchmark import benchmark
 from benchmarks.reporting.report import write_report
 from benchmarks.studies.verdict import read_verdict
 from generator.stream import PairStream
@@ -180,7 +180,7 @@ def test_a_stream_gives_masks_that_agree_with_visibility(project):
 
 
 def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_path):
-    result = json.loads(run_benchmark("toy", project, toy / "annotated", tmp_path).read_text())
+    result = json.loads(benchmark("toy", project, toy / "annotated", tmp_path).path.read_text())
     rows = {row["method"].split(":")[0]: row for row in result["rows"]}
     live = {"random-weights resnet18 features", "PCA of 32x32 grey pixels", "fixed grid of 4"}
     assert set(rows) == {"kpdetect, self-trained", "mean shape", "mean keypoints", *live}
@@ -190,13 +190,13 @@ def test_benchmark_writes_a_result_with_floor_and_baseline(project, toy, tmp_pat
 
 def test_predictions_say_how_their_model_was_trained_when_it_is_gone(project, toy, tmp_path):
     predict_folder(project, toy / "annotated" / "images", tmp_path / "found", device="cpu")
-    result = json.loads(run_benchmark("toy", None, toy / "annotated", tmp_path, predictions=tmp_path / "found").read_text())
+    result = json.loads(benchmark("toy", None, toy / "annotated", tmp_path, predictions=tmp_path / "found").path.read_text())
     assert "kpdetect, self-trained" in {row["method"] for row in result["rows"]}
 
 
 def test_benchmark_refuses_a_model_that_saw_the_test_images(project, toy, tmp_path):
     with pytest.raises(InputError, match="was trained on 8 of the test images"):
-        run_benchmark("toy", project, toy / "unlabelled", tmp_path)
+        benchmark("toy", project, toy / "unlabelled", tmp_path)
 
 
 def test_predict_skips_unreadable_images_and_finished_work(project, blob_folder, tmp_path, capsys):

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 import kpdetect
-from benchmarks.benchmarking import run_benchmark
+from benchmarks.benchmarking.benchmark import benchmark
 from generator.stream import PairStream
 from kpdetect.cli.main import app
 from kpdetect.cli.train_detector import _has_generator
@@ -79,7 +79,7 @@ def test_nothing_is_written_into_the_package(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"comes with the package; copy it with `kpdetect pack faces-64 --out DIR`"):
         change_labels(Path("faces-64"), names=["0=nose"])
     with pytest.raises(InputError, match="give a folder for the results with `out`"):
-        run_benchmark("toy", Path("faces-64"), tmp_path)
+        benchmark("toy", Path("faces-64"), tmp_path)
     assert not (FOLDER / "faces-64" / "results").exists()
 
 
