@@ -93,6 +93,8 @@ def _is_current(kept: Entry, landmark_set: LandmarkSet, contents: list[str]) -> 
 
 
 def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
+    from kpdetect.inference.predictor import Predictor
+
     used = landmark_set.used
     keypoints_px, confidence = predict_images(Predictor.load(weights, engine="plain"), landmark_set, used)
     return Predictions(
