@@ -72,7 +72,6 @@ if TYPE_CHECKING:
     from kpdetect.data.dataset import PairDataset, read_pairs
     from kpdetect.errors import KpdetectError
     from kpdetect.inference.config import PredictConfig
-    from kpdetect.inference.engine import EngineName
     from kpdetect.inference.export import ExportResult
     from kpdetect.inference.export import export_detector as export
     from kpdetect.inference.prediction_job import PredictResult
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions, read_predictions
     from kpdetect.inference.predictor import Predictor
     from kpdetect.shipped import shipped_models as models
+    from kpdetect.training.runtime import EngineName
 else:
     __getattr__, __dir__ = lazy_names(__name__, PLACES)
 
