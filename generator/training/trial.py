@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import torch
+
 from generator.config import FREE, GeneratorConfig
+from generator.keypoints import latents_of
+from generator.model import Generator
 from generator.training.batches import cached_side
 from generator.training.features import FeatureNetwork
 from generator.training.train import GeneratorTrainer
@@ -13,7 +18,11 @@ from kpdetect.images.image_files import require_apart
 from kpdetect.training.initial_weights import InitialWeights
 from kpdetect.training.price import MOST_SECONDS, Price, price_of, unwritten
 from kpdetect.training.run_folder import RunFolder
-from kpdetect.training.runtime import Runtime
+from kpdetect.training.runtime import Runtime, channels_last
+
+DRAWN = 64
+"""Pairs that are drawn to measure how fast they come; an eighth where these take longer than `LONG_SECONDS`."""
+LONG_SECONDS = 0.5
 
 
 def generator_price(
@@ -56,3 +65,20 @@ def sampled_generator_price(
         return GeneratorTrainer(unwritten(config), sample, config, runtime, feature_network=feature_network)
 
     return price_of(trial, out, config.steps, minutes, images=sample.folder_bytes, seconds=seconds)
+
+
+@torch.no_grad()
+def drawing_rate(config: GeneratorConfig, runtime: Runtime) -> float:
+    """Pairs per second that an untrained generator draws."""
+    network = Generator(config.model).eval().to(runtime.device)
+    channels_last(network)
+
+    def seconds(count: int) -> float:
+        latents = latents_of(0, 0, count, config.model.noise_width).to(runtime.device)
+        began = time.perf_counter()
+        float(network.draw(network.parts(latents)).image.sum())  # waits for the device
+        return max(time.perf_counter() - began, 1e-9)
+
+    seconds(1)
+    few = seconds(DRAWN // 8)
+    return DRAWN / seconds(DRAWN) if few < LONG_SECONDS else DRAWN / 8 / few

@@ -44,6 +44,7 @@ def command(
     tensorboard: options.TensorboardOption = False,
     init_generator: Annotated[Path | None, typer.Option(metavar="MODEL", help="Start from this trained generator.")] = None,
     init_detector: Annotated[Path | None, typer.Option(metavar="MODEL", help="Start from this trained detector.")] = None,
+    dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
@@ -74,4 +75,5 @@ def command(
         init_detector=init_detector,
         overrides=overrides or [],
         config=config,
+        dry_run=dry_run,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,33 +62,17 @@ def command(
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
     judging = settings.optimiser
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        exclude = excluded_names(images, exclude_list or [], report=runtime.is_main)
-        network = named_perception(judging.feature_network, judging.features, "optimiser.features", runtime)
+        given: dict[str, Any] = {
+            "minutes": minutes,
+            "exclude": excluded_names(images, exclude_list or [], report=runtime.is_main),
+            "strict": strict,
+            "initial": init_from,
+            "feature_network": named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
+        }
         if dry_run:
-            price = generator_price(
-                images,
-                out,
-                settings,
-                runtime,
-                minutes=minutes,
-                exclude=exclude,
-                strict=strict,
-                initial=init_from,
-                feature_network=network,
-            )
-            options.print_price(price, runtime)
+            options.print_price(generator_price(images, out, settings, runtime, **given), runtime)
             return
-        weights = train_generator(
-            images,
-            out,
-            settings,
-            runtime,
-            minutes=minutes,
-            exclude=exclude,
-            strict=strict,
-            initial=init_from,
-            distance_to=watched_distance(settings.stopping, runtime.device),
-            feature_network=network,
-        )
+        distance_to = watched_distance(settings.stopping, runtime.device)
+        weights = train_generator(images, out, settings, runtime, distance_to=distance_to, **given)
         if runtime.is_main:
             print(f"generator: {weights}")

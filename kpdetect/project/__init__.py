@@ -2,6 +2,8 @@
 
 config    the choices of a project, and how its training minutes are shared
 outdated  stages that were made from something that has changed since
+price     what a project will do and need on this machine, measured before it begins
 rounds    rounds of self-training
+stage     a stage, and running all of them
 pipeline  all stages behind one call
 """

@@ -5,6 +5,7 @@ How the training minutes of a project are shared among its stages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -35,6 +36,8 @@ def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
     return part / (WHOLE + ROUND * rounds)
 
 
+UNLIMITED = 10**9
+"""Steps of a run that a time budget ends."""
 Method = Literal["gan", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
 
@@ -120,3 +123,10 @@ def project_config(
         refine=refine,
         rounds=apply_overrides(RoundsConfig(), [] if count is None else [f"count={count}"]),
     )
+
+
+def changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:
+    """The settings with the user's assignments; where minutes are given, the clock ends the stages, not the preset's steps."""
+    if minutes is not None:
+        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
+    return apply_overrides(settings, overrides)

@@ -15,11 +15,11 @@ PROJECT/report        index.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from benchmarks.metrics.extractors import watched_distance
 from benchmarks.reporting.report import write_report
@@ -28,7 +28,7 @@ from generator.architectures import Architecture
 from generator.presets import Preset
 from generator.stream import PairStream
 from generator.training.train import train_generator
-from kpdetect.config import apply_overrides, read_config
+from kpdetect.config import read_config
 from kpdetect.data.export import export_pairs
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
@@ -38,22 +38,20 @@ from kpdetect.files.sources import read_sources
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.inference.image_job import predict_folder
 from kpdetect.inference.labels import labels_follow
-from kpdetect.messages import log
-from kpdetect.project.config import EXEMPT, TRAINED, Method, ProjectConfig, project_config, share_of
+from kpdetect.messages import log, say
+from kpdetect.project.config import EXEMPT, Method, ProjectConfig, changed, project_config, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
+from kpdetect.project.price import ProjectPrice, trainings_of
 from kpdetect.project.rounds import free_keys, require_rounds, teach_round
+from kpdetect.project.stage import Stage, run_stages
 from kpdetect.refinement.reconstruction import named_perception
 from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import REFINED, WEIGHTS
-from kpdetect.training.progress_note import noted_in
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime
 
 Last = Literal["generator", "detector", "report"]
 """Where a project may end: with its generator, with its last detector, or with keypoints on the images and a report."""
-
-UNLIMITED = 10**9
-"""Steps of a run that a time budget ends."""
 
 
 def run_project(
@@ -81,6 +79,7 @@ def run_project(
     overrides: Sequence[str] = (),
     config: Path | None = None,
     last: Last = "report",
+    dry_run: bool = False,
 ) -> Path:
     """Run every stage that is not finished yet; returns the report's path.
 
@@ -99,12 +98,13 @@ def run_project(
         init_generator, init_detector: models whose weights these stages start from.
         overrides: assignments such as "generator.model.tau=0.02".
         last: the stage to end with, among which the minutes are shared.
+        dry_run: print what the project will do and need on this machine, and write nothing.
 
     Raises:
         KpdetectError: with one line that says what to do.
     """
     chosen = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
-    settings = _changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)
+    settings = changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)
     if settings.method == "imm" and (init_generator or init_detector):
         raise InputError(
             f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
@@ -112,7 +112,7 @@ def run_project(
     require_rounds(out, settings.rounds.count, settings.method)
     exclude = excluded_names(images, exclude_lists)
     select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
-    RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))))
+    RunFolder(out, settings, exempt=(*EXEMPT, *(f"rounds.{key}" for key in free_keys(out))), writes=not dry_run)
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
     project = Project(
         images=images,
@@ -126,29 +126,16 @@ def run_project(
         init_detector=init_detector,
         last=last,
     )
-    stages = project.stages()
-    for number, stage in enumerate(stages, start=1):
-        log.info(f"[{number}/{len(stages)}] {stage.title}")
-        with noted_in(out, stage=number, stages=len(stages), title=stage.title):
-            stage.run()
+    price = project.price()
+    if dry_run:
+        print("\n".join(line for _, line in price.lines()) or f"{out}: everything is trained already")
+        return project.report
+    say([] if price.is_short else price.lines())
+    run_stages(out, project.stages())
     if last == "report" and (verdict := describe_verdict(out)):
         print(verdict)
     print(f"report: {project.report}" if last == "report" else f"trained: {out}")
     return project.report
-
-
-def _changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:
-    """The settings with the user's assignments; where minutes are given, the clock ends the stages, not the preset's steps."""
-    if minutes is not None:
-        settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
-    return apply_overrides(settings, overrides)
-
-
-class Stage(NamedTuple):
-    """A step of a project: the line that announces it, and its work."""
-
-    title: str
-    run: Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +176,20 @@ class Project:
             Stage("Write the report", self.write_report),
         ]
         return [*trained, *used] if self.last == "report" else trained
+
+    def price(self) -> ProjectPrice:
+        """What the stages will do and need, to be measured."""
+        return ProjectPrice(
+            images=self.images,
+            out=self.out,
+            settings=self.settings,
+            runtime=self.runtime,
+            minutes=self.minutes,
+            exclude=self.exclude,
+            strict=self.strict,
+            trainings=trainings_of(self.settings, self.out, self.last == "generator", self.share),
+            predicts=self.last == "report",
+        )
 
     def share(self, stage: str) -> float | None:
         """Training minutes of a stage."""

@@ -53,10 +53,11 @@ def sampled_refine_price(
     start: FirstStage | None = None,
     pairs: ShardFolder | PairSource | None = None,
     seconds: float = MOST_SECONDS,
+    fresh: bool = False,
 ) -> Price:
     """Say what training on the folder of a sample would do and need, measured for at most so many seconds."""
 
     def trial() -> RefineTrainer:
         return RefineTrainer(unwritten(config), sample, config, runtime, start, pairs)
 
-    return price_of(trial, out, config.steps, minutes, images=sample.folder_bytes, seconds=seconds)
+    return price_of(trial, out, config.steps, minutes, images=sample.folder_bytes, seconds=seconds, fresh=fresh)

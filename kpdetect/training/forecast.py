@@ -133,7 +133,9 @@ def duration(seconds: float) -> str:
     """A time for people: seconds, minutes or hours."""
     minutes = seconds / 60
     if minutes < 1:
-        return f"{seconds:.0f} seconds"
+        return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
+    if minutes < 1.5:
+        return "1 minute"
     return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
 
 

@@ -28,6 +28,8 @@ NOWHERE = Path(os.devnull) / "trial"
 """A run folder that cannot exist: no run is continued from it, and nothing is written to it."""
 MOST_SECONDS = 20.0
 """How long a command measures before it says what it costs."""
+LEAST_SECONDS = 0.2
+"""How long a training is measured at least, however small its budget is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,7 @@ def price_of(
     *,
     images: int = 0,
     seconds: float = MOST_SECONDS,
+    fresh: bool = False,
 ) -> Price:
     """Measure a trial and say what the training in `out` will do and need.
 
@@ -106,13 +109,14 @@ def price_of(
         steps, minutes: its budget, over all continuations.
         images: bytes of the images that it will store in `out`.
         seconds: to measure for, at most; less if the budget is short.
+        fresh: whether the training is begun anew whatever is in `out`.
     """
     with unchanged_randomness():
         trial = make()
         try:
-            step, used = progress_in(out, trial.kind)
+            step, used = (0, 0.0) if fresh else progress_in(out, trial.kind)
             left = None if minutes is None else max(0.0, 60 * minutes - used)
-            short = seconds if left is None else min(seconds, max(1.0, left / 10))
+            short = seconds if left is None else min(seconds, max(LEAST_SECONDS, left / 10))
             rate = steps_per_second(trial, short, max(LEAST_PACE_STEPS, (steps - step) // 10))
             needs = trial.needs(out)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,9 @@ SMALL = [
 ]  # fmt: skip
 
 
-def run_small(images: Path, out: Path, *more: str) -> Path:
-    return run_project(images, out, size=32, keypoints=4, overrides=[*SMALL, *more], device="cpu", precision="float32")
+def run_small(images: Path, out: Path, *more: str, **options: Any) -> Path:
+    settings = [*SMALL, *more]
+    return run_project(images, out, size=32, keypoints=4, overrides=settings, device="cpu", precision="float32", **options)
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,15 @@ from kpdetect.detector.train import train_detector
 from kpdetect.detector.trial import detector_price
 from kpdetect.errors import CheckpointError, ConfigError, InputError
 from kpdetect.images.image_files import write_image
+from kpdetect.project.price import SamplePairs
 from kpdetect.refinement.config import imm_config
 from kpdetect.refinement.train import refine_detector
 from kpdetect.refinement.trial import refine_price
+from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import CHECKPOINT, load_weights
 from tests.builders.generators import CONFIG
 from tests.builders.pairs import FakeSource
+from tests.builders.projects import run_small
 from tests.builders.runtimes import CPU
 
 DETECTOR = ["batch=4", "steps=3", "model.input_size=32", "model.head_width=8", "held_out=0.2"]
@@ -125,3 +128,39 @@ def test_a_sample_is_spread_over_the_folder_and_skips_what_cannot_be_read(tmp_pa
     assert (sample.folder_count, sample.folder_bytes) == (3 * IMAGES, 3 * IMAGES * 12)
     with pytest.raises(InputError, match="000.png"):
         read_sample(tmp_path / "images", tmp_path / "out", 2, "stretch", frozenset(), strict=True)
+
+
+@pytest.mark.slow
+def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_trained(tmp_path, monkeypatch, caplog, capsys):
+    write_toy(tmp_path / "toy", 24, size=32, seed=0)
+    images, out = tmp_path / "toy" / "images", tmp_path / "project"
+    run_small(images, out, dry_run=True)
+    assert not out.exists()
+    reads, draws, predicts, *trained, whole, needs, few = capsys.readouterr().out.splitlines()
+    assert reads.startswith("this machine reads ")
+    assert reads.split(": ")[1].startswith("24 in ")
+    assert draws.split(": ")[1].startswith("100 in ")
+    assert predicts.split(": ")[1].startswith("170 in ")  # 24 once, and at three scales and mirrored for the round: 168
+    stages = [line.split(" the ")[1].split(" on ")[0] for line in trained]
+    assert stages == ["generator", "detector", "refined detector", "detector of taught-1"]
+    assert [line.split(" about ")[1] for line in trained] == ["12 images", "12 images", "8 images", "8 images"]
+    assert whole.startswith("in all ")
+    assert needs.startswith("it needs ")
+    assert "the mask needs" in few
+    monkeypatch.setattr("kpdetect.project.price.SHORT_STEPS", 0)
+    run_small(images, out, last="detector")
+    said = [record.getMessage() for record in caplog.records]
+    assert said.index(next(line for line in said if "trains the refined detector" in line)) < said.index(
+        "[1/5] Train the generator"
+    )
+    capsys.readouterr()
+    run_small(images, out, last="detector", dry_run=True)
+    assert capsys.readouterr().out == f"{out}: everything is trained already\n"
+
+
+def test_pairs_of_a_sample_are_square_and_endless():
+    source = SamplePairs(images=np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3), keypoints=5)
+    first, second = source.batches(63, 130)
+    assert (len(first), len(second), source.size) == (64, 3, (4, 4))
+    assert np.array_equal(first.images[0], source.images[1])
+    assert second.keypoints.shape == (3, 5, 2)

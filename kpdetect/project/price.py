@@ -1,0 +1,254 @@
+"""The price of a project: what every stage will do and need on this machine, measured before the first one begins.
+
+Each training that is not finished runs a few real steps on a sample of the images, which are thrown away. Pairs are drawn by an
+untrained generator. Where a stage has work left, all later stages are priced as new, since they are made again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from generator.stream import BATCH
+from generator.training.batches import cached_side
+from generator.training.trial import drawing_rate, sampled_generator_price
+from kpdetect.data.sample import Sample, read_sample
+from kpdetect.data.schema import MANIFEST, Manifest
+from kpdetect.data.shard import encode_jpeg
+from kpdetect.detector.trial import finding_rate, pairs_price
+from kpdetect.images.arrays import Image, fit_image
+from kpdetect.pairs import PairBatch
+from kpdetect.project.config import ProjectConfig
+from kpdetect.refinement.reconstruction import named_perception
+from kpdetect.refinement.trial import sampled_refine_price
+from kpdetect.training.checkpoints import REFINED, round_folder
+from kpdetect.training.forecast import Line, Needs, duration, enough_lines, forecast_lines, needs_lines, rounded
+from kpdetect.training.price import MOST_SECONDS, Price, progress_in
+from kpdetect.training.runtime import Runtime
+
+SHORT_STEPS = 100
+"""A project whose stages have no more steps than this ends before it could be measured."""
+ENCODED = 16
+"""Images that are encoded to learn how large a pair is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A stage that trains.
+
+    Attributes:
+        stage: generator, detector, refine, imm or round.
+        folder: its run folder.
+        steps: its budget in steps.
+        minutes: its budget in minutes; None where steps alone limit it.
+    """
+
+    stage: str
+    folder: Path
+    steps: int
+    minutes: float | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its budget is used up."""
+        step, used = progress_in(self.folder, "generator" if self.stage == "generator" else "detector")
+        return step >= self.steps or (step > 0 and self.minutes is not None and used >= 60 * self.minutes)
+
+    @property
+    def title(self) -> str:
+        """What it trains, in a sentence."""
+        titles = {"refine": "refined detector", "imm": "detector", "round": f"detector of {self.folder.name}"}
+        return titles.get(self.stage, self.stage)
+
+
+def trainings_of(
+    settings: ProjectConfig, out: Path, ends_with_generator: bool, share: Callable[[str], float | None]
+) -> tuple[Training, ...]:
+    """The stages of a project that train, in order, each with its budget.
+
+    Args:
+        settings: of the project.
+        out: its folder.
+        ends_with_generator: whether nothing but the generator is trained.
+        share: training minutes of a stage; None where steps alone limit it.
+    """
+    rounds = [("round", round_folder(number), settings.rounds.steps) for number in range(1, settings.rounds.count + 1)]
+    stages = [("generator", "generator", settings.generator.steps), ("detector", "detector", settings.detector.steps)]
+    stages += [("refine", REFINED, settings.refine.steps)] if settings.refined else []
+    if ends_with_generator:
+        stages, rounds = stages[:1], []
+    elif settings.method == "imm":
+        stages, rounds = [("imm", "detector", settings.refine.steps)], []
+    return tuple(
+        Training(stage=stage, folder=out / folder, steps=steps, minutes=share(stage))
+        for stage, folder, steps in [*stages, *rounds]
+    )
+
+
+class Work(NamedTuple):
+    """Something other than training: what is done, with how many of what, and how many a second."""
+
+    verb: str
+    amount: int
+    what: str
+    rate: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes."""
+        return self.amount / self.rate
+
+    @property
+    def line(self) -> Line:
+        """For people."""
+        done = f"{rounded(self.amount):,} in {duration(self.seconds)}"
+        return logging.INFO, f"this machine {self.verb} {self.rate:,.1f} {self.what} a second: {done}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplePairs:
+    """Pairs that cost nothing to draw: images of a sample, with all keypoints in the middle.
+
+    Attributes:
+        images: uint8 [count, side, side, 3].
+        keypoints: K.
+    """
+
+    images: Image
+    keypoints: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the images."""
+        return self.images.shape[1], self.images.shape[2]
+
+    def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
+        """Pairs start <= i < stop, in order, in batches."""
+        for first in range(start, stop, BATCH):
+            index = np.arange(first, min(first + BATCH, stop))
+            points, seen = np.zeros((len(index), self.keypoints, 2), np.float32), np.ones((len(index), self.keypoints), bool)
+            yield PairBatch(images=self.images[index % len(self.images)], keypoints=points, visible=seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectPrice:
+    """Measures the trainings of a project and says what the project takes.
+
+    Attributes:
+        images, out, settings, runtime, minutes, exclude, strict: see `kpdetect.project.pipeline.run_project`.
+        trainings: the stages that train, in order.
+        predicts: whether keypoints are predicted on all images at the end.
+        seconds: to measure for, at most.
+    """
+
+    images: Path
+    out: Path
+    settings: ProjectConfig
+    runtime: Runtime
+    minutes: float | None
+    exclude: frozenset[str]
+    strict: bool
+    trainings: tuple[Training, ...]
+    predicts: bool
+    seconds: float = MOST_SECONDS
+
+    @cached_property
+    def left(self) -> tuple[Training, ...]:
+        """The first training that is not finished and all after it."""
+        places = [place for place, training in enumerate(self.trainings) if not training.is_finished]
+        return self.trainings[min(places) :] if places else ()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether so little training is left that measuring would take longer."""
+        return all(training.steps <= SHORT_STEPS for training in self.left)
+
+    def lines(self) -> list[Line]:
+        """Measure, and say what the project takes, with warnings where something is too little; nothing if all is trained."""
+        if not self.left:
+            return []
+        sample, side = self.sample, self.settings.generator.model.size
+        squares = np.stack([fit_image(image, side, "stretch")[0] for image in sample.images])
+        pairs = SamplePairs(images=squares, keypoints=self.settings.refine.keypoints)
+        works = [Work("reads", sample.folder_count, "images", sample.rate)]
+        prices: dict[str, Price] = {}
+        needs, lines, trained = [], [], 0.0
+        for training in self.left:
+            if training.stage == "round" and prices.keys() & {"detector", "round"}:
+                price = _of_another_round(prices.get("round") or prices["detector"], training, self.settings.detector.batch)
+            else:
+                price = self._measured(training, pairs)
+            prices[training.stage] = price
+            needs.append(price.needs)
+            if training.stage == "detector":
+                works.append(self._pairs_left(squares, needs))
+            forecast = replace(price.forecast, stage=training.title)
+            lines += [line for line in forecast_lines(forecast) if line[0] == logging.INFO]
+            trained += forecast.seconds
+        works += self._predictions()
+        whole = duration(trained + sum(work.seconds for work in works))
+        lines = [*(work.line for work in works), *lines, (logging.INFO, f"in all it takes about {whole}")]
+        lines += needs_lines(max(needs)._replace(disk=sum(each.disk for each in needs)))
+        if "generator" in prices:
+            share = (self.left[0].minutes or 1.0) / (self.minutes or 1.0)
+            lines += enough_lines(prices["generator"].forecast, share)
+        return lines
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Of the images as the generator's training reads them."""
+        return self._sample(cached_side(self.settings.generator.model.size))
+
+    def _sample(self, side: int) -> Sample:
+        crop = self.settings.generator.data.crop
+        return read_sample(self.images, self.out, side, crop, self.exclude, strict=self.strict)
+
+    def _measured(self, training: Training, pairs: SamplePairs) -> Price:
+        settings, folder, runtime = self.settings, training.folder, self.runtime
+        seconds, fresh = self.seconds / len(self.left), training != self.left[0]
+        if training.stage == "generator":
+            judging, setting = settings.generator.optimiser, "generator.optimiser.features"
+            network = named_perception(judging.feature_network, judging.features, setting, runtime)
+            return sampled_generator_price(
+                self.sample, folder, settings.generator, runtime, training.minutes, network, seconds=seconds
+            )
+        if training.stage in ("detector", "round"):
+            config = settings.detector if training.stage == "detector" else settings.rounds.pupil(settings.detector)
+            return pairs_price(pairs, folder, config, runtime, training.minutes, seconds=seconds, fresh=fresh)
+        anchors = pairs if training.stage == "refine" and settings.refine.anchor_weight else None
+        sample = self._sample(settings.refine.side)
+        return sampled_refine_price(
+            sample, folder, settings.refine, runtime, training.minutes, pairs=anchors, seconds=seconds, fresh=fresh
+        )
+
+    def _pairs_left(self, squares: Image, needs: list[Needs]) -> Work:
+        """The drawing of the pairs that are not there; `needs` gets their disk."""
+        settings, folder = self.settings.pairs, self.out / "pairs"
+        new = self.left[0].stage == "generator" or not (folder / MANIFEST).exists()
+        there = 0 if new else sum(shard.stop - shard.start for shard in Manifest.read(folder).shards)
+        sizes = [square.nbytes if settings.codec == "raw" else encode_jpeg(square).nbytes for square in squares[:ENCODED]]
+        count = max(0, settings.count - there)
+        needs.append(Needs(0, None, int(count * float(np.mean(sizes))), 0))
+        return Work("draws", count, "pairs", drawing_rate(self.settings.generator, self.runtime))
+
+    def _predictions(self) -> list[Work]:
+        rounds, settings = self.settings.rounds, self.settings.detector
+        looks = len(rounds.scales) * (1 + rounds.flip_average) * sum(training.stage == "round" for training in self.left)
+        if not looks and not self.predicts:
+            return []
+        rate = finding_rate(settings.model, self.settings.refine.keypoints, self.runtime)
+        return [Work("predicts", self.sample.folder_count * (looks + self.predicts), "images", rate)]
+
+
+def _of_another_round(price: Price, training: Training, batch: int) -> Price:
+    """The price of a round, at the pace of the detector on pairs, which has the same network."""
+    left = None if training.minutes is None else 60 * training.minutes
+    forecast = replace(price.forecast, seen=0, limit=training.steps * batch, seconds_used=0.0, seconds_left=left)
+    return replace(price, forecast=forecast)

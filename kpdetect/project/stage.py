@@ -1,0 +1,25 @@
+"""A stage of a project, and running all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kpdetect.messages import log
+from kpdetect.training.progress_note import noted_in
+
+
+class Stage(NamedTuple):
+    """A step of a project: the line that announces it, and its work."""
+
+    title: str
+    run: Callable[[], None]
+
+
+def run_stages(out: Path, stages: Sequence[Stage]) -> None:
+    """Run stages one after the other; a note in `out` says how far they are."""
+    for number, stage in enumerate(stages, start=1):
+        log.info(f"[{number}/{len(stages)}] {stage.title}")
+        with noted_in(out, stage=number, stages=len(stages), title=stage.title):
+            stage.run()
