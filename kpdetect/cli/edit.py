@@ -110,5 +110,5 @@ def _detector(model: Path, image: str | None, device: str) -> Any:
         return Predictor.load(model, device)
     except CheckpointError as error:
         raise CheckpointError(
-            f"--pose-from {image}: a photo needs the model's detector, which cannot be loaded ({error})"
+            f"--pose-from {image}: a photo needs the model's detector too; it cannot be loaded ({error})"
         ) from error

@@ -1,7 +1,7 @@
-"""Boxes to predict in, from a CSV file: image,left,top,width,height.
+"""Boxes to predict in, or to crop to: read from a CSV file image,left,top,width,height, or computed from predictions.
 
-Boxes about the keypoints that were found in images: to cut the object, or a part of it, out of pictures in which it lies
-anywhere, for a generator or a detector that sees it larger.
+Boxes around predicted keypoints cut the object, or a part of it, out of images in which it lies anywhere. A generator or
+detector that is trained on such crops sees the object larger.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from kpdetect.training.checkpoints import find_weights, read_detector_descriptio
 
 COLUMNS = ["image", "left", "top", "width", "height"]
 LARGEST = 4
-"""Boxes may be this many times larger than their image; what lies outside is filled with its edge."""
+"""Largest side of a box, as a multiple of the image's side. Beyond the image, its edge pixels are repeated."""
 
 
 def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
-    """Boxes by name of image or video.
+    """Read boxes by name of the image or video.
 
     Args:
-        path: CSV with the columns `COLUMNS`, in pixels measured at pixel edges.
+        path: CSV file with the columns `COLUMNS`, in pixels measured at pixel edges.
         known: names of the inputs.
 
     Raises:
-        InputError: the file is missing, or names something that is no input.
-        FormatError: it is no such table, or holds a box that is empty or no numbers, or two boxes for one image.
+        InputError: the file is missing, or a name in it is not an input.
+        FormatError: the file is not such a table, a box is empty or not numeric, or an image has two boxes.
     """
     try:
         table = read_table(path, dtype={"image": str}, encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; boxes are a CSV with {', '.join(COLUMNS)}") from error
-    except Exception as error:  # pandas raises many types on what is no table
-        raise FormatError(f"{path}: not a table ({reason(error)}); expected a CSV with {', '.join(COLUMNS)}") from error
+        raise InputError(f"{path}: no such file; expected a CSV file of boxes with the columns {', '.join(COLUMNS)}") from error
+    except Exception as error:  # pandas raises many types for a file that is not a table
+        raise FormatError(f"{path}: not a table ({reason(error)}); expected a CSV file with {', '.join(COLUMNS)}") from error
     if missing := [column for column in COLUMNS if column not in table]:
-        raise FormatError(f"{path}: has no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
+        raise FormatError(f"{path}: there is no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
     with reading(path):
         table["image"] = table["image"].astype(str).map(from_cell)
         values = table[COLUMNS[1:]].astype(str).apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
@@ -59,23 +59,23 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
     fits = [index(str(name), loosely=False, words=False) for name in table["image"]]
     if strange := [fit.line for fit in fits if not fit.names]:
         raise InputError(
-            f"{path}: names {len(strange)} that are no inputs, {strange[0]} first; names are as in predictions.csv"
+            f"{path}: {len(strange)} names are not inputs, the first one is {strange[0]}; write names as in predictions.csv"
         )
     boxes: dict[str, Box] = {}
     for fit, (left, top, width, height) in zip(fits, values, strict=True):
         if len(fit.names) > 1:
-            raise FormatError(f"{path}: {fit.line} may be {fit.names[0]} or {fit.names[1]}; write its whole path")
+            raise FormatError(f"{path}: {fit.line} can mean {fit.names[0]} or {fit.names[1]}; write the whole path")
         if fit.names[0] in boxes:
-            raise FormatError(f"{path}: {fit.line}: has two boxes; expected one an image")
+            raise FormatError(f"{path}: {fit.line} has two boxes; expected one box per image")
         boxes[fit.names[0]] = (left, top, width, height)
     return boxes
 
 
 def parse_box(text: str, option: str) -> Box:
-    """A box as typed, `left,top,width,height`.
+    """Parse a box from the text `left,top,width,height`.
 
     Raises:
-        InputError: it is no such thing, or empty.
+        InputError: the text is not a box, or the box is empty.
     """
     try:
         left, top, width, height = (float(part) for part in text.split(","))
@@ -87,69 +87,74 @@ def parse_box(text: str, option: str) -> Box:
 
 
 def require_overlap(boxes: Mapping[str, Box], name: str, size: tuple[int, int]) -> Box | None:
-    """The box of `name`, None if it has none.
+    """Return the box of the image `name`, None if it has none.
 
     Raises:
-        InputError: the box lies outside the image of `size` (height, width), or is far larger.
+        InputError: the box lies outside the image of `size` (height, width), or is much larger than the image.
     """
     box = boxes.get(name)
     if box is not None:
         left, top, width, height = box
         if left + width <= 0 or top + height <= 0 or left >= size[1] or top >= size[0]:
-            raise InputError(f"{name}: its box lies outside the image of {size[1]} x {size[0]} pixels; correct or remove it")
+            raise InputError(
+                f"{name}: its box lies outside the image of {size[1]} x {size[0]} pixels; correct or remove the box"
+            )
         if max(width, height) > LARGEST * max(size):
-            raise InputError(f"{name}: its box is over {LARGEST} times as large as the image; correct or remove it")
+            raise InputError(f"{name}: its box is over {LARGEST} times as large as the image; correct or remove the box")
     return box
 
 
 LEAST = 2.0
-"""Pixels that the box of keypoints that coincide is wide."""
-FRAMES = "boxes are of images: extract frames, as by `ffmpeg -i VIDEO FRAMES/%06d.png`, and `kpdetect predict` those"
-"""What to do with a video."""
+"""Width, in pixels, of the box around keypoints that coincide."""
+FRAMES = "expected predictions of images; extract frames with `ffmpeg -i VIDEO FRAMES/%06d.png`, then predict the folder FRAMES"
+"""Advice for predictions of a video."""
 
 
 def found_boxes(
-    found: Path,
+    folder: Path,
     *,
     keypoints: Sequence[int] = (),
     margin: float | None = None,
     like: Path | None = None,
     min_confidence: float = 0.0,
 ) -> tuple[dict[str, Box], int]:
-    """A square about the keypoints of every image of a predictions folder.
+    """Compute a square around the keypoints of every image in a predictions folder.
 
     Args:
-        found: what `kpdetect predict` wrote about images.
-        keypoints: numbers of those that count; all unless given.
-        margin: border as a share of the longer side of their own box, at least 0; give this or `like`.
-        like: a detector of the same keypoints: the square frames them as its training images did.
-        min_confidence: images are left out in which the mean confidence of these keypoints is lower.
+        folder: folder that `kpdetect predict` wrote, with predictions of images.
+        keypoints: numbers of the keypoints to enclose; all by default.
+        margin: border as a share of the longer side of the keypoints' bounding box, at least 0. Give either this or `like`.
+        like: a detector of the same keypoints. The keypoints fill the square as they filled its training images.
+        min_confidence: images whose mean confidence over these keypoints is lower are left out.
 
     Returns:
-        Box (left, top, width, height; pixel edges) by name of image, and the number of images there are.
+        Box (left, top, width, height; pixel edges) by name of the image, and the number of images in the folder.
 
     Raises:
-        InputError: a folder of a video, an unknown keypoint, no image sure enough, a box far larger than its image, or a
-            detector of another K, or that does not know how its keypoints lay.
-        FormatError: damaged predictions.
-        CheckpointError: no detector at `like`.
+        InputError: the folder holds predictions of a video, a keypoint is unknown, no image is confident enough, a box is much
+            larger than its image, or the detector has another K or no record of its keypoints' layout.
+        FormatError: the predictions are damaged.
+        CheckpointError: there is no detector at `like`.
     """
-    if (found / VIDEOS).is_dir() and not (found / RECORD).exists():
-        raise InputError(f"{found}: holds predictions of videos alone; {FRAMES}")
-    predictions = Predictions.read(found)
+    if (folder / VIDEOS).is_dir() and not (folder / RECORD).exists():
+        raise InputError(f"{folder}: got predictions of videos only; {FRAMES}")
+    predictions = Predictions.read(folder)
     if predictions.frames is not None:
-        raise InputError(f"{found}: holds predictions of a video; {FRAMES}")
+        raise InputError(f"{folder}: got predictions of a video; {FRAMES}")
     if not predictions.images:
-        raise InputError(f"{found}: holds predictions of no image; predict a folder of images")
+        raise InputError(f"{folder}: there are predictions of no image; predict a folder of images first")
     if margin is not None and not np.isfinite(margin):
-        raise InputError(f"--margin {margin}: expected a number such as 0.3")
+        raise InputError(f"`margin={margin}`: expected a number such as 0.3")
     numbers = predictions.points.numbers
     if unknown := [number for number in keypoints if number not in numbers]:
-        raise InputError(f"{found}: has no keypoint {unknown[0]}; it has {', '.join(map(str, numbers))}")
+        raise InputError(f"{folder}: there is no keypoint {unknown[0]}; expected some of {', '.join(map(str, numbers))}")
     columns = np.array([numbers.index(number) for number in (keypoints or numbers)])
-    layout = None if like is None else _layout(like, found, predictions).of(np.array(numbers)[columns])
+    layout = None if like is None else _layout(like, folder, predictions).of(np.array(numbers)[columns])
     if layout is not None and layout.spread < MIN_SPREAD:
-        raise InputError(f"--like {like}: keypoints so close to each other tell no size; take more of them, or --margin")
+        raise InputError(
+            f"`like={like}`: these keypoints are too close together to tell the size of the object; "
+            "give more keypoints, or give `margin`"
+        )
     points, sure = predictions.keypoints_px[:, columns].astype(np.float64), predictions.confidence[:, columns].mean(axis=1)
     boxes = {}
     for row in np.flatnonzero(sure >= min_confidence):
@@ -157,7 +162,9 @@ def found_boxes(
         boxes[predictions.images[row]] = _around(inside, margin or 0.0) if layout is None else _framed(inside, layout)
         require_overlap(boxes, predictions.images[row], (int(predictions.sizes[row][0]), int(predictions.sizes[row][1])))
     if not boxes:
-        raise InputError(f"{found}: no image reaches --min-confidence {min_confidence}; the surest has {sure.max():.2f}")
+        raise InputError(
+            f"{folder}: no image reaches `min_confidence={min_confidence}`; the highest mean confidence is {sure.max():.2f}"
+        )
     return boxes, len(predictions.images)
 
 
@@ -169,14 +176,14 @@ def _around(keypoints_px: NDArray[np.float64], margin: float) -> Box:
 
 
 def _framed(keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
-    """Their distance from their middle, and the place of that, are those of training images."""
+    """Make a square in which the keypoints have the spread and the mean of the keypoints in training."""
     side = max(2 * spread(keypoints_px) / layout.spread, LEAST)  # normalised units are half a side
     left, top = keypoints_px.mean(axis=0) + 0.5 - side * (1 + layout.places.mean(axis=0)) / 2
     return float(left), float(top), side, side
 
 
 def write_boxes(boxes: dict[str, Box], path: Path) -> None:
-    """Write a table that `kpdetect crop --boxes` and `kpdetect predict --crop-boxes` read.
+    """Write boxes as a table for `kpdetect crop --boxes` and `kpdetect predict --crop-boxes`.
 
     Raises:
         OutputError: the file cannot be written.
@@ -186,12 +193,15 @@ def write_boxes(boxes: dict[str, Box], path: Path) -> None:
         table.to_csv(temporary, index=False, encoding="utf-8")
 
 
-def _layout(like: Path, found: Path, predictions: Predictions) -> Layout:
+def _layout(like: Path, folder: Path, predictions: Predictions) -> Layout:
     weights = find_weights(like, "detector")
     layout = Layout.read(read_detector_description(weights).content)
     if layout is None:
-        raise InputError(f"{weights}: has no {LAYOUT}; `kpdetect calibrate` packs a copy that has, or give --margin")
-    told = read_prediction_record(found).description.get("keypoints", max(predictions.points.numbers) + 1)
-    if told != len(layout.places):
-        raise InputError(f"{weights}: has {len(layout.places)} keypoints, {found} {told}; give a detector of the same ones")
+        raise InputError(f"{weights}: there is no {LAYOUT}; give a copy made by `kpdetect calibrate`, or give `margin`")
+    count = read_prediction_record(folder).description.get("keypoints", max(predictions.points.numbers) + 1)
+    if count != len(layout.places):
+        raise InputError(
+            f"{weights}: the detector has {len(layout.places)} keypoints, {folder} has {count}; "
+            "give a detector of the same keypoints"
+        )
     return layout

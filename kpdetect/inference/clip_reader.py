@@ -1,4 +1,4 @@
-"""What every source of frames has in common: a video, a webcam, a stack of pages. Nothing here holds more than one frame."""
+"""The common base of readers of frames: of a video, a webcam or a stack of pages. A reader holds one frame at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kpdetect.images.arrays import Image
 UNKNOWN_RATE = 30.0
 """Frames per second assumed where a webcam or a file states none."""
 SHOWN = 5
-"""Gaps that a message names."""
+"""Largest number of gaps that a message lists."""
 
 
 class Frame(NamedTuple):
-    """One picture of a clip.
+    """One frame of a clip.
 
     Attributes:
-        number: its place in the clip, from 0; undecodable frames count.
-        seconds: presentation time since the first frame; NaN where the file states no times.
-        image: uint8 RGB [height, width, 3], turned and mirrored as a player shows it.
+        number: position in the clip, from 0. Frames that cannot be decoded count too.
+        seconds: presentation time since the first frame; NaN if the file states no times.
+        image: uint8 RGB [height, width, 3], rotated and mirrored as a player shows it.
     """
 
     number: int
@@ -29,12 +29,12 @@ class Frame(NamedTuple):
 
 
 class ClipReader:
-    """An opened clip. Subclasses decode.
+    """An open clip. Subclasses decode it.
 
     Attributes:
-        name: for messages.
+        name: name in messages.
         rate: frames per second, on average.
-        count: number of frames as the file claims; 0 if unknown.
+        count: number of frames according to the file; 0 if unknown.
         codec: name of the codec, or of the image format.
     """
 
@@ -58,19 +58,19 @@ class ClipReader:
         """Release the file or camera."""
 
     def _decoded(self, start: int, end: int | None, stride: int) -> Iterator[Frame]:
-        """Frames wanted by `frames`, in order."""
+        """Yield the frames for `frames`, in order."""
         raise NotImplementedError
 
     def frames(self, start: int = 0, end: int | None = None, stride: int = 1) -> Iterator[Frame]:
-        """Every `stride`-th frame from `start` to before `end`."""
+        """Yield every `stride`-th frame from `start` to before `end`."""
         yield from self._decoded(start, end, stride)
 
     def shortfall(self, end: int | None = None) -> str:
-        """What to say of a file that lacks frames, once `frames` is through; empty if it has them all."""
+        """Return a warning if frames are missing, after `frames`. The text is empty if none is missing."""
         expected = self.count if end is None else min(end, self.count)
         parts = []
         if self.broken and self.read < expected:
-            parts.append(f"damaged after frame {self.read:,} of {self.count:,}; what was read before is kept")
+            parts.append(f"damaged after frame {self.read:,} of {self.count:,}; the frames before it are kept")
         if self.missing:
             frames = "frame" if len(self.missing) == 1 else "frames"
             parts.append(
@@ -80,12 +80,12 @@ class ClipReader:
 
 
 def is_wanted(number: int, start: int, stride: int) -> bool:
-    """Whether a frame is one of every `stride`-th from `start`."""
+    """Tell whether a frame is one of every `stride`-th frame from `start`."""
     return number >= start and (number - start) % stride == 0
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """Sorted numbers as text: 3, 40 to 43."""
+    """Write sorted numbers as text, for example: 3, 40 to 43."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:

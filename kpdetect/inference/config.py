@@ -12,14 +12,14 @@ from kpdetect.inference.formats.choice import require_formats
 from kpdetect.training.runtime import EngineName
 
 SCALES = (0.25, 2.0)
-"""Smallest and largest square that may be looked at, relative to what is otherwise."""
+"""Smallest and largest square of `scales`, relative to the square that a single prediction sees."""
 
 
 def require_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
-    """Sizes of squares to look at, as they are.
+    """Check sizes of squares, and return them unchanged.
 
     Raises:
-        PydanticCustomError: none, or one that is out of range; a validator's error.
+        PydanticCustomError: there is no size, or one is out of range. (This is the error of a pydantic validator.)
     """
     low, high = SCALES
     if not scales or not all(low <= scale <= high for scale in scales):
@@ -30,49 +30,50 @@ def require_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class PredictConfig(StrictConfig):
-    """How inputs are predicted, and what is written."""
+    """The settings of a prediction, and of the files that it writes."""
 
     engine: EngineName = "auto"
     """What computes the network, see `kpdetect.inference.engine`; the record says which one did."""
     formats: tuple[str, ...] = ()
-    """Formats of other tools to write beside the long CSV, see `kpdetect.inference.formats.choice`."""
+    """Formats of other tools to write in addition to predictions.csv, see `kpdetect.inference.formats.choice`."""
     overlays: int = 200
-    """Overlays of images to write, spread evenly over them; negative for all. Videos get an overlay video unless it is 0."""
+    """Number of images to draw keypoints on, chosen evenly; negative for all. With 0 videos get no overlay video either."""
     min_confidence: float = Field(0.0, ge=0, le=1)
-    """Keypoints of less confidence are not drawn, and count as missing in every format but the long CSV."""
+    """Keypoints below this confidence are not drawn, and count as missing in every format except predictions.csv."""
     max_side: int = Field(1920, ge=32)
-    """Overlays are scaled down until their longer side has at most this many pixels; coordinates are never touched."""
+    """Longest side of overlays, in pixels. Larger ones are scaled down. This does not change coordinates."""
     strict: bool = False
-    """Stop at what cannot be read instead of skipping it."""
+    """Stop at an unreadable input instead of skipping it."""
     overwrite: bool = False
-    """Predict again what was predicted already with the same model and settings."""
+    """Predict again, also inputs that the same model has already predicted with the same settings."""
     stride: int = Field(1, ge=1)
     """Predict every Nth frame of a video."""
     start: int = Field(0, ge=0)
-    """First frame of a video."""
+    """Number of the first frame to predict; a video starts with frame 0."""
     end: int | None = Field(None, ge=1)
-    """Frame before which a video ends; None for its own end."""
+    """Number of the frame to stop before; None for the end of the video."""
     trail: int = Field(10, ge=0)
-    """Earlier frames whose keypoints an overlay video shows as fading lines."""
+    """Number of earlier frames whose keypoints an overlay video shows as fading lines."""
     h264: bool = False
     """Write overlay videos as H.264 instead of MPEG-4 part 2."""
     boxes: Path | None = None
-    """CSV `image,left,top,width,height`: predict inside these boxes; inputs it does not name are predicted whole."""
+    """CSV file `image,left,top,width,height`. Inputs are predicted inside their box, inputs without a row whole."""
     two_pass: bool = False
-    """Predict, crop to the box around the keypoints, predict again there."""
+    """Predict, crop to the box around the keypoints, and predict again on the crop."""
     margin: float | None = Field(None, ge=0)
-    """Border of that box, as a share of its longer side, on every side; None: the object is framed as in training, where the
-    weights say how that was, else 0.4 (`second_look.border`)."""
+    """Border of the crop of `two_pass`, on every side, as a share of the longer side of the keypoints' bounding box. None: the
+    crop frames the object as training images did if the weights record that, else 0.4 (`second_pass.border`)."""
     scales: tuple[float, ...] = (1.0,)
-    """Average over squares of these sizes about one middle; 1 is what is otherwise looked at, 0.8 shows less of it, larger."""
+    """Average the predictions on squares of these relative sizes with one centre. 1 is the usual square; 0.8 shows a smaller
+    part of the image, enlarged."""
     flip_average: bool = False
-    """Average with the prediction on the mirror image."""
+    """Average the predictions on the image and on its mirror image."""
     smooth: bool = False
-    """Smooth videos over time with a one-euro filter."""
+    """Smooth the keypoints of videos over time with a one-euro filter."""
     smooth_cutoff: float = Field(1.0, gt=0)
-    """Cut-off frequency in hertz of a keypoint at rest: less is smoother and lags more."""
+    """Cut-off frequency of the filter at rest, in hertz. Lower values smooth more and lag more."""
     smooth_beta: float = Field(20.0, ge=0)
-    """Hertz added to the cut-off per image side and second of speed: more follows fast motion closer."""
+    """Rise of the cut-off with speed, in hertz per image side and second. Higher values lag less behind fast motion."""
 
     @field_validator("formats")
     @classmethod
@@ -90,5 +91,5 @@ class PredictConfig(StrictConfig):
         return end
 
     def choices(self) -> dict[str, object]:
-        """The fields that a finished result must share to be used again."""
+        """List the fields that decide a result. A finished result is used again only if these fields are equal."""
         return self.model_dump(mode="json", exclude={"formats", "strict", "overwrite"})

@@ -1,9 +1,9 @@
-"""Keypoints that a person has checked: `corrections.csv` beside predictions.csv, which stays as the detector made it.
+"""Keypoints that a person has checked: `corrections.csv`, in the folder of predictions.csv. The predictions stay unchanged.
 
-A row per keypoint of every checked image: `image,keypoint,x_px,y_px,visible,by,model,name`. `by` says what the person did:
-`moved` the point, `kept` it where the detector put it, or `hidden` it because it is not to be seen (then without coordinates,
-and visible is 0). `model` is the hash of the detector's weights that the numbers belong to. `kpdetect benchmark table:FILE`
-reads this file.
+The file has a row per keypoint of every checked image: `image,keypoint,x_px,y_px,visible,by,model,name`. `by` records what the
+person did: `moved` the point, `kept` the detector's place, or `hidden` a point that cannot be seen. A hidden point has no
+coordinates, and its `visible` is 0. `model` is the hash of the detector's weights. `kpdetect benchmark table:FILE` reads this
+file.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from kpdetect.inference.predictions import Predictions
 TABLE = "corrections.csv"
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "visible", "by", "model", "name"]
 By = Literal["moved", "kept", "hidden"]
-_AGAIN = "mend the line, or remove the file and check the images again"
+_AGAIN = "correct the line, or remove the file and check the images again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A keypoint as a person left it.
+    """A keypoint that a person has checked.
 
     Attributes:
-        at_px: (x, y) in pixels of the image; None where it is not to be seen.
-        by: whether it was moved, kept or hidden.
+        at_px: (x, y) in pixels of the image; None if the keypoint cannot be seen.
+        by: whether the person moved, kept or hid the keypoint.
     """
 
     at_px: tuple[float, float] | None
@@ -44,23 +44,23 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class Corrections:
-    """Checked images.
+    """The checked images of a predictions folder.
 
     Attributes:
-        images: of each checked image, by its name, each keypoint by its number.
-        model: hash of the detector's weights whose keypoints these are.
+        images: checked keypoints by number, by name of the image.
+        model: hash of the weights of the detector that predicted the keypoints.
     """
 
     images: Mapping[str, Mapping[int, Checked]]
     model: str = ""
 
     def with_image(self, image: str, points: Mapping[int, Checked] | None) -> Corrections:
-        """The same with another state of one image; None forgets it."""
+        """Return a copy with other keypoints of one image; None removes the image."""
         rest = {name: known for name, known in self.images.items() if name != image}
         return replace(self, images=rest if points is None else {**self.images, image: dict(points)})
 
     def write(self, folder: Path, names: Mapping[int, str]) -> None:
-        """Write corrections.csv; `names` are those of the keypoints.
+        """Write corrections.csv. `names` are the names of the keypoints, by number.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -76,10 +76,10 @@ class Corrections:
 
 
 def read_corrections(folder: Path) -> Corrections:
-    """The corrections beside predictions; none where there is no such file.
+    """Read the corrections in a predictions folder. Without a file there are none.
 
     Raises:
-        FormatError: the file is damaged; the message names the line.
+        FormatError: the file is damaged. The message names the line.
     """
     path = folder / TABLE
     if not path.is_file():
@@ -87,7 +87,7 @@ def read_corrections(folder: Path) -> Corrections:
     with reading(path, FormatError, _AGAIN):
         table = read_table(path, dtype=str)
         if list(table.columns) != COLUMNS:
-            raise ValueError(f"columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}")
+            raise ValueError(f"got columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}")
         images: dict[str, dict[int, Checked]] = {}
         for line, (cell, keypoint, x, y, _, by, *_) in enumerate(table.itertuples(index=False, name=None), start=2):
             with reading(f"{path}, line {line}", FormatError, _AGAIN):
@@ -97,7 +97,7 @@ def read_corrections(folder: Path) -> Corrections:
 
 
 def _point(x: str, y: str, by: str) -> Checked:
-    known: By | None = next((each for each in get_args(By) if each == by), None)
+    known: By | None = next((name for name in get_args(By) if name == by), None)
     if known is None:
         raise ValueError(f"by '{by}'; expected {', '.join(get_args(By))}")
     at_px = None if by == "hidden" else (float(x), float(y))
@@ -107,7 +107,7 @@ def _point(x: str, y: str, by: str) -> Checked:
 
 
 def corrected(predictions: Predictions, corrections: Corrections) -> Predictions:
-    """Predictions in which checked images are as the person left them: confidence 1, or 0 and NaN of a hidden keypoint."""
+    """Apply corrections to predictions. Checked keypoints get confidence 1; hidden ones get NaN and confidence 0."""
     if not corrections.images:
         return predictions
     keypoints_px, confidence = predictions.keypoints_px.copy(), predictions.confidence.copy()

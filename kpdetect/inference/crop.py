@@ -1,4 +1,4 @@
-"""Parts of images as images of their own: faces out of photographs, to train on."""
+"""Crop images to boxes and write the crops as images, for example faces out of photographs, to train on."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from kpdetect.progress import Progress
 
 BLOCK = 256
 CROPS, KIND = "crops.json", "crops"
-"""Record of the crops in a folder, see `kpdetect.data.derived`; that one's usual name marks folders that are not listed."""
+"""Record of the crops in a folder, see `kpdetect.data.derived`. Its usual name would hide the folder from lists of images."""
 
 
 def crop_images(
     images: Path, out: Path, boxes: Mapping[str, Box] | Box, *, exclude: Collection[str] = (), strict: bool = False
 ) -> dict[str, str]:
-    """Write the boxes of images as PNG files of the same names, and which images they are from (`sources.csv`), which training
-    on them hands on.
+    """Crop images to boxes. Write the crops as PNG files of the same names, and record the original images in `sources.csv`.
 
     Args:
         images: folder of images, searched recursively.
-        out: folder for the crops; those of an earlier call are written again or removed. Inside of `images`, it is marked:
-            whoever lists `images` leaves it out.
-        boxes: (left, top, width, height) in pixels measured at pixel edges, by image name; images without one are left out.
-            Or one box for all. What lies outside an image is filled by its edge.
-        exclude: image names to leave out.
-        strict: stop at an unreadable image.
+        out: folder for the crops. Crops of an earlier call are replaced or removed. Inside `images` the folder is marked, so
+            that lists of `images` leave it out.
+        boxes: one box for all images, or boxes by name of the image; images without a box are left out. A box is (left, top,
+            width, height) in pixels measured at pixel edges. Beyond the image, its edge pixels are repeated.
+        exclude: names of images to leave out.
+        strict: stop at an unreadable image instead of skipping it.
 
     Returns:
-        Images that were skipped, and why.
+        The reason for every skipped image, by its name.
 
     Raises:
-        InputError: no images, none with a box, two images would get one name, or, with `strict`, one cannot be read or cropped.
+        InputError: there are no images, none has a box, or two crops would have the same name. With `strict`, also: an image
+            cannot be read or cropped.
         OutputError: `out` cannot be written, is or holds the folder of the images, or holds other images.
     """
     listed = list_names(images, out)
@@ -55,28 +55,28 @@ def crop_images(
         boxes = dict.fromkeys(listed, boxes)
     chosen = [name for name in without(listed, exclude) if name in boxes]
     if not chosen:
-        raise InputError(f"{images}: none of its images has a box")
+        raise InputError(f"{images}: none of its images has a box; give boxes of these images")
     targets = {name: str(PurePosixPath(name).with_suffix(".png")) for name in chosen}
     _require_apart(images, targets)
     _require_free(out, images, targets.values())
     behind = originals(images, listed, chosen)
-    own = {name: file_hash(images / name) for name in chosen if (images / name).exists()}
+    hashes = {name: file_hash(images / name) for name in chosen if (images / name).exists()}
     with new_folder(out):
-        write_sources(out, dict.fromkeys([*own.items(), *behind]))  # before the first crop is there
+        write_sources(out, dict.fromkeys([*hashes.items(), *behind]))  # before the first crop
         if images.resolve() in out.resolve().parents:
             (out / OUTPUT).touch()
         with rewritten(out, KIND, targets.values(), record=CROPS) as unwritten:
             skipped = _crop_all(images, out, targets, boxes, strict)
             unwritten |= {targets[name] for name in skipped}
         if len(skipped) == len(chosen):
-            raise InputError(f"{images}: nothing was cropped; {next(iter(skipped.values()))}")
+            raise InputError(f"{images}: no image could be cropped; the first one: {next(iter(skipped.values()))}")
     if skipped:
-        write_sources(out, dict.fromkeys([*(row for row in own.items() if row[0] not in skipped), *behind]))
+        write_sources(out, dict.fromkeys([*(row for row in hashes.items() if row[0] not in skipped), *behind]))
     return skipped
 
 
 def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool) -> dict[str, str]:
-    """Crop `targets`, names of crops by names of images; what was skipped, and why."""
+    """Crop images. `targets` holds names of crops by names of images. Return the reasons for skipped images."""
 
     def reason(name: str) -> str | None:
         try:
@@ -107,25 +107,25 @@ def _crop(path: Path, target: Path, name: str, boxes: Mapping[str, Box]) -> None
 
 
 def _require_apart(images: Path, targets: Mapping[str, str]) -> None:
-    """Refuse images whose crops would have one name."""
+    """Refuse images whose crops would have the same name."""
     sharing = defaultdict(list)
     for name, target in targets.items():
         sharing[target].append(name)
     if several := [names for names in sharing.values() if len(names) > 1]:
-        told = f"{images}: {' and '.join(several[0])} would be written as one file, {targets[several[0][0]]}"
+        clash = f"{images}: {' and '.join(several[0])} would be written as one file, {targets[several[0][0]]}"
         more = f" (the first of {len(several)} such cases)" if len(several) > 1 else ""
-        raise InputError(f"{told}{more}; rename or remove all but one")
+        raise InputError(f"{clash}{more}; rename or remove all but one")
 
 
 def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
     """Refuse a folder in which crops would mix with other images."""
     here, there = images.resolve(), out.resolve()
     if here == there or there in here.parents:
-        raise OutputError(f"{out}: is or holds the folder of the images; give one beside it, or inside of it")
+        raise OutputError(f"{out}: this folder is or holds the folder of the images; give another folder, also one inside it")
     earlier = recorded(out, CROPS)
-    own = {*targets, *(earlier[KIND].files if KIND in earlier else ())}
-    others = [name for name in list_files(out, SUFFIXES)[0] if name not in own] if out.is_dir() else []
+    crops = {*targets, *(earlier[KIND].files if KIND in earlier else ())}
+    others = [name for name in list_files(out, SUFFIXES)[0] if name not in crops] if out.is_dir() else []
     if not others and any(out.glob("*")) and not (out / SOURCES).is_file():
-        others = list_files(out, SUFFIXES)[0]  # of the same names, but nobody has cropped them
+        others = list_files(out, SUFFIXES)[0]  # they have the names of crops, but no record
     if others:
-        raise OutputError(f"{out}: holds {others[0]}, which is none of these crops; give another folder, or empty it")
+        raise OutputError(f"{out}: {others[0]} in this folder is not one of the crops; give another folder, or empty it")

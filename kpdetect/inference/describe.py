@@ -1,4 +1,4 @@
-"""What a file or folder written by this project is, in a few lines."""
+"""Describe a file or folder that this project wrote, in a few lines."""
 
 from __future__ import annotations
 
@@ -34,22 +34,27 @@ PACKED = ("detector.safetensors", "generator.safetensors")
 
 
 def describe_file(path: Path, *, verify: bool = False) -> Iterator[str]:
-    """Describe a project, a run folder, a shard folder, a predictions folder, a folder of crops or of packed weights, one of
-    their files, or a model of the package by its name.
+    """Describe a file or folder that this project wrote, or a model of the package by its name.
+
+    Folders are projects, run folders, and folders of shards, predictions, crops or packed weights.
+
+    Args:
+        path: the file, folder or name.
+        verify: check the checksums of shards too.
 
     Raises:
-        InputError: nothing is there, or it is nothing that this project writes.
-        KpdetectError: it is damaged.
+        InputError: the path does not exist, or this project did not write it.
+        KpdetectError: a file is damaged.
     """
     path = shipped_folder(path) or path
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder, and none of `kpdetect models`")
+        raise InputError(f"{path}: no such file or folder, and no model of that name; `kpdetect models` lists the names")
     for applies, lines in _KINDS:
         if applies(path):
             yield from lines(path, verify)
             return
     raise InputError(
-        f"{path}: nothing that kpdetect writes; expected a project, run, shard, predictions or crops folder, or a file of one"
+        f"{path}: kpdetect did not write this; expected a project, run, shard, predictions or crops folder, or a file in one"
     )
 
 
@@ -63,7 +68,9 @@ def _shards(path: Path, verify: bool) -> Iterator[str]:
     if verify:
         damaged = folder.damaged()
         if damaged:
-            raise ShardError(f"{folder.folder}: checksum differs in {', '.join(shard.file for shard in damaged)}; {REPAIR}")
+            raise ShardError(
+                f"{folder.folder}: the checksum of {', '.join(shard.file for shard in damaged)} is wrong; {REPAIR}"
+            )
         yield f"checksums: all {len(manifest.shards)} shards are whole"
 
 
@@ -72,7 +79,7 @@ def _shard(path: Path, verify: bool) -> Iterator[str]:
 
     with opened_hdf5(path, ShardError, REPAIR) as file:
         if not np.array_equal(file.attrs.get("schema"), SCHEMA):
-            raise InputError(f"{path}: an HDF5 file, but not a shard of {SCHEMA}")
+            raise InputError(f"{path}: this HDF5 file is not a shard of the format {SCHEMA}; give a shard")
         lines = [f"{name}: {shortened(str(value), 2_000)}" for name, value in file.attrs.items()]
         lines += [f"dataset {name}: {data.dtype} {list(data.shape)}" for name, data in file.items()]
     yield from lines
@@ -90,19 +97,19 @@ def _packed(path: Path, verify: bool) -> Iterator[str]:
             yield f"{name}:"
             yield from (f"  {line}" for line in _weights(path / name, verify))
     if behind := read_sources(path):
-        yield f"real images behind them: {len(behind):,} ({SOURCES})"
+        yield f"real images behind the weights: {len(behind):,} ({SOURCES})"
 
 
 def _crops(path: Path, verify: bool) -> Iterator[str]:
-    yield f"crops: {len(list_names(path)):,} images; {len(read_sources(path)):,} on record that they were cut from ({SOURCES})"
+    yield f"crops: {len(list_names(path)):,} images, cut from {len(read_sources(path)):,} recorded images ({SOURCES})"
 
 
 def _checkpoint(path: Path, verify: bool) -> Iterator[str]:
     kind, state = load_checkpoint_header(path)
     yield f"checkpoint of a {kind}, {_mib(path.stat().st_size)}"
     with reading(path, CheckpointError):
-        told = f"step: {state['step']:,} after {state['seconds'] / 60:.1f} minutes"
-    yield told
+        step = f"step: {state['step']:,} after {state['seconds'] / 60:.1f} minutes"
+    yield step
 
 
 def _run(path: Path, verify: bool) -> Iterator[str]:
@@ -118,12 +125,12 @@ def _run(path: Path, verify: bool) -> Iterator[str]:
 
 def _predictions(path: Path, verify: bool) -> Iterator[str]:
     folder = path if path.is_dir() else path.parent
-    found, record = Predictions.read(folder), read_prediction_record(folder)
-    what = "images" if found.frames is None else f"frames of a video at {found.rate:g} a second"
-    yield f"predictions: {len(found.images):,} {what}, {found.keypoints_px.shape[1]} keypoints"
-    if found.points.named:
-        yield f"names: {', '.join(found.points.names)}"
-    yield f"mean confidence: {found.confidence.mean():.2f}"
+    predictions, record = Predictions.read(folder), read_prediction_record(folder)
+    inputs = "images" if predictions.frames is None else f"frames of a video at {predictions.rate:g} a second"
+    yield f"predictions: {len(predictions.images):,} {inputs}, {predictions.keypoints_px.shape[1]} keypoints"
+    if predictions.points.named:
+        yield f"names: {', '.join(predictions.points.names)}"
+    yield f"mean confidence: {predictions.confidence.mean():.2f}"
     yield f"model: {record.model}, skipped images: {len(record.skipped)}"
 
 
@@ -181,7 +188,7 @@ def _has(*names: str) -> Any:
 
 
 def _is_crops(path: Path) -> bool:
-    of_a_run = (path / "config.yaml").exists()  # that has no weights yet
+    of_a_run = (path / "config.yaml").exists()  # a run without weights yet
     return path.is_dir() and not of_a_run and bool(read_sources(path)) and any(path.rglob("*.png"))
 
 

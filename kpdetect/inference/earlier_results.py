@@ -1,4 +1,4 @@
-"""Whether results in a folder are those that a command would make."""
+"""Decide whether a folder already holds the results that a command would write, and remove outdated ones."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import border
 
 OVERLAYS, OVERLAY = "overlays", "overlay.mp4"
-"""Folder of the pictures of images, and the film of a video."""
+"""The folder of overlays of images, and the overlay video."""
 PICTURES = "pictures"
-"""Either, in the record of derived files."""
+"""The name of overlays and overlay videos in the record of derived files."""
 
 
 def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, files: Iterable[Path]) -> dict[str, Any]:
-    """What decides a result: weights, labels, settings and inputs (name, size and time of change)."""
+    """Identify a result by everything that decides it: weights, labels, settings and inputs (name, size, time of change)."""
     digest = hashlib.sha256()
     for file in files:
-        facts = file.stat() if file.exists() else None  # a dangling link is skipped later, with its name
-        state = "missing" if facts is None else f"{facts.st_size}\t{facts.st_mtime_ns}"
+        stat = file.stat() if file.exists() else None  # a dangling link is skipped later, with its name
+        state = "missing" if stat is None else f"{stat.st_size}\t{stat.st_mtime_ns}"
         digest.update(f"{file}\t{state}\n".encode(errors="surrogateescape"))
     return {
         "model": predictor.hash,
@@ -42,7 +42,7 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
 
 
 def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
-    """Whether `folder` holds complete predictions of exactly this stage."""
+    """Tell whether `folder` holds complete predictions of exactly this stage."""
     if not (folder / RECORD).exists() or not (folder / TABLE).exists():
         return False
     record = read_prediction_record(folder).content
@@ -51,15 +51,15 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
 
 @contextmanager
 def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str]) -> Iterator[None]:
-    """Draw the pictures of new predictions of a stage.
+    """Replace the overlays of earlier predictions in a folder. The block draws the new ones.
 
-    What earlier calls made of other predictions goes first: nobody could tell it from the new. Of that, the record that says
-    that they are finished goes before everything else. Only files that `kpdetect.data.derived` has on record are removed.
+    Before the block, overlays and formats of earlier predictions are removed, because nobody could tell them from new ones.
+    The record of finished predictions is removed first. Only files recorded by `kpdetect.data.derived` are removed.
 
     Args:
-        folder: of the predictions.
-        stage: of the new ones.
-        names: of all pictures, relative to the folder.
+        folder: folder of the predictions.
+        stage: identity of the new predictions, from `stage_of`.
+        names: names of all new overlays, relative to the folder.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -74,7 +74,7 @@ def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str]) -> 
 
 
 def _adopt(folder: Path) -> None:
-    """Put into the record what version 0.1.0, which kept none, wrote beside its predictions."""
+    """Record the files that version 0.1.0 derived from its predictions. That version kept no record."""
     if recorded(folder) or not (folder / RECORD).exists():
         return
     try:
@@ -89,10 +89,10 @@ def _adopt(folder: Path) -> None:
 
 
 def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
-    """What could not be read when the finished predictions in `folder` were made, and why.
+    """Read the reason for every input that the finished predictions in `folder` had to skip.
 
     Raises:
-        InputError: there is something, and `strict` wants none.
+        InputError: with `strict`, there is such an input.
     """
     skipped = read_prediction_record(folder).skipped
     if strict and skipped:

@@ -1,9 +1,9 @@
-"""What computes a detector: one interface, several implementations that agree.
+"""Implementations that compute a detector's network. All have the same interface and agree in their results.
 
-plain   the network layer by layer, as it was trained; what benchmarks and studies measure
-torch   the same with batch norm folded into the convolutions and their weights laid out for the processor
+plain   the network layer by layer, as it was trained; benchmarks and studies use it
+torch   the network with batch norm folded into the convolutions, and weights laid out for the processor
 onnx    the exported graph in onnxruntime, in float32 on the CPU
-auto    `torch`, or `onnx` where it is faster, see `settled`
+auto    `torch`, or `onnx` if it is faster, see `settled`
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from kpdetect.training.runtime import EngineName, Runtime
 
 ENGINES: tuple[str, ...] = get_args(EngineName)
 Read = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Normalised keypoints [count, K, 2], and the heatmaps' mass about them [count, K]."""
+"""Normalised keypoints [count, K, 2], and the mass of the heatmaps around them [count, K]."""
 WORTH_MEASURING = 5_000
-"""Images for which `auto` exports the network and measures both engines, which takes seconds."""
+"""Smallest number of images for which `auto` exports the network and measures both engines. This takes seconds."""
 MEASURED = 8
-"""Images in a call that is measured."""
+"""Number of images in a measured call."""
 TURNS = 5
-"""Calls of each engine; the median counts."""
+"""Number of measured calls of each engine. The median counts."""
 FASTER = 1.1
-"""How many times as fast onnxruntime must be to be taken."""
+"""Smallest speed of onnxruntime, as a multiple of the speed of torch, for which `auto` chooses it."""
 AGREEMENT = 0.05
 """Largest mean distance between two engines' keypoints, in pixels of the square."""
 UNCALIBRATED = Calibration.read(None)
 _chosen: dict[tuple[str, int], EngineName] = {}
-"""What `auto` has chosen in this process, by weights and number of threads."""
+"""The choices of `auto` in this process, by weights and number of threads."""
 
 
 class Engine(Protocol):
-    """Squares to keypoints.
+    """A function from square images to keypoints.
 
     Attributes:
-        name: of the implementation, for records.
+        name: name of the implementation, for records.
     """
 
     name: str
@@ -77,7 +77,7 @@ class PlainEngine:
 
 
 class TorchEngine:
-    """The network with batch norm folded away, its weights and images channels-last."""
+    """The network with batch norm folded into the convolutions. Its weights and images are channels-last."""
 
     name = "torch"
 
@@ -98,14 +98,14 @@ class OnnxEngine:
     """The exported graph in onnxruntime, held in memory.
 
     Raises:
-        InputError: a package of the extra `onnx` is not installed, or the device is no CPU.
+        InputError: a package of the extra `onnx` is not installed, or the device is not a CPU.
     """
 
     name = "onnx"
 
     def __init__(self, detector: Detector, runtime: Runtime, side: int) -> None:
         if runtime.device.type != "cpu":
-            raise InputError("`engine=onnx`: computes on the CPU only; give `device=cpu`, or `engine=torch`")
+            raise InputError("`engine=onnx`: this engine runs on the CPU only; give `device=cpu`, or `engine=torch`")
         model = onnx_model(folded(detector), UNCALIBRATED, side, "`engine=onnx`")
         import onnxruntime
 
@@ -122,35 +122,35 @@ class OnnxEngine:
 
 
 def build_engine(name: EngineName, detector: Detector, runtime: Runtime, side: int) -> Engine:
-    """An engine by name; `auto` begins as `torch`.
+    """Build an engine by name. `auto` starts as `torch`.
 
     Args:
-        name: which one.
+        name: name of the engine.
         detector: the network.
         runtime: device and precision.
-        side: of the squares in pixels.
+        side: side of the square images in pixels.
 
     Raises:
-        InputError: there is no such engine, or it cannot run here.
+        InputError: there is no such engine, or it cannot run on this machine.
     """
     if name not in ENGINES:
-        raise InputError(f"engine '{name}': expected one of {', '.join(ENGINES)}")
+        raise InputError(f"`engine={name}`: expected one of {', '.join(ENGINES)}")
     if name == "onnx":
         return OnnxEngine(detector, runtime, side)
     return PlainEngine(detector, runtime) if name == "plain" else TorchEngine(detector, runtime)
 
 
 def settled(engine: Engine, detector: Detector, runtime: Runtime, side: int, weights: str, images: int) -> Engine:
-    """The faster of `torch` and `onnx` for so many images. A process measures both once for each weights file.
+    """Choose the faster of `torch` and `onnx` for a number of images. A process measures both once per weights file.
 
-    Torch is kept without measuring where onnxruntime is not installed, for few images, on a GPU, where the processor computes
-    in bfloat16 (onnxruntime would compute in float32), and in one of several processes, which must all use the same engine.
+    In these cases torch is kept without measuring: onnxruntime is not installed, there are few images, the device is a GPU, the
+    processor computes in bfloat16 (onnxruntime would compute in float32), or several processes must use the same engine.
 
     Args:
-        engine: `torch`.
+        engine: the engine `torch`.
         detector, runtime, side: see `build_engine`.
         weights: hash of the weights file.
-        images: how many are going to be predicted.
+        images: number of images to predict.
     """
     packages = all(find_spec(package) for package in ("onnx", "onnxruntime", "onnxscript"))
     measurable = runtime.device.type == "cpu" and runtime.compute == torch.float32 and runtime.world == 1 and packages
@@ -166,15 +166,15 @@ def settled(engine: Engine, detector: Detector, runtime: Runtime, side: int, wei
 
 
 def _gain(engine: Engine, other: Engine, side: int) -> float:
-    """How many times as fast `other` is; 0 where its keypoints differ."""
+    """Measure the speed of `other` as a multiple of the speed of `engine`; 0 if their keypoints differ."""
     squares = np.random.default_rng(0).integers(0, 256, (MEASURED, side, side, 3), dtype=np.uint8)
-    (found, _), (again, _) = engine(squares), other(squares)
-    if np.linalg.norm(found - again, axis=-1).mean() * side / 2 > AGREEMENT:
+    (keypoints, _), (others, _) = engine(squares), other(squares)
+    if np.linalg.norm(keypoints - others, axis=-1).mean() * side / 2 > AGREEMENT:
         return 0.0
     seconds: dict[str, list[float]] = {engine.name: [], other.name: []}
     for _ in range(TURNS):
-        for each in (engine, other):
+        for candidate in (engine, other):
             began = time.perf_counter()
-            each(squares)
-            seconds[each.name].append(time.perf_counter() - began)
+            candidate(squares)
+            seconds[candidate.name].append(time.perf_counter() - began)
     return statistics.median(seconds[engine.name]) / statistics.median(seconds[other.name])

@@ -1,8 +1,8 @@
-"""A detector as a file that runs without this project: ONNX, or torch.export's own.
+"""Export a detector to a file that runs without this project: ONNX, or the format of torch.export.
 
-The graph takes `images`, float32 [batch, 3, S, S] in [-1, 1], RGB, the square that the crop policy shows, and returns
-`keypoints`, float32 [batch, K, 2] normalised (x, y), and `confidence`, float32 [batch, K]. It computes in float32. Dropped
-keypoints stay: the labels of a model belong to its results.
+The input of the graph is `images`, float32 RGB [batch, 3, S, S] in [-1, 1], cropped by the crop policy. The outputs are
+`keypoints`, float32 [batch, K, 2] normalised (x, y), and `confidence`, float32 [batch, K]. The graph computes in float32. It
+returns dropped keypoints too, because the labels of a model apply to its results, not to its network.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from kpdetect.inference.onnx_graph import onnx_model, prepared
 from kpdetect.inference.predictor import Predictor
 
 Graph = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Images to keypoints and confidence."""
+"""A function from images to keypoints and confidence."""
 RANDOM = 5
-"""Random images in a parity check; any number but the one that was traced."""
+"""Number of random images in a comparison. It must differ from the number that was traced."""
 
 
 NOTICED = 0.01
-"""Confidence this far over the lowest exercises the calibration."""
+"""A confidence this far above the lowest one depends on the calibration, so the comparison tests it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """How far an exported graph is from the detector it came from.
+    """The differences between an exported graph and its detector.
 
     Attributes:
-        images: what was compared on.
+        images: description of the images that were compared.
         keypoints: largest distance along an axis, normalised.
         confidence: largest difference.
-        exercised: whether the detector's confidence rises over the lowest that its calibration says.
+        exercised: whether the detector's confidence rises above the lowest value of its calibration.
     """
 
     images: str
@@ -53,14 +53,14 @@ class Parity:
     exercised: bool = True
 
     def line(self, side: int) -> str:
-        """For people; `side` is the square's in pixels."""
+        """Describe the differences in one line. `side` is the side of the square image in pixels."""
         pixels = self.keypoints * side / 2
-        told = f"parity on {self.images}: keypoints {self.keypoints:.1e} ({pixels:.1e} px), confidence {self.confidence:.1e}"
-        return told if self.exercised else f"{told} (confidence not exercised by these images)"
+        text = f"parity on {self.images}: keypoints {self.keypoints:.1e} ({pixels:.1e} px), confidence {self.confidence:.1e}"
+        return text if self.exercised else f"{text} (these images do not test the confidence: it is lowest in all of them)"
 
 
 def export_onnx(predictor: Predictor, path: Path) -> Graph:
-    """Write ONNX and return it running in onnxruntime.
+    """Write an ONNX file and return it as a function that runs in onnxruntime.
 
     Raises:
         InputError: a package of the extra `onnx` is not installed.
@@ -78,18 +78,18 @@ def export_onnx(predictor: Predictor, path: Path) -> Graph:
 
 
 def export_torch(predictor: Predictor, path: Path) -> Graph:
-    """Write what `torch.export.load` reads, and return it as read back.
+    """Write a file for `torch.export.load`, read it back, and return it as a function.
 
     Raises:
         InputError: the name does not end in .pt2.
         OutputError: the file cannot be written.
     """
     if path.suffix != ".pt2":  # torch.export.load would refuse it
-        raise InputError(f"`torch={path}`: the name must end in .pt2")
+        raise InputError(f"`torch={path}`: expected a file name that ends in .pt2")
     graph, example, shapes = prepared(predictor.detector, predictor.calibration, predictor.side)
     program = torch.export.export(graph, (example,), dynamic_shapes=shapes)
     with replacing(path) as temporary, open(temporary, "wb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own handling of weights that share memory
+        warnings.simplefilter("ignore")  # torch warns about weights that share memory, which it handles
         torch.export.save(program, file, extra_files={"kpdetect.json": json.dumps(facts(predictor))})
     module = torch.export.load(path).module()
 
@@ -102,7 +102,7 @@ def export_torch(predictor: Predictor, path: Path) -> Graph:
 
 
 def facts(predictor: Predictor) -> dict[str, Any]:
-    """What a user of the graph must know."""
+    """Describe the graph for its users: side, crop policy, names of the keypoints, and hash of the weights."""
     names = predictor.labels.skeleton_names(predictor.keypoints)
     return {"side": predictor.side, "crop": predictor.crop, "keypoints": names, "weights": predictor.hash}
 
@@ -113,15 +113,18 @@ def check_parity(predictor: Predictor, graph: Graph, images: Sequence[Image] = (
     Args:
         predictor: the detector.
         graph: from `export_onnx` or `export_torch`.
-        images: real ones, uint8 RGB of any sizes.
+        images: real images, uint8 RGB of any sizes.
+
+    Returns:
+        The differences on random images, and on the real images if there are any.
     """
     random = np.random.default_rng(0).uniform(-1, 1, (RANDOM, 3, predictor.side, predictor.side)).astype(np.float32)
-    found = [_compare(predictor, graph, random, f"{RANDOM} random images")]
+    parities = [_compare(predictor, graph, random, f"{RANDOM} random images")]
     if images:
         squares = np.stack([predictor.fit(image).square for image in images]).transpose(0, 3, 1, 2)
         values = np.ascontiguousarray(squares.astype(np.float32) / 127.5 - 1)
-        found.append(_compare(predictor, graph, values, f"{len(images)} real images"))
-    return found
+        parities.append(_compare(predictor, graph, values, f"{len(images)} real images"))
+    return parities
 
 
 REAL = 16

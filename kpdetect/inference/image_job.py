@@ -1,4 +1,4 @@
-"""Predict images: a table, a record, and overlays to look at. Only a few images are decoded at any time."""
+"""Predict images: write a table, a record and overlays. Only a few decoded images are in memory at any time."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from kpdetect.progress import Progress
 from kpdetect.training.run_folder import environment
 
 THREADS = 2
-"""Images decoded at once."""
+"""Number of images decoded at the same time."""
 Skipped = dict[str, str]
-"""Inputs that could not be read, and why."""
+"""The reason for every skipped input, by its name."""
 
 
 class NoneReadableError(InputError):
-    """No image can be read; `skipped` says why, image by image."""
+    """No image can be read. `skipped` holds the reason for each image."""
 
     def __init__(self, message: str, skipped: Skipped) -> None:
         super().__init__(message)
@@ -54,15 +54,15 @@ def predict_folder(
     Args:
         model: project folder, detector run folder or weights file.
         source: an image, or a folder that is searched recursively.
-        out: gets predictions.csv, predictions.json and overlays/.
-        device: where to compute.
-        overlays: how many overlays to write, evenly spread over the images; negative for all.
+        out: folder for predictions.csv, predictions.json and overlays/.
+        device: `auto`, `cpu` or `cuda`.
+        overlays: number of images to draw keypoints on, chosen evenly; negative for all.
         strict: stop at an unreadable image instead of skipping it.
-        overwrite: predict again what was predicted already with the same model.
+        overwrite: predict again, also images that the same model has already predicted.
 
     Raises:
-        InputError: no images, or none readable, or an unreadable one under `strict`.
-        CheckpointError: no detector at `model`.
+        InputError: there are no images, none is readable, or, with `strict`, one is unreadable.
+        CheckpointError: there is no detector at `model`.
         OutputError: `out` cannot be written.
     """
     predictor = Predictor.load(model, device, engine="auto")
@@ -72,7 +72,7 @@ def predict_folder(
         predictions, skipped = predict_images(predictor, paths, root, out, config)
     if skipped:
         first = next(iter(skipped.values()))
-        log.warning(f"skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first: {first}")
+        log.warning(f"skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first one: {first}")
     return predictions
 
 
@@ -84,24 +84,24 @@ def predict_images(
     config: PredictConfig,
     boxes: Mapping[str, Box] | None = None,
 ) -> tuple[Predictions, Skipped]:
-    """Predict image files, or read what an equal call left in `out`.
+    """Predict image files, or read the results of an earlier, equal call from `out`.
 
     Args:
         predictor: the detector.
         paths: image files below `root`.
-        root: folder to which names are relative.
-        out: gets predictions.csv, predictions.json and overlays/.
-        config: how.
-        boxes: parts to predict in, by name.
+        root: folder to which the names of images are relative.
+        out: folder for predictions.csv, predictions.json and overlays/.
+        config: settings.
+        boxes: the box to predict in, by name of the image. Images without a box are predicted whole.
 
     Raises:
         NoneReadableError: no image is readable.
-        InputError: one is not, under `strict`.
+        InputError: with `strict`, an image is unreadable.
         OutputError: `out` cannot be written.
     """
     stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
     if not config.overwrite and is_finished(out, stage):
-        log.info(f"{out}: predicted already with this model (--overwrite predicts again)")
+        log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
         skipped = skipped_before(out, strict=config.strict)
         predictions = Predictions.read(out)
     else:
@@ -138,17 +138,17 @@ class _ImageJob:
 
     @property
     def mirror(self) -> list[int] | None:
-        """Partner of each keypoint in a mirror image, as it was used."""
+        """The partner of each keypoint in the mirror image, as used for averaging."""
         return None if self.passes.mirror is None else self.passes.mirror.tolist()
 
     @property
     def files(self) -> list[str]:
-        """Names of all overlays, relative to the folder of results."""
+        """The names of all overlays, relative to the folder of results."""
         return [f"{OVERLAYS}/{self.pictures[number]}" for number in sorted(self.drawn)]
 
     def run(self, begin: Callable[[], object]) -> Predictions:
-        """All images; `begin` is called before the first overlay is drawn, if an image can be read at all."""
-        found: list[Keypoints] = []
+        """Predict all images. If at least one image can be read, call `begin` before the first overlay is drawn."""
+        parts: list[Keypoints] = []
         images: list[str] = []
         sizes: list[tuple[int, int]] = []
         with Progress(len(self.paths), "predict") as progress, ThreadPoolExecutor(THREADS) as pool:
@@ -161,20 +161,20 @@ class _ImageJob:
                 rows, keypoints = self._detect(pool, numbers, fitted)
                 numbers = [numbers[row] for row in rows]
                 if numbers:
-                    if not found:
+                    if not parts:
                         begin()
-                    found.append(keypoints)
+                    parts.append(keypoints)
                     images += [self.names[number] for number in numbers]
                     sizes += [fitted[row].size for row in rows]
                     _finish(drawing)
-                    drawing = self._draw(pool, numbers, found[-1])
+                    drawing = self._draw(pool, numbers, parts[-1])
                 progress.update(len(block))
             _finish(drawing)
         if not images:
             reason = next(iter(self.skipped.values()))
-            told = f"{self.root}: none of {len(self.paths)} images can be read; the first: {reason}"
-            raise NoneReadableError(told, self.skipped)
-        keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+            message = f"{self.root}: none of {len(self.paths)} images can be read; the first one: {reason}"
+            raise NoneReadableError(message, self.skipped)
+        keypoints_px, confidence = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Predictions(
             images=images,
             keypoints_px=keypoints_px,
@@ -191,7 +191,7 @@ class _ImageJob:
                 self.passes.learn(sample)
 
     def _blocks(self, pool: ThreadPoolExecutor) -> Iterator[list[tuple[int, Fitted | InputError]]]:
-        """Fitted images with their numbers, one network batch at a time; the next block is read while this one is used."""
+        """Yield fitted images with their numbers, batch by batch. The next batch is read while the caller uses one."""
         ahead: list[tuple[int, Future[Fitted | InputError]]] = []
         for at in range(0, len(self.paths) + BATCH, BATCH):
             numbers = range(at, min(at + BATCH, len(self.paths)))
@@ -217,29 +217,29 @@ class _ImageJob:
     def _detect(
         self, pool: ThreadPoolExecutor, numbers: Sequence[int], fitted: Sequence[Fitted]
     ) -> tuple[list[int], Keypoints]:
-        """Rows of the pictures that could be looked at as often as is needed, and their keypoints; the others are skipped."""
+        """Predict images. Return the rows of the images that stay readable, and their keypoints. Skip the others."""
         lost: dict[int, InputError] = {}
 
-        def again(row: int, boxes: Sequence[Box]) -> list[Fitted]:  # the picture itself is not kept: it may be large
+        def again(row: int, boxes: Sequence[Box]) -> list[Fitted]:  # the image is read again, because it may be large to keep
             path = self.paths[numbers[row]]
             try:
                 image = read_image(path)
                 if image.shape[:2] != fitted[row].size:
-                    raise InputError(f"{path}: was replaced by another image while it was predicted; predict it again")
+                    raise InputError(f"{path}: another image replaced this file during the prediction; predict it again")
                 return self.predictor.fit_parts(image, boxes)
             except InputError as error:
                 lost[row] = error
-                return [fitted[row]] * len(boxes)  # only so that the others go on
+                return [fitted[row]] * len(boxes)  # placeholders, so that the other images go on
 
         keypoints_px, confidence = self.passes(fitted, lambda boxes: list(pool.map(again, range(len(numbers)), boxes)))
         self._note([(numbers[row], lost[row]) for row in sorted(lost)])
         rows = [row for row in range(len(numbers)) if row not in lost]
         return rows, (keypoints_px[rows], confidence[rows])
 
-    def _draw(self, pool: ThreadPoolExecutor, numbers: Sequence[int], found: Keypoints) -> list[Future[None]]:
+    def _draw(self, pool: ThreadPoolExecutor, numbers: Sequence[int], keypoints: Keypoints) -> list[Future[None]]:
         return [
             pool.submit(self._overlay, number, points, sure)
-            for number, points, sure in zip(numbers, *found, strict=True)
+            for number, points, sure in zip(numbers, *keypoints, strict=True)
             if number in self.drawn
         ]
 
@@ -249,18 +249,18 @@ class _ImageJob:
         try:
             image = read_image(self.paths[number])
         except InputError as error:
-            self._note([(number, InputError(f"{error} (its keypoints were found, its overlay is missing)"))])
+            self._note([(number, InputError(f"{error} (its keypoints are predicted, but its overlay is missing)"))])
             return
         write_image(path, draw_overlay(image, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
 
 
 def _finish(tasks: Sequence[Future[None]]) -> None:
     for task in tasks:
-        task.result()  # raises what went wrong in it
+        task.result()  # raises the error of the task
 
 
 def _picture_names(names: Sequence[str]) -> list[str]:
-    """Names of overlays: a.jpg gives a.png, but a.jpg.png where there is an a.tif too."""
+    """Name the overlays: a.png for a.jpg, but a.jpg.png if there is an a.tif too."""
     plain = [Path(name).with_suffix(".png").as_posix() for name in names]
     counts = Counter(plain)
     return [f"{name}.png" if counts[short] > 1 else short for name, short in zip(names, plain, strict=True)]

@@ -1,4 +1,4 @@
-"""Changing the labels of a model, saying what they are, and a picture by which to choose them."""
+"""Change and describe the labels of a model, and draw a picture that helps to choose them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kpdetect.training.checkpoints import find_weights, read_detector_descriptio
 
 SHEET = "keypoints.png"
 SHOWN, COLUMNS, TILE = 12, 4, 384
-"""Images on the picture, how many beside each other, and the side of each in pixels."""
+"""Number of images on the picture, images per row, and the side of each image in pixels."""
 
 
 def change_labels(
@@ -35,23 +35,23 @@ def change_labels(
     file: Path | None = None,
     clear: bool = False,
 ) -> tuple[Path, Labels, int]:
-    """Add to the labels of a model and write them beside its weights, if anything is to be changed.
+    """Add to the labels of a model. If there is a change, write them to the folder of its weights.
 
     Args:
         model: project folder, detector run folder or weights file.
-        names: `0=nose`.
-        pairs: `1,2`, mirror images of each other.
-        links: `0-1`, to be joined by a line.
+        names: texts such as `0=nose`.
+        pairs: texts such as `1,2`, for keypoints that are mirror images of each other.
+        links: texts such as `0-1`, for keypoints to join by a line.
         drop: keypoints to leave out of every result.
-        file: YAML with the fields of `Labels`, instead of the labels there are.
-        clear: begin without any labels.
+        file: YAML file with the fields of `Labels`, to start from in place of the model's labels.
+        clear: start without labels.
 
     Returns:
-        The file beside the weights, the labels, and the model's K.
+        The file of labels, the labels, and the model's K.
 
     Raises:
-        ConfigError: an unknown keypoint, a name given twice, or anything else that `Labels.require` refuses.
-        CheckpointError: no detector there.
+        ConfigError: `Labels.require` refuses the labels, for example for an unknown keypoint or a name that occurs twice.
+        CheckpointError: there is no detector at `model`.
     """
     weights = find_weights(model, "detector")
     keypoints = read_detector_description(weights).keypoints
@@ -60,8 +60,8 @@ def change_labels(
     base = old if file is None else read_config(Labels, file)
     merged = Labels(
         names={**base.names, **dict(_name(text) for text in names)},
-        pairs=_merged(base.pairs, [_pair(text, ",", "--pair", "1,2") for text in pairs]),
-        links=_merged(base.links, [_pair(text, "-", "--link", "0-1") for text in links]),
+        pairs=_merged(base.pairs, [_pair(text, ",", "pairs", "1,2") for text in pairs]),
+        links=_merged(base.links, [_pair(text, "-", "links", "0-1") for text in links]),
         drop=tuple(dict.fromkeys((*base.drop, *drop))),
         weights=file_hash(weights),
     )
@@ -73,38 +73,39 @@ def change_labels(
 
 
 def require_own(weights: Path) -> None:
-    """Check that labels may be written beside weights.
+    """Check that labels may be written to the folder of a weights file.
 
     Raises:
-        InputError: they come with the package.
+        InputError: the weights come with the package.
     """
     if is_shipped(weights):
         raise InputError(
-            f"{weights}: comes with the package; copy it with `kpdetect pack {weights.parent.name} --out DIR` first"
+            f"{weights}: this model comes with the package and stays as it is; "
+            f"copy it with `kpdetect pack {weights.parent.name} --out DIR` first"
         )
 
 
 def _name(text: str) -> tuple[int, str]:
     number, equals, name = text.partition("=")
     if not equals or not number.strip().isdecimal():
-        raise ConfigError(f"--name {text}: expected NUMBER=NAME, for example --name 0=nose")
+        raise ConfigError(f"`names={text}`: expected NUMBER=NAME, for example `names=0=nose`")
     return int(number), name.strip()
 
 
-def _pair(text: str, separator: str, option: str, example: str) -> Pair:
-    found = re.fullmatch(rf"\s*(\d+)\s*{separator}\s*(\d+)\s*", text)
-    if found is None:
-        raise ConfigError(f"{option} {text}: expected two keypoints, for example {option} {example}")
-    return int(found[1]), int(found[2])
+def _pair(text: str, separator: str, parameter: str, example: str) -> Pair:
+    match = re.fullmatch(rf"\s*(\d+)\s*{separator}\s*(\d+)\s*", text)
+    if match is None:
+        raise ConfigError(f"`{parameter}={text}`: expected two keypoints, for example `{parameter}={example}`")
+    return int(match[1]), int(match[2])
 
 
 def _merged(old: Sequence[Pair], new: Sequence[Pair]) -> tuple[Pair, ...]:
-    """Both, each pair once whichever way round it was given."""
+    """Join two lists of pairs. A pair occurs once, whichever of its keypoints comes first."""
     return tuple({frozenset(pair): pair for pair in (*old, *new)}.values())
 
 
 def describe_labels(labels: Labels, keypoints: int) -> Iterator[str]:
-    """A line per keypoint of a model of K, then the links."""
+    """Describe labels: a line per keypoint of a model of K keypoints, then a line of links."""
     partner = {one: other for pair in labels.pairs for one, other in (pair, pair[::-1])}
     for number, name in enumerate(labels.skeleton_names(keypoints)):
         notes = [f"mirror image of {partner[number]}"] if number in partner else []
@@ -114,19 +115,21 @@ def describe_labels(labels: Labels, keypoints: int) -> Iterator[str]:
 
 
 def sheet_tiles(model: Path, images: Path) -> list[Image]:
-    """Images spread evenly over a folder, as a model sees them, `TILE` pixels wide and high.
+    """Choose images evenly from a folder and crop them as the model sees them, `TILE` pixels wide and high.
 
     Args:
         model: project folder, detector run folder or weights file.
         images: a folder of images.
 
     Raises:
-        InputError: no readable image.
-        CheckpointError: no detector at `model`.
+        InputError: no image can be read.
+        CheckpointError: there is no detector at `model`.
     """
     paths = list_images(images)
     chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
-    crop = read_model_description(find_weights(model, "detector")).crop or "centre"  # weights without are refused when loaded
+    crop = (
+        read_model_description(find_weights(model, "detector")).crop or "centre"
+    )  # weights without a crop policy are refused when loaded
     tiles = list(_tiles([paths[index] for index in chosen], crop))
     if not tiles:
         raise InputError(f"{images}: none of {len(chosen)} images can be read; give a folder of images")
@@ -134,16 +137,16 @@ def sheet_tiles(model: Path, images: Path) -> list[Image]:
 
 
 def draw_sheet(model: Path, tiles: Sequence[Image], out: Path | None = None, device: str = "auto") -> Path:
-    """A picture of all keypoints, with numbers or names, on images.
+    """Draw all keypoints, with their numbers or names, on images and write them as one picture.
 
     Args:
         model: project folder, detector run folder or weights file.
-        tiles: of `sheet_tiles`.
-        out: the picture; `SHEET` beside the weights without it.
-        device: where to compute.
+        tiles: images from `sheet_tiles`.
+        out: file of the picture; by default `SHEET` in the folder of the weights.
+        device: `auto`, `cpu` or `cuda`.
 
     Returns:
-        The picture.
+        The file of the picture.
     """
     predictor = Predictor.load(model, device)
     skeleton = predictor.labels.model_copy(update={"drop": ()}).skeleton(predictor.keypoints)
@@ -160,4 +163,4 @@ def _tiles(paths: Sequence[Path], crop: CropPolicy) -> Iterator[Image]:
         try:
             yield fit_image(read_image(path), TILE, crop)[0]
         except InputError as error:
-            log.warning(f"left out {error}")
+            log.warning(f"an image is left out: {error}")

@@ -1,4 +1,4 @@
-"""Names, left-right pairs, links and dropped keypoints of a model: `keypoints.yaml` beside its weights."""
+"""Names, left-right pairs, links and dropped keypoints of a model: `keypoints.yaml` in the folder of its weights."""
 
 from __future__ import annotations
 
@@ -23,55 +23,57 @@ Item = TypeVar("Item")
 
 
 class Labels(StrictConfig):
-    """What somebody said of a model's keypoints, all by the model's own numbers."""
+    """The labels that a user gave to a model's keypoints, by keypoint number."""
 
     names: dict[int, str] = Field(default_factory=dict)
-    """Name of a keypoint; those without one are called keypoint3 and the like."""
+    """Names by keypoint number. A keypoint without a name has a default name such as keypoint3."""
     pairs: tuple[Pair, ...] = ()
-    """Keypoints that are each other's mirror image, such as the two eyes."""
+    """Pairs of keypoints that are each other's mirror image, such as the two eyes."""
     drop: tuple[int, ...] = ()
-    """Keypoints left out of every result."""
+    """Keypoints that are left out of every result."""
     links: tuple[Pair, ...] = ()
-    """Keypoints joined by a line in pictures and by an edge in the formats of other tools."""
+    """Pairs of keypoints that are joined by a line in pictures and by an edge in the formats of other tools."""
     weights: str = ""
-    """Hash of the weights that the labels were given to; two, with a comma, while one file takes the place of the other."""
+    """Hash of the weights that the labels belong to. Two hashes, with a comma, while one weights file replaces another."""
 
     def are_of(self, weights: str) -> bool:
-        """Whether the labels were given to the weights of this hash."""
+        """Tell whether the labels belong to the weights of this hash."""
         return weights in self.weights.split(",")
 
     def require(self, keypoints: int, source: str) -> None:
-        """Check against a model of K keypoints; `source` begins the message.
+        """Check the labels against a model of K keypoints. An error message begins with `source`.
 
         Raises:
-            ConfigError: a keypoint that the model lacks, a name given twice or empty, a keypoint paired or linked with
-                itself, in two pairs, or nothing left.
+            ConfigError: the model has no such keypoint, a name is empty or occurs twice, a keypoint is in two pairs or is
+                paired or linked with itself, or all keypoints are dropped.
         """
         used = [*self.names, *self.drop, *(number for pair in (*self.pairs, *self.links) for number in pair)]
         for number in used:
             if not 0 <= number < keypoints:
-                raise ConfigError(f"{source}: keypoint {number}: the model has 0 to {keypoints - 1}")
+                raise ConfigError(f"{source}: keypoint {number}: the model has the keypoints 0 to {keypoints - 1}")
         names = self.skeleton_names(keypoints)
         if name := repeated(names):
-            raise ConfigError(f"{source}: the name '{name}' is given twice; names must differ")
+            raise ConfigError(f"{source}: two keypoints have the name '{name}'; give them different names")
         if any(not name.strip() or len(name.splitlines()) > 1 for name in names):
             raise ConfigError(f"{source}: a name must be one line that is not empty")
         if formula := next(filter(is_formula, names), None):
-            raise ConfigError(f"{source}: the name '{formula}' begins like a formula of a spreadsheet; change it")
+            raise ConfigError(
+                f"{source}: a spreadsheet would read the name '{formula}' as a formula; change its first character"
+            )
         for one, other in (*self.pairs, *self.links):
             if one == other:
-                raise ConfigError(f"{source}: {one},{other}: a pair or link needs two different keypoints")
+                raise ConfigError(f"{source}: {one},{other}: expected two different keypoints in a pair or link")
         if (twice := repeated(number for pair in self.pairs for number in pair)) is not None:
-            raise ConfigError(f"{source}: keypoint {twice} is in two pairs; it can have one mirror image only")
+            raise ConfigError(f"{source}: keypoint {twice} is in two pairs; keep one of them")
         if len(set(self.drop)) == keypoints:
-            raise ConfigError(f"{source}: drops all {keypoints} keypoints; keep at least one")
+            raise ConfigError(f"{source}: all {keypoints} keypoints are dropped; keep at least one")
 
     def skeleton_names(self, keypoints: int) -> list[str]:
-        """Names of all K keypoints."""
+        """List the names of all K keypoints."""
         return [self.names.get(number, default_name(number)) for number in range(keypoints)]
 
     def skeleton(self, keypoints: int) -> Skeleton:
-        """The keypoints of a model of K that are kept."""
+        """Make the skeleton of the keypoints that are not dropped, for a model of K keypoints."""
         names = self.skeleton_names(keypoints)
         kept = [number for number in range(keypoints) if number not in set(self.drop)]
         place = {number: position for position, number in enumerate(kept)}
@@ -84,7 +86,7 @@ class Labels(StrictConfig):
 
 
 def repeated(items: Iterable[Item]) -> Item | None:
-    """The first item that is there twice; None where none is."""
+    """Return the first item that occurs twice, or None."""
     return next((item for item, count in Counter(items).items() if count > 1), None)
 
 
@@ -93,10 +95,10 @@ def _at_positions(pairs: Iterable[Pair], place: dict[int, int]) -> tuple[Pair, .
 
 
 def read_labels(weights: Path, keypoints: int) -> Labels:
-    """The labels beside a weights file of a model of K keypoints; empty ones where there is no such file.
+    """Read the labels in the folder of a weights file, for a model of K keypoints. Without a file the labels are empty.
 
     Raises:
-        ConfigError: the file is no YAML of labels, or does not fit the model.
+        ConfigError: the file is not a YAML file of labels, or does not fit the model.
     """
     path = weights.parent / LABELS
     if not path.exists():
@@ -107,31 +109,31 @@ def read_labels(weights: Path, keypoints: int) -> Labels:
 
 
 def labels_of(weights: Path) -> Labels:
-    """The labels beside a detector's weights file, see `read_labels`.
+    """Read the labels of a detector's weights file, see `read_labels`.
 
     Raises:
-        ConfigError: they do not fit the model.
-        CheckpointError: no weights there.
+        ConfigError: the labels do not fit the model.
+        CheckpointError: there are no weights.
     """
     return read_labels(weights, read_detector_description(weights).keypoints)
 
 
 @contextmanager
 def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
-    """Keep the labels beside a detector's weights those of these weights, where the block trains the same network further.
+    """Keep the labels of a detector valid while the block trains the same network further and replaces its weights.
 
     Args:
-        weights: file of the weights, of a run folder; it need not be there yet, and without the checkpoint beside it another
-            network is trained.
-        writes: whether this process is the one that writes.
+        weights: weights file in a run folder; it may not exist yet. Without a checkpoint in the folder a new network is
+            trained, and nothing is kept.
+        writes: whether this process is the one that writes files.
 
     Raises:
-        ConfigError: the labels of a run that is continued cannot be read.
+        ConfigError: the labels of the continued run cannot be read.
     """
     path = weights.parent / LABELS
     continued = writes and weights.is_file() and (weights.parent / CHECKPOINT).is_file()
     if continued and path.is_file():
-        read_config(Labels, path)  # faults are told before anything is trained
+        read_config(Labels, path)  # report faults before the training
 
     def mark(coming: str | None = None) -> None:
         if continued and weights.is_file() and path.is_file():
@@ -139,7 +141,7 @@ def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
             if labels.are_of(there) and labels.weights != (marked := _marked(there, coming)):
                 write_config(labels.model_copy(update={"weights": marked}), path)
 
-    with announced(weights, mark):  # so that a kill at any time leaves them marked for the weights that are there
+    with announced(weights, mark):  # after a kill at any time the labels are marked for the existing weights
         try:
             yield
         finally:  # an interrupted training has written weights too
@@ -151,26 +153,26 @@ def _marked(there: str | None, coming: str | None) -> str:
 
 
 def copy_labels(weights: Path, target: Path) -> None:
-    """Write the labels beside a weights file beside another one too, whose keypoints mean the same.
+    """Copy the labels of a weights file to another weights file with the same keypoints.
 
-    Those that were given to other weights than these stay marked so.
+    Labels that belong to other weights keep that mark.
 
     Raises:
-        ConfigError: they do not fit the model.
+        ConfigError: the labels do not fit the model.
     """
     _copy(weights, target, file_hash(target))
 
 
 @contextmanager
 def labels_copied(weights: Path, target: Path) -> Iterator[None]:
-    """`copy_labels` in the moment in which the block writes `target`: it is at no time without them.
+    """Copy labels, as `copy_labels` does, at the moment in which the block writes `target`. So `target` always has labels.
 
     Args:
-        weights: file of weights whose labels these are; without labels nothing is done.
-        target: file of weights that the block may write.
+        weights: weights file with the labels to copy; without labels nothing is done.
+        target: weights file that the block may write.
 
     Raises:
-        ConfigError: they do not fit the model.
+        ConfigError: the labels do not fit the model.
     """
     if not (weights.parent / LABELS).is_file():
         yield

@@ -21,11 +21,11 @@ OPSET = 18
 
 
 class KeypointGraph(nn.Module):
-    """Images to keypoints and confidence.
+    """A network from images to keypoints and confidence.
 
     Args:
-        detector: gives heatmap logits.
-        calibration: from heatmap mass to probability.
+        detector: network from images to heatmap logits.
+        calibration: map from heatmap mass to probability.
     """
 
     starts: Tensor
@@ -41,7 +41,7 @@ class KeypointGraph(nn.Module):
         self.register_buffer("rises", values.diff())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images float32 [batch, 3, S, S] in [-1, 1] to keypoints [batch, K, 2] and confidence [batch, K]."""
+        """Map images float32 [batch, 3, S, S] in [-1, 1] to keypoints [batch, K, 2] and confidence [batch, K]."""
         side = self.detector.input_size
         if images.shape[-1] < side:  # enlarging never aliases; a plain Resize is understood by every runtime
             images = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
@@ -49,26 +49,26 @@ class KeypointGraph(nn.Module):
         return keypoints, self.probability(mass)
 
     def probability(self, mass: Tensor) -> Tensor:
-        """The calibration, by piecewise linear interpolation."""
+        """Map heatmap mass to probability, by piecewise linear interpolation."""
         ramps = ((mass[..., None] - self.starts) / self.lengths).clamp(0, 1)
         return self.lowest + (ramps * self.rises).sum(dim=-1)
 
 
 def prepared(detector: Detector, calibration: Calibration, side: int) -> tuple[KeypointGraph, Tensor, dict[str, Any]]:
-    """The graph on the CPU, an example of its input, and the shapes that may differ from it."""
+    """Build the graph on the CPU, an example of its input, and the dimensions of the input that may vary."""
     graph = KeypointGraph(detector, calibration).cpu().eval()
-    example = torch.zeros(2, 3, side, side)  # one image would be taken for a constant
+    example = torch.zeros(2, 3, side, side)  # the exporter would take a batch of one for a constant
     return graph, example, {"images": {0: torch.export.Dim("batch", min=1)}}
 
 
-def onnx_model(detector: Detector, calibration: Calibration, side: int, option: str = "--onnx") -> ModelProto:
-    """The ONNX model of a detector, float32, for any number of images.
+def onnx_model(detector: Detector, calibration: Calibration, side: int, parameter: str = "`onnx`") -> ModelProto:
+    """Export a detector to an ONNX model in float32, for any number of images.
 
     Args:
-        detector: moved to the CPU.
-        calibration: from heatmap mass to confidence.
-        side: of the images in pixels.
-        option: what a message says was asked for.
+        detector: the network; it is moved to the CPU.
+        calibration: map from heatmap mass to confidence.
+        side: side of the square images in pixels.
+        parameter: the requested parameter, which an error message begins with.
 
     Raises:
         InputError: a package of the extra `onnx` is not installed.
@@ -78,10 +78,10 @@ def onnx_model(detector: Detector, calibration: Calibration, side: int, option: 
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401  the exporter needs it
     except ImportError as error:
-        raise InputError(f'{option}: the package {error.name} is not installed; pip install "kpdetect[onnx]"') from error
+        raise InputError(f'{parameter}: the package {error.name} is not installed; pip install "kpdetect[onnx]"') from error
     graph, example, shapes = prepared(detector, calibration, side)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter about its own parts
+        warnings.simplefilter("ignore")  # the exporter warns about its own parts
         program = torch.onnx.export(
             graph,
             (example,),

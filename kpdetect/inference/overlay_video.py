@@ -1,6 +1,6 @@
-"""Overlay videos by PyAV: MPEG-4 part 2, or H.264, which every browser plays. Frames keep their presentation times.
+"""Write overlay videos with PyAV: MPEG-4 part 2, or H.264, which every browser plays. Frames keep their presentation times.
 
-An overlay that cannot be written costs itself only: the reason is kept, the keypoints go on.
+If an overlay video cannot be written, the reason is kept and the prediction of keypoints continues.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from kpdetect.images.arrays import Image
 from kpdetect.inference.video import VideoReader, file_url
 
 TICKS = 60_000
-"""Ticks of a second in which times are written: less than the 65,536 of MPEG-4 part 2, and exact at 30000/1001 frames."""
+"""Ticks per second of the times in the file: less than the 65,536 of MPEG-4 part 2, and exact at 30000/1001 frames."""
 BITS_PER_PIXEL = 1.0
-"""Of MPEG-4 part 2, a frame."""
+"""Bits per pixel of a frame in MPEG-4 part 2."""
 MAX_BIT_RATE = 60_000_000
 
 
@@ -33,13 +33,13 @@ class OverlayWriter:
     """A video file of frames of one size.
 
     Args:
-        path: its ending names the container.
+        path: file. Its ending decides the container format.
         size: (height, width), even numbers.
-        rate: frames per second, where frames have no times.
-        h264: H.264 instead of MPEG-4 part 2.
+        rate: frames per second, if frames have no times.
+        h264: write H.264 instead of MPEG-4 part 2.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], rate: float, *, h264: bool = False) -> None:
@@ -60,7 +60,7 @@ class OverlayWriter:
         self.ticks = -self.step
 
     def add(self, image: Image, seconds: float = math.nan) -> None:
-        """Write uint8 RGB [height, width, 3] to be shown at `seconds`; after the last frame where that is NaN or earlier."""
+        """Write a frame, uint8 RGB [height, width, 3], to show at `seconds`; right after the previous frame if that is NaN."""
         frame = self.frame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         wanted = self.ticks + self.step if math.isnan(seconds) else round(seconds * TICKS)
         self.ticks = max(self.ticks + 1, wanted)
@@ -71,7 +71,7 @@ class OverlayWriter:
         """Finish the file.
 
         Raises:
-            OSError: it cannot be finished.
+            OSError: the file cannot be finished.
         """
         try:
             if self.ticks >= 0:
@@ -86,7 +86,7 @@ class OverlayWriter:
 
 
 class OverlayVideo:
-    """An overlay video that opens with its first frame, which sets its size; odd sides get one more row or column.
+    """An overlay video. It is opened with the first frame, which sets its size. Odd sides get one more row or column.
 
     Attributes:
         failure: why there is no video; empty while it can be written.
@@ -98,7 +98,7 @@ class OverlayVideo:
         self.size, self.failure, self.begin, self.written = (0, 0), "", 0.0, 0
 
     def add(self, image: Image, seconds: float = math.nan) -> None:
-        """Write uint8 RGB [height, width, 3] to be shown at `seconds`, counted from those of the first frame."""
+        """Write a frame, uint8 RGB [height, width, 3], with its time in seconds. The first frame has the time 0 in the file."""
         if self.failure:
             return
         height, width = image.shape[:2]
@@ -107,7 +107,7 @@ class OverlayVideo:
             if self.writer is None:
                 self.size, self.begin = (even.shape[0], even.shape[1]), seconds
                 self.writer = OverlayWriter(self.temporary, self.size, self.rate, h264=self.h264)
-            if even.shape[:2] == self.size:  # a stream that changes its size half way cannot go on in the same file
+            if even.shape[:2] == self.size:  # frames of another size do not fit the file
                 self.writer.add(even, seconds - self.begin)
                 self.written += 1
         except (OSError, ValueError) as error:
@@ -151,8 +151,8 @@ class OverlayVideo:
 
 @contextmanager
 def overlay_video(path: Path, rate: float, h264: bool) -> Iterator[OverlayVideo]:
-    """A video that has its name only once it is complete; if it cannot be written, its `failure` says why."""
-    temporary = temporary_name(path, f".part{path.suffix}")  # the ending tells the encoder the container
+    """Write a video that gets its name when it is complete. If it cannot be written, its `failure` says why."""
+    temporary = temporary_name(path, f".part{path.suffix}")  # the ending decides the container format
     sweep(path.parent)
     video = OverlayVideo(path, temporary, rate, h264)
     try:

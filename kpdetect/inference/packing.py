@@ -1,4 +1,4 @@
-"""A model to give away: the weights of a project's detector and generator, with their record of real images."""
+"""Pack a model for others: the weights of a project's detector and generator, with the list of real images behind them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from kpdetect.training.checkpoints import WEIGHTS, find_weights, load_weights, s
 
 GENERATOR = "generator.safetensors"
 LICENCE, CARD, PICTURE = "LICENSE", "README.md", "generated.jpg"
-"""Terms of the weights, what is said of the model, and the picture that the card may show; all beside the weights."""
+"""The licence of the weights, the model card, and the picture that the card may show. All lie in the folder of the weights."""
 KIND = "model"
-"""What the files of a packed model are called in the record of derived files."""
+"""Name of the files of a packed model in the record of derived files."""
 
 
 def pack_model(
@@ -35,72 +35,72 @@ def pack_model(
     pictures: Mapping[str, bytes] | None = None,
     behind: Sequence[Path] = (),
 ) -> list[Path]:
-    """Write `detector.safetensors`, where there is a generator `generator.safetensors`, their labels and `sources.csv`,
-    and the terms and the card that lie beside the weights.
+    """Write a model as a folder: weights, labels, `sources.csv`, licence and model card.
 
-    Weights are stored in float16, which moves keypoints by a few hundredths of a pixel and changes drawn pictures by less than
-    0.1 grey levels, on average (measured on models of this package).
+    The weights are `detector.safetensors` and, if there is a generator, `generator.safetensors`. They are stored in float16.
+    This moves keypoints by a few hundredths of a pixel and changes generated images by less than 0.1 grey levels on average
+    (measured on models of this package).
 
     Args:
         project: project folder, run folder or weights file of a detector.
-        out: the folder; commands take it as a MODEL. The same model may be packed into it again.
-        measured: what the detector says of itself from now on, instead of what it said.
+        out: the folder. Commands accept it as a MODEL. The same model may be packed into it again.
+        measured: entries that replace those in the detector's description.
         pictures: contents of further files, by name.
-        behind: folders whose records of real images are added.
+        behind: folders whose lists of real images are added.
 
     Returns:
-        The files of weights, then terms, card and picture.
+        The weights files, then licence, card and picture.
 
     Raises:
-        CheckpointError: no detector there.
-        OutputError: the folder cannot be written, or holds another model's weights, terms or card.
+        CheckpointError: there is no detector at `project`.
+        OutputError: the folder cannot be written, or holds the weights, licence or card of another model.
     """
     weights = _weights(project)
-    told = _told(weights.values())
-    _require_own(out, weights, told)
+    documents = _documents(weights.values())
+    _require_same_model(out, weights, documents)
     make_folder(out)
-    contents = {name: path.read_bytes() for name, path in told.items()} | dict(pictures or {})
+    contents = {name: path.read_bytes() for name, path in documents.items()} | dict(pictures or {})
     rows = [row for folder in (*(path.parent for path in weights.values()), *behind) for row in read_sources(folder)]
     ours = KIND in (known := recorded(out)) and SOURCES in known[KIND].files
     rows += [] if ours else read_sources(out)
     files = [f"{kind}.safetensors" for kind in weights]
     with rewritten(out, KIND, [*files, *([SOURCES] if rows else []), *contents]):
         if rows:
-            write_sources(out, dict.fromkeys(rows))  # no weights without their record
+            write_sources(out, dict.fromkeys(rows))  # before the weights, which must not be without it
         with labels_copied(weights["detector"], out / "detector.safetensors"):
             for kind, path in weights.items():
                 _save_halved(path, kind, out / f"{kind}.safetensors", (measured or {}) if kind == "detector" else {})
         for name, content in contents.items():
             with replacing(out / name) as target:
                 target.write_bytes(content)
-    return [*(out / name for name in files), *(out / name for name in told)]
+    return [*(out / name for name in files), *(out / name for name in documents)]
 
 
 def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -> dict[str, Any]:
-    """Pack a model whose confidence is measured on other pairs; see `kpdetect.inference.recalibration`.
+    """Pack a model with a confidence that is calibrated again on given pairs; see `kpdetect.inference.recalibration`.
 
     Args:
         model: project folder, run folder or weights file of a detector, or the name of a model of the package.
-        pairs: what to measure on; the real images behind them go on the packed model's record.
-        out: another folder than the model's.
-        device: where to compute.
+        pairs: folder of shards to measure on. The real images behind them are added to the packed model's list.
+        out: folder for the packed model; it must differ from the model's folder.
+        device: `auto`, `cpu` or `cuda`.
 
     Returns:
-        What was measured.
+        The new entries of the detector's description.
 
     Raises:
-        CheckpointError: no detector there.
+        CheckpointError: there is no detector at `model`.
         InputError: the pairs do not fit the detector.
-        OutputError: the folder cannot be written, or holds the model, or another one.
+        OutputError: the folder cannot be written, or holds this model or another one.
     """
     weights = _weights(model)
     inside = [out.resolve(), *out.resolve().parents]
     taken = [weights["detector"].resolve().parent, pairs.resolve(), *([model.resolve()] if model.is_dir() else [])]
     if any(folder in inside for folder in taken):
-        raise OutputError(f"{out}: holds the model or the pairs, or lies among them; give another folder")
-    _require_own(out, weights, _told(weights.values()))  # before minutes of measuring
+        raise OutputError(f"{out}: this folder is, holds or lies in the folder of the model or the pairs; give another folder")
+    _require_same_model(out, weights, _documents(weights.values()))  # before minutes of measuring
     predictor = Predictor.load(model, device)
-    with TemporaryDirectory() as temporary:  # nothing is made of pairs that do not fit
+    with TemporaryDirectory() as temporary:  # so that `out` stays untouched if the pairs do not fit
         measured = measure_confidence(predictor, pairs, Path(temporary))
         pictures = {picture.name: picture.read_bytes() for picture in Path(temporary).iterdir()}
     pack_model(model, out, measured, pictures, [pairs])
@@ -108,7 +108,7 @@ def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -
 
 
 def _weights(project: Path) -> dict[str, Path]:
-    """Files of its detector and its generator; the first alone where a run folder, or a file, holds no more."""
+    """Find the weights files of the detector and the generator. A run folder or a file may hold the detector only."""
     detector = find_weights(project, "detector")
     try:
         generator = find_weights(project, "generator")
@@ -117,52 +117,52 @@ def _weights(project: Path) -> dict[str, Path]:
     return {"detector": detector} | ({} if generator == detector else {"generator": generator})
 
 
-def _told(weights: Iterable[Path]) -> dict[str, Path]:
-    """Terms, card and its picture by name, where they lie beside the weights; the first weights' go first."""
-    found: dict[str, Path] = {}
+def _documents(weights: Iterable[Path]) -> dict[str, Path]:
+    """Find licence, card and its picture in the folders of the weights, by name. The first folder takes precedence."""
+    documents: dict[str, Path] = {}
     for folder in (path.parent for path in weights):
-        names = [name for name in (LICENCE, CARD) if name not in found and (folder / name).is_file()]
-        found |= {name: folder / name for name in names}
+        names = [name for name in (LICENCE, CARD) if name not in documents and (folder / name).is_file()]
+        documents |= {name: folder / name for name in names}
         if (
             CARD in names
-            and f"({PICTURE})" in found[CARD].read_text(encoding="utf-8", errors="replace")
+            and f"({PICTURE})" in documents[CARD].read_text(encoding="utf-8", errors="replace")
             and (folder / PICTURE).is_file()
         ):
-            found[PICTURE] = folder / PICTURE
-    return found
+            documents[PICTURE] = folder / PICTURE
+    return documents
 
 
-def _require_own(out: Path, weights: Mapping[str, Path], told: Mapping[str, Path]) -> None:
-    """Refuse a folder that holds another model: other networks, or terms or a card without a detector.
+def _require_same_model(out: Path, weights: Mapping[str, Path], documents: Mapping[str, Path]) -> None:
+    """Refuse a folder that holds another model: other networks, or a licence or card without a detector.
 
     Raises:
-        OutputError: it does.
+        OutputError: the folder holds another model.
     """
-    for kind, own in weights.items():
+    for kind, source in weights.items():
         for there in (out / f"{kind}.safetensors", out / WEIGHTS):
-            if there.exists() and not _same_network(there, own, kind):
+            if there.exists() and not _same_network(there, source, kind):
                 raise OutputError(
-                    f"{there}: weights of another model ({file_hash(there)}); expected none, or those of {own} "
-                    f"({file_hash(own)}); give another folder"
+                    f"{there}: weights of another model ({file_hash(there)}); expected none, or those of {source} "
+                    f"({file_hash(source)}); give another folder"
                 )
     if "generator" not in weights and (out / GENERATOR).exists():
-        raise OutputError(f"{out / GENERATOR}: belongs to another model; give another folder")
+        raise OutputError(f"{out / GENERATOR}: this generator belongs to another model; give another folder")
     if (out / "detector.safetensors").exists():
-        return  # packed before: its terms and card are brought up to date
-    for name, own in told.items():
-        if (out / name).exists() and file_hash(out / name) != file_hash(own):
-            raise OutputError(f"{out / name}: is not that of {own.parent}, which it would be replaced by; give another folder")
+        return  # the model was packed here before; its licence and card are updated
+    for name, source in documents.items():
+        if (out / name).exists() and file_hash(out / name) != file_hash(source):
+            raise OutputError(f"{out / name}: this file differs from {source} and would be overwritten; give another folder")
 
 
-def _same_network(there: Path, own: Path, kind: str) -> bool:
-    """Whether two files hold the same tensors, in float16; what they say of themselves may differ."""
+def _same_network(there: Path, source: Path, kind: str) -> bool:
+    """Tell whether two files hold the same tensors in float16. Their descriptions may differ."""
     try:
-        found = _load_halved(there, kind)[0]
+        tensors = _load_halved(there, kind)[0]
     except CheckpointError:
         return False
-    expected = _load_halved(own, kind)[0]
-    return found.keys() == expected.keys() and all(
-        found[name].dtype == expected[name].dtype and torch.equal(found[name], expected[name]) for name in found
+    expected = _load_halved(source, kind)[0]
+    return tensors.keys() == expected.keys() and all(
+        tensors[name].dtype == expected[name].dtype and torch.equal(tensors[name], expected[name]) for name in tensors
     )
 
 
@@ -173,12 +173,12 @@ def _load_halved(weights: Path, kind: str) -> tuple[dict[str, Tensor], dict[str,
 
 def _save_halved(weights: Path, kind: str, target: Path, measured: Mapping[str, Any]) -> None:
     halved, description = _load_halved(weights, kind)
-    told = {name: value for name, value in description.items() if name not in ("kind", "version")}
-    save_weights(target, kind, halved, {**told, **measured})
+    kept = {name: value for name, value in description.items() if name not in ("kind", "version")}
+    save_weights(target, kind, halved, {**kept, **measured})
 
 
 def _halved(tensor: Tensor) -> Tensor:
-    """In float16, where that can hold the values."""
+    """Convert a tensor to float16 if float16 can hold its values."""
     if tensor.dtype != torch.float32 or not bool((half := tensor.half()).isfinite().all()):
         return tensor
     return half

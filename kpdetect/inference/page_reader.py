@@ -1,4 +1,4 @@
-"""Reading image files of several pictures as clips: stacks of TIFF pages, animated GIF, WebP and PNG."""
+"""Read image files that hold several pictures as clips: stacks of TIFF pages, animated GIF, WebP and PNG."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class PageReader(ClipReader):
     """A stack of pages or an animation in an image file: TIFF, GIF, WebP, PNG.
 
     Raises:
-        InputError: the file is no readable image, or its first page cannot be read.
+        InputError: the file is not a readable image, or its first page cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,5 +40,5 @@ class PageReader(ClipReader):
                     self.read = number + 1
         except InputError:
             if self.read == 0:
-                raise  # nothing to keep: the reason is what the user needs
+                raise  # no page was read, so report the reason
             self.broken = True

@@ -1,5 +1,4 @@
-"""Predict everything a command was given: images together, each video for itself, in the formats asked for, and a summary of
-what was skipped."""
+"""Predict all inputs of a command: the images together, each video separately. Write the requested formats and a summary."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ from kpdetect.training.runtime import DeviceName
 
 SKIPPED = "skipped.csv"
 IMAGES = ""
-"""The images' name among the parts of a result."""
+"""The name of the images among the parts of a result."""
 
 
 @dataclass
@@ -41,8 +40,8 @@ class PredictResult:
         path: folder of the results.
         parts: the predictions of the images, under the name "", and of every video, under its name.
         doubtful: number of images and frames in which the detector's mean confidence is below half of its usual one.
-        skipped: inputs that could not be read, or not to their end, by their path below the folder of all, and why.
-        refused: why a format could not be written, once each; the other formats were.
+        skipped: the reason for every input that could not be read, or not to its end, by its path below the common folder.
+        refused: reasons why formats could not be written, without repetition. The other formats are written.
     """
 
     path: Path
@@ -53,33 +52,35 @@ class PredictResult:
 
     @property
     def images(self) -> int:
-        """Number of images predicted."""
+        """Number of predicted images."""
         return len(self.parts[IMAGES].images) if IMAGES in self.parts else 0
 
     @property
     def clips(self) -> list[tuple[Path, int]]:
-        """Folder and number of frames of every video predicted."""
-        return [(below(self.path / VIDEOS, name), len(each.images)) for name, each in self.videos.items()]
+        """Folder and number of frames of every predicted video."""
+        return [(below(self.path / VIDEOS, name), len(frames.images)) for name, frames in self.videos.items()]
 
     @property
     def videos(self) -> dict[str, Predictions]:
         """The predictions of every video, by the name of its folder in `path`/videos."""
-        return {name: each for name, each in self.parts.items() if name != IMAGES}
+        return {name: predictions for name, predictions in self.parts.items() if name != IMAGES}
 
     @property
     def predictions(self) -> Predictions:
         """The predictions of the images, or of the one video.
 
         Raises:
-            InputError: there are several; take `parts` or `to_pandas`.
+            InputError: there are several parts; use `parts` or `to_pandas`.
         """
         if len(self.parts) != 1:
             names = ", ".join(name or "images" for name in self.parts)
-            raise InputError(f"{self.path}: holds several predictions ({names}); take them from `parts`, or call to_pandas()")
+            raise InputError(
+                f"{self.path}: there are several predictions ({names}); take them from `parts`, or call to_pandas()"
+            )
         return next(iter(self.parts.values()))
 
     def to_pandas(self) -> pd.DataFrame:
-        """All keypoints as one table, see `Predictions.to_pandas`; frames have the column `video` first."""
+        """Make one table of all keypoints, see `Predictions.to_pandas`. Rows of frames have the column `video` first."""
         tables = []
         for name, predictions in self.parts.items():
             table = predictions.to_pandas()
@@ -117,7 +118,7 @@ def predict_inputs(
     several = [inputs] if isinstance(inputs, str | Path) else inputs
     with listening(progress):
         predictor = Predictor.load(model, device, engine=config.engine)
-        sources = find_sources([str(each) for each in several], out)
+        sources = find_sources([str(text) for text in several], out)
         _require_apart(sources, out)
         if config.strict and sources.skipped:
             raise InputError(next(iter(sources.skipped.values())))
@@ -127,7 +128,7 @@ def predict_inputs(
 
 
 class _Job:
-    """Everything that one command predicts; `result` says what it has done so far."""
+    """The predictions of one command. `result` holds the results so far."""
 
     def __init__(self, predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> None:
         self.predictor, self.sources, self.out, self.config, self.boxes = predictor, sources, out, config, boxes
@@ -179,7 +180,7 @@ class _Job:
                 raise InputError(note)
 
     def _finish(self, predictions: Predictions, folder: Path) -> None:
-        """Count doubtful images and write the formats, each for itself: what one tool's format cannot hold, another's can."""
+        """Count doubtful images and write the formats. If one format cannot be written, the others still are."""
         usual = self.predictor.calibration.usual
         if usual is not None:
             self.result.doubtful += int((predictions.confidence.mean(axis=1) < usual / 2).sum())
@@ -194,11 +195,11 @@ class _Job:
 
 
 def _require_apart(sources: Sources, out: Path) -> None:
-    """Refuse inputs that a result could be written over."""
+    """Refuse inputs that a result could overwrite."""
     places = [Path(os.path.realpath(out / name)) for name in (OVERLAYS, VIDEOS, YOLO)]
     for path in [*sources.images, *(clip.source for clip in sources.clips if isinstance(clip.source, Path))]:
         if any(Path(os.path.realpath(path)).is_relative_to(place) for place in places):
-            raise InputError(f"{path}: lies where `out={out}` gets its results; give another `out`")
+            raise InputError(f"{path}: this input lies in a folder of results of `out={out}`; give another `out`")
 
 
 def _boxes(config: PredictConfig, sources: Sources) -> dict[str, Box]:

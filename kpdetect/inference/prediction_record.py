@@ -1,4 +1,4 @@
-"""`predictions.json`: the record beside a table of predictions."""
+"""`predictions.json`: the record of a table of predictions."""
 
 from __future__ import annotations
 
@@ -18,64 +18,64 @@ Size = tuple[Annotated[int, Field(ge=1, le=1 << 24)], Annotated[int, Field(ge=1,
 
 
 class ClipRecord(Record):
-    """The video that was predicted."""
+    """The record of a predicted video."""
 
     name: RelativeName
-    """What the video is called."""
+    """Name of the video."""
     rate: Annotated[float, Field(gt=0)]
-    """Frames a second."""
+    """Frames per second."""
     size: Size
-    """(height, width) of every frame."""
+    """(height, width) of every frame, in pixels."""
     frames: Count = 0
-    """Frames in the table."""
+    """Number of frames in the table."""
 
 
 class PredictionRecord(Record):
-    """Of images it has `sizes`, of a video `clip`. Keys of other versions are kept in `content`."""
+    """The record of predictions: of images with `sizes`, or of a video with `clip`. `content` keeps keys of other versions."""
 
     model_config = ConfigDict(extra="allow")
 
     keypoints: Annotated[int, Field(ge=1, le=MOST_KEYPOINTS)]
-    """Keypoints in the table for each image."""
+    """Number of keypoints of each image in the table."""
     skeleton: SkeletonRecord | None = None
-    """Their names, links and pairs; none in records of earlier versions."""
+    """Numbers, names, links and pairs of the keypoints; None in records of earlier versions."""
     sizes: dict[RelativeName, Size] | None = None
-    """(height, width) of each image by name."""
+    """(height, width) of each image in pixels, by name."""
     clip: ClipRecord | None = None
     """The video."""
     model: str = "unknown"
     """Hash of the weights."""
     description: dict[str, Any] = Field(default_factory=dict)
-    """What the weights file says of itself."""
+    """The description inside the weights file."""
     settings: dict[str, Any] = Field(default_factory=dict)
-    """What was asked for."""
+    """The settings of the prediction."""
     engine: str | None = None
-    """What computed the network; None in records of earlier versions."""
+    """Name of the engine that computed the network; None in records of earlier versions."""
     source: str | None = None
-    """Folder or file that was predicted."""
+    """The predicted folder or file."""
     files: dict[str, str] | None = None
-    """Hash of each image; None in records of earlier versions."""
+    """Hash of each image, by name; None in records of earlier versions."""
     skipped: dict[str, str] = Field(default_factory=dict)
-    """What could not be read, and why."""
+    """The reason for every skipped input, by name."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> PredictionRecord:
         if (self.sizes is None) == (self.clip is None):
-            raise ValueError("expected either sizes of images or a clip")
+            raise ValueError("expected either `sizes` (of images) or `clip` (of a video)")
         return self
 
     @property
     def content(self) -> dict[str, Any]:
-        """All keys, JSON-ready."""
+        """All keys, as values for JSON."""
         return self.model_dump(mode="json", exclude_unset=True)
 
 
 def read_prediction_record(folder: Path) -> PredictionRecord:
-    """The record of a predictions folder.
+    """Read the record of a predictions folder.
 
     Raises:
-        InputError: it is missing.
-        FormatError: it is damaged; the field is named.
+        InputError: the record is missing.
+        FormatError: the record is damaged. The message names the field.
     """
     path = folder / RECORD
     return checked(PredictionRecord, read_json_file(path), path, advice=f"not a record of predictions, {AGAIN}")

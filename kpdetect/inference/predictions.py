@@ -1,4 +1,4 @@
-"""Keypoints of images or frames: in memory, and as a long CSV with a JSON file beside it that says where they come from."""
+"""Keypoints of images or frames: in memory, and as predictions.csv with predictions.json, which records their origin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
-"""Last column of the table of a model whose keypoints have names."""
+"""Last column of the table. It is there if the model's keypoints have names."""
 TABLE, VIDEOS = "predictions.csv", "videos"
 
 
@@ -42,16 +42,17 @@ class Predictions:
     """Keypoints of images, or of the frames of one video.
 
     Attributes:
-        images: POSIX paths relative to the input folder; of a video, VIDEO/FRAME.png, names for tools that want one a frame.
+        images: POSIX paths relative to the input folder. For a video, VIDEO/FRAME.png, for tools that need a name per frame.
         keypoints_px: float32 [images, K, 2] in the original pixels of each image.
         confidence: float32 [images, K] in [0, 1].
         sizes: int64 [images, 2], (height, width) of each image.
-        skeleton: which keypoints these are; the model's first K without names if it is not given.
+        skeleton: numbers, names, links and pairs of the keypoints; by default the model's first K, without names.
         frames: int64 [images], the number of each frame in its video; None for images.
         rate: frames per second of the video, on average; None for images.
         times: float64 [images], presentation time of each frame in seconds since the first frame of the video, NaN where the
-            file states none; frames at `rate` if it is not given.
-        human: bool [images, K], which keypoints a person has checked (`kpdetect.inference.corrections`); None where nobody has.
+            file states none; by default computed from `frames` and `rate`.
+        human: bool [images, K], True for keypoints that a person has checked (`kpdetect.inference.corrections`); None if
+            nobody has checked any.
     """
 
     images: list[str]
@@ -66,15 +67,15 @@ class Predictions:
 
     @property
     def points(self) -> Skeleton:
-        """The skeleton, given or plain."""
+        """The skeleton; a plain one without names if there is none."""
         return self.skeleton or Skeleton.plain(self.keypoints_px.shape[1])
 
     def confident(self, min_confidence: float) -> NDArray[np.float32]:
-        """A copy of `keypoints_px` with NaN where the confidence is below `min_confidence`."""
+        """Copy `keypoints_px` with NaN where the confidence is below `min_confidence`."""
         return np.where((self.confidence >= min_confidence)[..., None], self.keypoints_px, np.float32(np.nan))
 
     def to_pandas(self) -> pd.DataFrame:
-        """The long table: a row per image and keypoint, columns `COLUMNS` or `VIDEO_COLUMNS`, then names if there are any."""
+        """Make the long table: a row per image and keypoint, columns `COLUMNS` or `VIDEO_COLUMNS`, and names if any."""
         count, points = self.keypoints_px.shape[1], self.points
         columns: dict[str, Any] = {}
         if self.frames is None:
@@ -92,10 +93,10 @@ class Predictions:
         return pd.DataFrame(columns)
 
     def write(self, folder: Path, provenance: dict[str, Any]) -> Predictions:
-        """Write predictions.csv, then predictions.json; the second is there only if the first is complete.
+        """Write predictions.csv, then predictions.json. The second file exists only if the first one is complete.
 
         Returns:
-            The predictions as `read` gives them: rounded as in the table, so that all that is made of them agrees with it.
+            The predictions as `read` returns them: rounded as in the table, so that overlays and formats agree with it.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -121,36 +122,38 @@ class Predictions:
 
         Raises:
             InputError: a file is missing.
-            FormatError: a file is damaged, or the two do not fit each other.
+            FormatError: a file is damaged, or the two files do not fit each other.
         """
         record, path = read_prediction_record(folder), folder / TABLE
-        with reading(path, FormatError, f"not a table of predictions, {AGAIN}"):
+        with reading(path, FormatError, f"not a table of predictions; {AGAIN}"):
             table = _read_table(path)
             skeleton = Skeleton.plain(record.keypoints) if record.skeleton is None else record.skeleton.skeleton()
             if len(skeleton.numbers) != record.keypoints:
-                raise FormatError(f"{folder / RECORD}: {record.keypoints} keypoints, but a skeleton of another number; {AGAIN}")
-            facts = _image_facts(record.sizes) if record.clip is None else _frame_facts(record.clip, table, record.keypoints)
-            points_px, confidence = _values(table, facts, skeleton, path)
-            return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **facts)
+                raise FormatError(
+                    f"{folder / RECORD}: {record.keypoints} keypoints, but a skeleton of {len(skeleton.numbers)}; {AGAIN}"
+                )
+            inputs = _images(record.sizes) if record.clip is None else _frames(record.clip, table, record.keypoints)
+            points_px, confidence = _values(table, inputs, skeleton, path)
+            return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **inputs)
 
 
-def _values(table: pd.DataFrame, facts: dict[str, Any], skeleton: Skeleton, path: Path) -> tuple[NDArray[np.float32], ...]:
-    """`keypoints_px` and `confidence` of a table that has exactly the rows that its record says."""
-    items, count = facts["images"], len(skeleton.numbers)
-    columns = (COLUMNS if facts.get("frames") is None else VIDEO_COLUMNS) + [NAME_COLUMN] * skeleton.named
+def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, path: Path) -> tuple[NDArray[np.float32], ...]:
+    """Read `keypoints_px` and `confidence` from a table that has exactly the rows its record lists."""
+    items, count = inputs["images"], len(skeleton.numbers)
+    columns = (COLUMNS if inputs.get("frames") is None else VIDEO_COLUMNS) + [NAME_COLUMN] * skeleton.named
     if list(table.columns) != columns or len(table) != len(items) * count:
-        found = f"{path}: got columns {shortened(', '.join(map(str, table.columns)))} and {len(table)} rows"
-        raise FormatError(f"{found}, expected {', '.join(columns)} and {len(items) * count}; {AGAIN}")
-    labels = items if "image" in columns else facts["frames"].tolist()
+        got = f"{path}: got columns {shortened(', '.join(map(str, table.columns)))} and {len(table)} rows"
+        raise FormatError(f"{got}, expected {', '.join(columns)} and {len(items) * count} rows; {AGAIN}")
+    labels = items if "image" in columns else inputs["frames"].tolist()
     expected = [(item, number) for item in labels for number in skeleton.numbers]
     if list(zip(table[columns[0]], table["keypoint"], strict=True)) != expected:
-        raise FormatError(f"{path}: rows are not in the order of {RECORD}; {AGAIN}")
+        raise FormatError(f"{path}: the rows are not in the order of {RECORD}; {AGAIN}")
     try:
         values = table[COLUMNS[2:]].to_numpy(np.float32).reshape(len(items), count, 3)
     except ValueError as error:
-        raise FormatError(f"{path}: holds a value that is no number ({shortened(str(error))}); {AGAIN}") from error
+        raise FormatError(f"{path}: a value is not a number ({shortened(str(error))}); {AGAIN}") from error
     if not np.isfinite(values).all() or (values[..., 2] < 0).any() or (values[..., 2] > 1.001).any():
-        raise FormatError(f"{path}: holds a keypoint that is no number, or a confidence outside of 0 to 1; {AGAIN}")
+        raise FormatError(f"{path}: a keypoint is not a number, or a confidence is outside of 0 to 1; {AGAIN}")
     return np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
 
 
@@ -164,12 +167,12 @@ def _read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _image_facts(sizes: dict[str, Size] | None) -> dict[str, Any]:
-    found = sizes or {}
-    return {"images": list(found), "sizes": np.array(list(found.values()), dtype=np.int64).reshape(len(found), 2)}
+def _images(sizes: dict[str, Size] | None) -> dict[str, Any]:
+    by_name = sizes or {}
+    return {"images": list(by_name), "sizes": np.array(list(by_name.values()), dtype=np.int64).reshape(len(by_name), 2)}
 
 
-def _frame_facts(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]:
+def _frames(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]:
     frames = table["frame"].to_numpy(np.int64)[::count]
     return {
         "images": frame_names(clip.name, frames),
@@ -195,5 +198,5 @@ def read_predictions(folder: Path | str) -> Predictions:
 
 
 def frame_names(clip: str, frames: NDArray[np.int64]) -> list[str]:
-    """Names of the frames of a video, for tools that want an image a frame."""
+    """Name the frames of a video, for tools that need an image per frame."""
     return [f"{clip}/{frame:06d}.png" for frame in frames]

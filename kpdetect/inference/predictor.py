@@ -1,4 +1,4 @@
-"""Images to keypoints in the images' own pixels."""
+"""A trained detector as a function: from images to keypoints in pixels of each image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kpdetect.training.checkpoints import fill, find_weights, load_weights, requ
 from kpdetect.training.runtime import DEVICES, DeviceName, EngineName, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
-"""Images predicted at once."""
+"""Number of images in one pass of the network."""
 Keypoints = tuple[NDArray[np.float32], NDArray[np.float32]]
 """`keypoints_px` [..., K, 2] and `confidence` [..., K]."""
 Box = tuple[float, float, float, float]
@@ -37,11 +37,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What the network sees of an image.
+    """The square that the network sees of an image.
 
     Attributes:
         square: uint8 [side, side, 3].
-        matrix: map from the image's pixels to the square's.
+        matrix: map from the image's pixels to the square's pixels.
         size: (height, width) of the image.
     """
 
@@ -51,7 +51,7 @@ class Fitted:
 
     @property
     def edges(self) -> NDArray[np.float64]:
-        """[[left, top], [right, bottom]] of what the square shows, in the image's pixels, measured at pixel edges."""
+        """[[left, top], [right, bottom]] of the part that the square shows, in the image's pixels, measured at pixel edges."""
         height, width = self.square.shape[:2]
         corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
         return apply_affine(invert_affine(self.matrix), corners) + 0.5
@@ -61,12 +61,12 @@ class Predictor:
     """A trained detector as a function.
 
     Attributes:
-        description: what the weights file says of itself.
-        hash: of the weights file; results are keyed by it.
-        keypoints: K; a detector always gives all of them, dropped or not.
-        labels: names, pairs, links and dropped keypoints, from the file beside the weights.
-        skeleton: the keypoints that are kept, from the labels.
-        engine: what computes the network, see `kpdetect.inference.engine`.
+        description: the description inside the weights file.
+        hash: hash of the weights file. Results record it.
+        keypoints: K. A detector always returns all K keypoints, dropped or not.
+        labels: names, pairs, links and dropped keypoints, from `keypoints.yaml` in the folder of the weights.
+        skeleton: the keypoints that the labels do not drop.
+        engine: the implementation that computes the network, see `kpdetect.inference.engine`.
     """
 
     def __init__(
@@ -93,18 +93,18 @@ class Predictor:
         """Read a detector from a project folder, a run folder or a weights file.
 
         Args:
-            path: where.
-            device: where to compute.
-            labels: instead of those beside the weights.
-            engine: what computes the network, see `kpdetect.inference.engine`.
+            path: the folder or file, or the name of a model of the package.
+            device: `auto`, `cpu` or `cuda`.
+            labels: labels to use in place of those in the folder of the weights.
+            engine: name of the implementation, see `kpdetect.inference.engine`.
 
         Raises:
-            CheckpointError: nothing there, or damaged.
-            InputError: an unknown or missing device or engine.
-            ConfigError: the labels beside the weights do not fit.
+            CheckpointError: there is no detector, or its weights are damaged.
+            InputError: the device or engine is unknown or missing.
+            ConfigError: the labels in the folder of the weights do not fit the detector.
         """
         if device not in DEVICES:
-            raise InputError(f"device '{device}': expected one of {', '.join(DEVICES)}")
+            raise InputError(f"`device={device}`: expected one of {', '.join(DEVICES)}")
         weights = find_weights(path, "detector")
         tensors, description = load_weights(weights, "detector")
         config = build_config(DetectorConfig, description["config"], source=str(weights))
@@ -115,7 +115,7 @@ class Predictor:
         labels = labels or read_labels(weights, int(description["keypoints"]))
         digest = file_hash(weights)
         if labels.weights and not labels.are_of(digest):
-            log.warning(f"{weights.parent / LABELS} was made for other weights; look at it again with `kpdetect label`")
+            log.warning(f"{weights.parent / LABELS} was written for other weights; check the labels with `kpdetect label`")
         return cls(detector, description, digest, runtime, labels, engine)
 
     def settle(self, images: int) -> None:
@@ -125,14 +125,17 @@ class Predictor:
             self.chooses = self.engine.name == "torch"
 
     def __call__(self, images: Image | str | Path | Sequence[Image | str | Path]) -> Keypoints:
-        """Predict one image (uint8 RGB [height, width, 3], or a path), a sequence of them, of any sizes, or a batch
-        [count, height, width, 3].
+        """Predict one image, or several.
+
+        Args:
+            images: one image as uint8 RGB [height, width, 3] or as a path; or several: a sequence of such images of any
+                sizes, or an array [count, height, width, 3].
 
         Returns:
-            keypoints_px float32 [K, 2] and confidence float32 [K]; for a sequence [count, K, 2] and [count, K].
+            keypoints_px float32 [K, 2] and confidence float32 [K]; for several images [count, K, 2] and [count, K].
 
         Raises:
-            InputError: an unreadable file, or what is no RGB image.
+            InputError: a file cannot be read, or an array is no RGB image.
         """
         single = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim != 4)
         several: list[Any] = [images] if single or not isinstance(images, Iterable) else list(images)
@@ -141,18 +144,18 @@ class Predictor:
         return (keypoints_px[0], confidence[0]) if single else (keypoints_px, confidence)
 
     def predict_batch(self, images: Sequence[Image | str | Path]) -> Keypoints:
-        """Predict images of any sizes in one pass of the network; of none, arrays [0, K, 2] and [0, K].
+        """Predict images of any sizes in one pass of the network. For no images, return arrays [0, K, 2] and [0, K].
 
         Raises:
-            InputError: as when called.
+            InputError: a file cannot be read, or an array is no RGB image.
         """
         return self.predict_fitted([self.fit(image) for image in images])
 
     def fit(self, image: Image | str | Path, box: Box | None = None) -> Fitted:
-        """The square that the network sees of an image, or of its part `box`, see `square_box`.
+        """Make the square that the network sees of an image, or of the part `box` of the image, see `square_box`.
 
         Raises:
-            InputError: what is no RGB image, or a box that is less than a pixel wide or high.
+            InputError: the image is no RGB image, or the box is less than a pixel wide or high.
         """
         image = _as_image(image)
         if box is None:
@@ -163,11 +166,11 @@ class Predictor:
         return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
 
     def fit_parts(self, image: Image, boxes: Sequence[Box]) -> list[Fitted]:
-        """The squares that the network sees of several parts of an image."""
+        """Make the squares that the network sees of several parts of an image."""
         return [self.fit(image, box) for box in boxes]
 
     def square_box(self, box: Box) -> Box:
-        """What is shown of a box (left, top, width, height): whole pixels, widened to a square unless models stretch."""
+        """Round a box (left, top, width, height) to whole pixels. Unless the crop policy is stretch, widen it to a square."""
         left, top, width, height = box
         if self.crop != "stretch":
             side = max(width, height)
@@ -178,9 +181,9 @@ class Predictor:
         """Predict fitted squares in one pass of the network.
 
         Args:
-            fitted: from `fit`.
-            mirror: average with the prediction on the mirrored square, in which keypoint k is found as number `mirror[k]`;
-                where that is -1, k is not averaged.
+            fitted: squares from `fit`.
+            mirror: int [K]. If given, average with the prediction on the mirrored square, in which keypoint k is number
+                `mirror[k]`. Keypoints with -1 are not averaged.
 
         Returns:
             `keypoints_px` float32 [count, K, 2] in the original images' pixels, and `confidence` float32 [count, K].
@@ -196,17 +199,15 @@ class Predictor:
         return np.stack(original).astype(np.float32), confidence
 
     def read_squares(self, squares: Image) -> Keypoints:
-        """Normalised keypoints [count, K, 2] and confidence [count, K] of squares uint8 [count, side, side, 3].
+        """Predict normalised keypoints [count, K, 2] and confidence [count, K] of squares uint8 [count, side, side, 3].
 
         Raises:
-            InputError: other squares.
+            InputError: the squares have another shape or type.
         """
         shape = (self.side, self.side, 3)
         if not isinstance(squares, np.ndarray) or squares.dtype != np.uint8 or squares.shape[1:] != shape:
             side = self.side
-            raise InputError(
-                f"squares: got {_found(squares)}, expected uint8 RGB [count, {side}, {side}, 3]; use predictor.fit"
-            )
+            raise InputError(f"squares: got {_kind(squares)}, expected uint8 RGB [count, {side}, {side}, 3]; use predictor.fit")
         if not len(squares):
             return self._none()
         keypoints, mass = self.engine(squares)
@@ -230,7 +231,7 @@ def _averaged(
 
 
 def unmirror(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where normalised keypoints [..., 2] of a mirrored image are in the image itself."""
+    """Map normalised keypoints [..., 2] of a mirrored image back to the image itself."""
     return keypoints * np.array([-1, 1], dtype=keypoints.dtype)
 
 
@@ -239,31 +240,31 @@ def _as_image(item: Image | str | Path | Any) -> Image:
         return read_image(Path(item))
     if isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == 3 and item.shape[2] == 3 and item.size:
         return item
-    raise InputError(f"image: got {_found(item)}, expected uint8 RGB [height, width, 3] or a path; {_advice(item)}")
+    raise InputError(f"image: got {_kind(item)}, expected uint8 RGB [height, width, 3] or a path; {_advice(item)}")
 
 
-def _found(item: Any) -> str:
+def _kind(item: Any) -> str:
     return f"{item.dtype} {list(item.shape)}" if isinstance(item, np.ndarray) else type(item).__name__
 
 
 def _advice(item: Any) -> str:
-    """What makes an image of what is none."""
+    """Suggest how to convert an input that is not an image."""
     if not isinstance(item, np.ndarray):
-        convertible = hasattr(item, "convert")  # PIL's
+        convertible = hasattr(item, "convert")  # an image of PIL
         return "give np.asarray(image.convert('RGB'))" if convertible else "give an array or the path of an image file"
     if item.dtype.kind not in "buif":
         return "give several images or paths as a list" if item.ndim < 2 else "give image.astype(np.uint8)"
     if not item.size:
         return "it has no pixels; leave it out"
     if item.dtype.kind == "f":
-        return "of values in [0, 1] give (image * 255).round().astype(np.uint8)"
+        return "if its values are in [0, 1], give (image * 255).round().astype(np.uint8)"
     if item.dtype != np.uint8:
         return "scale it to 0 to 255 and give image.astype(np.uint8)"
     if item.ndim == 2:
-        return "of a grey image give np.repeat(image[..., None], 3, axis=2)"
+        return "if it is a grey image, give np.repeat(image[..., None], 3, axis=2)"
     if item.ndim == 3 and item.shape[2] in (1, 4):
-        return "give np.repeat(image, 3, axis=2)" if item.shape[2] == 1 else "leave alpha out, image[..., :3]"
-    return "put height, width and channels in this order"
+        return "give np.repeat(image, 3, axis=2)" if item.shape[2] == 1 else "leave alpha out: give image[..., :3]"
+    return "transpose it to [height, width, channels]"
 
 
 def _require_box(box: Box) -> None:

@@ -1,5 +1,7 @@
-"""Pairs of real images and the keypoints that a detector found in them (pseudo-labels): what another detector learns from, a
-smaller one, or one that sees other crops."""
+"""Pairs of real images and their predicted keypoints (pseudo-labels).
+
+Another detector can train on such pairs, for example a smaller one, or one that sees other crops.
+"""
 
 from __future__ import annotations
 
@@ -32,58 +34,58 @@ LEAST = 2
 
 
 class PseudoPairs:
-    """Image i of a predictions folder with its keypoints.
+    """Pairs of the images of a predictions folder and their keypoints. Pair i shows image i.
 
     Args:
-        found: folders of `kpdetect predict` on the same images; keypoints and confidences of several are averaged.
-        images: folder that their names are relative to.
-        size: side of the squares, pixels.
-        crop: which part of an image they show.
-        min_confidence: keypoints less sure than this are left out.
-        workers: threads that read images.
+        folders: folders that `kpdetect predict` wrote for the same images. Their keypoints and confidences are averaged.
+        images: folder that the names of the images are relative to.
+        size: side of the square images, in pixels.
+        crop: crop policy of the square images.
+        min_confidence: keypoints below this confidence are left out.
+        workers: number of threads that read images.
 
     Attributes:
         sources: (name, hash) of every image.
 
     Raises:
-        InputError: an image is missing, is another file than the one that was predicted, or there are too few; or folders are
-            of other images, sizes or numbers of keypoints than the first.
-        FormatError: damaged predictions.
+        InputError: there are too few images, or an image is missing or is not the predicted file. Or the folders differ in
+            their images, the sizes of the images, or the number of keypoints.
+        FormatError: the predictions are damaged.
     """
 
     def __init__(
         self,
-        found: Sequence[Path],
+        folders: Sequence[Path],
         images: Path,
         size: int,
         crop: CropPolicy,
         min_confidence: float = 0.0,
         workers: int = 2,
     ) -> None:
-        self.predictions, records = averaged(found), [read_prediction_record(folder) for folder in found]
+        self.predictions, records = averaged(folders), [read_prediction_record(folder) for folder in folders]
         self.paths = [images / name for name in self.predictions.images]
         if missing := [path for path in self.paths if not path.is_file()]:
-            raise InputError(f"{missing[0]}: no such file; {found[0]} names it, give the folder that was predicted")
+            raise InputError(f"{missing[0]}: no such file, but {folders[0]} names it; give the folder of the predicted images")
         self.keypoints_px, self.crop, self.workers = self.predictions.confident(min_confidence), crop, workers
         self.keypoints, self.size = self.keypoints_px.shape[1], (size, size)
         self.models = [record.model for record in records]
         with ThreadPoolExecutor(workers) as pool:
             self.sources = list(zip(self.predictions.images, pool.map(file_hash, self.paths), strict=True))
-        for folder, record in zip(found, records, strict=True):
+        for folder, record in zip(folders, records, strict=True):
             _require_same(folder, record, self.sources, images)
         self.provenance: dict[str, Any] = {
             "pseudo_labels_of": ",".join(self.models),
-            "table": ",".join(file_hash(folder / TABLE) for folder in found),
+            "table": ",".join(file_hash(folder / TABLE) for folder in folders),
             "content": hashlib.sha256(repr(self.sources).encode()).hexdigest()[:16],
             "min_confidence": min_confidence,
             "crop": crop,
         }
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop.
+        """Yield pairs start <= i < stop.
 
         Raises:
-            InputError: an image is unreadable, or of another size than the one that was predicted.
+            InputError: an image is unreadable, or its size differs from that of the predicted image.
         """
         with ThreadPoolExecutor(self.workers) as pool:
             for begin in range(start, stop, BLOCK):
@@ -98,52 +100,57 @@ class PseudoPairs:
         if image.shape[:2] != tuple(self.predictions.sizes[row]):
             height, width = self.predictions.sizes[row]
             raise InputError(
-                f"{self.paths[row]}: is not the image of {width}x{height} pixels that was predicted; predict again"
+                f"{self.paths[row]}: got {image.shape[1]}x{image.shape[0]} pixels, expected the predicted image of "
+                f"{width}x{height}; predict again"
             )
         return fit_labelled(image, self.keypoints_px[row], self.size, self.crop)
 
 
-def averaged(found: Sequence[Path]) -> Predictions:
-    """The mean of several predictions of the same images, in the order of the first.
+def averaged(folders: Sequence[Path]) -> Predictions:
+    """Average several predictions of the same images, in the order of the first folder.
 
     Raises:
-        InputError: too few images, or a video; or folders are of other images, sizes or numbers of keypoints than the first.
-        FormatError: damaged predictions.
+        InputError: there are too few images, or it is a video. Or the folders differ in their images, the sizes of the images,
+            or the number of keypoints.
+        FormatError: the predictions are damaged.
     """
-    every = [Predictions.read(folder) for folder in found]
+    every = [Predictions.read(folder) for folder in folders]
     first = every[0]
     if first.frames is not None or len(first.images) < LEAST:
-        raise InputError(f"{found[0]}: expected keypoints of at least {LEAST} images, not of a video")
+        raise InputError(f"{folders[0]}: expected predictions of at least {LEAST} images, not of a video")
     points, sure = [first.keypoints_px], [first.confidence]
-    for folder, other in zip(found[1:], every[1:], strict=True):
+    for folder, other in zip(folders[1:], every[1:], strict=True):
         place = {name: row for row, name in enumerate(other.images)}
         if place.keys() != set(first.images) or other.keypoints_px.shape != first.keypoints_px.shape:
-            raise InputError(f"{folder}: expected as many keypoints of the same images as in {found[0]}")
+            raise InputError(f"{folder}: expected as many keypoints of the same images as in {folders[0]}")
         order = [place[name] for name in first.images]
         if (other.sizes[order] != first.sizes).any():
-            raise InputError(f"{folder}: its images have other sizes than those of {found[0]}; predict the same ones")
+            raise InputError(f"{folder}: the sizes of its images differ from those in {folders[0]}; predict the same images")
         points.append(other.keypoints_px[order])
         sure.append(other.confidence[order])
     return replace(first, keypoints_px=np.mean(points, axis=0), confidence=np.mean(sure, axis=0))
 
 
-def _require_same(found: Path, record: PredictionRecord, sources: Sequence[tuple[str, str]], images: Path) -> None:
-    """Stop where an image is not the file that was predicted: in another crop of the same size keypoints lie elsewhere."""
+def _require_same(folder: Path, record: PredictionRecord, sources: Sequence[tuple[str, str]], images: Path) -> None:
+    """Refuse images that are not the predicted files. In another crop of the same size, keypoints lie at other places."""
     predicted, source = record.files, record.source
-    if predicted is None:  # predictions of earlier versions do not say
+    if predicted is None:  # earlier versions recorded no hashes
         if source and Path(source).resolve() != images.resolve():
-            log.warning(f"{found} is of the images in {source}; {images} must hold the same pictures, not other crops of them")
+            log.warning(
+                f"{folder} holds predictions of the images in {source}; "
+                f"make sure that {images} holds the same images, not other crops of them"
+            )
         return
     if other := [name for name, digest in sources if predicted.get(name) != digest]:
         raise InputError(
-            f"{images / other[0]}: is not the file that {found} is about ({len(other)} of {len(sources)} differ); "
-            "give the images that were predicted, or predict these"
+            f"{images / other[0]}: this is not the file that was predicted in {folder} ({len(other)} of {len(sources)} files "
+            "differ); give the predicted images, or predict these images"
         )
 
 
 def write_pseudo_pairs(
     model: Path,
-    found: Path,
+    predictions: Path,
     images: Path,
     out: Path,
     *,
@@ -154,29 +161,36 @@ def write_pseudo_pairs(
     workers: int = 2,
     others: Sequence[tuple[Path, Path]] = (),
 ) -> int:
-    """Write real images and the keypoints found in them as shards; returns the number of pairs.
+    """Write real images and their predicted keypoints as shards.
 
     Args:
-        model: the detector that found them; the real images behind it are recorded too.
-        found, images, size, crop, min_confidence, workers: see `PseudoPairs`.
+        model: the detector that made the predictions. The real images behind it are recorded too.
+        predictions: folder that `kpdetect predict` wrote for the images.
+        images, size, crop, min_confidence, workers: see `PseudoPairs`.
         out: folder of shards.
         codec: `jpeg` or `raw`.
-        others: further detectors and what they found in the same images, to average with. Their keypoints must mean the same,
-            as those of detectors do that one came from the other.
+        others: further detectors and folders of their predictions of the same images, to average with. Keypoint k must mean
+            the same in all of them. This is so if one detector was trained from the other.
+
+    Returns:
+        The number of pairs.
 
     Raises:
-        InputError: the predictions are another model's, or see `PseudoPairs`.
-        CheckpointError: no detector there.
-        OutputError: `out` cannot be written, or holds the images, the predictions or the model.
+        InputError: another model made the predictions, or `PseudoPairs` refuses them.
+        CheckpointError: there is no detector at `model`.
+        OutputError: `out` cannot be written, or is the folder of the images, the predictions or the model.
     """
-    teachers = [(find_weights(path, "detector"), folder) for path, folder in [(model, found), *others]]
+    teachers = [(find_weights(path, "detector"), folder) for path, folder in [(model, predictions), *others]]
     pairs = PseudoPairs([folder for _, folder in teachers], images, size, crop, min_confidence, workers)
     for (weights, folder), made_by in zip(teachers, pairs.models, strict=True):
         if made_by != file_hash(weights):
-            raise InputError(f"{folder}: predictions of checkpoint {made_by}, but {weights} is {file_hash(weights)}")
+            raise InputError(
+                f"{folder}: the model {made_by} made these predictions, but {weights} is {file_hash(weights)}; "
+                "give the model that predicted"
+            )
     taken = [images, *(folder for _, folder in teachers), *(weights.parent for weights, _ in teachers)]
     if out.resolve() in [folder.resolve() for folder in taken]:
-        raise OutputError(f"{out}: holds something else; give a folder for the pairs alone")
+        raise OutputError(f"{out}: this folder holds images, predictions or a model; give another folder for the pairs")
     names = pairs.predictions.images
     behind = [*pairs.sources, *originals(images, list_names(images), names)]
     behind += [row for weights, _ in teachers for row in read_sources(weights.parent)]

@@ -1,4 +1,4 @@
-"""Measuring anew what a trained detector says of itself: how sure it may be, and how its keypoints lie."""
+"""Measure the confidence of a trained detector again, and the layout of its keypoints."""
 
 from __future__ import annotations
 
@@ -17,52 +17,59 @@ from kpdetect.inference.second_pass import LAYOUT
 from kpdetect.training.run_folder import code_commit
 
 LEAST_PAIRS = 50
-"""Held-out pairs below which a probability means little."""
+"""Smallest number of held-out pairs. With fewer pairs the probability is too uncertain."""
 LEAST_FOUND = 0.1
-"""Share of keypoints found below which pairs are taken for those of other keypoints."""
+"""Smallest share of keypoints that the detector must find. With a smaller share, the pairs belong to other keypoints."""
 DOUBTFUL = 0.5
-"""Share below which they may be."""
+"""Share of found keypoints below which the pairs may belong to other keypoints."""
 
 
 def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str, Any]:
-    """What a detector's weights should say of its confidence, and of how its keypoints lie unless real images told that.
+    """Measure the confidence of a detector, and the layout of its keypoints unless it was measured on real images.
 
     Args:
         predictor: the detector.
-        pairs: folder of shards, of the kind that it was trained on; of these its held-out share is used, which
-            training has not seen if they are the very ones.
+        pairs: folder of shards from the generator that the detector was trained on. Only its held-out share is used. If these
+            are the training pairs, the detector has not seen this share.
         out: folder for `reliability.png`.
 
+    Returns:
+        The new entries of the detector's description.
+
     Raises:
-        InputError: the pairs are too few, have another K, another crop, or are those of other keypoints.
-        ShardError: damaged pairs.
+        InputError: there are too few pairs, or the pairs have another K, another crop policy or other keypoints.
+        ShardError: the pairs are damaged.
         OutputError: `out` cannot be written.
     """
     description, folder = predictor.description, open_pairs(pairs, predictor.keypoints)
     if (crop := folder.facts.provenance.get("crop", predictor.crop)) != predictor.crop:
-        raise InputError(f"{pairs}: images shown by --crop {crop}; the detector sees them by {predictor.crop}, give such pairs")
+        raise InputError(
+            f"{pairs}: got pairs with the crop policy {crop}, expected {predictor.crop} as in the detector's training; "
+            "give such pairs"
+        )
     batches = _held_out(description, folder)
     if (count := len(batches.held_out_indices)) < LEAST_PAIRS:
         raise InputError(
-            f"{pairs}: {count} of {len(folder)} pairs are held out; expected at least {LEAST_PAIRS}, "
-            f"so give {LEAST_PAIRS * batches.every:,} pairs or more"
+            f"{pairs}: {count} of {len(folder)} pairs are held out, expected at least {LEAST_PAIRS}; "
+            f"give {LEAST_PAIRS * batches.every:,} pairs or more"
         )
     plain = batches.held_out()
-    found, _ = find_keypoints(predictor.detector, plain.images, predictor.runtime)
-    if (share := share_found(found, plain)) < LEAST_FOUND:
+    keypoints, _ = find_keypoints(predictor.detector, plain.images, predictor.runtime)
+    if (share := share_found(keypoints, plain)) < LEAST_FOUND:
         raise InputError(
-            f"{pairs}: the detector finds {100 * share:.0f} % of the keypoints of these pairs; give pairs of its own keypoints"
+            f"{pairs}: the detector finds {100 * share:.0f} % of the keypoints of these pairs; "
+            "give pairs of the generator that the detector was trained on"
         )
     calibration = calibrate(predictor.detector, batches, predictor.runtime, out)
     measured: dict[str, Any] = {"calibration": calibration.description()}
     real = "refined" in description or "pseudo_labels_of" in description.get("provenance", {})
     if not real or LAYOUT not in description:
-        measured[LAYOUT] = keypoint_layout(found)
+        measured[LAYOUT] = keypoint_layout(keypoints)
     return measured | {"calibrated_on": {"pairs": pairs_key(folder), "found": round(share, 4), "commit": code_commit()}}
 
 
 def _held_out(description: dict[str, Any], folder: ShardFolder) -> PairBatches:
-    """Varied as in training, for its second stage as in that."""
+    """Open the held-out pairs with the augmentation of the training, or of `refine` for a refined detector."""
     config = build_config(DetectorConfig, description["config"], source="the detector's weights")
     augment, seed, held_out = config.augment, config.seed, config.held_out
     if refined := description.get("refined"):

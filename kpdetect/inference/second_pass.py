@@ -1,4 +1,4 @@
-"""Where the second pass looks: at a square about the keypoints that the first one found."""
+"""Choose the box of the second pass, around the keypoints of the first pass."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.predictor import Box, Fitted
 
 TRUSTED = 0.3
-"""Keypoints of at least this confidence decide where the second pass looks, if there are three of them."""
+"""Keypoints of at least this confidence decide the box of the second pass, if there are three of them."""
 MIN_BOX = 0.1
-"""The second look is never smaller than this share of the first: keypoints that coincide are wrong."""
+"""Smallest box of the second pass, as a share of the first one. Keypoints that coincide are wrong."""
 MAX_ZOOM = 1.5
-"""A look that is framed as in training is never larger than this multiple of the first."""
+"""Largest box that is framed as in training, as a multiple of the first one."""
 MIN_SPREAD = 0.05
-"""Keypoints that lay closer together in training, in normalised units about their middle, say nothing of the object's size."""
+"""Smallest spread in training, in normalised units, of keypoints that tell the size of the object."""
 LAYOUT = "keypoint_layout"
-"""What a detector's description calls where keypoints lay in training, see `Layout`."""
+"""Key of the layout of the keypoints in a detector's description, see `Layout`."""
 UNKNOWN_MARGIN = 0.4
-"""Border of the second look of weights that do not say it."""
+"""Border of the second box if the weights do not record the layout."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where keypoints lay in training images, normalised.
+    """The layout of the keypoints in training images, in normalised coordinates.
 
     Attributes:
-        places: [K, 2], on average over images.
-        distances: [K, K], between any two in one image, root mean square over images. Objects that turn or differ have mean
-            places closer together than the keypoints of any image; these distances do not care.
+        places: [K, 2], mean place of each keypoint over the images.
+        distances: [K, K], distance of each two keypoints in one image, root mean square over the images. Objects that turn or
+            differ have mean places that are closer together than the keypoints of any image. The distances avoid this error.
     """
 
     places: NDArray[np.float64]
@@ -41,38 +41,41 @@ class Layout:
 
     @classmethod
     def read(cls, description: dict[str, Any]) -> Layout | None:
-        """From a detector's description; None where it says nothing.
+        """Read the layout from a detector's description; None if it holds no layout.
 
         Raises:
-            CheckpointError: it is not one place for each keypoint, one distance for any two.
+            CheckpointError: the layout does not hold a place of each keypoint and a distance of each two.
         """
-        told, count = description.get(LAYOUT), int(description["keypoints"])
-        if told is None:
+        layout, count = description.get(LAYOUT), int(description["keypoints"])
+        if layout is None:
             return None
         try:
-            places, distances = (np.asarray(told[name], dtype=np.float64) for name in ("places", "distances"))
+            places, distances = (np.asarray(layout[name], dtype=np.float64) for name in ("places", "distances"))
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{LAYOUT} of the weights is damaged ({error}); train the detector again") from error
+            raise CheckpointError(f"{LAYOUT} in the weights is damaged ({error}); train the detector again") from error
         if places.shape != (count, 2) or distances.shape != (count, count):
-            raise CheckpointError(f"{LAYOUT} of the weights is not of {count} keypoints; train the detector again")
+            raise CheckpointError(
+                f"{LAYOUT} in the weights: got shapes {list(places.shape)} and {list(distances.shape)}, "
+                f"expected {count} keypoints; train the detector again"
+            )
         return cls(places=places, distances=distances)
 
     def of(self, keypoints: NDArray[np.integer] | NDArray[np.bool_]) -> Layout:
-        """That of some keypoints alone."""
+        """Select the layout of some keypoints."""
         return Layout(places=self.places[keypoints], distances=self.distances[keypoints][:, keypoints])
 
     @property
     def spread(self) -> float:
-        """Root mean square distance of an image's keypoints from their middle."""
+        """Root mean square distance of an image's keypoints from their mean."""
         return float(np.sqrt((self.distances**2).mean() / 2))
 
 
 def border(config: PredictConfig, description: dict[str, Any]) -> float | None:
-    """The border of the second look as a share of the keypoints' box; None: the look is framed as training images were.
+    """Return the border of the second box, as a share of the keypoints' bounding box; None to frame it as in training.
 
     Args:
-        config: what the user asked for.
-        description: of the detector's weights.
+        config: settings of the prediction.
+        description: description inside the detector's weights.
     """
     if config.margin is not None:
         return config.margin
@@ -86,14 +89,16 @@ def second_box(
     margin: float | None,
     layout: Layout | None,
 ) -> Box:
-    """The box (left, top, width, height; pixel edges) that is looked at next.
+    """Return the box (left, top, width, height; pixel edges) of the second pass.
 
     Args:
-        picture: what the first look saw.
-        keypoints_px: [K, 2], in the image's pixels, found there; what lies outside the image counts to its edge.
-        confidence: [K]; where three or more reach `TRUSTED`, and are no cluster of neighbours, the others are left out.
-        margin: see `border`.
-        layout: of these keypoints; needed without a margin.
+        picture: the square of the first pass.
+        keypoints_px: [K, 2], keypoints of the first pass, in the image's pixels. Keypoints outside the image are moved to its
+            edge.
+        confidence: [K]. If three or more keypoints reach `TRUSTED`, and they are not a cluster of neighbours, the others are
+            left out.
+        margin: border, see `border`.
+        layout: layout of these keypoints; needed without a margin.
     """
     height, width = picture.size
     inside = np.clip(keypoints_px.astype(np.float64), -0.5, np.array([width, height]) - 0.5)
@@ -101,37 +106,40 @@ def second_box(
     chosen = trusted if trusted.sum() >= 3 else np.ones_like(trusted)
     if margin is not None:
         return keypoint_box(picture.edges, inside[chosen], margin)
-    assert layout is not None  # else `border` gives a margin
+    assert layout is not None  # else `border` returns a margin
     if layout.of(chosen).spread < layout.spread / 2:
         chosen = np.ones_like(trusted)
     return framed_box(picture.edges, inside[chosen], layout.of(chosen))
 
 
 def framed_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
-    """The box in which keypoints [count, 2] lie as far from their middle as in training, and that middle where it was.
+    """Return the box in which keypoints [count, 2] have the spread and the mean of the keypoints in training.
 
-    It is that of the first look, whose `edges` [[left, top], [right, bottom]] are given, moved and magnified alike in both
-    directions; for keypoints that tell no size it is only moved.
+    The box is the first one, with `edges` [[left, top], [right, bottom]], moved and scaled equally in both directions. If the
+    keypoints do not tell the size of the object, the box is only moved.
     """
     low, high = edges
-    found = 2 * (keypoints_px + 0.5 - low) / (high - low) - 1
-    middle, usual, expected = found.mean(axis=0), layout.places.mean(axis=0), layout.spread
-    zoom = 1.0 if expected < MIN_SPREAD else min(max(spread(found) / expected, MIN_BOX), MAX_ZOOM)
-    left, top = low + (middle - zoom * (1 + usual) + 1) / 2 * (high - low)
+    keypoints = 2 * (keypoints_px + 0.5 - low) / (high - low) - 1
+    mean, usual, expected = keypoints.mean(axis=0), layout.places.mean(axis=0), layout.spread
+    zoom = 1.0 if expected < MIN_SPREAD else min(max(spread(keypoints) / expected, MIN_BOX), MAX_ZOOM)
+    left, top = low + (mean - zoom * (1 + usual) + 1) / 2 * (high - low)
     width, height = zoom * (high - low)
     return float(left), float(top), float(width), float(height)
 
 
 def spread(keypoints: NDArray[np.float64]) -> float:
-    """Root mean square distance of keypoints [count, 2] from their middle, in their unit; see `Layout.spread`."""
+    """Return the root mean square distance of keypoints [count, 2] from their mean, in their unit; see `Layout.spread`."""
     return float(np.sqrt(((keypoints - keypoints.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
 def keypoint_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], margin: float) -> Box:
-    """The box around keypoints [count, 2] with a border of `margin` times the longer side of their own box on every side, and
-    no tiny part of the first look, whose `edges` are given."""
+    """Return the box around keypoints [count, 2] with a border on every side.
+
+    The border is `margin` times the longer side of the keypoints' bounding box. The box has a smallest size, a share
+    `MIN_BOX` of the first box with `edges`.
+    """
     low, high = keypoints_px.min(axis=0), keypoints_px.max(axis=0)
-    own = np.maximum(high - low, MIN_BOX * np.ptp(edges, axis=0).max())
-    middle, reach = (low + high) / 2, own / 2 + margin * own.max()
+    bounds = np.maximum(high - low, MIN_BOX * np.ptp(edges, axis=0).max())
+    middle, reach = (low + high) / 2, bounds / 2 + margin * bounds.max()
     left, top = middle + 0.5 - reach  # from pixel centres to pixel edges
     return float(left), float(top), float(2 * reach[0]), float(2 * reach[1])

@@ -1,4 +1,4 @@
-"""What the inputs of a command are: images, videos and webcams, from files, folders and glob patterns."""
+"""Find the images, videos and webcams that the inputs of a command name: files, folders and glob patterns."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov"}
     | {".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
 )
-"""Endings of video files."""
+"""Endings of the names of video files."""
 STACK_SUFFIXES = frozenset({".tif", ".tiff", ".gif", ".webp", ".png"})
-"""Endings of images that may hold several pictures."""
+"""Endings of the names of image files that may hold several pictures."""
 WEBCAM = "webcam:"
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file has the ending of a video."""
+    """Tell whether a file name has the ending of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def is_stack(path: Path) -> bool:
-    """Whether an image file holds several pictures: the pages of a TIFF file, an animated GIF, WebP or PNG."""
+    """Tell whether an image file holds several pictures: pages of a TIFF file, or an animated GIF, WebP or PNG."""
     suffix = path.suffix.lower()
     if suffix not in STACK_SUFFIXES or (suffix == ".png" and not _is_animated_png(path)):
         return False
@@ -42,11 +42,11 @@ def is_stack(path: Path) -> bool:
         with opened(path) as picture:
             return len(frame_numbers(picture)) > 1
     except InputError:
-        return False  # is read, and refused, as an image
+        return False  # it is read later as an image, and refused then
 
 
 def _is_animated_png(path: Path) -> bool:
-    """The chunk that makes a PNG an animation follows the header as a rule; looking there costs little."""
+    """Tell whether a PNG is animated. The chunk that says so usually follows the header, so the first bytes suffice."""
     try:
         with open(path, "rb") as file:
             return b"acTL" in file.read(256)
@@ -59,7 +59,7 @@ class Clip:
     """A video file, or a webcam.
 
     Attributes:
-        name: of its folder among the results; unique in one command.
+        name: name of its folder of results; unique in one command.
         source: path of the file, or number of the webcam.
     """
 
@@ -72,10 +72,10 @@ class Sources:
     """The inputs of a command, each file once.
 
     Attributes:
-        root: folder to which the names of images are relative; absolute, as all paths here.
-        images: sorted, without repetition.
+        root: folder to which the names of images are relative. All paths in this class are absolute.
+        images: image files, sorted, without repetition.
         clips: videos and webcams.
-        skipped: inputs that cannot be used because of their names, and why.
+        skipped: the reason for every input whose name cannot be used, by the name.
     """
 
     root: Path
@@ -89,7 +89,7 @@ class Sources:
         return [name_below(image, self.root) for image in self.images]
 
     def clip_file(self, clip: Clip) -> str:
-        """Path of a video below `root`, as images are named; its whole path where it lies elsewhere; name of a webcam."""
+        """Name a clip: a video by its path below `root`, or by its whole path if it lies elsewhere; a webcam by its name."""
         if isinstance(clip.source, int):
             return clip.name
         path = spelt(clip.source)
@@ -100,12 +100,12 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
     """Sort inputs into images, videos and webcams.
 
     Args:
-        inputs: files, folders (searched recursively), glob patterns, or `webcam:0`. A file of unknown ending is taken for an
+        inputs: files, folders (searched recursively), glob patterns, or `webcam:0`. A file of unknown ending counts as an
             image.
-        out: folder of results; nothing in it is an input.
+        out: folder of results. Files in it are not inputs.
 
     Raises:
-        InputError: an input does not exist, is `out` or no file, a pattern fits nothing, or there is nothing to predict.
+        InputError: an input does not exist, is not a file, or is `out`; a pattern fits no file; or there is no input at all.
     """
     cameras = dict.fromkeys(_camera(text) for text in inputs if text.startswith(WEBCAM))
     search = _Search(out)
@@ -122,10 +122,10 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
         others = [reason for name, reason in skipped.items() if name not in known]
         line = "; ".join(filter(None, [search.left_out.line("images or videos"), *others]))
         raise InputError(
-            f"{inputs[0] if inputs else 'inputs'}: no images found, nor videos; expected files ending in {endings}"
+            f"{inputs[0] if inputs else 'inputs'}: no images found, and no videos; expected files ending in {endings}"
             + (f"; {line}" if line else "")
         )
-    for place, left_out in search.told:
+    for place, left_out in search.listed:
         say_left_out(place, left_out, "images or videos")
     root = _root([*search.folders, *(file.parent for file in search.single if file in set(images))])
     clips = [Clip(name=f"webcam{number}", source=number) for number in cameras]
@@ -140,18 +140,18 @@ def _camera(text: str) -> int:
 
 
 class _Search:
-    """Files that inputs mean."""
+    """The search for the files that inputs name."""
 
     def __init__(self, out: Path | None) -> None:
         self.out = None if out is None else Path(os.path.realpath(out))
         self.folders: list[Path] = []
         self.single: list[Path] = []
         self.below: list[Path] = []
-        self.left_out, self.told = LeftOut(), list[tuple[Path, LeftOut]]()
+        self.left_out, self.listed = LeftOut(), list[tuple[Path, LeftOut]]()
         self.skipped: dict[str, str] = {}
 
     def add(self, text: str) -> None:
-        """Look for what one input means."""
+        """Find the files of one input."""
         path = spelt(text)
         if path.is_dir():
             self._add_folder(path)
@@ -160,12 +160,12 @@ class _Search:
                 raise InputError(reason)
             self.single.append(path)
         elif not glob.has_magic(text):
-            raise InputError(f"{text}: no such file or folder")
+            raise InputError(f"{text}: no such file or folder; check the path")
         else:
             self._add_pattern(text)
 
     def files(self) -> list[Path]:
-        """All of them, sorted, each once however it was spelt or linked to; those that cannot be opened go to `skipped`."""
+        """List all files, sorted. A file with several spellings or links occurs once; unusable names go to `skipped`."""
         folder, once = cache(os.path.realpath), dict[tuple[str, str], Path]()
         for path in sorted([*self.single, *self.below], key=lambda path: (len(path.parts), path)):
             once.setdefault((folder(path.parent), path.name), path)
@@ -184,11 +184,11 @@ class _Search:
         self.below += [folder / name for name in names]
 
     def _add_pattern(self, text: str) -> None:
-        found = [path for path in _matches(text, self) if not self._is_result(path, text)]
-        if not found and not self.skipped:
+        matches = [path for path in _matches(text, self) if not self._is_result(path, text)]
+        if not matches and not self.skipped:
             line = self.left_out.line("images or videos")
             raise InputError(f"{text}: no file fits this pattern" + (f"; {line}" if line else ""))
-        for path in found:
+        for path in matches:
             if path.is_dir():
                 self._add_folder(path)
             elif reason := _unusable(path):
@@ -197,13 +197,13 @@ class _Search:
                 self.single.append(path)
 
     def _is_result(self, path: Path, pattern: str) -> bool:
-        """Whether a file that a pattern fits is in the folder of results, and the pattern does not say so."""
+        """Tell whether a file is in the folder of results, and its pattern does not name this folder."""
         if self.out is None or Path(os.path.realpath(_base(pattern)[0])).is_relative_to(self.out):
             return False
         return Path(os.path.realpath(path)).is_relative_to(self.out)
 
     def _leave_out(self, folder: Path, left_out: LeftOut) -> None:
-        self.told.append((folder, left_out))
+        self.listed.append((folder, left_out))
         self.left_out.merge(left_out)
         self.skipped |= dict(map(_reason, left_out.unnamed))
 
@@ -213,16 +213,16 @@ def _reason(name: str) -> tuple[str, str]:
 
 
 def _unusable(path: Path) -> str:
-    """Why a file is none that can be opened; empty for one that can, and for a link to nowhere, which is skipped later."""
+    """Say why a file cannot be opened. The text is empty for a usable file, and for a dangling link, which is skipped later."""
     if not is_writable(path.name):
         return unwritable(str(path))
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        return f"{path}: is a named pipe, socket or device; give a file, a folder or a pattern"
+        return f"{path}: this is a named pipe, socket or device; give a file, a folder or a pattern"
     return ""
 
 
 def _base(pattern: str) -> tuple[Path, list[str]]:
-    """The folder that a pattern begins with, and the rest of its parts."""
+    """Split a pattern into the folder that it begins with, and the rest of its parts."""
     parts = list(Path(pattern).parts)
     count = next(number for number, part in enumerate(parts) if glob.has_magic(part))
     return spelt(Path(*parts[:count])), parts[count:]
@@ -231,18 +231,18 @@ def _base(pattern: str) -> tuple[Path, list[str]]:
 def _matches(text: str, search: _Search) -> list[Path]:
     if "**" not in Path(text).parts:
         return sorted(spelt(name) for name in glob.glob(text))
-    base, parts = _base(text)  # glob itself goes round loops of links
+    base, parts = _base(text)  # glob itself follows loops of links
     if not base.is_dir():
         return []
     ending = os.path.splitext(parts[-1])[1].lower()
     names, left_out = list_files(base, SUFFIXES | VIDEO_SUFFIXES | ({ending} if ending else set()), search.out)
     search.skipped |= dict(_reason(name) for name in left_out.unnamed if _fits(name.split("/"), parts))
-    search.told.append((base, left_out))
+    search.listed.append((base, left_out))
     return [base / name for name in names if _fits(name.split("/"), parts)]
 
 
 def _fits(name: list[str], pattern: list[str]) -> bool:
-    """Whether a file, or a folder that it is in, fits a pattern; both as their parts."""
+    """Tell whether a file, or a folder that contains it, fits a pattern. Both are given as their parts."""
     if not pattern:
         return True
     if pattern[0] == "**":
@@ -251,22 +251,22 @@ def _fits(name: list[str], pattern: list[str]) -> bool:
 
 
 def _root(folders: Iterable[Path]) -> Path:
-    """The folder that holds all inputs; names of images are relative to it."""
+    """Return the folder that holds all inputs. Names of images are relative to it."""
     try:
         return Path(os.path.commonpath(list(folders) or [spelt(".")]))
     except ValueError as error:  # Windows
-        raise InputError("inputs: lie on several drives; give each drive's inputs to a call of their own") from error
+        raise InputError("inputs: they lie on several drives; make a separate call for each drive") from error
 
 
 def _named(videos: Sequence[Path], taken: Iterable[str] = ()) -> list[Clip]:
-    """Videos by their name without its ending; those that would share one get parent folder, ending or number too."""
+    """Name videos by their file name without its ending. Equal names get the parent folder, the ending or a number too."""
     names = [component(video.stem, video.name) for video in videos]
     reserved = {name.casefold() for name in taken}
     for rename in (
         lambda video: f"{video.parent.name}-{component(video.stem, video.name)}",
         lambda video: video.name.replace(".", "-"),
     ):
-        counts = Counter(name.casefold() for name in names)  # many disks know no upper and lower case
+        counts = Counter(name.casefold() for name in names)  # many disks do not tell upper from lower case
         shared = {name for name, count in counts.items() if count > 1} | reserved
         names = [rename(video) if name.casefold() in shared else name for video, name in zip(videos, names, strict=True)]
     clips, used = [], set(reserved)

@@ -1,11 +1,9 @@
-"""How often and how the detector looks at a picture: once or twice, at one scale or several, as it is or averaged with its
-mirror image.
+"""Predict in one pass or two, and average over scales and over the mirror image.
 
-Which keypoint is which in a mirror image, found from pictures alone.
-
-A detector sees a picture and its mirror image; the second's keypoints are mapped back. If keypoint j of the mirror image lies
-where keypoint i of the picture lies, picture after picture, they are partners, as the two eyes are. A keypoint that none of the
-mirror image keeps returning to has no partner: an unsupervised detector may well treat the two sides differently.
+To average over the mirror image, kpdetect must know the partner of each keypoint, as the left eye is the partner of the right
+eye. Partners are found from images alone. The detector predicts an image and its mirror image, and the keypoints of the mirror
+image are mapped back. If keypoint j of the mirror image lies at keypoint i of the image, in image after image, i and j are
+partners. A keypoint may have no partner, because an unsupervised detector may treat the two sides differently.
 """
 
 from __future__ import annotations
@@ -21,14 +19,21 @@ from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predicto
 from kpdetect.inference.second_pass import Layout, border, second_box
 
 SAMPLE = 64
-"""Pictures that it is found from."""
+"""Number of images from which partners are found."""
 AGREEMENT = 0.2
-"""Mean distance (normalised units, 0.2 is a tenth of the frame) beyond which a keypoint is not averaged. By cross-validation on
-two sets of faces 0.2 and 0.3 did as well as pairs given by hand; 0.1 left most keypoints out and gained nothing."""
+"""Largest mean distance of partners, in normalised units (0.2 is a tenth of the frame). Beyond it a keypoint is not averaged.
+In cross-validation on two sets of faces, 0.2 and 0.3 were as good as pairs named by hand. With 0.1 most keypoints had no
+partner, and averaging gained nothing."""
 
 
 def find_mirror(predictor: Predictor, sample: Sequence[Fitted], pairs: Sequence[Pair] = ()) -> NDArray[np.int64]:
-    """Partner [K] of each keypoint in a mirror image, itself if it lies on the axis, -1 if it has none; `pairs` are known."""
+    """Find the partner [K] of each keypoint in the mirror image: the keypoint itself on the axis, or -1 for none.
+
+    Args:
+        predictor: the detector.
+        sample: images to find partners from.
+        pairs: known partners.
+    """
     plain, mirrored = [], []
     for at in range(0, len(sample), BATCH):
         squares = np.stack([item.square for item in sample[at : at + BATCH]])
@@ -43,17 +48,17 @@ def match_mirror(
     """Pair keypoints that lie at the same places.
 
     Args:
-        keypoints: [images, K, 2], normalised.
-        unmirrored: [images, K, 2], those of the mirror images, mapped back.
-        pairs: partners that are known, and are taken whether they agree or not.
+        keypoints: [images, K, 2], normalised keypoints of the images.
+        unmirrored: [images, K, 2], normalised keypoints of the mirror images, mapped back.
+        pairs: known partners. They are used whether their places agree or not.
 
     Returns:
-        [K], an involution where it is not -1.
+        int [K], the partner of each keypoint, -1 for none. The partner of a partner is the keypoint itself.
     """
     distance = np.linalg.norm(keypoints[:, :, None] - unmirrored[:, None], axis=-1).mean(axis=0)
     cost = (distance + distance.T) / 2
-    own = np.diag(cost)
-    gain = own[:, None] + own[None, :] - 2 * cost  # of pairing i and j, over leaving each to itself
+    alone = np.diag(cost)
+    gain = alone[:, None] + alone[None, :] - 2 * cost  # of pairing i with j, compared with i and j each on the axis
     partner = np.arange(len(cost))
     free = np.ones(len(cost), dtype=bool)
     for one, other in pairs:
@@ -72,15 +77,15 @@ def match_mirror(
 
 
 Refit = Callable[[Sequence[Sequence[Box]]], list[list[Fitted]]]
-"""Fits parts of pictures: for each picture its boxes, and for each box what comes of it."""
+"""A function that crops parts of images: from a list of boxes per image to a list of fitted squares per image."""
 
 
 class Passes:
-    """The detector as configured; gives the keypoints that are kept.
+    """A detector with the settings of a prediction. It returns the keypoints that the labels do not drop.
 
     Attributes:
-        mirror: [K] number of each keypoint in a mirrored image, -1 where it is not averaged; None without averaging, or while
-            it is not known.
+        mirror: int [K], partner of each keypoint in the mirror image, -1 where it is not averaged. None without averaging, or
+            before `learn`.
     """
 
     def __init__(self, predictor: Predictor, config: PredictConfig) -> None:
@@ -93,19 +98,19 @@ class Passes:
 
     @property
     def wants_sample(self) -> bool:
-        """Whether `learn` must be called first: averaging was asked for, and not every keypoint's partner is known."""
+        """Whether `learn` must be called first, because averaging over the mirror image needs the partners."""
         return self.config.flip_average and self.mirror is None
 
     def learn(self, sample: Sequence[Fitted]) -> None:
-        """Find out from pictures which keypoint is which in a mirror image; pairs of the labels stand."""
+        """Find the partners of the keypoints from images. Pairs in the labels are kept."""
         self.mirror = find_mirror(self.predictor, sample, self.predictor.labels.pairs)
 
     def __call__(self, fitted: Sequence[Fitted], refit: Refit) -> Keypoints:
-        """Predict pictures.
+        """Predict images.
 
         Args:
-            fitted: the pictures.
-            refit: fits parts of these pictures; used by the second pass and other scales.
+            fitted: squares of the images.
+            refit: crops parts of these images, for the second pass and for other scales.
 
         Returns:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
@@ -117,18 +122,18 @@ class Passes:
                 for points, sure, picture in zip(keypoints_px, confidence, fitted, strict=True)
             ]
             fitted = [closer for (closer,) in refit(boxes)]
-        found = [self._once(look) for look in self._looks(fitted, refit)]
-        keypoints_px, confidence = (np.stack(part).mean(axis=0) for part in zip(*found, strict=True))
+        predictions = [self._once(scaled) for scaled in self._at_scales(fitted, refit)]
+        keypoints_px, confidence = (np.stack(part).mean(axis=0) for part in zip(*predictions, strict=True))
         return keypoints_px, confidence
 
-    def _looks(self, fitted: Sequence[Fitted], refit: Refit) -> list[Sequence[Fitted]]:
-        """The pictures at each scale; all other scales than 1 in one call, so that each picture is decoded once for them."""
+    def _at_scales(self, fitted: Sequence[Fitted], refit: Refit) -> list[Sequence[Fitted]]:
+        """Crop the images at each scale. All scales except 1 share one call of `refit`, which decodes each image once."""
         others = [scale for scale in self.config.scales if scale != 1]
-        looks = [fitted] * (len(self.config.scales) - len(others))
+        scaled = [fitted] * (len(self.config.scales) - len(others))
         if others:
             boxes = [[self.predictor.square_box(scaled_box(picture, scale)) for scale in others] for picture in fitted]
-            looks += zip(*refit(boxes), strict=True)
-        return looks
+            scaled += zip(*refit(boxes), strict=True)
+        return scaled
 
     def _once(self, fitted: Sequence[Fitted]) -> Keypoints:
         keypoints_px, confidence = self.predictor.predict_fitted(fitted, self.mirror)
@@ -136,7 +141,7 @@ class Passes:
 
 
 def scaled_box(picture: Fitted, scale: float) -> Box:
-    """The box `scale` times as wide and high as what a fitted picture shows, about the same middle."""
+    """Return the box with the same centre as a fitted square, `scale` times as wide and high."""
     low, high = picture.edges
     left, top = (low + high) / 2 - scale * (high - low) / 2
     width, height = scale * (high - low)

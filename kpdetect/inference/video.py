@@ -1,7 +1,7 @@
-"""Reading videos with PyAV (FFmpeg).
+"""Read videos with PyAV (FFmpeg).
 
-A frame's number is its place among all pictures of the file in order of presentation. Its time is the file's own presentation
-time. Frames that cannot be decoded leave a gap in the numbers; they do not move the others.
+The number of a frame is its position among all frames of the file, in order of presentation. Its time is the presentation time
+in the file. A frame that cannot be decoded leaves a gap: the other frames keep their numbers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_TIMESTAMPS = 0x80
 
 
 class KeyFrame(NamedTuple):
-    """A picture that is decoded without any before it.
+    """A frame that is decoded without the frames before it.
 
     Attributes:
         number: its place in the video.
@@ -47,7 +47,7 @@ class VideoReader(ClipReader):
             start.
 
     Raises:
-        InputError: it cannot be opened, or holds no video.
+        InputError: the file cannot be opened, or holds no video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +71,9 @@ class VideoReader(ClipReader):
             self.container = av.open(file_url(self.path), metadata_errors="replace")
         except (OSError, ValueError) as error:
             raise self._unreadable("unknown or damaged format") from error
-        streams = [each for each in self.container.streams.video if each.codec_context is not None and not _is_cover(each)]
+        streams = [
+            stream for stream in self.container.streams.video if stream.codec_context is not None and not _is_cover(stream)
+        ]
         if not streams:
             self.container.close()
             raise self._unreadable("no pictures that can be decoded")
@@ -86,12 +88,12 @@ class VideoReader(ClipReader):
         self.container.close()
 
     def rewind(self) -> None:
-        """Begin at the first frame again."""
+        """Start again at the first frame."""
         self.container.close()
         self._open()
 
     def _index(self) -> tuple[list[int], list[KeyFrame]]:
-        """`times` and `keys`; reads the file once without decoding it."""
+        """Read `times` and `keys` from the file, without decoding it."""
         times, held, ends, keys, seekable = [], 0, [], [], self._has_times
         for packet in _packets(self.container, self.stream):
             time = packet.pts if packet.pts is not None else packet.dts
@@ -114,7 +116,7 @@ class VideoReader(ClipReader):
         return list(places), [KeyFrame(places[time], time, stored) for time, stored in sorted(keys)] if seekable else []
 
     def _ends_early(self, ends: list[int]) -> bool:
-        """Whether the packets end before the stream should; empty packets of AVI files count as time, not as frames."""
+        """Tell whether the packets end too early. Empty packets of AVI files count as time, not as frames."""
         stream = self.stream
         if not stream.duration or not ends:
             return True
@@ -135,7 +137,7 @@ class VideoReader(ClipReader):
 
     @property
     def _has_times(self) -> bool:
-        """Whether the file states times: streams without a container do not, FFmpeg counts for them."""
+        """Whether the file states times. Streams without a container state none; FFmpeg counts frames instead."""
         return not self.container.format.flags & NO_TIMESTAMPS
 
     @property
@@ -157,8 +159,10 @@ class VideoReader(ClipReader):
         self.missing = sorted(set(range(min(last, last if end is None else end))) - seen)
 
     def frames_from(self, key: KeyFrame, start: int) -> Iterator[Frame]:
-        """Frames from number `start` on, decoded from a key frame before it, with the numbers that `frames` gives them; nothing
-        where the file cannot be searched so exactly."""
+        """Yield frames from number `start` on, with the numbers of `frames`, decoded from a key frame before `start`.
+
+        Yield nothing if the file cannot be searched with this precision.
+        """
         try:
             self.container.seek(key.stored, stream=self.stream)
         except (OSError, ValueError):
@@ -188,19 +192,19 @@ class VideoReader(ClipReader):
 
 
 def _is_cover(stream: Any) -> bool:
-    """Whether a stream is the still picture of an audio file."""
+    """Tell whether a stream is the cover picture of an audio file."""
     from av.stream import Disposition
 
     return bool(stream.disposition & Disposition.attached_pic)
 
 
 def file_url(path: Path) -> str:
-    """The name as FFmpeg takes it: with a protocol, so that a colon in the name is none."""
+    """Name a file for FFmpeg, with a protocol, so that FFmpeg does not read a colon in the name as one."""
     return f"file:{os.path.abspath(path)}"
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Packets of a stream, to the end of what can be read."""
+    """Yield the packets of a stream, up to the first unreadable one."""
     source = container.demux(stream)
     while True:
         try:
@@ -211,7 +215,7 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _pictures(container: Any, stream: Any) -> Iterator[Any]:
-    """Decoded frames; a packet that cannot be decoded costs its own frames only."""
+    """Yield decoded frames. A packet that cannot be decoded loses its own frames only."""
     for packet in _packets(container, stream):
         try:
             yield from packet.decode()
@@ -220,7 +224,7 @@ def _pictures(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _pictures_from(container: Any, stream: Any, key: KeyFrame) -> Iterator[Any]:
-    """Decoded frames from the packet of a key frame on; searching a file may end some packets before it."""
+    """Yield decoded frames from the packet of a key frame on. A search in the file may end some packets before it."""
     begun = False
     for packet in _packets(container, stream):
         begun = begun or (packet.pts == key.shown and packet.is_keyframe)
@@ -240,7 +244,7 @@ def _picture(frame: Any) -> Image:
 
 
 def _display(frame: Any) -> NDArray[np.int32] | None:
-    """The 2x2 part of the display matrix, as signs; None where pictures are shown as they are stored."""
+    """Read the 2x2 part of the display matrix, as signs; None if frames are shown as they are stored."""
     from av.sidedata.sidedata import Type
 
     data = frame.side_data.get(Type.DISPLAYMATRIX)
@@ -252,7 +256,7 @@ def _display(frame: Any) -> NDArray[np.int32] | None:
 
 
 def _shown(image: Image, signs: NDArray[np.int32]) -> Image:
-    """Turn and mirror: x' = a x + c y, y' = b x + d y for the matrix [[a, b], [c, d]] (ISO 14496-12)."""
+    """Rotate and mirror: x' = a x + c y, y' = b x + d y for the matrix [[a, b], [c, d]] (ISO 14496-12)."""
     (a, b), (c, d) = signs.tolist()
     if a == 0:
         image, a, d = image.transpose(1, 0, 2), c, b

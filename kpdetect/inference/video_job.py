@@ -1,8 +1,7 @@
-"""Predict a video or webcam: a table, a record, an overlay video. Frames are streamed; only keypoints are kept.
+"""Predict a video or webcam: write a table, a record and an overlay video. Frames are streamed; only keypoints stay in memory.
 
-The one-euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter whose cut-off rises with speed.
-
-Speeds are in image sides per second, so that its settings do not depend on the resolution.
+Keypoints can be smoothed by the one-euro filter (Casiez, Roussel and Vogel, CHI 2012), a low-pass filter whose cut-off rises
+with speed. Speeds are in image sides per second, so that the settings of the filter do not depend on the resolution.
 """
 
 from __future__ import annotations
@@ -40,17 +39,17 @@ from kpdetect.training.interrupts import StopRequest
 from kpdetect.training.run_folder import environment
 
 SPEED_CUTOFF = 1.0
-"""Cut-off in hertz of the filter that the speed itself passes (the paper's dcutoff)."""
+"""Cut-off in hertz of the filter for the speed itself (the paper's dcutoff)."""
 
 
 class OneEuroFilter:
-    """Smooths keypoints frame by frame, each for itself.
+    """A filter that smooths every keypoint separately, frame by frame.
 
     Args:
-        rate: frames per second that come in.
+        rate: incoming frames per second.
         side: longer side of the frames in pixels, the unit of speed.
-        cutoff: cut-off in hertz at rest (the paper's mincutoff).
-        beta: hertz added per side and second of speed.
+        cutoff: cut-off at rest, in hertz (the paper's mincutoff).
+        beta: rise of the cut-off, in hertz per side and second of speed.
     """
 
     def __init__(self, rate: float, side: float, cutoff: float, beta: float) -> None:
@@ -63,7 +62,7 @@ class OneEuroFilter:
 
         Args:
             keypoints_px: [K, 2].
-            elapsed: seconds since the last frame; one frame at `rate` unless given.
+            elapsed: seconds since the previous frame; 1 / `rate` by default.
         """
         now, rate = keypoints_px.astype(np.float64), self.rate if elapsed is None else 1 / elapsed
         if self.last is None:
@@ -77,37 +76,37 @@ class OneEuroFilter:
 
 
 def _share(cutoff: NDArray[np.float64] | np.float64, rate: float) -> NDArray[np.float64]:
-    """Weight of the new value: 1 / (1 + rate / (2 pi cutoff))."""
+    """Return the weight of the new value, 1 / (1 + rate / (2 pi cutoff))."""
     return np.asarray(1 / (1 + rate / (2 * math.pi * cutoff)))
 
 
 BLOCK_BYTES = 64 * 2**20
-"""Frames decoded at once take at most about this much memory, or are one."""
+"""Largest memory of the frames decoded at the same time; at least one frame is decoded."""
 
 
 def predict_clip(
     predictor: Predictor, clip: Clip, out: Path, config: PredictConfig, boxes: dict[str, Box] | None = None
 ) -> tuple[Predictions, str]:
-    """Predict a video, or read what an equal call left in `out`.
+    """Predict a video, or read the results of an earlier, equal call from `out`.
 
     Args:
         predictor: the detector.
-        clip: a video file, a stack of pages, or a webcam, which runs until `config.end` frames or Ctrl-C.
-        out: gets predictions.csv, predictions.json and overlay.mp4.
-        config: how.
-        boxes: parts to predict in, by name of the video.
+        clip: a video file, a stack of pages, or a webcam. A webcam runs until frame `config.end` or Ctrl-C.
+        out: folder for predictions.csv, predictions.json and overlay.mp4.
+        config: settings.
+        boxes: the box to predict in, by name of the video.
 
     Returns:
-        The predictions, and what to say of a file that lacks frames or of an overlay video that cannot be written; else "".
+        The predictions, and a warning if frames are missing or the overlay video cannot be written; else "".
 
     Raises:
-        InputError: it is no readable video, or has no frame in the range asked for.
+        InputError: the file is not a readable video, or has no frame in the requested range.
         OutputError: `out` cannot be written.
     """
     live = isinstance(clip.source, int)
     stage = stage_of(predictor, config, clip.source, [path for path in (clip.source, config.boxes) if isinstance(path, Path)])
     if not live and not config.overwrite and is_finished(out, stage):
-        log.info(f"{out}: predicted already with this model (--overwrite predicts again)")
+        log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
         predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
         with open_clip(clip.source) as reader, StopRequest() as stop:
@@ -127,7 +126,7 @@ def open_clip(source: Path | int) -> ClipReader:
     """Open a video, a stack of pages or a webcam.
 
     Raises:
-        InputError: it cannot be opened.
+        InputError: the source cannot be opened.
     """
     if isinstance(source, int):
         return WebcamReader(source)
@@ -155,12 +154,12 @@ class _ClipJob:
         self.video: OverlayVideo | None = None
 
     def run(self, stop: StopRequest, stage: dict[str, Any]) -> Predictions:
-        """All frames; `stage` is that of the predictions (`earlier_results.stage_of`)."""
+        """Predict all frames. `stage` identifies the predictions (`earlier_results.stage_of`)."""
         config = self.config
         with ExitStack() as stack:
             progress = stack.enter_context(Progress(self.total, f"predict {self.name}", unit="frames"))
             for block in _ahead(self._blocks()):
-                if not self.frames:  # no folder for what is no video
+                if not self.frames:  # an unreadable video gets no folder
                     folder = stack.enter_context(new_folder(self.out))
                     stack.enter_context(pictures_of(folder, stage, [OVERLAY] if config.overlays else []))
                     if config.overlays:
@@ -173,7 +172,7 @@ class _ClipJob:
                     break
         if not self.frames:
             wanted = f"from {config.start} to {config.end or 'the end'}"
-            raise InputError(f"{self.reader.name}: no readable frame {wanted}; the file is empty, damaged or shorter than that")
+            raise InputError(f"{self.reader.name}: no readable frame {wanted}; the video is empty, damaged or shorter")
         frames = np.array(self.frames, dtype=np.int64)
         return Predictions(
             images=frame_names(self.name, frames),
@@ -187,8 +186,10 @@ class _ClipJob:
         )
 
     def remark(self) -> str:
-        """What to say of the overlay video and of frames of other sizes, once `run` is through."""
-        parts = [] if self.resized is None else [f"{self.reader.name}: pictures change their size at frame {self.resized:,}"]
+        """Return warnings about frames of another size and about the overlay video, after `run`."""
+        parts = (
+            [] if self.resized is None else [f"{self.reader.name}: the size of the frames changes at frame {self.resized:,}"]
+        )
         if self.video is not None and self.video.failure:
             parts.append(self.video.failure)
         return "; ".join(parts)
@@ -216,8 +217,8 @@ class _ClipJob:
         if self.passes.wants_sample:
             self.passes.learn(fitted)
         pictures = [frame.image for frame in block]
-        found = self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
-        for frame, points, sure in zip(block, *found, strict=True):
+        keypoints = self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
+        for frame, points, sure in zip(block, *keypoints, strict=True):
             self._take(frame, points, sure)
 
     def _fit(self, image: Image) -> Fitted:
@@ -248,13 +249,13 @@ class _ClipJob:
             self.trail.append(shown)
 
     def _elapsed(self, frame: Frame) -> float | None:
-        """Seconds since the last frame; None where the file does not say."""
+        """Return the seconds since the previous frame; None if the file states no times."""
         elapsed = frame.seconds - self.seconds[-1] if self.seconds else 0.0
         return elapsed if elapsed > 0 else None
 
 
 def _ahead(blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
-    """The same blocks; the next is decoded while one is used."""
+    """Yield the same blocks. The next block is decoded while the caller uses one."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, blocks, None)
         while (block := coming.result()) is not None:

@@ -1,4 +1,4 @@
-"""Reading a webcam with OpenCV."""
+"""Read a webcam with OpenCV."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kpdetect.inference.clip_reader import UNKNOWN_RATE, ClipReader, Frame, is_w
 
 
 class WebcamReader(ClipReader):
-    """A webcam, by OpenCV; it has no end.
+    """A webcam. It has no end.
 
     Raises:
-        InputError: it cannot be opened.
+        InputError: the webcam cannot be opened.
     """
 
     def __init__(self, number: int) -> None:
@@ -29,7 +29,9 @@ class WebcamReader(ClipReader):
         self.name, self.codec = f"webcam {number}", "webcam"
         self.capture = cv2.VideoCapture(number)
         if not self.capture.isOpened():
-            raise InputError(f"{self.name}: not a readable video (no such camera, or it is in use); remove or replace it")
+            raise InputError(
+                f"{self.name}: the camera cannot be opened; check its number, and close other programs that use it"
+            )
         rate = self.capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if math.isfinite(rate) and rate > 0 else UNKNOWN_RATE
 

@@ -135,10 +135,10 @@ def test_models_by_name_packed_ones_and_crops(tmp_path: Path, small_project: Pat
     lines = info(Path("toy-32"))
     assert lines[0] == "detector.safetensors:"
     assert "generator.safetensors:" in lines
-    assert lines[-1].startswith("real images behind them: 4,0")
+    assert lines[-1].startswith("real images behind the weights: 4,0")
     pack_model(small_project, tmp_path / "packed")
     assert info(tmp_path / "packed")[0] == "detector.safetensors:"
     for number in range(3):
         write_image(tmp_path / "images" / f"{number}.png", np.zeros((20, 30, 3), np.uint8))
     crop_images(tmp_path / "images", tmp_path / "crops", (0.0, 0.0, 16.0, 16.0))
-    assert info(tmp_path / "crops") == ["crops: 3 images; 3 on record that they were cut from (sources.csv)"]
+    assert info(tmp_path / "crops") == ["crops: 3 images, cut from 3 recorded images (sources.csv)"]

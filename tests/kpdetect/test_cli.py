@@ -124,7 +124,7 @@ def test_no_pairs(fails, tmp_path):
 
 def test_info_of_nothing(fails, tmp_path):
     assert "no such file or folder" in fails("info", tmp_path / "nothing")
-    assert "nothing that kpdetect writes" in fails("info", tmp_path)
+    assert "kpdetect did not write this" in fails("info", tmp_path)
 
 
 def test_unknown_protocol(fails, tmp_path):

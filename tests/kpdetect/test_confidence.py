@@ -162,7 +162,7 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
     two = write_pairs(tmp_path / "two", dots(20))
     with pytest.raises(InputError, match="pairs of 2 keypoints; the detector has 3"):
         pack_calibrated(project, two, out, "cpu")
-    with pytest.raises(InputError, match="3 of 120 pairs are held out; expected at least 50, so give 2,500 pairs or more"):
+    with pytest.raises(InputError, match="3 of 120 pairs are held out, expected at least 50; give 2,500 pairs or more"):
         pack_calibrated(project, write_pairs(tmp_path / "few", near_the_middle(120), 120), out, "cpu")
     far = near_the_middle(LEAST_PAIRS * 50)
     far.keypoints[:] += 0.8
@@ -171,7 +171,7 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
     weights = project / "detector" / "model.safetensors"
     tensors, description = load_weights(weights, "detector")
     save_weights(weights, "detector", tensors, {**description, "crop": "centre"})
-    with pytest.raises(InputError, match="shown by --crop pad; the detector sees them by centre"):
+    with pytest.raises(InputError, match="got pairs with the crop policy pad, expected centre"):
         pack_calibrated(project, pairs, out, "cpu")
     assert not out.exists()
     for taken in (project, project / "detector", project / "refined", pairs, pairs / "deeper"):

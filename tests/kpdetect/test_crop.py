@@ -53,7 +53,7 @@ def test_boxes_choose_images_and_training_knows_where_crops_are_from(images, tmp
 
     crop_images(images, tmp_path / "crops", (0.0, 0.0, 16.0, 16.0))
     (tmp_path / "crops" / "mine.png").write_bytes((images / "0.png").read_bytes())
-    with pytest.raises(OutputError, match=r"holds mine\.png, which is none of these crops"):
+    with pytest.raises(OutputError, match=r"mine\.png in this folder is not one of the crops"):
         crop_images(images, tmp_path / "crops", boxes)
     (tmp_path / "crops" / "mine.png").unlink()
     build_cache(tmp_path / "crops", tmp_path / "run", 16, "centre", set())

@@ -223,7 +223,7 @@ def test_the_long_table_has_names_and_numbers_of_the_model(tmp_path):
 
 
 def test_unknown_formats_and_missing_packages_are_refused(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="--format dlc: expected one or more of csv,dlc-csv"):
+    with pytest.raises(InputError, match="`formats=dlc`: expected one or more of csv,dlc-csv"):
         write_formats(IMAGES, ["dlc"], tmp_path)
     whole = builtins.__import__
 

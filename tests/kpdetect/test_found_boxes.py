@@ -51,7 +51,7 @@ def test_a_square_with_a_border(found):
 def test_framed_as_in_training(found, small_project):
     weights = small_project / "detector" / "model.safetensors"
     tensors, description = load_weights(weights, "detector")
-    with pytest.raises(InputError, match="has no keypoint_layout; `kpdetect calibrate`"):
+    with pytest.raises(InputError, match="there is no keypoint_layout; give a copy made by `kpdetect calibrate`"):
         found_boxes(found, like=small_project)
     places = [[-0.2, 0.0], [9.0, 9.0], [0.2, 0.0], [0.0, 0.8]]
     distances = np.linalg.norm(np.array(places)[:, None] - np.array(places), axis=-1).tolist()
@@ -63,18 +63,18 @@ def test_framed_as_in_training(found, small_project):
     save_weights(
         weights, "detector", tensors, {**description, "keypoint_layout": {"places": [[0, 0]] * 3, "distances": [[0] * 3] * 3}}
     )
-    with pytest.raises(InputError, match="has 3 keypoints, .* 4; give a detector of the same ones"):
+    with pytest.raises(InputError, match="has 3 keypoints, .* has 4; give a detector of the same keypoints"):
         found_boxes(found, like=small_project)
 
 
 def test_detectors_of_other_keypoints_and_generators_frame_nothing(found, small_project, tmp_path):
     record = json.loads((found / "predictions.json").read_text())
     (found / "predictions.json").write_text(json.dumps(record | {"description": {"keypoints": 4}}))
-    with pytest.raises(InputError, match="has 10 keypoints, .* 4; give"):
+    with pytest.raises(InputError, match="has 10 keypoints, .* has 4; give"):
         found_boxes(found, like=Path("toy-32"))
     (found / "predictions.json").write_text(json.dumps(record | {"description": {"keypoints": 10}}))
     assert len(found_boxes(found, like=Path("toy-32"))[0]) == 2
-    with pytest.raises(InputError, match="keypoints so close to each other tell no size"):
+    with pytest.raises(InputError, match="these keypoints are too close together to tell the size"):
         found_boxes(found, like=Path("toy-32"), keypoints=[2])
     save_weights(tmp_path / "generator.safetensors", "generator", {}, {})
     with pytest.raises(CheckpointError, match="holds a generator of version 1, expected a detector"):
@@ -91,9 +91,9 @@ def test_a_small_object_in_a_large_picture(tmp_path):
 
 
 def test_what_makes_no_boxes_is_refused(found):
-    with pytest.raises(InputError, match="has no keypoint 1; it has 0, 2, 3"):
+    with pytest.raises(InputError, match="there is no keypoint 1; expected some of 0, 2, 3"):
         found_boxes(found, margin=0.5, keypoints=[1])
-    with pytest.raises(InputError, match="no image reaches --min-confidence 0.95; the surest has 0.70"):
+    with pytest.raises(InputError, match="no image reaches `min_confidence=0.95`; the highest mean confidence is 0.70"):
         found_boxes(found, margin=0.5, min_confidence=0.95)
     with pytest.raises(InputError, match="expected a number such as 0.3"):
         found_boxes(found, margin=float("inf"))
@@ -106,12 +106,14 @@ def test_what_makes_no_boxes_is_refused(found):
 def test_videos_alone_make_no_boxes_and_what_to_do_is_said(found, tmp_path):
     (tmp_path / "alone").mkdir()
     found.rename(tmp_path / "videos")
-    with pytest.raises(InputError, match=r": holds predictions of videos alone; boxes are of images: extract frames, .*ffmpeg"):
+    with pytest.raises(
+        InputError, match=r": got predictions of videos only; expected predictions of images; extract frames .*ffmpeg"
+    ):
         found_boxes(tmp_path, margin=1)
     facts = {"confidence": np.ones((1, 3), np.float32), "sizes": np.array([[60, 100]]), "frames": np.array([0]), "rate": 25.0}
     film = Predictions(images=["a/000000"], keypoints_px=np.ones((1, 3, 2), np.float32), **facts)
     film.write(tmp_path / "alone", {})
-    with pytest.raises(InputError, match=r"alone: holds predictions of a video; boxes are of images: extract frames"):
+    with pytest.raises(InputError, match=r"alone: got predictions of a video; expected predictions of images; extract frames"):
         found_boxes(tmp_path / "alone", margin=1)
 
 

@@ -56,17 +56,17 @@ def test_labels_from_a_file(small_project, tmp_path):
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"names": ["3=nose"]}, "keypoint 3: the model has 0 to 2"),
+        ({"names": ["3=nose"]}, "keypoint 3: the model has the keypoints 0 to 2"),
         ({"names": ["nose"]}, "expected NUMBER=NAME"),
-        ({"names": ["0=nose", "1=nose"]}, "'nose' is given twice"),
-        ({"names": ["0=keypoint1"]}, "'keypoint1' is given twice"),
+        ({"names": ["0=nose", "1=nose"]}, "two keypoints have the name 'nose'"),
+        ({"names": ["0=keypoint1"]}, "two keypoints have the name 'keypoint1'"),
         ({"names": ["0= "]}, "one line that is not empty"),
-        ({"pairs": ["1-2"]}, "--pair 1-2: expected two keypoints"),
+        ({"pairs": ["1-2"]}, "`pairs=1-2`: expected two keypoints"),
         ({"pairs": ["1,1"]}, "two different keypoints"),
         ({"pairs": ["0,1", "1,2"]}, "keypoint 1 is in two pairs"),
-        ({"links": ["0,1"]}, "--link 0,1: expected two keypoints"),
-        ({"drop": [-1]}, "keypoint -1: the model has 0 to 2"),
-        ({"drop": [0, 1, 2]}, "drops all 3 keypoints"),
+        ({"links": ["0,1"]}, "`links=0,1`: expected two keypoints"),
+        ({"drop": [-1]}, "keypoint -1: the model has the keypoints 0 to 2"),
+        ({"drop": [0, 1, 2]}, "all 3 keypoints are dropped"),
     ],
 )
 def test_bad_labels_are_refused_and_nothing_is_written(small_project, given, reason):
@@ -79,11 +79,11 @@ def test_bad_labels_are_refused_and_nothing_is_written(small_project, given, rea
 def test_labels_that_do_not_fit_the_model_are_refused_and_foreign_ones_warned_of(small_project, capsys):
     path = small_project / "detector" / LABELS
     path.write_text("names: {7: nose}\n")
-    with pytest.raises(ConfigError, match=r"keypoints\.yaml: keypoint 7: the model has 0 to 2"):
+    with pytest.raises(ConfigError, match=r"keypoints\.yaml: keypoint 7: the model has the keypoints 0 to 2"):
         kpdetect.load(small_project)
     path.write_text("names: {0: nose}\nweights: '0123456789abcdef'\n")
     kpdetect.load(small_project, device="cpu")
-    assert "was made for other weights" in capsys.readouterr().err
+    assert "was written for other weights" in capsys.readouterr().err
 
 
 def test_results_have_names_and_lack_what_was_dropped(small_project, tmp_path):

@@ -118,6 +118,6 @@ def test_crops_never_replace_pictures_that_are_none(tmp_path):
     images, own = pictures(tmp_path / "images", "a.png"), pictures(tmp_path / "own", "x.png", "a.png")
     (own / "x.png").unlink()
     before = (own / "a.png").read_bytes()
-    with pytest.raises(OutputError, match="none of these crops"):
+    with pytest.raises(OutputError, match="not one of the crops"):
         crop_images(images, own, (0.0, 0.0, 8.0, 6.0))
     assert (own / "a.png").read_bytes() == before

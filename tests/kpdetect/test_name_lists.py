@@ -129,5 +129,5 @@ def test_boxes_find_their_images(tmp_path):
     with pytest.raises(FormatError, match="two boxes"):
         read_boxes(tmp_path / "boxes.csv", NAMES)
     (tmp_path / "boxes.csv").write_text("image,left,top,width,height\na.png (copy),1,2,3,4\n")
-    with pytest.raises(InputError, match=r"names 1 that are no inputs, a.png \(copy\) first"):
+    with pytest.raises(InputError, match=r"1 names are not inputs, the first one is a.png \(copy\)"):
         read_boxes(tmp_path / "boxes.csv", NAMES)

@@ -53,14 +53,14 @@ def test_a_format_that_is_refused_keeps_no_other_from_being_written(small_projec
     arguments = ["predict", str(small_project), str(mixed), "--out", str(out), "--format", ",".join(formats), "--device", "cpu"]
     done = CliRunner().invoke(app, arguments)
     assert isinstance(done.exception, InputError)
-    assert str(done.exception).startswith("--format yolo: 2 images share the label file 顔.txt")
+    assert str(done.exception).startswith("`formats=yolo`: 2 images share the label file 顔.txt")
     assert (out / "predictions-coco.json").exists()
     assert not (out / "yolo").exists()
     assert (out / "videos" / "fl ö" / "yolo" / "data.yaml").exists()  # frames have numbers
     with open(out / "skipped.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.reader(file))) == 1 + 3  # the broken files
     strict = PredictConfig(formats=formats, strict=True)
-    with pytest.raises(InputError, match="--format yolo"):
+    with pytest.raises(InputError, match="`formats=yolo`"):
         predict_inputs(small_project, [str(mixed / "顔.bmp"), str(mixed / "顔.png")], out, strict, "cpu")
 
 
@@ -211,7 +211,7 @@ def test_boxes_choose_the_part_that_is_seen(tmp_path):
         ("image,left,top,width,height\na,1,2,x,4\n", FormatError, "a: not a box"),
         ("image,left,top,width,height\na,1,2,0,4\n", FormatError, "a: not a box"),
         ("image,left,top,width,height\n顔.png,1,2,3,4\n顔.png,1,2,3,4\n", FormatError, "two boxes"),
-        ("image,left,top,width,height\nc,1,2,3,4\n", InputError, "no inputs, c first"),
+        ("image,left,top,width,height\nc,1,2,3,4\n", InputError, "1 names are not inputs, the first one is c"),
         ("", FormatError, "not a table"),
     ],
 )

@@ -179,7 +179,7 @@ def reordered(lines):
         (reordered, "rows are not in the order"),
         (lambda lines: lines[:-1], "and 5 rows, expected"),
         (lambda lines: [lines[0].replace("x_px", "x"), *lines[1:]], "got columns image, keypoint, x, y_px"),
-        (lambda lines: [*lines[:-1], lines[-1].replace("9.0", "nine")], "no number"),
+        (lambda lines: [*lines[:-1], lines[-1].replace("9.0", "nine")], "a value is not a number"),
         (lambda lines: [], "not a table of predictions"),
     ],
 )  # fmt: skip

@@ -54,7 +54,7 @@ def test_keypoints_move_with_the_square(predicted):
 def test_shards_name_every_image_behind_them(predicted):
     found, images, out = predicted / "found", predicted / "images", predicted / "pairs"
     assert write_pseudo_pairs(predicted / "model", found, images, out, size=32, codec="raw") == 3
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="this folder holds images, predictions or a model"):
         write_pseudo_pairs(predicted / "model", found, images, predicted / "model")
     folder = ShardFolder(out)
     assert (len(folder), folder.facts.keypoints, folder.facts.size) == (3, 2, (32, 32))
@@ -88,7 +88,7 @@ def test_two_detectors_are_averaged_by_the_names_of_images(predicted):
     with pytest.raises(InputError, match="found-2: expected as many keypoints of the same images"):
         PseudoPairs([found, predicted / "found-2"], images, 32, "centre")
     replace(first, sizes=first.sizes + 1).write(predicted / "found-2", {"model": "any"})
-    with pytest.raises(InputError, match="found-2: its images have other sizes"):
+    with pytest.raises(InputError, match="found-2: the sizes of its images differ"):
         PseudoPairs([found, predicted / "found-2"], images, 32, "centre")
 
 
@@ -97,7 +97,7 @@ def test_what_does_not_belong_together_is_refused(predicted):
     with pytest.raises(InputError, match="a.png: no such file"):
         PseudoPairs([found], predicted, 32, "centre")
     cv2.imwrite(str(images / "c.png"), np.zeros((20, 41, 3), np.uint8))
-    with pytest.raises(InputError, match="c.png: is not the image of 40x20 pixels"):
+    with pytest.raises(InputError, match="c.png: got 41x20 pixels, expected the predicted image of 40x20"):
         list(PseudoPairs([found], images, 32, "centre").batches(0, 3))
     cv2.imwrite(str(images / "c.png"), np.full((20, 40, 3), 80, np.uint8))
     record = json.loads((found / "predictions.json").read_text())
@@ -105,9 +105,9 @@ def test_what_does_not_belong_together_is_refused(predicted):
     (found / "predictions.json").write_text(json.dumps(record | {"files": hashes}))
     PseudoPairs([found], images, 32, "centre")
     (found / "predictions.json").write_text(json.dumps(record | {"files": hashes | {"sub/b.png": "0" * 16}}))
-    with pytest.raises(InputError, match=r"b.png: is not the file that .*found is about \(1 of 3 differ\)"):
+    with pytest.raises(InputError, match=r"b.png: this is not the file that was predicted in .*found \(1 of 3 files differ\)"):
         PseudoPairs([found], images, 32, "centre")
     (found / "predictions.json").write_text(json.dumps(record | {"model": "another"}))
-    with pytest.raises(InputError, match="predictions of checkpoint another, but"):
+    with pytest.raises(InputError, match="the model another made these predictions, but"):
         write_pseudo_pairs(predicted / "model", found, images, predicted / "pairs")
     assert not (predicted / "pairs").exists()

@@ -155,7 +155,7 @@ def test_labels_are_those_of_kpdetect_label_and_no_save_is_lost(served: Served, 
     assert read_labels(project / "detector" / "model.safetensors", 10).names[1] == "nose"
     _, now = ask(served, f"/api/name?model={model}")
     code, answer = ask(served, "/api/name", {"model": model, "version": now["version"], **labels, "pairs": [[0, 0]]})
-    assert (code, answer["error"]) == (400, "labels: 0,0: a pair or link needs two different keypoints")
+    assert (code, answer["error"]) == (400, "labels: 0,0: expected two different keypoints in a pair or link")
     (project / "detector" / "keypoints.yaml").unlink()
 
 

@@ -110,7 +110,7 @@ def test_a_file_that_lacks_a_few_frames_is_said_to(tmp_path):
     path.write_bytes(path.read_bytes()[: places[58][0] + 3])
     numbers, _, _, note = read(path)
     assert numbers.tolist() == list(range(58))
-    assert note == f"{path}: damaged after frame 58 of 60; what was read before is kept"
+    assert note == f"{path}: damaged after frame 58 of 60; the frames before it are kept"
     assert read(path, end=58)[3] == ""
 
 

@@ -1,4 +1,4 @@
-"""Which formats there are, and writing those asked for."""
+"""The formats of other tools, and a function that writes predictions in some of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMATS = {
     "yolo": "yolo:write_yolo",
     "label-studio": "label_studio:write_label_studio",
 }
-"""Name of a format and its writer; the long CSV is always written and needs none."""
+"""The writer of each format, by name. predictions.csv (csv) is always written and needs no writer."""
 FILES = {
     "dlc-csv": ("predictions-dlc.csv",),
     "dlc-h5": ("predictions-dlc.h5",),
@@ -30,13 +30,13 @@ FILES = {
     "sleap": ("predictions.analysis.h5",),
     "label-studio": ("predictions-label-studio.json", "label-studio.xml"),
 }
-"""What they write into a folder; of YOLO a file an image, see `kpdetect.inference.formats.yolo`."""
+"""Files of each format. YOLO has a file per image, see `kpdetect.inference.formats.yolo`."""
 LABELLED = "CollectedData_human.csv"
-"""What those of DeepLabCut write too where a person has checked images."""
+"""A further file of the formats of DeepLabCut, if a person has checked images."""
 
 
 def kind_of(name: str) -> str:
-    """What the files of a format are called in the record of derived files (`kpdetect.data.derived`)."""
+    """Return the name of a format's files in the record of derived files (`kpdetect.data.derived`)."""
     return f"predictions, {name}"
 
 
@@ -44,21 +44,30 @@ def require_formats(names: Iterable[str]) -> None:
     """Check the names of formats.
 
     Raises:
-        InputError: an unknown one.
+        InputError: a format is unknown.
     """
     for name in names:
         if name not in FORMATS:
-            raise InputError(f"--format {name}: expected one or more of {','.join(FORMATS)}")
+            raise InputError(f"`formats={name}`: expected one or more of {','.join(FORMATS)}")
 
 
 def write_formats(predictions: Predictions, names: Iterable[str], folder: Path, min_confidence: float = 0.0) -> list[Path]:
-    """Write predictions in the formats `names` into `folder`; keypoints below `min_confidence` count as missing.
+    """Write predictions in formats of other tools.
 
     Keypoints that a person has checked in the studio (`corrections.csv` in `folder`) are written as the person left them.
 
+    Args:
+        predictions: the predictions.
+        names: names of the formats.
+        folder: the predictions folder, which the files are written to.
+        min_confidence: keypoints below this confidence count as missing.
+
+    Returns:
+        The written file or folder of each format.
+
     Raises:
-        InputError: an unknown format, one whose package is not installed, or images that it cannot hold.
-        FormatError: damaged corrections.
+        InputError: a format is unknown, its package is not installed, or it cannot hold these images.
+        FormatError: the corrections are damaged.
         OutputError: a file cannot be written.
     """
     chosen = list(dict.fromkeys(names))

@@ -1,8 +1,8 @@
-"""COCO keypoints: one JSON with images, one annotation per image, and the category with names and skeleton.
+"""COCO keypoints: one JSON file with the images, one annotation per image, and a category with names and skeleton.
 
-`keypoints` are x, y, v with v = 2, or 0, 0, 0 where a keypoint is missing or outside; coordinates are pixels with integers at
-pixel centres, as ours. The confidences are in `keypoint_scores`, their mean in `score`. Where a person has checked keypoints,
-`keypoint_human` says which (1), and their confidence is 1.
+`keypoints` holds x, y, v with v = 2, or 0, 0, 0 if a keypoint is missing or outside the image. Coordinates are pixels with
+integers at pixel centres, like ours. The confidences are in `keypoint_scores`, their mean in `score`. `keypoint_human` is 1 for
+keypoints that a person has checked; their confidence is 1.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_coco(predictions: Predictions, min_confidence: float, folder: Path) ->
     ]
     if predictions.human is not None:
         for annotation, checked in zip(annotations, predictions.human, strict=True):
-            annotation["keypoint_human"] = [int(each) for each in checked]
+            annotation["keypoint_human"] = [int(is_checked) for is_checked in checked]
     value = {"images": images, "annotations": annotations, "categories": [category]}
     write_json(folder / JSON, value)
     return folder / JSON
@@ -67,7 +67,7 @@ def _annotation(points_px: NDArray[np.float32], sure: NDArray[np.float32], shown
 
 
 def inside(predictions: Predictions, min_confidence: float) -> NDArray[np.bool_]:
-    """[images, K]: whether a keypoint lies in its image and has at least this confidence."""
+    """Tell for each keypoint [images, K] whether it lies in its image and has at least this confidence."""
     low, high = -0.5, predictions.sizes[:, None, ::-1] - 0.5
     within = ((predictions.keypoints_px >= low) & (predictions.keypoints_px <= high)).all(axis=-1)
     return np.asarray(within & (predictions.confidence >= min_confidence))

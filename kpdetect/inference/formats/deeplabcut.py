@@ -1,10 +1,10 @@
-"""DeepLabCut: one row per frame or image, columns (scorer, bodyparts, coords), coords x, y, likelihood.
+"""DeepLabCut: one row per frame or image, columns (scorer, bodyparts, coords) with coords x, y, likelihood.
 
-As DeepLabCut's own `analyze_videos` writes them: the .h5 is a pandas table under the key `df_with_missing`. Coordinates are
-pixels with integers at pixel centres, as ours; missing keypoints are NaN and keep their likelihood.
+The files are like those of DeepLabCut's `analyze_videos`: the .h5 file is a pandas table under the key `df_with_missing`.
+Coordinates are pixels with integers at pixel centres, like ours. Missing keypoints are NaN and keep their likelihood.
 
-Images that a person has checked are written once more, alone and without likelihood, as DeepLabCut keeps labelled data:
-CollectedData_human.csv.
+Images that a person has checked are also written to CollectedData_human.csv, without likelihood, as DeepLabCut stores labelled
+data.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCORER = "kpdetect"
 
 
 def to_dlc_frame(predictions: Predictions, min_confidence: float) -> pd.DataFrame:
-    """The table: index is the frame of a video, or the name of an image."""
+    """Make the table. Its index is the frame number of a video, or the name of an image."""
     columns = pd.MultiIndex.from_product(
         [[SCORER], predictions.points.names, ["x", "y", "likelihood"]], names=["scorer", "bodyparts", "coords"]
     )
@@ -48,7 +48,7 @@ def write_dlc_csv(predictions: Predictions, min_confidence: float, folder: Path)
 
 
 def _write_labelled(predictions: Predictions, path: Path) -> None:
-    """The checked images as labelled data; no file where nobody has checked any."""
+    """Write checked images as labelled data. Without checked images there is no file."""
     if predictions.human is None or not predictions.human.any():
         return
     rows = np.flatnonzero(predictions.human.any(axis=1))
@@ -72,13 +72,13 @@ def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) 
     frame = to_dlc_frame(predictions, min_confidence)
     _write_labelled(predictions, folder / LABELLED)
     try:
-        # in memory: HDF5 crashes the process when a write to disk fails under it
+        # in memory, because HDF5 crashes the process if a write to disk fails
         with pd.HDFStore(H5, mode="w", driver="H5FD_CORE", driver_core_backing_store=0) as store:
-            store.put(KEY, frame, format="table", track_times=False, index=False)  # both hold times
-            handle: Any = store._handle  # of PyTables, without types
+            store.put(KEY, frame, format="table", track_times=False, index=False)  # both would store the time of writing
+            handle: Any = store._handle  # a handle of PyTables, without types
             content: bytes = handle.get_file_image()
     except ImportError as error:
-        raise InputError('--format dlc-h5: the package tables is not installed; pip install "kpdetect[dlc]"') from error
+        raise InputError('`formats=dlc-h5`: the package tables is not installed; pip install "kpdetect[dlc]"') from error
     with replacing(folder / H5) as temporary:
         temporary.write_bytes(content)
     return folder / H5

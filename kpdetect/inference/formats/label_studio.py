@@ -1,9 +1,9 @@
-"""Label Studio: tasks with our keypoints as predictions, to be corrected by hand, and the labelling configuration for them.
+"""Label Studio: tasks with our keypoints as predictions, to correct by hand, and the labelling configuration for the tasks.
 
-Images that a person has checked have an annotation too, Label Studio's name for what a person has labelled.
+Images that a person has checked have an annotation too, which is Label Studio's name for labels of a person.
 
-Coordinates are percent of the image's width and height measured at pixel edges: 100 (x_px + 0.5) / W. Images are referred to as
-`/data/local-files/?d=NAME`, Label Studio's local storage: serve the input folder as its document root.
+Coordinates are percent of the image's width and height, measured at pixel edges: 100 (x_px + 0.5) / W. Images have addresses
+`/data/local-files/?d=NAME` in Label Studio's local storage. Serve the input folder as the document root of this storage.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kpdetect.inference.predictions import Predictions
 
 JSON, CONFIG = "predictions-label-studio.json", "label-studio.xml"
 WIDTH_PERCENT = 0.75
-"""Of a keypoint's dot."""
+"""Diameter of a keypoint's dot, in percent of the image's width."""
 
 
 def write_label_studio(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
@@ -31,9 +31,9 @@ def write_label_studio(predictions: Predictions, min_confidence: float, folder: 
     shown = inside(predictions, min_confidence)
     tasks = []
     for row, image in enumerate(predictions.images):
-        found = [_result(predictions, row, index) for index in range(shown.shape[1]) if shown[row, index]]
+        results = [_result(predictions, row, index) for index in range(shown.shape[1]) if shown[row, index]]
         score = round(float(predictions.confidence[row].mean()), 4)
-        prediction = {"model_version": "kpdetect", "score": score, "result": found}
+        prediction = {"model_version": "kpdetect", "score": score, "result": results}
         task: dict[str, Any] = {"data": {"image": f"/data/local-files/?d={quote(image)}"}, "predictions": [prediction]}
         if predictions.human is not None and predictions.human[row].any():
             checked = np.flatnonzero(shown[row] & predictions.human[row])

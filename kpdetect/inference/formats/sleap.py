@@ -1,7 +1,7 @@
-"""SLEAP analysis HDF5: dense arrays over tracks (one), nodes and frames, as SLEAP's own "export analysis" writes them.
+"""SLEAP analysis HDF5: dense arrays over tracks (one), nodes and frames, as SLEAP's "export analysis" writes them.
 
-Coordinates are pixels with integers at pixel centres, as SLEAP's since its file version 1.1. Frames that were not predicted and
-missing keypoints are NaN. For a folder of images, frame i is the i-th image of predictions.csv.
+Coordinates are pixels with integers at pixel centres, as in SLEAP since its file version 1.1. Missing keypoints, and frames
+that were not predicted, are NaN. For a folder of images, frame i is the i-th image of predictions.csv.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def write_sleap(predictions: Predictions, min_confidence: float, folder: Path) -
     """Write predictions.analysis.h5."""
     import h5py
 
-    content = io.BytesIO()  # HDF5 crashes the process when a write to disk fails under it
+    content = io.BytesIO()  # HDF5 crashes the process if a write to disk fails
     with h5py.File(content, "w") as file:
         for name, (values, dims) in _arrays(predictions, min_confidence).items():
             data = file.create_dataset(name, data=values, compression="gzip")
@@ -36,7 +36,7 @@ def write_sleap(predictions: Predictions, min_confidence: float, folder: Path) -
         links = np.array(points.links, dtype=np.int64).reshape(-1, 2)
         edges = [[points.names[one], points.names[other]] for one, other in points.links]
         mirrored = [[points.names[one], points.names[other]] for one, other in points.pairs]
-        file.attrs["skeleton_symmetries"] = json.dumps(mirrored)  # sleap-io's place for them; others have none
+        file.attrs["skeleton_symmetries"] = json.dumps(mirrored)  # where sleap-io reads pairs; other readers know none
         file.create_dataset("edge_inds", data=links)
         file.create_dataset("edge_names", data=np.array(edges, dtype=object).reshape(-1, 2), dtype=text)
         clip = predictions.images[0].rpartition("/")[0] if predictions.frames is not None else ""

@@ -1,8 +1,8 @@
 """YOLO pose: `yolo/labels/NAME.txt`, one line `class cx cy w h  x y v  x y v ...` per image, and `yolo/data.yaml`.
 
-Coordinates are shares of the image's width and height measured at pixel edges: (x_px + 0.5) / W. v is 2, or 0 where a keypoint
-is missing or outside. The format has no place for a confidence that every reader accepts (some take v for an integer), so
-`yolo/confidence/NAME.txt` holds a line of them.
+Coordinates are shares of the image's width and height, measured at pixel edges: (x_px + 0.5) / W. v is 2, or 0 if a keypoint is
+missing or outside the image. The format has no place for a confidence that every reader accepts, because some read v as an
+integer. So the confidences are in `yolo/confidence/NAME.txt`, one line per image.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) ->
     """Write yolo/.
 
     Raises:
-        InputError: two images have the same name but for their ending, which YOLO's layout cannot hold.
+        InputError: the names of two images differ only in their ending. YOLO has one label file for both.
     """
     names = _labels(predictions)
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise InputError(f"--format yolo: {count} images share the label file {name}; rename them, or choose another format")
+        raise InputError(f"`formats=yolo`: {count} images share the label file {name}; rename them, or choose another format")
     shown = inside(predictions, min_confidence)
     shares = (predictions.keypoints_px + 0.5) / predictions.sizes[:, None, ::-1]
     for row, label in enumerate(names):
@@ -43,7 +43,7 @@ def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) ->
 
 
 def files_of(predictions: Predictions) -> list[str]:
-    """Names of all that `write_yolo` writes, relative to its folder."""
+    """List the names of all files that `write_yolo` writes, relative to its folder."""
     labels = [f"{FOLDER}/{kind}/{label}" for kind in ("labels", "confidence") for label in _labels(predictions)]
     return [*labels, f"{FOLDER}/{DATA}"]
 
@@ -54,7 +54,7 @@ def _labels(predictions: Predictions) -> list[str]:
 
 def _line(shares: NDArray[np.floating], shown: NDArray[np.bool_]) -> str:
     if not shown.any():
-        return ""  # YOLO's way to say: nothing here
+        return ""  # in YOLO an empty file means: no object
     low, high = shares[shown].min(axis=0), shares[shown].max(axis=0)
     parts = ["0", *(f"{value:.6f}" for value in (*((low + high) / 2), *(high - low)))]
     parts += [f"{x:.6f} {y:.6f} 2" if there else "0 0 0" for (x, y), there in zip(shares, shown, strict=True)]
