@@ -2,14 +2,14 @@
 
 contamination     whether the model was trained on test images
 prediction_file   predictions.h5: keypoints by data set and checkpoint
-predict           a detector and data to a predictions file
+predict           the keypoints of a detector on a data set, written to a predictions file
 measured_model    the subject of a benchmark: a model, its predictions, or the baselines alone
 regression        least squares from predicted keypoints to annotated landmarks
 baselines         the mean shape, a fixed grid, pixels, and features of a random network
 supervised        the ceiling: a detector that is trained on labels
-result_row        one line of a result
-evaluate          predictions, data and a protocol to rows
-cross_validation  the error inside the fitting images
-label_counts      the error against the number of labels
-results           rows and provenance to a result file and back, and the errors of every image
+result_row        one row of a result
+evaluate          the rows of a result, from predictions, data and a protocol
+cross_validation  the cross-validated error inside the fitting images
+label_counts      the error as a function of the number of labels
+results           result files, and tables with the errors of every image
 """

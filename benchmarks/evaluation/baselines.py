@@ -3,18 +3,21 @@
 Mean shape: the mean landmarks of the fitting images, for every image. A detector whose error is not clearly lower has learned
 nothing.
 
-Random features: the error of the same regression on an untrained network. A ResNet-18 with random
-weights sees the image stretched to 128x128; its map at 1/4 resolution is averaged over 8x8 cells, so that the features
-encode positions. Of all maps and cell counts this was the strongest in cross-validation on face images (globally
-pooled features never beat the mean shape). Features have no origin, so their regression always has a bias. Three rows: as
-many principal components as the keypoints have coordinates, which is the same regression exactly; as many as 5-fold
-cross-validation inside the fitting images likes best; and ridge regression on all of them, up to 1,024. Which of the
-last two is stronger differs between data sets.
+Random features: the error of the same regression on the features of an untrained network. A ResNet-18 with random weights
+sees the image, stretched to 128x128. Its map at 1/4 resolution is averaged over 8x8 cells, so that the features encode
+positions. Of all maps and cell counts, this choice had the lowest cross-validated error on face images; globally pooled
+features never beat the mean shape. Features have no origin, so their regression always has a bias. There are three rows:
+
+- as many principal components as the keypoints have coordinates, so that the regressions have equally many inputs;
+- the number of principal components with the lowest error in 5-fold cross-validation inside the fitting images;
+- ridge regression on all principal components, at most 1,024.
+
+Which of the last two has the lower error differs between data sets.
 
 Pixels: the image as a 32x32 grey picture, reduced and regressed in the same three ways.
 
-A fixed grid of keypoints carries only the constant term. Papers report it; without a bias it shows how much of an error the
-constant term explains.
+A fixed grid of keypoints is the same in every image, so its regression has only a constant term. Papers report this baseline.
+Without a bias it shows how much of an error the constant term explains.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ COMPONENTS = (4, 8, 16, 32, 64, 128, 256)
 RIDGE, RIDGE_COMPONENTS = "ridge", 1024
 FOLDS = 5
 KEYPOINTS = 10
-"""Keypoints of the grid, and half the columns of the reduced features, without a model."""
+"""Number of grid keypoints, and half the number of principal components, for a benchmark without a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,7 @@ class Features:
         fit: float32 [fitting images, columns].
         test: float32 [test images, columns].
         name: name in tables.
-        ridge: whether their regression is ridge regression under every protocol.
+        ridge: whether ridge regression is used under every protocol.
     """
 
     fit: NDArray[np.float32]
@@ -62,10 +65,10 @@ class Features:
 
 
 def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: int = SEED) -> Features:
-    """Compute spatially pooled features of a network with random weights; see the module's text.
+    """Compute spatially pooled features of a network with random weights; the module's docstring describes them.
 
     Raises:
-        InputError: an image is damaged.
+        InputError: an image file is damaged.
     """
     values = _extract(_pictures(landmark_set), backbone, seed)
     fitted = len(landmark_set.fit)
@@ -76,7 +79,7 @@ def pixel_features(landmark_set: LandmarkSet) -> Features:
     """Reduce the images to small grey pictures.
 
     Raises:
-        InputError: an image is damaged.
+        InputError: an image file is damaged.
     """
     values = np.stack([_small(image) for image in _pictures(landmark_set)])
     fitted = len(landmark_set.fit)
@@ -129,13 +132,13 @@ def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
 def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int) -> list[Features]:
     """Standardise features and reduce them to principal components in three ways.
 
-    The numbers of components: `columns`; the number that predicts held-out fitting images best; and for ridge regression all,
-    at most `RIDGE_COMPONENTS`.
+    The first has `columns` components. The second has the number of components that predicts held-out fitting images best.
+    The third, for ridge regression, has all components, at most `RIDGE_COMPONENTS`.
 
     Args:
-        features: raw features.
-        landmarks: [fitting images, landmarks, 2], NaN where hidden; the choice uses no test image.
-        columns: numbers per image that the model's own regression uses.
+        features: features before the reduction.
+        landmarks: [fitting images, landmarks, 2], NaN where hidden; test images are not used for the choice.
+        columns: number of values per image in the regression of the model.
     """
     limit = min(features.fit.shape) - 1
     best = choose_components(features.fit, landmarks)
@@ -154,7 +157,12 @@ def reduce_features(features: Features, landmarks: NDArray[np.float64], columns:
 
 
 def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64]) -> int:
-    """Return the entry of `COMPONENTS` with the lowest mean squared distance in cross-validation over [images, columns]."""
+    """Choose the number of components from `COMPONENTS` with the lowest cross-validated mean squared distance.
+
+    Args:
+        values: features [images, columns].
+        landmarks: [images, landmarks, 2]; NaN where hidden.
+    """
     from sklearn.model_selection import KFold
 
     folds = min(FOLDS, len(values))

@@ -28,9 +28,9 @@ class Contamination:
     """The test and fitting images that the model was trained on.
 
     Attributes:
-        status: `clean`, `contaminated` (test images were seen) or `unknown` (no record).
-        test_images: test images that were seen.
-        fit_images: number of fitting images that were seen; this is allowed and reported.
+        status: `clean`, `contaminated` (the model was trained on test images) or `unknown` (there is no record).
+        test_images: names of the test images that the model was trained on.
+        fit_images: number of fitting images that the model was trained on; this is allowed and reported.
     """
 
     status: Status
@@ -55,7 +55,7 @@ def check_contamination(model_folder: Path | None, landmark_set: LandmarkSet) ->
 
 
 def seen_images(model_folder: Path | None, landmark_set: LandmarkSet) -> NDArray[np.bool_] | None:
-    """Return which used images are in the record of `model_folder`, bool [used images]; None without a record.
+    """Look up the fitting and test images in the record of `model_folder`, bool [used images]; None without a record.
 
     Raises:
         FormatError: the record is damaged.
@@ -88,7 +88,7 @@ def refuse_contamination(contamination: Contamination, allowed: bool) -> None:
     """Refuse to measure a model on images that it was trained on.
 
     Raises:
-        InputError: test images were seen and `allowed` is not set.
+        InputError: the model was trained on test images and `allowed` is False.
     """
     if contamination.status == "contaminated" and not allowed:
         raise InputError(
@@ -98,7 +98,7 @@ def refuse_contamination(contamination: Contamination, allowed: bool) -> None:
 
 
 def mark_contaminated(rows: Iterable[Row], contamination: Contamination) -> tuple[Row, ...]:
-    """Add a note to the rows of a model that saw test images."""
+    """Add a note to the rows of a model that was trained on test images."""
     if contamination.status != "contaminated":
         return tuple(rows)
     note = f"CONTAMINATED: trained on {len(contamination.test_images):,} test images"

@@ -1,8 +1,8 @@
-"""For choosing between models: the error by cross-validation inside the fitting images, so that the test images stay unread.
+"""The cross-validated error inside the fitting images, to choose between models without using the test images.
 
-Five folds, ten shuffles; every image is predicted by a regression fitted on the other four folds. Images that look alike
-because they belong together (frames in a row) are in one fold. The spread over shuffles says how much of a difference is the
-luck of the folds, not how the models would differ on other images.
+There are five folds and ten shuffles. A regression that is fitted on four folds predicts the images of the fifth. Images that
+belong together, such as consecutive frames, are in one fold. The spread over shuffles shows the influence of the random folds;
+it does not show how models would differ on other images.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from kpdetect.training.run_folder import environment
 
 FOLDS, SHUFFLES = 5, 10
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Images to fit on and images to measure on."""
+"""Indices of the images to fit on, and of the images to measure on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CrossValidated:
-    """One line; errors in the numbers of the protocol's metric, means over the shuffles.
+    """One row of the table: errors in the protocol's metric, averaged over the shuffles.
 
     Attributes:
-        method: `mean shape` or the model.
-        regression: as in the protocol.
+        method: `mean shape` or the name of the model.
+        regression: name of the regression in the protocol.
         mean_of_ratios, ratio_of_means, median: see `NmeScore`.
         spread: standard deviation of `mean_of_ratios` over the shuffles.
     """
@@ -50,24 +50,27 @@ class CrossValidated:
 
 
 def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, method: str) -> list[CrossValidated]:
-    """Every regression of a protocol, and the mean shape in its frame.
+    """Cross-validate every forward regression of a protocol, and the mean shape in the regression's frame.
 
     Args:
-        keypoints_px: [fitting images, keypoints, 2] in pixels of the images as shown, in the order of `landmark_set.fit`.
-        landmark_set: annotated images; only those of `fit` are looked at.
-        protocol: how to measure.
+        keypoints_px: [fitting images, keypoints, 2] in pixels of the images as the model sees them, in the order of
+            `landmark_set.fit`.
+        landmark_set: annotated images; only the fitting images are used.
+        protocol: the protocol of the measurement.
         method: name of the model.
 
     Raises:
-        InputError: too few fitting images, or groups of them.
+        InputError: there are too few fitting images, or too few groups of fitting images.
     """
     if len(landmark_set.fit) < 2 * FOLDS:
-        raise InputError(f"{landmark_set.name}: {len(landmark_set.fit)} images to fit; cross-validation needs {2 * FOLDS}")
+        fault = f"{landmark_set.name}: {len(landmark_set.fit)} fitting images"
+        raise InputError(f"{fault}; cross-validation needs at least {2 * FOLDS}: fit on more images")
     sizes, truth_px = landmark_set.sizes[landmark_set.fit], landmark_set.landmarks_px[landmark_set.fit]
     names = [landmark_set.images[index] for index in landmark_set.fit]
     groups = np.arange(len(truth_px)) if landmark_set.groups is None else landmark_set.groups[landmark_set.fit]
     if len(np.unique(groups)) < FOLDS:
-        raise InputError(f"{landmark_set.name}: {len(np.unique(groups))} groups to fit on; cross-validation needs {FOLDS}")
+        fault = f"{landmark_set.name}: {len(np.unique(groups))} groups of fitting images"
+        raise InputError(f"{fault}; cross-validation needs at least {FOLDS}: fit on images of more groups")
     forward, rows = [regression for regression in protocol.regressions if not regression.backward], []
     for regression in sorted(forward, key=lambda regression: not regression.headline):
         truth = regression.frame.place(truth_px, sizes, regression.origin)
@@ -89,14 +92,21 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
 
 
 def splits(groups: NDArray[np.int64]) -> list[list[Split]]:
-    """For each shuffle the folds of images, given the group [images] that each belongs to; a group is never divided."""
+    """Split images into folds without dividing a group.
+
+    Args:
+        groups: [images], the group of each image.
+
+    Returns:
+        The folds of each shuffle.
+    """
     names, members = np.unique(groups, return_inverse=True)
-    found = []
+    shuffles = []
     for shuffle in range(SHUFFLES):
         order = np.random.default_rng(shuffle).permutation(len(names))
         parts = [np.flatnonzero(np.isin(members, order[fold::FOLDS])) for fold in range(FOLDS)]
-        found.append([(np.setdiff1d(np.arange(len(groups)), part), part) for part in parts])
-    return found
+        shuffles.append([(np.setdiff1d(np.arange(len(groups)), part), part) for part in parts])
+    return shuffles
 
 
 def _regressed(keypoints: Points, placed: Placed, parts: list[Split], regression: Regression) -> NDArray[np.float64]:
@@ -122,7 +132,7 @@ def _mean_shape(placed: Placed, parts: list[Split]) -> NDArray[np.float64]:
 
 
 def _line(method: str, regression: Regression, placed: Placed, predicted: list[NDArray[np.float64]]) -> CrossValidated:
-    scores = [placed.measure(each).score for each in predicted]
+    scores = [placed.measure(landmarks).score for landmarks in predicted]
     means = [score.mean_of_ratios for score in scores]
     return CrossValidated(
         method=method,
@@ -135,7 +145,7 @@ def _line(method: str, regression: Regression, placed: Placed, predicted: list[N
 
 
 def cross_validation_markdown(rows: Sequence[CrossValidated], landmark_set: LandmarkSet) -> str:
-    """The lines as a table to read."""
+    """Render the rows as a Markdown table."""
     title = f"{landmark_set.name.upper()}, cross-validation inside the {len(landmark_set.fit):,} fitting images"
     head = [
         f"### {title} ({FOLDS} folds, {SHUFFLES} shuffles)",
@@ -154,11 +164,11 @@ def cross_validation_markdown(rows: Sequence[CrossValidated], landmark_set: Land
 def write_csv(
     rows: list[CrossValidated], path: Path, landmark_set: LandmarkSet, model: str, contamination: Contamination
 ) -> Path:
-    """The lines as a table to compute with; every line says what was measured, on what, and by which code.
+    """Write the rows as a CSV table; every row repeats the model, the data and the code's commit.
 
     Args:
-        rows: what `cross_validate` gave.
-        path: of the table.
+        rows: the result of `cross_validate`.
+        path: path of the table.
         landmark_set: what was measured on.
         model: hash of the weights.
         contamination: which of the images the model was trained on.
@@ -169,7 +179,7 @@ def write_csv(
     import pandas as pd
 
     ran = environment()
-    facts = {
+    provenance = {
         "data": landmark_set.name,
         "data_folder": str(landmark_set.folder),
         "lists": " ".join(f"{name}:{value}" for name, value in landmark_set.lists.items()),
@@ -183,5 +193,5 @@ def write_csv(
         "time": ran["time"],
     }
     with replacing(path) as temporary:
-        pd.DataFrame([asdict(row) | facts for row in rows]).to_csv(temporary, index=False)
+        pd.DataFrame([asdict(row) | provenance for row in rows]).to_csv(temporary, index=False)
     return path

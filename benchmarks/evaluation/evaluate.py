@@ -1,7 +1,7 @@
-"""The second stage: predictions + annotated images + protocol -> rows of a result.
+"""The second stage of a benchmark: compute the rows of a result from predictions, annotated images and a protocol.
 
-Every regression of the protocol becomes a row for the predictions, one for the mean shape (floor), and one for each
-given baseline. Errors are measured on the test images alone, in the coordinates of the regression's frame.
+Every regression of the protocol gives a row for the model, a row for the mean shape (floor), and a row for each baseline.
+Errors are measured on the test images alone, in the coordinates of the regression's frame.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Evaluation:
     Attributes:
         score: errors over the test images.
         errors: error [test images, landmarks] in percent of the unit; NaN where hidden.
-        predicted: [test images, landmarks, 2], in the coordinates of the arguments.
+        predicted: predicted landmarks [test images, landmarks, 2], in the coordinates of the regression's frame.
         rank: rank of the regression's input; 0 without a regression.
-        columns: numbers per image in the regression's input; 0 without a regression.
+        columns: number of values per image in the regression's input; 0 without a regression.
     """
 
     score: NmeScore
@@ -65,9 +65,9 @@ class Placed:
         fit: landmarks [fitting images, landmarks, 2]; NaN where hidden.
         test: landmarks [test images, landmarks, 2]; NaN where hidden.
         unit: [test images], see `unit_lengths`.
-        exchanged: order of the landmarks with exchanged names; None where the protocol knows none.
+        exchanged: order of the landmarks with exchanged names; None if the protocol does not exchange names.
         distance, summed: see `nme_percent`.
-        names: of the landmarks, for messages.
+        names: names of the landmarks, for messages.
     """
 
     fit: NDArray[np.float64]
@@ -144,18 +144,21 @@ def evaluate(
     Args:
         predictions: keypoints of at least the fitting and test images, or None for the baselines alone.
         landmark_set: annotated images.
-        protocol: how to measure.
-        features: features of the fitted and tested images, in the order of the set's indices.
-        supervised: name and landmarks of supervised detectors; measured without a regression.
-        method: name of the rows of `predictions`.
+        protocol: the protocol of the measurement.
+        features: features of the fitting and test images, in the order of the set's indices.
+        supervised: names and predictions of supervised detectors; they are measured without a regression.
+        method: name of the model in its rows.
+
+    Returns:
+        The rows with their errors.
 
     Raises:
-        InputError: predictions are missing for some images, or were made on images of another size.
+        InputError: predictions are missing for some images, or belong to images of another size.
     """
     keypoints_px = None if predictions is None else align(predictions, landmark_set)
     count = KEYPOINTS if keypoints_px is None else keypoints_px.shape[1]
     headline = place(landmark_set, protocol, protocol.headline)
-    reduced = [each for raw in features for each in reduce_features(raw, headline.fit, 2 * count)]
+    reduced = [reduction for raw in features for reduction in reduce_features(raw, headline.fit, 2 * count)]
     ceilings = [(name, align(predicted, landmark_set)) for name, predicted in supervised]
     rows: list[MeasuredRow] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
@@ -176,7 +179,14 @@ def evaluate(
 def evaluate_regression(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression
 ) -> Evaluation:
-    """Evaluate one forward regression on keypoints [images of the set, keypoints, 2] in pixels of the images as shown."""
+    """Evaluate one forward regression.
+
+    Args:
+        keypoints_px: [images of the set, keypoints, 2] in pixels of the images as the model sees them.
+        landmark_set: annotated images.
+        protocol: protocol that the regression belongs to.
+        regression: the regression to fit and measure.
+    """
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     placed = place(landmark_set, protocol, regression)
     fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
@@ -206,26 +216,29 @@ def _backward(
 
 
 def align(predictions: Predictions, landmark_set: LandmarkSet, used: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """Order predicted keypoints as the set, in pixels of its images, float64 [images, keypoints, 2]; zeros where not used.
+    """Sort predicted keypoints into the order of a set's images.
 
     Args:
-        predictions: predictions of these images and possibly others.
+        predictions: predictions of the used images; other images are ignored.
         landmark_set: annotated images.
         used: indices of the images to align; by default all fitting and test images.
 
+    Returns:
+        float64 [images of the set, keypoints, 2] in pixels of the set's images; zeros for unused images.
+
     Raises:
-        InputError: predictions are missing for some used images, or were made on images of another size.
+        InputError: predictions are missing for some used images, or belong to images of another size.
     """
     position = {name: index for index, name in enumerate(predictions.images)}
     used = landmark_set.used if used is None else used
     missing = [landmark_set.images[index] for index in used if landmark_set.images[index] not in position]
     if missing:
-        raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict them too")
+        raise InputError(f"predictions lack {len(missing):,} images, the first is {missing[0]}; predict these images too")
     source = np.array([position[landmark_set.images[index]] for index in used])
     differ = np.flatnonzero((predictions.sizes[source] != landmark_set.file_sizes[used]).any(axis=1))
     if len(differ):
         name = landmark_set.images[used[differ[0]]]
-        raise InputError(f"predictions of {name} were made on an image of another size; predict this data set again")
+        raise InputError(f"the predictions of {name} belong to an image of another size; predict this data set again")
     aligned = np.zeros((len(landmark_set.images), *predictions.keypoints_px.shape[1:]))
     aligned[used] = landmark_set.to_image_px(predictions.keypoints_px[source], used)
     return aligned
@@ -252,7 +265,7 @@ def _baselines(
 def _rows(
     candidates: Sequence[Candidate], protocol: Protocol, regression: Regression, names: Sequence[str] | None = None
 ) -> list[MeasuredRow]:
-    """Build the rows of one regression; rows of other methods hold their difference from the model."""
+    """Build the rows of one regression; the rows of other methods hold the model's error minus their own error."""
     model = candidates[0].evaluation if candidates[0].kind == "model" else None
     rows = []
     for candidate in candidates:

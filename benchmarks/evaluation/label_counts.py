@@ -1,7 +1,8 @@
-"""How the error falls with the number of annotated images that the regression is fitted on.
+"""The error as a function of the number of annotated images that the regression is fitted on.
 
-For each count, `DRAWS` random subsets of the fitting images (all of them once); the test images stay the same. Mean and
-standard deviation over the draws are reported: with few labels, which ones they are matters more than the model.
+For each count, the regression is fitted on `DRAWS` random subsets of the fitting images; the test images stay the same. The
+table shows the mean and the standard deviation over the subsets, because with few labels the choice of images can matter more
+than the choice of model.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ DRAWS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCount:
-    """One line.
+    """The error of one method at one number of labels.
 
     Attributes:
-        method: the model, or the mean shape of the chosen images.
-        regression: as in the protocol.
-        labels: number of annotated images fitted on.
-        mean: mean of ratios, mean over the draws.
-        spread: its standard deviation over the draws.
+        method: name of the model, or `mean shape` for the mean shape of the subset.
+        regression: name of the regression in the protocol.
+        labels: number of annotated images that the regression is fitted on.
+        mean: mean over the subsets of the error (mean of ratios, see `NmeScore`).
+        spread: standard deviation of the error over the subsets.
         draws: number of subsets.
     """
 
@@ -44,12 +45,14 @@ class LabelCount:
 
 
 def label_counts(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, method: str) -> list[LabelCount]:
-    """Every forward regression in the headline's frame, and the mean shape, for 1, 5, 10, 50, 100, 500 and all labels.
+    """Measure errors with 1, 5, 10, 50, 100, 500 and all labels.
+
+    The rows are those of every forward regression in the headline's frame, and of the mean shape.
 
     Args:
-        keypoints_px: [images of the set, keypoints, 2] in pixels of the images as shown.
+        keypoints_px: [images of the set, keypoints, 2] in pixels of the images as the model sees them.
         landmark_set: annotated images.
-        protocol: how to measure.
+        protocol: the protocol of the measurement.
         method: name of the model.
     """
     rows: list[LabelCount] = []
@@ -68,29 +71,29 @@ def _counts(
     fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
     total = len(fit)
     for labels in [*(count for count in COUNTS if count < total), total]:
-        found, floor = [], []
+        errors, floor = [], []
         for subset in _subsets(placed, labels):
             few = replace(placed, fit=placed.fit[subset])
             result = few.regress(fit[subset], test, bias=regression.bias, ridge=regression.ridge)
-            found.append(result.score.mean_of_ratios)
+            errors.append(result.score.mean_of_ratios)
             floor.append(few.mean_shape().score.mean_of_ratios)
         name = regression.name + (" (headline)" if regression.headline else "")
-        yield _line(method, name, labels, found)
+        yield _line(method, name, labels, errors)
         if regression.headline:
             yield _line("mean shape", name, labels, floor)
 
 
 def _subsets(placed: Placed, labels: int) -> list[NDArray[np.int64]]:
-    """Random subsets in which every landmark is visible somewhere, without which nothing can be fitted."""
+    """Draw random subsets in which every landmark is visible in some image, as the regression requires."""
     total = len(placed.fit)
     if labels == total:
         return [np.arange(total)]
-    visible, found = ~np.isnan(placed.fit[..., 0]), []
+    visible, subsets = ~np.isnan(placed.fit[..., 0]), []
     for draw in range(DRAWS):
         order = np.random.default_rng(draw).permutation(total)
         first = next((row for row in order if visible[row].all()), order[0])
-        found.append(np.concatenate([[first], order[order != first][: labels - 1]]))
-    return [subset for subset in found if visible[subset].any(axis=0).all()]
+        subsets.append(np.concatenate([[first], order[order != first][: labels - 1]]))
+    return [subset for subset in subsets if visible[subset].any(axis=0).all()]
 
 
 def _line(method: str, regression: str, labels: int, values: Sequence[float]) -> LabelCount:
@@ -99,7 +102,7 @@ def _line(method: str, regression: str, labels: int, values: Sequence[float]) ->
 
 
 def label_counts_markdown(rows: Sequence[LabelCount]) -> str:
-    """The lines as a table: a column per number of labels."""
+    """Render the rows as a Markdown table with one column per number of labels."""
     counts = sorted({row.labels for row in rows})
     lines = {(row.method, row.regression): dict[int, str]() for row in rows}
     for row in rows:
@@ -112,7 +115,7 @@ def label_counts_markdown(rows: Sequence[LabelCount]) -> str:
 
 
 def write_csv(rows: Sequence[LabelCount], path: Path) -> Path:
-    """The lines as a table to compute with.
+    """Write the rows as a CSV table.
 
     Raises:
         OutputError: the file cannot be written.

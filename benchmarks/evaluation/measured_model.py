@@ -1,4 +1,4 @@
-"""The subject of a benchmark: a model, which predicts first; stored predictions without their model; or the baselines alone."""
+"""The subject of a benchmark: a model whose keypoints are predicted first, stored predictions, or the baselines alone."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Source:
 
     Attributes:
         model: weights file, detector folder, project folder or name of a shipped model.
-        predictions: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect predict`, instead of predicting. If a
-            model is set too, it must have made them.
-        checkpoint: the checkpoint in `predictions.h5`: a hash or its beginning.
+        predictions: stored predictions to measure: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect predict`.
+            If `model` is set too, the predictions must come from that model.
+        checkpoint: the checkpoint in `predictions.h5`, as the hash of its weights or the beginning of the hash.
     """
 
     model: Path | None = None
@@ -40,10 +40,10 @@ class Source:
         """Check the combination of arguments.
 
         Raises:
-            InputError: a checkpoint without predictions, or together with a model.
+            InputError: `checkpoint` is set without `predictions`, or together with `model`.
         """
         if self.checkpoint is not None and (self.predictions is None or self.model is not None):
-            raise InputError("`checkpoint`: it selects a checkpoint in a file `predictions`; give `predictions` and no `model`")
+            raise InputError("`checkpoint` selects a checkpoint in the file `predictions`; give `predictions` and no `model`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,8 @@ class Subject:
 
     Attributes:
         predictions: keypoints, or None for the baselines alone.
-        contamination: whether the model saw test images.
-        model: the description of the model for the result.
+        contamination: whether the model was trained on test images.
+        model: the description of the model for the result; empty without a model.
     """
 
     predictions: Predictions | None = None
@@ -62,23 +62,24 @@ class Subject:
 
     @property
     def method(self) -> str:
-        """Name of the rows."""
+        """Name of the model in the rows."""
         return method_name(self.model.get("description", {}))
 
 
 def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_contaminated: bool = False) -> Subject:
-    """Predict, or read predictions and check that they are of these images and of this model.
+    """Predict keypoints, or read stored predictions and check that they belong to these images and this model.
 
     Args:
-        source: the model or predictions.
+        source: the model or stored predictions.
         landmark_set: annotated images.
         out: folder for `predictions.h5`.
-        allow_contaminated: measure a model that saw test images.
+        allow_contaminated: whether to measure a model that was trained on test images.
 
     Raises:
-        InputError: predictions of another checkpoint or of other images, or a contaminated model that is not allowed.
+        InputError: the predictions belong to another checkpoint or to other images, or the model was trained on test images
+            and `allow_contaminated` is False.
         CheckpointError: there is no detector at `model`.
-        FormatError: damaged predictions or record.
+        FormatError: the predictions or the record of training images are damaged.
         OutputError: `out` cannot be written.
     """
     weights = None if source.model is None else find_weights(source.model, "detector")
@@ -120,7 +121,7 @@ def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, 
     made_by = record.model
     if weights is not None and made_by != file_hash(weights):
         raise InputError(
-            f"{folder}: predictions of checkpoint {made_by}, but {weights} is {file_hash(weights)}; "
+            f"{folder}: these predictions come from checkpoint {made_by}, but {weights} is checkpoint {file_hash(weights)}; "
             "run `kpdetect predict` again, or leave `model` out"
         )
     model = {"hash": made_by, "table": file_hash(folder / TABLE), "settings": record.settings}

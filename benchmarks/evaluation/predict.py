@@ -1,7 +1,7 @@
-"""The first stage: a detector's keypoints on the images of a data set, kept in `predictions.h5`.
+"""The first stage of a benchmark: predict keypoints of a data set's images and store them in `predictions.h5`.
 
-The model sees the protocol's crop of a file. Its keypoints are stored in pixels of the file, shifted back exactly.
-Stored predictions are used again only if weights, images, crops and code are unchanged.
+The model sees the protocol's crop of an image file. Its keypoints are stored in pixels of the whole file. A later call uses
+the stored predictions only if weights, images, crops and code are unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictor import Predictor
 
 BLOCK = 32
-"""Images read and predicted at once."""
+"""Number of images that are read and predicted at once."""
 
 
 def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
@@ -37,8 +37,8 @@ def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
         out: folder of `predictions.h5`.
 
     Raises:
-        CheckpointError: no weights.
-        InputError: a damaged image.
+        CheckpointError: `model` has no detector weights.
+        InputError: an image file is damaged.
         FormatError: `predictions.h5` is not a prediction file.
         OutputError: `out` cannot be written.
     """
@@ -61,13 +61,13 @@ def predict(model: Path, landmark_set: LandmarkSet, out: Path) -> Entry:
 
 
 def describe_model(weights: Path) -> dict[str, Any]:
-    """Describe a detector for a result: hash, recorded description, minutes of training by stage."""
+    """Describe a detector for a result: the weights' hash and description, and minutes of training by stage."""
     minutes = minutes_trained(weights.parent)
     return {"hash": file_hash(weights), "description": read_description(weights), "minutes": minutes}
 
 
 def minutes_trained(detector: Path) -> dict[str, float]:
-    """Minutes of training by stage, from the metrics of a detector's run folder and of the earlier stages' run folders."""
+    """Read the minutes of training by stage from the metrics of a detector's run folder and of the earlier stages' folders."""
     minutes = {}
     project, stages = detector.parent, detector_stages(detector.parent)
     before = stages[: stages.index(detector.name)] if detector.name in stages else []
@@ -108,10 +108,13 @@ def _predict(weights: Path, landmark_set: LandmarkSet) -> Predictions:
 def predict_images(
     detector: Predictor, landmark_set: LandmarkSet, indices: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Predict `keypoints_px` [indices, K, 2] in pixels of the images as shown, and `confidence` [indices, K]; read in blocks.
+    """Predict the keypoints of some images of a set, block by block.
+
+    Returns:
+        `keypoints_px` [indices, K, 2] in pixels of the images as the model sees them, and `confidence` [indices, K].
 
     Raises:
-        InputError: a damaged image.
+        InputError: an image file is damaged.
     """
     blocks = []
     with Progress(len(indices), "predict") as progress:

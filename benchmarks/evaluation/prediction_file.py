@@ -1,14 +1,14 @@
-"""`predictions.h5`: keypoints of checkpoints on data sets, all that is needed to measure them again without the models.
+"""`predictions.h5`: keypoints by data set and checkpoint, so that a benchmark can measure them again without the models.
 
     /DATA/HASH              a group per data set and checkpoint (hash of its weights file)
         keypoints_px        float32 [images, K, 2], (x, y) in pixels of the image file, an integer is a pixel's centre
         confidence          float32 [images, K] in [0, 1]
         images              UTF-8 [images], paths relative to the data set's image folder
         sizes               int64 [images, 2], (height, width)
-        contents            ASCII [images], hash of each image file's bytes; after ! the levels (`kpdetect.images.levels`) where
-                            they are not automatic, after @ left, top, width, height of the region that a model was shown
-        seen                bool [images]: in the model's own record of real images; absent where there is no record
-        @model              JSON: hash, description of the weights, minutes trained
+        contents            ASCII [images], hash of each image file's bytes; then ! and the levels (`kpdetect.images.levels`) if
+                            they are not automatic; then @ and left, top, width, height of the region that the model sees
+        seen                bool [images], whether the model's record of training images lists the image; absent without record
+        @model              JSON: hash and description of the weights, minutes of training
         @environment        JSON: commit, versions, hardware, time
 
 The file is built in memory and replaced as a whole, so a crash leaves the old file.
@@ -44,7 +44,7 @@ from kpdetect.inference.predictions import Predictions
 
 SCHEMA, VERSION = "kpdetect-predictions", 1
 NAME = "predictions.h5"
-AGAIN = "predict again with --model"
+AGAIN = "predict again with `model`"
 Minutes = Annotated[float, Field(ge=0)]
 
 
@@ -56,8 +56,8 @@ class Entry:
         data: name of the data set.
         predictions: keypoints, confidence, names and sizes.
         contents: hash and region of each image file, see `shown_contents`.
-        seen: bool [images], whether the model's own record of real images has it; None where there is no record.
-        model: hash of the weights, their description, minutes trained where known.
+        seen: bool [images], whether the model's record of training images lists the image; None without a record.
+        model: hash and description of the weights, and minutes of training if they are known.
         environment: commit, versions, hardware and time of the prediction.
     """
 
@@ -70,11 +70,11 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Path of the group."""
+        """Path of the entry's group in the file."""
         return entry_key(self.data, self.model["hash"])
 
     def require(self, landmark_set: LandmarkSet, source: Path) -> None:
-        """Check that the predictions are of the current images of a data set.
+        """Check that the predictions belong to the current images of a data set.
 
         Raises:
             InputError: predictions of an image are missing, or the image has changed.
@@ -83,10 +83,8 @@ class Entry:
         for index, content in zip(landmark_set.used, shown_contents(landmark_set), strict=True):
             name = landmark_set.images[index]
             if known.get(name) != content:
-                what = (
-                    "is not among the predictions" if name not in known else "was another image or crop when it was predicted"
-                )
-                raise InputError(f"{source}: {name} of {landmark_set.name} {what}; {AGAIN}")
+                fault = "has no predictions" if name not in known else "has changed, or its crop has, since it was predicted"
+                raise InputError(f"{source}: {name} of {landmark_set.name} {fault}; {AGAIN}")
 
 
 def shown_contents(landmark_set: LandmarkSet) -> list[str]:
@@ -101,7 +99,7 @@ def shown_contents(landmark_set: LandmarkSet) -> list[str]:
 
 
 def write_entry(path: Path, entry: Entry) -> None:
-    """Add an entry, in the place of an older one of the same data set and checkpoint; the others stay.
+    """Add an entry to a prediction file; it replaces an older entry of the same data set and checkpoint.
 
     Raises:
         FormatError: `path` is not a prediction file.
@@ -119,13 +117,13 @@ def read_entry(path: Path, data: str, checkpoint: str | None = None) -> Entry:
     """Read the entry of a data set and a checkpoint.
 
     Args:
-        path: what `write_entry` wrote.
+        path: file of `write_entry`.
         data: name of the data set.
-        checkpoint: hash of the weights, or its beginning; optional if the file has one checkpoint for the data set.
+        checkpoint: hash of the weights, or its beginning; not needed if the file has one checkpoint for the data set.
 
     Raises:
-        InputError: there is no such file or entry, or several entries match.
-        FormatError: damaged, or of another version.
+        InputError: the file or the entry does not exist, or several entries match.
+        FormatError: the file is damaged, or of another version.
     """
     with _opened(path) as file:
         hashes = sorted(file[_group(data)]) if _group(data) in file else []
@@ -134,7 +132,8 @@ def read_entry(path: Path, data: str, checkpoint: str | None = None) -> Entry:
             asked = f" of checkpoint {checkpoint}" if checkpoint else ""
             raise InputError(
                 f"{path}: {len(matches) or 'no'} predictions{asked} for {data}; "
-                f"it holds {', '.join(_keys(file)) or 'nothing'}: " + ("choose one with `checkpoint`" if matches else AGAIN)
+                f"the file holds {', '.join(_keys(file)) or 'nothing'}: "
+                + ("choose one with `checkpoint`" if matches else AGAIN)
             )
         return _read(file[f"{_group(data)}/{matches[0]}"], data, path)
 
@@ -145,7 +144,7 @@ def entry_key(data: str, checkpoint: str) -> str:
 
 
 def is_prediction_file(path: Path) -> bool:
-    """Return whether a file declares the schema of prediction files, of any version."""
+    """Return whether a file declares the schema of prediction files, in any version."""
     if not (path.is_file() and h5py.is_hdf5(path)):
         return False
     try:
@@ -159,8 +158,8 @@ def entry_keys(path: Path) -> list[str]:
     """List the entries as DATA/HASH, sorted.
 
     Raises:
-        InputError: no such file.
-        FormatError: damaged, or of another version.
+        InputError: the file does not exist.
+        FormatError: the file is damaged, or of another version.
     """
     with _opened(path) as file:
         return _keys(file)
@@ -171,7 +170,7 @@ def _keys(file: h5py.File) -> list[str]:
 
 
 def _group(data: str) -> str:
-    return data.replace("/", "-")  # the separator of groups
+    return data.replace("/", "-")  # / separates groups in HDF5
 
 
 def _merged(path: Path, entry: Entry) -> bytes:
@@ -247,7 +246,7 @@ def _read(group: h5py.Group, data: str, path: Path) -> Entry:
         )
         _require_numbers(entry.predictions)
         if entry.model["hash"] != group.name.split("/")[-1]:
-            raise ValueError("its name is not the hash of its model")
+            raise ValueError("the name of the group is not the hash of its model")
     return entry
 
 

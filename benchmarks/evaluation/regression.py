@@ -1,9 +1,11 @@
 """Linear maps between predicted keypoints and annotated landmarks, in float64.
 
-Unsupervised keypoints have no names; a linear map fitted on annotated images gives them names (Thewlis et al. 2017).
-"Without bias" the map has no constant term, so the result depends on the origin of the coordinates; with bias it does
-not. Ridge shrinks the weights, which helps when labels are few. Where left and right cannot be told apart, the names of the
-fitting images are exchanged where that is nearer to what was fitted, and it is fitted again, until nothing changes.
+Unsupervised keypoints have no names; a linear map that is fitted on annotated images predicts named landmarks from them
+(Thewlis et al. 2017). Without bias, the map has no constant term and the result depends on the origin of the coordinates; with
+bias it does not. Ridge regression shrinks the weights, which helps with few labels.
+
+Some protocols cannot distinguish left from right. The fit then alternates two steps until nothing changes: fit the map, and
+exchange the names of landmarks in the images where this brings them nearer to the map's prediction.
 """
 
 from __future__ import annotations
@@ -19,24 +21,24 @@ from benchmarks.metrics.nme import exchange_names
 from kpdetect.errors import InputError
 
 PENALTIES = tuple(float(value) for value in np.logspace(-2, 6, 17))
-"""Ridge penalties to choose from, for inputs in pixels or standardised."""
+"""Ridge penalties to choose from, for inputs in pixels or standardised inputs."""
 ROUNDS = 50
-"""Fits at most, where names may be exchanged."""
+"""Largest number of fits if names may be exchanged."""
 Fitted = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights [columns, targets] and constant terms [targets]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkRegression:
-    """A fitted linear map from `columns` numbers per image to landmarks [landmarks, 2].
+    """A fitted linear map from `columns` values per image to landmarks [landmarks, 2].
 
     Attributes:
         weights: [columns, 2 * landmarks].
-        bias: [2 * landmarks]; zeros when fitted without bias.
-        rank: numerical rank of the (with bias: centred) input, the least over the landmarks where some are hidden; below
-            `columns`, keypoints are constant or depend on each other, or the images are too few. The solution of least norm
-            is taken then.
-        columns: numbers per image.
+        bias: [2 * landmarks]; zeros if fitted without bias.
+        rank: numerical rank of the input (centred if fitted with bias); the least over the landmarks if some are hidden. A
+            rank below `columns` means that keypoints are constant, depend on each other, or outnumber the images. The fit
+            then has the least norm of all best fits.
+        columns: number of values per image.
     """
 
     weights: NDArray[np.float64]
@@ -45,7 +47,7 @@ class LandmarkRegression:
     columns: int
 
     def __call__(self, inputs: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Landmarks [images, landmarks, 2] of keypoints [images, keypoints, 2] or features [images, columns]."""
+        """Predict landmarks [images, landmarks, 2] from keypoints [images, keypoints, 2] or features [images, columns]."""
         flat = _columns(inputs) @ self.weights + self.bias
         return flat.reshape(len(flat), -1, 2)
 
@@ -59,22 +61,23 @@ def fit_regression(
     exchanged: NDArray[np.int64] | None = None,
     names: Sequence[str] = (),
 ) -> LandmarkRegression:
-    """Fit on annotated images.
+    """Fit a linear map on annotated images.
 
     Args:
         inputs: keypoints [images, keypoints, 2] or features [images, columns].
-        landmarks: [images, landmarks, 2]; NaN where hidden: each landmark is fitted on the images that show it.
+        landmarks: [images, landmarks, 2]; NaN where hidden. Each landmark is fitted on the images that show it.
         bias: whether the map has a constant term.
-        ridge: whether weights are shrunk, by the entry of `PENALTIES` that leave-one-out cross-validation likes best.
-        exchanged: order of the landmarks with exchanged names, where they may be exchanged in an image.
-        names: of the landmarks, for messages.
+        ridge: whether to shrink the weights, with the penalty from `PENALTIES` that leave-one-out cross-validation selects.
+        exchanged: order of the landmarks with exchanged names; None if names must not be exchanged.
+        names: names of the landmarks, for messages.
 
     Raises:
-        InputError: no images, counts that differ, a landmark that no image shows, or values that are not finite.
+        InputError: there are no images, the numbers of images differ, no image shows a landmark, or a value is not finite.
     """
     columns, targets = _columns(inputs), _columns(landmarks)
     if len(columns) != len(targets) or not len(columns):
-        raise InputError(f"regression: {len(columns)} predictions for {len(targets)} annotated images; expected equal, not 0")
+        counts = f"{len(columns)} predictions for {len(targets)} annotated images"
+        raise InputError(f"regression: {counts}; expected equal numbers, at least 1")
     if not np.isfinite(columns).all() or np.isinf(targets).any():
         raise InputError("regression: keypoints or landmarks are not finite; remove those images from the fitting list")
     seen = ~np.isnan(targets).all(axis=0)
@@ -92,7 +95,13 @@ def fit_regression(
 def settle_names(
     landmarks: NDArray[np.float64], exchanged: NDArray[np.int64], predict: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Landmarks [images, landmarks, 2] with names exchanged in images until `predict`, fitted on them, finds no nearer ones."""
+    """Exchange names of landmarks [images, landmarks, 2] in some images until no exchange brings them nearer to `predict`.
+
+    Args:
+        landmarks: [images, landmarks, 2].
+        exchanged: order of the landmarks after the exchange of names, [landmarks].
+        predict: function that fits on landmarks and returns the fit's predictions for the same images, in the same shape.
+    """
     for _ in range(ROUNDS):
         settled = exchange_names(landmarks, predict(landmarks), exchanged)
         if np.array_equal(settled, landmarks, equal_nan=True):
@@ -102,7 +111,7 @@ def settle_names(
 
 
 def _fit_visible(columns: NDArray[np.float64], targets: NDArray[np.float64], bias: bool, ridge: bool) -> LandmarkRegression:
-    """Each target on the rows in which it is not NaN; targets that are hidden in the same rows together."""
+    """Fit each target on the rows in which it is not NaN; fit targets that are hidden in the same rows together."""
     visible = ~np.isnan(targets)
     weights, constant = np.empty((columns.shape[1], targets.shape[1])), np.empty(targets.shape[1])
     ranks = []

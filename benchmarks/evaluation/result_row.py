@@ -1,4 +1,4 @@
-"""The line of a result: who, under which regression, how well, and how far from the model."""
+"""The row of a result: a method, a regression, the errors, and the difference from the model."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Kind = Literal["model", "floor", "baseline", "ceiling"]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a result; errors in the numbers of the protocol's metric, percent unless its unit is the pixel.
+    """One row of a result; errors are in the protocol's metric: percent, or pixels if its unit is the pixel.
 
     Attributes:
-        method: what made the prediction.
-        kind: the model itself, the mean-shape floor, another baseline, or a detector that was given labels (ceiling).
+        method: name of the method that predicts the landmarks.
+        kind: `model`, `floor` (the mean shape), `baseline` (any other), or `ceiling` (a detector trained on labels).
         regression: name of the regression within the protocol.
         bias: whether the regression has a constant term.
         headline: whether this regression is the protocol's headline.
         mean_of_ratios, ratio_of_means, median, interval95: see `NmeScore`.
-        per_point: mean of ratios by landmark name; None for one that no test image shows.
-        pck: percent of points with an error of at most each of the protocol's thresholds.
+        per_point: mean of ratios by landmark name; None for a landmark that no test image shows.
+        pck: percentage of points with an error up to a threshold, by the protocol's thresholds.
         auc: area under the PCK curve up to the last threshold, in percent.
         rank, columns: see `Evaluation`.
-        difference: the model's error minus this row's, same regression; None for the model itself and without one.
-        note: what a reader has to know about this row, or empty.
+        difference: the model's error minus this row's error in the same regression; None for the model, or without a model.
+        note: caveat about this row for the reader, or empty.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")

@@ -1,8 +1,9 @@
 """The result file: JSON, schema `kpdetect-result`, with the rows, the data, the code and the model. Reading checks every field.
 
-The table of errors holds every test image and landmark under the headline regression; comparisons and reports use it. It is a
-CSV next to the result, `<name>-errors.csv`: `image,landmark,true_x_px,true_y_px`, with a model `x_px,y_px` (the predicted
-landmark), then a column `error of METHOD` for each row, in the numbers of the protocol's metric. Hidden landmarks are empty.
+The table of errors holds the error of every test image and landmark under the headline regression, for comparisons and
+reports. It is the CSV file `<name>-errors.csv` next to the result. Its columns are `image,landmark,true_x_px,true_y_px`; with
+a model, the predicted landmark `x_px,y_px`; and for each row a column `error of METHOD`, in the protocol's metric. Cells of
+hidden landmarks are empty.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class ErrorTable:
     """Errors of the test images.
 
     Attributes:
-        images: names.
-        landmarks: names.
-        true_px: [images, landmarks, 2] in pixels of the image files; NaN where hidden.
-        predicted_px: [images, landmarks, 2] of the model; None in a result of the baselines alone.
-        errors: [images, landmarks] by method, the model first; NaN where hidden.
+        images: names of the images.
+        landmarks: names of the landmarks.
+        true_px: annotated landmarks [images, landmarks, 2] in pixels of the image files; NaN where hidden.
+        predicted_px: landmarks that the model predicts, like `true_px`; None in a result of the baselines alone.
+        errors: errors [images, landmarks] by method, the model first; NaN where hidden.
     """
 
     images: list[str]
@@ -68,7 +69,7 @@ def error_table(rows: Sequence[MeasuredRow], landmark_set: LandmarkSet, protocol
 
 
 def write_errors(table: ErrorTable, path: Path) -> Path:
-    """Write the CSV.
+    """Write a table of errors as CSV.
 
     Raises:
         OutputError: the file cannot be written.
@@ -93,8 +94,8 @@ def read_errors(path: Path) -> ErrorTable:
     """Read a table of errors.
 
     Raises:
-        InputError: no such file.
-        FormatError: damaged.
+        InputError: the file does not exist.
+        FormatError: the file is damaged.
     """
     import pandas as pd
 
@@ -135,8 +136,8 @@ class Environment(TypedDict):
 class MeasuredModel(TypedDict):
     """The measured model.
 
-    `hash` of the weights; their own `description`; `minutes` of training by stage; of a folder of `kpdetect predict`, the hash
-    of its `table` and its `settings`.
+    Keys: `hash` and `description` of the weights, and `minutes` of training by stage. Predictions from a folder of
+    `kpdetect predict` also have the hash of their `table`, and their `settings`.
     """
 
     hash: str
@@ -153,17 +154,17 @@ class Result:
     Attributes:
         protocol: name of the protocol.
         metric: error measure of all rows, in words.
-        thresholds: errors of the PCK columns.
+        thresholds: error thresholds of the PCK columns.
         protocol_source: source of the protocol.
-        data: name of the data set, which states if it is incomplete.
-        data_folder: folder of the images, as given.
+        data: name of the data set, which states if the data set is incomplete.
+        data_folder: folder of the images, as the user wrote it.
         lists: hash of each list that defines the split.
-        fitted, tested: numbers of images.
+        fitted, tested: numbers of fitting and of test images.
         notes: caveats for the reader.
-        contamination: whether the model saw test images.
-        contaminated: True if it did; then the rows of the model are marked.
+        contamination: whether the model was trained on test images, in words.
+        contaminated: True if the model was trained on test images; then its rows have a note.
         model: see `MeasuredModel`; None for the baselines alone.
-        environment: commit, versions, hardware, time.
+        environment: commit, versions, hardware and time of the benchmark.
         seed: seed of the baselines and of the resampling.
         errors: hash of the table of errors.
         rows: all rows, headline first.
@@ -196,12 +197,12 @@ class Result:
 
     @property
     def key(self) -> str:
-        """A text that distinguishes the model from others of the same method."""
+        """A text that distinguishes the model from other models of the same method."""
         return "_".join(_keys(self.model))
 
     @property
     def minutes(self) -> dict[str, float]:
-        """Minutes that the model was trained, by stage; empty if unknown."""
+        """Minutes of training by stage; empty if they are unknown."""
         return {} if self.model is None else self.model.get("minutes", {})
 
     @property
@@ -215,7 +216,7 @@ class Result:
 
 
 def result_name(protocol: str, data: str, model: MeasuredModel | None) -> str:
-    """Join protocol, data and the beginnings of the hashes of the model and, if one was measured, of the table."""
+    """Join the names of protocol and data and the beginnings of the hashes of the model and of its table of predictions."""
     return "_".join([protocol.replace("/", "-"), data.replace("/", "-"), *_keys(model)])
 
 
@@ -245,8 +246,9 @@ def read_result(path: Path) -> Result:
     """Read a result file.
 
     Raises:
-        InputError: no such file.
-        FormatError: not a result, of another version, or a field is missing, unknown or of another type; the message names it.
+        InputError: the file does not exist.
+        FormatError: the file is not a result or of another version, or a field is missing, unknown or of another type. The
+            message names the field.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -271,7 +273,7 @@ def read_result_errors(path: Path, result: Result) -> ErrorTable:
     """
     table = errors_path(path)
     if table.is_file() and file_hash(table) != result.errors:
-        raise InputError(f"{table}: not the errors of {path.name}, or the file has changed; {AGAIN}")
+        raise InputError(f"{table}: this is not the table of errors of {path.name}, or the file has changed; {AGAIN}")
     return read_errors(table)
 
 

@@ -1,7 +1,7 @@
 """The ceiling: a detector of the same kind, trained on annotated fitting images instead of generated pairs.
 
-The annotated images become a folder of pairs, so augmentation, losses and resuming are the same as for detectors
-without labels. Its landmarks are measured directly, without a regression.
+The annotated images are written as a folder of pairs, so that augmentation, losses and resuming are the same as for other
+detectors. The detector predicts landmarks, which are measured without a regression.
 """
 
 from __future__ import annotations
@@ -29,10 +29,15 @@ LEAST = 2
 
 
 class AnnotatedPairs:
-    """`labels` of the fitting images of a set, drawn at random, with their landmarks as keypoints; stretched to squares.
+    """Randomly chosen fitting images with their landmarks as keypoints, stretched to squares.
+
+    Args:
+        landmark_set: annotated images.
+        protocol: protocol that names the landmarks.
+        labels: number of fitting images to choose.
 
     Raises:
-        InputError: fewer labels than the training needs, or more than there are fitting images.
+        InputError: `labels` is below 2 or above the number of fitting images.
     """
 
     def __init__(self, landmark_set: LandmarkSet, protocol: Protocol, labels: int) -> None:
@@ -58,7 +63,7 @@ class AnnotatedPairs:
         return digest.hexdigest()[:16]
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop; pair i is image i modulo `labels`."""
+        """Yield the pairs start <= i < stop; pair i is image i modulo `labels`."""
         for begin in range(start, stop, BLOCK):
             rows = [int(self.chosen[index % self.labels]) for index in range(begin, min(begin + BLOCK, stop))]
             yield self._batch(rows)
@@ -66,7 +71,7 @@ class AnnotatedPairs:
     def _batch(self, rows: list[int]) -> PairBatch:
         marked = [(self.landmark_set.image(row), self.landmark_set.landmarks_px[row]) for row in rows]
         fitted = [fit_labelled(image, points_px, self.size, "stretch") for image, points_px in marked]
-        images, points = (np.stack(each) for each in zip(*fitted, strict=True))
+        images, points = (np.stack(arrays) for arrays in zip(*fitted, strict=True))
         visible = np.asarray(~np.isnan(points).any(axis=-1))
         return PairBatch(images=images, keypoints=np.where(visible[..., None], points, NOWHERE), visible=visible)
 
@@ -74,12 +79,12 @@ class AnnotatedPairs:
 def train_supervised(
     landmark_set: LandmarkSet, protocol: Protocol, labels: int, minutes: float, out: Path, runtime: Runtime
 ) -> Path:
-    """Train, or continue, a detector on annotated fitting images.
+    """Train a detector on annotated fitting images, or continue its training.
 
     Args:
         landmark_set: annotated images; no test image is read.
-        protocol: names the landmarks.
-        labels: number of annotated images.
+        protocol: protocol that names the landmarks.
+        labels: number of annotated images to train on.
         minutes: training time over all continuations.
         out: folder for pairs and detector.
         runtime: device and precision.
@@ -88,8 +93,8 @@ def train_supervised(
         The weights file.
 
     Raises:
-        InputError: too few or too many labels.
-        ConfigError: `out` holds a detector of other labels.
+        InputError: `labels` is below 2 or above the number of fitting images.
+        ConfigError: `out` holds a detector that was trained on other labels.
     """
     pairs = AnnotatedPairs(landmark_set, protocol, labels)
     export_pairs(pairs, out / "pairs", labels, codec="raw")

@@ -158,5 +158,5 @@ def test_predictions_of_another_crop_are_refused(tmp_path: Path, small_project: 
     assert entry.contents[0].endswith("@2,-42,300,300")
     entry.require(found, tmp_path / "out")
     other = load_bbc_pose(tmp_path / "data", replace(BBC_POSE, crop=Crop(name="smaller", side=200)))
-    with pytest.raises(InputError, match="was another image or crop when it was predicted"):
+    with pytest.raises(InputError, match="has changed, or its crop has, since it was predicted"):
         entry.require(other, tmp_path / "out")

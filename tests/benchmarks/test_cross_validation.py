@@ -42,7 +42,7 @@ def test_images_of_a_group_are_never_apart():
         assert all(len(check) == 12 and not set(groups[fit]) & set(groups[check]) for fit, check in parts)
     data = annotated(63)
     together = replace(data, groups=np.repeat([0, 1, 2, 3], [15, 15, 15, 18]))
-    with pytest.raises(InputError, match="4 groups to fit on; cross-validation needs 5"):
+    with pytest.raises(InputError, match="4 groups of fitting images; cross-validation needs at least 5"):
         cross_validate(data.landmarks_px[data.fit], together, TOY, "model")
     noise = np.repeat(np.random.default_rng(0).normal(size=(20, 3, 2)), 3, axis=0)  # keypoints that only tell which group
     shifted = replace(
@@ -86,5 +86,5 @@ def test_test_images_are_not_looked_at():
 
 def test_too_few_images_are_refused():
     data = annotated(12)
-    with pytest.raises(InputError, match="needs 10"):
+    with pytest.raises(InputError, match="needs at least 10"):
         cross_validate(data.landmarks_px[data.fit], data, TOY, "model")

@@ -50,9 +50,11 @@ def test_entries_are_kept_by_data_and_checkpoint(tmp_path: Path) -> None:
     assert read.seen.tolist() == [True, False]
     assert read_entry(path, "toy", "a").seen is None
     assert [file.name for file in tmp_path.iterdir()] == [NAME]
-    with pytest.raises(InputError, match=r"2 predictions for toy; it holds toy/aaaa.*choose one with `checkpoint`"):
+    with pytest.raises(InputError, match=r"2 predictions for toy; the file holds toy/aaaa.*choose one with `checkpoint`"):
         read_entry(path, "toy")
-    with pytest.raises(InputError, match=r"no predictions of checkpoint cc for toy; it holds .*predict again with --model"):
+    with pytest.raises(
+        InputError, match=r"no predictions of checkpoint cc for toy; the file holds .*predict again with `model`"
+    ):
         read_entry(path, "toy", "cc")
 
 
@@ -131,18 +133,20 @@ def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, 
     other.write_bytes(_renamed(other))
     with pytest.raises(InputError, match=rf"no predictions of checkpoint {file_hash(other)} for toy"):
         benchmark("toy", other, toy, tmp_path / "out", predictions=file, baselines=False)
-    with pytest.raises(InputError, match="`checkpoint`: it selects a checkpoint in a file `predictions`"):
+    with pytest.raises(InputError, match="`checkpoint` selects a checkpoint in the file `predictions`"):
         benchmark("toy", other, toy, tmp_path / "out", predictions=file, checkpoint="aa", baselines=False)
     predict_folder(small_project, toy / "images", tmp_path / "found", device="cpu")
     benchmark("toy", small_project, toy, tmp_path / "out", predictions=tmp_path / "found", baselines=False)
-    with pytest.raises(InputError, match="predictions of checkpoint .*, but .* run `kpdetect predict` again"):
+    with pytest.raises(
+        InputError, match="these predictions come from checkpoint .*, but .* is checkpoint .* run `kpdetect predict` again"
+    ):
         benchmark("toy", other, toy, tmp_path / "out", predictions=tmp_path / "found", baselines=False)
     write_image(toy / "images" / "000004.png", np.zeros((32, 32, 3), np.uint8))
-    with pytest.raises(InputError, match=r"000004.png of toy was another image or crop when it was predicted"):
+    with pytest.raises(InputError, match=r"000004.png of toy has changed, or its crop has, since it was predicted"):
         benchmark("toy", None, toy, tmp_path / "out", predictions=file, baselines=False)
     shutil.rmtree(toy)
     write_toy(toy, 30, size=32, seed=1)
-    with pytest.raises(InputError, match=r"0000\d\d.png of toy is not among the predictions"):
+    with pytest.raises(InputError, match=r"0000\d\d.png of toy has no predictions"):
         benchmark("toy", None, toy, tmp_path / "out", predictions=file, baselines=False)
 
 

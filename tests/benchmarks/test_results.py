@@ -228,7 +228,8 @@ def test_stale_and_contaminated_results_are_refused(tmp_path: Path, toy: Landmar
     errors = errors_path(path)
     errors.write_text(errors.read_text().replace("000004.png", "000005.png"))
     with pytest.raises(
-        InputError, match="not the errors of toy_toy_01234567.json, or the file has changed; run the benchmark again"
+        InputError,
+        match="this is not the table of errors of toy_toy_01234567.json, or the file has changed; run the benchmark again",
     ):
         make_table([path])
     seen = write_result(replace(result_of(toy), contaminated=True, contamination="contaminated (3)"), tmp_path / "seen")
