@@ -10,6 +10,7 @@ function themeButton() {
   button.onclick = () => {
     const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
+    document.dispatchEvent(new Event("kpdetect-theme"));
     try {
       localStorage.setItem("kpdetect-theme", theme);
     } catch {

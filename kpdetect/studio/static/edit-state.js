@@ -59,10 +59,15 @@ export function withBack(edits, keypoints) {
   return { ...edits, remove: edits.remove.filter((number) => !keypoints.includes(number)) };
 }
 
-// Keypoints in words: "eyes, nose" or "3 parts".
+// Keypoints in words: "left eye and nose", "parts 0, 3 and 9", "all parts".
 export function named(keypoints, names, all) {
   if (keypoints.length === all) return "all parts";
-  return keypoints.length <= 3 ? keypoints.map((number) => names[number].replace(/^keypoint(?=\d)/, "part ")).join(", ") : `${keypoints.length} parts`;
+  if (keypoints.length > 3) return `${keypoints.length} parts`;
+  const sorted = [...keypoints].sort((one, other) => one - other).map((number) => names[number]);
+  const nameless = sorted.every((name) => /^keypoint\d+$/.test(name));
+  const words = sorted.map((name) => name.replace(/^keypoint(?=\d+$)/, nameless ? "" : "part "));
+  const list = words.length > 1 ? `${words.slice(0, -1).join(", ")} and ${words.at(-1)}` : words.join("");
+  return nameless ? `${words.length > 1 ? "parts" : "part"} ${list}` : list;
 }
 
 // Every change in words, and the edits without it.

@@ -6,7 +6,7 @@ const RADIUS = 7; // of a keypoint, in pixels of the screen
 const STILL = 3; // pixels within which a press is a click
 
 export class PointView {
-  // listeners: pick(id, event), drag(id, x, y, event), dragged(id), hover(id), key(id, event), drop(id, event), area(ids), zoom
+  // listeners: pick(id, event, [x, y]), drag(id, x, y, event), dragged(id), hover(id), key(id, event), drop(id, event), area(ids), zoom
   constructor(listeners = {}, { zoomable = false, label = "Picture with keypoints" } = {}) {
     this.listeners = listeners;
     this.zoomable = zoomable;
@@ -244,7 +244,7 @@ export class PointView {
       this.svg.removeEventListener("pointerup", up);
       this.svg.removeEventListener("pointercancel", up);
       this.marquee.setAttribute("visibility", "hidden");
-      if (!far) tell("pick", id, done);
+      if (!far) tell("pick", id, done, this.at(done));
       else if (point) tell("dragged", id);
       else if (this.listeners.area) tell("area", this.within(began, this.at(done)), done);
     };

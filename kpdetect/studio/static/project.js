@@ -114,7 +114,12 @@ class ProjectRoom {
     this.report.hidden = !report;
     if (!report || this.reported) return;
     this.reported = true;
-    this.report.replaceChildren(h("div", { class: "row" }, h("h2", {}, "Report"), h("a", { href: "/report", target: "_blank" }, "in a tab of its own")), h("iframe", { class: "report", src: "/report", title: "Report of the project", sandbox: "" }));
+    const alone = h("a", { target: "_blank" }, "in a tab of its own");
+    const frame = h("iframe", { class: "report", title: "Report of the project", sandbox: "" });
+    const inTheme = () => (alone.href = frame.src = `/report#${document.documentElement.dataset.theme}`);
+    document.addEventListener("kpdetect-theme", inTheme);
+    inTheme();
+    this.report.replaceChildren(h("div", { class: "row" }, h("h2", {}, "Report"), alone), frame);
   }
 }
 

@@ -1,0 +1,27 @@
+// What the keys of the room Edit do.
+import { typing } from "./dom.js";
+
+export const KEYS = [
+  ["Tab", "to the next keypoint, sample or button"],
+  ["Space", "choose the keypoint, or drop the choice"],
+  ["Arrows", "move the keypoint by 1 px (Shift: 5 px, Alt: 0.2 px)"],
+  ["Delete", "remove the chosen parts"],
+  ["A / N", "choose all parts / none"],
+  ["X", "exchange the chosen parts with another sample"],
+  ["L", "take the look of the chosen parts from another sample"],
+  ["B (hold)", "the picture before"],
+  ["D", "the difference"],
+  ["K", "hide or show the keypoints"],
+  ["Ctrl-Z, Ctrl-Y", "undo, redo"],
+  ["Esc", "stop picking a sample"],
+];
+
+export function pressed(room, event) {
+  if (typing(event) || event.ctrlKey || event.metaKey || event.repeat || document.querySelector("dialog[open]")) return;
+  const actions = {
+    a: () => room.choose(room.all()), n: () => room.choose([]), x: () => room.startPicking("exchange"), l: () => room.startPicking("look"),
+    k: () => room.picture.togglePoints(), b: () => room.picture.look("before"), d: () => room.picture.toggleDifference(),
+    delete: () => room.parts.remove(), backspace: () => room.parts.remove(), escape: () => room.stopPicking(),
+  };
+  if (room.info) actions[event.key.toLowerCase()]?.();
+}

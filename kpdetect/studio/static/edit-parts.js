@@ -1,0 +1,57 @@
+// The parts of the picture as chips to choose from, and what else is done to the chosen ones.
+import { h } from "./dom.js";
+import * as changed from "./edit-state.js";
+
+export class Parts {
+  // room: state, chosen, points, info; choose(numbers), toggle(number), hover(id), commit(change), all(), label(number)
+  constructor(room) {
+    this.room = room;
+    const button = (text, action, given = {}) => h("button", { type: "button", onclick: action, ...given }, text);
+    this.chips = h("div", { class: "chips", role: "group", "aria-label": "Parts" });
+    this.addButton = button("Draw them once more", () => this.add(), { id: "add" });
+    this.removeButton = button("Remove them", () => this.remove(), { id: "remove" });
+    const choices = h("div", { class: "row" }, button("All", () => room.choose(room.all())), button("None", () => room.choose([])));
+    this.element = h("section", { class: "panel" }, h("h2", {}, "Parts"), h("p", { class: "soft" }, "The keypoints of the picture. Click to choose."), this.chips, choices, h("div", { class: "stack" }, this.addButton, this.removeButton));
+  }
+
+  show() {
+    const { chosen, info, state } = this.room;
+    const gone = state.edits.remove;
+    this.chips.replaceChildren(...info.names.map((_, number) => this.chip(number, gone.includes(number))));
+    for (const button of [this.addButton, this.removeButton]) button.disabled = !(chosen.size && info.can.keypoints);
+    this.removeButton.textContent = chosen.size && this.allGone() ? "Bring them back" : "Remove them";
+  }
+
+  chip(number, gone) {
+    const { room } = this;
+    const given = { type: "button", class: gone ? "chip gone" : "chip", "aria-pressed": String(room.chosen.has(number)), "aria-label": room.info.names[number], dataset: { number } };
+    const acts = { onclick: () => room.toggle(number), onpointerenter: () => room.hover(String(number)), onpointerleave: () => room.hover(null) };
+    return h("button", { ...given, ...acts }, h("span", { class: "dot", style: { background: room.info.colours[number] } }), room.label(number));
+  }
+
+  light(number) {
+    for (const chip of this.chips.children) chip.classList.toggle("lit", Number(chip.dataset.number) === number);
+  }
+
+  allGone() {
+    return [...this.room.chosen].every((number) => this.room.state.edits.remove.includes(number));
+  }
+
+  add() {
+    const { chosen, info, points, state } = this.room;
+    const width = info.size[1];
+    const step = Math.max(2, Math.round(width / 8));
+    const copies = [...chosen].filter((number) => !state.edits.remove.includes(number)).map((number) => {
+      const point = points.find((each) => each.id === String(number));
+      return { keypoints: [number], by: [point.x + step < width - 1 ? step : -step, 0] };
+    });
+    if (copies.length) this.room.commit({ edits: { ...state.edits, add: [...state.edits.add, ...copies] } });
+  }
+
+  remove() {
+    const { chosen, state } = this.room;
+    if (!chosen.size) return;
+    const parts = [...chosen];
+    this.room.commit({ edits: this.allGone() ? changed.withBack(state.edits, parts) : changed.withRemoved(state.edits, parts) });
+  }
+}

@@ -1,0 +1,59 @@
+// What was done: change by change, as a command, as Python, and as files.
+import { post, say, sayWrong } from "./api.js";
+import { fileButton, h } from "./dom.js";
+import * as changed from "./edit-state.js";
+
+export class Record {
+  // room: state, info, history; commit(change), request(state, edits), changedState()
+  constructor(room) {
+    this.room = room;
+    this.list = h("ul", { class: "changes" });
+    this.changesPanel = h("section", { class: "panel" }, h("h2", {}, "What was done"), this.list);
+    this.command = h("pre", { class: "code", id: "command", tabindex: "0" });
+    this.python = h("pre", { class: "code", id: "python", tabindex: "0" });
+    this.codePanel = h("section", { class: "panel" }, h("h2", {}, "The same, without this page"), copied("Command", this.command), copied("Python", this.python));
+    const save = (kind, text) => h("button", { type: "button", dataset: { save: kind }, onclick: () => this.save(kind) }, text);
+    const open = fileButton("Open edits…", ".json,application/json", (file) => this.open(file), { id: "open" });
+    this.savePanel = h("section", { class: "panel" }, h("h2", {}, "Save"), h("div", { class: "row" }, save("png", "Picture (PNG)"), save("gif", "Animation (GIF)"), save("json", "Edits (JSON)"), ...open));
+  }
+
+  show() {
+    const { state, info } = this.room;
+    const lines = changed.changes(state.edits, info.names);
+    const without = (edits) => ({ edits, partner: edits.looks.some((look) => look.sample === state.partner) ? state.partner : null });
+    const back = (text, edits) => h("button", { type: "button", class: "quiet", "aria-label": `Take back: ${text}`, onclick: () => this.room.commit(without(edits)) }, "×");
+    this.list.replaceChildren(...lines.map(([text, edits]) => h("li", {}, h("span", {}, text), back(text, edits))));
+    if (!lines.length) this.list.replaceChildren(h("li", { class: "soft" }, "Nothing yet."));
+  }
+
+  // The code of the picture, and of the other one of an exchange.
+  showCode(result, other) {
+    this.command.textContent = result.command + (other ? `\n${other.command.replace("--out edited", "--out other")}` : "");
+    this.python.textContent = result.python + (other ? `\n# the other picture\n${other.python.split("\n").slice(3).join("\n").replaceAll("parts", "other").replace("image =", "other_image =")}` : "");
+  }
+
+  async save(kind) {
+    const { room } = this;
+    try {
+      const saved = await post(`/api/edit/save/${kind}`, room.request(room.state, room.state.edits));
+      say(`Saved: ${saved.path}`, { link: { url: saved.url, name: "", text: "Download" } });
+    } catch (error) {
+      sayWrong(error);
+    }
+  }
+
+  async open(file) {
+    try {
+      const opened = await post("/api/edit/open", JSON.parse(await file.text()));
+      this.room.history.commit({ ...opened, partner: null });
+      this.room.changedState();
+    } catch (error) {
+      say(error instanceof SyntaxError ? `${file.name} is no JSON; open edits that were saved here` : error.message, { wrong: true });
+    }
+  }
+}
+
+function copied(title, pre) {
+  const copy = h("button", { type: "button", "aria-label": `Copy the ${title}`, dataset: { copy: pre.id }, onclick: () => navigator.clipboard.writeText(pre.textContent).then(() => say("Copied."), sayWrong) }, "Copy");
+  return h("div", {}, h("div", { class: "row tight" }, h("h3", {}, title), copy), pre);
+}

@@ -1,0 +1,28 @@
+// The three steps to exchange parts of two samples, or to take their look: always on the page, the next one marked.
+import { h } from "./dom.js";
+
+export class Steps {
+  // room: state, chosen, picksParts, info; startPicking(what), partsText()
+  constructor(room) {
+    this.room = room;
+    const button = (text, what, given) => h("button", { type: "button", id: what, onclick: () => room.startPicking(what), ...given }, text);
+    this.buttons = [button("Exchange them…", "exchange", { class: "main" }), button("Take their look…", "look", {})];
+    const step = (number, title, ...parts) => h("li", {}, h("b", {}, `${number}. ${title}`), ...parts);
+    this.first = h("span", {});
+    this.third = h("span", {});
+    this.items = [step(1, "Choose parts", this.first), step(2, "Exchange or take", h("div", { class: "stack" }, this.buttons)), step(3, "Click the other one", this.third)];
+    this.element = h("ol", { class: "steps", "aria-label": "To exchange parts of two samples" }, this.items);
+  }
+
+  show() {
+    const { chosen, picksParts: picks, info, state } = this.room;
+    const can = chosen.size > 0 && info.can.keypoints && info.can.look;
+    for (const button of this.buttons) button.disabled = !can;
+    const now = picks ? 2 : chosen.size ? 1 : 0;
+    this.items.forEach((item, number) => (number === now ? item.setAttribute("aria-current", "step") : item.removeAttribute("aria-current")));
+    this.first.textContent = chosen.size ? `Chosen: ${this.room.partsText()}.` : "Click both eyes in the picture, or pull a frame round them.";
+    const waiting = state.partner === null ? "Or drop a sample of the list on a keypoint: the part looks as there." : `Exchanged with sample ${state.partner}; both pictures are below.`;
+    this.third.textContent = picks ? "← in the list on the left." : waiting;
+    if (!info.can.look) this.first.textContent = "This model draws its parts alike in every sample: there is no look to exchange.";
+  }
+}
