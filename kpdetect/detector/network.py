@@ -1,6 +1,7 @@
 """The network of a detector, and how its heatmaps are read.
 
-The head of Simple Baselines (Xiao, Wu, Wei 2018): transposed convolutions, then one 1x1 convolution to heatmaps.
+The head is a pyramid (`PyramidHead`), or that of Simple Baselines (Xiao, Wu, Wei 2018): transposed convolutions, then one 1x1
+convolution to heatmaps.
 """
 
 from __future__ import annotations

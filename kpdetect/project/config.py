@@ -113,7 +113,8 @@ def project_config(
     detector = apply_overrides(preset_config(name), [f"seed={seed}"])
     common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
-    refine = refine.model_copy(update={"model": detector.model})
+    head = "transposed" if method == "imm" else detector.model.head  # with `imm`, no other head was ever measured
+    refine = refine.model_copy(update={"model": detector.model.model_copy(update={"head": head})})
     return ProjectConfig(
         generator=generator,
         detector=detector,

@@ -119,7 +119,10 @@ class RefineConfig(TrainingConfig):
 
 def imm_config() -> RefineConfig:
     """IMM alone: reconstruction, no teacher, no pairs, from random weights."""
-    return RefineConfig(method="imm", agreement_weight=0, anchor_weight=0, occlusion=0, photometric=0, rate=1e-3, steps=10_000)
+    model = DetectorModelConfig(head="transposed")  # no other head was ever measured with it
+    return RefineConfig(
+        method="imm", model=model, agreement_weight=0, anchor_weight=0, occlusion=0, photometric=0, rate=1e-3, steps=10_000
+    )
 
 
 def require_free(assignments: Iterable[str]) -> None:

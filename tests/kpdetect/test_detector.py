@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from kpdetect.config import apply_overrides
+from kpdetect.config import apply_overrides, write_config
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.dataset import LivePairs
 from kpdetect.data.reader import ShardFolder
@@ -19,7 +20,7 @@ from kpdetect.detector.batches import HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset_config
 from kpdetect.detector.held_out import Patience
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
-from kpdetect.detector.model import build_detector
+from kpdetect.detector.model import build_detector, starting_network
 from kpdetect.detector.network import Detector, HeatmapHead, read_heatmaps
 from kpdetect.detector.pyramid import PyramidHead
 from kpdetect.detector.train import DetectorTrainer, train_detector, train_detector_live, weighted_mean
@@ -73,6 +74,20 @@ def test_a_pyramid_joins_maps_of_odd_sizes_into_the_finest_that_it_uses():
     for changed in ([maps[0], maps[1] + 1, maps[2]], [*maps[:2], maps[2] + 1]):
         assert not torch.allclose(plain, head(changed))
     assert PyramidHead([9, 4, 6], width=5, stages=5, keypoints=3)(maps).shape == (2, 3, 12, 20)
+
+
+def test_a_configuration_saved_before_heads_could_be_chosen_keeps_its_head():
+    saved = {"backbone": "resnet10t", "backbone_weights": None, "head_width": 64, "head_stages": 3, "input_size": 64}
+    assert DetectorModelConfig.model_validate(saved).head == "transposed"
+    assert DetectorModelConfig.model_validate({"input_size": 64}).head == DetectorModelConfig().head == "pyramid"
+    assert preset_config("paper").model.head == "transposed"  # Simple Baselines
+
+
+def test_a_training_that_starts_from_weights_takes_their_network(tmp_path):
+    shipped = starting_network(tmp_path / "new", Path("toy-32"))
+    assert (shipped.head, shipped.input_size) == ("transposed", 64)
+    write_config(DetectorConfig(model=DetectorModelConfig(head_width=7)), tmp_path / "config.yaml")
+    assert starting_network(tmp_path, tmp_path / "no-such-weights").head_width == 7  # a run that goes on reads them no more
 
 
 def test_a_pyramid_is_as_fine_as_transposed_convolutions():
