@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError, KpdetectError
-from kpdetect.images.levels import to_grey
+from kpdetect.images.deep_colour import deep_colour
+from kpdetect.images.levels import to_eight_bits
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -24,6 +25,8 @@ HEIF = frozenset({".heic", ".heif"})
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
 REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
 """Tags of a TIFF page. The lowest bit of the first marks a smaller copy of another page."""
+ORIENTATION = 0x0112
+"""Tag of EXIF that says how a picture is to be turned."""
 SIGNED = 2
 """Sample format of signed integers."""
 
@@ -82,8 +85,20 @@ def decoded(picture: Pillow, name: str) -> NDArray[np.uint8]:
     from PIL import ImageOps
 
     bits, inverted = _depth(picture)
+    deep = deep_colour(picture)
     picture.load()  # raises on truncated data, where OpenCV would fill in grey
+    if deep is not None:
+        picture = _turned_alike(to_eight_bits(deep, 16, name), picture)
     return _as_rgb(ImageOps.exif_transpose(picture), bits, inverted, name)
+
+
+def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:
+    """Values [height, width, 3] as a picture that EXIF turns as it does another."""
+    from PIL import Image as Module
+
+    turned = Module.fromarray(values)
+    turned.getexif()[ORIENTATION] = picture.getexif().get(ORIENTATION, 1)
+    return turned
 
 
 def _depth(picture: Pillow) -> tuple[int, bool]:
@@ -126,7 +141,7 @@ def _as_rgb(picture: Pillow, bits: int, inverted: bool, name: str) -> NDArray[np
         values = np.asarray(picture)
         if bits == 32 and values.dtype == np.int32:
             values = values.view(np.uint32)
-        grey = to_grey(values, bits, name)
+        grey = to_eight_bits(values, bits, name)
         return np.repeat((255 - grey if inverted else grey)[..., None], 3, axis=2)
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")  # Pillow warns of the direct way

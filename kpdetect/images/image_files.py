@@ -23,7 +23,7 @@ from kpdetect.files.atomic import replacing
 from kpdetect.files.hashes import bytes_hash, file_hash
 from kpdetect.files.listing import list_files, say_left_out
 from kpdetect.images.arrays import CropPolicy, Image
-from kpdetect.images.decoding import HEIF, decoded, opened, pages
+from kpdetect.images.decoding import HEIF, ORIENTATION, decoded, opened, pages
 from kpdetect.messages import log
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def is_turned(path: Path) -> bool:
 
 
 def _turned(picture: Pillow) -> bool:
-    return picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    return picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
 
 
 def read_image(path: Path) -> Image:

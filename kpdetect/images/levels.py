@@ -32,7 +32,7 @@ _said = Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """How values become grey.
+    """How values become 8 bits.
 
     Attributes:
         text: as the option is written.
@@ -74,7 +74,7 @@ def current_levels() -> Levels:
     return parse_levels(os.environ.get(VARIABLE, AUTO))
 
 
-def to_grey(values: NDArray[np.generic], bits: int, name: str) -> NDArray[np.uint8]:
+def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[np.uint8]:
     """Values as uint8, by the setting.
 
     Args:
