@@ -38,7 +38,8 @@ def deep_colour(picture: Pillow) -> NDArray[np.uint16] | None:
         raise ValueError(f"16 bits a channel in the layout {layout}; save it as RGB, or with 8 bits")
     low = _as_layout(picture, layout, layout[:-1] + EXCHANGED[order])
     high = _as_layout(picture, layout, layout)
-    return (high.astype(np.uint16) << 8) | low
+    values: NDArray[np.uint16] = high.astype(np.uint16) * np.uint16(256) + low
+    return values
 
 
 def _layout(picture: Pillow) -> str:

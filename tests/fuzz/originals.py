@@ -9,10 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import h5py
 import numpy as np
-import PIL.Image
 import torch
 
 from benchmarks import measurement_records
@@ -22,7 +19,6 @@ from benchmarks.evaluation.results import ErrorTable, Result, errors_path, write
 from generator.config import GeneratorConfig
 from generator.model import Generator
 from kpdetect.config import write_config
-from kpdetect.data.folder import build_cache
 from kpdetect.data.schema import Facts, Manifest
 from kpdetect.data.writer import ShardWriter
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
@@ -30,7 +26,6 @@ from kpdetect.detector.model import build_detector
 from kpdetect.files.atomic import write_json
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import write_sources
-from kpdetect.images.image_files import write_image
 from kpdetect.inference.formats.choice import FORMATS, write_formats
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictions import Predictions
@@ -38,14 +33,10 @@ from kpdetect.pairs import PairBatch
 from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.skeleton import Skeleton
 from kpdetect.training.checkpoints import save_checkpoint, save_weights
-from tests.fuzz import dataset_originals, project_originals
+from tests.fuzz import dataset_originals, picture_originals, project_originals
+from tests.fuzz.picture_originals import HEIGHT, WIDTH, picture
 
-HEIGHT, WIDTH = 12, 17
 ENVIRONMENT: dict[str, Any] = {"time": "2024-01-01", "commit": "c", "python": "3", "packages": {}, "hardware": {"cores": 2}}
-
-
-def picture(index: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    return np.random.default_rng(index).integers(0, 255, (height, width, 3), dtype=np.uint8)
 
 
 def make_pairs(folder: Path, codec: Any) -> None:
@@ -247,36 +238,6 @@ def make_results(folder: Path) -> None:
     write_json(folder / "derived.json", {"coco": {"source": "ab", "complete": True, "files": {"a.json": 3}}})
 
 
-def make_images(folder: Path) -> None:
-    for ending in ("png", "jpg", "webp", "bmp", "tif", "gif", "ppm", "avif"):
-        pages = {"save_all": True, "append_images": [PIL.Image.fromarray(picture(1))]} if ending in ("tif", "gif") else {}
-        try:
-            PIL.Image.fromarray(picture()).save(folder / f"picture.{ending}", **pages)
-        except (OSError, KeyError, ValueError):
-            continue  # this Pillow cannot write it
-    PIL.Image.fromarray(picture()).convert("P").save(folder / "palette.png")
-    PIL.Image.fromarray(picture()[..., 0].astype(np.uint16) * 200).save(folder / "deep.png")
-    exif = PIL.Image.Exif()
-    exif[0x0112] = 6
-    PIL.Image.fromarray(picture()).save(folder / "turned.jpg", exif=exif)
-
-
-def make_videos(folder: Path) -> None:
-    for name, code in (("v.mp4", "mp4v"), ("v.avi", "MJPG")):
-        writer = cv2.VideoWriter(str(folder / name), cv2.VideoWriter.fourcc(*code), 25, (32, 24))
-        for index in range(6):
-            writer.write(picture(index, 24, 32))
-        writer.release()
-
-
-def make_cache(folder: Path) -> None:
-    for index in range(16):
-        write_image(folder / "in" / f"{index:02d}.png", picture(index, 16, 16))
-    build_cache(folder / "in", folder / "out", 16, "centre", set())  # type: ignore[arg-type]
-    with h5py.File(folder / "out" / "images.h5") as file:
-        assert len(file["images"]) == 16
-
-
 MAKERS: dict[str, Callable[[Path], None]] = {
     "pairs-jpeg": lambda folder: make_pairs(folder, "jpeg"),
     "pairs-raw": lambda folder: make_pairs(folder, "raw"),
@@ -288,9 +249,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "configs": make_configs,
     "annotations": make_annotations,
     "results": make_results,
-    "images": make_images,
-    "videos": make_videos,
-    "cache": make_cache,
+    **picture_originals.MAKERS,
     **project_originals.MAKERS,
     **dataset_originals.MAKERS,
 }
