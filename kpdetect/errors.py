@@ -8,6 +8,7 @@
     │   └── ShardError   the same, for a shard or a shard folder
     ├── CheckpointError  a checkpoint or a weights file is damaged or belongs to something else
     ├── OutputError      a result cannot be written (permissions, disk full, would overwrite)
+    ├── PeerError        another process of the same command ended
     └── TrainingError    training collapsed, or its result is not usable
 
 A message is one line: what, what was got, what was expected, what to do. The command line prints it and exits with code 2.
@@ -44,6 +45,10 @@ class CheckpointError(KpdetectError):
 
 class OutputError(KpdetectError):
     """A result cannot be written."""
+
+
+class PeerError(KpdetectError):
+    """Another process of the same command ended, so that this one cannot go on."""
 
 
 class TrainingError(KpdetectError):

@@ -57,6 +57,17 @@ def listening(listener: Listener | None) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Inside, nobody hears of any progress."""
+    kept = _listeners[:]
+    _listeners.clear()
+    try:
+        yield
+    finally:
+        _listeners[:] = kept
+
+
 class Pace:
     """Steps per second of a run, measured once: the first steps, which also set things up, are left out.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -23,9 +24,18 @@ def alone(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
             return
         with writing_alone(out):
+            _wait_for_the_lock()
             command(*args, **kwargs)
 
     return run
+
+
+def _wait_for_the_lock() -> None:
+    """Under torchrun no process begins before the first one holds the folder for all."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        from kpdetect.training.peers import Peers
+
+        Peers.here().wait()
 
 
 @contextmanager

@@ -34,9 +34,10 @@ def command(
 ) -> None:
     """Generate pairs of image and keypoints, as HDF5 shards. Under torchrun each process writes some of the shards."""
     from generator.stream import PairStream
-    from kpdetect.data.export import Part, export_pairs
+    from kpdetect.data.export import export_pairs
     from kpdetect.files.sources import read_sources
     from kpdetect.training.checkpoints import find_weights
+    from kpdetect.training.peers import Peers
     from kpdetect.training.runtime import resolve_runtime
 
     stream = PairStream(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation, masks=masks)
@@ -49,6 +50,6 @@ def command(
         masks=masks,
         sources=read_sources(find_weights(model, "generator").parent),
         workers=workers,
-        part=Part.of_torchrun(),
+        peers=Peers.here(),
     )
     print(f"pairs: {out}")

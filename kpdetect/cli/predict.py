@@ -93,17 +93,21 @@ def command(
     engine: options.EngineOption = options.Engine.auto,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Detect keypoints in images and videos. Writes a table in pixels of the original images, and overlays."""
+    """Detect keypoints in images and videos. Writes a table in pixels of the original images, and overlays.
+
+    Under torchrun each process predicts a part of the images and some of the videos.
+    """
     from kpdetect.config import build_config
     from kpdetect.errors import InputError
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.prediction_job import predict_inputs
+    from kpdetect.training.peers import Peers
 
     values = {name: ctx.params[name] for name in PredictConfig.model_fields if name not in ("formats", "scales")}
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())
     values["scales"] = _scales(scales)
     config = build_config(PredictConfig, values, source="predict")
-    result = predict_inputs(model, inputs, out, config, device.value)
+    result = predict_inputs(model, inputs, out, config, device.value, peers=Peers.here())
     if result.images:
         print(f"predictions: {out / 'predictions.csv'} ({result.images:,} images)")
         if overlays:

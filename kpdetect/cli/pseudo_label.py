@@ -37,8 +37,12 @@ def command(
     ] = Codec.jpeg,
     workers: Annotated[int, typer.Option(min=1, help="Number of threads that read and encode images.")] = 2,
 ) -> None:
-    """Write real images and their predicted keypoints as pairs, to train another detector on."""
+    """Write real images and their predicted keypoints as pairs, to train another detector on.
+
+    Under torchrun each process writes a part of the shards.
+    """
     from kpdetect.inference.pseudo_labels import write_pseudo_pairs
+    from kpdetect.training.peers import Peers
 
     count = write_pseudo_pairs(
         model,
@@ -51,5 +55,6 @@ def command(
         codec=codec.value,
         workers=workers,
         others=[] if also is None else [also],
+        peers=Peers.here(),
     )
     print(f"pairs: {count:,} in {out}")

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from kpdetect.cli.alone import alone
 from kpdetect.cli.levels import with_levels
+from kpdetect.cli.together import in_one_process, together
 
 VERBS = {
     "run": "run:command",
@@ -56,6 +57,8 @@ WRITES_FOLDER = frozenset({
     "pack", "measure", "controllability", "embeddings", "nearest", "benchmark", "toy", "refine", "imm", "ablate", "ladder",
 })  # fmt: skip
 """Verbs that lock their output folder, so that one command at a time writes into it."""
+UNDER_TORCHRUN = frozenset({"train-generator", "generate", "pseudo-label", "train-detector", "predict"})
+"""Verbs that several processes of torchrun do together."""
 
 
 class Verbs(TyperGroup):
@@ -82,6 +85,7 @@ class Verbs(TyperGroup):
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         if cmd_name in WRITES_FOLDER:
             callback = alone(callback)
+        callback = together(callback) if cmd_name in UNDER_TORCHRUN else in_one_process(cmd_name, callback)
         single.command(cmd_name)(with_levels(callback) if cmd_name in READS_IMAGES else callback)
         return typer.main.get_command(single)
 

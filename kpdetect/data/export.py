@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Codec, Facts, Manifest, Shard, require_same_facts, shard_name
@@ -19,24 +17,12 @@ from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.messages import log
 from kpdetect.pairs import PairSource
 from kpdetect.progress import Progress
+from kpdetect.training.peers import ALONE, Peers
 
 AHEAD = 4
 """Batches that may wait for the disk before the generator waits too."""
 SHARD_LIMIT = 4 * 2**30
 """Bytes of the images of one shard, not compressed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Process `rank` of `world` that write one folder together; it writes every `world`-th shard."""
-
-    rank: int = 0
-    world: int = 1
-
-    @classmethod
-    def of_torchrun(cls) -> Part:
-        """As torchrun tells this process by its environment; the whole without it."""
-        return cls(rank=int(os.environ.get("RANK", 0)), world=int(os.environ.get("WORLD_SIZE", 1)))
 
 
 def export_pairs(
@@ -49,7 +35,7 @@ def export_pairs(
     masks: bool = False,
     sources: Sequence[Sequence[str]] = (),
     workers: int = 2,
-    part: Part = Part(),
+    peers: Peers = ALONE,
 ) -> Manifest:
     """Write the pairs 0 <= i < count of a source into shards, keeping those that are there already.
 
@@ -62,10 +48,10 @@ def export_pairs(
         masks: store foreground masks too; the source has to give them.
         sources: record of the real images behind the pairs, rows (image, sha256); there before the first pair is.
         workers: threads that encode images.
-        part: which shards are this process's own, when several write one folder.
+        peers: processes that write the folder together; each writes every so many shards.
 
     Returns:
-        The manifest as this process left it; it is complete when every process has ended.
+        The manifest of all shards.
 
     Raises:
         ConfigError: `out` holds pairs made differently, or a shard would be too large.
@@ -83,10 +69,11 @@ def export_pairs(
     make_folder(out)
     known = _finished(out, facts)
     kept = {shard.start: shard for shard in known if _is_whole(out, shard)}
-    ranges = [(start, min(start + shard_size, count)) for start in range(0, count, shard_size)][part.rank :: part.world]
+    ranges = peers.share([(start, min(start + shard_size, count)) for start in range(0, count, shard_size)])
     todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
-    if sources and part.rank == 0:
+    if sources and peers.is_main:
         write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
+    peers.wait()  # no pairs without their record
     if (held := max((shard.stop for shard in known), default=0)) > count:
         log.info(f"{out}: holds {held:,} pairs of the same kind already, which stay")
     left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))
@@ -98,7 +85,8 @@ def export_pairs(
         for start, stop in todo:
             shard = _write_shard(source, out / shard_name(start // shard_size), facts, (start, stop), pool, progress)
             manifest = _updated(out, facts, add=shard)
-    return manifest
+    peers.wait()
+    return manifest if peers.world == 1 else Manifest.read(out)
 
 
 def _finished(out: Path, facts: Facts) -> tuple[Shard, ...]:

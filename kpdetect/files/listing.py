@@ -28,6 +28,7 @@ _WRITTEN = tuple(
         (
             {OUTPUT},
             {".kpdetect.lock"},  # of a command that runs, or was killed
+            {".kpdetect-parts"},  # the same
             {"config.yaml", "environment.json"},
             {"config.yaml", "cells"},
             {"predictions.json", "predictions.csv"},

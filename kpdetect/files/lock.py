@@ -29,9 +29,7 @@ def writing_into(folder: Path) -> Iterator[None]:
     """Be the only process that writes into a folder.
 
     The folder is made if it is missing, and removed again if nothing was written. A process that holds a folder may ask again.
-    Of the processes of torchrun the first holds the lock for all. Where it ends before the others, as it may in `generate`,
-    nothing is lost: each shard is replaced as a whole, the manifest is changed under a lock of its own, and pairs made
-    differently are refused by the manifest, which the first process has written by then.
+    Of the processes of torchrun the first holds the lock for all; commands let the others begin once it does.
 
     Raises:
         OutputError: another process writes there, or the folder cannot be made.
@@ -92,7 +90,7 @@ def require_unlocked(folder: Path) -> None:
     Raises:
         OutputError: naming the process.
     """
-    if Path(os.path.abspath(folder)) in _held:
+    if Path(os.path.abspath(folder)) in _held or int(os.environ.get("RANK", 0)) > 0:
         return
     with suppress(ImportError, FileNotFoundError, NotADirectoryError, PermissionError):
         import fcntl

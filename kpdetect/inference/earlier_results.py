@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kpdetect.data.derived import adopt, discard, recorded, rewritten
 from kpdetect.errors import FormatError, InputError
@@ -50,7 +53,7 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str]) -> Iterator[None]:
+def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str], *, keep: bool = False) -> Iterator[None]:
     """Replace the overlays of earlier predictions in a folder. The block draws the new ones.
 
     Before the block, overlays and formats of earlier predictions are removed, because nobody could tell them from new ones.
@@ -60,12 +63,13 @@ def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str]) -> 
         folder: folder of the predictions.
         stage: identity of the new predictions, from `stage_of`.
         names: names of all new overlays, relative to the folder.
+        keep: whether an interrupted call has begun these very predictions. Its overlays stay.
 
     Raises:
         OutputError: the folder cannot be written.
         FormatError: a record is damaged.
     """
-    if not is_finished(folder, stage):
+    if not keep and not is_finished(folder, stage):
         _adopt(folder)
         (folder / RECORD).unlink(missing_ok=True)
         discard(folder, (PICTURES, *map(kind_of, FORMATS)))
@@ -98,3 +102,17 @@ def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
     if strict and skipped:
         raise InputError(next(iter(skipped.values())))
     return skipped
+
+
+def picture_names(names: Sequence[str]) -> list[str]:
+    """Name the overlays: a.png for a.jpg, but a.jpg.png if there is an a.tif too."""
+    plain = [Path(name).with_suffix(".png").as_posix() for name in names]
+    counts = Counter(plain)
+    return [f"{name}.png" if counts[short] > 1 else short for name, short in zip(names, plain, strict=True)]
+
+
+def spread_numbers(count: int, overlays: int) -> set[int]:
+    """Choose `overlays` numbers below `count`, evenly; all of them if that is negative or too large."""
+    if overlays < 0 or overlays >= count:
+        return set(range(count))
+    return set(np.linspace(0, count - 1, overlays).round().astype(int).tolist())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,17 +11,26 @@ import numpy as np
 
 from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
-from kpdetect.files.folders import new_folder
 from kpdetect.files.names import below, name_below
-from kpdetect.images.image_files import list_images, read_image, read_image_and_hash, write_image
+from kpdetect.images.image_files import read_image, read_image_and_hash, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.earlier_results import OVERLAYS, is_finished, pictures_of, skipped_before, stage_of
-from kpdetect.inference.predictions import RECORD, Predictions
+from kpdetect.inference.earlier_results import (
+    OVERLAYS,
+    is_finished,
+    picture_names,
+    pictures_of,
+    skipped_before,
+    spread_numbers,
+    stage_of,
+)
+from kpdetect.inference.image_parts import Beginning, Part, Parts, require_same_inputs
+from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
 from kpdetect.messages import log
 from kpdetect.progress import Progress
+from kpdetect.training.peers import ALONE, Peers
 from kpdetect.training.run_folder import environment
 
 THREADS = 2
@@ -39,43 +47,6 @@ class NoneReadableError(InputError):
         self.skipped = skipped
 
 
-def predict_folder(
-    model: Path,
-    source: Path,
-    out: Path,
-    *,
-    device: str = "auto",
-    overlays: int = 200,
-    strict: bool = False,
-    overwrite: bool = False,
-) -> Predictions:
-    """Predict one image or all images of a folder.
-
-    Args:
-        model: project folder, detector run folder or weights file.
-        source: an image, or a folder that is searched recursively.
-        out: folder for predictions.csv, predictions.json and overlays/.
-        device: `auto`, `cpu` or `cuda`.
-        overlays: number of images to draw keypoints on, chosen evenly; negative for all.
-        strict: stop at an unreadable image instead of skipping it.
-        overwrite: predict again, also images that the same model has already predicted.
-
-    Raises:
-        InputError: there are no images, none is readable, or, with `strict`, one is unreadable.
-        CheckpointError: there is no detector at `model`.
-        OutputError: `out` cannot be written.
-    """
-    predictor = Predictor.load(model, device, engine="auto")
-    root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source, out))
-    config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
-    with new_folder(out):
-        predictions, skipped = predict_images(predictor, paths, root, out, config)
-    if skipped:
-        first = next(iter(skipped.values()))
-        log.warning(f"skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first one: {first}")
-    return predictions
-
-
 def predict_images(
     predictor: Predictor,
     paths: Sequence[Path],
@@ -83,8 +54,9 @@ def predict_images(
     out: Path,
     config: PredictConfig,
     boxes: Mapping[str, Box] | None = None,
+    peers: Peers = ALONE,
 ) -> tuple[Predictions, Skipped]:
-    """Predict image files, or read the results of an earlier, equal call from `out`.
+    """Predict image files, or read the results of an earlier, equal call from `out`. A call that was interrupted goes on.
 
     Args:
         predictor: the detector.
@@ -93,6 +65,7 @@ def predict_images(
         out: folder for predictions.csv, predictions.json and overlays/.
         config: settings.
         boxes: the box to predict in, by name of the image. Images without a box are predicted whole.
+        peers: processes that make this call together. The first one returns the predictions, the others return none.
 
     Raises:
         NoneReadableError: no image is readable.
@@ -100,19 +73,32 @@ def predict_images(
         OutputError: `out` cannot be written.
     """
     stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
-    if not config.overwrite and is_finished(out, stage):
+    require_same_inputs(root, stage, peers)
+    if peers.agreed(not config.overwrite and is_finished(out, stage)):
         log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
-        skipped = skipped_before(out, strict=config.strict)
-        predictions = Predictions.read(out)
-    else:
-        predictor.settle(len(paths))
-        job = _ImageJob(predictor, paths, root, out, config, boxes or {})
-        with ExitStack() as stack:
-            predictions, skipped = job.run(lambda: stack.enter_context(pictures_of(out, stage, job.files))), job.skipped
-        record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
-        record["engine"] = predictor.engine.name
-        record["files"] = {name: job.digests[name] for name in predictions.images}
-        predictions = predictions.write(out, {**stage, "description": predictor.description, **record})
+        if not peers.is_main:
+            return Predictions.none(predictor.skeleton), {}
+        return Predictions.read(out), skipped_before(out, strict=config.strict)
+    predictor.settle(len(paths))
+    job = _ImageJob(predictor, paths, root, out, config, boxes or {})
+    parts = Parts(out, stage | {"engine": predictor.engine.name}, len(paths))
+    with ExitStack() as stack:
+
+        def begin() -> None:
+            if peers.is_main:
+                stack.enter_context(pictures_of(out, stage, job.files, keep=parts.begun))
+                parts.begin()
+
+        job.run(parts, peers, begin)
+        peers.wait()  # for all parts and pictures
+        if not peers.is_main:
+            return Predictions.none(predictor.skeleton), {}
+        predictions, digests, skipped = job.result(parts)
+    record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
+    record["engine"] = predictor.engine.name
+    record["files"] = dict(zip(predictions.images, digests, strict=True))
+    predictions = predictions.write(out, {**stage, "description": predictor.description, **record})
+    parts.remove()
     return predictions, skipped
 
 
@@ -130,8 +116,8 @@ class _ImageJob:
     ) -> None:
         self.predictor, self.paths, self.root, self.out, self.config, self.boxes = predictor, paths, root, out, config, boxes
         self.names = [name_below(path, root) for path in paths]
-        self.pictures = _picture_names(self.names)
-        self.drawn = _overlay_numbers(len(paths), config.overlays)
+        self.pictures = picture_names(self.names)
+        self.drawn = spread_numbers(len(paths), config.overlays)
         self.passes = Passes(predictor, config)
         self.skipped: Skipped = {}
         self.digests: dict[str, str] = {}
@@ -146,55 +132,94 @@ class _ImageJob:
         """The names of all overlays, relative to the folder of results."""
         return [f"{OVERLAYS}/{self.pictures[number]}" for number in sorted(self.drawn)]
 
-    def run(self, begin: Callable[[], object]) -> Predictions:
-        """Predict all images. If at least one image can be read, call `begin` before the first overlay is drawn."""
-        parts: list[Keypoints] = []
-        images: list[str] = []
-        sizes: list[tuple[int, int]] = []
-        with Progress(len(self.paths), "predict") as progress, ThreadPoolExecutor(THREADS) as pool:
+    def run(self, parts: Parts, peers: Peers, begin: Callable[[], object]) -> None:
+        """Predict this process's share of the parts that are missing.
+
+        Args:
+            parts: of the prediction.
+            peers: who do them together.
+            begin: is called in every process before the first overlay is drawn, if an image can be read at all.
+        """
+        share = peers.share(parts.spans)
+        todo = parts.missing(share)
+        total, left = (sum(map(len, spans)) for spans in (share, todo))
+        begins = Beginning(begin, peers)
+        with Progress(total, "predict", start=total - left) as progress, ThreadPoolExecutor(THREADS) as pool:
             self._learn(pool)
-            drawing: list[Future[None]] = []
-            for block in self._blocks(pool):
-                numbers = [number for number, outcome in block if isinstance(outcome, Fitted)]
-                fitted = [outcome for _, outcome in block if isinstance(outcome, Fitted)]
-                self._note(block)
-                rows, keypoints = self._detect(pool, numbers, fitted)
-                numbers = [numbers[row] for row in rows]
-                if numbers:
-                    if not parts:
-                        begin()
-                    parts.append(keypoints)
-                    images += [self.names[number] for number in numbers]
-                    sizes += [fitted[row].size for row in rows]
-                    _finish(drawing)
-                    drawing = self._draw(pool, numbers, parts[-1])
-                progress.update(len(block))
-            _finish(drawing)
-        if not images:
-            reason = next(iter(self.skipped.values()))
-            message = f"{self.root}: none of {len(self.paths)} images can be read; the first one: {reason}"
-            raise NoneReadableError(message, self.skipped)
-        keypoints_px, confidence = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Predictions(
-            images=images,
+            if left < total:
+                begins.here()
+            for span in todo:
+                parts.write(span, self._part(span, pool, progress, begins))
+            begins.missing()
+
+    def result(self, parts: Parts) -> tuple[Predictions, list[str], Skipped]:
+        """The predictions that all parts hold together, the hash of each image's file, and what was skipped.
+
+        Raises:
+            NoneReadableError: no image is readable.
+            InputError: one is not, under `strict`; a part of a call without it may say so.
+        """
+        whole = parts.whole()
+        skipped = {self.names[number]: whole.skipped[number] for number in sorted(whole.skipped)}
+        reason = next(iter(skipped.values()), "")
+        if not len(whole.numbers):
+            parts.remove()
+            raise NoneReadableError(
+                f"{self.root}: none of {len(self.paths)} images can be read; the first one: {reason}", skipped
+            )
+        if skipped and self.config.strict:
+            raise InputError(reason)
+        predictions = Predictions(
+            images=[self.names[number] for number in whole.numbers],
+            keypoints_px=whole.keypoints_px,
+            confidence=whole.confidence,
+            sizes=whole.sizes,
+            skeleton=self.predictor.skeleton,
+        )
+        return predictions, whole.digests, skipped
+
+    def _part(self, span: range, pool: ThreadPoolExecutor, progress: Progress, begins: Beginning) -> Part:
+        """The images of one part."""
+        none = Predictions.none(self.predictor.skeleton)
+        found: list[Keypoints] = [(none.keypoints_px, none.confidence)]
+        numbers, sizes, drawing = list[int](), list[tuple[int, int]](), list[Future[None]]()
+        for block in self._blocks(span, pool):
+            seen = [number for number, outcome in block if isinstance(outcome, Fitted)]
+            fitted = [outcome for _, outcome in block if isinstance(outcome, Fitted)]
+            self._note(block)
+            rows, keypoints = self._detect(pool, seen, fitted)
+            if rows:
+                begins.here()
+                found.append(keypoints)
+                numbers += [seen[row] for row in rows]
+                sizes += [fitted[row].size for row in rows]
+                _finish(drawing)
+                drawing = self._draw(pool, [seen[row] for row in rows], keypoints)
+            progress.update(len(block))
+        _finish(drawing)
+        keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+        skipped = {number: self.skipped.pop(self.names[number], "") for number in span}
+        return Part(
+            numbers=np.array(numbers, dtype=np.int64),
             keypoints_px=keypoints_px,
             confidence=confidence,
-            sizes=np.array(sizes, dtype=np.int64),
-            skeleton=self.predictor.skeleton,
+            sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
+            digests=[self.digests.pop(self.names[number]) for number in numbers],
+            skipped={number: reason for number, reason in skipped.items() if reason},
         )
 
     def _learn(self, pool: ThreadPoolExecutor) -> None:
         if self.passes.wants_sample:
-            numbers = sorted(_overlay_numbers(len(self.paths), SAMPLE))
+            numbers = sorted(spread_numbers(len(self.paths), SAMPLE))
             sample = [outcome for outcome in pool.map(self._read, numbers) if isinstance(outcome, Fitted)]
             if sample:
                 self.passes.learn(sample)
 
-    def _blocks(self, pool: ThreadPoolExecutor) -> Iterator[list[tuple[int, Fitted | InputError]]]:
+    def _blocks(self, span: range, pool: ThreadPoolExecutor) -> Iterator[list[tuple[int, Fitted | InputError]]]:
         """Yield fitted images with their numbers, batch by batch. The next batch is read while the caller uses one."""
         ahead: list[tuple[int, Future[Fitted | InputError]]] = []
-        for at in range(0, len(self.paths) + BATCH, BATCH):
-            numbers = range(at, min(at + BATCH, len(self.paths)))
+        for at in range(span.start, span.stop + BATCH, BATCH):
+            numbers = range(at, min(at + BATCH, span.stop))
             current, ahead = ahead, [(number, pool.submit(self._read, number)) for number in numbers]
             if current:
                 yield [(number, future.result()) for number, future in current]
@@ -257,16 +282,3 @@ class _ImageJob:
 def _finish(tasks: Sequence[Future[None]]) -> None:
     for task in tasks:
         task.result()  # raises the error of the task
-
-
-def _picture_names(names: Sequence[str]) -> list[str]:
-    """Name the overlays: a.png for a.jpg, but a.jpg.png if there is an a.tif too."""
-    plain = [Path(name).with_suffix(".png").as_posix() for name in names]
-    counts = Counter(plain)
-    return [f"{name}.png" if counts[short] > 1 else short for name, short in zip(names, plain, strict=True)]
-
-
-def _overlay_numbers(count: int, overlays: int) -> set[int]:
-    if overlays < 0 or overlays >= count:
-        return set(range(count))
-    return set(np.linspace(0, count - 1, overlays).round().astype(int).tolist())

@@ -25,6 +25,7 @@ from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Clip, Sources, find_sources
 from kpdetect.inference.video_job import predict_clip
 from kpdetect.progress import Listener, listening
+from kpdetect.training.peers import ALONE, Peers
 from kpdetect.training.runtime import DeviceName
 
 SKIPPED = "skipped.csv"
@@ -42,6 +43,7 @@ class PredictResult:
         doubtful: number of images and frames in which the detector's mean confidence is below half of its usual one.
         skipped: the reason for every input that could not be read, or not to its end, by its path below the common folder.
         refused: reasons why formats could not be written, without repetition. The other formats are written.
+        wrong: reasons why the images, or a video, have no predictions.
     """
 
     path: Path
@@ -49,6 +51,15 @@ class PredictResult:
     doubtful: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, other: PredictResult) -> None:
+        """Add the results of further inputs."""
+        self.parts |= other.parts
+        self.doubtful += other.doubtful
+        self.skipped |= other.skipped
+        self.refused += [reason for reason in other.refused if reason not in self.refused]
+        self.wrong += other.wrong
 
     @property
     def images(self) -> int:
@@ -98,6 +109,7 @@ def predict_inputs(
     device: DeviceName = "auto",
     *,
     progress: Listener | None = None,
+    peers: Peers = ALONE,
 ) -> PredictResult:
     """Predict keypoints in files, folders, glob patterns and webcams.
 
@@ -108,6 +120,7 @@ def predict_inputs(
         config: how to predict, and what to write.
         device: where to compute.
         progress: called with the progress of the work.
+        peers: processes that make this call together. The first one returns all results, the others return none.
 
     Raises:
         InputError: an input does not exist, nothing is readable, or, under `strict`, an input or a format is refused.
@@ -118,11 +131,13 @@ def predict_inputs(
     several = [inputs] if isinstance(inputs, str | Path) else inputs
     with listening(progress):
         predictor = Predictor.load(model, device, engine=config.engine)
+        if peers.world > 1:
+            predictor.chooses = False  # all processes use the same engine
         sources = find_sources([str(text) for text in several], out)
         _require_apart(sources, out)
         if config.strict and sources.skipped:
             raise InputError(next(iter(sources.skipped.values())))
-        job = _Job(predictor, sources, out, config, _boxes(config, sources))
+        job = _Job(predictor, sources, out, config, _boxes(config, sources), peers)
         with new_folder(out):
             return job.run()
 
@@ -130,19 +145,30 @@ def predict_inputs(
 class _Job:
     """The predictions of one command. `result` holds the results so far."""
 
-    def __init__(self, predictor: Predictor, sources: Sources, out: Path, config: PredictConfig, boxes: dict[str, Box]) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        sources: Sources,
+        out: Path,
+        config: PredictConfig,
+        boxes: dict[str, Box],
+        peers: Peers,
+    ) -> None:
         self.predictor, self.sources, self.out, self.config, self.boxes = predictor, sources, out, config, boxes
-        self.result = PredictResult(out, skipped=dict(sources.skipped))
-        self.wrong: list[InputError] = []
+        self.peers, self.result = peers, PredictResult(out, skipped=dict(sources.skipped))
 
     def run(self) -> PredictResult:
-        """Predict the images, then each video."""
+        """Predict the images, then the videos. Each process takes a part of them, and the first one has all results."""
         if self.sources.images:
             self._predict_images()
-        for clip in self.sources.clips:
-            self._predict_clip(clip)
-        if self.wrong and not self.result.parts:
-            raise self.wrong[0]
+        clips = self.sources.clips
+        done = self.peers.gathered([self._predict_clip(clip) for clip in self.peers.share(clips)])
+        if not self.peers.is_main:
+            return PredictResult(self.out)
+        for number in range(len(clips)):
+            self.result.add(done[number % self.peers.world][number // self.peers.world])
+        if self.result.wrong and not self.result.parts:
+            raise InputError(self.result.wrong[0])
         _write_skipped(self.out / SKIPPED, self.result.skipped)
         return self.result
 
@@ -150,48 +176,45 @@ class _Job:
         sources = self.sources
         try:
             predictions, skipped = predict_images(
-                self.predictor, sources.images, sources.root, self.out, self.config, self.boxes
+                self.predictor, sources.images, sources.root, self.out, self.config, self.boxes, self.peers
             )
         except NoneReadableError as error:
             if self.config.strict or not sources.clips:
                 raise
-            self.wrong.append(error)
-            self.result.skipped.update(error.skipped)
+            self.result.add(PredictResult(self.out, skipped=error.skipped, wrong=[str(error)]))
             return
-        self.result.parts[IMAGES] = predictions
-        self.result.skipped.update(skipped)
-        self._finish(predictions, self.out)
+        if self.peers.is_main:
+            self.result.add(self._finished(IMAGES, predictions, self.out))
+            self.result.skipped |= skipped
 
-    def _predict_clip(self, clip: Clip) -> None:
+    def _predict_clip(self, clip: Clip) -> PredictResult:
         folder, name = below(self.out / VIDEOS, clip.name), self.sources.clip_file(clip)
         try:
             predictions, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
         except InputError as error:
-            self.wrong.append(error)
-            self.result.skipped[name] = str(error)
             if self.config.strict:
                 raise
-            return
-        self.result.parts[clip.name] = predictions
-        self._finish(predictions, folder)
+            return PredictResult(self.out, skipped={name: str(error)}, wrong=[str(error)])
+        result = self._finished(clip.name, predictions, folder)
         if note:
-            self.result.skipped[name] = note
+            result.skipped[name] = note
             if self.config.strict:
                 raise InputError(note)
+        return result
 
-    def _finish(self, predictions: Predictions, folder: Path) -> None:
+    def _finished(self, name: str, predictions: Predictions, folder: Path) -> PredictResult:
         """Count doubtful images and write the formats. If one format cannot be written, the others still are."""
-        usual = self.predictor.calibration.usual
+        result, usual = PredictResult(self.out, {name: predictions}), self.predictor.calibration.usual
         if usual is not None:
-            self.result.doubtful += int((predictions.confidence.mean(axis=1) < usual / 2).sum())
-        for name in self.config.formats:
+            result.doubtful = int((predictions.confidence.mean(axis=1) < usual / 2).sum())
+        for kind in self.config.formats:
             try:
-                write_formats(predictions, [name], folder, self.config.min_confidence)
+                write_formats(predictions, [kind], folder, self.config.min_confidence)
             except InputError as error:
                 if self.config.strict:
                     raise
-                if str(error) not in self.result.refused:
-                    self.result.refused.append(str(error))
+                result.refused.append(str(error))
+        return result
 
 
 def _require_apart(sources: Sources, out: Path) -> None:

@@ -65,6 +65,18 @@ class Predictions:
     times: NDArray[np.float64] | None = None
     human: NDArray[np.bool_] | None = None
 
+    @classmethod
+    def none(cls, skeleton: Skeleton) -> Predictions:
+        """Predictions of no image."""
+        count = len(skeleton.numbers)
+        return cls(
+            images=[],
+            keypoints_px=np.zeros((0, count, 2), dtype=np.float32),
+            confidence=np.zeros((0, count), dtype=np.float32),
+            sizes=np.zeros((0, 2), dtype=np.int64),
+            skeleton=skeleton,
+        )
+
     @property
     def points(self) -> Skeleton:
         """The skeleton; a plain one without names if there is none."""

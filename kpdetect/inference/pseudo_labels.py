@@ -28,6 +28,7 @@ from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
 from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
 from kpdetect.training.checkpoints import find_weights
+from kpdetect.training.peers import ALONE, Peers
 
 BLOCK = 64
 LEAST = 2
@@ -43,6 +44,7 @@ class PseudoPairs:
         crop: crop policy of the square images.
         min_confidence: keypoints below this confidence are left out.
         workers: number of threads that read images.
+        peers: processes that make the same pairs. Each hashes a part of the images.
 
     Attributes:
         sources: (name, hash) of every image.
@@ -61,6 +63,7 @@ class PseudoPairs:
         crop: CropPolicy,
         min_confidence: float = 0.0,
         workers: int = 2,
+        peers: Peers = ALONE,
     ) -> None:
         self.predictions, records = averaged(folders), [read_prediction_record(folder) for folder in folders]
         self.paths = [images / name for name in self.predictions.images]
@@ -70,7 +73,10 @@ class PseudoPairs:
         self.keypoints, self.size = self.keypoints_px.shape[1], (size, size)
         self.models = [record.model for record in records]
         with ThreadPoolExecutor(workers) as pool:
-            self.sources = list(zip(self.predictions.images, pool.map(file_hash, self.paths), strict=True))
+            digests = peers.gathered(list(pool.map(file_hash, peers.share(self.paths))))
+        self.sources = [
+            (name, digests[number % peers.world][number // peers.world]) for number, name in enumerate(self.predictions.images)
+        ]
         for folder, record in zip(folders, records, strict=True):
             _require_same(folder, record, self.sources, images)
         self.provenance: dict[str, Any] = {
@@ -160,6 +166,7 @@ def write_pseudo_pairs(
     codec: Codec = "jpeg",
     workers: int = 2,
     others: Sequence[tuple[Path, Path]] = (),
+    peers: Peers = ALONE,
 ) -> int:
     """Write real images and their predicted keypoints as shards.
 
@@ -171,6 +178,7 @@ def write_pseudo_pairs(
         codec: `jpeg` or `raw`.
         others: further detectors and folders of their predictions of the same images, to average with. Keypoint k must mean
             the same in all of them. This is so if one detector was trained from the other.
+        peers: processes that make this call together. Each writes a part of the shards.
 
     Returns:
         The number of pairs.
@@ -181,7 +189,7 @@ def write_pseudo_pairs(
         OutputError: `out` cannot be written, or is the folder of the images, the predictions or the model.
     """
     teachers = [(find_weights(path, "detector"), folder) for path, folder in [(model, predictions), *others]]
-    pairs = PseudoPairs([folder for _, folder in teachers], images, size, crop, min_confidence, workers)
+    pairs = PseudoPairs([folder for _, folder in teachers], images, size, crop, min_confidence, workers, peers)
     for (weights, folder), made_by in zip(teachers, pairs.models, strict=True):
         if made_by != file_hash(weights):
             raise InputError(
@@ -194,5 +202,5 @@ def write_pseudo_pairs(
     names = pairs.predictions.images
     behind = [*pairs.sources, *originals(images, list_names(images), names)]
     behind += [row for weights, _ in teachers for row in read_sources(weights.parent)]
-    export_pairs(pairs, out, len(names), codec=codec, workers=workers, sources=behind)
+    export_pairs(pairs, out, len(names), codec=codec, workers=workers, sources=behind, peers=peers)
     return len(names)

@@ -36,7 +36,7 @@ from kpdetect.detector.train import train_detector
 from kpdetect.errors import InputError
 from kpdetect.files.sources import read_sources
 from kpdetect.images.arrays import CropPolicy
-from kpdetect.inference.image_job import predict_folder
+from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.config import EXEMPT, Method, ProjectConfig, changed, project_config, share_of

@@ -9,6 +9,7 @@ optimiser_state  checks of an optimiser's state in a checkpoint
 initial_weights  the trained weights that a new run starts from
 runtime          device, precision and processes, decided once
 distributed      what the processes of one training agree on
+peers            the processes that torchrun started, and how they end together
 seeds            seeds derived from the seed of a run
 averaging        the running average of the weights
 prefetch         batches prepared ahead by threads

@@ -7,9 +7,6 @@ on a CPU, where each process normalises its own part.
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +16,7 @@ import torch
 from torch import distributed, nn
 
 from kpdetect.errors import ConfigError
+from kpdetect.training.peers import joined, world_size
 from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -28,25 +26,19 @@ Module = TypeVar("Module", bound=nn.Module)
 def joined_runtime(
     device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
 ) -> Iterator[Runtime]:
-    """The runtime of this process, joined with its peers if torchrun started several; parted from them at the end.
+    """The runtime of this process, joined with its peers if torchrun started several; parted from them at the end, unless it
+    was joined before (`kpdetect.training.peers.joined`).
 
     Raises:
-        InputError: CUDA or TensorBoard was asked for and is not available.
+        InputError: CUDA or TensorBoard was asked for and is not available; or see `joined`.
+        PeerError: see `joined`.
     """
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
-    world = int(os.environ.get("WORLD_SIZE", 1))
-    if world == 1:
-        yield runtime
-        return
-    if runtime.device.type == "cuda":
+    gpu = runtime.device.type == "cuda"
+    if gpu and world_size() > 1:
         torch.cuda.set_device(runtime.device)
-    distributed.init_process_group("nccl" if runtime.device.type == "cuda" else "gloo")
-    try:
-        yield replace(runtime, rank=distributed.get_rank(), world=world)
-        distributed.barrier()  # nobody leaves while another still talks
-    finally:
-        distributed.destroy_process_group()
-    atexit.register(_leave)  # not reached after an error
+    with joined(gpu=gpu) as peers:
+        yield replace(runtime, rank=peers.rank, world=peers.world)
 
 
 def require_divisible(batch: int, runtime: Runtime) -> None:
@@ -117,10 +109,3 @@ def anywhere(happened: bool, runtime: Runtime) -> bool:
     told = torch.tensor([float(happened)], device=runtime.device)
     distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
     return bool(told.item())
-
-
-def _leave() -> None:
-    """End the process at once: threads of gloo that outlive their group sometimes abort it while it is taken down."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)

@@ -22,7 +22,7 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import write_sources
 from kpdetect.images.image_files import write_image
-from kpdetect.inference.image_job import predict_folder
+from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.predictions import Predictions
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import find_weights

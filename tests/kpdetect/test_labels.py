@@ -11,7 +11,8 @@ from kpdetect.cli.main import app
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.images.image_files import read_image, write_image
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.image_job import predict_folder, predict_images
+from kpdetect.inference.folder_job import predict_folder
+from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.labelling import change_labels, describe_labels
 from kpdetect.inference.labels import LABELS, Labels
 from kpdetect.inference.predictions import Predictions

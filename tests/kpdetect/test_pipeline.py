@@ -18,7 +18,7 @@ from kpdetect.errors import ConfigError, InputError
 from kpdetect.images.image_files import list_images, read_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.describe import describe_file
-from kpdetect.inference.image_job import predict_folder
+from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.project.pipeline import run_project

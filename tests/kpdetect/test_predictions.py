@@ -13,7 +13,7 @@ import kpdetect
 from kpdetect.detector.network import Detector
 from kpdetect.errors import CheckpointError, FormatError, InputError
 from kpdetect.images.image_files import CROP_POLICIES, write_image
-from kpdetect.inference.image_job import predict_folder
+from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.predictions import COLUMNS, Predictions
 from kpdetect.inference.predictor import BATCH, Predictor
 from kpdetect.training.checkpoints import read_description, save_weights

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -22,13 +21,14 @@ from torch.utils.data import DataLoader
 
 from kpdetect.data import export
 from kpdetect.data.dataset import LivePairs, PairDataset, ShardShuffle
-from kpdetect.data.export import Part, export_pairs
+from kpdetect.data.export import export_pairs
 from kpdetect.data.reader import OPEN, ShardFolder
 from kpdetect.data.schema import Manifest
 from kpdetect.errors import ConfigError, OutputError, ShardError
 from kpdetect.files.hashes import file_hash
 from kpdetect.pairs import PairBatch
 from tests.builders.pairs import FakeSource
+from tests.builders.peers import AbsentPeers, together
 
 
 def expected(count: int) -> PairBatch:
@@ -179,11 +179,10 @@ def test_kill_9_leaves_whole_shards_only(tmp_path):
 
 def test_processes_that_share_a_folder_write_what_one_alone_would(tmp_path):
     export_pairs(FakeSource(), tmp_path / "alone", 50, shard_size=4)
-    with ThreadPoolExecutor(3) as pool:
-        parts = [Part(rank=rank, world=3) for rank in range(3)]
-        list(pool.map(lambda part: export_pairs(FakeSource(), tmp_path / "shared", 50, shard_size=4, part=part), parts))
+    left = together(3, lambda peers: export_pairs(FakeSource(), tmp_path / "shared", 50, shard_size=4, peers=peers))
     manifests = [Manifest.read(tmp_path / name) for name in ("alone", "shared")]
     assert manifests[0] == manifests[1]
+    assert left == [manifests[0]] * 3
     assert ShardFolder(tmp_path / "shared").damaged() == []
 
 
@@ -196,24 +195,17 @@ def test_a_process_that_starts_late_does_not_forget_what_another_rebuilt(tmp_pat
         found = whole(out, shard)
         if shard.start == 16:  # after its last look the other process overtakes
             monkeypatch.setattr(export, "_is_whole", whole)
-            export_pairs(FakeSource(), tmp_path, 20, shard_size=4, part=Part(rank=1, world=2))
+            export_pairs(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=1, world=2))
         return found
 
     monkeypatch.setattr(export, "_is_whole", look_then_wait)
-    export_pairs(FakeSource(), tmp_path, 20, shard_size=4, part=Part(rank=0, world=2))
+    export_pairs(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=0, world=2))
     assert len(ShardFolder(tmp_path)) == 20
 
 
 def test_a_part_writes_every_other_shard(tmp_path):
-    manifest = export_pairs(FakeSource(), tmp_path, 20, shard_size=4, part=Part(rank=1, world=2))
+    manifest = export_pairs(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=1, world=2))
     assert [shard.start for shard in manifest.shards] == [4, 12]
-
-
-def test_torchrun_tells_the_part(monkeypatch):
-    assert Part.of_torchrun() == Part(rank=0, world=1)
-    monkeypatch.setenv("RANK", "2")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    assert Part.of_torchrun() == Part(rank=2, world=4)
 
 
 def test_a_shard_cut_in_half_is_named_and_rebuilt_alone(tmp_path):

@@ -63,7 +63,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from kpdetect.inference.image_job import predict_folder
+    from kpdetect.inference.folder_job import predict_folder
 
     folder = write_project(tmp_path_factory.mktemp("studio") / "project")
     images = write_pictures(folder.parent / "images")

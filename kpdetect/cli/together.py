@@ -1,0 +1,70 @@
+"""Commands under torchrun: several processes do one command together, and the first one alone speaks."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from functools import wraps
+from typing import Any
+
+from kpdetect.errors import InputError
+from kpdetect.messages import log
+from kpdetect.progress import unheard
+
+
+def together(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that processes of torchrun do together; without torchrun it is as it was."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        if _processes() == 1:
+            command(*args, **kwargs)
+            return
+        import torch
+
+        from kpdetect.training.peers import joined
+        from kpdetect.training.runtime import resolve_runtime
+
+        device = kwargs.get("device")
+        place = resolve_runtime(getattr(device, "value", "cpu")).device
+        if place.type == "cuda":
+            torch.cuda.set_device(place)
+        with joined(gpu=place.type == "cuda") as peers, speaking(peers.is_main):
+            command(*args, **kwargs)
+
+    return run
+
+
+def in_one_process(verb: str, command: Callable[..., None]) -> Callable[..., None]:
+    """A command that refuses to run under torchrun with several processes."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        if (count := _processes()) > 1:
+            if int(os.environ.get("RANK", 0)) > 0:
+                raise SystemExit(InputError.exit_code)
+            raise InputError(f"{verb}: runs in one process, and torchrun started {count}; start it without torchrun")
+        command(*args, **kwargs)
+
+    return run
+
+
+@contextmanager
+def speaking(speaks: bool) -> Iterator[None]:
+    """Inside, a process that does not speak prints no results, progress or warnings; errors it does."""
+    if speaks:
+        yield
+        return
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), unheard():
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))

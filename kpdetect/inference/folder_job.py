@@ -1,0 +1,55 @@
+"""Predict one image, or all images of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kpdetect.files.folders import new_folder
+from kpdetect.images.image_files import list_images
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.predictions import RECORD, Predictions
+from kpdetect.inference.predictor import Predictor
+from kpdetect.messages import log
+from kpdetect.training.peers import ALONE, Peers
+
+
+def predict_folder(
+    model: Path,
+    source: Path,
+    out: Path,
+    *,
+    device: str = "auto",
+    overlays: int = 200,
+    strict: bool = False,
+    overwrite: bool = False,
+    peers: Peers = ALONE,
+) -> Predictions:
+    """Predict one image or all images of a folder.
+
+    Args:
+        model: project folder, detector run folder or weights file.
+        source: an image, or a folder that is searched recursively.
+        out: folder for predictions.csv, predictions.json and overlays/.
+        device: `auto`, `cpu` or `cuda`.
+        overlays: number of images to draw keypoints on, chosen evenly; negative for all.
+        strict: stop at an unreadable image instead of skipping it.
+        overwrite: predict again, also images that the same model has already predicted.
+        peers: processes that make this call together, see `predict_images`.
+
+    Raises:
+        InputError: there are no images, none is readable, or, with `strict`, one is unreadable.
+        CheckpointError: there is no detector at `model`.
+        OutputError: `out` cannot be written.
+    """
+    predictor = Predictor.load(model, device, engine="auto")
+    if peers.world > 1:
+        predictor.chooses = False  # all processes use the same engine
+    root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source, out))
+    config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
+    with new_folder(out):
+        predictions, skipped = predict_images(predictor, paths, root, out, config, peers=peers)
+    if skipped:
+        first = next(iter(skipped.values()))
+        log.warning(f"skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first one: {first}")
+    return predictions

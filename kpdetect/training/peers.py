@@ -1,0 +1,283 @@
+"""The processes of one command that torchrun started: what they tell each other, and how they end together.
+
+Each process takes its part of the work and the first one writes what belongs to all. When a process fails, is killed, or its
+machine is gone, the others end within seconds; one of them says so in one line. torchrun's `--max-restarts` then starts all of
+them again.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import json
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count
+from types import FrameType
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
+
+from kpdetect.errors import InputError, KpdetectError, PeerError
+from kpdetect.training.interrupts import INTERRUPTED
+
+Value = TypeVar("Value")
+
+PATIENCE = timedelta(days=30)
+"""How long a process waits for one that is alive: parts of the work may take hours longer than others."""
+START = timedelta(minutes=10)
+"""How long a process waits for the others to start."""
+LOST = timedelta(seconds=120)
+"""A process that has not answered for so long is lost, as where its machine has no power."""
+BEAT = 0.5
+"""Seconds between two questions whether the others are there."""
+GRACE = 5.0
+"""Seconds that a process has to end by itself once another has failed."""
+ENDED = "another process of this command ended, or torchrun stopped it; run the same command again, it continues"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peers:
+    """Process `rank` of `world` that do one command together."""
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def here(cls) -> Peers:
+        """What this process has joined with `joined`; alone otherwise."""
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return cls()
+        return cls(rank=distributed.get_rank(), world=distributed.get_world_size())
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes what belongs to all."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[Value]) -> Sequence[Value]:
+        """Every `world`-th item, beginning with number `rank`."""
+        return items[self.rank :: self.world]
+
+    def gathered(self, value: Value) -> list[Value]:
+        """The values of all processes by rank, in every process."""
+        if self.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.world
+        distributed.all_gather_object(values, value)
+        return values
+
+    def agreed(self, value: Value) -> Value:
+        """The first process's value, in every process."""
+        return self.gathered(value)[0]
+
+    def wait(self) -> None:
+        """Return when every process is here."""
+        self.gathered(None)
+
+
+ALONE = Peers()
+_joins = count()
+
+
+def world_size() -> int:
+    """Processes that torchrun started for this command; 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def package_version() -> str:
+    """The version of the installed package."""
+    try:
+        return version("kpdetect")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@contextmanager
+def joined(*, gpu: bool = False) -> Iterator[Peers]:
+    """Join the processes that torchrun started; part from them when all have come to the end.
+
+    Args:
+        gpu: whether they talk between GPUs too; `torch.cuda.set_device` must have been called.
+
+    Raises:
+        InputError: the processes were given different arguments, or were not started by torchrun.
+        PeerError: another process ended before the work was done. It is raised in one process; the others end silently.
+    """
+    if world_size() == 1 or distributed.is_initialized():
+        yield Peers.here()
+        return
+    store = _met()
+    distributed.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpu else "gloo",
+        store=PrefixStore("group", store),
+        rank=int(os.environ["RANK"]),
+        world_size=world_size(),
+        timeout=PATIENCE,
+    )
+    watch = _Watch(store)
+    try:
+        with _termination():
+            yield Peers.here()
+            watch.finish()
+    except BaseException as error:
+        watch.fail()
+        raise watch.reported(error) from None
+    finally:
+        distributed.destroy_process_group()
+    atexit.register(_leave)  # not reached after an error
+
+
+def _met() -> Any:
+    """The store of torchrun, once every process has said there that it runs the same command.
+
+    Raises:
+        InputError: no torchrun, or other arguments in another process.
+        PeerError: the others have not come.
+    """
+    if missing := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+        raise InputError(
+            f"WORLD_SIZE is {world_size()} and {missing[0]} is not set; start the command by torchrun, or unset WORLD_SIZE"
+        )
+    rank, world = int(os.environ["RANK"]), world_size()
+    try:
+        common, _, _ = next(rendezvous("env://", rank, world, timeout=START))
+        store = PrefixStore(f"kpdetect-{next(_joins)}", common)
+        store.set(f"command/{rank}", json.dumps([package_version(), *sys.argv[1:]]))
+        commands = [json.loads(store.get(f"command/{other}")) for other in range(world)]
+    except distributed.DistError as error:
+        minutes = int(START.total_seconds() // 60)
+        raise PeerError(
+            f"process {rank}: not all {world} processes started within {minutes} minutes; see the messages of the others"
+        ) from error
+    if other := next((number for number, command in enumerate(commands) if command != commands[0]), None):
+        if rank:
+            raise SystemExit(InputError.exit_code)
+        first, second = (
+            shlex.join(command[1:])[:200] + f" (version {command[0]})" for command in (commands[0], commands[other])
+        )
+        raise InputError(f"process 0 was given other arguments than process {other}: {first}; {second}; give all the same ones")
+    return store
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM, by which torchrun ends processes once one has failed, raises PeerError inside, once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    done = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal done
+        if not done:
+            done = True
+            raise PeerError(ENDED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        done = True  # the way out is not interrupted
+    signal.signal(signal.SIGTERM, before)  # not reached after an error
+
+
+class _Watch:
+    """A thread that keeps asking the other processes whether they are there, and ends this process when one is not.
+
+    A killed process is noticed at once, because its connections close; one whose machine is gone after `LOST`.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.world = store, distributed.get_world_size()
+        self.group = distributed.new_group(backend="gloo", timeout=LOST)
+        self.done = self.failed = self.lost = False
+        self.changed, self.over = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._ask, daemon=True)
+        self.thread.start()
+
+    def finish(self) -> None:
+        """Wait until every process has come to the end.
+
+        Raises:
+            PeerError: one has failed.
+        """
+        self.done = True
+        self.changed.set()
+        self.thread.join()
+        if self.lost:
+            raise PeerError(ENDED)
+
+    def fail(self) -> None:
+        """Tell the others that this process ends before its work is done."""
+        self.failed = True
+        self.over.set()
+        self.changed.set()
+        self.thread.join(GRACE)
+
+    def reported(self, error: BaseException) -> BaseException:
+        """What to raise here: one process alone says why the command ends."""
+        error = PeerError(ENDED) if is_lost_connection(error) else error
+        expected = isinstance(error, (KpdetectError, KeyboardInterrupt))
+        if not expected or self._is_first():
+            self._is_first()
+            return error
+        return SystemExit(INTERRUPTED if isinstance(error, KeyboardInterrupt) else PeerError.exit_code)
+
+    def _is_first(self) -> bool:
+        try:
+            return bool(self.store.add("ended", 1) == 1)
+        except RuntimeError:  # torchrun itself is gone
+            return True
+
+    def _ask(self) -> None:
+        while True:
+            state = torch.tensor([int(self.done), int(self.failed)])
+            try:
+                distributed.all_reduce(state, group=self.group)
+                done, failed = state.tolist()
+            except RuntimeError:
+                done, failed = 0, 1
+            if failed:
+                self.lost = True
+                self._end()
+                return
+            if done == self.world:
+                return
+            self.changed.wait(BEAT)
+
+    def _end(self) -> None:
+        """End this process, if it does not end already: by SIGTERM's handler, and by force where that is of no use."""
+        if self.failed or self.done:
+            return
+        _thread.interrupt_main(signal.SIGTERM)
+        if self.over.wait(GRACE):
+            return
+        if self._is_first():
+            print(f"error: {ENDED}", file=sys.stderr, flush=True)
+        os._exit(PeerError.exit_code)
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether an error of torch says that another process does not answer."""
+    if isinstance(error, distributed.DistError):
+        return True
+    return type(error) is RuntimeError and any(word in str(error) for word in ("gloo", "Connection", "NCCL"))
+
+
+def _leave() -> None:
+    """End the process at once: threads of gloo that outlive their group sometimes abort it while it is taken down."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
