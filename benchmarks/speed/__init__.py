@@ -1,4 +1,4 @@
-"""How fast things are: `python -m benchmarks.speed generator|counts|data|pairs|inference`.
+"""How fast things are: `python -m benchmarks.speed all|generator|counts|data|pairs|inference`.
 
 Rates depend on the machine and on what else it does; compare numbers of one run with each other.
 
@@ -9,5 +9,9 @@ Reading order:
     counts     parameters and operations of every model
     data       folders of images: listing, packing, recognising; memory
     pairs      export against drawing alone, training from shards against training from memory, memory use
+    everything one table of all that takes long, compared with an earlier one
+    contest    two things that take turns; a row of that table
+    trainings, stages
+               the contests: of the trainings, and of everything else
     inference  detectors eager, compiled and ONNX; predict as a whole
 """

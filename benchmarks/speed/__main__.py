@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-PARTS = ("generator", "counts", "data", "pairs", "inference")
+PARTS = {name: f"benchmarks.speed.{name}" for name in ("generator", "counts", "data", "pairs", "inference")}
+PARTS["all"] = "benchmarks.speed.everything"
+"""The module of each part."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is measured; exit code 2 where something given cannot be used."""
+    """Print what is measured; exit code 1 if something is slower than in an earlier table, 2 for bad input."""
     import benchmarks.speed
     from kpdetect.console import console
     from kpdetect.errors import KpdetectError
@@ -24,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.speed", description=benchmarks.speed.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     choices = parser.add_subparsers(dest="part", required=True)
-    for part in PARTS:
-        module = import_module(f"benchmarks.speed.{part}")
+    for part, name in PARTS.items():
+        module = import_module(name)
         choice = choices.add_parser(part, help=(module.__doc__ or "").splitlines()[0])
         module.add_arguments(choice)
         choice.add_argument("--out", type=Path, help="JSON file to write")
@@ -33,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(f"machine: {json.dumps(environment())}", flush=True)
         with console():
-            found = import_module(f"benchmarks.speed.{given.part}").run(given)
+            found = import_module(PARTS[given.part]).run(given)
         if given.out is not None:
             write_json(given.out, {**found, "environment": environment()})
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    return 0
+    return 1 if found.get("slower") else 0
 
 
 if __name__ == "__main__":

@@ -106,9 +106,8 @@ def run_project(
     chosen = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
     settings = changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)
     if settings.method == "imm" and (init_generator or init_detector):
-        raise InputError(
-            f"--init-{'generator' if init_generator else 'detector'}: --method imm starts from nothing; leave it out"
-        )
+        option = f"--init-{'generator' if init_generator else 'detector'}"
+        raise InputError(f"{option}: --method imm starts from nothing; leave it out")
     require_rounds(out, settings.rounds.count, settings.method)
     exclude = excluded_names(images, exclude_lists)
     select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
@@ -126,11 +125,10 @@ def run_project(
         init_detector=init_detector,
         last=last,
     )
-    price = project.price()
     if dry_run:
-        print("\n".join(line for _, line in price.lines()) or f"{out}: everything is trained already")
+        print(project.price().text)
         return project.report
-    say([] if price.is_short else price.lines())
+    say(project.price().lines_unless_short)
     run_stages(out, project.stages())
     if last == "report" and (verdict := describe_verdict(out)):
         print(verdict)

@@ -166,9 +166,14 @@ class ProjectPrice:
         return self.trainings[min(places) :] if places else ()
 
     @property
-    def is_short(self) -> bool:
-        """Whether so little training is left that measuring would take longer."""
-        return all(training.steps <= SHORT_STEPS for training in self.left)
+    def lines_unless_short(self) -> list[Line]:
+        """The lines; nothing where so little training is left that measuring would take longer."""
+        return [] if all(training.steps <= SHORT_STEPS for training in self.left) else self.lines()
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(line for _, line in self.lines()) or f"{self.out}: everything is trained already"
 
     def lines(self) -> list[Line]:
         """Measure, and say what the project takes, with warnings where something is too little; nothing if all is trained."""
