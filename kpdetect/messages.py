@@ -30,9 +30,9 @@ SHOWN = 5
 """Reasons that a warning about several inputs gives."""
 
 
-def warn_of_skipped(subject: str, reasons: Sequence[str]) -> None:
-    """Warn that inputs were skipped, with the first `SHOWN` reasons."""
-    lines = [f"skipped {len(reasons)} {subject}:", *(f"  {reason}" for reason in reasons[:SHOWN])]
+def warn_of_skipped(subject: str, reasons: Sequence[str], what: str = "skipped") -> None:
+    """Warn that inputs were skipped, or what else became of them, with the first `SHOWN` reasons."""
+    lines = [f"{what} {len(reasons)} {subject}:", *(f"  {reason}" for reason in reasons[:SHOWN])]
     if len(reasons) > SHOWN:
         lines.append(f"  and {len(reasons) - SHOWN} more")
     log.warning("\n".join(lines))

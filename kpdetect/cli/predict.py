@@ -119,8 +119,10 @@ def command(
         doubt = f"in {result.doubtful:,} of {total:,} images or frames the confidence is less than half of the usual one"
         advice = "check that they show the same kind of object as the training images, at the same size in the image"
         print(f"warning: {doubt}; {advice}", file=sys.stderr)
-    if result.skipped:
-        warn_of_skipped(f"inputs, listed in {out / 'skipped.csv'}", list(result.skipped.values()))
+    listed = f"inputs, listed in {out / 'skipped.csv'}"
+    for what, names in (("skipped", result.skipped.keys() - result.gaps), ("predicted with gaps:", result.gaps)):
+        if names:
+            warn_of_skipped(listed, [reason for name, reason in result.skipped.items() if name in names], what)
     if result.refused:
         raise InputError("; ".join(result.refused))
 

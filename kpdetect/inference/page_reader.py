@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kpdetect.errors import InputError
@@ -14,16 +14,20 @@ from kpdetect.inference.clip_reader import ClipReader, Frame, is_wanted
 class PageReader(ClipReader):
     """A stack of pages or an animation in an image file: TIFF, GIF, WebP, PNG.
 
+    Args:
+        path: the file.
+        numbers: places of its pictures, where they are known already; the file is not opened to count them then.
+
     Raises:
         InputError: the file is not a readable image, or its first page cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, numbers: Sequence[int] = ()) -> None:
         super().__init__()
-        self.path, self.name = path, str(path)
-        with opened(path) as picture:
-            self.numbers = frame_numbers(picture)
-            self.codec = (picture.format or "").lower()
+        self.path, self.name, self.numbers = path, str(path), list(numbers)
+        if not self.numbers:
+            with opened(path) as picture:
+                self.numbers = frame_numbers(picture)
         self.count = len(self.numbers)
 
     def _decoded(self, start: int, end: int | None, stride: int) -> Iterator[Frame]:
@@ -31,6 +35,7 @@ class PageReader(ClipReader):
         numbers = self.numbers if end is None else self.numbers[:end]
         try:
             with opened(self.path) as picture:
+                self.codec = (picture.format or "").lower()
                 for number, page in enumerate(numbers):
                     picture.seek(page)
                     lasts = picture.info.get("duration")  # milliseconds; TIFF states none

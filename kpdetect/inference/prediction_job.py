@@ -42,6 +42,7 @@ class PredictResult:
         parts: the predictions of the images, under the name "", and of every video, under its name.
         doubtful: number of images and frames in which the detector's mean confidence is below half of its usual one.
         skipped: the reason for every input that could not be read, or not to its end, by its path below the common folder.
+        gaps: those of `skipped` that were predicted all the same: videos without some frames or without their overlay.
         refused: reasons why formats could not be written, without repetition. The other formats are written.
         wrong: reasons why the images, or a video, have no predictions.
     """
@@ -50,6 +51,7 @@ class PredictResult:
     parts: dict[str, Predictions] = field(default_factory=dict)
     doubtful: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
+    gaps: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -58,6 +60,7 @@ class PredictResult:
         self.parts |= other.parts
         self.doubtful += other.doubtful
         self.skipped |= other.skipped
+        self.gaps |= other.gaps
         self.refused += [reason for reason in other.refused if reason not in self.refused]
         self.wrong += other.wrong
 
@@ -198,6 +201,7 @@ class _Job:
         result = self._finished(clip.name, predictions, folder)
         if note:
             result.skipped[name] = note
+            result.gaps.add(name)
             if self.config.strict:
                 raise InputError(note)
         return result

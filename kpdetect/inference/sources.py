@@ -7,7 +7,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -35,14 +35,20 @@ def is_video(path: Path) -> bool:
 
 def is_stack(path: Path) -> bool:
     """Tell whether an image file holds several pictures: pages of a TIFF file, or an animated GIF, WebP or PNG."""
+    return bool(stacked(path))
+
+
+def stacked(path: Path) -> tuple[int, ...]:
+    """List the places of the pictures of a file that holds several, see `frame_numbers`; empty for any other file."""
     suffix = path.suffix.lower()
     if suffix not in STACK_SUFFIXES or (suffix == ".png" and not _is_animated_png(path)):
-        return False
+        return ()
     try:
         with opened(path) as picture:
-            return len(frame_numbers(picture)) > 1
+            numbers = frame_numbers(picture)
     except InputError:
-        return False  # it is read later as an image, and refused then
+        return ()  # it is read later as an image, and refused then
+    return tuple(numbers) if len(numbers) > 1 else ()
 
 
 def _is_animated_png(path: Path) -> bool:
@@ -61,10 +67,12 @@ class Clip:
     Attributes:
         name: name of its folder of results; unique in one command.
         source: path of the file, or number of the webcam.
+        pages: of an image file with several pictures, their places.
     """
 
     name: str
     source: Path | int
+    pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +121,9 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
         if not text.startswith(WEBCAM):
             search.add(text)
     files, skipped = search.files(), search.skipped
-    clips_of = {file for file in files if is_video(file) or is_stack(file)}
-    videos = [file for file in files if file in clips_of]
-    images = [file for file in files if file not in clips_of]
+    stacks = {file: pages for file in files if not is_video(file) and (pages := stacked(file))}
+    videos = [file for file in files if is_video(file) or file in stacks]
+    images = [file for file in files if not is_video(file) and file not in stacks]
     if not files and not cameras:
         endings = ", ".join(sorted(SUFFIXES | VIDEO_SUFFIXES))
         known = {shown(name) for name in search.left_out.unnamed}
@@ -129,7 +137,9 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
         say_left_out(place, left_out, "images or videos")
     root = _root([*search.folders, *(file.parent for file in search.single if file in set(images))])
     clips = [Clip(name=f"webcam{number}", source=number) for number in cameras]
-    return Sources(root=root, images=images, clips=[*_named(videos, [clip.name for clip in clips]), *clips], skipped=skipped)
+    named = _named(videos, [clip.name for clip in clips])
+    named = [replace(clip, pages=stacks.get(file, ())) for file, clip in zip(videos, named, strict=True)]
+    return Sources(root=root, images=images, clips=[*named, *clips], skipped=skipped)
 
 
 def _camera(text: str) -> int:

@@ -29,7 +29,7 @@ from kpdetect.inference.overlay_video import OverlayVideo, overlay_video
 from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.predictions import Predictions, frame_names
 from kpdetect.inference.predictor import BATCH, Box, Fitted, Predictor
-from kpdetect.inference.sources import Clip, is_stack
+from kpdetect.inference.sources import Clip, stacked
 from kpdetect.inference.test_time_averaging import Passes
 from kpdetect.inference.video import VideoReader
 from kpdetect.inference.webcam import WebcamReader
@@ -109,7 +109,7 @@ def predict_clip(
         log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
         predictions, note = Predictions.read(out), skipped_before(out, strict=config.strict).get(clip.name, "")
     else:
-        with open_clip(clip.source) as reader, StopRequest() as stop:
+        with open_clip(clip.source, clip.pages) as reader, StopRequest() as stop:
             job = _ClipJob(predictor, clip, reader, out, config, (boxes or {}).get(clip.name))
             predictor.settle(job.total or 0)
             predictions = job.run(stop, stage)
@@ -122,15 +122,20 @@ def predict_clip(
     return predictions, note
 
 
-def open_clip(source: Path | int) -> ClipReader:
+def open_clip(source: Path | int, pages: tuple[int, ...] = ()) -> ClipReader:
     """Open a video, a stack of pages or a webcam.
+
+    Args:
+        source: path of the file, or number of the webcam.
+        pages: places of a stack's pictures, where they are known already (`stacked`).
 
     Raises:
         InputError: the source cannot be opened.
     """
     if isinstance(source, int):
         return WebcamReader(source)
-    return PageReader(source) if is_stack(source) else VideoReader(source)
+    pages = pages or stacked(source)
+    return PageReader(source, pages) if pages else VideoReader(source)
 
 
 class _ClipJob:

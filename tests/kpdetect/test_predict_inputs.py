@@ -5,12 +5,13 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from kpdetect.cli.main import app
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import read_image, write_image
-from kpdetect.inference import image_job
+from kpdetect.inference import image_job, page_reader, sources
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.prediction_job import predict_inputs
@@ -264,3 +265,27 @@ def test_scales_look_at_boxes_that_hardly_touch_their_image(small_project, tmp_p
     assert len(found) == len({points.tobytes() for points in found.values()})
     with pytest.raises(InputError, match="--scales 1;2: expected numbers separated by commas"):
         CliRunner().invoke(app, [*given, "--out", str(tmp_path / "out"), "--scales", "1;2"], catch_exceptions=False)
+
+
+def test_the_command_tells_inputs_with_gaps_from_those_that_were_skipped(small_project, mixed, tmp_path):
+    whole = (mixed / "fl ö.avi").read_bytes()
+    (mixed / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
+    given = ["predict", str(small_project), str(mixed), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    for _ in range(2):  # the second time from the results that are there
+        said = CliRunner().invoke(app, given).stderr
+        assert f"warning: skipped 3 inputs, listed in {tmp_path / 'out' / 'skipped.csv'}:" in said
+        assert f"warning: predicted with gaps: 1 inputs, listed in {tmp_path / 'out' / 'skipped.csv'}:" in said
+        assert said.index("cut.avi: damaged after frame") > said.index("predicted with gaps")
+        assert "broken.jpg" in said[: said.index("predicted with gaps")]
+
+
+def test_a_stack_is_opened_once_to_count_and_once_to_read(small_project, tmp_path, monkeypatch):
+    page = Pillow.fromarray(dots(40, 60, (10, 20), (40, 30)))
+    (tmp_path / "in").mkdir()
+    page.save(tmp_path / "in" / "stack.tif", save_all=True, append_images=[page, page])
+    openings = []
+    for module in (sources, page_reader):
+        monkeypatch.setattr(module, "opened", lambda path, opening=module.opened: openings.append(path.name) or opening(path))
+    summary = predict_inputs(small_project, [str(tmp_path / "in")], tmp_path / "out", PredictConfig(overlays=0), "cpu")
+    assert summary.clips == [(tmp_path / "out" / "videos" / "stack", 3)]
+    assert openings == ["stack.tif"] * 2
