@@ -95,18 +95,20 @@ def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
     for assignment in overrides:
         key, equals, text = assignment.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set {shortened(assignment, 60)}: expected key=value, for example --set seed=3")
+            raise ConfigError(f"`overrides={shortened(assignment, 60)}`: expected key=value, for example `overrides=seed=3`")
         *parents, last = key.split(".")
         target: Any = values
         for parent in parents:
             target = target.get(parent) if isinstance(target, dict) else None
         if not isinstance(target, dict) or last not in target:
-            raise ConfigError(f"--set {shortened(assignment, 60)}: unknown key '{shortened(key)}'{_suggestion(kind, key)}")
+            raise ConfigError(
+                f"`overrides={shortened(assignment, 60)}`: unknown key '{shortened(key)}'{_suggestion(kind, key)}"
+            )
         with reading(
-            f"--set {shortened(assignment, 60)}", ConfigError, "expected a value such as 3, 0.5, true, name or [1, 2]"
+            f"`overrides={shortened(assignment, 60)}`", ConfigError, "expected a value such as 3, 0.5, true, name or [1, 2]"
         ):
             target[last] = parse_yaml(text)
-    return build_config(kind, values, source="--set")
+    return build_config(kind, values, source="`overrides`")
 
 
 def read_config(kind: type[Config] | Config, path: Path) -> Config:
@@ -121,7 +123,7 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     """
     try:
         if path.stat().st_size > 4 * LARGEST_YAML:
-            raise ConfigError(f"{path}: {path.stat().st_size:,} bytes; expected a configuration of a few thousand")
+            raise ConfigError(f"{path}: got {path.stat().st_size:,} bytes, expected a configuration file of a few thousand")
         values = parse_yaml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
@@ -130,8 +132,8 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     except Exception as error:  # yaml lets many types through
         raise ConfigError(f"{path}: not valid YAML ({reason(error)}); expected lines of 'key: value'") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        found = type(values).__name__ if not isinstance(values, dict) else "keys that are no texts"
-        raise ConfigError(f"{path}: expected 'key: value' lines, got {found}")
+        got = type(values).__name__ if not isinstance(values, dict) else "keys that are not texts"
+        raise ConfigError(f"{path}: expected 'key: value' lines, got {got}")
     if isinstance(kind, StrictConfig):
         return build_config(type(kind), _merged(kind.model_dump(), values), source=str(path))
     return build_config(kind, values, source=str(path))

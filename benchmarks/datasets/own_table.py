@@ -157,7 +157,7 @@ def _split(table: AnnotationTable, annotated: TableOptions) -> Split:
 
 
 def _by_lists(table: AnnotationTable, fit: Path, test: Path) -> Split:
-    rows = [_listed(table, path, option) for path, option in ((fit, "--fit-list"), (test, "--test-list"))]
+    rows = [_listed(table, path, parameter) for path, parameter in ((fit, "fit_list"), (test, "test_list"))]
     names = [[table.images[row] for row in part] for part in rows]
     both = sorted(set(names[0]) & set(names[1]))
     if both:
@@ -166,9 +166,9 @@ def _by_lists(table: AnnotationTable, fit: Path, test: Path) -> Split:
     return Split(fit=rows[0], test=rows[1], rule="split by lists of names", lists=lists)
 
 
-def _listed(table: AnnotationTable, path: Path, option: str) -> NDArray[np.int64]:
+def _listed(table: AnnotationTable, path: Path, parameter: str) -> NDArray[np.int64]:
     position = {name: index for index, name in enumerate(table.images)}
-    names = listed_names(path, table.images, option, str(table.path))
+    names = listed_names(path, table.images, parameter, str(table.path))
     return np.array([position[name] for name in names], np.int64)
 
 

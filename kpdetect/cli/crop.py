@@ -46,7 +46,7 @@ def command(
 
     if (boxes is None) == (box is None):
         raise InputError("crop: give either --boxes FILE or --box L,T,W,H")
-    chosen = parse_box(box, "--box") if box is not None else read_boxes(boxes or Path(), list_names(images, out))
+    chosen = parse_box(box, "box") if box is not None else read_boxes(boxes or Path(), list_names(images, out))
     skipped = crop_images(images, out, chosen, exclude=excluded_names(images, exclude_list or []), strict=strict)
     if skipped:
         print(f"warning: skipped {len(skipped)} images; the first one: {next(iter(skipped.values()))}", file=sys.stderr)

@@ -50,7 +50,7 @@ class Made:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"{path}: damaged record of {kind} files; {_NOTHING}") from error
         if strange := [name for name in files if not _is_inside(name)]:
-            raise FormatError(f"{path}: names {strange[0]!r}, which lies outside the folder; {_NOTHING}")
+            raise FormatError(f"{path}: this record names {strange[0]!r}, which lies outside the folder; {_NOTHING}")
         return made
 
     def whole(self, folder: Path) -> set[str]:
@@ -91,7 +91,7 @@ def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Ite
         yield kept
         return
     if foreign := next((name for name in names if name not in before.files and (folder / name).exists()), None):
-        raise OutputError(f"{folder / foreign}: is there already and was not written by this command; {_NOTHING}")
+        raise OutputError(f"{folder / foreign}: this file exists, and no such command wrote it; {_NOTHING}")
     _remove(folder, set(before.files) - kept)
     _note(folder, kind, Made(source=source, files=dict.fromkeys(names)))
     yield kept

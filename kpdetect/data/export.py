@@ -75,7 +75,7 @@ def export_pairs(
         write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
     peers.wait()  # no pairs without their record
     if (held := max((shard.stop for shard in known), default=0)) > count:
-        log.info(f"{out}: holds {held:,} pairs of the same kind already, which stay")
+        log.info(f"{out}: the {held:,} pairs of the same kind in this folder are kept")
     left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))
     damaged = [shard for shard in known if shard.start not in kept]
     manifest = Manifest(facts=facts, shards=tuple(kept.values()))
@@ -113,7 +113,7 @@ def _require_moderate(facts: Facts) -> None:
     if size > SHARD_LIMIT:
         most = SHARD_LIMIT * facts.shard_size // size
         raise ConfigError(
-            f"--shard-size {facts.shard_size}: a shard is held in memory; at {facts.size[0]} px take at most {most}"
+            f"`shard_size={facts.shard_size}`: a shard must fit into memory; at {facts.size[0]} px give at most {most}"
         )
 
 

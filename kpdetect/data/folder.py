@@ -68,7 +68,7 @@ def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
         left = f" after leaving out {len(names) - len(kept)}" if len(kept) < len(names) else ""
         raise InputError(
             f"{folder}: {len(kept)} image{'s' if len(kept) != 1 else ''}{left}; training needs at least {MIN_IMAGES} "
-            "(a few thousand to learn well)"
+            "(better a few thousand)"
         )
     return kept
 
@@ -104,7 +104,7 @@ class ImageCache:
             data = array_of(file, "images", np.uint8, (None, None, None, 3), most=path.stat().st_size)
             shape, offset = data.shape, data.id.get_offset()
             if offset is None or data.size == 0 or offset + data.size > path.stat().st_size:
-                raise ValueError("images are not stored whole and in one piece")
+                raise ValueError("the images are not stored as one uncompressed block")
             self.images: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
 
     def __len__(self) -> int:
@@ -208,7 +208,9 @@ def build_cache(
     listed = list_names(folder, out)
     chosen = Chosen(folder=folder, names=_kept(folder, listed, exclude), side=side, policy=policy)
     if exclude and len(chosen.names) == len(listed):
-        raise InputError(f"{folder}: none of the {len(exclude):,} names to leave out is there; the first is {min(exclude)}")
+        raise InputError(
+            f"{folder}: none of the {len(exclude):,} names to leave out is in this folder; the first one is {min(exclude)}"
+        )
     target, stamp = out / "images.h5", chosen.stamp()
     cache = _whole_cache(target)
     if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):
@@ -218,15 +220,15 @@ def build_cache(
     key = chosen.key() if cache is not None or expected_key is not None else None
     if expected_key is not None and key != expected_key:
         raise ConfigError(
-            f"{out}: was trained on other images (files were added, removed or changed, others are excluded, or --levels "
-            "differs); use another --out, or the same images to continue"
+            f"{out}: this run was trained on other images (files were added, removed or changed, others are excluded, or "
+            "`levels` differs); give another `out`, or the same images to continue"
         )
     if cache is not None and cache.key == key:  # the same contents, copied or touched
         write_text(target.with_suffix(STAMP), f"{key} {stamp}\n")  # beside it: HDF5 would write in place
         return cache
     make_folder(out)
     if len(chosen.names) < FEW_IMAGES:
-        log.warning(f"only {len(chosen.names)} images; training wants a few thousand, expect them to be learned by heart")
+        log.warning(f"only {len(chosen.names)} images; training needs a few thousand, and the generator may memorise so few")
     behind = originals(chosen.folder, listed, chosen.names)
     behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
     _write_cache(chosen, target, stamp, strict, behind)
@@ -241,7 +243,7 @@ def _whole_cache(path: Path) -> ImageCache | None:
     try:
         return ImageCache(path)
     except FormatError as error:
-        log.warning(f"{error}; it is made from the images again")
+        log.warning(f"{error}; it is rebuilt from the images")
         return None
 
 
@@ -264,7 +266,7 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
                 whole[number] = True
         if whole.sum() < MIN_IMAGES:
             readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
-            raise InputError(f"{readable}; {skipped[0][1]}")
+            raise InputError(f"{readable}; the first unreadable one: {skipped[0][1]}")
         rows = [(name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept]
         write_sources(target.parent, _without_repeats(rows, behind))  # before the cache has its name: none without its record
         _write_skipped(target.parent, skipped)

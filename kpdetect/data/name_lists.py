@@ -133,7 +133,7 @@ def composed(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def read_lines(path: Path, option: str) -> list[str]:
+def read_lines(path: Path, parameter: str) -> list[str]:
     """The lines of a list that are not blank.
 
     Raises:
@@ -142,10 +142,12 @@ def read_lines(path: Path, option: str) -> list[str]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{option} {path}: cannot be read; expected a text file in UTF-8, one image name per line") from error
+        raise InputError(
+            f"`{parameter}={path}`: the file cannot be read; expected a text file in UTF-8, one image name per line"
+        ) from error
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
     if not lines:
-        raise InputError(f"{option} {path}: is empty; expected one image name per line")
+        raise InputError(f"`{parameter}={path}`: the file is empty; expected one image name per line")
     return lines
 
 
@@ -166,10 +168,10 @@ def excluded_names(folder: Path, lists: Iterable[Path], *, report: bool = True) 
     index = NameIndex(list_names(folder), folder)
     names: set[str] = set()
     for path in lists:
-        fits = [index(line) for line in read_lines(path, "--exclude-list")]
+        fits = [index(line) for line in read_lines(path, "exclude_list")]
         if not any(fit.names for fit in fits):
             raise InputError(
-                f"--exclude-list {path}: {_missing(fits, len(fits), folder)}; give the list of these images, or none"
+                f"`exclude_list={path}`: {_missing(fits, len(fits), folder)}; give a list of these images, or no list"
             )
         if report:
             _report(path, folder, fits)
@@ -177,13 +179,13 @@ def excluded_names(folder: Path, lists: Iterable[Path], *, report: bool = True) 
     return frozenset(names)
 
 
-def listed_names(path: Path, known: Sequence[str], option: str, where: str) -> list[str]:
+def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -> list[str]:
     """The names of a list, each of which has to mean one of the names that are known, in its order.
 
     Args:
         path: the list.
         known: POSIX paths.
-        option: that the list was given with, for messages.
+        parameter: name of the parameter that holds the list, for messages.
         where: what has the names that are known, for messages.
 
     Raises:
@@ -191,15 +193,15 @@ def listed_names(path: Path, known: Sequence[str], option: str, where: str) -> l
         FormatError: a line fits no name, or several, or the same as another line.
     """
     index, first = NameIndex(known), dict[str, str]()
-    fits = [index(line, loosely=False) for line in read_lines(path, option)]
+    fits = [index(line, loosely=False) for line in read_lines(path, parameter)]
     if absent := [fit for fit in fits if not fit.names]:
-        raise FormatError(f"{option} {path}: {_missing(absent, len(fits), where)}; correct or remove them")
+        raise FormatError(f"`{parameter}={path}`: {_missing(absent, len(fits), where)}; correct or remove them")
     for fit in fits:
         name, line = fit.names[0], fit.line.strip()
         if len(fit.names) > 1:
-            raise FormatError(f"{option} {path}: {line} may be {fit.names[0]} or {fit.names[1]}; write its whole path")
+            raise FormatError(f"`{parameter}={path}`: {line} can mean {fit.names[0]} or {fit.names[1]}; write the whole path")
         if name in first:
-            raise FormatError(f"{option} {path}: {line} is there twice ({first[name]}, {line}); remove one")
+            raise FormatError(f"`{parameter}={path}`: {line} occurs twice ({first[name]}, {line}); remove one")
         first[name] = line
     return list(first)
 
@@ -218,11 +220,11 @@ def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
 def _report(path: Path, folder: Path, fits: Sequence[Fit]) -> None:
     absent = [fit for fit in fits if not fit.names]
     if absent:
-        log.warning(f"--exclude-list {path}: {_missing(absent, len(fits), folder)}")
-    loose = [f"{fit.line.strip()} is taken for {fit.names[0]}" for fit in fits if fit.loose]
+        log.warning(f"`exclude_list={path}`: {_missing(absent, len(fits), folder)}")
+    loose = [f"{fit.line.strip()} matches {fit.names[0]}" for fit in fits if fit.loose]
     if loose:
         log.info(
-            f"note: --exclude-list {path}: {_count(len(loose))} found by another ending, or other upper and lower case: "
+            f"note: `exclude_list={path}`: {_count(len(loose))} matched with another ending, or other upper and lower case: "
             f"{_first(loose)}"
         )
 

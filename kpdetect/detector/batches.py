@@ -1,6 +1,6 @@
-"""Augmented batches of pairs: batch t follows from (seed, t) alone; the next ones are prepared while one is used.
+"""Augmented batches of pairs, from folders of shards or drawn during the training.
 
-Folders of shards that a detector can learn from, and how two of them are told apart.
+Batch t depends on (seed, t) alone. The next batches are prepared while one is used.
 """
 
 from __future__ import annotations
@@ -29,70 +29,70 @@ from kpdetect.training.prefetch import prepared
 from kpdetect.training.seeds import derived_seed
 
 LIVE = "live/"
-"""How the key of pairs that are drawn live begins."""
+"""Beginning of the key of pairs that are drawn during the training."""
 MIN_PAIRS = 2
-"""One to hold out and one to learn from."""
+"""Smallest number of pairs: one is held out, and one is trained on."""
 
 
 def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
-    """A folder of shards that a detector can learn from.
+    """Open a folder of shards that a detector can be trained on.
 
     Args:
         pairs: folder of shards.
-        keypoints: K that the pairs must have; any unless given.
+        keypoints: K that the pairs must have; any K by default.
 
     Raises:
-        InputError: the images are not square, there are too few, or K is another.
-        ShardError: damaged.
+        InputError: the images are not square, there are too few pairs, or K differs.
+        ShardError: a shard is damaged.
     """
     folder = ShardFolder(pairs)
     height, width = folder.facts.size
     if height != width:
-        raise InputError(f"{folder.folder}: pairs of {width}x{height} pixels (width x height); expected square ones")
+        raise InputError(f"{folder.folder}: got pairs of {width}x{height} pixels (width x height), expected square images")
     if len(folder) < MIN_PAIRS:
         raise InputError(
-            f"{folder.folder}: {len(folder)} pair; expected at least {MIN_PAIRS}, thousands to learn well; generate more"
+            f"{folder.folder}: got {len(folder)} pair, expected at least {MIN_PAIRS}, better thousands; generate more"
         )
     if keypoints not in (None, folder.facts.keypoints):
         raise InputError(
-            f"{folder.folder}: pairs of {folder.facts.keypoints} keypoints; the detector has {keypoints}; "
-            "give the pairs that it was trained on"
+            f"{folder.folder}: got pairs of {folder.facts.keypoints} keypoints, expected {keypoints} as in the detector; "
+            "give the pairs that the detector was trained on"
         )
     return folder
 
 
 def live_key(provenance: dict[str, Any]) -> str:
-    """Differs when pairs are drawn live from something else."""
+    """Make the key of pairs that are drawn during the training. It differs for different sources."""
     return f"{LIVE}{json.dumps(provenance, sort_keys=True)}"
 
 
 def is_live(key: str) -> bool:
-    """Whether a key is one of `live_key`."""
+    """Tell whether a key is from `live_key`."""
     return key.startswith(LIVE)
 
 
 def pairs_key(folder: ShardFolder) -> str:
-    """Differs when the pairs of a folder do."""
+    """Make the key of a folder of pairs. It differs for different pairs."""
     return f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
 
 
 RAM_LIMIT = 2 * 2**30
-"""Bytes of decoded pairs that are kept in memory."""
+"""Largest number of bytes of decoded pairs that are kept in memory."""
 AHEAD = 4
-"""Batches prepared in advance."""
+"""Number of batches prepared in advance."""
 BLOCK = 64
-"""Pairs drawn at once when they are drawn live; what a generator draws in one pass."""
+"""Number of pairs that a source draws at once."""
 HELD_OUT_VARIED = 1024
-"""Held-out pairs of which confidence is measured, at most."""
+"""Largest number of held-out pairs on which the confidence is calibrated."""
 HELD_OUT_LIVE = 1024
-"""Pairs of a live source that are never trained on."""
+"""Number of pairs of a source that are held out."""
 Pair = tuple[Image, NDArray[np.float32], NDArray[np.bool_]]
 """Image uint8 [height, width, 3], keypoints [K, 2] (normalised), visible [K]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPairs:
-    """One batch.
+    """One batch of pairs.
 
     Attributes:
         images: float32 [batch, 3, height, width] in [-1, 1].
@@ -105,14 +105,14 @@ class TrainingPairs:
     visible: Tensor
 
     def to(self, device: torch.device) -> TrainingPairs:
-        """The same batch on a device."""
+        """Move the batch to a device."""
         return TrainingPairs(
             images=self.images.to(device), keypoints=self.keypoints.to(device), visible=self.visible.to(device)
         )
 
 
 def as_tensors(batch: PairBatch) -> TrainingPairs:
-    """A batch of pairs as the network takes it."""
+    """Convert a batch of pairs to tensors for the network."""
     pixels = torch.from_numpy(np.ascontiguousarray(batch.images.transpose(0, 3, 1, 2)))
     return TrainingPairs(
         images=pixels.float().div_(127.5).sub_(1),
@@ -122,16 +122,16 @@ def as_tensors(batch: PairBatch) -> TrainingPairs:
 
 
 class Batches(ABC):
-    """Endless augmented batches, and held-out pairs as they are.
+    """Endless augmented batches, and held-out pairs without augmentation.
 
     Args:
-        batch: pairs per batch.
-        augment: how pairs are varied.
-        seed: with the step, decides everything.
+        batch: number of pairs per batch.
+        augment: settings of the augmentation.
+        seed: seed. Seed and step decide a batch.
     """
 
     rank, world = 0, 1
-    """Which part of every batch is this process's own: every `world`-th pair, beginning with the `rank`-th."""
+    """Part of every batch that this process prepares: every `world`-th pair, starting with pair `rank`."""
 
     def __init__(self, batch: int, augment: AugmentConfig, seed: int) -> None:
         self.batch, self.seed = batch, seed
@@ -140,24 +140,24 @@ class Batches(ABC):
 
     @abstractmethod
     def pair(self, place: int) -> Pair:
-        """What stands at a place in the endless order of training, not augmented."""
+        """Return the pair at a place in the endless order of training, without augmentation."""
 
     @abstractmethod
     def held_out_pairs(self, limit: int) -> PairBatch:
-        """Pairs that are never trained on, at most `limit`."""
+        """Return at most `limit` held-out pairs."""
 
     def held_out(self, limit: int = 512) -> TrainingPairs:
-        """Held-out pairs, not augmented, at most `limit`."""
+        """Return at most `limit` held-out pairs, without augmentation."""
         return as_tensors(self.held_out_pairs(limit))
 
     def held_out_varied(self, limit: int = HELD_OUT_VARIED) -> TrainingPairs:
-        """Held-out pairs varied like those that are trained on, at most `limit`."""
+        """Return at most `limit` held-out pairs, with the augmentation of the training."""
         chosen = self.held_out_pairs(limit)
         pairs = zip(chosen.images, chosen.keypoints, chosen.visible, strict=True)
         return self._varied(pairs, [derived_seed(self.seed, "held out", number) for number in range(len(chosen))])
 
     def at(self, step: int) -> TrainingPairs:
-        """Batch of a step."""
+        """Return the batch of a step."""
         places = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
         seeds = [derived_seed(self.seed, "augment", place) for place in places]
         with self.taking:  # several threads prepare batches
@@ -174,7 +174,7 @@ class Batches(ABC):
         return as_tensors(PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible)))
 
     def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
-        """Batches from `step` on, prepared by threads; close the iterator to end them."""
+        """Yield the batches from `step` on, prepared by threads. Close the iterator to end the threads."""
         return prepared(self.at, step, ahead=AHEAD, workers=workers)
 
 
@@ -182,12 +182,12 @@ class PairBatches(Batches):
     """Batches of the pairs of a folder of shards.
 
     Args:
-        folder: shards.
-        batch: pairs per batch.
-        held_out: share of the pairs that is held out: every n-th, so that it does not depend on how many there are.
-        augment: how pairs are varied.
-        seed: with the step, decides everything.
-        memory: pairs that decode to fewer bytes than this are kept in memory.
+        folder: folder of shards.
+        batch: number of pairs per batch.
+        held_out: share of the pairs that is held out. Every n-th pair is held out, whatever the number of pairs.
+        augment: settings of the augmentation.
+        seed: seed. Seed and step decide a batch.
+        memory: if all pairs decode to fewer bytes than this, they are kept in memory.
     """
 
     def __init__(
@@ -210,15 +210,15 @@ class PairBatches(Batches):
 
     @property
     def held_out_indices(self) -> NDArray[np.int64]:
-        """Indices of the held-out pairs."""
+        """The indices of the held-out pairs."""
         return np.arange(0, len(self.folder), self.every)
 
     def held_out_pairs(self, limit: int) -> PairBatch:
-        """Every n-th pair, the first `limit` of them."""
+        """Return the first `limit` held-out pairs. Every n-th pair is held out."""
         return self.folder.batch(int(index) for index in self.held_out_indices[:limit])
 
     def pair(self, place: int) -> Pair:
-        """Place p is position p mod count of epoch p // count."""
+        """Return the pair at place p: position p mod count of epoch p // count."""
         epoch, position = divmod(place, self.count)
         index = int(self._order(epoch)[position])
         if self.kept is not None:
@@ -234,30 +234,30 @@ class PairBatches(Batches):
 
 
 class LiveBatches(Batches):
-    """Batches of pairs that are drawn as they are needed, each once (the paper's 200,000 pairs are made on the fly).
+    """Batches of pairs that are drawn during the training, each pair once (as the paper's 200,000 pairs).
 
-    Several processes take turns in whole blocks, so that each draws its own pairs only.
+    Several processes take turns in whole blocks, so each process draws only its own pairs.
 
     Args:
-        source: makes the pairs; the first `HELD_OUT_LIVE` of them are held out.
-        batch: pairs per batch.
-        augment: how pairs are varied.
-        seed: with the step, decides how they are varied.
+        source: source of the pairs. Its first `HELD_OUT_LIVE` pairs are held out.
+        batch: number of pairs per batch.
+        augment: settings of the augmentation.
+        seed: seed of the augmentation.
     """
 
     def __init__(self, source: PairSource, batch: int, augment: AugmentConfig, seed: int) -> None:
         super().__init__(batch, augment, seed)
         self.source = source
         self.blocks: OrderedDict[int, PairBatch] = OrderedDict()
-        self.most_blocks = 2  # a batch may lie across two
+        self.most_blocks = 2  # a batch may need two blocks
 
     def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
-        """As of other batches; workers may ask for blocks out of order, and each is drawn once nevertheless."""
+        """Yield batches as other batches do. Workers may request blocks in any order; each block is drawn once."""
         self.most_blocks = 2 + workers
         return super().ahead(step, workers)
 
     def held_out_pairs(self, limit: int) -> PairBatch:
-        """The source's first pairs."""
+        """Return the first pairs of the source."""
         count = min(limit, HELD_OUT_LIVE)
         parts = list(self.source.batches(0, count))
         return PairBatch(
@@ -267,9 +267,9 @@ class LiveBatches(Batches):
         )
 
     def pair(self, place: int) -> Pair:
-        """Of one process, place p is the source's pair HELD_OUT_LIVE + p."""
-        own, rank = divmod(place, self.world)  # this process's places are those with its rank
-        number, row = divmod(own, BLOCK)
+        """Return the pair at a place. With one process, place p is pair HELD_OUT_LIVE + p of the source."""
+        turn, rank = divmod(place, self.world)  # the places of this process have its rank as remainder
+        number, row = divmod(turn, BLOCK)
         number = HELD_OUT_LIVE // BLOCK + number * self.world + rank
         if number not in self.blocks:
             (self.blocks[number],) = self.source.batches(number * BLOCK, (number + 1) * BLOCK)

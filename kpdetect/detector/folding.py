@@ -1,7 +1,7 @@
-"""Batch norm folded into the convolutions before it: the same function in fewer passes over the feature maps.
+"""Fold batch norm into the convolution before it. The network stays the same function and runs faster.
 
-In evaluation batch norm is `y = scale * x + shift` per channel, and so is part of the weights and bias of the convolution that
-gives x.
+In evaluation, batch norm is `y = scale * x + shift` per channel. The convolution that computes x can include scale and shift in
+its weights and bias.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from kpdetect.detector.network import Detector
 from kpdetect.training.runtime import Runtime, channels_last
 
 TOLERANCE = 1e-3
-"""Largest change of a logit by folding, as a share of the largest logit; a fault in folding changes it by far more."""
+"""Largest change of a logit by folding, as a share of the largest logit. A fault in folding causes a much larger change."""
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 
 def folded(detector: Detector) -> Detector:
-    """A copy of a detector in which every batch norm is part of the convolution before it.
+    """Copy a detector and fold every batch norm into the convolution before it.
 
-    The copy is compared with the detector on one random image. Where folding changes what an unusual network computes, the
-    copy is not folded.
+    The copy is compared with the detector on one random image. If folding changes the logits of an unusual network, an unfolded
+    copy is returned.
     """
     copy = deepcopy(detector).float().cpu().eval().requires_grad_(False)
     draws = torch.Generator().manual_seed(0)
@@ -41,15 +41,15 @@ def folded(detector: Detector) -> Detector:
 
 
 def _pairs(detector: Detector, image: Tensor) -> tuple[list[tuple[Convolution, nn.BatchNorm2d]], Tensor]:
-    """Each batch norm whose input is what a convolution gave, with that convolution; and the logits of an image."""
-    given: list[tuple[Convolution, Tensor]] = []
+    """List each batch norm that follows a convolution, with the convolution; also return the logits of an image."""
+    outputs: list[tuple[Convolution, Tensor]] = []
     pairs: list[tuple[Convolution, nn.BatchNorm2d]] = []
 
     def after(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            given.append((layer, output))
+            outputs.append((layer, output))
         elif isinstance(layer, nn.BatchNorm2d):
-            pairs.extend((convolution, layer) for convolution, tensor in given if tensor is inputs[0])
+            pairs.extend((convolution, layer) for convolution, tensor in outputs if tensor is inputs[0])
 
     hooks = [layer.register_forward_hook(after) for layer in detector.modules()]
     with torch.inference_mode():
@@ -60,7 +60,7 @@ def _pairs(detector: Detector, image: Tensor) -> tuple[list[tuple[Convolution, n
 
 
 def ready(detector: Detector, runtime: Runtime) -> Detector:
-    """A folded copy on the runtime's device, its convolutions' weights in the type that they compute in, channels last."""
+    """Make a folded copy on the runtime's device, with channels-last weights in the type that convolutions compute in."""
     copy = folded(detector)
     for layer in copy.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):

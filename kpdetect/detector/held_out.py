@@ -1,6 +1,6 @@
-"""What a detector makes of images and pairs it was not trained on.
+"""Measure a detector on held-out pairs, calibrate its confidence, and decide when to stop.
 
-When to stop: the error on held-out pairs has not fallen for some measurements.
+Training stops if the error on held-out pairs has not fallen for a number of measurements.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from kpdetect.training.runtime import Runtime
 
 
 class Patience:
-    """Counts measurements since the best one.
+    """A counter of measurements since the best one.
 
     Args:
-        limit: measurements without a new best after which it is exhausted; 0: never.
+        limit: number of measurements without a new best one until patience is exhausted; 0: never.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit, self.best, self.since = limit, float("inf"), 0
 
     def measure(self, error: float) -> None:
-        """Take note of an error."""
+        """Record a measured error."""
         if error < self.best:
             self.best, self.since = error, 0
         else:
@@ -39,27 +39,27 @@ class Patience:
 
     @property
     def exhausted(self) -> bool:
-        """Whether training should end."""
+        """Whether the training should end."""
         return 0 < self.limit <= self.since
 
     def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
+        """Return the state for a checkpoint."""
         return {"best": self.best, "since": self.since}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.best, self.since = float(state["best"]), int(state["since"])
         if self.best != self.best or self.since < 0:
-            raise ValueError("the best measurement is no number")
+            raise ValueError("the best measurement is not a number")
 
 
 TILES = 8
-"""Along each side of a decoy."""
+"""Number of tiles along each side of a decoy."""
 
 
 @torch.no_grad()
 def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
-    """Keypoints [count, K, 2] and heatmap mass [count, K] of images [count, 3, height, width], on the CPU."""
+    """Predict keypoints [count, K, 2] and heatmap mass [count, K] of images [count, 3, height, width]; return CPU tensors."""
     parts = []
     for part in images.split(64):
         with runtime.autocast():
@@ -70,15 +70,17 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
 
 
 def keypoint_layout(keypoints: Tensor) -> dict[str, list[list[float]]]:
-    """Where the keypoints [count, K, 2] found in training images lie, see `kpdetect.inference.second_pass.Layout`."""
+    """Describe the layout of predicted keypoints [count, K, 2], see `kpdetect.inference.second_pass.Layout`."""
     distances = torch.cdist(keypoints, keypoints).square().mean(dim=0).sqrt()
     parts = {"places": keypoints.mean(dim=0), "distances": distances}
     return {name: [[round(value, 4) for value in row] for row in part.tolist()] for name, part in parts.items()}
 
 
 def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:
-    """Fit confidence on varied held-out pairs and as many decoys: every second pair with its decoy gives the map, the others
-    `folder`/reliability.png."""
+    """Calibrate the confidence on augmented held-out pairs and as many decoys.
+
+    Every second pair and its decoy fit the map. The other pairs are drawn in `folder`/reliability.png.
+    """
     pairs = batches.held_out_varied()
     keypoints, mass = find_keypoints(detector, pairs.images, runtime)
     _, mass_of_decoys = find_keypoints(detector, decoys(pairs.images), runtime)
@@ -98,19 +100,21 @@ def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: P
 
 
 def share_found(keypoints: Tensor, pairs: TrainingPairs) -> float:
-    """Share of the keypoints of pairs inside the frame to which [count, K, 2] are near."""
+    """Compute the share of the pairs' keypoints inside the image to which the predictions [count, K, 2] are near."""
     found, inside = _found(keypoints, pairs)
     return float(found[inside].float().mean())
 
 
 def _found(keypoints: Tensor, pairs: TrainingPairs) -> tuple[Tensor, Tensor]:
-    """Whether keypoints [count, K, 2] are near those of pairs, and whether these lie in the frame; bool [count, K]."""
+    """Tell whether keypoints [count, K, 2] are near those of pairs, and whether those lie in the image; bool [count, K]."""
     return coordinate_distance(keypoints, pairs.keypoints) <= NEAR, (pairs.keypoints.abs() <= 1).all(dim=-1)
 
 
 def decoys(images: Tensor) -> Tensor:
-    """Images [count, 3, height, width] without their object but of the same texture: cut into `TILES` x `TILES` tiles, none
-    of which stays at its place. What does not divide stays at the right and lower edge."""
+    """Make decoys: images [count, 3, height, width] with the same texture but no object.
+
+    An image is cut into `TILES` x `TILES` tiles, and no tile stays at its place. The rest at the right and lower edge stays.
+    """
     count, channels, *size = images.shape
     across = min(TILES, *size)
     height, width = (side // across for side in size)
@@ -119,7 +123,7 @@ def decoys(images: Tensor) -> Tensor:
     mixed = torch.empty_like(tiles)
     for number in range(count):
         order = np.random.default_rng(number).permutation(across**2)
-        mixed[number, order] = tiles[number, np.roll(order, 1)]  # one cycle: no tile stays
+        mixed[number, order] = tiles[number, np.roll(order, 1)]  # a permutation with one cycle moves every tile
     back = mixed.reshape(count, across, across, channels, height, width).permute(0, 3, 1, 4, 2, 5)
     result = images.clone()
     result[:, :, : across * height, : across * width] = back.reshape(whole.shape)

@@ -18,11 +18,16 @@ from kpdetect.training.run_folder import CONFIG
 
 
 def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: bool = True) -> Detector:
-    """A detector for K keypoints; `initialise` reads `backbone_weights`, which a trained detector does not need.
+    """Build a detector for K keypoints.
+
+    Args:
+        config: settings of the network.
+        keypoints: K.
+        initialise: read `backbone_weights`. A trained detector does not need them.
 
     Raises:
-        ConfigError: timm has no such backbone, it gives no feature maps for images of `input_size`, or no weights for it are
-            installed.
+        ConfigError: timm has no such backbone, the backbone returns no feature maps for images of `input_size`, or its weights
+            are not installed.
         CheckpointError: `backbone_weights` is missing or does not fit.
     """
     weights = config.backbone_weights if initialise else None
@@ -55,14 +60,15 @@ def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
 
 
 def _require_feature_maps(backbone: nn.Module, channels: int, config: DetectorModelConfig) -> None:
-    """Some networks take one image size only, or put channels last; better said now than in the first step."""
+    """Refuse networks that accept one image size only, or put channels last, before the first step."""
     side = config.input_size
-    advice = f"model.backbone {config.backbone}: take a ResNet such as resnet18"
+    backbone_name, advice = f"model.backbone {config.backbone}", "choose a ResNet such as resnet18"
     try:
-        found = backbone.eval()(torch.zeros(1, 3, side, side))[-1].shape
+        shape = backbone.eval()(torch.zeros(1, 3, side, side))[-1].shape
     except (AssertionError, RuntimeError) as error:
-        raise ConfigError(f"{advice}; this one refuses {side}x{side} images ({' '.join(str(error).split()):.200})") from error
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{backbone_name}: it refuses images of {side}x{side} ({reason:.200}); {advice}") from error
     finally:
         backbone.train()
-    if len(found) != 4 or found[1] != channels:
-        raise ConfigError(f"{advice}; this one gives features {list(found)}, expected [1, {channels}, height, width]")
+    if len(shape) != 4 or shape[1] != channels:
+        raise ConfigError(f"{backbone_name}: got features {list(shape)}, expected [1, {channels}, height, width]; {advice}")

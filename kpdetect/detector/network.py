@@ -1,6 +1,6 @@
-"""The network of a detector, and how its heatmaps are read.
+"""The network of a detector, and a function that reads keypoints from its heatmaps.
 
-The head is a pyramid (`PyramidHead`), or that of Simple Baselines (Xiao, Wu, Wei 2018): transposed convolutions, then one 1x1
+The head is a pyramid (`PyramidHead`), or the head of Simple Baselines (Xiao, Wu, Wei 2018): transposed convolutions, then a 1x1
 convolution to heatmaps.
 """
 
@@ -15,13 +15,13 @@ from kpdetect.heatmaps import grid_axis, soft_argmax
 
 
 class HeatmapHead(nn.Module):
-    """Coarsest features to heatmap logits.
+    """A head from the coarsest features to heatmap logits.
 
     Args:
         inputs: channels of the features.
         width: channels of every stage.
-        stages: 4x4 transposed convolutions of stride 2.
-        keypoints: heatmaps.
+        stages: number of 4x4 transposed convolutions with stride 2.
+        keypoints: number of heatmaps.
     """
 
     def __init__(self, inputs: int, width: int, stages: int, keypoints: int) -> None:
@@ -39,20 +39,20 @@ class HeatmapHead(nn.Module):
         nn.init.zeros_(self.heatmaps.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features [batch, inputs, h, w] to logits [batch, keypoints, h * 2^stages, w * 2^stages]."""
+        """Map features [batch, inputs, h, w] to logits [batch, keypoints, h * 2^stages, w * 2^stages]."""
         return self.heatmaps(self.stages(features))  # type: ignore[no-any-return]
 
 
 PEAK_RADIUS = 0.15
-"""Probability within this distance (normalised units) of the prediction counts as confidence."""
+"""The confidence is the probability mass within this distance of the prediction, in normalised units."""
 
 
 class Detector(nn.Module):
-    """Images to heatmap logits.
+    """A network from images to heatmap logits.
 
     Args:
-        backbone: gives a list of feature maps, finest first.
-        head: maps the last one to heatmaps, or all of them if it is a `PyramidHead`.
+        backbone: network from images to a list of feature maps, finest first.
+        head: network from the last feature map to heatmaps. A `PyramidHead` gets all feature maps.
         input_size: side to which images are resized first.
     """
 
@@ -61,7 +61,7 @@ class Detector(nn.Module):
         self.backbone, self.head, self.input_size = backbone, head, input_size
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float32 [batch, 3, height, width] in [-1, 1] to logits [batch, keypoints, h, w]."""
+        """Map images float32 [batch, 3, height, width] in [-1, 1] to logits [batch, keypoints, h, w]."""
         size = (self.input_size, self.input_size)
         if images.shape[-2:] != size:
             images = functional.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
@@ -70,11 +70,11 @@ class Detector(nn.Module):
 
 
 def read_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Keypoints and confidence of heatmap logits [batch, keypoints, h, w].
+    """Read keypoints and confidence from heatmap logits [batch, keypoints, h, w].
 
     Returns:
-        keypoints [batch, keypoints, 2], normalised float32; confidence [batch, keypoints] in [0, 1]: the probability
-        mass within `PEAK_RADIUS` of the prediction, low where a heatmap is flat or has two peaks.
+        keypoints [batch, keypoints, 2], normalised float32; and confidence [batch, keypoints] in [0, 1]. The confidence is the
+        probability mass within `PEAK_RADIUS` of the prediction. It is low if a heatmap is flat or has two peaks.
     """
     keypoints, probabilities = soft_argmax(logits)
     axis_y, axis_x = grid_axis(logits.shape[2], like=probabilities), grid_axis(logits.shape[3], like=probabilities)

@@ -9,13 +9,13 @@ from torch.nn import functional
 
 
 class PyramidHead(nn.Module):
-    """Feature maps to heatmap logits: coarse maps say which keypoint, fine ones where exactly.
+    """A head from feature maps to heatmap logits. Coarse maps tell the keypoint, fine maps its exact place.
 
     Args:
         inputs: channels of the backbone's maps, finest first.
         width: channels of every stage.
-        stages: how often the coarsest map is enlarged to the next finer one, which is added; at most to the finest.
-        keypoints: heatmaps.
+        stages: number of times that the coarsest map is enlarged and the next finer map is added, at most up to the finest.
+        keypoints: number of heatmaps.
     """
 
     def __init__(self, inputs: Sequence[int], width: int, stages: int, keypoints: int) -> None:
@@ -28,7 +28,7 @@ class PyramidHead(nn.Module):
         nn.init.zeros_(self.heatmaps.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Maps [batch, inputs, h, w], finest first, to logits [batch, keypoints, h, w] of the finest that is used."""
+        """Map feature maps [batch, inputs, h, w], finest first, to logits [batch, keypoints, h, w] of the finest one used."""
         levels = list(zip(features[-len(self.lateral) :], self.lateral, self.smooth, strict=True))
         coarsest, lateral, smooth = levels.pop()
         merged = smooth(lateral(coarsest))

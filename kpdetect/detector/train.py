@@ -1,4 +1,4 @@
-"""Training of the detector on shards of pairs."""
+"""Train a detector on pairs."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def train_detector(
     Args:
         pairs: folder of shards.
         out: run folder.
-        config: what to train; must equal that of the run being continued, budgets aside.
+        config: settings. To continue a run they must equal its settings, except for the budgets.
         runtime: device and precision.
-        minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
-        initial: detector whose weights a new run starts from; not read when a run is continued.
+        minutes: training time, summed over all continuations. The run ends after this time or after `config.steps`.
+        initial: detector whose weights a new run starts from. It is not read when a run is continued.
 
     Returns:
         The weights file, model.safetensors.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
-        TrainingError: a loss is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: after the step at hand was finished and saved.
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see the messages.
+        TrainingError: a loss is not finite. The last good checkpoint is kept.
+        KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
     batches, learned = learn_from(open_pairs(pairs), pairs, config)
     return _train(batches, learned, out, config, runtime, minutes, initial)
@@ -87,18 +87,18 @@ def train_detector_live(
     minutes: float | None = None,
     initial: Path | None = None,
 ) -> Path:
-    """Train a detector on pairs that are drawn as they are needed, or continue the run in `out`.
+    """Train a detector on pairs that are drawn during the training, or continue the run in `out`.
 
     Args:
-        source: makes the pairs.
-        sources: folder with the source's record of real images.
+        source: source of the pairs.
+        sources: folder with the list of real images behind the source.
         out, config, runtime, minutes, initial: see `train_detector`.
 
     Returns:
         The weights file, model.safetensors.
 
     Raises:
-        As `train_detector`.
+        The same errors as `train_detector`.
     """
     batches, learned = learn_from(source, sources, config)
     return _train(batches, learned, out, config, runtime, minutes, initial)
@@ -106,15 +106,15 @@ def train_detector_live(
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedFrom:
-    """What is known of the pairs a detector learns from.
+    """A description of the pairs that a detector is trained on.
 
     Attributes:
         size: (height, width) of the images.
         keypoints: K.
-        provenance: what made them.
-        pairs: how many there are; None where they are drawn live.
-        key: differs when the pairs do.
-        sources: folder with the record of real images behind them.
+        provenance: the model and settings that made the pairs.
+        pairs: number of pairs; None if they are drawn during the training.
+        key: text that differs for different pairs.
+        sources: folder with the list of real images behind the pairs.
     """
 
     size: tuple[int, int]
@@ -126,7 +126,7 @@ class LearnedFrom:
 
 
 def learn_from(pairs: ShardFolder | PairSource, sources: Path, config: DetectorConfig) -> tuple[Batches, LearnedFrom]:
-    """The batches of a folder of shards, or of pairs that are drawn as they are needed, and what is known of them."""
+    """Open the batches of a folder of shards or of a source of pairs, and describe the pairs."""
     if isinstance(pairs, ShardFolder):
         batches: Batches = PairBatches(pairs, config.batch, config.held_out, config.augment, config.seed)
         count, key, facts = len(pairs), pairs_key(pairs), pairs.facts
@@ -161,7 +161,7 @@ def _train(
 
 
 class DetectorTrainer(Trainer):
-    """One network, one optimiser, one average."""
+    """The training of a detector, with one network, its optimiser and its averaged weights."""
 
     kind = "detector"
 
@@ -187,17 +187,17 @@ class DetectorTrainer(Trainer):
         return {"detector": self.detector, "average": self.average, "adam": self.adam, "patience": self.patience}
 
     def start_from(self, initial: InitialWeights) -> None:
-        """Take the weights of a trained detector.
+        """Load the weights of a trained detector.
 
         Raises:
-            CheckpointError: they have another shape.
+            CheckpointError: the weights have another shape.
         """
         initial.load_into(self.detector, self.average)
         if self.runtime.is_main:
             initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
-        """One update; returns the losses of the batch."""
+        """Do one update. Return the losses of the batch."""
         if self.upcoming is None:
             self.upcoming = self.batches.ahead(self.step, self.runtime.workers)
         config, pairs = self.config, next(self.upcoming).to(self.runtime.device)
@@ -206,7 +206,9 @@ class DetectorTrainer(Trainer):
         weights = keypoint_weights(pairs.keypoints, pairs.visible, config.hidden_weight)
         predicted, _ = read_heatmaps(logits)
         distance = weighted_mean(coordinate_distance(predicted, pairs.keypoints), weights)
-        sigma = max(config.target_sigma, 1 / min(logits.shape[2:]))  # half a cell: narrower ones are biased to cell centres
+        sigma = max(
+            config.target_sigma, 1 / min(logits.shape[2:])
+        )  # at least half a cell: narrower Gaussians are biased to cell centres
         excess = weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
         self.adam.zero_grad()
         (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
@@ -225,15 +227,15 @@ class DetectorTrainer(Trainer):
 
     @property
     def closing_memory(self) -> int:
-        """Bytes of the varied held-out pairs and of their decoys, of which confidence is measured at the end."""
+        """Bytes of the augmented held-out pairs and their decoys, on which the confidence is calibrated at the end."""
         return 2 * HELD_OUT_VARIED * self.held_out.images[0].nbytes
 
     def predict_held_out(self) -> tuple[Tensor, Tensor]:
-        """Keypoints [count, K, 2] and heatmap mass [count, K] of the held-out pairs by the averaged weights."""
+        """Predict keypoints [count, K, 2] and heatmap mass [count, K] of the held-out pairs with the averaged weights."""
         return find_keypoints(self.average, self.held_out.images, self.runtime)
 
     def held_out_error(self) -> float:
-        """Mean distance on held-out pairs, in percent of the image's side, over keypoints inside the frame."""
+        """Measure the mean distance on held-out pairs, over keypoints inside the image, in percent of the image's side."""
         return self._error_of(self.predict_held_out()[0])
 
     def _error_of(self, predicted: Tensor) -> float:
@@ -241,33 +243,33 @@ class DetectorTrainer(Trainer):
         return float(weighted_mean(coordinate_distance(predicted, self.held_out.keypoints), weights)) * 50
 
     def is_done(self) -> bool:
-        """Whether the held-out error has stopped falling."""
+        """Tell whether the held-out error has stopped falling."""
         return self.patience.exhausted
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
-        """The measurement comes before the checkpoint that has to remember it."""
+        """List periodic work. The measurement comes first, because the checkpoint stores it."""
         return [(self.config.sample_every, self.measure), *super().periodic()]
 
     def measure(self) -> None:
-        """Log the held-out error and take note of it."""
+        """Log the held-out error and record it for `is_done`."""
         error = self.held_out_error()
         self.patience.measure(error)
         self.run.log(step=self.step, held_out_percent=round(error, 4))
 
     def write_sheet(self) -> None:
-        """Held-out pairs: true keypoints in the upper of two rows, predicted ones below."""
+        """Draw held-out pairs, with true keypoints in the upper and predicted keypoints in the lower of two rows."""
         predicted, confidence = self.predict_held_out()
         pixels = ((self.held_out.images[:SHEET_IMAGES] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         size = pixels.shape[1:3]
         columns = []
-        for image, true, found, sure in zip(pixels, self.held_out.keypoints, predicted, confidence, strict=False):
+        for image, true, guess, sure in zip(pixels, self.held_out.keypoints, predicted, confidence, strict=False):
             upper = draw_keypoints(image, to_pixels(true.numpy(), size))
-            lower = draw_keypoints(image, to_pixels(found.numpy(), size), sure.numpy())
+            lower = draw_keypoints(image, to_pixels(guess.numpy(), size), sure.numpy())
             columns.append(np.concatenate([upper, lower]))
         write_image(self.run.sample(self.step), contact_sheet(columns, columns=12))
 
     def write_weights(self) -> None:
-        """Write the average and where it came from."""
+        """Write the averaged weights with their description."""
         learned = self.learned
         predicted, _ = self.predict_held_out()
         calibration = calibrate(self.average, self.batches, self.runtime, self.run.folder)
@@ -287,5 +289,5 @@ class DetectorTrainer(Trainer):
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of values [batch, keypoints] under weights of the same shape; 0 where all weights are."""
+    """Compute the mean of values [batch, keypoints] with weights of the same shape; 0 if all weights are 0."""
     return (values * weights).sum() / weights.sum().clamp_min(1e-6)

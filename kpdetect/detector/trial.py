@@ -1,4 +1,4 @@
-"""The price of training a detector on pairs, measured with real steps; nothing is written."""
+"""Measure the price of training a detector on pairs, with real steps. Nothing is written."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def detector_price(
     minutes: float | None = None,
     initial: Path | None = None,
 ) -> Price:
-    """Say what `train_detector` would do and need; with a source of pairs, what `train_detector_live` would.
+    """Forecast what `train_detector` does and needs; for a source of pairs, what `train_detector_live` does and needs.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError: as these would.
+        InputError, ConfigError, ShardError, CheckpointError: the training would raise this error too.
     """
     RunFolder(out, config, exempt=BUDGETS, writes=False)
     if initial is not None:
@@ -52,10 +52,16 @@ def pairs_price(
     seconds: float = MOST_SECONDS,
     fresh: bool = False,
 ) -> Price:
-    """Say what training on pairs would do and need, measured for at most so many seconds.
+    """Forecast what a training on pairs does and needs.
 
     Args:
-        fresh: whether the run is begun anew whatever is in `out`.
+        pairs: the pairs, or their source.
+        out: run folder of the training.
+        config: settings of the training.
+        runtime: device and precision.
+        minutes: training time.
+        seconds: longest time of the measurement.
+        fresh: forecast a new run, even if `out` holds a run to continue.
     """
 
     def trial() -> DetectorTrainer:
@@ -67,7 +73,7 @@ def pairs_price(
 
 @torch.no_grad()
 def finding_rate(config: DetectorModelConfig, keypoints: int, runtime: Runtime, batch: int = 32) -> float:
-    """Images per second in which an untrained detector finds keypoints."""
+    """Measure the speed of prediction of an untrained detector, in images per second."""
     with unchanged_randomness():
         network = build_detector(config, keypoints, initialise=False).eval().to(runtime.device)
     images = torch.zeros(batch, 3, config.input_size, config.input_size)

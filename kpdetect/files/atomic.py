@@ -67,9 +67,9 @@ def flush_disks() -> None:
 def output_error(path: Path, error: OSError) -> OutputError:
     """The one line that explains why `path` could not be written."""
     if error.errno == errno.EFBIG:
-        return OutputError(f"{path}: larger than a file may be here (see `ulimit -f`); raise the limit or use another disk")
+        return OutputError(f"{path}: the file is larger than the limit (see `ulimit -f`); raise the limit or use another disk")
     if error.errno == errno.ENOSPC or "No space left" in str(error):
-        return OutputError(f"{path}: the disk is full; free some space and run the same command again, it continues")
+        return OutputError(f"{path}: the disk is full; free some space, then run the same command again to continue")
     reason = error.strerror or str(error)
     return OutputError(f"{path}: cannot be written ({reason}); check the path and its permissions")
 

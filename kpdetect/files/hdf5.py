@@ -35,7 +35,7 @@ def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: st
         KpdetectError: `refused`; it is no HDF5 file, is damaged, or refers to another file.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file; check the path")
     with reading(path, refused, advice):
         if (fault := fault_of(path)) is not None:
             raise refused(f"{path}: {shortened(fault.words)}" + ("" if fault.whole else f"; {advice}"))
@@ -66,7 +66,7 @@ def array_of(
     """
     data = group.get(name)
     if not isinstance(data, h5py.Dataset):
-        raise ValueError(f"lacks the data set {name}")
+        raise ValueError(f"the data set {name} is missing")
     wanted = np.dtype(dtype)
     fits = len(data.shape or ()) == len(shape) and all(
         size in (None, own) for size, own in zip(shape, data.shape or (), strict=True)
@@ -74,9 +74,9 @@ def array_of(
     if data.shape is None or data.dtype != wanted or not fits:
         sizes = ", ".join("any" if size is None else str(size) for size in shape)
         found = "nothing" if data.shape is None else f"{data.dtype} {list(data.shape)}"
-        raise ValueError(f"{name} is {found}; expected {wanted} [{sizes}]")
+        raise ValueError(f"{name}: got {found}, expected {wanted} [{sizes}]")
     if most is not None and data.size * wanted.itemsize > most:
-        raise ValueError(f"{name} says to have {data.size:,} values, more than the file holds")
+        raise ValueError(f"{name} claims {data.size:,} values, more than the file holds")
     return data
 
 
@@ -99,8 +99,8 @@ def texts_of(group: h5py.Group, name: str, count: Size = None) -> list[str]:
     """
     data = group.get(name)
     if not isinstance(data, h5py.Dataset) or h5py.check_string_dtype(data.dtype) is None or data.shape is None:
-        raise ValueError(f"lacks the list of texts {name}")
+        raise ValueError(f"the list of texts {name} is missing")
     most = Path(group.file.filename).stat().st_size
     if len(data.shape) != 1 or count not in (None, data.shape[0]) or data.size > most:
-        raise ValueError(f"{name} is of shape {list(data.shape)}; expected [{'any' if count is None else count}]")
+        raise ValueError(f"{name}: got shape {list(data.shape)}, expected [{'any' if count is None else count}]")
     return [str(text) for text in data.asstr()[()]]

@@ -55,10 +55,10 @@ def _members(file: h5py.File) -> Iterator[tuple[Any, str]]:
         for name in group:
             members += 1
             if members > MOST_MEMBERS or depth > DEEPEST:
-                raise RefusedFile("holds too many groups, or groups nested too deeply; expected a file of this project")
+                raise RefusedFile("there are too many groups, or they are nested too deeply; expected a file of this project")
             where = f"{(group.name or '').rstrip('/')}/{name}"
             if not isinstance(_link(group, name), h5py.HardLink):
-                raise RefusedFile(f"{where} is a link to something else; expected the data themselves")
+                raise RefusedFile(f"{where} is a link; expected data")
             member = group[name]
             if isinstance(member, h5py.Group):
                 left.append((member, depth + 1))
@@ -80,7 +80,7 @@ def _look_at(member: Any, where: str, size: int) -> None:
         return
     settings = member.id.get_create_plist()
     if settings.get_layout() == h5py.h5d.VIRTUAL or settings.get_external_count():
-        raise RefusedFile(f"the data of {where} lie in another file; expected them in this one")
+        raise RefusedFile(f"the data of {where} lie in another file; expected them in this file")
     with suppress(Exception):
         if member.chunks is not None:
             member.id.get_num_chunks()

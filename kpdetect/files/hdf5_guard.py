@@ -88,8 +88,8 @@ def _faults(paths: list[str]) -> dict[str, Fault | None]:
     if len(faults) < len(paths):
         if ended == FAILED:
             raise InputError(
-                f"{paths[len(faults)]}: no process can be started to look at it; try `{sys.executable} -c 'import h5py'` "
-                "and whether memory is short"
+                f"{paths[len(faults)]}: no process can be started to check this file; "
+                f"run `{sys.executable} -c 'import h5py'`, and check whether memory is short"
             )
         faults[paths[len(faults)]] = Fault(HANGS, False)
     return faults

@@ -34,7 +34,7 @@ def read_json_file(path: Path, refused: type[KpdetectError] = FormatError) -> An
     """
     with reading(path, refused):
         if (size := path.stat().st_size) > LARGEST_JSON:
-            raise ValueError(f"{size:,} bytes; expected at most {LARGEST_JSON:,}")
+            raise ValueError(f"got {size:,} bytes, expected at most {LARGEST_JSON:,}")
         return _parsed_json(path.read_bytes())
 
 
@@ -79,7 +79,7 @@ class _BoundedLoader(yaml.SafeLoader):
             if self.aliases > MOST_ALIASES:
                 raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases (*name); write the values out")
             if event.anchor in self.open:
-                raise yaml.YAMLError(f"the alias *{event.anchor} is inside of what it stands for")
+                raise yaml.YAMLError(f"the alias *{event.anchor} lies inside its own value")
         if len(self.open) >= DEEPEST:
             raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
         self.open.append(None if isinstance(event, yaml.AliasEvent) else getattr(event, "anchor", None))
@@ -97,7 +97,7 @@ def parse_yaml(text: str) -> Any:
             name the file or the option, see `kpdetect.files.reading.reading`.
     """
     if len(text) > LARGEST_YAML:
-        raise ValueError(f"{len(text):,} characters; expected at most {LARGEST_YAML:,}")
+        raise ValueError(f"got {len(text):,} characters, expected at most {LARGEST_YAML:,}")
     loader = _BoundedLoader(text)
     try:
         return loader.get_single_data()

@@ -107,8 +107,8 @@ def require_unlocked(folder: Path) -> None:
 
 
 def _refusal(folder: Path) -> OutputError:
-    told = _holder(folder / LOCK)
-    return OutputError(f"{folder}: {told} is writing there; wait until it ends or stop it, or give another folder")
+    holder = _holder(folder / LOCK)
+    return OutputError(f"{folder}: {holder} is writing there; wait until it ends or stop it, or give another folder")
 
 
 def _is_current(handle: int, path: Path) -> bool:

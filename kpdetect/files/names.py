@@ -40,7 +40,7 @@ def name_below(path: Path, root: Path) -> str:
     if not path.is_relative_to(root) or ".." in path.parts:
         path, root = spelt(path), spelt(root)
     if not path.is_relative_to(root):
-        raise InputError(f"{path}: lies outside of {root}; give a folder that holds all inputs")
+        raise InputError(f"{path}: this input lies outside of {root}; give a folder that holds all inputs")
     return path.relative_to(root).as_posix()
 
 
@@ -99,7 +99,7 @@ def plain_path(path: Path, refused: type[KpdetectError] = InputError) -> str:
         KpdetectError: `refused`; the path is not UTF-8.
     """
     if not is_text(whole := os.path.abspath(path)):
-        raise refused(f"{shown(whole)}: its name is not UTF-8, which videos need; rename it")
+        raise refused(f"{shown(whole)}: the name is not UTF-8, which videos need; rename it")
     return whole
 
 

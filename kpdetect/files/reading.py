@@ -33,15 +33,15 @@ def reading(path: Path | str, refused: type[KpdetectError] = FormatError, advice
     except KpdetectError:
         raise
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{path}: no such file") from error
+        raise InputError(f"{path}: no such file; check the path") from error
     except OSError as error:
         if error.errno is not None and error.filename is not None:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
         raise refused(f"{path}: {reason(error)}; {advice}") from error
     except MemoryError as error:
-        raise refused(f"{path}: needs more memory than there is; {advice}") from error
+        raise refused(f"{path}: reading it needs more memory than there is; {advice}") from error
     except RecursionError as error:
-        raise refused(f"{path}: is nested too deeply; {advice}") from error
+        raise refused(f"{path}: the content is nested too deeply; {advice}") from error
     except Exception as error:  # libraries raise many types on damaged files; all mean the same to the user
         raise refused(f"{path}: {reason(error)}; {advice}") from error
 

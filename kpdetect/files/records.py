@@ -27,13 +27,13 @@ class Record(BaseModel):
 
 def _bare(name: str) -> str:
     if leads_out(name) or len(PurePosixPath(name).parts) != 1 or "\\" in name or name != PurePosixPath(name).name:
-        raise ValueError(f"'{shortened(name, 60)}' is no plain file name; expected the name of a file in the same folder")
+        raise ValueError(f"'{shortened(name, 60)}' is not a plain file name; expected the name of a file in the same folder")
     return name
 
 
 def _relative(name: str) -> str:
     if leads_out(name):
-        raise ValueError(f"'{shortened(name, 60)}' leads out of its folder; expected a name inside of it")
+        raise ValueError(f"'{shortened(name, 60)}' leads out of its folder; expected a name inside the folder")
     return name
 
 
@@ -71,5 +71,5 @@ def inside(folder: Path, name: str, refused: type[KpdetectError] = FormatError) 
     path = folder / name
     with reading(path, refused):
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise refused(f"{path}: leads out of {folder}; put the file itself there instead of a link")
+            raise refused(f"{path}: this link leads out of {folder}; replace it by the file")
     return path

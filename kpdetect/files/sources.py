@@ -56,7 +56,7 @@ def recorded_sources(path: Path) -> list[tuple[str, ...]] | None:
             return None
         for number, row in enumerate(rows[1:], start=2):
             if len(row) != 2 or not row[1].strip() or not PurePosixPath(row[0]).name:
-                raise ValueError(f"row {number} is no image and its sha256")
+                raise ValueError(f"row {number}: expected an image name and a sha256")
         return [(from_cell(row[0]), row[1]) for row in rows[1:]]
 
 

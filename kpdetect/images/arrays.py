@@ -58,7 +58,9 @@ def fit_region(image: Image, box: tuple[float, float, float, float], size: int) 
     left, top, width, height = (round(value) for value in box)
     if width * height > MAX_PADDED and width * height > image.shape[0] * image.shape[1]:
         shape = f"{image.shape[1]} x {image.shape[0]}"
-        raise InputError(f"{width} x {height} pixels about an image of {shape}: the limit is {MAX_PADDED:,}; crop it first")
+        raise InputError(
+            f"{width} x {height} pixels around an image of {shape}, but the limit is {MAX_PADDED:,}; crop the image first"
+        )
     part = cut_region(image, (left, top, width, height))
     shrinking = width > size or height > size
     square = cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)

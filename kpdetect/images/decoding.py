@@ -49,7 +49,9 @@ def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
         with Module.open(content or path) as picture:
             width, height = picture.size
             if height * width > MAX_PIXELS:
-                raise InputError(f"{path}: {width} x {height} pixels is over the limit of {MAX_PIXELS:,}; scale it down first")
+                raise InputError(
+                    f"{path}: {width} x {height} pixels, but the limit is {MAX_PIXELS:,} in all; scale the image down first"
+                )
             if height * width == 0:
                 raise ValueError(f"{width} x {height} pixels")
             yield picture

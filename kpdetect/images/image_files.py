@@ -72,7 +72,7 @@ def require_apart(folder: Path, out: Path) -> None:
         InputError: the folder of the images is that of the results.
     """
     if os.path.realpath(out) == os.path.realpath(folder):
-        raise InputError(f"--out {out}: is the folder of the images; give another, such as {out / 'results'}")
+        raise InputError(f"`out={out}`: this is the folder of the images; give another folder, such as {out / 'results'}")
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -119,7 +119,7 @@ def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
         try:
             yield path, read_image(path)
         except InputError as error:
-            log.warning(f"left out: {error}")
+            log.warning(f"an image is left out: {error}")
 
 
 def read_image_and_hash(path: Path) -> tuple[Image, str]:
@@ -134,7 +134,9 @@ def read_image_and_hash(path: Path) -> tuple[Image, str]:
 
 def _single(picture: Pillow, path: Path) -> Image:
     if (count := len(pages(picture))) > 1:
-        raise InputError(f"{path}: has {count} pages, not one; save each page as a file, or predict it as a video")
+        raise InputError(
+            f"{path}: this file has {count} pages, expected one; save each page as a file, or predict the file as a video"
+        )
     return decoded(picture, str(path))
 
 
@@ -146,6 +148,6 @@ def write_image(path: Path, image: Image) -> None:
     """
     done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
     if not done:
-        raise OutputError(f"{path}: cannot encode as {path.suffix}; use .png or .jpg")
+        raise OutputError(f"{path}: an image cannot be written as {path.suffix}; use .png or .jpg")
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

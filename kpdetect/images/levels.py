@@ -54,9 +54,9 @@ def parse_levels(text: str) -> Levels:
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"--levels {text}: {EXPECTED}") from error
+        raise InputError(f"`levels={text}`: {EXPECTED}") from error
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError(f"--levels {text}: {EXPECTED}, the first below the second")
+        raise InputError(f"`levels={text}`: {EXPECTED}, the first below the second")
     return Levels(text=f"{low:g},{high:g}", ends=(low, high))
 
 
@@ -91,7 +91,7 @@ def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[
     elif bits:
         low, high = 0.0, float(2**bits - 1 if levels.text == FULL else _fewest(values, bits, name))
     else:
-        raise ValueError("floating-point pixels, whose range is not known; give --levels LOW,HIGH, or save it with 8 bits")
+        raise ValueError("the range of floating-point pixels is unknown; give `levels=LOW,HIGH`, or save the image with 8 bits")
     scaled = (np.nan_to_num(values.astype(np.float64), nan=low) - low) * (255 / (high - low))
     return np.clip(scaled, 0, 255).round().astype(np.uint8)
 
@@ -104,7 +104,7 @@ def _fewest(values: NDArray[np.generic], bits: int, name: str) -> int:
     fewest = min(choices, default=bits)
     if largest > 0 and fewest < bits and _said.acquire(blocking=False):  # never released: said once
         log.info(
-            f"note: {name}: its pixels have {bits} bits but reach only {largest:,}, so they are read as {fewest} bits, as are "
-            "others like it; --levels full or --levels LOW,HIGH reads them otherwise"
+            f"note: {name}: the pixels have {bits} bits but reach only {largest:,}, so this image and similar ones are read as "
+            f"{fewest} bits; `levels=full` or `levels=LOW,HIGH` changes this"
         )
     return int(2**fewest - 1)

@@ -71,7 +71,7 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
     return boxes
 
 
-def parse_box(text: str, option: str) -> Box:
+def parse_box(text: str, parameter: str) -> Box:
     """Parse a box from the text `left,top,width,height`.
 
     Raises:
@@ -80,9 +80,9 @@ def parse_box(text: str, option: str) -> Box:
     try:
         left, top, width, height = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise InputError(f"{option} {text}: expected left,top,width,height in pixels, such as 12,32,64,64") from error
+        raise InputError(f"`{parameter}={text}`: expected left,top,width,height in pixels, such as 12,32,64,64") from error
     if not np.isfinite([left, top, width, height]).all() or width <= 0 or height <= 0:
-        raise InputError(f"{option} {text}: not a box; expected four numbers, width and height above 0")
+        raise InputError(f"`{parameter}={text}`: not a box; expected four numbers, width and height above 0")
     return left, top, width, height
 
 

@@ -104,9 +104,9 @@ def project_config(
         ConfigError: an unknown preset or method, a size, number of keypoints or of rounds out of range, or rounds of `imm`.
     """
     if method not in METHODS:
-        raise ConfigError(f"--method {method}: expected one of {', '.join(METHODS)}")
+        raise ConfigError(f"`method={method}`: expected one of {', '.join(METHODS)}")
     if method == "imm" and rounds:
-        raise ConfigError(f"--rounds {rounds}: {NO_ROUNDS}; leave it out")
+        raise ConfigError(f"`rounds={rounds}`: {NO_ROUNDS}; leave it out")
     count = 0 if method == "imm" else rounds
     named = architecture(preset(name, size, keypoints), model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])

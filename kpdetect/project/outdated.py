@@ -70,30 +70,31 @@ def discard_outdated_rounds(out: Path) -> None:
         if (number := round_number(stage)) is None or not record.exists():
             continue
         if read_prediction_record(record.parent).model != file_hash(last_detector(out, before=number)):
-            _discard(out, stage, f"the detector before round {number} has changed: it and what follows are made anew")
+            reason = f"the detector before round {number} has changed: round {number} and the later stages are made again"
+            _discard(out, stage, reason)
             return
 
 
 def discard_outdated_pupil(out: Path, number: int) -> None:
-    """Remove what a round, and what follows, learned from keypoints that are not those its teacher finds by now."""
+    """Delete a round and all later rounds if the predictions of its teacher have changed since."""
     folder = out / round_folder(number)
     if not (folder / "pairs" / MANIFEST).exists():
         return
     if Manifest.read(folder / "pairs").facts.provenance.get("table") != file_hash(folder / FOUND / TABLE):
-        told = f"what round {number} is taught has changed: it and what follows are made anew"
-        _discard(out, folder.name, told, keep=(FOUND,))
+        reason = f"the predictions for round {number} have changed: round {number} and the later stages are made again"
+        _discard(out, folder.name, reason, keep=(FOUND,))
 
 
-def _discard(out: Path, first: str, told: str, keep: tuple[str, ...] = ()) -> None:
-    """Clear a stage, but for what is to be kept of it, and those after it; the last one first."""
-    log.info(told)
+def _discard(out: Path, first: str, reason: str, keep: tuple[str, ...] = ()) -> None:
+    """Clear a stage except the files in `keep`, and all later stages. Start with the last one."""
+    log.info(reason)
     stages = ["pairs", *detector_stages(out), "predictions"]
     for stage in reversed(stages[stages.index(first) :]):
         _clear(out / stage, keep if stage == first else ())
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = ()) -> None:
-    """Empty a stage's folder; labels stay, for somebody gave them by hand and they tell that they are for other weights."""
+    """Empty the folder of a stage. Labels stay, because a user wrote them, and they record which weights they belong to."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir(), key=lambda path: LAST.index(path.name) if path.name in LAST else -1):

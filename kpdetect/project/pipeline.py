@@ -106,8 +106,8 @@ def run_project(
     chosen = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
     settings = changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)
     if settings.method == "imm" and (init_generator or init_detector):
-        option = f"--init-{'generator' if init_generator else 'detector'}"
-        raise InputError(f"{option}: --method imm starts from nothing; leave it out")
+        parameter = f"init_{'generator' if init_generator else 'detector'}"
+        raise InputError(f"`{parameter}`: `method=imm` starts from random weights; leave it out")
     require_rounds(out, settings.rounds.count, settings.method)
     exclude = excluded_names(images, exclude_lists)
     select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
@@ -291,7 +291,7 @@ class Project:
         try:
             judge_project(self.out, self.images, self.runtime)
         except InputError as error:
-            log.info(f"no verdict: {error}")
+            log.info(f"the keypoints are not judged: {error}")
 
     def write_report(self) -> None:
         """Write the report."""

@@ -61,8 +61,8 @@ class RoundsConfig(StrictConfig):
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
-NO_ROUNDS = "--method imm has no rounds of self-training"
-"""Why a number of them is refused."""
+NO_ROUNDS = "`method=imm` has no rounds of self-training"
+"""The reason why a number of rounds is refused."""
 BUDGET = ("count", "steps")
 """Keys of `RoundsConfig` that may change when a project is continued."""
 
@@ -79,14 +79,14 @@ def require_rounds(out: Path, count: int, method: str = "gan") -> None:
         ConfigError: saying what to do.
     """
     if method == "imm" and count:
-        raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}; give --set rounds.count=0")
+        raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}; give `overrides=rounds.count=0`")
     if (held := max(_rounds(out), default=0)) > count:
-        asked = f"{out}: has {held} round{'s' * (held > 1)} of self-training, {count} asked for"
+        got = f"{out}: this project has {held} round{'s' * (held > 1)} of self-training, but {count} are requested"
         folders = " and ".join(round_folder(number) for number in _rounds(out) if number > count)
         if method == "imm":
-            raise ConfigError(f"{asked}, as --method imm has none; give another --out, or remove its {folders}")
-        give = f"--rounds {held} (beside --config: --set rounds.count={held})"
-        raise ConfigError(f"{asked}; give {give}, or remove its {folders}")
+            raise ConfigError(f"{got}, because {NO_ROUNDS}; give another `out`, or remove {folders}")
+        advice = f"give `rounds={held}` (with `config`: `overrides=rounds.count={held}`), or remove {folders}"
+        raise ConfigError(f"{got}; {advice}")
 
 
 def _rounds(out: Path) -> list[int]:
@@ -129,7 +129,7 @@ def teach_round(
     chosen = [images / name for name in select_images(images, set(exclude), out)]
     _, skipped = predict_images(predictor, chosen, images, found, config.look(strict))
     if skipped:
-        log.warning(f"{len(skipped)} unreadable images are left out of round {number}")
+        log.warning(f"round {number} leaves out {len(skipped)} unreadable images")
     discard_outdated_pupil(out, number)
     pupil, pairs = config.pupil(first), folder / "pairs"
     write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop)

@@ -63,7 +63,7 @@ class FirstStage:
         tensors, description = load_weights(weights, "detector")
         if description.get("refined", {}).get("method") == "imm":
             raise CheckpointError(
-                f"{weights}: was trained by IMM, on real images alone; give a detector that was trained on pairs"
+                f"{weights}: this detector was trained by IMM, on real images alone; give a detector that was trained on pairs"
             )
         return cls(weights, tensors, description)
 

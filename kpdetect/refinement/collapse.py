@@ -43,13 +43,13 @@ def require_health(health: Health, start: Health | None, config: RefineConfig, f
     if start is None:
         return
     kept = "the last good checkpoint, if there is one, is kept"
-    advice = f"{kept}; try --set rate=0.0001 or a larger --set anchor_weight in a new --out"
+    advice = f"{kept}; try `overrides=rate=0.0001` or a larger anchor_weight in a new `out`"
     if health.spread < config.least_spread * start.spread:
         raise TrainingError(
-            f"{folder}: keypoints are falling together (spread {health.spread:.3f}, {start.spread:.3f} before); {advice}"
+            f"{folder}: the keypoints move to one point (spread {health.spread:.3f}, {start.spread:.3f} before); {advice}"
         )
     if health.drift > config.most_drift:
-        raise TrainingError(f"{folder}: keypoints have moved by {health.drift:.3f} on average; {advice}")
+        raise TrainingError(f"{folder}: the keypoints have moved by {health.drift:.3f} on average; {advice}")
 
 
 def closeness(keypoints: Tensor, sigma: float) -> Tensor:

@@ -133,4 +133,4 @@ def require_free(assignments: Iterable[str]) -> None:
     """
     for assignment in assignments:
         if assignment.partition("=")[0].split(".")[0] in ("model", "keypoints", "crop"):
-            raise ConfigError(f"--set {assignment}: is that of the detector that is continued; leave it out")
+            raise ConfigError(f"`overrides={assignment}`: the detector that is refined decides this value; leave it out")

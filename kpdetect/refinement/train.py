@@ -83,7 +83,7 @@ def refine_detector(
         KeyboardInterrupt: after the step at hand was finished and saved.
     """
     if (model is None) != (config.method == "imm"):
-        raise InputError("refine continues a detector, imm starts from nothing: give a model to the first, none to the second")
+        raise InputError("`model`: the method refine needs a trained detector, the method imm needs none")
     require_apart(images, out)
     start = None if model is None else FirstStage.load(model)
     config = config if start is None else start.apply(config)

@@ -91,18 +91,18 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 def _check(count: int, size: int, seed: int) -> None:
     if count < 1:
-        raise ConfigError(f"count {count}: a set needs at least 1 image; choose a larger count")
+        raise ConfigError(f"`count={count}`: a data set needs at least 1 image; choose a larger count")
     if size < MIN_SIZE:
-        raise ConfigError(f"size {size}: a face needs at least {MIN_SIZE} pixels; choose a larger size")
+        raise ConfigError(f"`size={size}`: a face needs at least {MIN_SIZE} pixels; choose a larger size")
     if not 0 <= seed <= MAX_SEED:
-        raise ConfigError(f"seed {seed}: outside the range of 0 to {MAX_SEED}; choose another")
+        raise ConfigError(f"`seed={seed}`: expected 0 to {MAX_SEED}; choose another seed")
 
 
 def _read_record(path: Path, keys: Sequence[str]) -> dict[str, Any]:
     record = read_json(path)
     if not isinstance(record, dict) or not all(isinstance(record.get(key), int) for key in keys):
         raise FormatError(
-            f"{path}: not the record of a toy set; expected whole numbers for {', '.join(keys)}; remove the folder"
+            f"{path}: not the record of a toy data set; expected whole numbers for {', '.join(keys)}; remove the folder"
         )
     return record
 
@@ -115,7 +115,7 @@ def _finished_count(out: Path, identity: dict[str, int]) -> int:
             _refuse_other(out, record, identity)
             return int(record["count"]) if name == RECORD else 0
     if (out / KEYPOINTS).exists() or any((out / kind).exists() and any((out / kind).iterdir()) for kind in ("images", "masks")):
-        raise OutputError(f"{out}: holds files that are not a toy set's; choose an empty or new folder")
+        raise OutputError(f"{out}: there are files that do not belong to a toy data set; choose an empty or new folder")
     return 0
 
 
@@ -124,7 +124,9 @@ def _refuse_other(out: Path, record: dict[str, Any], identity: dict[str, int]) -
     if different:
         held = ", ".join(f"{key} {record[key]}" for key in different)
         asked = ", ".join(f"{key} {identity[key]}" for key in different)
-        raise ConfigError(f"{out}: holds another toy set ({held}), asked for {asked}; choose another folder or remove it")
+        raise ConfigError(
+            f"{out}: there is another toy data set ({held}), but {asked} is requested; choose another folder, or remove it"
+        )
 
 
 def _remove_beyond(out: Path, count: int) -> None:

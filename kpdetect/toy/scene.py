@@ -155,7 +155,7 @@ def sample_scene(seed: int, index: int) -> Scene:
     """
     for name, value in (("seed", seed), ("index", index)):
         if not 0 <= value <= MAX_SEED:
-            raise ConfigError(f"{name} {value}: outside the range of 0 to {MAX_SEED}; choose another")
+            raise ConfigError(f"`{name}={value}`: expected 0 to {MAX_SEED}; choose another number")
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
     return Scene(
         pose=_draw(Pose, generator),

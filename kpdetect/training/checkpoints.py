@@ -1,8 +1,8 @@
-"""Checkpoints (everything needed to continue exactly) and weights files (what is given away).
+"""Checkpoints and weights files.
 
-A checkpoint is a `torch.save` of plain tensors, numbers, strings and containers, so that it loads with `weights_only=True`.
-A weights file is safetensors; its metadata is one JSON string that says what the model is and where it came from.
-Both have their final name only once they are complete.
+A checkpoint holds everything that is needed to continue a run exactly. It is a `torch.save` of plain tensors, numbers, strings
+and containers, so it loads with `weights_only=True`. A weights file is the result of a run. It is a safetensors file; its
+metadata is a JSON string that describes the model and its origin. Both get their final name when they are complete.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ WEIGHTS = "model.safetensors"
 """Name of the weights in a run folder."""
 
 CHECKPOINT = "checkpoint.pt"
-"""Name of the state of training in a run folder."""
+"""Name of the checkpoint in a run folder."""
 
 CHECKPOINT_VERSION = 1
 WEIGHTS_VERSION = 1
 REFINED = "refined"
-"""Folder of a project that holds the detector after its second stage."""
+"""Name of the folder of a project that holds the detector after training on real images."""
 TAUGHT = "taught"
-"""How the folders of a project are called that hold the detectors of its rounds of self-training: taught-1, taught-2, ..."""
+"""Beginning of the names of the folders of self-training in a project: taught-1, taught-2, ..."""
 
 
 def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
-    """Write `state` of a trainer of `kind` (for example "generator") to `path`."""
-    content = io.BytesIO()  # torch's own writer ends a full disk in an unspecific RuntimeError
+    """Write the `state` of a trainer of `kind` (for example "generator") to `path`."""
+    content = io.BytesIO()  # the writer of torch reports a full disk as an unspecific RuntimeError
     torch.save({"kind": kind, "version": CHECKPOINT_VERSION, "state": state}, content)
     with replacing(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
 class _Checkpoint(Record):
-    """What every checkpoint holds, whatever is trained."""
+    """The keys of every checkpoint."""
 
     kind: str
     version: int
@@ -60,7 +60,7 @@ class _Checkpoint(Record):
 
 
 class _Progress(Record):
-    """What every trainer's state says of its progress."""
+    """The progress in the state of every trainer."""
 
     step: Count
     seconds: Annotated[float, Field(ge=0)]
@@ -71,33 +71,34 @@ def load_checkpoint(path: Path, kind: str) -> dict[str, Any]:
     """Read the state that `save_checkpoint` wrote.
 
     Raises:
-        CheckpointError: missing, damaged, of another version, or of another kind of trainer.
+        CheckpointError: the checkpoint is missing, damaged, of another version, or of another kind of trainer.
     """
-    found, state = load_checkpoint_header(path)
-    if found != kind:
-        raise CheckpointError(f"{path}: a checkpoint of a {shortened(found, 40)}, expected one of a {kind}")
+    got, state = load_checkpoint_header(path)
+    if got != kind:
+        raise CheckpointError(f"{path}: got a checkpoint of a {shortened(got, 40)}, expected a checkpoint of a {kind}")
     return state
 
 
 def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
-    """Kind and state of any checkpoint.
+    """Read the kind and the state of a checkpoint.
 
     Raises:
-        CheckpointError: missing, damaged, or of another version.
+        CheckpointError: the checkpoint is missing, damaged, or of another version.
     """
     if not path.exists():
-        raise CheckpointError(f"{path}: no such checkpoint")
+        raise CheckpointError(f"{path}: no such checkpoint; give the folder of a run")
     try:
         _require_stored(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         checkpoint = _Checkpoint.model_validate({name: content[name] for name in ("kind", "version", "state")})
-    except Exception as error:  # torch.load raises many types on damaged files; all mean the same to the user
-        raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start anew") from error
+    except Exception as error:  # torch.load raises many types for damaged files; all mean the same to the user
+        raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start again") from error
     if checkpoint.version != CHECKPOINT_VERSION:
         raise CheckpointError(
-            f"{path}: a checkpoint of version {checkpoint.version}, expected {CHECKPOINT_VERSION}; train anew in another --out"
+            f"{path}: got a checkpoint of version {checkpoint.version}, expected {CHECKPOINT_VERSION}; "
+            "train again in another `out`"
         )
-    with reading(path, CheckpointError, "delete it to start anew"):
+    with reading(path, CheckpointError, "delete it to start again"):
         state = {name: checkpoint.state[name] for name in _Progress.model_fields if name in checkpoint.state}
         if set(state) & {"step", "seconds"}:
             _Progress.model_validate({"step": 0, "seconds": 0.0, "data": ""} | state)
@@ -105,14 +106,14 @@ def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _require_stored(path: Path) -> None:
-    """Refuse an archive whose members are compressed: torch writes none, and a small file may hold terabytes."""
+    """Refuse an archive with compressed members. Torch writes none, and a small compressed file may hold terabytes."""
     with zipfile.ZipFile(path) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("compressed")
 
 
 def save_weights(path: Path, kind: str, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
-    """Write named tensors and their `description` (JSON-ready) as safetensors."""
+    """Write named tensors and their `description` (values for JSON) as a safetensors file."""
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -129,7 +130,7 @@ _announced: dict[Path, list[Callable[[str], None]]] = {}
 
 @contextmanager
 def announced(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Inside of the block, `say` is called with the hash of weights right before they get the name `path`."""
+    """Inside the block, call `say` with the hash of new weights right before their file gets the name `path`."""
     listeners = _announced.setdefault(Path(os.path.abspath(path)), [])
     listeners.append(say)
     try:
@@ -139,29 +140,29 @@ def announced(path: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """The description of a weights file, without its tensors, as JSON; see `read_model_description`.
+    """Read the description of a weights file as JSON values, without its tensors; see `read_model_description`.
 
     Raises:
-        CheckpointError: missing, damaged, or not written by kpdetect.
+        CheckpointError: the file is missing or damaged, or kpdetect did not write it.
     """
     read_model_description(path)
     return dict(parse_json(_metadata(path), path, CheckpointError))
 
 
 def read_model_description(path: Path) -> ModelDescription:
-    """The description of a weights file, without its tensors.
+    """Read the description of a weights file, without its tensors.
 
     Raises:
-        CheckpointError: missing, damaged, or not written by kpdetect.
+        CheckpointError: the file is missing or damaged, or kpdetect did not write it.
     """
     return described(ModelDescription, _metadata(path), path)
 
 
 def read_detector_description(path: Path) -> DetectorDescription:
-    """The description of a detector's weights file, without its tensors.
+    """Read the description of a detector's weights file, without its tensors.
 
     Raises:
-        CheckpointError: missing, damaged, or of something else.
+        CheckpointError: the file is missing or damaged, or holds no detector.
     """
     description = read_model_description(path)
     _require_kind(description, "detector", path)
@@ -172,15 +173,17 @@ def _metadata(path: Path) -> str:
     from safetensors import safe_open
 
     if not path.exists():
-        raise CheckpointError(f"{path}: no such weights file")
+        raise CheckpointError(f"{path}: no such weights file; give the file, its run folder or its project folder")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except Exception as error:  # many types on damaged files
-        raise CheckpointError(f"{path}: damaged weights file ({reason(error)}); make or copy it again") from error
+    except Exception as error:  # safetensors raises many types for damaged files
+        raise CheckpointError(
+            f"{path}: damaged weights file ({reason(error)}); copy the file again, or train the model again"
+        ) from error
     if "kpdetect" not in metadata:
-        raise CheckpointError(f"{path}: not written by kpdetect; expected a model.safetensors of a run folder")
-    parse_json(metadata["kpdetect"], path, CheckpointError)  # within bounds
+        raise CheckpointError(f"{path}: kpdetect did not write this file; expected a model.safetensors of a run folder")
+    parse_json(metadata["kpdetect"], path, CheckpointError)  # checks size and depth
     return str(metadata["kpdetect"])
 
 
@@ -193,93 +196,99 @@ def _require_kind(description: ModelDescription, kind: str, path: Path) -> None:
 
 
 def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and description of a weights file of `kind` ("generator" or "detector").
+    """Read the tensors and the description of a weights file of `kind` ("generator" or "detector").
 
     Raises:
-        CheckpointError: missing, damaged, of another kind or version, or with values that are no numbers.
+        CheckpointError: the file is missing, damaged, of another kind or version, or holds values that are not numbers.
     """
     from safetensors.torch import load_file
 
     _require_kind(read_model_description(path), kind, path)
     described(KINDS[kind], _metadata(path), path)
-    with reading(path, CheckpointError, "make or copy it again"):
+    with reading(path, CheckpointError, "copy the file again, or train the model again"):
         tensors = load_file(path)
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                raise ValueError(f"tensor {name} holds values that are no numbers")
+                raise ValueError(f"tensor {name} holds values that are not numbers")
     return tensors, read_description(path)
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Load a weights file's tensors into the network that its description says.
+    """Load the tensors of a weights file into the network that its description names.
 
     Raises:
-        CheckpointError: they do not fit.
+        CheckpointError: the tensors do not fit.
     """
-    with reading(source, CheckpointError, "does not fit the network it describes, train it again"):
+    with reading(
+        source, CheckpointError, "the weights do not fit the network that their description names; train the model again"
+    ):
         network.load_state_dict(tensors)
 
 
 def require_widths(widths: Iterable[int], tensors: dict[str, Tensor], source: Path) -> None:
-    """Refuse a network far wider than its tensors before its memory is asked for.
+    """Refuse a description with many more channels than the tensors have, before memory is allocated for the network.
 
     Args:
-        widths: channels that the description says.
-        tensors: of the same file.
+        widths: numbers of channels in the description.
+        tensors: tensors of the same file.
         source: the file.
 
     Raises:
-        CheckpointError: it is.
+        CheckpointError: the description has too many channels.
     """
     widest = max((side for tensor in tensors.values() for side in tensor.shape), default=0)
-    if (found := max(widths, default=0)) > max(1024, widest):
+    if (channels := max(widths, default=0)) > max(1024, widest):
         raise CheckpointError(
-            f"{source}: does not fit the network it describes ({found:,} channels, tensors of {widest:,}); copy the file again"
+            f"{source}: the weights do not fit the network that their description names ({channels:,} channels, tensors of "
+            f"{widest:,}); copy the file again"
         )
 
 
 def detector_stages(project: Path) -> list[str]:
-    """Folders of a project that hold its detectors, if they are there, from the first to the last."""
+    """List the folders of a project that may hold its detectors, from the first to the last."""
     rounds = [number for path in project.glob(f"{TAUGHT}-*") if (number := round_number(path.name)) is not None]
     return ["detector", REFINED, *map(round_folder, sorted(rounds))]
 
 
 def last_detector(project: Path, *, before: int) -> Path:
-    """The weights file of the last detector of a project before a round of self-training.
+    """Find the weights file of the last detector of a project before a round of self-training.
 
     Raises:
-        CheckpointError: nothing there.
+        CheckpointError: there is no such detector.
     """
     for stage in reversed(detector_stages(project)):
         weights = project / stage / WEIGHTS
         if weights.is_file() and (round_number(stage) or 0) < before:
             return weights
-    raise CheckpointError(f"{project}: no trained detector here")
+    raise CheckpointError(f"{project}: no trained detector here; run `kpdetect run` first")
 
 
 def round_folder(number: int) -> str:
-    """What the folder of a round of self-training is called inside a project, numbers from 1."""
+    """Name the folder of a round of self-training in a project. Rounds count from 1."""
     return f"{TAUGHT}-{number}"
 
 
 def round_number(stage: str) -> int | None:
-    """Which round of self-training a folder of a project holds, from 1; None if it holds something else."""
+    """Return the number of the round of self-training in a folder of a project, from 1; None for another folder."""
     number = stage.removeprefix(f"{TAUGHT}-")
     return int(number) if number.isdecimal() and stage == round_folder(int(number)) else None
 
 
 def is_detector_stage(folder: Path) -> bool:
-    """Whether a folder is called like one that holds a detector of the project above it."""
+    """Tell whether a folder has the name of a detector's folder in a project."""
     return folder.name in detector_stages(folder.parent)
 
 
 def find_weights(path: Path, kind: str) -> Path:
-    """The weights file of `kind` that `path` means: the file itself, its run folder, or the project folder above it, where the
-    last of its detectors (`detector_stages`) goes before those it was made from; a folder of `kpdetect pack`; or the name of a
-    model that comes with the package (`kpdetect models`).
+    """Find the weights file of `kind` at a path.
+
+    Args:
+        path: the weights file, its run folder, its project folder, a folder of `kpdetect pack`, or the name of a model that
+            comes with the package (`kpdetect models`). Of a project, the last detector is found (`detector_stages`).
+        kind: "generator" or "detector".
 
     Raises:
-        CheckpointError: nothing there.
+        CheckpointError: there is no such file.
     """
     stages = reversed(detector_stages(path)) if kind == "detector" else [kind]
     folders = [path, *(path / stage for stage in stages)]

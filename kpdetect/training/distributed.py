@@ -1,8 +1,8 @@
-"""Training in several processes started by torchrun, one per GPU (or per share of a CPU).
+"""Training in several processes that torchrun starts, one per GPU (or per share of a CPU).
 
-Every process computes on its part of each batch and the gradients are averaged, so that parameters stay equal everywhere. The
-first process alone writes, measures and decides when to stop. On CUDA batch normalisation is synchronised; torch cannot do that
-on a CPU, where each process normalises its own part.
+Every process computes its part of each batch, and the gradients are averaged, so all processes keep equal parameters. Only the
+first process writes, measures and decides when to stop. On CUDA, batch normalisation is synchronised. Torch cannot do this on a
+CPU, where each process normalises its part separately.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ Module = TypeVar("Module", bound=nn.Module)
 def joined_runtime(
     device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
 ) -> Iterator[Runtime]:
-    """The runtime of this process, joined with its peers if torchrun started several; parted from them at the end, unless it
-    was joined before (`kpdetect.training.peers.joined`).
+    """Make the runtime of this process. Inside the block, the processes that torchrun started are connected.
+
+    Processes that were connected before stay so after the block (`kpdetect.training.peers.joined`).
 
     Raises:
-        InputError: CUDA or TensorBoard was asked for and is not available; or see `joined`.
+        InputError: CUDA or TensorBoard is requested and not available; or see `joined`.
         PeerError: see `joined`.
     """
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
@@ -45,20 +46,20 @@ def require_divisible(batch: int, runtime: Runtime) -> None:
     """Refuse a batch that the processes cannot share evenly.
 
     Raises:
-        ConfigError: naming both numbers.
+        ConfigError: the batch is not a multiple of the number of processes.
     """
     if batch % runtime.world:
         raise ConfigError(
-            f"batch {batch}: {runtime.world} processes cannot share it evenly; take a multiple of {runtime.world}"
+            f"batch {batch}: {runtime.world} processes cannot share it evenly; give a multiple of {runtime.world}"
         )
 
 
 @contextmanager
 def main_first(runtime: Runtime) -> Iterator[None]:
-    """The first process does the work of the block before any other begins with it.
+    """Run the block in the first process before the other processes run it.
 
     Raises:
-        SystemExit: in the others, where the first fails; it alone says why.
+        SystemExit: in the other processes, if the first one fails. Only the first one reports the error.
     """
     if not runtime.is_main and not agreed(False, runtime):
         raise SystemExit(2)
@@ -73,7 +74,7 @@ def main_first(runtime: Runtime) -> Iterator[None]:
 
 
 def synchronised(module: Module, runtime: Runtime) -> Module:
-    """The module with synchronised batch normalisation, where there are several processes on CUDA."""
+    """Synchronise the batch normalisation of a module, if there are several processes on CUDA."""
     if runtime.world == 1 or runtime.device.type != "cuda":
         return module
     converted: Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
@@ -94,18 +95,18 @@ def average_gradients(parameters: Iterable[nn.Parameter], runtime: Runtime) -> N
 
 
 def agreed(decision: bool, runtime: Runtime) -> bool:
-    """The first process's decision, in every process."""
+    """Return the decision of the first process, in every process."""
     if runtime.world == 1:
         return decision
-    told = torch.tensor([float(decision)], device=runtime.device)
-    distributed.broadcast(told, src=0)
-    return bool(told.item())
+    message = torch.tensor([float(decision)], device=runtime.device)
+    distributed.broadcast(message, src=0)
+    return bool(message.item())
 
 
 def anywhere(happened: bool, runtime: Runtime) -> bool:
-    """Whether something has happened in any process, known in all of them."""
+    """Tell every process whether something has happened in any of them."""
     if runtime.world == 1:
         return happened
-    told = torch.tensor([float(happened)], device=runtime.device)
-    distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
-    return bool(told.item())
+    message = torch.tensor([float(happened)], device=runtime.device)
+    distributed.all_reduce(message, op=distributed.ReduceOp.MAX)
+    return bool(message.item())

@@ -1,8 +1,8 @@
-"""Starting a new run from weights that exist: `--init-from`.
+"""Start a new run from existing weights: `--init-from`.
 
-Unlike continuing, the configuration may differ in everything but the shapes of the networks; optimisers and step count start
-afresh. The run folder keeps `initial.json`, so that a continued run needs the old weights no more, and its record of real
-images names those behind them too.
+The new run is not a continuation: only the shapes of the networks must be equal, and optimisers and step count start from zero.
+The run folder keeps `initial.json`, so a continued run does not need the old weights. Its list of real images includes those
+behind the old weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class InitialWeights:
 
     Attributes:
         path: the weights file.
-        tensors: what it holds.
+        tensors: the tensors in the file, by name.
+        description: the description in the file.
     """
 
     def __init__(self, path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -40,39 +41,41 @@ class InitialWeights:
         """Read the weights of a `kind` ("generator" or "detector") from a weights file, run folder or project.
 
         Raises:
-            CheckpointError: nothing there, or damaged.
+            CheckpointError: there are no weights, or they are damaged.
         """
         path = find_weights(source, kind)
         return cls(path, *load_weights(path, kind))
 
     def load_into(self, *networks: nn.Module) -> None:
-        """Give the weights to networks of their shape.
+        """Load the weights into networks of the same shape.
 
         Raises:
-            CheckpointError: they have another shape; the first mismatch is named.
+            CheckpointError: a tensor has another shape. The message names the first one.
         """
         for network in networks:
             load_fitting(network, self.tensors, self.path)
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state of the same run's training lies, if it was kept."""
+        """Path of the checkpoint of the same run; it may not exist."""
         return self.path.with_name(CHECKPOINT)
 
     def companion(self, name: str) -> dict[str, Tensor] | None:
-        """The state of another network of the same run, from the checkpoint beside the weights; None where it is not there."""
+        """Read the state of another network of the same run from its checkpoint; None if it is missing."""
         if not self.checkpoint.exists():
             return None
         state: dict[str, Tensor] | None = load_checkpoint(self.checkpoint, str(self.description["kind"])).get(name)
-        if state is not None and not (isinstance(state, dict) and all(isinstance(each, Tensor) for each in state.values())):
-            raise CheckpointError(f"{self.checkpoint}: {name} is no state of a network; delete the checkpoint or copy it again")
+        if state is not None and not (isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())):
+            raise CheckpointError(
+                f"{self.checkpoint}: {name} is not the state of a network; delete the checkpoint or copy it again"
+            )
         return state
 
     def record(self, run: RunFolder) -> None:
-        """Note in the run folder what it began with, and add to its record the real images behind that."""
+        """Record these weights in the run folder, and add the real images behind them to the run's list."""
         if not run.writes:
             return
-        facts = {
+        record = {
             "weights": self.path.name,
             "hash": file_hash(self.path),
             "images_seen": self.description.get("images_seen"),
@@ -80,11 +83,11 @@ class InitialWeights:
             "began_with": self.description.get("began_with"),
         }
         merge_sources(run.folder, self.path.parent)
-        write_json(run.folder / RECORD, facts)
+        write_json(run.folder / RECORD, record)
 
 
 def forget_beginning(run: RunFolder) -> None:
-    """Remove the note of a run that was killed before its first checkpoint: the next one may begin otherwise."""
+    """Remove the record of initial weights before the first checkpoint, because a killed run may be started differently."""
     (run.folder / RECORD).unlink(missing_ok=True)
 
 
@@ -92,22 +95,22 @@ def load_fitting(network: nn.Module, tensors: dict[str, Tensor], source: Path) -
     """Load tensors into a network of the same shape.
 
     Raises:
-        CheckpointError: naming the first tensor that is missing, unknown or of another shape.
+        CheckpointError: a tensor is missing, unknown or of another shape. The message names the first one.
     """
-    own = network.state_dict()
-    for name in sorted({**own, **tensors}):
-        ours, theirs = own.get(name), tensors.get(name)
+    expected = network.state_dict()
+    for name in sorted({**expected, **tensors}):
+        ours, theirs = expected.get(name), tensors.get(name)
         if ours is None or theirs is None or ours.shape != theirs.shape:
-            shapes = ["nothing" if each is None else str(list(each.shape)) for each in (theirs, ours)]
+            shapes = ["nothing" if tensor is None else str(list(tensor.shape)) for tensor in (theirs, ours)]
             raise CheckpointError(
-                f"{source}: does not fit this configuration: {name} is {shapes[0]} there and {shapes[1]} here; "
-                "use the configuration it was trained with, see kpdetect info"
+                f"{source}: do not fit this configuration: {name} is {shapes[0]} in the file and {shapes[1]} in the "
+                "configuration; use the configuration of the weights, see `kpdetect info`"
             )
     with reading(source, CheckpointError):
         network.load_state_dict(tensors)
 
 
 def began_with(run: RunFolder) -> dict[str, Any] | None:
-    """What `InitialWeights.record` noted; None for a run that began with random weights."""
+    """Read the record of `InitialWeights.record`; None for a run that started from random weights."""
     path = run.folder / RECORD
     return checked(dict[str, Any], read_json(path), path) if path.exists() else None

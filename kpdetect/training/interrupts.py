@@ -1,4 +1,4 @@
-"""Ctrl-C and termination that let long work finish its step and save."""
+"""Ctrl-C and termination, after which a long computation finishes its step and saves."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from types import FrameType, TracebackType
 from typing import Any
 
 SAME_SECONDS = 1.0
-"""Signals this close to the first are the same request: torchrun hands on a Ctrl-C that the terminal has sent already."""
+"""Signals within this time are one request, because torchrun repeats a Ctrl-C that the terminal has already sent."""
 INTERRUPTED = 130
-"""Exit code of a command stopped by Ctrl-C; typer makes it from KeyboardInterrupt."""
-STOPPED = "stopped; what was finished is saved, run the same command again to continue"
+"""Exit code of a command that Ctrl-C has stopped. Typer returns it for KeyboardInterrupt."""
+STOPPED = "stopped; finished work is saved; run the same command again to continue"
 
 
 @contextmanager
 def interrupts_end_imports() -> Iterator[None]:
-    """While active, SIGINT during an import ends the process in one line; at other times it raises KeyboardInterrupt as usual.
+    """Inside the block, SIGINT during an import ends the process with one line. At other times it raises KeyboardInterrupt.
 
-    Packages in C turn KeyboardInterrupt inside of their imports into other errors, or lose it. Where SIGINT is ignored, or has
-    another handler, it stays so.
+    During their import, packages in C turn KeyboardInterrupt into other errors, or lose it. If SIGINT is ignored or has another
+    handler, nothing changes.
     """
     usual = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -47,7 +47,7 @@ def _end_import(number: int, frame: FrameType | None) -> None:
 
 
 class StopRequest:
-    """While active, the first SIGINT or SIGTERM sets `requested`; a later SIGINT interrupts at once."""
+    """A context in which the first SIGINT or SIGTERM sets `requested`. A later SIGINT interrupts at once."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,9 +1,9 @@
-"""The training loop that both networks share: budgets, metrics, pictures, checkpoints, stopping and continuing.
+"""The training loop of all networks: budgets, metrics, sample sheets, checkpoints, stopping and continuing.
 
     run_until -> train_step (of the subclass) -> periodic work, a list of (every, action)
 
-Everything random in step t follows from (seed, t), so a checkpoint needs no random state and a continued run is bit-equal to
-an uninterrupted one on the same machine (on a CPU; a GPU adds in no fixed order). No schedule reads the clock.
+All random numbers of step t follow from (seed, t), so a checkpoint needs no random state. On the same CPU, a continued run is
+bit-equal to an uninterrupted one; a GPU adds numbers in no fixed order. No schedule reads the clock.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from kpdetect.training.run_folder import RunFolder, code_commit, hardware
 from kpdetect.training.runtime import Runtime
 
 MOST_IMAGES = 1 << 16
-"""Images or pairs in one step."""
+"""Largest number of images or pairs in one step."""
 MOST_STEPS = 10**12
-"""More than any machine will do; products with it fit 64 bits."""
+"""Largest number of steps. No machine reaches it, and products with it fit 64 bits."""
 
 
 class TrainingConfig(StrictConfig):
-    """How long to train and how often to report; what both trainers' configurations begin with."""
+    """The settings of every training: how long to train, and how often to report."""
 
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
-    """Everything random follows from this number."""
+    """Seed of all random numbers."""
     steps: int = Field(1, ge=1, le=MOST_STEPS)
-    """Steps to train; no schedule depends on it, so that a finished run can be continued."""
+    """Number of steps to train. No schedule depends on it, so a finished run can be continued."""
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints."""
     sample_every: int = Field(500, ge=1)
@@ -56,21 +56,21 @@ class TrainingConfig(StrictConfig):
 
 
 BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
-"""Keys that may change when a run is continued."""
+"""Keys whose values may change when a run is continued."""
 
 
 SAVE_SECONDS = 300.0
-"""A checkpoint is written at least this often, however slow the steps are; what is computed does not depend on it."""
+"""Longest time between checkpoints, however slow the steps are. The result does not depend on it."""
 
 
 EARLY_SHEET_SECONDS = 30.0
-"""Training time of the first sample sheet; the next ones come at doubled times, until the first one of `sample_every`."""
+"""Training time of the first sample sheet. The next sheets come after twice the time each, until the first `sample_every`."""
 PACE_SECONDS, LEAST_PACE_STEPS = 8.0, 10
-"""How long a run measures its speed before it says its forecast; where steps limit it, a tenth of them and at least this."""
+"""Time for which a run measures its speed before its forecast. A run limited by steps uses a tenth of them, at least 10."""
 
 
 def images_of(run: RunFolder, kind: str) -> str | None:
-    """The key of the images that a run was trained on; None before its first checkpoint."""
+    """Read the key of the images that a run was trained on; None before its first checkpoint."""
     return images_in(str(load_checkpoint(run.checkpoint, kind).get("data", ""))) if run.checkpoint.exists() else None
 
 
@@ -80,19 +80,19 @@ class Trainer(ABC):
     Args:
         run: folder of the run.
         config: the run's configuration.
-        batch: images per step.
-        data: key of the training data; a continued run must have the same.
+        batch: number of images per step.
+        data: key of the training data. A continued run must have the same key.
         runtime: device and precision.
     """
 
     kind: ClassVar[str]
-    """What is trained, as checkpoints name it."""
+    """Name of the trained network in checkpoints."""
     share = 1.0
     """This training's share of the user's minutes, for the advice if there are too few."""
     warm_steps = 3
     """First steps that are slower than the others."""
     other_data: str = "other data (files were added, removed or changed, or others are excluded)"
-    """What is said of a checkpoint whose `data` differs."""
+    """Description of the difference, for a checkpoint with other training data."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: DataKey, runtime: Runtime) -> None:
         require_divisible(batch, runtime)
@@ -104,11 +104,11 @@ class Trainer(ABC):
 
     @abstractmethod
     def stateful(self) -> dict[str, Stateful]:
-        """The parts whose state a checkpoint holds, by their names in it."""
+        """Return the parts whose state a checkpoint holds, by their names in the checkpoint."""
 
     @abstractmethod
     def train_step(self) -> dict[str, Tensor]:
-        """One optimisation step; returns metrics as scalars."""
+        """Do one optimisation step. Return metrics as scalars."""
 
     @abstractmethod
     def write_sheet(self) -> None:
@@ -116,22 +116,22 @@ class Trainer(ABC):
 
     @abstractmethod
     def write_weights(self) -> None:
-        """Write the weights that are given away."""
+        """Write the weights file, the result of the run."""
 
     def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[Line]:
-        """What to say once the speed of the run is measured, in lines with levels of `logging`.
+        """Forecast the run from its measured speed, in lines with levels of `logging`.
 
         Args:
             rate: steps per second.
             steps: the last step that the budget allows.
-            seconds_left: what is left of the time; None where only steps limit the run.
+            seconds_left: remaining time; None if only steps limit the run.
         """
         seen, limit = self.step * self.batch, steps * self.batch
         forecast = Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left, self.kind)
         return [*forecast_lines(forecast, self.share), *needs_lines(self.needs(self.run.folder))]
 
     def needs(self, folder: Path) -> Needs:
-        """Memory and disk of this training, after some steps; it writes into `folder`."""
+        """Measure the memory and disk of this training, after some steps. `folder` is the folder that it writes into."""
         device, state = self.runtime.device, sum(tensor_bytes(part.state_dict()) for part in self.stateful().values())
         memory = peak_memory(device) + self.closing_memory
         return Needs(memory, memory_there(device), 3 * state, disk_there(folder), device.type == "cuda")  # old, new, weights
@@ -142,28 +142,28 @@ class Trainer(ABC):
         return 0
 
     def close(self) -> None:
-        """End the threads that prepare batches, where a training has any."""
+        """End the threads that prepare batches, if there are any."""
         return
 
     def is_done(self) -> bool:
-        """Whether more training would gain nothing; ends the run before its budget does."""
+        """Tell whether more training gains nothing. The run then ends before its budget."""
         return False
 
     @property
     def kept(self) -> str:
-        """What to say is left of a run that has failed."""
+        """A sentence about the checkpoint of a failed run."""
         return "the last good checkpoint is kept" if self.run.checkpoint.exists() else "there is no checkpoint yet"
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
-        """Work that is done every so many steps."""
+        """List periodic work, as (number of steps between two calls, function)."""
         return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
 
     def run_until(self, steps: int, minutes: float | None) -> None:
-        """Train to a number of steps, or minutes over all continuations; save at the end and when asked to stop.
+        """Train up to a number of steps, or minutes summed over all continuations. Save at the end and on Ctrl-C.
 
         Raises:
-            TrainingError: a loss is not finite; the last good checkpoint is kept.
-            KeyboardInterrupt: Ctrl-C or termination, after the step at hand was finished and saved.
+            TrainingError: a loss is not finite. The last good checkpoint is kept.
+            KeyboardInterrupt: Ctrl-C or termination; the current step is finished and saved first.
         """
         budget = float("inf") if minutes is None else minutes * 60
         if agreed(self._finished(steps, budget), self.runtime):
@@ -173,7 +173,7 @@ class Trainer(ABC):
         left = None if minutes is None else max(0.0, budget - self.seconds)
         pace, early = self._pace(steps, left), _next_sheet(self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
-        with StopRequest() as stop, closing(self):  # to the end: what stops torchrun asks each process more than once
+        with StopRequest() as stop, closing(self):  # until the end, because torchrun passes a signal on more than once
             with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
                 while self._goes_on(steps, budget, stop):
                     began = time.monotonic()
@@ -193,12 +193,12 @@ class Trainer(ABC):
             if self.runtime.is_main:
                 self.save()
                 self.write_sheet()
-                self.write_weights()  # last: a run with weights of its last step is finished
+                self.write_weights()  # last, because the weights of the last step mark a finished run
         if stop.requested:
             raise KeyboardInterrupt
 
     def _pace(self, steps: int, left: float | None) -> Pace:
-        """Measures for 8 seconds, less where the budget is small."""
+        """Measure the speed for 8 seconds, or shorter if the budget is small."""
         seconds = PACE_SECONDS if left is None else min(PACE_SECONDS, left / 10)
         return Pace(self.warm_steps, seconds, steps=max(LEAST_PACE_STEPS, (steps - self.step) // 10))
 
@@ -216,7 +216,7 @@ class Trainer(ABC):
             self.save()
 
     def _finished(self, steps: int, budget: float) -> bool:
-        """Whether an earlier call has used the budget up and left the weights of this very step."""
+        """Tell whether an earlier call has used up the budget and has written the weights of this step."""
         if self.step == 0 or (self.step < steps and self.seconds < budget and not self.is_done()):
             return False
         return self.run.weights.exists() and read_model_description(self.run.weights).step == self.step
@@ -228,42 +228,42 @@ class Trainer(ABC):
         )
 
     def _require_finite(self, metrics: dict[str, Tensor]) -> None:
-        """Checked in every step, before anything of it is saved."""
+        """Check the losses of every step, before anything is saved."""
         finite = bool(torch.stack([value.detach().float() for value in metrics.values()]).isfinite().all())
-        if anywhere(not finite, self.runtime):  # else a process that noticed it alone would leave the others waiting
+        if anywhere(not finite, self.runtime):  # all processes must stop together, else the others wait for ever
             raise TrainingError(
                 f"{self.run.folder}: a loss is not finite at step {self.step}; {self.kept}. "
-                "Try lower learning rates (--set, see config.yaml) or another --seed in a new --out"
+                "Try lower learning rates (`overrides`, see config.yaml) or another `seed`, in a new `out`"
             )
 
-    def description(self, config: StrictConfig, *, kept_step: int | None = None, **facts: Any) -> dict[str, Any]:
-        """What the weights file of any training says of itself.
+    def description(self, config: StrictConfig, *, kept_step: int | None = None, **entries: Any) -> dict[str, Any]:
+        """Make the description for the weights file.
 
         Args:
-            config: what a reader builds the network from.
-            kept_step: the step that the weights are of; the last one unless given.
-            facts: what this kind of training adds, JSON-ready.
+            config: configuration, from which a reader builds the network.
+            kept_step: step of the weights; by default the last step.
+            entries: further entries of this kind of training, as values for JSON.
         """
         seen = (self.step if kept_step is None else kept_step) * self.batch
         progress: dict[str, Any] = {"step": self.step} | ({} if kept_step is None else {"kept_step": kept_step})
         progress |= {"images_seen": seen, "minutes": round(self.seconds / 60, 1)}
         made_by = {"commit": code_commit(), "hardware": hardware()}
-        return {"config": config.model_dump(mode="json"), **facts, **progress, **made_by}
+        return {"config": config.model_dump(mode="json"), **entries, **progress, **made_by}
 
     def save(self) -> None:
         """Write the checkpoint."""
         state: dict[str, Any] = {name: part.state_dict() for name, part in self.stateful().items()}
         self.saved = time.monotonic()
         carried = {name: float(value) for name, value in self.carried.items()}
-        facts = {"step": self.step, "seconds": self.seconds, "data": self.data.text, "carried": carried}
-        save_checkpoint(self.run.checkpoint, self.kind, state | facts)
+        progress = {"step": self.step, "seconds": self.seconds, "data": self.data.text, "carried": carried}
+        save_checkpoint(self.run.checkpoint, self.kind, state | progress)
 
     def restore(self) -> None:
         """Continue from the checkpoint, if there is one.
 
         Raises:
-            CheckpointError: it is damaged, of another kind, or of networks of another shape.
-            ConfigError: it was made with other training data.
+            CheckpointError: the checkpoint is damaged, of another kind, or holds networks of another shape.
+            ConfigError: the run has other training data.
         """
         if not self.run.checkpoint.exists():
             if self.runtime.is_main:
@@ -272,24 +272,24 @@ class Trainer(ABC):
         state = load_checkpoint(self.run.checkpoint, self.kind)
         if not self.data.continues(state.get("data")):
             raise ConfigError(
-                f"{self.run.folder}: was trained on {self.other_data}; use another --out, or the same data to continue"
+                f"{self.run.folder}: was trained on {self.other_data}; give another `out`, or the same data to continue"
             )
         with reading(
-            self.run.checkpoint, CheckpointError, "belongs to another configuration; put back the right one or delete it"
+            self.run.checkpoint, CheckpointError, "it belongs to another configuration; restore the right one or delete it"
         ):
             for name, part in self.stateful().items():
                 if isinstance(part, torch.optim.Optimizer):
                     require_state(part, state[name])
                 part.load_state_dict(state[name])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
-        carried = dict(state.get("carried", {}))  # not in checkpoints of before
+        carried = dict(state.get("carried", {}))  # not in checkpoints of earlier versions
         self.carried = {str(name): torch.tensor(float(value), device=self.runtime.device) for name, value in carried.items()}
         if self.runtime.is_main:
             self.run.rewind(self.step)
 
 
 def _next_sheet(seconds: float) -> float:
-    """The next of the times 30 s, 60 s, 120 s, ... after so much training time."""
+    """Return the next of the times 30 s, 60 s, 120 s, ... after a training time."""
     due = EARLY_SHEET_SECONDS
     while due <= seconds:
         due *= 2

@@ -1,7 +1,7 @@
-"""What a weights file says of its model: one record, checked when the file is read.
+"""The description inside a weights file: a record that is checked when the file is read.
 
-Every key but kind and version is optional: files of earlier versions lack some. `GeneratorDescription` and
-`DetectorDescription` are what such a file needs to be used. Keys of newer versions are kept, see `content`.
+Every key except kind and version is optional, because files of earlier versions lack some. `GeneratorDescription` and
+`DetectorDescription` list the keys that a usable file needs. Keys of newer versions are kept, see `content`.
 """
 
 from __future__ import annotations
@@ -23,113 +23,113 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 class CalibrationDescription(Record):
-    """Map from heatmap mass to probability, see `kpdetect.detector.calibration`."""
+    """The map from heatmap mass to probability, see `kpdetect.detector.calibration`."""
 
     mass: tuple[Share, ...] = Field(min_length=1)
-    """Corner points, not falling."""
+    """Masses of the corner points, not falling."""
     probability: tuple[Share, ...]
-    """Their values."""
+    """Probabilities of the corner points."""
     near: float | None = None
-    """Distance within which a keypoint counts as found."""
+    """Distance within which a keypoint counts as found, in normalised units."""
     usual: Share | None = None
-    """Mean confidence in held-out pairs; not in weights of earlier versions."""
+    """Mean confidence on held-out pairs; not in weights of earlier versions."""
 
     @model_validator(mode="after")
     def _rising(self) -> CalibrationDescription:
         if len(self.mass) != len(self.probability) or list(self.mass) != sorted(self.mass):
-            raise ValueError("expected as many probabilities as masses, masses rising")
+            raise ValueError("expected as many probabilities as masses, and rising masses")
         return self
 
 
 class LayoutDescription(Record):
-    """Where keypoints lay in training, see `kpdetect.inference.second_pass.Layout`."""
+    """The layout of the keypoints in training, see `kpdetect.inference.second_pass.Layout`."""
 
     places: tuple[tuple[float, float], ...]
-    """Mean place [K, 2], normalised."""
+    """Mean place of each keypoint [K, 2], normalised."""
     distances: tuple[tuple[float, ...], ...]
-    """Root mean square distance [K, K]."""
+    """Root mean square distance of each two keypoints [K, K], normalised."""
 
 
 class ModelDescription(Record):
-    """Of any weights file."""
+    """The description in any weights file."""
 
     model_config = ConfigDict(extra="allow")
 
     kind: str
-    """generator or detector."""
+    """Kind of the model: generator or detector."""
     version: int
-    """Of the format."""
+    """Version of the format."""
     config: dict[str, Any] | None = None
-    """The configuration that it was trained with."""
+    """The configuration of the training."""
     step: Count | None = None
-    """Steps trained."""
+    """Number of training steps."""
     kept_step: Count | None = None
-    """The step that the weights are of, where that is an earlier one."""
+    """The step of the weights, if they are not those of the last step."""
     distance: float | None = None
-    """To the real images, of a generator that was stopped by it."""
+    """Distance of a generator's images to the real images, if the training stopped by this distance."""
     images_seen: Count | None = None
-    """Images or pairs in all steps together."""
+    """Number of images or pairs in all steps together."""
     minutes: NotNegative | None = None
-    """Minutes trained."""
+    """Training time in minutes."""
     training_images: Count | None = None
-    """Real images it was trained on."""
+    """Number of real images in the training data."""
     began_with: dict[str, Any] | None = None
-    """The weights that training began with."""
+    """The weights that the training started from."""
     feature_weights: str | None = None
-    """Hash of the network in whose features it was compared."""
+    """Hash of the network in whose features images were compared."""
     data: str | None = None
     """Key of the training images."""
     drawn_size: Side | None = None
-    """Side of the images that a generator draws; that of its configuration unless given."""
+    """Side of the images that a generator draws; by default that of its configuration."""
     keypoints: Keypoints | None = None
     """K of a detector."""
     pair_size: tuple[Side, Side] | None = None
     """(height, width) of the images that a detector was trained on."""
     crop: CropPolicy | None = None
-    """How a detector is shown pictures."""
+    """Crop policy of a detector."""
     provenance: dict[str, Any] | None = None
-    """What made the pairs that a detector learned from."""
+    """The model and settings that made a detector's pairs."""
     pairs: Count | None = None
-    """How many."""
+    """Number of pairs."""
     held_out_percent: NotNegative | None = None
-    """Error on pairs held out, in percent of the side."""
+    """Mean error on held-out pairs, in percent of the image's side."""
     held_out: NotNegative | None = None
-    """Share of the pairs that was held out in the second stage."""
+    """Share of the pairs that was held out while the detector was refined."""
     keypoint_layout: LayoutDescription | None = None
-    """Where keypoints lay in training."""
+    """Layout of the keypoints in training."""
     calibration: CalibrationDescription | None = None
     """Map from heatmap mass to confidence."""
     calibrated_on: dict[str, Any] | None = None
-    """The pairs that it was measured on afterwards."""
+    """The pairs of a later calibration by `kpdetect calibrate`."""
     first_stage: str | None = None
-    """Hash of the detector that was trained further on real images."""
+    """Hash of the detector that was refined."""
     refined: dict[str, Any] | None = None
-    """Configuration of that."""
+    """Configuration of the training on real images."""
     refined_before: tuple[dict[str, Any], ...] | None = None
-    """Earlier runs on real images."""
+    """Records of earlier trainings on real images."""
     drift: float | None = None
-    """How far keypoints moved by that, normalised."""
+    """Mean distance by which the training on real images moved the keypoints, normalised."""
     spread: float | None = None
-    """How far keypoints lie from their mean place, normalised."""
+    """Standard deviation of the keypoints within an image, normalised."""
     commit: str | None = None
-    """Of the code that trained it."""
+    """Git commit of the code that trained the model."""
     hardware: dict[str, Any] | None = None
-    """Where it was trained."""
+    """Hardware of the training."""
 
     @property
     def content(self) -> dict[str, Any]:
-        """All keys that are there, JSON-ready."""
+        """All existing keys, as values for JSON."""
         return self.model_dump(mode="json", exclude_unset=True)
 
 
 class GeneratorDescription(ModelDescription):
-    """Of a generator that can be used."""
+    """The description of a usable generator."""
 
     config: dict[str, Any]
 
 
 class DetectorDescription(ModelDescription):
-    """Of a detector that can be used."""
+    """The description of a usable detector."""
 
     config: dict[str, Any]
     keypoints: Keypoints
@@ -140,7 +140,7 @@ class DetectorDescription(ModelDescription):
     def _same_keypoints(self) -> DetectorDescription:
         layout, count = self.keypoint_layout, self.keypoints
         if layout is not None and {len(layout.places), len(layout.distances), *map(len, layout.distances)} != {count}:
-            raise ValueError(f"keypoint_layout is not of {count} keypoints")
+            raise ValueError(f"keypoint_layout: expected {count} keypoints")
         return self
 
 
@@ -149,10 +149,10 @@ KINDS: dict[str, type[ModelDescription]] = {"generator": GeneratorDescription, "
 
 
 def described(kind: type[Kind], text: str, source: Path) -> Kind:
-    """A description from the JSON text in a weights file.
+    """Parse the JSON text in a weights file.
 
     Raises:
-        CheckpointError: it is no description, or lacks what this kind needs.
+        CheckpointError: the text is not a description, or lacks a key that this kind needs.
     """
     with reading(source, CheckpointError, "copy the file again, or train it again"):
         try:
@@ -160,6 +160,8 @@ def described(kind: type[Kind], text: str, source: Path) -> Kind:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             if first["type"] == "missing":
-                told = f"{source}: does not say its {'.'.join(map(str, first['loc']))}; copy the file again, or train it again"
-                raise CheckpointError(told) from error
+                key = ".".join(map(str, first["loc"]))
+                raise CheckpointError(
+                    f"{source}: the description lacks {key}; copy the file again, or train the model again"
+                ) from error
             raise

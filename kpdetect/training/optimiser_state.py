@@ -1,4 +1,4 @@
-"""The states in a checkpoint, and that of an optimiser: torch takes any and fails in the next step, so it is checked before."""
+"""States in a checkpoint. The state of an optimiser is checked, because torch loads any state and fails in the next step."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Stateful(Protocol):
     """A network, an optimiser or anything else with a state."""
 
     def state_dict(self) -> Any:
-        """Tensors, numbers, strings and containers of them."""
+        """Return the state: tensors, numbers, strings and containers of them."""
 
     def load_state_dict(self, state: Any, /) -> Any:
-        """Take what `state_dict` gave."""
+        """Restore a state from `state_dict`."""
 
 
 def tensor_bytes(state: Any) -> int:
-    """Bytes of all tensors in a state."""
+    """Count the bytes of all tensors in a state."""
     if isinstance(state, Tensor):
         return state.nbytes
     if isinstance(state, Mapping):
@@ -31,10 +31,10 @@ def tensor_bytes(state: Any) -> int:
 
 
 def require_state(optimiser: Optimizer, state: Any) -> None:
-    """Check the state of an optimiser of Adam's family before it is loaded.
+    """Check the state of an optimiser of the Adam family before it is loaded.
 
     Raises:
-        ValueError: an option of another type, or averages of other shapes than the parameters.
+        ValueError: an option has another type, or the shapes of averages and parameters differ.
     """
     own = optimiser.state_dict()["param_groups"]
     if not isinstance(state, Mapping) or not isinstance(groups := state.get("param_groups"), list) or len(groups) != len(own):
@@ -47,13 +47,13 @@ def require_state(optimiser: Optimizer, state: Any) -> None:
                 raise ValueError(f"option {name} of the optimiser is of another type")
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     if not isinstance(averages := state.get("state"), Mapping):
-        raise ValueError("no averages of the optimiser")
+        raise ValueError("there are no averages of the optimiser")
     kinds = {frozenset(each) if isinstance(each, Mapping) else None for each in averages.values()}
     if len(kinds) > 1 or (kinds and not {"step", "exp_avg", "exp_avg_sq"} <= (kinds.pop() or set())):
         raise ValueError("averages of the optimiser are missing")
     for number, each in averages.items():
         if not isinstance(number, int) or not 0 <= number < len(parameters):
-            raise ValueError("averages of a parameter that is not there")
+            raise ValueError("there are averages of a parameter that does not exist")
         for name, value in each.items():
             _require_average(name, value, parameters[number])
 
@@ -62,11 +62,13 @@ def _require_average(name: str, value: Any, parameter: Tensor) -> None:
     if not isinstance(value, Tensor) or not value.is_floating_point() or not bool(torch.isfinite(value).all()):
         raise ValueError(f"{name} of the optimiser holds no finite numbers")
     if value.shape != (() if name == "step" else parameter.shape):
-        raise ValueError(f"{name} of the optimiser is {list(value.shape)} for a parameter {list(parameter.shape)}")
+        raise ValueError(
+            f"{name} of the optimiser has shape {list(value.shape)} for a parameter of shape {list(parameter.shape)}"
+        )
 
 
 def _alike(mine: Any, theirs: Any) -> bool:
-    """Whether two options are of one type: numbers, lists of equally many, truth values, nothing."""
+    """Tell whether two options have the same type: numbers, lists of equal length, truth values, or None."""
     if isinstance(mine, bool) or mine is None:
         return isinstance(theirs, bool) or theirs is None
     if isinstance(mine, int | float):

@@ -1,4 +1,4 @@
-"""Batches prepared by threads while earlier ones are used."""
+"""Prepare batches in threads while earlier batches are used."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Batch = TypeVar("Batch")
 
 
 def prepared(make: Callable[[int], Batch], step: int, *, ahead: int, workers: int) -> Generator[Batch, None, None]:
-    """`make(step)`, `make(step + 1)` and so on, in order; close the iterator to end the threads.
+    """Yield `make(step)`, `make(step + 1)` and so on, in order. Close the iterator to end the threads.
 
     Args:
-        make: gives the batch of a step; called from several threads at once where there are several workers.
-        step: the first one.
-        ahead: batches under way, at least; one per worker where that is more.
-        workers: threads.
+        make: function that makes the batch of a step. With several workers, several threads call it at the same time.
+        step: the first step.
+        ahead: smallest number of batches in preparation. Every worker prepares at least one.
+        workers: number of threads.
     """
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Batch]] = deque(pool.submit(make, step + offset) for offset in range(max(ahead, workers)))

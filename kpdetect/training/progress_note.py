@@ -1,4 +1,4 @@
-"""How far a project is, as a small file for those who watch it from another process."""
+"""The progress of a project, as a small file for other processes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from kpdetect.files.atomic import replacing
 from kpdetect.progress import Status, listening
 
 NOTE = "progress.json"
-"""Name of the file in the project's folder; it is there while the project runs."""
+"""Name of the file in the project's folder. It exists while the project runs."""
 NOTE_SECONDS = 2.0
-"""Between two notes."""
+"""Seconds between two updates of the file."""
 
 
 @contextmanager
-def noted_in(folder: Path, **facts: Any) -> Iterator[None]:
-    """Note the progress of all work inside in the folder's `NOTE`, with `facts`.
+def noted_in(folder: Path, **entries: Any) -> Iterator[None]:
+    """Write the progress of all work in the block to the folder's `NOTE`, with further entries.
 
-    No work fails because of it. The note is removed when the work ends or fails; a killed process leaves it.
+    The work does not fail if the file cannot be written. The file is removed when the work ends or fails. A killed process
+    leaves it.
     """
-    note = _Note(folder / NOTE, facts)
+    note = _Note(folder / NOTE, entries)
     note.write({})
     try:
         with listening(note):
@@ -36,8 +37,8 @@ def noted_in(folder: Path, **facts: Any) -> Iterator[None]:
 
 
 class _Note:
-    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
-        self.path, self.facts, self.last = path, facts, float("-inf")
+    def __init__(self, path: Path, entries: dict[str, Any]) -> None:
+        self.path, self.entries, self.last = path, entries, float("-inf")
 
     def __call__(self, status: Status) -> None:
         if status.ended or time.monotonic() - self.last >= NOTE_SECONDS:
@@ -47,6 +48,6 @@ class _Note:
             self.write({"unit": status.unit, "done": status.done, "total": status.total, "rate": rate, "seconds_left": left})
 
     def write(self, values: dict[str, Any]) -> None:
-        text = json.dumps({**self.facts, **values, "time": round(time.time(), 1)})
+        text = json.dumps({**self.entries, **values, "time": round(time.time(), 1)})
         with suppress(OutputError), replacing(self.path, durable=False) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,11 +1,11 @@
-"""The run folder: what was run, on what, how it went, and how to continue.
+"""The run folder, which holds everything about one training.
 
-config.yaml        the resolved configuration, commented
+config.yaml        the complete configuration, with comments
 environment.json   commit, versions, hardware, start time
-metrics.jsonl      one JSON object per line
-samples/           pictures made on the way
-checkpoint.pt      everything needed to continue exactly
-model.safetensors  the result
+metrics.jsonl      metrics, one JSON object per line
+samples/           sample sheets
+checkpoint.pt      everything that is needed to continue exactly
+model.safetensors  the weights, which are the result
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
 
 
 class RunFolder:
-    """One stage's folder; opening it again with the same configuration continues the run.
+    """The folder of a run. Opening it again with the same configuration continues the run.
 
     Args:
-        folder: where.
-        config: what is run.
-        exempt: dotted keys that may differ from those of the run that is continued.
-        writes: whether this process writes; of several, one does.
+        folder: the folder.
+        config: configuration of the run.
+        exempt: dotted keys whose values may change when the run is continued.
+        writes: whether this process writes files. Of several processes, one writes.
 
     Raises:
-        ConfigError: the folder holds a run with another configuration; the differences are named.
+        ConfigError: the folder holds a run with another configuration. The message names the differences.
         OutputError: the folder cannot be written.
     """
 
@@ -56,8 +56,8 @@ class RunFolder:
             changed = differences(read_config(type(config), existing), config, exempt)
             if changed:
                 raise ConfigError(
-                    f"{folder}: holds a run with another configuration ({'; '.join(changed)}); "
-                    "use another --out, or the same settings to continue"
+                    f"{folder}: the run in this folder has another configuration ({'; '.join(changed)}); "
+                    "give another `out`, or the same settings to continue"
                 )
         if not writes:
             return
@@ -67,7 +67,7 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether anything was done here; a run that was refused at its start may be begun with other settings."""
+        """Whether the run has done any work. A run that was refused at its start may be started with other settings."""
         return any(path.name not in (LOCK, CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
 
     @property
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """Path of the weights that are given away."""
+        """Path of the weights, the result of the run."""
         return self.folder / WEIGHTS
 
     @property
@@ -90,7 +90,7 @@ class RunFolder:
         return self.folder / "samples" / f"{step:07d}.png"
 
     def write_events(self, step: int) -> None:
-        """From now on write metrics as TensorBoard events too, in `events/`; hiding those after `step`."""
+        """Also write metrics as TensorBoard events from now on, in `events/`. Earlier events after `step` are hidden."""
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.events = SummaryWriter(str(self.folder / "events"), purge_step=step + 1)  # type: ignore[no-untyped-call]
@@ -106,7 +106,7 @@ class RunFolder:
             file.write(json.dumps(values) + "\n")
 
     def rewind(self, step: int) -> None:
-        """Drop metrics after `step`: what a killed run logged after its last checkpoint happens again."""
+        """Drop metrics after `step`. A killed run repeats the steps after its last checkpoint."""
         if not self.metrics.exists():
             return
         lines = self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -119,7 +119,7 @@ def _step(line: str) -> float:
 
 
 def _values(line: str) -> dict[str, Any] | None:
-    """The numbers of a line of metrics; None of a line cut off by a kill, or anything else."""
+    """Parse a line of metrics; None for a line that a kill has cut off, or another text."""
     try:
         values = parse_json(line, "metrics")
     except FormatError:
@@ -129,7 +129,7 @@ def _values(line: str) -> dict[str, Any] | None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The metrics of a run folder, whole lines only; empty when there are none."""
+    """Read the metrics of a run, complete lines only. Without a file the list is empty."""
     if not path.exists():
         return []
     with reading(path):
@@ -138,7 +138,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def environment() -> dict[str, Any]:
-    """Commit, package versions and hardware of this machine, as JSON-ready values."""
+    """Describe commit, package versions and hardware of this machine, as values for JSON."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": code_commit(),
@@ -156,8 +156,10 @@ def _version(package: str) -> str | None:
 
 
 def code_commit() -> str:
-    """The git commit of this code, with "+" when files were changed since; outside a checkout, as in a container, what the
-    environment variable KPDETECT_COMMIT says, or "unknown"."""
+    """Return the git commit of this code, with "+" if files have changed since.
+
+    Outside a checkout, as in a container, it is the value of the environment variable KPDETECT_COMMIT, or "unknown".
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return os.environ.get("KPDETECT_COMMIT") or "unknown"
@@ -174,7 +176,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, memory and accelerator."""
+    """Describe processor, cores, memory and accelerator of this machine."""
     import torch
 
     from kpdetect.training.runtime import available_cores
@@ -187,11 +189,11 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def hardware_line(facts: dict[str, Any]) -> str:
-    """What `hardware` found, for readers: "AMD EPYC, 2 cores, 24 GiB memory"; what is not known is left out."""
-    cores = "{} core" if facts.get("cores") == 1 else "{} cores"
+def hardware_line(values: dict[str, Any]) -> str:
+    """Describe the result of `hardware` in a line: "AMD EPYC, 2 cores, 24 GiB memory". Unknown values are left out."""
+    cores = "{} core" if values.get("cores") == 1 else "{} cores"
     units = {"processor": "{}", "cores": cores, "memory_gib": "{} GiB memory", "accelerator": "{}"}
-    return ", ".join(text.format(facts[name]) for name, text in units.items() if facts.get(name))
+    return ", ".join(text.format(values[name]) for name, text in units.items() if values.get(name))
 
 
 def _processor() -> str:

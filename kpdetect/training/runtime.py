@@ -1,4 +1,4 @@
-"""Where a computation runs: device and precision, resolved once into a value that is passed on."""
+"""Device and precision of a computation, chosen once and passed on as a value."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from kpdetect.errors import InputError
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 EngineName = Literal["auto", "torch", "onnx", "plain"]
-"""What computes a trained detector, see `kpdetect.inference.engine`."""
+"""Implementations that compute a trained detector, see `kpdetect.inference.engine`."""
 BACKEND = "inductor"
-"""What compiles networks."""
+"""The compiler of networks."""
 MOST_WORKERS = 8
-"""Threads that prepare batches, at most."""
+"""Largest number of threads that prepare batches."""
 DEVICES: tuple[str, ...] = get_args(DeviceName)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """Where and how a training runs.
+    """The device, precision and processes of a training.
 
     Attributes:
-        device: of networks and batches.
-        compute: type that convolutions and matrix products compute in.
-        rank: this process among its peers.
+        device: device of networks and batches.
+        compute: number type of convolutions and matrix products.
+        rank: number of this process, from 0.
         world: number of processes.
-        compiled: whether networks are compiled (torch.compile); checkpoints are the same.
-        events: whether metrics are written as TensorBoard events too.
+        compiled: whether networks are compiled (torch.compile). Checkpoints do not depend on it.
+        events: whether metrics are also written as TensorBoard events.
     """
 
     device: torch.device
@@ -51,39 +51,43 @@ class Runtime:
 
     @property
     def workers(self) -> int:
-        """Threads that prepare batches: on a CPU, which is busy with the last batch, one; for a GPU some of its process's share
-        of the cores."""
-        beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-        return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, available_cores() // beside - 1))
+        """Number of threads that prepare batches.
+
+        On a CPU it is one, because the CPU also computes. For a GPU it depends on the process's share of the cores.
+        """
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, available_cores() // processes - 1))
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context under which networks run; coordinates are kept in float32 by the code that computes them."""
+        """Make the context in which networks run. Code that computes coordinates keeps them in float32."""
         return torch.autocast(self.device.type, dtype=self.compute, enabled=self.compute != torch.float32)
 
     def prepare(self, *networks: nn.Module) -> None:
-        """Compile networks in place, where that is asked for; names in their state stay as they are."""
+        """Compile networks in place if `compiled` is set. The names in their states do not change."""
         for network in networks if self.compiled else ():
             network.compile(backend=BACKEND)
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve_runtime(
     device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
 ) -> Runtime:
-    """Choose a device and precision; `auto` takes CUDA where there is one, and bfloat16 where it is fast. Of several GPUs each
-    process that torchrun started gets its own.
+    """Choose device and precision.
+
+    `auto` chooses CUDA if there is a CUDA device, and bfloat16 if the hardware supports it. Each process that torchrun starts
+    gets a GPU.
 
     Raises:
-        InputError: CUDA or TensorBoard was asked for and is not available.
+        InputError: CUDA or TensorBoard is requested and not available.
     """
     if events and find_spec("tensorboard") is None:
-        raise InputError('--tensorboard: TensorBoard is not installed; pip install "kpdetect[tensorboard]"')
+        raise InputError('`tensorboard`: the package tensorboard is not installed; pip install "kpdetect[tensorboard]"')
     if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: this installation of torch sees no CUDA device; use --device cpu")
+        raise InputError("`device=cuda`: this installation of torch sees no CUDA device; use `device=cpu`")
     name: str = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
         precision = "bfloat16" if name == "cuda" or _cpu_has_bfloat16() else "float32"
@@ -99,7 +103,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def channels_last(module: nn.Module) -> None:
-    """Lay convolution weights out for channels-last images, which CPUs and tensor cores are fast with."""
+    """Convert convolution weights to the channels-last format, which is fast on CPUs and tensor cores."""
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

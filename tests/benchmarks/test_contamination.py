@@ -106,7 +106,7 @@ def test_damaged_record(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="sources.csv: expected the columns image,sha256"):
         check_contamination(tmp_path, data)
     (tmp_path / "sources.csv").write_text("image,sha256\nc.png\n")
-    with pytest.raises(FormatError, match="row 2 is no image and its sha256"):
+    with pytest.raises(FormatError, match="row 2: expected an image name and a sha256"):
         check_contamination(tmp_path, data)
 
 

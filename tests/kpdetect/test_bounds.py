@@ -34,7 +34,7 @@ BOMB = "a0: &a0 [x, x, x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n
     ],
 )
 def test_values_that_only_torch_would_refuse_are_named(assignment: str, key: str) -> None:
-    with pytest.raises(ConfigError, match=f"^--set: {key}"):
+    with pytest.raises(ConfigError, match=f"^`overrides`: {key}"):
         apply_overrides(GeneratorConfig(), [assignment])
 
 
@@ -42,7 +42,7 @@ def test_values_that_only_torch_would_refuse_are_named(assignment: str, key: str
     "text", ["[1,2", "'", "*a", "2001-99-99", "9" * 5000, "!!python/name:os.system", "!!bool x", "!!timestamp x", "[" * 3000]
 )
 def test_assignments_that_are_no_values_are_one_line(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^--set seed=") as caught:
+    with pytest.raises(ConfigError, match=r"^`overrides=seed=") as caught:
         apply_overrides(DetectorConfig(), [f"seed={text}"])
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 400

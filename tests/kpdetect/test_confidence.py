@@ -160,7 +160,7 @@ def test_labels_of_other_weights_stay_so(project, pairs, tmp_path):
 def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
     out = tmp_path / "copy"
     two = write_pairs(tmp_path / "two", dots(20))
-    with pytest.raises(InputError, match="pairs of 2 keypoints; the detector has 3"):
+    with pytest.raises(InputError, match="got pairs of 2 keypoints, expected 3"):
         pack_calibrated(project, two, out, "cpu")
     with pytest.raises(InputError, match="3 of 120 pairs are held out, expected at least 50; give 2,500 pairs or more"):
         pack_calibrated(project, write_pairs(tmp_path / "few", near_the_middle(120), 120), out, "cpu")

@@ -32,7 +32,7 @@ def test_overrides_reach_nested_values_and_are_validated():
 def test_values_that_do_not_fit_each_other_are_refused_in_a_short_line():
     with pytest.raises(ConfigError) as caught:
         apply_overrides(preset("tiny", 64), ["model.widths=[8,8]"])
-    expected = "--set: model: widths and background_widths need 3 entries, one per size 16..64"
+    expected = "`overrides`: model: widths and background_widths need 3 entries, one per size 16..64"
     assert str(caught.value) == expected
 
 

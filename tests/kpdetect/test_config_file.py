@@ -102,14 +102,14 @@ def test_run_refuses_options_that_the_file_holds(kpdetect, blob_folder, tmp_path
 def test_imm_has_nothing_to_start_from(kpdetect, blob_folder, tmp_path, option):
     code, said = kpdetect("run", blob_folder, "--out", tmp_path / "out", "--method", "imm", option, tmp_path, *QUICK)
     assert code == 2
-    assert f"{option}: --method imm starts from nothing" in said
+    assert f"{option}: --method imm starts from random weights" in said
 
 
 @pytest.mark.parametrize("key", ["keypoints=5", "crop=pad", "model.input_size=64"])
 def test_refine_refuses_settings_that_the_detector_decides(kpdetect, small_project, blob_folder, tmp_path, key):
     code, said = kpdetect("refine", small_project, blob_folder, "--out", tmp_path / "run", "--set", key)
     assert code == 2
-    assert "is that of the detector that is continued" in said
+    assert "the detector that is refined decides this value" in said
 
 
 def test_refine_says_that_nothing_holds_the_keypoints(monkeypatch, capsys, small_project, blob_folder, tmp_path):

@@ -110,7 +110,7 @@ def test_other_pairs_replace_what_was_written_of_the_first(tmp_path, count, tars
 def test_a_file_that_nobody_recorded_is_not_overwritten(folder, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "annotations.json").write_text("mine")
-    with pytest.raises(OutputError, match=r"annotations\.json: is there already and was not written by this command"):
+    with pytest.raises(OutputError, match=r"annotations\.json: this file exists, and no such command wrote it"):
         write_coco(folder, tmp_path / "out")
     assert (tmp_path / "out" / "annotations.json").read_text() == "mine"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["annotations.json"]

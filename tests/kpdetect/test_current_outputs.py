@@ -317,7 +317,7 @@ def test_fewer_pairs_than_there_are_is_said(small_project, blob_folder, tmp_path
     export_pairs(source, tmp_path / "pairs", 8, codec="raw", shard_size=3)
     before = contents(tmp_path / "pairs")
     export_pairs(source, tmp_path / "pairs", 5, codec="raw", shard_size=3)
-    assert "holds 8 pairs of the same kind already, which stay" in capsys.readouterr().err
+    assert "the 8 pairs of the same kind in this folder are kept" in capsys.readouterr().err
     assert contents(tmp_path / "pairs") == before
 
 

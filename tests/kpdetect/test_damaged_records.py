@@ -34,7 +34,7 @@ def test_damaged_corrections_are_named_by_line(tmp_path: Path, content: str, mes
     (tmp_path / "corrections.csv").write_text(content)
     with pytest.raises(FormatError, match=message) as refused:
         read_corrections(tmp_path)
-    assert "mend the line, or remove the file" in str(refused.value)
+    assert "correct the line, or remove the file" in str(refused.value)
 
 
 def study_with(folder: Path, **changes: Any) -> Path:
@@ -79,5 +79,5 @@ def test_weights_of_a_backbone_are_numbers(tmp_path: Path, value: float) -> None
     create_backbone("test_resnet", weights=tmp_path / "weights.pth")
     next(iter(state.values()))[0, 0, 0, 0] = value
     torch.save(state, tmp_path / "weights.pth")
-    with pytest.raises(CheckpointError, match=r"weights\.pth: cannot be loaded .*holds values that are no numbers"):
+    with pytest.raises(CheckpointError, match=r"weights\.pth: cannot be loaded .*holds values that are not numbers"):
         create_backbone("test_resnet", weights=tmp_path / "weights.pth")

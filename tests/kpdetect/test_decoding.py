@@ -57,7 +57,7 @@ def test_levels_say_what_is_black_and_white(tmp_path, levels, expected):
 
 def test_levels_make_floating_point_readable_and_leave_8_bits_alone(tmp_path):
     save_tiff(tmp_path / "float.tif", np.array([[0.0, 0.5, 1.0], [np.nan, 2.0, -1.0]], np.float32))
-    with pytest.raises(InputError, match="give --levels LOW,HIGH"):
+    with pytest.raises(InputError, match="give `levels=LOW,HIGH`"):
         read_image(tmp_path / "float.tif")
     use_levels("0,1")
     np.testing.assert_array_equal(grey_of(tmp_path / "float.tif"), [[0, 128, 255], [0, 255, 0]])
@@ -67,7 +67,7 @@ def test_levels_make_floating_point_readable_and_leave_8_bits_alone(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "12", "4095,0", "0,inf", "a,b", "0,1,2"])
 def test_levels_that_are_none_are_refused(text):
-    with pytest.raises(InputError, match="--levels"):
+    with pytest.raises(InputError, match="`levels="):
         parse_levels(text)
 
 
@@ -96,7 +96,7 @@ def test_heic_names_what_it_needs(tmp_path, monkeypatch):
 def test_a_stack_is_no_single_image(tmp_path):
     first, second = (Pillow.fromarray(GREY + number) for number in (0, 1))
     first.save(tmp_path / "stack.tif", save_all=True, append_images=[second])
-    with pytest.raises(InputError, match="stack.tif: has 2 pages"):
+    with pytest.raises(InputError, match="stack.tif: this file has 2 pages"):
         read_image(tmp_path / "stack.tif")
     frames = list(PageReader(tmp_path / "stack.tif").frames())
     for number, frame in enumerate(frames):
@@ -107,7 +107,7 @@ def test_a_stack_is_no_single_image(tmp_path):
 def test_a_stack_of_floating_point_pages_says_what_it_needs(tmp_path):
     pages = [Pillow.fromarray(np.full((20, 30), value, np.float32)) for value in (0.25, 0.5)]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(InputError, match=r"stack.tif: .*--levels LOW,HIGH"):
+    with pytest.raises(InputError, match=r"stack.tif: .*`levels=LOW,HIGH`"):
         list(PageReader(tmp_path / "stack.tif").frames())
 
 
@@ -153,5 +153,5 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
 def test_too_many_pixels_are_refused_from_the_header(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "MAX_PIXELS", 23)
     Pillow.fromarray(GREY).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match="6 x 4 pixels is over the limit of 23"):
+    with pytest.raises(InputError, match="6 x 4 pixels, but the limit is 23"):
         read_image(tmp_path / "a.png")

@@ -78,7 +78,7 @@ def test_what_a_detector_needs_is_there(tmp_path: Path, key: str) -> None:
     path = weights(tmp_path)
     text = {name: value for name, value in read_description(path).items() if name != key}
     save_file({"a": torch.zeros(2)}, path, metadata={"kpdetect": json.dumps(text)})
-    with pytest.raises(CheckpointError, match=f"does not say its {key}"):
+    with pytest.raises(CheckpointError, match=f"the description lacks {key}"):
         load_weights(path, "detector")
     assert read_model_description(path).kind == "detector"
 
@@ -95,18 +95,18 @@ def test_metadata_that_are_no_description_are_one_line(tmp_path: Path, text: str
 def test_weights_are_numbers(tmp_path: Path, value: float) -> None:
     path = tmp_path / "model.safetensors"
     save_weights(path, "detector", {"a": torch.zeros(2), "b": torch.tensor([0, value])}, DETECTOR)
-    with pytest.raises(CheckpointError, match=r"model\.safetensors: tensor b holds values that are no numbers"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: tensor b holds values that are not numbers"):
         load_weights(path, "detector")
 
 
 def test_tensors_fit_the_network_that_is_described(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not fit the network it describes"):
+    with pytest.raises(CheckpointError, match="do not fit the network that their description names"):
         Predictor.load(weights(tmp_path))
-    with pytest.raises(CheckpointError, match=r"does not fit the network it describes \(16,384 channels, tensors of 2\)"):
+    with pytest.raises(CheckpointError, match=r"that their description names \(16,384 channels, tensors of 2\)"):
         Predictor.load(weights(tmp_path, config={"model": {"head_width": 16384}}))
     path = tmp_path / "generator.safetensors"
     save_weights(path, "generator", {"a": torch.zeros(2)}, {"config": {}})
-    with pytest.raises(CheckpointError, match="does not fit the network it describes"):
+    with pytest.raises(CheckpointError, match="do not fit the network that their description names"):
         load_generator(path)
     save_weights(path, "generator", {"a": torch.zeros(2)}, {"config": {"model": {"mlp_width": 16000}}})
     with pytest.raises(CheckpointError, match="16,000 channels"):
@@ -119,7 +119,7 @@ def test_tensors_fit_the_network_that_is_described(tmp_path: Path) -> None:
 def test_checkpoints_say_their_progress(tmp_path: Path, state: Any) -> None:
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, "detector", state)
-    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: .*delete it to start anew"):
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: .*delete it to start again"):
         load_checkpoint(path, "detector")
 
 

@@ -55,7 +55,7 @@ def test_presets_give_heatmaps_of_a_quarter_of_their_input(preset):
 
 
 def test_unknown_preset_is_refused():
-    with pytest.raises(ConfigError, match="--preset huge: expected one of tiny, small, paper"):
+    with pytest.raises(ConfigError, match="`preset=huge`: expected one of tiny, small, paper"):
         preset_config("huge")
 
 
@@ -422,11 +422,11 @@ def test_other_pairs_are_refused_when_continuing(pairs, tmp_path):
 
 def test_pairs_that_nothing_can_be_learned_from_are_refused(tmp_path):
     one = write_pairs(tmp_path / "one", dots(1))
-    with pytest.raises(InputError, match="1 pair; expected at least 2"):
+    with pytest.raises(InputError, match="got 1 pair, expected at least 2"):
         train_detector(one, tmp_path / "run", CONFIG, CPU)
     batch = dots(4)
     wide = PairBatch(images=batch.images[:, :20], keypoints=batch.keypoints, visible=batch.visible)
-    with pytest.raises(InputError, match=r"32x20 pixels \(width x height\); expected square ones"):
+    with pytest.raises(InputError, match=r"32x20 pixels \(width x height\), expected square images"):
         train_detector(write_pairs(tmp_path / "wide", wide), tmp_path / "run", CONFIG, CPU)
     assert not (tmp_path / "run").exists()
 

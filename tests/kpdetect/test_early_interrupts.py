@@ -36,7 +36,7 @@ def begin(name: str, before: str = "default_int_handler") -> subprocess.Complete
 def test_ctrl_c_during_an_import_is_one_line(name):
     done = begin(name)
     assert done.returncode == 130
-    assert done.stderr == "stopped; what was finished is saved, run the same command again to continue\n"
+    assert done.stderr == "stopped; finished work is saved; run the same command again to continue\n"
 
 
 @pytest.mark.slow

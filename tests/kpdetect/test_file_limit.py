@@ -79,7 +79,7 @@ def test_a_video_that_does_not_fit_is_not_left_behind_cut(tmp_path):
 def test_images_that_do_not_fit_are_refused_and_leave_no_cache(blob_folder, tmp_path, limit):
     done, left = limited(CACHE, tmp_path / "out", limit)
     assert (done.returncode, [name for name in left if "images" in name]) == (2, []), done.stderr
-    assert "images.h5: larger than a file may be here" in done.stdout
+    assert "images.h5: the file is larger than the limit" in done.stdout
     assert not [name for name in left if name.endswith(".part")]
 
 
@@ -89,7 +89,7 @@ def test_tables_of_other_tools_that_do_not_fit_are_refused(tmp_path, name):
         pytest.importorskip("tables", reason="the package tables is not installed")
     done, left = limited(f"name = {name!r}\n{FORMATS}", tmp_path / "out", 50_000)
     assert (done.returncode, left) == (2, []), done.stderr
-    assert "larger than a file may be here" in done.stdout
+    assert "the file is larger than the limit" in done.stdout
 
 
 def test_a_cache_without_some_images_holds_the_others(blob_folder, tmp_path):

@@ -139,7 +139,7 @@ def test_a_group_inside_itself_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x.h5", "/etc/passwd", "a/b.h5", "..", "", "a\\b.h5", "\0", "./pairs-00000.h5"])
 def test_manifests_name_files_of_their_own_folder(pairs: Path, name: str) -> None:
     change_manifest(pairs, lambda manifest: manifest["shards"][0].update(file=name))
-    with pytest.raises(ShardError, match=r"manifest\.json: shards\.0\.file: .* is no plain file name"):
+    with pytest.raises(ShardError, match=r"manifest\.json: shards\.0\.file: .* is not a plain file name"):
         ShardFolder(pairs)
 
 

@@ -92,7 +92,7 @@ def test_a_damaged_cache_is_made_from_the_images_again(tmp_path: Path, caplog: p
         with pytest.raises(FormatError, match="the image cache is damaged"):
             ImageCache(out / "images.h5")
         again = build_cache(folder, out, 6, "stretch", set(), expected_key=before.key)
-        assert "the image cache is damaged; it is made from the images again" in caplog.text
+        assert "the image cache is damaged; it is rebuilt from the images" in caplog.text
         assert again.images[3].tolist() == np.full((6, 6, 3), 3).tolist()
         caplog.clear()
     assert build_cache(folder, out, 6, "stretch", set()).key == before.key
@@ -134,7 +134,7 @@ def test_no_file_is_called_damaged_where_nobody_can_look(tmp_path: Path, monkeyp
         file["x"] = 1
     (tmp_path / "none.py").write_text("import nothing_of_that_name\n")
     monkeypatch.setattr(hdf5_check, "__file__", str(tmp_path / "none.py"))
-    with pytest.raises(InputError, match="no process can be started to look at it"):
+    with pytest.raises(InputError, match="no process can be started to check this file"):
         open_hdf5(tmp_path / "a.h5")
 
 

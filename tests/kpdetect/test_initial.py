@@ -70,7 +70,7 @@ def test_continuing_needs_the_old_weights_no_more(blob_folder, tmp_path):
 def test_weights_of_another_shape_are_refused_by_name(blob_folder, tmp_path):
     first = train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
     wider = apply_overrides(CONFIG, ["model.mlp_width=12"])
-    with pytest.raises(CheckpointError, match=r"parts\.appearance\.0\.bias is \[\d+\] there and \[12\] here"):
+    with pytest.raises(CheckpointError, match=r"parts\.appearance\.0\.bias is \[\d+\] in the file and \[12\] in the config"):
         train_generator(blob_folder, tmp_path / "second", wider, CPU, initial=first)
 
 

@@ -42,5 +42,5 @@ def test_other_faults_of_the_program_keep_their_traceback(monkeypatch):
 def test_the_square_about_a_line_of_pixels_is_refused():
     line = np.zeros((2, 30_000, 3), np.uint8)
     assert fit_image(line, 32, "centre")[0].shape == (32, 32, 3)
-    with pytest.raises(InputError, match="30000 x 30000 pixels about an image of 30000 x 2"):
+    with pytest.raises(InputError, match="30000 x 30000 pixels around an image of 30000 x 2"):
         fit_image(line, 32, "pad")

@@ -60,7 +60,7 @@ def test_names_that_fit_nothing_are_counted_and_shown(photos, capsys):
     warning, note = capsys.readouterr().err.splitlines()
     assert "2 of its 4 names are not in" in warning
     assert warning.endswith("no 1.png, day3/b.png")
-    assert note.endswith("IMG.jpg is taken for IMG.png")
+    assert note.endswith("IMG.jpg matches IMG.png")
 
 
 def test_what_could_mean_several_images_is_not_guessed():
@@ -88,7 +88,7 @@ def test_a_list_that_leaves_nothing_out_stops_a_command_before_it_writes(photos,
 def test_training_refuses_names_of_which_none_is_there(tmp_path):
     for number in range(17):
         write_image(tmp_path / "in" / f"{number}.png", np.zeros((32, 32, 3), np.uint8))
-    with pytest.raises(InputError, match="none of the 1 names to leave out is there; the first is x.png"):
+    with pytest.raises(InputError, match="none of the 1 names to leave out is in this folder; the first one is x.png"):
         build_cache(tmp_path / "in", tmp_path / "out", 32, "centre", {"x.png"})
     assert not (tmp_path / "out").exists()
     assert len(build_cache(tmp_path / "in", tmp_path / "out", 32, "centre", {"./3.png"})) == 16
@@ -101,12 +101,12 @@ def test_names_without_a_folder_leave_out_files_in_every_folder():
 def test_a_list_of_known_names_is_followed_exactly_or_refused(tmp_path):
     path = tmp_path / "list.txt"
     path.write_bytes("\ufeffimg 3.png\r\n./a.png\r\ncaf\u00e9.png\r\n".encode())
-    assert listed_names(path, NAMES, "--fit-list", "table.csv") == ["img 3.png", "a.png", CAFE]
-    faults = [("A.PNG\n", "its only name is not in table.csv: A.PNG"), ("b.png", "may be"), ("a.png\n./a.png", "twice")]
+    assert listed_names(path, NAMES, "fit_list", "table.csv") == ["img 3.png", "a.png", CAFE]
+    faults = [("A.PNG\n", "its only name is not in table.csv: A.PNG"), ("b.png", "can mean"), ("a.png\n./a.png", "twice")]
     for text, fault in faults:
         path.write_text(text)
         with pytest.raises(FormatError, match=fault):
-            listed_names(path, NAMES, "--fit-list", "table.csv")
+            listed_names(path, NAMES, "fit_list", "table.csv")
 
 
 def test_lists_of_a_table_may_have_names_with_spaces(photos, tmp_path):

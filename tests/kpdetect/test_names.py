@@ -98,6 +98,6 @@ def test_inputs_that_results_would_be_written_over_are_refused(tmp_path):
 
     path = picture(tmp_path / "out" / "overlays" / "a.png")
     before = path.read_bytes()
-    with pytest.raises(InputError, match="another --out"):
+    with pytest.raises(InputError, match="another `out`"):
         predict_inputs("toy-32", [str(path)], tmp_path / "out")
     assert path.read_bytes() == before

@@ -219,7 +219,7 @@ def test_weights_of_another_network_are_refused(small_project):
     path = small_project / "detector" / "model.safetensors"
     description = read_description(path)
     save_weights(path, "detector", {"conv.weight": torch.zeros(1)}, description)
-    with pytest.raises(CheckpointError, match="does not fit the network it describes") as caught:
+    with pytest.raises(CheckpointError, match="do not fit the network that their description names") as caught:
         kpdetect.load(small_project)
     assert "\n" not in str(caught.value)
 
@@ -232,7 +232,7 @@ def test_weights_of_another_version_and_incomplete_ones_are_refused(small_projec
         kpdetect.load(small_project)
     del description["pair_size"]
     save_weights(path, "detector", {}, description)
-    with pytest.raises(CheckpointError, match="does not say its pair_size"):
+    with pytest.raises(CheckpointError, match="the description lacks pair_size"):
         kpdetect.load(small_project)
 
 

@@ -63,7 +63,7 @@ def test_pairs_with_other_keypoints_are_refused(project, blob_folder):
     batch = dots(20)
     wide = type(batch)(images=batch.images, keypoints=batch.keypoints[:, [0, 1, 0]], visible=batch.visible[:, [0, 1, 0]])
     write_pairs(project / "three", wide)
-    with pytest.raises(InputError, match="three: pairs of 3 keypoints; the detector has 2"):
+    with pytest.raises(InputError, match="three: got pairs of 3 keypoints, expected 2"):
         refine(project, blob_folder, "out", pairs=project / "three")
 
 

@@ -108,7 +108,7 @@ def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):  # noqa: F81
 
 
 def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
-    with pytest.raises(ConfigError, match=r"--rounds 1: --method imm has no rounds"):
+    with pytest.raises(ConfigError, match=r"`rounds=1`: `method=imm` has no rounds"):
         run_project(toy / "unlabelled" / "images", tmp_path / "imm", method="imm", rounds=1)
 
 
@@ -118,16 +118,16 @@ def test_a_configuration_of_imm_that_is_silent_on_rounds_has_none(toy, tmp_path)
     write_text(tmp_path / "imm.yaml", json.dumps(settings))
     assert read_config(ProjectConfig, tmp_path / "imm.yaml").rounds.count == 0
     write_text(tmp_path / "rounds.yaml", json.dumps(settings | {"rounds": {"count": 2}}))
-    with pytest.raises(ConfigError, match=r"rounds\.count=2: --method imm has no rounds"):
+    with pytest.raises(ConfigError, match=r"rounds\.count=2: `method=imm` has no rounds"):
         run_project(toy / "unlabelled" / "images", tmp_path / "out", config=tmp_path / "rounds.yaml")
 
 
 def test_fewer_rounds_than_there_are_are_refused(project, toy):  # noqa: F811
     with pytest.raises(
-        ConfigError, match=r"has 1 round .*, 0 asked for; give --rounds 1 \(beside --config: .*\), or remove its taught-1"
+        ConfigError, match=r"has 1 round .* but 0 are requested; give `rounds=1` \(with `config`: .*\), or remove taught-1"
     ):
         run_small(toy / "unlabelled" / "images", project, "rounds.count=0")
-    with pytest.raises(ConfigError, match=r"has 1 round .*; give another --out, or remove its taught-1"):
+    with pytest.raises(ConfigError, match=r"has 1 round .*; give another `out`, or remove taught-1"):
         run_project(toy / "unlabelled" / "images", project, method="imm", size=32, keypoints=4, overrides=SMALL, device="cpu")
 
 
@@ -135,7 +135,7 @@ def test_settings_of_rounds_are_checked_before_anything_is_trained(toy, tmp_path
     images = toy / "unlabelled" / "images"
     with pytest.raises(ConfigError, match=r"rounds\.scales.*expected numbers from 0\.25 to 2"):
         run_small(images, tmp_path / "project", "rounds.scales=[5]")
-    with pytest.raises(ConfigError, match=r"rounds\.count=2: --method imm has no rounds"):
+    with pytest.raises(ConfigError, match=r"rounds\.count=2: `method=imm` has no rounds"):
         run_project(images, tmp_path / "imm", method="imm", size=32, overrides=["rounds.count=2"])
     assert not list(tmp_path.iterdir())
 
@@ -150,7 +150,7 @@ def test_a_round_is_taught_anew_where_its_teacher_finds_something_else(project, 
     moved.to_csv(table, index=False)
     before = read_description(find_weights(tmp_path / "other", "detector"))["provenance"]["table"]
     run_small(toy / "unlabelled" / "images", tmp_path / "other")
-    assert "what round 1 is taught has changed" in capsys.readouterr().err
+    assert "the predictions for round 1 have changed" in capsys.readouterr().err
     after = read_description(find_weights(tmp_path / "other", "detector"))["provenance"]["table"]
     assert (before, after) == (file_hash(project / "taught-1" / "found" / "predictions.csv"), file_hash(table))
 
@@ -160,7 +160,7 @@ def test_a_round_leaves_out_what_cannot_be_read(toy, tmp_path, capsys):  # noqa:
     shutil.copytree(toy / "unlabelled" / "images", images)
     (images / "broken.png").write_text("no picture")
     run_project(images, tmp_path / "project", size=32, keypoints=4, overrides=SMALL, device="cpu", refined=False)
-    assert "1 unreadable images are left out of round 1" in capsys.readouterr().err
+    assert "round 1 leaves out 1 unreadable images" in capsys.readouterr().err
     assert json.loads((tmp_path / "project" / "taught-1" / "pairs" / "manifest.json").read_text())
     assert read_description(tmp_path / "project" / "taught-1" / "model.safetensors")["pairs"] == 40
 

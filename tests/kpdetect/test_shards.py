@@ -233,7 +233,7 @@ def test_missing_shards_and_foreign_manifests_are_named(tmp_path):
     export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
     for name in ("pairs-00001.h5", "pairs-00002.h5"):
         (tmp_path / name).unlink()
-    with pytest.raises(ShardError, match=r"without pairs-00001\.h5, pairs-00002\.h5, which"):
+    with pytest.raises(ShardError, match=r"the manifest names pairs-00001\.h5, pairs-00002\.h5, which is missing"):
         ShardFolder(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": "kpdetect-pairs", "version": 99}))
     with pytest.raises(ShardError, match="not a manifest of kpdetect-pairs version 1"):
@@ -277,7 +277,7 @@ def test_a_full_disk_stops_with_one_line_and_keeps_whole_shards(tmp_path, monkey
 
 
 def test_a_shard_larger_than_memory_should_hold_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="--shard-size 100000000: .* take at most 23860929"):
+    with pytest.raises(ConfigError, match="`shard_size=100000000`: .* give at most 23860929"):
         export_pairs(FakeSource(), tmp_path / "pairs", 10, shard_size=100_000_000)
     assert not (tmp_path / "pairs").exists()
 

@@ -129,7 +129,7 @@ def test_every_draw_is_its_own() -> None:
     assert sample_scene(7, 3) != sample_scene(7, 4)
     assert sample_scene(7, 3) != sample_scene(3, 7)
     assert np.array_equal(render(sample_scene(7, 3), 40).image, render(sample_scene(7, 3), 40).image)
-    with pytest.raises(ConfigError, match="seed -1"):
+    with pytest.raises(ConfigError, match="`seed=-1`"):
         sample_scene(-1, 0)
 
 
@@ -243,7 +243,7 @@ def test_interrupted_writing_continues(tmp_path: Path) -> None:
         write_toy(tmp_path / "cut", 8, size=20, seed=1, report=stop)
     assert not (tmp_path / "cut" / "toy.json").exists()
     assert not (tmp_path / "cut" / "keypoints.csv").exists()
-    with pytest.raises(ConfigError, match="seed 1.* asked for seed 2"):
+    with pytest.raises(ConfigError, match="seed 1.* but seed 2 is requested"):
         write_toy(tmp_path / "cut", 8, size=20, seed=2)
     kept = tmp_path / "cut" / "images" / "000001.png"
     torn = tmp_path / "cut" / "images" / "000002.png"
@@ -265,7 +265,7 @@ def test_finished_set_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"seed": 9}, "seed 0.* asked for seed 9"), ({"size": 24}, "size 20.* size 24")]
+    ("change", "message"), [({"seed": 9}, "seed 0.* but seed 9 is requested"), ({"size": 24}, "size 20.* size 24")]
 )
 def test_other_sets_are_refused(tmp_path: Path, change: dict[str, int], message: str) -> None:
     write_toy(tmp_path, 2, size=20)
@@ -278,11 +278,11 @@ def test_other_sets_are_refused(tmp_path: Path, change: dict[str, int], message:
 def test_foreign_folders_damage_and_bad_numbers_are_refused(tmp_path: Path) -> None:
     (tmp_path / "own" / "images").mkdir(parents=True)
     (tmp_path / "own" / "images" / "cat.jpg").touch()
-    with pytest.raises(OutputError, match="not a toy set"):
+    with pytest.raises(OutputError, match="do not belong to a toy data set"):
         write_toy(tmp_path / "own", 2)
     write_toy(tmp_path / "toy", 2, size=20)
     (tmp_path / "toy" / "toy.json").write_text(json.dumps({"seed": 0}))
-    with pytest.raises(FormatError, match="not the record of a toy set"):
+    with pytest.raises(FormatError, match="not the record of a toy data set"):
         write_toy(tmp_path / "toy", 2, size=20)
     for change in ({"count": 0}, {"size": 8}, {"seed": -1}):
         with pytest.raises(ConfigError, match=next(iter(change))):
