@@ -39,7 +39,7 @@ from generator.keypoints import Parts
 from generator.sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import to_pixels
-from kpdetect.files.atomic import write_json
+from kpdetect.files.atomic import replacing_set, write_json
 from kpdetect.files.folders import make_folder
 from kpdetect.images.arrays import Image
 from kpdetect.images.image_files import write_image
@@ -129,16 +129,17 @@ def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200,
     require_match(stream, predictor)
     make_folder(out)
     control = measure_control(stream, predictor, count)
-    write_image(out / "control.png", control_grid(stream))
     settings = {"model": str(model), "generator": stream.hash, "detector": predictor.hash, "pairs": count, "seed": seed}
-    write_control_record(control, out, settings)
+    with replacing_set(out / "control.json", out / "control.png") as (record, picture):
+        write_image(picture, control_grid(stream))
+        write_control_record(control, record, settings)
     return control
 
 
-def write_control_record(control: Control, out: Path, settings: dict[str, Any]) -> None:
-    """Write `control.json`; `settings` names the models and the settings of the measurement."""
+def write_control_record(control: Control, path: Path, settings: dict[str, Any]) -> None:
+    """Write the record `path`; `settings` names the models and the settings of the measurement."""
     content = {"schema": measurement_records.CONTROL} | asdict(control) | settings | {"environment": environment()}
-    write_json(out / "control.json", content)
+    write_json(path, content)
 
 
 COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "difference", "background", "difference")

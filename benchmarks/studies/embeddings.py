@@ -18,7 +18,7 @@ from benchmarks import measurement_records
 from generator.stream import PairStream
 from kpdetect.draw import keypoint_colour
 from kpdetect.errors import InputError
-from kpdetect.files.atomic import replacing, write_json
+from kpdetect.files.atomic import replacing, replacing_set, write_json
 from kpdetect.files.folders import make_folder
 from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime
@@ -133,12 +133,12 @@ def write_embeddings(model: Path, out: Path, runtime: Runtime, *, count: int = 2
     table = {"part": clouds.names}
     for name in ("tsne", "pca", "tsne_all", "pca_all"):
         table |= {f"{name}_{axis}": values for axis, values in zip("xy", getattr(clouds, name).T, strict=True)}
-    with replacing(out / "embeddings.csv") as temporary:
-        pd.DataFrame(table).to_csv(temporary, index=False, float_format="%.5g")
     numbers = {name: getattr(clouds, name) for name in ("explained", "separable", "separable_floor")}
     settings = {"model": str(model), "generator": stream.hash, "images": count, "seed": seed, "environment": environment()}
-    write_json(out / "embeddings.json", {"schema": measurement_records.EMBEDDINGS} | numbers | settings)
-    draw_clouds(clouds, out / "embeddings.png")
+    with replacing_set(*(out / f"embeddings.{ending}" for ending in ("json", "csv", "png"))) as (record, points_table, figure):
+        pd.DataFrame(table).to_csv(points_table, index=False, float_format="%.5g")
+        draw_clouds(clouds, figure)
+        write_json(record, {"schema": measurement_records.EMBEDDINGS} | numbers | settings)
     return clouds
 
 

@@ -21,7 +21,7 @@ from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import InputError
-from kpdetect.files.atomic import write_json
+from kpdetect.files.atomic import replacing_set, write_json
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
@@ -100,9 +100,11 @@ def nearest_training_images(
         "exclude": {path.name: file_hash(path) for path in exclude},
         "seed": seed,
     }
-    write_json(out / "nearest.json", settings | asdict(result) | {"environment": environment()})
     order = np.argsort(distances)[:SHOWN]
-    write_image(out / "nearest.png", _sheet(list(drawn[order]), [read_image(paths[places[row] % len(paths)]) for row in order]))
+    sheet = _sheet(list(drawn[order]), [read_image(paths[places[row] % len(paths)]) for row in order])
+    with replacing_set(out / "nearest.json", out / "nearest.png") as (record, picture):
+        write_image(picture, sheet)
+        write_json(record, settings | asdict(result) | {"environment": environment()})
     return result
 
 

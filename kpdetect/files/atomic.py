@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,25 @@ def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Ite
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_set(record: Path, *others: Path) -> Iterator[tuple[Path, ...]]:
+    """`replacing` of files that belong together: yield a temporary name of each, of the same type, the record's first.
+
+    The old record goes before the first of the others is replaced, and the new one comes after the last. So a record that is
+    there belongs to the files that are there, also where a process was killed.
+
+    Args:
+        record: says what the files are.
+        others: the files.
+
+    Raises:
+        OutputError: as `replacing`.
+    """
+    with ExitStack() as stack:
+        yield tuple(stack.enter_context(replacing(path, ending=f".part{path.suffix}")) for path in (record, *others))
+        record.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.atomic import output_error
 from kpdetect.files.temporary import sweep, temporary_name
 from kpdetect.images.arrays import Image
-from kpdetect.inference.video import VideoReader, file_url
+from kpdetect.inference.video import VideoReader, failures, file_url
 
 TICKS = 60_000
 """Ticks per second of the times in the file: less than the 65,536 of MPEG-4 part 2, and exact at 30000/1001 frames."""
@@ -110,7 +110,7 @@ class OverlayVideo:
             if even.shape[:2] == self.size:  # frames of another size do not fit the file
                 self.writer.add(even, seconds - self.begin)
                 self.written += 1
-        except (OSError, ValueError) as error:
+        except failures() as error:
             self._fail(error)
 
     def close(self) -> None:
@@ -124,14 +124,14 @@ class OverlayVideo:
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())
             os.replace(self.temporary, self.path)
-        except (OSError, ValueError) as error:
+        except failures() as error:
             self._fail(error)
 
     def abandon(self) -> None:
         """Close the unfinished file."""
         writer, self.writer = self.writer, None
         if writer is not None:
-            with suppress(OSError, ValueError):
+            with suppress(*failures()):
                 writer.close()
 
     def _require_whole(self) -> None:

@@ -24,6 +24,13 @@ NO_TIMESTAMPS = 0x80
 """FFmpeg's mark of formats without times (AVFMT_NOTIMESTAMPS)."""
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """Return what PyAV raises on a damaged file; some of its errors are no system errors."""
+    import av
+
+    return OSError, ValueError, av.FFmpegError
+
+
 class KeyFrame(NamedTuple):
     """A frame that is decoded without the frames before it.
 
@@ -69,7 +76,7 @@ class VideoReader(ClipReader):
 
         try:
             self.container = av.open(file_url(self.path), metadata_errors="replace")
-        except (OSError, ValueError) as error:
+        except failures() as error:
             raise self._unreadable("unknown or damaged format") from error
         streams = [
             stream for stream in self.container.streams.video if stream.codec_context is not None and not _is_cover(stream)
@@ -165,7 +172,7 @@ class VideoReader(ClipReader):
         """
         try:
             self.container.seek(key.stored, stream=self.stream)
-        except (OSError, ValueError):
+        except failures():
             return
         expected = key.number  # comes first; -1 once it came
         for frame in _pictures_from(self.container, self.stream, key):
@@ -208,8 +215,10 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
     source = container.demux(stream)
     while True:
         try:
-            packet = next(source)
-        except (StopIteration, OSError, ValueError):
+            packet = next(source, None)
+        except failures():
+            return
+        if packet is None:
             return
         yield packet
 
@@ -219,7 +228,7 @@ def _pictures(container: Any, stream: Any) -> Iterator[Any]:
     for packet in _packets(container, stream):
         try:
             yield from packet.decode()
-        except (OSError, ValueError):
+        except failures():
             continue
 
 
@@ -233,7 +242,7 @@ def _pictures_from(container: Any, stream: Any, key: KeyFrame) -> Iterator[Any]:
         try:
             if begun:
                 yield from packet.decode()
-        except (OSError, ValueError):
+        except failures():
             continue
 
 

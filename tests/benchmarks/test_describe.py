@@ -102,7 +102,7 @@ def test_measured_numbers_and_control(tmp_path: Path) -> None:
         "  mask IoU, %: 60.0000 (floor 50.0000)",
     ]
     control = Control(strength=(1.0, 0.5, 0.25), motion=(0.1, 0.2), overlap=-0.5, verdict="good")
-    write_control_record(control, tmp_path, {"model": "faces-64", "generator": "aa", "pairs": 64, "seed": 0})
+    write_control_record(control, tmp_path / "control.json", {"model": "faces-64", "generator": "aa", "pairs": 64, "seed": 0})
     assert info(tmp_path / "control.json")[:4] == [
         "control of faces-64: good, 64 pairs, seed 0",
         "strength: pose 1.000, appearance 0.500, background 0.250",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from kpdetect.errors import InputError
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.overlay_video import OverlayWriter, overlay_video
 from kpdetect.inference.prediction_job import predict_inputs
@@ -265,3 +266,18 @@ def test_sound_alone_is_no_video(tmp_path):
         out.mux(stream.encode(None))
     with pytest.raises(Exception, match="no pictures that can be decoded"):
         VideoReader(tmp_path / "a.mp4")
+
+
+def test_every_error_of_ffmpeg_means_an_unreadable_video(tmp_path, monkeypatch):
+    import av
+
+    path = encode(tmp_path / "v.mp4", range(3))
+    for error in (av.error.EOFError(1, "end"), av.error.PatchWelcomeError(2, "odd"), av.error.BugError(3, "bug")):
+
+        def refuse(*arguments, error=error, **options):
+            raise error
+
+        with monkeypatch.context() as patched:
+            patched.setattr(av, "open", refuse)
+            with pytest.raises(InputError, match=r"v\.mp4: not a readable video"):
+                open_clip(path)
