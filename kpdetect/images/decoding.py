@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError, KpdetectError
+from kpdetect.files.hashes import bytes_hash, file_hash
 from kpdetect.images.deep_colour import deep_colour
 from kpdetect.images.levels import to_eight_bits
 
@@ -22,6 +23,8 @@ MAX_PIXELS = 200_000_000
 """Larger pictures are refused from their header, before anything is decoded."""
 HEIF = frozenset({".heic", ".heif"})
 """Endings of files that need the extra `heic`."""
+READ_AT_ONCE = 64 * 2**20
+"""Bytes of a file that may be in memory together with its picture."""
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
 REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
 """Tags of a TIFF page. The lowest bit of the first marks a smaller copy of another page."""
@@ -61,6 +64,23 @@ def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
         raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
 
 
+@contextmanager
+def opened_and_hashed(path: Path) -> Iterator[tuple[Pillow, str]]:
+    """An opened image file and the hash of its bytes (`kpdetect.files.hashes.file_hash`), read once unless large.
+
+    Raises:
+        InputError: see `opened`.
+    """
+    content = None
+    try:
+        if path.is_file() and path.stat().st_size <= READ_AT_ONCE:
+            content = path.read_bytes()
+    except OSError:
+        pass  # opening it says what is wrong
+    with opened(path, None if content is None else BytesIO(content)) as picture:
+        yield picture, file_hash(path) if content is None else bytes_hash(content)
+
+
 def _register_heif() -> None:
     try:
         import pillow_heif
@@ -91,7 +111,9 @@ def decoded(picture: Pillow, name: str) -> NDArray[np.uint8]:
     picture.load()  # raises on truncated data, where OpenCV would fill in grey
     if deep is not None:
         picture = _turned_alike(to_eight_bits(deep, 16, name), picture)
-    return _as_rgb(ImageOps.exif_transpose(picture), bits, inverted, name)
+    if picture.getexif().get(ORIENTATION, 1) != 1:  # else it would be a copy
+        picture = ImageOps.exif_transpose(picture)
+    return _as_rgb(picture, bits, inverted, name)
 
 
 def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:
@@ -131,6 +153,18 @@ def pages(picture: Pillow) -> list[int]:
     return found
 
 
+def require_single(picture: Pillow, path: Path) -> None:
+    """Refuse an opened image file of several pages.
+
+    Raises:
+        InputError: it has several.
+    """
+    if (count := len(pages(picture))) > 1:
+        raise InputError(
+            f"{path}: this file has {count} pages, expected one; save each page as a file, or predict the file as a video"
+        )
+
+
 def frame_numbers(picture: Pillow) -> list[int]:
     """Places of the pictures of an opened image file that belong to a stack or an animation; one for a single image."""
     if picture.format == "TIFF":
@@ -147,4 +181,4 @@ def _as_rgb(picture: Pillow, bits: int, inverted: bool, name: str) -> NDArray[np
         return np.repeat((255 - grey if inverted else grey)[..., None], 3, axis=2)
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")  # Pillow warns of the direct way
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8).copy()
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"), dtype=np.uint8).copy()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -20,10 +19,9 @@ import numpy as np
 
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.atomic import replacing
-from kpdetect.files.hashes import bytes_hash, file_hash
 from kpdetect.files.listing import list_files, say_left_out
 from kpdetect.images.arrays import CropPolicy, Image
-from kpdetect.images.decoding import HEIF, ORIENTATION, decoded, opened, pages
+from kpdetect.images.decoding import HEIF, ORIENTATION, decoded, opened, opened_and_hashed, require_single
 from kpdetect.messages import log
 
 if TYPE_CHECKING:
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
 SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif"}
-READ_AT_ONCE = 64 * 2**20
-"""Bytes of a file that may be held beside its picture."""
 
 
 def list_images(folder: Path, out: Path | None = None) -> list[Path]:
@@ -110,7 +106,8 @@ def read_image(path: Path) -> Image:
             floating-point pixels without levels, or has more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:
-        return _single(picture, path)
+        require_single(picture, path)
+        return decoded(picture, str(path))
 
 
 def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
@@ -124,20 +121,9 @@ def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
 
 def read_image_and_hash(path: Path) -> tuple[Image, str]:
     """As `read_image`, and the hash of the file (`kpdetect.files.hashes.file_hash`), read once for both unless large."""
-    with opened(path):  # one that is missing or has too many pixels is refused here
-        if path.stat().st_size > READ_AT_ONCE:
-            return read_image(path), file_hash(path)
-        content = path.read_bytes()
-    with opened(path, BytesIO(content)) as picture:
-        return _single(picture, path), bytes_hash(content)
-
-
-def _single(picture: Pillow, path: Path) -> Image:
-    if (count := len(pages(picture))) > 1:
-        raise InputError(
-            f"{path}: this file has {count} pages, expected one; save each page as a file, or predict the file as a video"
-        )
-    return decoded(picture, str(path))
+    with opened_and_hashed(path) as (picture, digest):
+        require_single(picture, path)
+        return decoded(picture, str(path)), digest
 
 
 def write_image(path: Path, image: Image) -> None:

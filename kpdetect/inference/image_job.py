@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kpdetect.coords import apply_affine
 from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
 from kpdetect.files.names import below, name_below
-from kpdetect.images.image_files import read_image, read_image_and_hash, write_image
+from kpdetect.images.image_files import read_image, write_image
+from kpdetect.images.reduced import read_at_least
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.earlier_results import (
@@ -226,11 +228,16 @@ class _ImageJob:
 
     def _read(self, number: int) -> Fitted | InputError:
         try:
-            image, self.digests[self.names[number]] = read_image_and_hash(self.paths[number])
-            box = require_overlap(self.boxes, self.names[number], (image.shape[0], image.shape[1]))
-            return self.predictor.fit(image, None if box is None else self.predictor.square_box(box))
+            fitted, self.digests[self.names[number]] = self.predictor.fit_file(
+                self.paths[number], lambda size: self._box(number, size)
+            )
+            return fitted
         except InputError as error:
             return error
+
+    def _box(self, number: int, size: tuple[int, int]) -> Box | None:
+        box = require_overlap(self.boxes, self.names[number], size)
+        return None if box is None else self.predictor.square_box(box)
 
     def _note(self, block: Sequence[tuple[int, Fitted | InputError]]) -> None:
         for number, outcome in block:
@@ -272,11 +279,12 @@ class _ImageJob:
         path = below(self.out / OVERLAYS, self.pictures[number])
         points = np.where((sure >= self.config.min_confidence)[:, None], points, np.nan)
         try:
-            image = read_image(self.paths[number])
+            image = read_at_least(self.paths[number], self.config.max_side)
         except InputError as error:
             self._note([(number, InputError(f"{error} (its keypoints are predicted, but its overlay is missing)"))])
             return
-        write_image(path, draw_overlay(image, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
+        points = apply_affine(image.matrix, points)
+        write_image(path, draw_overlay(image.pixels, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
 
 
 def _finish(tasks: Sequence[Future[None]]) -> None:

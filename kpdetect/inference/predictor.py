@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,8 +19,9 @@ from kpdetect.detector.model import build_detector
 from kpdetect.detector.network import Detector
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
-from kpdetect.images.arrays import Image, fit_image, fit_region
-from kpdetect.images.image_files import read_image
+from kpdetect.images.arrays import Image, fit_box, fit_image, fit_region
+from kpdetect.images.decoding import opened_and_hashed
+from kpdetect.images.reduced import MARGIN, factor_for, read_reduced
 from kpdetect.inference.engine import build_engine, settled
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.messages import log
@@ -157,6 +158,8 @@ class Predictor:
         Raises:
             InputError: the image is no RGB image, or the box is less than a pixel wide or high.
         """
+        if isinstance(image, (str, Path)):
+            return self.fit_file(Path(image), lambda size: box)[0]
         image = _as_image(image)
         if box is None:
             square, matrix = fit_image(image, self.side, self.crop)
@@ -164,6 +167,32 @@ class Predictor:
             _require_box(box)
             square, matrix = fit_region(image, box, self.side), crop_resize_affine(box, (self.side, self.side))
         return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
+
+    def fit_file(self, path: Path, box_of: Callable[[tuple[int, int]], Box | None] = lambda size: None) -> tuple[Fitted, str]:
+        """Make the square that the network sees of an image file, and hash the file. A large JPEG file is decoded at less than
+        its size, see `kpdetect.images.reduced`, unless the engine is `plain`.
+
+        Args:
+            path: the file.
+            box_of: gives the part of the image to show, see `fit`, from the image's (height, width).
+
+        Raises:
+            InputError: the file cannot be read, and what `box_of` raises.
+        """
+
+        def box(size: tuple[int, int]) -> Box:
+            return box_of(size) or fit_box(size, self.crop)
+
+        def factor(size: tuple[int, int]) -> int:
+            return 1 if self.engine.name == "plain" else factor_for(box(size)[2:], MARGIN * self.side)
+
+        with opened_and_hashed(path) as (picture, digest):
+            image = read_reduced(picture, path, factor)
+        if image.factor == 1:
+            return self.fit(image.pixels, box_of(image.size)), digest
+        shown = box(image.size)
+        matrix = crop_resize_affine(shown, (self.side, self.side))
+        return Fitted(square=image.square(shown, self.side), matrix=matrix, size=image.size), digest
 
     def fit_parts(self, image: Image, boxes: Sequence[Box]) -> list[Fitted]:
         """Make the squares that the network sees of several parts of an image."""
@@ -235,9 +264,7 @@ def unmirror(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
     return keypoints * np.array([-1, 1], dtype=keypoints.dtype)
 
 
-def _as_image(item: Image | str | Path | Any) -> Image:
-    if isinstance(item, (str, Path)):
-        return read_image(Path(item))
+def _as_image(item: Image | Any) -> Image:
     if isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == 3 and item.shape[2] == 3 and item.size:
         return item
     raise InputError(f"image: got {_kind(item)}, expected uint8 RGB [height, width, 3] or a path; {_advice(item)}")
