@@ -48,7 +48,7 @@ def refine(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.schema import MANIFEST
     from kpdetect.refinement.config import RefineConfig, require_free
-    from kpdetect.training.runtime import resolve_runtime
+    from kpdetect.training.distributed import joined_runtime
 
     require_free(overrides or [])
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
@@ -57,8 +57,8 @@ def refine(
     if pairs is None:
         print("note: without pairs the keypoints may drift; give the project folder, or --pairs", file=sys.stderr)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
-    runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
-    _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime, dry_run)
+    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime, dry_run)
 
 
 def imm(
@@ -82,13 +82,13 @@ def imm(
     """Train a detector by IMM (Jakab et al. 2018), which reconstructs images from keypoints and needs no generator."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.refinement.config import imm_config
-    from kpdetect.training.runtime import resolve_runtime
+    from kpdetect.training.distributed import joined_runtime
 
     base = imm_config() if config is None else read_config(imm_config(), config)
     chosen = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
     settings = apply_overrides(base, [*chosen, *(overrides or [])])
-    runtime = resolve_runtime(device.value, precision.value, compiled=compile_, events=tensorboard)
-    _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime, dry_run)
+    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime, dry_run)
 
 
 def _train(
@@ -116,7 +116,7 @@ def _train(
         )
         options.print_price(price, runtime)
         return
-    with labels_follow(out / WEIGHTS):
+    with labels_follow(out / WEIGHTS, runtime.is_main):
         weights = refine_detector(
             images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
         )

@@ -57,7 +57,9 @@ WRITES_FOLDER = frozenset({
     "pack", "measure", "controllability", "embeddings", "nearest", "benchmark", "toy", "refine", "imm", "ablate", "ladder",
 })  # fmt: skip
 """Verbs that lock their output folder, so that one command at a time writes into it."""
-UNDER_TORCHRUN = frozenset({"train-generator", "generate", "pseudo-label", "train-detector", "predict"})
+UNDER_TORCHRUN = frozenset({
+    "run", "train-generator", "generate", "pseudo-label", "train-detector", "predict", "refine", "imm",
+})  # fmt: skip
 """Verbs that several processes of torchrun do together."""
 
 

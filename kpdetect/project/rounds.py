@@ -30,6 +30,7 @@ from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.messages import log
 from kpdetect.project.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds
 from kpdetect.training.checkpoints import WEIGHTS, detector_stages, last_detector, round_folder, round_number
+from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.runtime import Runtime
 
 
@@ -121,19 +122,22 @@ def teach_round(
     Raises:
         KpdetectError: see `predict_images`, `write_pseudo_pairs` and `train_detector`.
     """
-    discard_outdated_rounds(out)
+    by_the_first(runtime, lambda: discard_outdated_rounds(out))
+    peers = peers_of(runtime)
     folder, teacher = out / round_folder(number), last_detector(out, before=number)
     found = make_folder(folder / FOUND)
     hints = Labels(pairs=labels_of(teacher).pairs)  # what is dropped from results is learned nevertheless
-    predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto")
+    predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     chosen = [images / name for name in select_images(images, set(exclude), out)]
-    _, skipped = predict_images(predictor, chosen, images, found, config.look(strict))
+    _, skipped = predict_images(predictor, chosen, images, found, config.look(strict), peers=peers)
+    peers.wait()  # the first process has written the table
     if skipped:
         log.warning(f"round {number} leaves out {len(skipped)} unreadable images")
-    discard_outdated_pupil(out, number)
+    by_the_first(runtime, lambda: discard_outdated_pupil(out, number))
     pupil, pairs = config.pupil(first), folder / "pairs"
-    write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop)
+    write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop, peers=peers)
     weights = folder / WEIGHTS
     own = (folder / LABELS).exists()
-    with labels_follow(weights), nullcontext() if own else labels_copied(teacher, weights):
+    copies = runtime.is_main and not own
+    with labels_follow(weights, runtime.is_main), labels_copied(teacher, weights) if copies else nullcontext():
         train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from kpdetect.messages import log
+from kpdetect.training.peers import ALONE, Peers
 from kpdetect.training.progress_note import noted_in
 
 
@@ -17,9 +19,10 @@ class Stage(NamedTuple):
     run: Callable[[], None]
 
 
-def run_stages(out: Path, stages: Sequence[Stage]) -> None:
-    """Run stages one after the other; a note in `out` says how far they are."""
+def run_stages(out: Path, stages: Sequence[Stage], peers: Peers = ALONE) -> None:
+    """Run stages one after the other; a note in `out` says how far they are. Several processes begin each stage together."""
     for number, stage in enumerate(stages, start=1):
+        peers.wait()
         log.info(f"[{number}/{len(stages)}] {stage.title}")
-        with noted_in(out, stage=number, stages=len(stages), title=stage.title):
+        with noted_in(out, stage=number, stages=len(stages), title=stage.title) if peers.is_main else nullcontext():
             stage.run()

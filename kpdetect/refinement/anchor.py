@@ -103,6 +103,7 @@ class Anchor:
             self.batches = PairBatches(pairs, config.batch, self.held_out, augment, config.seed)
         else:
             self.batches = LiveBatches(pairs, config.batch, augment, config.seed)
+        self.batches.rank, self.batches.world = runtime.rank, runtime.world
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
 
     def next(self, step: int) -> TrainingPairs:

@@ -38,6 +38,7 @@ from kpdetect.refinement.views import ViewBatches, Views, as_images
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.data_key import DataKey
+from kpdetect.training.distributed import average_gradients, main_first, synchronised
 from kpdetect.training.loop import BUDGETS, Trainer, images_of
 from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
@@ -87,12 +88,14 @@ def refine_detector(
     require_apart(images, out)
     start = None if model is None else FirstStage.load(model)
     config = config if start is None else start.apply(config)
-    run = RunFolder(out, config, exempt=BUDGETS)
+    with main_first(runtime):
+        run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
     known = images_of(run, "detector")
     folder = None if pairs is None or not config.anchor_weight else open_pairs(pairs, config.keypoints)
-    cache = build_cache(images, out, config.side, config.crop, set(exclude), strict=strict, expected_key=known)
+    with main_first(runtime):
+        cache = build_cache(images, out, config.side, config.crop, set(exclude), strict=strict, expected_key=known)
     trainer = RefineTrainer(run, cache, config, runtime, start, folder)
-    if start is not None:
+    if start is not None and runtime.is_main:
         merge_sources(out, start.weights.parent, *([] if folder is None else [folder.folder]))
     trainer.run_until(config.steps, minutes)
     return run.weights
@@ -126,9 +129,10 @@ class RefineTrainer(Trainer):
         self.detector = build_detector(config.model, config.keypoints, initialise=start is None)
         if start is not None:
             self.detector.load_state_dict(start.tensors)
-        self.detector.to(runtime.device)
+        self.detector = synchronised(self.detector, runtime).to(runtime.device)
         rebuild = config.reconstruction
-        self.decoder = Reconstruction(config.keypoints, rebuild.size, rebuild.width, rebuild.sigma).to(runtime.device)
+        decoder = Reconstruction(config.keypoints, rebuild.size, rebuild.width, rebuild.sigma)
+        self.decoder = synchronised(decoder, runtime).to(runtime.device)
         channels_last(self.detector)
         channels_last(self.decoder)
         self.average = averaged_copy(self.detector)
@@ -138,7 +142,7 @@ class RefineTrainer(Trainer):
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.views = ViewBatches(cache.images, config)
+        self.views = ViewBatches(cache.images, config, runtime.rank, runtime.world)
         self.anchor = None if pairs is None else Anchor(pairs, config, None if start is None else start.config, runtime)
         self.upcoming: Generator[Views, None, None] | None = None
         self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
@@ -175,6 +179,7 @@ class RefineTrainer(Trainer):
             total = total + config.anchor_weight * losses["loss_anchor"]
         self.adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
+        average_gradients([*self.detector.parameters(), *self.decoder.parameters()], self.runtime)
         self.adam.step()
         update_average(self.average, self.detector, config.average_decay, self.step)
         return {name: value.detach() for name, value in losses.items()}
@@ -183,7 +188,7 @@ class RefineTrainer(Trainer):
         """How badly the second view is drawn from its keypoints and the first view's look."""
         side = self.config.reconstruction.size
         source, wanted = shrink(views.first, side), shrink(views.second, side)
-        hidden = derived_generator(self.config.seed, "hidden", self.step)
+        hidden = derived_generator(self.config.seed, "hidden", self.step * self.runtime.world + self.runtime.rank)
         source = hide_patches(source, self.config.reconstruction.hidden, self.config.reconstruction.patch, hidden)
         with self.runtime.autocast():
             drawn = self.decoder(source, keypoints)

@@ -57,6 +57,11 @@ class Warps:
         grid = self._map(points.to(images), radial.to(images)).view(-1, *size, 2)
         return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
+    def part(self, rank: int, world: int) -> Warps:
+        """The warps of every `world`-th image, beginning with number `rank`."""
+        own = slice(rank, None, world)
+        return Warps(linear=self.linear[own], shift=self.shift[own], bends=self.bends[own])
+
     def to(self, device: torch.device) -> Warps:
         """The same warps on a device."""
         return Warps(linear=self.linear.to(device), shift=self.shift.to(device), bends=self.bends.to(device))
@@ -154,28 +159,30 @@ class Views:
 
 
 class ViewBatches:
-    """Endless batches of views.
+    """Endless batches of views. Each of several processes gets every `world`-th of a batch, beginning with number `rank`.
 
     Args:
         images: uint8 [count, side, side, 3].
         config: how to vary them.
+        rank, world: this process and the number of processes.
     """
 
-    def __init__(self, images: NDArray[np.uint8], config: RefineConfig) -> None:
-        self.images, self.config = images, config
+    def __init__(self, images: NDArray[np.uint8], config: RefineConfig, rank: int = 0, world: int = 1) -> None:
+        self.images, self.config, self.rank, self.world = images, config, rank, world
         self.pixels = PixelChanges(AugmentConfig(photometric=config.photometric, occlusion=config.occlusion))
 
     def at(self, step: int) -> Views:
-        """Batch of a step."""
+        """Batch of a step, or the part of it that belongs to this process."""
         config, batch = self.config, self.config.batch
         source = derived_generator(config.seed, "views", step)
         chosen = torch.randint(len(self.images), (batch,), generator=source).tolist()
-        images = as_images(np.stack([self.images[index] for index in chosen]))
+        images = as_images(np.stack([self.images[index] for index in chosen[self.rank :: self.world]]))
         mirrored = (torch.rand(batch, generator=source) < 0.5) & config.flip
         zoom = config.warp.zoom ** torch.rand(batch, generator=source)
         warps = [draw_warps(config.warp, batch, source, mirrored=mirrored, zoom=zoom) for _ in range(2)]
+        warps = [warp.part(self.rank, self.world) for warp in warps]
         first, second = (warp.views(images, (config.side, config.side)) for warp in warps)
-        student = self._recoloured(second, derived_seed(config.seed, "colours", step))
+        student = self._recoloured(second, derived_seed(config.seed, "colours", step * self.world + self.rank))
         return Views(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])
 
     def _recoloured(self, views: Tensor, seed: int) -> Tensor:

@@ -7,7 +7,7 @@ CPU, where each process normalises its part separately.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -16,7 +16,7 @@ import torch
 from torch import distributed, nn
 
 from kpdetect.errors import ConfigError
-from kpdetect.training.peers import joined, world_size
+from kpdetect.training.peers import Peers, joined, world_size
 from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -71,6 +71,18 @@ def main_first(runtime: Runtime) -> Iterator[None]:
         raise
     if runtime.is_main:
         agreed(True, runtime)
+
+
+def by_the_first(runtime: Runtime, action: Callable[[], object]) -> None:
+    """Do something in the first process alone, while the others wait."""
+    with main_first(runtime):
+        if runtime.is_main:
+            action()
+
+
+def peers_of(runtime: Runtime) -> Peers:
+    """The processes that a runtime belongs to."""
+    return Peers(rank=runtime.rank, world=runtime.world)
 
 
 def synchronised(module: Module, runtime: Runtime) -> Module:

@@ -153,7 +153,8 @@ def _met() -> Any:
     rank, world = int(os.environ["RANK"]), world_size()
     try:
         common, _, _ = next(rendezvous("env://", rank, world, timeout=START))
-        store = PrefixStore(f"kpdetect-{next(_joins)}", common)
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # the store outlives a restart
+        store = PrefixStore(f"kpdetect-{attempt}-{next(_joins)}", common)
         store.set(f"command/{rank}", json.dumps([package_version(), *sys.argv[1:]]))
         commands = [json.loads(store.get(f"command/{other}")) for other in range(world)]
     except distributed.DistError as error:

@@ -260,3 +260,15 @@ def test_each_term_can_be_switched_off(blob_folder, tmp_path):
 
 def test_images_are_read_as_tensors():
     assert as_images(np.full((1, 2, 3, 3), 255, np.uint8)).max() == 1
+
+
+def test_the_parts_of_a_batch_of_views_are_the_batch():
+    images = np.random.default_rng(0).integers(0, 255, (5, 32, 32, 3), dtype=np.uint8)
+    config = apply_overrides(RefineConfig(), SMALL)
+    whole, *parts = [ViewBatches(images, config, rank, world).at(2) for rank, world in ((0, 1), (0, 2), (1, 2))]
+    for name in ("first", "second"):
+        views = [getattr(part, name) for part in parts]
+        assert torch.equal(torch.stack([views[0][0], views[1][0], views[0][1], views[1][1]]), getattr(whole, name))
+    points = torch.full((1, 1, 2), 0.3)
+    assert torch.equal(parts[1].warp_second(points), whole.warp_second(points)[1::2])
+    assert not torch.equal(parts[0].student, parts[0].second)

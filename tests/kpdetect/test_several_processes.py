@@ -17,7 +17,10 @@ from kpdetect.inference import image_job, image_parts
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_parts import FOLDER
 from kpdetect.inference.prediction_job import predict_inputs
+from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
+from kpdetect.toy.dataset import write_toy
+from kpdetect.training.checkpoints import read_model_description
 from kpdetect.training.peers import ALONE, Peers
 from tests.builders.dots import write_video
 from tests.builders.peers import together
@@ -52,6 +55,41 @@ for words in (
         if end.code:
             raise
 """
+CHAIN = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from torch import distributed
+from kpdetect.cli.main import main
+from kpdetect.training.loop import Trainer
+from tests.builders.projects import SMALL
+
+folder, run_until = Path(sys.argv[1]), Trainer.run_until
+
+def watched(trainer, steps, minutes):
+    stage = trainer.run.folder.name
+    killed, step = folder / f"killed-{stage}", trainer.train_step
+    if int(os.environ["RANK"]) == {"generator": 0, "refined": 1}.get(stage) and not killed.exists():
+        def step_or_die():
+            if trainer.step == 1:
+                killed.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return step()
+        trainer.train_step = step_or_die
+    run_until(trainer, steps, minutes)
+    network = trainer.generator if stage == "generator" else trainer.detector
+    flat = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    both = [torch.zeros_like(flat) for _ in range(2)]
+    distributed.all_gather(both, flat)
+    assert torch.equal(*both), stage
+    assert trainer.step == steps, stage
+
+Trainer.run_until = watched
+settings = [word for setting in SMALL for word in ("--set", setting)]
+sys.argv = ["kpdetect", "run", str(folder / "images"), "--out", str(folder / "project"), "--size", "32", "--keypoints", "4"]
+sys.argv += ["--device", "cpu", "--precision", "float32", *settings]
+main()
+"""
 ARGUMENTS = """
 import os, sys
 from kpdetect.training.peers import joined
@@ -69,7 +107,7 @@ def torchrun(script, *words, restarts=0):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["--max-restarts", str(restarts), str(script), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False, timeout=400)
 
 
 @pytest.fixture
@@ -117,6 +155,24 @@ def test_two_processes_of_which_one_is_killed_end_as_one_alone(small_project, im
     assert all({**record, "environment": None} == {**records[0], "environment": None} for record in records)
     write_pseudo_pairs(small_project, tmp_path / "one", tmp_path / "only", tmp_path / "pairs-one", size=32)
     assert contents(tmp_path / "pairs-several") == contents(tmp_path / "pairs-one")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill so")
+def test_a_project_in_two_processes_goes_on_after_two_kills_and_their_networks_stay_equal(tmp_path):
+    write_toy(tmp_path / "toy", 40, size=32, seed=0)
+    (tmp_path / "toy" / "images").rename(tmp_path / "images")
+    (tmp_path / "script.py").write_text(CHAIN)
+    done = torchrun(tmp_path / "script.py", tmp_path, restarts=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {path.name for path in tmp_path.glob("killed-*")} == {"killed-generator", "killed-refined"}
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 2, done.stderr
+    assert done.stdout.count("report: ") == 1
+    assert len(Predictions.read(tmp_path / "project" / "predictions").images) == 40
+    stages = [tmp_path / "project" / name for name in ("generator", "detector", "refined", "taught-1")]
+    steps = [read_model_description(stage / "model.safetensors").step for stage in stages]
+    assert steps == [3, 3, 2, 2]
 
 
 @pytest.mark.slow

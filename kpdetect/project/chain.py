@@ -1,0 +1,218 @@
+"""The stages of a project, each of which does nothing when it is finished already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.metrics.extractors import watched_distance
+from benchmarks.reporting.report import write_report
+from benchmarks.studies.judging import describe_verdict, judge_project
+from generator.stream import PairStream
+from generator.training.train import train_generator
+from kpdetect.data.export import export_pairs
+from kpdetect.detector.train import train_detector
+from kpdetect.errors import InputError
+from kpdetect.files.sources import read_sources
+from kpdetect.inference.folder_job import predict_folder
+from kpdetect.inference.labels import labels_follow
+from kpdetect.messages import log, say
+from kpdetect.project.config import ProjectConfig, share_of
+from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
+from kpdetect.project.price import ProjectPrice, trainings_of
+from kpdetect.project.rounds import teach_round
+from kpdetect.project.stage import Stage, run_stages
+from kpdetect.refinement.reconstruction import named_perception
+from kpdetect.refinement.train import refine_detector
+from kpdetect.training.checkpoints import REFINED, WEIGHTS
+from kpdetect.training.distributed import by_the_first, peers_of
+from kpdetect.training.peers import Peers
+from kpdetect.training.runtime import Runtime
+
+Last = Literal["generator", "detector", "report"]
+"""Where a project may end: with its generator, with its last detector, or with keypoints on the images and a report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The stages of a project, each of which does nothing when it is finished already; see `run_project` for the attributes."""
+
+    images: Path
+    out: Path
+    settings: ProjectConfig
+    runtime: Runtime
+    minutes: float | None
+    exclude: frozenset[str]
+    strict: bool
+    init_generator: Path | None = None
+    init_detector: Path | None = None
+    last: Last = "report"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.out / "report" / "index.html"
+
+    def run(self, dry_run: bool) -> None:
+        """Say what the project will do and need, and do it unless that was all that was asked for."""
+        if dry_run:
+            text = self.price().text
+            if self.runtime.is_main:
+                print(text)
+            return
+        say(self.price().lines_unless_short)
+        run_stages(self.out, self.stages(), self.peers)
+        reports = self.last == "report"
+        if reports and self.runtime.is_main and (verdict := describe_verdict(self.out)):
+            print(verdict)
+        if self.runtime.is_main:
+            print(f"report: {self.report}" if reports else f"trained: {self.out}")
+
+    @property
+    def peers(self) -> Peers:
+        """The processes that run the project together."""
+        return peers_of(self.runtime)
+
+    def stages(self) -> list[Stage]:
+        """All stages, in order."""
+        generator = Stage("Train the generator", self.generator)
+        if self.last == "generator":
+            return [generator]
+        if self.settings.method == "imm":
+            trained = [Stage("Train a detector on the images by IMM", self.imm)]
+        else:
+            trained = [generator, Stage("Generate pairs", self.pairs), Stage("Train the detector on the pairs", self.detector)]
+            trained += [Stage("Refine the detector on the images", self.refine)] if self.settings.refined else []
+            rounds = range(1, self.settings.rounds.count + 1)
+            trained += [Stage("Teach the next detector what this one finds", partial(self.teach, number)) for number in rounds]
+        used = [
+            Stage("Predict keypoints on the images", self.predict),
+            Stage("Judge the keypoints without labels", partial(by_the_first, self.runtime, self.judge)),
+            Stage("Write the report", partial(by_the_first, self.runtime, self.write_report)),
+        ]
+        return [*trained, *used] if self.last == "report" else trained
+
+    def price(self) -> ProjectPrice:
+        """What the stages will do and need, to be measured."""
+        return ProjectPrice(
+            images=self.images,
+            out=self.out,
+            settings=self.settings,
+            runtime=self.runtime,
+            minutes=self.minutes,
+            exclude=self.exclude,
+            strict=self.strict,
+            trainings=trainings_of(self.settings, self.out, self.last == "generator", self.share),
+            predicts=self.last == "report",
+        )
+
+    def share(self, stage: str) -> float | None:
+        """Training minutes of a stage."""
+        if self.minutes is None:
+            return None
+        if self.settings.method == "imm" or self.last == "generator":
+            return self.minutes
+        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count)
+
+    def generator(self) -> None:
+        """Train the generator."""
+        settings, judging = self.settings.generator, self.settings.generator.optimiser
+        train_generator(
+            self.images,
+            self.out / "generator",
+            settings,
+            self.runtime,
+            minutes=self.share("generator"),
+            exclude=self.exclude,
+            strict=self.strict,
+            initial=self.init_generator,
+            distance_to=watched_distance(settings.stopping, self.runtime.device),
+            feature_network=named_perception(
+                judging.feature_network, judging.features, "generator.optimiser.features", self.runtime
+            ),
+            share=(self.share("generator") or 1.0) / (self.minutes or 1.0),
+        )
+
+    def pairs(self) -> None:
+        """Generate pairs."""
+        pairs, out = self.settings.pairs, self.out
+        stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
+        by_the_first(self.runtime, lambda: discard_outdated(out, stream.provenance))
+        export_pairs(
+            stream,
+            out / "pairs",
+            pairs.count,
+            codec=pairs.codec,
+            shard_size=pairs.shard_size,
+            sources=read_sources(out / "generator"),
+            peers=self.peers,
+        )
+
+    def detector(self) -> None:
+        """Train the detector on the pairs."""
+        by_the_first(self.runtime, lambda: discard_outdated_detector(self.out))
+        with labels_follow(self.out / "detector" / WEIGHTS, self.runtime.is_main):
+            train_detector(
+                self.out / "pairs",
+                self.out / "detector",
+                self.settings.detector,
+                self.runtime,
+                minutes=self.share("detector"),
+                initial=self.init_detector,
+            )
+
+    def refine(self) -> None:
+        """Refine the detector on the images."""
+        by_the_first(self.runtime, lambda: discard_outdated_refinement(self.out))
+        self._refine(self.out / REFINED, self.out / "detector", self.out / "pairs", self.share("refine"))
+
+    def imm(self) -> None:
+        """Train a detector on the images by IMM."""
+        self._refine(self.out / "detector", None, None, self.minutes)
+
+    def teach(self, number: int) -> None:
+        """Teach the next detector what this one finds."""
+        teach_round(
+            number,
+            self.images,
+            self.out,
+            self.settings.rounds,
+            self.settings.detector,
+            self.runtime,
+            minutes=self.share("round"),
+            exclude=sorted(self.exclude),
+            strict=self.strict,
+        )
+
+    def _refine(self, out: Path, model: Path | None, pairs: Path | None, minutes: float | None) -> None:
+        settings, exclude = self.settings.refine, self.exclude
+        with labels_follow(out / WEIGHTS, self.runtime.is_main):
+            refine_detector(
+                self.images,
+                out,
+                settings,
+                self.runtime,
+                model=model,
+                pairs=pairs,
+                minutes=minutes,
+                exclude=exclude,
+                strict=self.strict,
+            )
+
+    def predict(self) -> None:
+        """Predict keypoints on the images."""
+        device = self.runtime.device.type
+        predict_folder(self.out, self.images, self.out / "predictions", device=device, strict=self.strict, peers=self.peers)
+
+    def judge(self) -> None:
+        """Judge the keypoints without labels."""
+        try:
+            judge_project(self.out, self.images, self.runtime)
+        except InputError as error:
+            log.info(f"the keypoints are not judged: {error}")
+
+    def write_report(self) -> None:
+        """Write the report."""
+        write_report(self.out, self.report, images=self.images, allow_contaminated=True)  # marked on the page
