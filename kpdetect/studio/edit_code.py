@@ -54,7 +54,7 @@ def _calls(request: EditRequest, edits: Edits, photo: Path | None) -> list[str]:
     local = ", local=True" if edits.local else ""
     calls = []
     if photo is not None:
-        found = f"find_pose(kpdetect.load({request.model!r}), {str(photo)!r}, editor)[0]"
+        found = f"find_pose(kpdetect.load({request.model!r}, engine='plain'), {str(photo)!r}, editor)[0]"
         calls.append(f"editor.pose(parts, {found}{share})")
     elif edits.pose_from is not None:
         calls.append(f"editor.pose(parts, editor.sample({edits.pose_from}){share})")

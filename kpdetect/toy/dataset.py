@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from kpdetect.errors import ConfigError, FormatError, OutputError
 from kpdetect.files.atomic import output_error, read_json, replacing, write_json
 from kpdetect.files.folders import make_folder
+from kpdetect.files.listing import OUTPUT
 from kpdetect.toy.geometry import KEYPOINT_NAMES, keypoints_px, visible
 from kpdetect.toy.render import render
 from kpdetect.toy.scene import MAX_SEED, sample_scene
@@ -68,6 +69,7 @@ def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Repo
         return
     for folder in (out, out / "images", out / "masks"):
         make_folder(folder)
+    (out / "masks" / OUTPUT).touch()  # no command takes masks for images
     if missing:
         write_json(out / UNFINISHED, {**identity, "count": total})
     for index in missing:

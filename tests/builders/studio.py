@@ -140,3 +140,31 @@ def write_pictures(folder: Path, count: int = 6) -> Path:
         picture = editor.draw(editor.sample(number))[0]
         write_image(folder / f"{number:03d}.png", np.pad(picture, ((4, 4), (8, 8), (0, 0)), mode="edge"))
     return folder
+
+
+def picture_of(page: Any, number: int = 0) -> Any:
+    """A picture on the page, uint8 [height, width, 3]; the first one unless given."""
+    import numpy as np
+
+    code = """(number) => {
+      const canvas = document.querySelectorAll(".stage canvas")[number];
+      return [canvas.width, canvas.height, [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]];
+    }"""
+    width, height, values = page.evaluate(code, number)
+    return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def place_of(page: Any, keypoint: str) -> tuple[float, float]:
+    """Where a keypoint is on the screen."""
+    box = page.locator(f".stage .point[data-id='{keypoint}'] .dot").first.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Any, keypoint: str, right: float, down: float) -> None:
+    """Drag a keypoint by pixels of the screen."""
+    x, y = place_of(page, keypoint)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 5):
+        page.mouse.move(x + right * step / 4, y + down * step / 4)
+    page.mouse.up()

@@ -14,7 +14,7 @@ import pytest
 from kpdetect.images.image_files import write_image
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.studio import ARGUMENTS, Watched, find_browser, serving, write_pictures, write_project
+from tests.builders.studio import ARGUMENTS, Watched, drag, find_browser, picture_of, serving, write_pictures, write_project
 
 pytestmark = pytest.mark.slow
 
@@ -107,30 +107,6 @@ def test_every_room_is_sound(browser: Any, served: Served, theme: str) -> None:
         assert page.evaluate(nameless) == [], room
     assert opened.complaints == []
     opened.context.close()
-
-
-def picture_of(page: Any) -> Any:
-    """The picture on the page, uint8 [height, width, 3]."""
-    code = """() => {
-      const canvas = document.querySelector(".stage canvas");
-      return [canvas.width, canvas.height, [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]];
-    }"""
-    width, height, values = page.evaluate(code)
-    return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
-
-
-def place_of(page: Any, keypoint: str) -> tuple[float, float]:
-    box = page.locator(f".stage .point[data-id='{keypoint}'] .dot").first.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def drag(page: Any, keypoint: str, right: float, down: float) -> None:
-    x, y = place_of(page, keypoint)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for step in range(1, 5):
-        page.mouse.move(x + right * step / 4, y + down * step / 4)
-    page.mouse.up()
 
 
 def test_a_dragged_keypoint_is_what_the_editor_draws(watched: Watched, project: Path) -> None:

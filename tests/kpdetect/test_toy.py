@@ -13,6 +13,7 @@ import pytest
 
 from kpdetect.errors import ConfigError, FormatError, OutputError
 from kpdetect.files.hashes import file_hash
+from kpdetect.images.image_files import list_images
 from kpdetect.toy import dataset
 from kpdetect.toy.background import rgb
 from kpdetect.toy.dataset import KEYPOINT_NAMES, read_description, write_toy
@@ -217,6 +218,7 @@ def test_folder_is_as_described(tmp_path: Path) -> None:
     description = read_description(tmp_path)
     assert (description["seed"], description["size"], description["count"]) == (5, 36, 6)
     assert {path.name for path in tmp_path.iterdir()} == {"images", "masks", "keypoints.csv", "toy.json"}
+    assert [path.parent.name for path in list_images(tmp_path)] == ["images"] * 6  # no mask is taken for an image
 
 
 def test_a_longer_set_begins_with_the_shorter_one(tmp_path: Path) -> None:

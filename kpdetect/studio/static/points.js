@@ -173,17 +173,32 @@ export class PointView {
     this.layout();
   }
 
+  whole() {
+    this.panTo(-0.5, -0.5, 1);
+  }
+
+  // Of keypoints that lie on each other, the one whose middle is nearest to the pointer.
   idOf(event) {
-    return event.target.closest?.(".point")?.dataset.id ?? null;
+    const id = event.target.closest?.(".point")?.dataset.id ?? null;
+    if (id === null || !(event instanceof MouseEvent)) return id;
+    const [x, y] = this.at(event);
+    const far = (point) => Math.hypot(point.x - x, point.y - y);
+    return this.points.reduce((best, point) => (far(point) < far(best) ? point : best)).id;
+  }
+
+  hover(id, tell) {
+    if (id === this.hovered) return;
+    this.hovered = id;
+    tell("hover", id);
   }
 
   listen() {
     const tell = (name, ...values) => this.listeners[name]?.(...values);
     this.svg.addEventListener("pointerdown", (event) => event.button === 0 && this.press(event, tell));
-    this.svg.addEventListener("pointerover", (event) => tell("hover", this.idOf(event)));
-    this.svg.addEventListener("pointerleave", () => tell("hover", null));
-    this.marks.addEventListener("focusin", (event) => tell("hover", this.idOf(event)));
-    this.marks.addEventListener("focusout", () => tell("hover", null));
+    this.svg.addEventListener("pointermove", (event) => event.buttons || this.hover(this.idOf(event), tell));
+    this.svg.addEventListener("pointerleave", () => this.hover(null, tell));
+    this.marks.addEventListener("focusin", (event) => this.hover(this.idOf(event), tell));
+    this.marks.addEventListener("focusout", () => this.hover(null, tell));
     this.marks.addEventListener("keydown", (event) => tell("key", this.idOf(event), event));
     if (this.listeners.drop) this.listenDrop(tell);
     if (!this.zoomable) return;
@@ -195,7 +210,7 @@ export class PointView {
       },
       { passive: false },
     );
-    this.svg.addEventListener("dblclick", () => this.panTo(-0.5, -0.5, 1));
+    this.svg.addEventListener("dblclick", () => this.whole());
   }
 
   listenDrop(tell) {

@@ -1,21 +1,13 @@
 // The room Review: what a detector predicted, and what a person corrects.
 import { get, post, say, sayWrong } from "./api.js";
-import { h, labelled, typing } from "./dom.js";
-import { plot } from "./plot.js";
+import { h } from "./dom.js";
 import { PointView } from "./points.js";
-import { jumps, orderOf, steps, thinned } from "./review-order.js";
+import { pressed } from "./review-keys.js";
+import { jumps, orderOf, steps } from "./review-order.js";
+import { Curves, Export, Shown } from "./review-panels.js";
 import { Strip } from "./strip.js";
 
-export const KEYS = [
-  ["← →", "the picture before, the next one"],
-  ["Enter", "all points of this picture are right: check it, and go on"],
-  ["H", "the chosen keypoint is not to be seen"],
-  ["R", "take the detector's points back"],
-  ["J", "to the next jump"],
-  ["Arrows on a keypoint", "move it by 1 px (Shift: 5 px, Alt: 0.2 px)"],
-  ["+ − 0", "zoom in, out, whole picture (also the wheel; drag to pan)"],
-  ["Ctrl-Z", "take the last correction back"],
-];
+export { KEYS } from "./review-keys.js";
 
 class ReviewRoom {
   constructor(host) {
@@ -32,9 +24,6 @@ class ReviewRoom {
     this.view = new PointView({ pick: (id) => this.pick(id), drag: (id, x, y) => this.drag(Number(id), x, y), dragged: (id) => this.dropDrag(Number(id)), key: (id, event) => this.pointKey(Number(id), event) }, { zoomable: true, label: "Picture with predicted keypoints" });
     this.strip = new Strip((row) => this.thumb(row), (row) => this.go(row));
     const button = (text, action, given = {}) => h("button", { type: "button", onclick: action, ...given }, text);
-    this.setBox = h("select", { onchange: () => this.load(Number(this.setBox.value)).catch(sayWrong) }, sets.map((each, number) => h("option", { value: number }, each.folder)));
-    this.sortBox = h("select", { onchange: () => this.sort() }, [["time", "by time or name"], ["unsure", "least confident first"], ["jump", "largest jump first"]].map(([value, text]) => h("option", { value }, text)));
-    this.undoneBox = h("input", { type: "checkbox", onchange: () => this.sort() });
     this.title = h("h1", {});
     this.note = h("p", { class: "soft" });
     this.checkButton = button("All right, next", () => this.check(), { class: "main", id: "check" });
@@ -42,10 +31,12 @@ class ReviewRoom {
     this.resetButton = button("Reset", () => this.reset(), { title: "Back to the detector's points" });
     this.undoButton = button("Undo", () => this.undo());
     this.jumpButton = button("Next jump", () => this.nextJump());
-    const bar = h("div", { class: "row", role: "toolbar", "aria-label": "Picture" }, button("←", () => this.step(-1), { "aria-label": "The picture before" }), button("→", () => this.step(1), { "aria-label": "The next picture" }), this.checkButton, this.hideButton, this.resetButton, this.undoButton, this.jumpButton, button("−", () => this.view.zoomBy(1 / 1.4), { "aria-label": "Zoom out" }), button("+", () => this.view.zoomBy(1.4), { "aria-label": "Zoom in" }));
+    const bar = h("div", { class: "row", role: "toolbar", "aria-label": "Picture" }, button("←", () => this.step(-1), { "aria-label": "The picture before" }), button("→", () => this.step(1), { "aria-label": "The next picture" }), this.checkButton, this.hideButton, this.resetButton, this.undoButton, this.jumpButton, button("−", () => this.view.zoomBy(1 / 1.4), { "aria-label": "Zoom out" }), button("+", () => this.view.zoomBy(1.4), { "aria-label": "Zoom in" }), button("Whole", () => this.view.whole(), { "aria-label": "The whole picture" }));
+    [this.shown, this.curves, this.export] = [new Shown(this, sets), new Curves(this), new Export(this)];
+    const side = h("div", {}, this.shown.element, this.curves.element, this.export.element);
     const left = h("div", {}, h("section", { class: "panel" }, this.title, this.note, bar, this.view.element, this.strip.element));
-    this.host.replaceChildren(h("div", { class: "review" }, left, this.side()));
-    document.addEventListener("keydown", (event) => this.key(event));
+    this.host.replaceChildren(h("div", { class: "review" }, left, side));
+    document.addEventListener("keydown", (event) => pressed(this, event));
     await this.load(0);
   }
 
@@ -59,23 +50,6 @@ class ReviewRoom {
     );
   }
 
-  side() {
-    const range = (given, act) => h("input", { type: "range", ...given, oninput: act });
-    this.leastBox = range({ min: 0, max: 1, step: 0.01, value: 0, "aria-label": "Least confidence" }, () => this.showPoints());
-    this.leastText = h("output", {});
-    this.trailBox = range({ min: 0, max: 50, step: 1, value: 0, "aria-label": "Trail" }, () => this.showPoints());
-    this.trailText = h("output", {});
-    this.namesBox = h("input", { type: "checkbox", checked: true, onchange: () => this.showPoints() });
-    const shown = h("section", { class: "panel" }, h("h2", {}, "Show"), labelled("Predictions", this.setBox), labelled("Order", this.sortBox), h("label", {}, this.undoneBox, "Only what nobody has checked"), h("div", { class: "slider" }, h("span", {}, "Sure by"), this.leastBox, this.leastText), h("div", { class: "slider" }, h("span", {}, "Trail"), this.trailBox, this.trailText), h("label", {}, this.namesBox, "Names"));
-    this.pointBox = h("select", { "aria-label": "Keypoint", onchange: () => this.choose(Number(this.pointBox.value)) });
-    this.charts = h("div", {});
-    const plots = h("section", { class: "panel" }, h("div", { class: "row" }, h("h2", {}, "Over time"), this.pointBox), this.charts);
-    this.formats = h("div", { class: "row" });
-    const note = h("p", { class: "soft" }, "Checked points go out as a person's labels. kpdetect benchmark table:FILE takes corrections.csv as annotations.");
-    const out = h("section", { class: "panel" }, h("h2", {}, "Export"), this.formats, h("button", { type: "button", id: "export", onclick: () => this.export() }, "Write the files"), note);
-    return h("div", {}, shown, plots, out);
-  }
-
   async load(number) {
     this.set = number;
     this.data = await get(`/api/review/${number}`);
@@ -84,8 +58,8 @@ class ReviewRoom {
     this.jumps = jumps(this.moved);
     this.undone = [];
     this.chosen = Math.min(this.chosen, names.length - 1);
-    this.pointBox.replaceChildren(...names.map((name, place) => h("option", { value: place }, name)));
-    this.formats.replaceChildren(...formats.map((name) => h("label", {}, h("input", { type: "checkbox", value: name, checked: ["coco", "dlc-csv", "label-studio"].includes(name) }), name)));
+    this.curves.setNames(names);
+    this.export.setFormats(formats);
     this.jumpButton.hidden = !this.jumps.length;
     this.jumpButton.textContent = `Next jump (${this.jumps.length})`;
     if (confidence.length === 0) throw new Error("these predictions are empty");
@@ -94,12 +68,12 @@ class ReviewRoom {
   }
 
   sort(first = false) {
-    const order = orderOf(this.sortBox.value, this.data.confidence, this.moved);
+    const order = orderOf(this.shown.sortBox.value, this.data.confidence, this.moved);
     const checked = (row) => this.isChecked(row);
-    this.order = this.undoneBox.checked ? order.filter((row) => !checked(row)) : order;
+    this.order = this.shown.undoneBox.checked ? order.filter((row) => !checked(row)) : order;
     if (!this.order.length) {
       say("Everything here is checked.");
-      this.undoneBox.checked = false;
+      this.shown.undoneBox.checked = false;
       this.order = order;
     }
     this.strip.setOrder(this.order);
@@ -132,7 +106,7 @@ class ReviewRoom {
     this.view.resize(width, height);
     this.strip.show(row);
     this.showPoints();
-    this.showCharts();
+    this.curves.show();
     const image = new Image();
     image.onload = () => this.row === row && this.paint(image, width, height);
     image.onerror = () => this.row === row && this.missing(row);
@@ -178,15 +152,14 @@ class ReviewRoom {
 
   showPoints() {
     const { numbers, names, colours, links } = this.data;
-    const least = Number(this.leastBox.value);
-    this.leastText.textContent = `${Math.round(least * 100)} %`;
-    this.trailText.textContent = this.trailBox.value;
+    const least = this.shown.leastConfidence;
+    this.shown.show();
     const found = numbers.map((_, place) => ({ place, ...this.place(this.row, place) })).map((point) => (this.dragging?.place === point.place ? { ...point, at: this.dragging.at, by: "moved", sure: 1 } : point));
     const shown = found.filter((point) => point.at && point.sure >= least);
     this.view.setPoints(
       shown.map(({ place, at, by, sure }) => ({
         id: String(place), x: at[0], y: at[1], colour: colours[place], chosen: place === this.chosen, hollow: by === "moved", faint: !by && sure < 0.3,
-        text: this.namesBox.checked ? `${names[place].replace(/^keypoint(?=\d+$)/, "")}${by === "moved" ? " ✎" : by === "kept" ? " ✓" : ""}` : "",
+        text: this.shown.namesBox.checked ? `${names[place].replace(/^keypoint(?=\d+$)/, "")}${by === "moved" ? " ✎" : by === "kept" ? " ✓" : ""}` : "",
         title: `${names[place]}, ${by ? { moved: "moved by hand", kept: "checked" }[by] : `sure by ${Math.round(sure * 100)} %`}`,
       })),
     );
@@ -199,11 +172,11 @@ class ReviewRoom {
     this.note.textContent = `${this.order.indexOf(this.row) + 1} of ${this.order.length}. ${state}${hidden ? ` ${hidden} not to be seen.` : ""} Drag a keypoint to correct it; every correction is saved at once.`;
     this.resetButton.disabled = !Object.keys(this.known(this.row)).length;
     this.undoButton.disabled = !this.undone.length;
-    this.pointBox.value = String(this.chosen);
+    this.curves.pointBox.value = String(this.chosen);
   }
 
   trails(shown) {
-    const long = Number(this.trailBox.value);
+    const long = this.shown.trailLength;
     if (!long) return [];
     return shown.map(({ place }) => {
       const path = [];
@@ -215,22 +188,6 @@ class ReviewRoom {
     });
   }
 
-  showCharts() {
-    const place = this.chosen;
-    const rows = this.data.points.map((_, row) => row);
-    const axis = (row) => (this.data.frames ? this.data.frames[row] : row);
-    const series = (value) => [{ points: thinned(rows.map((row) => [axis(row), value(row)])), colour: null }];
-    const cursor = axis(this.row);
-    const onpick = (at) => this.go(rows.reduce((best, row) => (Math.abs(axis(row) - at) < Math.abs(axis(best) - at) ? row : best), 0));
-    const marks = this.jumps.length <= 60 ? this.jumps.map(axis) : [];
-    const over = this.data.frames ? "over the frame" : "over the images";
-    this.charts.replaceChildren(
-      plot({ title: `x in pixels ${over}`, lines: series((row) => this.place(row, place).at?.[0]), cursor, marks, onpick }),
-      plot({ title: "y in pixels", lines: series((row) => this.place(row, place).at?.[1]), cursor, marks, onpick }),
-      plot({ title: "confidence", lines: series((row) => this.data.confidence[row][place]), cursor, marks, range: [0, 1], onpick }),
-    );
-  }
-
   pick(id) {
     if (id !== null) this.choose(Number(id));
   }
@@ -238,7 +195,7 @@ class ReviewRoom {
   choose(place) {
     this.chosen = place;
     this.showPoints();
-    this.showCharts();
+    this.curves.show();
   }
 
   drag(place, x, y) {
@@ -251,7 +208,7 @@ class ReviewRoom {
     const at = this.dragging?.at;
     this.dragging = null;
     if (at) this.change({ [this.data.numbers[place]]: { at: at.map((value) => Math.round(value * 100) / 100), by: "moved" } });
-    this.showCharts();
+    this.curves.show();
   }
 
   pointKey(place, event) {
@@ -262,19 +219,6 @@ class ReviewRoom {
     event.stopPropagation();
     const at = this.view.clamp(this.place(this.row, place).at.map((value, axis) => value + by[axis]));
     this.change({ [this.data.numbers[place]]: { at: at.map((value) => Math.round(value * 100) / 100), by: "moved" } });
-  }
-
-  key(event) {
-    if (typing(event) || document.querySelector("dialog[open]")) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") return event.preventDefault(), this.undo();
-    if (event.ctrlKey || event.metaKey || event.target.matches?.("input[type=range]")) return;
-    if (event.key === "Enter" && event.target.matches?.("button, a, summary")) return;
-    const actions = { ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), Enter: () => this.check(), h: () => this.hide(), r: () => this.reset(), j: () => this.nextJump(), "+": () => this.view.zoomBy(1.4), "=": () => this.view.zoomBy(1.4), "-": () => this.view.zoomBy(1 / 1.4), 0: () => this.view.panTo(-0.5, -0.5, 1) };
-    const action = actions[event.key] || actions[event.key.toLowerCase()];
-    if (action) {
-      event.preventDefault();
-      action();
-    }
   }
 
   change(points) {
@@ -342,17 +286,6 @@ class ReviewRoom {
     if (row === this.row) this.showPoints();
   }
 
-  async export() {
-    const formats = [...this.formats.querySelectorAll("input:checked")].map((box) => box.value);
-    if (!formats.length) return say("Choose a format.", { wrong: true });
-    try {
-      await this.saving;
-      const { files } = await post(`/api/review/${this.set}/export`, { formats, min_confidence: Number(this.leastBox.value) });
-      say(`Written: ${files.join(", ")}`);
-    } catch (error) {
-      sayWrong(error);
-    }
-  }
 }
 
 export async function open(host, about) {

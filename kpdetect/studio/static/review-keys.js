@@ -1,0 +1,28 @@
+// What the keys of the room Review do.
+import { typing } from "./dom.js";
+
+export const KEYS = [
+  ["← →", "the picture before, the next one"],
+  ["Enter", "all points of this picture are right: check it, and go on"],
+  ["H", "the chosen keypoint is not to be seen"],
+  ["R", "take the detector's points back"],
+  ["J", "to the next jump"],
+  ["Arrows on a keypoint", "move it by 1 px (Shift: 5 px, Alt: 0.2 px)"],
+  ["+ − 0", "zoom in, out, whole picture (also the wheel; drag to pan)"],
+  ["Ctrl-Z", "take the last correction back"],
+];
+
+export function pressed(room, event) {
+  if (typing(event) || document.querySelector("dialog[open]")) return;
+  const key = event.key.toLowerCase();
+  if ((event.ctrlKey || event.metaKey) && key === "z") return event.preventDefault(), room.undo();
+  if (event.ctrlKey || event.metaKey || event.target.matches?.("input[type=range]")) return;
+  if (event.key === "Enter" && event.target.matches?.("button, a, summary")) return;
+  const actions = {
+    arrowleft: () => room.step(-1), arrowright: () => room.step(1), enter: () => room.check(), h: () => room.hide(), r: () => room.reset(), j: () => room.nextJump(),
+    "+": () => room.view.zoomBy(1.4), "=": () => room.view.zoomBy(1.4), "-": () => room.view.zoomBy(1 / 1.4), 0: () => room.view.whole(),
+  };
+  if (!actions[key]) return;
+  event.preventDefault();
+  actions[key]();
+}
