@@ -14,48 +14,61 @@ UNSEEN = 0.5
 """Grey levels. The command warns of images whose mean change is below this."""
 
 
+Model = Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the images. It replaces an earlier edit in that folder.")]
+Samples = Annotated[
+    str,
+    typer.Option(metavar="I-J|I,J", help="Numbers of the generated images to edit, as `kpdetect generate` counts them."),
+]
+PoseFrom = Annotated[
+    str | None, typer.Option(metavar="J|IMAGE", help="Take the keypoints of sample J, or those detected in a real image.")
+]
+Scale = Annotated[float, typer.Option(help="Scale all keypoints about their mean.")]
+Rotate = Annotated[float, typer.Option(metavar="DEGREES", help="Turn all keypoints about their mean, clockwise.")]
+Move = Annotated[
+    list[str] | None, typer.Option(metavar="K:DX,DY", help="Move a keypoint right by DX and down by DY pixels; repeatable.")
+]
+Local = Annotated[bool, typer.Option("--local", help="Change less of the image far from the moved keypoints; needs --move.")]
+AppearanceFrom = Annotated[
+    list[str] | None,
+    typer.Option(metavar="J[:K,K]", help="Take the appearance of all or some keypoints of sample J; repeatable."),
+]
+BackgroundFrom = Annotated[int | None, typer.Option(metavar="J", min=0, help="Take the background of sample J.")]
+Add = Annotated[
+    list[str] | None,
+    typer.Option(metavar="K:DX,DY", help="Draw a keypoint a second time, DX pixels right and DY down; repeatable."),
+]
+Remove = Annotated[list[str] | None, typer.Option(metavar="K", help="Leave a keypoint out; repeatable.")]
+Mix = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", min=0, max=1, help="Share of the other sample to mix in, with the options --...-from. (default: 1)"
+    ),
+]
+Steps = Annotated[
+    int, typer.Option(min=0, help="Also write this many frames between the image before and after, and a looping GIF.")
+]
+Truncation = Annotated[
+    float, typer.Option(help="Factor in (0, 1] on the noise. Lower values give more typical, less varied images.")
+]
+
+
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the images. It replaces an earlier edit in that folder.")
-    ],
-    samples: Annotated[
-        str,
-        typer.Option(metavar="I-J|I,J", help="Numbers of the generated images to edit, as `kpdetect generate` counts them."),
-    ] = "0-7",
-    pose_from: Annotated[
-        str | None, typer.Option(metavar="J|IMAGE", help="Take the keypoints of sample J, or those detected in a real image.")
-    ] = None,
-    scale: Annotated[float, typer.Option(help="Scale all keypoints about their mean.")] = 1.0,
-    rotate: Annotated[float, typer.Option(metavar="DEGREES", help="Turn all keypoints about their mean, clockwise.")] = 0.0,
-    move: Annotated[
-        list[str] | None, typer.Option(metavar="K:DX,DY", help="Move a keypoint right by DX and down by DY pixels; repeatable.")
-    ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="Change less of the image far from the moved keypoints; needs --move.")
-    ] = False,
-    appearance_from: Annotated[
-        list[str] | None,
-        typer.Option(metavar="J[:K,K]", help="Take the appearance of all or some keypoints of sample J; repeatable."),
-    ] = None,
-    background_from: Annotated[int | None, typer.Option(metavar="J", min=0, help="Take the background of sample J.")] = None,
-    add: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K:DX,DY", help="Draw a keypoint a second time, DX pixels right and DY down; repeatable."),
-    ] = None,
-    remove: Annotated[list[str] | None, typer.Option(metavar="K", help="Leave a keypoint out; repeatable.")] = None,
-    mix: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE", min=0, max=1, help="Share of the other sample to mix in, with the options --...-from. (default: 1)"
-        ),
-    ] = None,
-    steps: Annotated[
-        int, typer.Option(min=0, help="Also write this many frames between the image before and after, and a looping GIF.")
-    ] = 0,
-    truncation: Annotated[
-        float, typer.Option(help="Factor in (0, 1] on the noise. Lower values give more typical, less varied images.")
-    ] = 1.0,
+    model: Model,
+    out: Out,
+    samples: Samples = "0-7",
+    pose_from: PoseFrom = None,
+    scale: Scale = 1.0,
+    rotate: Rotate = 0.0,
+    move: Move = None,
+    local: Local = False,
+    appearance_from: AppearanceFrom = None,
+    background_from: BackgroundFrom = None,
+    add: Add = None,
+    remove: Remove = None,
+    mix: Mix = None,
+    steps: Steps = 0,
+    truncation: Truncation = 1.0,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:

@@ -11,84 +11,101 @@ import typer
 from kpdetect.cli import options
 from kpdetect.messages import warn_of_skipped
 
+Model = Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")]
+Inputs = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="Images, folders, videos, quoted patterns or webcam:0, in any mix.")
+]
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Also write these formats of other tools, separated by commas: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio.",
+    ),
+]
+Overlays = Annotated[
+    int,
+    typer.Option(
+        help="Number of images to draw the keypoints on; -1 for all. With 0, no overlays of images or videos are written."
+    ),
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Keypoints below this confidence count as missing in every format except predictions.csv.",
+    ),
+]
+MaxSide = Annotated[int, typer.Option(min=32, help="Longest side of overlays, in pixels.")]
+Stride = Annotated[int, typer.Option(min=1, help="Use every Nth frame of a video.")]
+Start = Annotated[int, typer.Option(min=0, help="Number of the first frame to use; videos start with 0.")]
+End = Annotated[int | None, typer.Option(min=1, help="Number of the frame to stop before. (default: the last frame)")]
+Trail = Annotated[
+    int, typer.Option(min=0, help="Number of earlier frames whose keypoints an overlay video shows as a fading trail.")
+]
+H264 = Annotated[bool, typer.Option("--h264", help="Write overlay videos as H.264, which every browser plays.")]
+Smooth = Annotated[bool, typer.Option("--smooth", help="Smooth the keypoints of videos over time with a one-euro filter.")]
+SmoothCutoff = Annotated[
+    float, typer.Option(help="Cut-off frequency of the filter at rest, in hertz. Lower values smooth more.")
+]
+SmoothBeta = Annotated[
+    float,
+    typer.Option(min=0, help="Rise of the cut-off with speed, in hertz per image side and second. Higher values lag less."),
+]
+TwoPass = Annotated[
+    bool, typer.Option("--two-pass", help="Predict, crop the image to the keypoints, and predict again on the crop.")
+]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Border of the crop of --two-pass, as a share of the longer side of the keypoints' bounding box. "
+        "(default: as in training if the weights record it, else 0.4)",
+    ),
+]
+Scales = Annotated[
+    str,
+    typer.Option(help="Average the predictions on squares of these relative sizes, separated by commas: 1,0.9,0.8."),
+]
+FlipAverage = Annotated[
+    bool, typer.Option("--flip-average", help="Average the predictions on the image and on its mirror image.")
+]
+Boxes = Annotated[
+    Path | None,
+    typer.Option(
+        "--crop-boxes",
+        metavar="FILE",
+        help="CSV file image,left,top,width,height. Images are predicted inside their box; others whole.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Predict again, also inputs that this model has already predicted.")
+]
+
 
 def command(
     ctx: typer.Context,
-    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Images, folders, videos, quoted patterns or webcam:0, in any mix.")
-    ],
+    model: Model,
+    inputs: Inputs,
     out: options.Out,
-    formats: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="Also write these formats of other tools, separated by commas: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio.",
-        ),
-    ] = "csv",
-    overlays: Annotated[
-        int,
-        typer.Option(
-            help="Number of images to draw the keypoints on; -1 for all. With 0, no overlays of images or videos are written."
-        ),
-    ] = 200,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Keypoints below this confidence count as missing in every format except predictions.csv.",
-        ),
-    ] = 0.0,
-    max_side: Annotated[int, typer.Option(min=32, help="Longest side of overlays, in pixels.")] = 1920,
-    stride: Annotated[int, typer.Option(min=1, help="Use every Nth frame of a video.")] = 1,
-    start: Annotated[int, typer.Option(min=0, help="Number of the first frame to use; videos start with 0.")] = 0,
-    end: Annotated[
-        int | None, typer.Option(min=1, help="Number of the frame to stop before. (default: the last frame)")
-    ] = None,
-    trail: Annotated[
-        int, typer.Option(min=0, help="Number of earlier frames whose keypoints an overlay video shows as a fading trail.")
-    ] = 10,
-    h264: Annotated[bool, typer.Option("--h264", help="Write overlay videos as H.264, which every browser plays.")] = False,
-    smooth: Annotated[
-        bool, typer.Option("--smooth", help="Smooth the keypoints of videos over time with a one-euro filter.")
-    ] = False,
-    smooth_cutoff: Annotated[
-        float, typer.Option(help="Cut-off frequency of the filter at rest, in hertz. Lower values smooth more.")
-    ] = 1.0,
-    smooth_beta: Annotated[
-        float,
-        typer.Option(min=0, help="Rise of the cut-off with speed, in hertz per image side and second. Higher values lag less."),
-    ] = 20.0,
-    two_pass: Annotated[
-        bool, typer.Option("--two-pass", help="Predict, crop the image to the keypoints, and predict again on the crop.")
-    ] = False,
-    margin: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="Border of the crop of --two-pass, as a share of the longer side of the keypoints' bounding box. "
-            "(default: as in training if the weights record it, else 0.4)",
-        ),
-    ] = None,
-    scales: Annotated[
-        str,
-        typer.Option(help="Average the predictions on squares of these relative sizes, separated by commas: 1,0.9,0.8."),
-    ] = "1",
-    flip_average: Annotated[
-        bool, typer.Option("--flip-average", help="Average the predictions on the image and on its mirror image.")
-    ] = False,
-    boxes: Annotated[
-        Path | None,
-        typer.Option(
-            "--crop-boxes",
-            metavar="FILE",
-            help="CSV file image,left,top,width,height. Images are predicted inside their box; others whole.",
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Predict again, also inputs that this model has already predicted.")
-    ] = False,
+    formats: Formats = "csv",
+    overlays: Overlays = 200,
+    min_confidence: MinConfidence = 0.0,
+    max_side: MaxSide = 1920,
+    stride: Stride = 1,
+    start: Start = 0,
+    end: End = None,
+    trail: Trail = 10,
+    h264: H264 = False,
+    smooth: Smooth = False,
+    smooth_cutoff: SmoothCutoff = 1.0,
+    smooth_beta: SmoothBeta = 20.0,
+    two_pass: TwoPass = False,
+    margin: Margin = None,
+    scales: Scales = "1",
+    flip_average: FlipAverage = False,
+    boxes: Boxes = None,
+    overwrite: Overwrite = False,
     strict: options.Strict = False,
     engine: options.EngineOption = options.Engine.auto,
     device: options.DeviceOption = options.Device.auto,

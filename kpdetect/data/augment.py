@@ -1,7 +1,7 @@
-"""Varying generated pairs so that a detector trained on them works on real images.
+"""Augmentation of generated pairs, so that a detector trained on them works on real images.
 
-Geometry is one 2x3 matrix for image and points (ours, exact). Colour, blur, noise, compression and occlusion change pixels
-only and come from albumentations. Everything follows from the seed given with each pair.
+One 2x3 matrix moves image and keypoints together, exactly. Changes of colour, blur, noise, compression and occlusion affect
+pixels only and come from albumentations. The result depends on the seed of each pair alone.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from kpdetect.images.arrays import Image
 
 
 class AugmentConfig(StrictConfig):
-    """How much pairs are varied."""
+    """Settings of the augmentation of pairs."""
 
     scale: float = Field(0.25, ge=0, lt=1)
     """Images are scaled by a factor between 1 / (1 + scale) and 1 + scale."""
     rotation: float = Field(20.0, ge=0, le=180)
-    """Images are turned by at most this many degrees."""
+    """Images are rotated by at most this many degrees."""
     shift: float = Field(0.1, ge=0, le=1)
     """Images are moved by at most this share of their side."""
     photometric: float = Field(0.8, ge=0, le=1)
-    """Probability that colours, sharpness and noise of an image are changed at all."""
+    """Probability that colours, sharpness and noise of an image are changed."""
     occlusion: float = Field(0.3, ge=0, le=1)
     """Probability that a patch of an image is covered."""
 
 
 class PairAugmenter:
-    """Varies one pair at a time; equal seeds give equal results, whatever the batch, process or thread."""
+    """An augmentation of single pairs. Equal seeds give equal results in every batch, process and thread."""
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
         self.pixels = PixelChanges(config)
 
     def __call__(self, image: Image, keypoints: NDArray[np.float32], seed: int) -> tuple[Image, NDArray[np.float32]]:
-        """Vary image uint8 [height, width, 3] and keypoints [K, 2] (normalised; they may leave the frame)."""
+        """Augment an image uint8 [height, width, 3] and its keypoints [K, 2] (normalised; they may leave the image)."""
         height, width = image.shape[:2]
         matrix = self.warp(np.random.default_rng(seed), (height, width))
         warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
@@ -53,7 +53,7 @@ class PairAugmenter:
         return varied, moved.astype(np.float32)
 
     def warp(self, source: np.random.Generator, size: tuple[int, int]) -> Affine:
-        """A random similarity about the centre of an image of `size` (height, width)."""
+        """Draw a random similarity map about the centre of an image of `size` (height, width)."""
         config, (height, width) = self.config, size
         factor = (1 + config.scale) ** source.uniform(-1, 1)
         angle = np.deg2rad(source.uniform(-config.rotation, config.rotation))
@@ -66,23 +66,23 @@ class PairAugmenter:
 
 
 class PixelChanges:
-    """Changes of colour, sharpness, noise and cover; every thread has a transform of its own, since a transform has a state."""
+    """Changes of colour, sharpness, noise and occlusion. Each thread has a separate transform, because it has a state."""
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
-        self.own = threading.local()
+        self.local = threading.local()
 
     def __call__(self, images: Iterable[Image], seed: int) -> list[Image]:
-        """Images uint8 [height, width, 3], one changed after the other from a seed."""
-        if not hasattr(self.own, "transform"):
-            self.own.transform = pixel_transform(self.config)
-        self.own.transform.set_random_seed(seed % 2**32)
-        return [self.own.transform(image=image)["image"] for image in images]
+        """Change images uint8 [height, width, 3] one after the other, with one seed."""
+        if not hasattr(self.local, "transform"):
+            self.local.transform = pixel_transform(self.config)
+        self.local.transform.set_random_seed(seed % 2**32)
+        return [self.local.transform(image=image)["image"] for image in images]
 
 
 def pixel_transform(config: AugmentConfig) -> Any:
-    """The albumentations transform that changes pixels only; deterministic after `set_random_seed`."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network at import otherwise
+    """Make the albumentations transform, which changes pixels only. It is deterministic after `set_random_seed`."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else albumentations asks the network at import
     import albumentations as A
 
     colour = A.OneOf(

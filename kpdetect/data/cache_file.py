@@ -1,8 +1,8 @@
-"""Squares in an HDF5 file, written past HDF5.
+"""An HDF5 file of square images whose pixels are written without HDF5.
 
-HDF5 crashes the process when a write fails under it (measured: a full disk, a limit on the size of files). So HDF5 lays out
-the file while that is small. Plain writes, which fail in an orderly way, add the pixels. The end of the file is reserved before
-HDF5 writes the names there.
+HDF5 crashes the process if a write fails (measured: on a full disk, and at a limit on the size of files). So HDF5 only creates
+the small layout of the file. Plain writes, which fail with an ordinary error, add the pixels. The end of the file is reserved
+before HDF5 writes the names there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kpdetect.files.temporary import temporary_name
 from kpdetect.images.arrays import Image
 
 TAIL = 1 << 20
-"""Bytes reserved for what HDF5 writes behind the squares, and `TAIL_PER_IMAGE` more for each name and hash."""
+"""Bytes reserved for the data that HDF5 writes after the images, and `TAIL_PER_IMAGE` more for each name and hash."""
 TAIL_PER_IMAGE = 1 << 10
 COPIED = 1 << 24
 
@@ -31,11 +31,12 @@ class SquareFile:
     """A file whose data set `images` [count, side, side, 3] is written row by row.
 
     Args:
-        path: of the file.
-        count, side: of the squares.
+        path: path of the file.
+        count: number of images.
+        side: side of the images in pixels.
 
     Raises:
-        OSError: no room for the file.
+        OSError: there is no room for the file.
     """
 
     def __init__(self, path: Path, count: int, side: int) -> None:
@@ -55,12 +56,12 @@ class SquareFile:
         return self.count * self.side * self.side * 3
 
     def append(self, square: Image) -> None:
-        """Add a square, uint8 [side, side, 3]."""
+        """Append an image, uint8 [side, side, 3]."""
         self._write(np.ascontiguousarray(square).tobytes())
         self.rows += 1
 
     def shrink(self) -> None:
-        """Make the file one of the rows that were added, if these are fewer."""
+        """Shrink the file to the images that were appended, if they are fewer than `count`."""
         if self.rows == self.count:
             return
         fewer = SquareFile(temporary_name(self.path), self.rows, self.side)
@@ -87,8 +88,8 @@ class SquareFile:
             view = view[self.file.write(view) :]
 
     @contextmanager
-    def facts(self) -> Iterator[h5py.File]:
-        """The file as HDF5, for what is stored beside the squares; all of these are written."""
+    def opened(self) -> Iterator[h5py.File]:
+        """Open the file with HDF5, for the data other than pixels. All images must be written before."""
         os.fsync(self.file.fileno())
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self.file.fileno(), self.offset + self._bytes, TAIL + TAIL_PER_IMAGE * self.count)
@@ -104,7 +105,7 @@ class SquareFile:
 
 
 def require_size(path: Path, size: int) -> None:
-    """Make a file, and check that one of `size` bytes may be written here.
+    """Create a file and check that it may grow to `size` bytes.
 
     Raises:
         OSError: the limit of this process or of the file system is lower.
@@ -113,6 +114,6 @@ def require_size(path: Path, size: int) -> None:
         file.truncate(size)
         file.truncate(0)
     if hasattr(os, "statvfs"):
-        facts = os.statvfs(path)
-        if facts.f_bavail * facts.f_frsize < size:
+        disk = os.statvfs(path)
+        if disk.f_bavail * disk.f_frsize < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))

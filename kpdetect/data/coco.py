@@ -1,7 +1,7 @@
-"""Pairs as a COCO keypoints data set: `images/*.jpg` and `annotations.json`, for people who train elsewhere.
+"""Write pairs as a COCO keypoints data set, `images/*.jpg` and `annotations.json`, for other training programs.
 
-Points are in pixels with integers at pixel centres. Visibility is COCO's: 2 visible, 1 hidden but in the frame, 0 (with
-x = y = 0) outside of it.
+Points are in pixels with integers at pixel centres. The visibility is that of COCO: 2 for visible, 1 for hidden inside the
+image, 0 (with x = y = 0) for outside.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ANNOTATIONS = "annotations.json"
 
 
 def write_coco(folder: ShardFolder, out: Path) -> Path:
-    """Write every pair of a folder of shards; the annotations come last, so they are there only if all images are.
+    """Write every pair of a folder of shards. The annotations are written last, so they exist only if all images do.
 
     Images of the same pairs are kept. Those of other pairs, of an earlier call, are removed.
 
@@ -31,7 +31,7 @@ def write_coco(folder: ShardFolder, out: Path) -> Path:
         The annotations file.
 
     Raises:
-        OutputError: `out` cannot be written, or holds a file of such a name that no earlier call made.
+        OutputError: `out` cannot be written, or a file with such a name exists that no earlier call wrote.
     """
     make_folder(out)
     names = [f"images/{index:08d}.jpg" for index in range(len(folder))]
@@ -44,7 +44,7 @@ def write_coco(folder: ShardFolder, out: Path) -> Path:
 
 
 def _write_images(folder: ShardFolder, out: Path, names: list[str], kept: set[str]) -> list[dict[str, Any]]:
-    """Write images that are not `kept`; returns the annotations of all."""
+    """Write the images that are not in `kept`. Return the annotations of all images."""
     annotations: list[dict[str, Any]] = []
     with Progress(len(folder), "write COCO", unit="pairs") as progress:
         for index, name in enumerate(names):
@@ -58,7 +58,7 @@ def _write_images(folder: ShardFolder, out: Path, names: list[str], kept: set[st
 
 
 def _content(folder: ShardFolder, names: list[str], annotations: list[dict[str, Any]]) -> dict[str, Any]:
-    """The annotations file."""
+    """Make the content of the annotations file."""
     height, width = folder.facts.size
     category = {
         "id": 1,
@@ -77,7 +77,7 @@ def _content(folder: ShardFolder, names: list[str], annotations: list[dict[str, 
 
 
 def annotation(index: int, keypoints: NDArray[np.float32], visible: NDArray[np.bool_], size: Size) -> dict[str, Any]:
-    """One object of COCO's `annotations` from keypoints [K, 2] (normalised) and their visibility [K]."""
+    """Make an entry of COCO's `annotations` from keypoints [K, 2] (normalised) and their visibility [K]."""
     points_px = to_pixels(keypoints.astype(np.float64), size)
     inside = (np.abs(keypoints) <= 1).all(axis=1)
     flags = np.where(inside, np.where(visible, 2, 1), 0)

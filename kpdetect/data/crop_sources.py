@@ -1,4 +1,4 @@
-"""What images were cut from: `kpdetect crop` leaves a record beside its crops, which everything made of them hands on."""
+"""The images that crops were cut from. `kpdetect crop` records them with the crops, and later results copy the record."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kpdetect.files.sources import read_sources
 
 
 def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[tuple[str, ...]]:
-    """Rows (image, sha256) of the records in a folder, its subfolders with images and the folder above.
+    """Read the rows (image, sha256) of the records in a folder, in its subfolders with images, and in its parent folder.
 
     Args:
-        folder: where the images are.
-        listed: all images below it, as paths relative to it.
-        kept: those that are used; what the others were cut from is left out.
+        folder: folder of the images.
+        listed: all images in the folder, as relative paths.
+        kept: the images that are used. Originals of the other images are left out.
     """
-    listed, own = list(listed), folder.resolve().name
+    listed, folder_name = list(listed), folder.resolve().name
     places = {parent for name in listed for parent in PurePosixPath(name).parents} | {PurePosixPath(".")}
     inside = [(row, place) for place in sorted(places) for row in read_sources(folder / place)]
     above = read_sources(folder.resolve().parent)
@@ -24,9 +24,9 @@ def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[
         return []
     taken = {_stem(name) for name in kept}
     unused = {_stem(name) for name in listed} - taken
-    here = {f"{own}/{name}" for name in taken}
-    found = [row for row, place in inside if _stem(f"{place}/{row[0]}") not in unused]
-    return list(dict.fromkeys([*found, *(row for row in above if _stem(row[0]) in here)]))
+    here = {f"{folder_name}/{name}" for name in taken}
+    below = [row for row, place in inside if _stem(f"{place}/{row[0]}") not in unused]
+    return list(dict.fromkeys([*below, *(row for row in above if _stem(row[0]) in here)]))
 
 
 def _stem(name: str) -> str:

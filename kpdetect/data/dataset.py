@@ -1,4 +1,4 @@
-"""Pairs as torch data sets: shards map-style, with a shuffled order that reads few shards at a time; live ones endless."""
+"""Torch data sets of pairs: a map-style one for shards, with a shuffled order, and an endless one for pairs drawn on demand."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from kpdetect.training.seeds import derived_seed
 
 
 class PairDataset(Dataset[dict[str, Any]]):
-    """Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], index; with
+    """The pairs of a folder of shards.
+
+    Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], and index; with
     `masks` also mask uint8 [height, width], 255 on the foreground.
 
     Args:
-        folder: a folder of shards, open or its path.
+        folder: a folder of shards, or its path.
         masks: whether items have masks.
 
     Raises:
         InputError: there are no pairs.
-        ShardError: a shard is missing or damaged, or masks are asked for, and the pairs were made without.
+        ShardError: a shard is missing or damaged, or masks are requested and the pairs have none.
     """
 
     def __init__(self, folder: ShardFolder | Path | str, *, masks: bool = False) -> None:
@@ -47,27 +49,27 @@ def read_pairs(folder: Path | str, *, masks: bool = False) -> PairDataset:
     """Open the pairs that `generator.export_pairs` or `kpdetect generate` wrote, as a torch data set.
 
     Args:
-        folder: folder of shards; of a project, its folder `pairs`.
-        masks: whether items have the foreground masks.
+        folder: folder of shards, for example the folder `pairs` of a project.
+        masks: whether items have foreground masks.
 
     Raises:
         InputError: there are no pairs.
-        ShardError: a shard is missing or damaged, or masks are asked for, and the pairs were made without.
+        ShardError: a shard is missing or damaged, or masks are requested and the pairs have none.
     """
     return PairDataset(folder, masks=masks)
 
 
 class LivePairs(IterableDataset[dict[str, Any]]):
-    """Pairs drawn as they are asked for, endless unless `stop` is given; items as those of `PairDataset`, with
-    masks where the source gives them.
+    """Pairs that are drawn on demand, without end unless `stop` is given.
 
-    Workers and ranks take turns in blocks, so that together they give every pair once.
+    Items are like those of `PairDataset`, with masks if the source draws masks. Workers and ranks take turns in blocks, so
+    together they draw every pair once.
 
     Args:
-        source: makes the pairs.
-        start, stop: first index, and the one after the last.
-        rank, world: this process takes every `world`-th block, beginning with the `rank`-th.
-        block: pairs drawn at once; the generator's own batch is fastest.
+        source: source of the pairs.
+        start, stop: first index, and the index after the last one.
+        rank, world: this process draws every `world`-th block, starting with block `rank`.
+        block: number of pairs drawn at once. The batch size of the generator is fastest.
     """
 
     def __init__(
@@ -96,15 +98,15 @@ def _item(batch: PairBatch, row: int, index: int) -> dict[str, Any]:
 
 
 class ShardShuffle(Sampler[int]):
-    """A shuffled order by (seed, epoch), local to a few shards at a time, split between ranks.
+    """A shuffled order of pairs that depends on (seed, epoch), reads a few shards at a time, and is split between ranks.
 
     Args:
-        lengths: pairs in each shard, `ShardFolder.lengths`.
-        seed: with `epoch`, decides the order.
-        together: shards whose pairs are mixed with each other.
-        rank, world: this process takes every `world`-th pair, beginning with the `rank`-th.
-        even: leave out up to `world` - 1 pairs of every epoch so that all ranks have equally many, as
-            DistributedDataParallel wants it.
+        lengths: number of pairs in each shard, `ShardFolder.lengths`.
+        seed: seed. Seed and epoch decide the order.
+        together: number of shards whose pairs are mixed with each other.
+        rank, world: this process reads every `world`-th pair, starting with pair `rank`.
+        even: leave out up to `world` - 1 pairs of every epoch, so that all ranks have the same number, as
+            DistributedDataParallel requires.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class ShardShuffle(Sampler[int]):
         self.epoch, self.skip = epoch, done
 
     def order(self) -> NDArray[np.int64]:
-        """The whole order of the epoch, over all ranks."""
+        """Compute the complete order of the epoch, over all ranks."""
         source = np.random.default_rng(derived_seed(self.seed, "shards", self.epoch))
         shards = source.permutation(len(self.starts) - 1)
         mixed = []

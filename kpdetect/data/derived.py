@@ -1,10 +1,10 @@
-"""Files that are made from something else: current, or made again.
+"""A record of derived files, which are made from other files and are either current or made again.
 
-`derived.json` in a folder says, for every kind of such files there, a hash of what they were made from and which they are:
+`derived.json` in a folder lists the derived files of every kind, with a hash of their source:
 
     {"webdataset": {"source": "0123456789abcdef", "complete": true, "files": {"pairs-00000.tar": 12345}}}
 
-Only files of that list are ever kept or removed.
+Only files in this list are kept or removed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _NOTHING = "remove it, or give another folder"
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """Files of one kind.
+    """The derived files of one kind.
 
     Attributes:
-        source: hash of what they are made from.
-        files: their names relative to the folder; size in bytes, None until all are written.
-        complete: whether all were written.
+        source: hash of the source of the files.
+        files: size in bytes by name, relative to the folder. The sizes are None until all files are written.
+        complete: whether all files were written.
     """
 
     source: str
@@ -39,10 +39,10 @@ class Made:
 
     @classmethod
     def of(cls, value: Any, path: Path, kind: str) -> Made:
-        """From the JSON of a record.
+        """Parse the JSON value of a record.
 
         Raises:
-            FormatError: it is something else, or names a file outside the folder.
+            FormatError: the value is not a record, or names a file outside the folder.
         """
         try:
             files = {str(name): None if size is None else int(size) for name, size in value["files"].items()}
@@ -54,34 +54,34 @@ class Made:
         return made
 
     def whole(self, folder: Path) -> set[str]:
-        """Names of the files that are there as they were written."""
-        found = set()
+        """List the names of the files that exist with the size that was written."""
+        unchanged = set()
         for name, size in self.files.items():
             with suppress(OSError):
                 actual = (folder / name).lstat().st_size
                 if actual if size is None else size == actual:  # a power failure leaves empty files
-                    found.add(name)
-        return found
+                    unchanged.add(name)
+        return unchanged
 
 
 @contextmanager
 def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Iterator[set[str]]:
-    """Bring the files of one kind in a folder up to date; the block writes those that it is not told are there.
+    """Bring the derived files of one kind up to date. The block writes the files that are not current.
 
-    Files of an earlier source, and files that are not wanted any more, are removed first. A block that fails leaves its files
-    to the next call with the same source.
+    Files of an earlier source, and files that are not in `names`, are removed first. If the block fails, the next call with the
+    same source reuses its files.
 
     Args:
-        folder: where they are.
-        kind: of files, such as `coco`.
-        source: hash of what they are made from, and how.
-        names: of all files, relative to the folder; the block has to write each under its final name when it is complete.
+        folder: folder of the files.
+        kind: kind of the files, such as `coco`.
+        source: hash of the source of the files and of the settings.
+        names: names of all files, relative to the folder. The block must give each file its final name when it is complete.
 
     Yields:
-        Names that are there and current.
+        The names of files that exist and are current.
 
     Raises:
-        OutputError: a file of one of these names is there that no earlier call made; or the folder cannot be written.
+        OutputError: a file with one of these names exists that no earlier call wrote, or the folder cannot be written.
         FormatError: the record is damaged.
     """
     before = recorded(folder).get(kind, Made(source=""))
@@ -100,18 +100,18 @@ def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Ite
 
 @contextmanager
 def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = DERIVED) -> Iterator[set[str]]:
-    """Write all files of one kind anew; those of earlier calls that are not among them are removed first.
+    """Write all derived files of one kind again. Files of earlier calls that are not in `names` are removed first.
 
-    The record names the files before the block writes the first: the next call knows what a killed one has left.
+    The record names the files before the block writes the first one. So the next call knows the files that a killed call left.
 
     Args:
-        folder: where they are.
-        kind: of files, such as `overlays`.
-        names: of all files, relative to the folder.
+        folder: folder of the files.
+        kind: kind of the files, such as `overlays`.
+        names: names of all files, relative to the folder.
         record: name of the record.
 
     Yields:
-        A set for names that the block does not write after all; what an earlier call left under them is removed.
+        An empty set. The block adds names that it does not write; earlier files with these names are removed.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -131,22 +131,22 @@ def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = 
 
 
 def _sizes(folder: Path, names: Iterable[str]) -> dict[str, int | None]:
-    """Size in bytes of the files that are there."""
-    found: dict[str, int | None] = {}
+    """Read the sizes in bytes of the files that exist."""
+    sizes: dict[str, int | None] = {}
     for name in names:
         with suppress(OSError):
-            found[name] = (folder / name).lstat().st_size
-    return found
+            sizes[name] = (folder / name).lstat().st_size
+    return sizes
 
 
 def adopt(folder: Path, kind: str, names: Iterable[str]) -> None:
-    """Put those of these files that are there into the folder's record."""
+    """Add those of these files that exist to the folder's record."""
     if files := _sizes(folder, names):
         _note(folder, kind, Made(source="", files=files))
 
 
 def discard(folder: Path, kinds: Iterable[str] | None = None) -> None:
-    """Remove the files of these kinds, or of all, that the folder's record names."""
+    """Remove the files of these kinds, or of all kinds, that the folder's record names."""
     for kind, made in recorded(folder).items():
         if kinds is None or kind in kinds:
             _remove(folder, made.files)
@@ -154,7 +154,7 @@ def discard(folder: Path, kinds: Iterable[str] | None = None) -> None:
 
 
 def recorded(folder: Path, record: str = DERIVED) -> dict[str, Made]:
-    """What the folder's record says, by kind; nothing where there is none.
+    """Read the folder's record, by kind. Without a record the result is empty.
 
     Raises:
         FormatError: the record is damaged.
@@ -169,7 +169,7 @@ def recorded(folder: Path, record: str = DERIVED) -> dict[str, Made]:
 
 
 def _note(folder: Path, kind: str, made: Made | None, record: str = DERIVED) -> None:
-    """Put files of one kind into the record, or take them out; without any the record goes."""
+    """Add files of one kind to the record, or remove them from it. An empty record is deleted."""
     before = recorded(folder, record)
     others = {name: other for name, other in before.items() if name != kind}
     entries = others if made is None else others | {kind: made}
@@ -184,12 +184,12 @@ def _note(folder: Path, kind: str, made: Made | None, record: str = DERIVED) -> 
 
 
 def _remove(folder: Path, names: Iterable[str]) -> None:
-    """Remove files, and the folders that are empty without them."""
+    """Remove files, and folders that become empty."""
     parents, root = set(), folder.resolve()
     try:
         for name in names:
             if root not in (folder / name).parent.resolve().parents and root != (folder / name).parent.resolve():
-                continue  # through a link that somebody has put there since
+                continue  # a link now leads out of the folder
             (folder / name).unlink(missing_ok=True)
             parents |= {folder / parent for parent in PurePosixPath(name).parents if parent.name}
     except OSError as error:

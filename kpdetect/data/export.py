@@ -1,4 +1,4 @@
-"""Pairs into HDF5 shards: resumable, whole shards only, encoding and writing behind the generator's back."""
+"""Write pairs into HDF5 shards. An export can be resumed; encoding and writing run while the next pairs are drawn."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kpdetect.progress import Progress
 from kpdetect.training.peers import ALONE, Peers
 
 AHEAD = 4
-"""Batches that may wait for the disk before the generator waits too."""
+"""Largest number of batches that wait for the disk. Then the generator waits too."""
 SHARD_LIMIT = 4 * 2**30
-"""Bytes of the images of one shard, not compressed."""
+"""Largest number of bytes of the uncompressed images of one shard."""
 
 
 def export_pairs(
@@ -37,25 +37,25 @@ def export_pairs(
     workers: int = 2,
     peers: Peers = ALONE,
 ) -> Manifest:
-    """Write the pairs 0 <= i < count of a source into shards, keeping those that are there already.
+    """Write the pairs 0 <= i < count of a source into shards. Existing shards are kept.
 
     Args:
-        source: makes the pairs.
+        source: source of the pairs.
         out: folder of shards.
-        count: number of pairs; a larger one than before extends the folder.
+        count: number of pairs. A larger number than before extends the folder.
         codec: `jpeg` or `raw`.
-        shard_size: pairs per shard.
-        masks: store foreground masks too; the source has to give them.
-        sources: record of the real images behind the pairs, rows (image, sha256); there before the first pair is.
-        workers: threads that encode images.
-        peers: processes that write the folder together; each writes every so many shards.
+        shard_size: number of pairs per shard.
+        masks: store foreground masks too. The source must draw them.
+        sources: list of the real images behind the pairs, rows (image, sha256). It is written before the first pair.
+        workers: number of threads that encode images.
+        peers: processes that write the folder together, in turns.
 
     Returns:
         The manifest of all shards.
 
     Raises:
-        ConfigError: `out` holds pairs made differently, or a shard would be too large.
-        OutputError: `out` cannot be written, or the disk is full; finished shards are kept.
+        ConfigError: the pairs in `out` were made differently, or a shard would be too large.
+        OutputError: `out` cannot be written, or the disk is full. Finished shards are kept.
     """
     facts = Facts(
         codec=codec,
@@ -73,7 +73,7 @@ def export_pairs(
     todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
     if sources and peers.is_main:
         write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
-    peers.wait()  # no pairs without their record
+    peers.wait()  # pairs must not exist without the list of real images
     if (held := max((shard.stop for shard in known), default=0)) > count:
         log.info(f"{out}: the {held:,} pairs of the same kind in this folder are kept")
     left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))
@@ -98,7 +98,7 @@ def _finished(out: Path, facts: Facts) -> tuple[Shard, ...]:
 
 
 def _updated(out: Path, facts: Facts, *, add: Shard | None = None, forget: Sequence[Shard] = ()) -> Manifest:
-    """Change the manifest while no other process does; what another has rebuilt meanwhile is not forgotten."""
+    """Change the manifest under a lock. Shards that another process has rebuilt in the meantime are kept."""
     with locked(out):
         kept = tuple(shard for shard in _finished(out, facts) if shard not in forget or _is_whole(out, shard))
         manifest = Manifest(facts=facts, shards=kept)
@@ -125,13 +125,13 @@ def _is_whole(out: Path, shard: Shard) -> bool:
 def _write_shard(
     source: PairSource, path: Path, facts: Facts, span: tuple[int, int], pool: ThreadPoolExecutor, progress: Progress
 ) -> Shard:
-    """Write one shard; a single writer thread encodes and writes while the next batch is drawn."""
+    """Write one shard. A writer thread encodes and writes while the next batch is drawn."""
     waiting: deque[Future[None]] = deque()
     with ShardWriter(path, facts, *span, pool) as writer, ThreadPoolExecutor(1) as behind:
         for batch in source.batches(*span):
             waiting.append(behind.submit(writer.append, batch))
             while len(waiting) > AHEAD or (waiting and waiting[0].done()):
-                waiting.popleft().result()  # raises here what went wrong there
+                waiting.popleft().result()  # raises the error of the writer thread
             progress.update(len(batch))
         for future in waiting:
             future.result()

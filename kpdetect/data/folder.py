@@ -1,9 +1,9 @@
-"""A folder of images as training data: decoded once into one packed file, memory-mapped from then on.
+"""The cache of a folder of images: the images are decoded once into one file, which is then memory-mapped.
 
-images.h5   images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attributes `key` and `stamp`
-images.stamp  key and a later stamp: the same images, copied or touched since
-sources.csv the record of what is in it
-skipped.csv unreadable files and why
+images.h5     images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attributes `key` and `stamp`
+images.stamp  key and a later stamp, if the same images were copied or touched
+sources.csv   list of the images in the cache
+skipped.csv   unreadable files, with the reasons
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ from kpdetect.messages import log, warn_of_skipped
 from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
-"""Fewer images than this are refused: nothing can be learned from them."""
+"""Smallest number of images. Training is refused with fewer."""
 FEW_IMAGES = 500
-"""Fewer images than this get a warning."""
+"""Number of images below which a warning is given."""
 STAMP = ".stamp"
 UNREADABLE = "unreadable"
-"""Stands for the hash of a file that cannot be read."""
+"""Text in place of the hash of a file that cannot be read."""
 Result = TypeVar("Result")
 
 
 def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> list[str]:
-    """Images of a folder, as in `list_names`, but those that `exclude` names (see `kpdetect.data.name_lists.without`).
+    """List the images of a folder, as `list_names` does, without those in `exclude` (see `name_lists.without`).
 
     Args:
-        folder: of images, searched recursively.
+        folder: folder of images, searched recursively.
         exclude: names to leave out.
-        out: folder of the results; what it holds is no input.
+        out: folder of results. Files in it are not inputs.
 
     Raises:
-        InputError: no folder, no images, or too few left.
+        InputError: there is no folder, there are no images, or too few remain.
     """
     return _kept(folder, list_names(folder, out), exclude)
 
@@ -74,7 +74,7 @@ def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
 
 
 def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: CropPolicy) -> str:
-    """A hash of what a cache is made from: names and contents of the files, and how they are read and fitted."""
+    """Compute a hash of the inputs of a cache: names and contents of the files, and the settings of reading and cropping."""
     digest = hashlib.sha256(_fitting(side, policy).encode())
     for name, content in zip(names, hashes, strict=True):
         digest.update(f"\n{name}\t{content}".encode())
@@ -82,18 +82,18 @@ def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: 
 
 
 def _fitting(side: int, policy: CropPolicy) -> str:
-    """What else than the files decides the squares; automatic levels, the usual ones, go without saying."""
+    """Describe the settings that decide the square images. Automatic levels, the default, are not mentioned."""
     levels = current_levels().text
     return f"{side}/{policy}" if levels == AUTO else f"{side}/{policy}/{levels}"
 
 
 class ImageCache:
-    """Memory-mapped images of a finished cache.
+    """The memory-mapped images of a finished cache.
 
     Attributes:
         images: uint8 [count, side, side, 3].
         key: see `content_key`.
-        stamp: see `Chosen.stamp`; of when the contents were last read. Empty in caches of before there were stamps.
+        stamp: see `Chosen.stamp`; the stamp at the last reading of the contents. Empty in caches of earlier versions.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,7 +112,7 @@ class ImageCache:
 
 
 def _later_stamp(path: Path, key: str) -> str:
-    """The stamp beside a cache of this key; empty where there is none."""
+    """Read the stamp in the file next to a cache with this key; empty if there is none."""
     try:
         words = path.with_suffix(STAMP).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
@@ -122,11 +122,11 @@ def _later_stamp(path: Path, key: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What a cache is to hold.
+    """The images that a cache is made from.
 
     Attributes:
-        folder: the images' folder.
-        names: of the images, relative to it.
+        folder: folder of the images.
+        names: names of the images, relative to the folder.
         side: side of the square images in pixels.
         policy: crop policy.
     """
@@ -137,22 +137,22 @@ class Chosen:
     policy: CropPolicy
 
     def stamp(self) -> str:
-        """A hash of names, sizes and times of the files: as long as it stays, their contents need not be read again."""
+        """Compute a hash of names, sizes and times of the files. While it is equal, the contents need not be read again."""
         digest = hashlib.sha256(_fitting(self.side, self.policy).encode())
         for name in self.names:
             try:
-                facts = os.stat(self.folder / name)
-                digest.update(f"\n{name}\t{facts.st_size}\t{facts.st_mtime_ns}".encode())
+                stat = os.stat(self.folder / name)
+                digest.update(f"\n{name}\t{stat.st_size}\t{stat.st_mtime_ns}".encode())
             except OSError:
                 digest.update(f"\n{name}\t{UNREADABLE}".encode())
         return digest.hexdigest()[:16]
 
     def key(self) -> str:
-        """The key of a cache of these images; reads every file."""
+        """Compute the key of a cache of these images. This reads every file."""
         return content_key(self.names, _ahead(self._hash, self.names), self.side, self.policy)
 
     def decoded(self) -> Iterator[tuple[str, Image | InputError]]:
-        """Hash of the file and square image, or why there is none, in order."""
+        """Yield, in order, the hash of each file and its square image, or the error if it cannot be read."""
         return _ahead(self._decode, self.names)
 
     def _hash(self, name: str) -> str:
@@ -172,7 +172,7 @@ class Chosen:
 
 
 def _ahead(work: Callable[[str], Result], names: Iterable[str]) -> Iterator[Result]:
-    """Results in order, a few threads ahead; memory stays flat however many there are."""
+    """Yield results in order, computed by a few threads. Memory does not grow with the number of results."""
     remaining = iter(names)
     with ThreadPoolExecutor(max_workers=4) as pool:
         while block := list(islice(remaining, 256)):
@@ -189,20 +189,20 @@ def build_cache(
     strict: bool = False,
     expected_key: str | None = None,
 ) -> ImageCache:
-    """Decode a folder into `out`/images.h5, or reuse the one there when it holds the same and is whole.
+    """Decode the images of a folder into `out`/images.h5, or reuse the file if it holds the same images.
 
     Args:
-        folder: images, searched recursively.
+        folder: folder of images, searched recursively.
         out: folder of the cache.
         side: side of the square images in pixels.
         policy: crop policy.
         exclude: names to leave out.
         strict: stop at an unreadable image instead of skipping it.
-        expected_key: key of the images that a run to be continued was trained on.
+        expected_key: key of the images that a continued run was trained on.
 
     Raises:
-        InputError: no usable images, none that `exclude` names, or an unreadable one under `strict`.
-        ConfigError: the folder holds other images than `expected_key` says; nothing is touched.
+        InputError: there are no usable images, none of the names in `exclude` exists, or, with `strict`, one is unreadable.
+        ConfigError: the key of the images differs from `expected_key`; no file is changed.
         OutputError: the cache cannot be written.
     """
     listed = list_names(folder, out)
@@ -216,7 +216,7 @@ def build_cache(
     if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):
         return cache
     if cache is not None and not cache.stamp and cache.key == expected_key:
-        return cache  # of a run begun before there were stamps, taken at its word
+        return cache  # a cache of an earlier version has no stamp and is trusted
     key = chosen.key() if cache is not None or expected_key is not None else None
     if expected_key is not None and key != expected_key:
         raise ConfigError(
@@ -224,20 +224,20 @@ def build_cache(
             "`levels` differs); give another `out`, or the same images to continue"
         )
     if cache is not None and cache.key == key:  # the same contents, copied or touched
-        write_text(target.with_suffix(STAMP), f"{key} {stamp}\n")  # beside it: HDF5 would write in place
+        write_text(target.with_suffix(STAMP), f"{key} {stamp}\n")  # in a separate file, because HDF5 would write in place
         return cache
     make_folder(out)
     if len(chosen.names) < FEW_IMAGES:
         log.warning(f"only {len(chosen.names)} images; training needs a few thousand, and the generator may memorise so few")
     behind = originals(chosen.folder, listed, chosen.names)
-    behind += [] if expected_key is None else read_sources(out)  # a continued run may have begun with other images' weights
+    behind += [] if expected_key is None else read_sources(out)  # a continued run may have started from weights of other images
     _write_cache(chosen, target, stamp, strict, behind)
     written_here(target)
     return ImageCache(target)
 
 
 def _whole_cache(path: Path) -> ImageCache | None:
-    """The cache that is there, None where there is none or a damaged one."""
+    """Open the existing cache; None if there is none, or it is damaged."""
     if not path.exists():
         return None
     try:
@@ -248,7 +248,7 @@ def _whole_cache(path: Path) -> ImageCache | None:
 
 
 def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind: Sequence[tuple[str, ...]]) -> None:
-    """Decode into `target`, and list beside it what was skipped and why."""
+    """Decode the images into `target`, and list skipped images with the reasons in the same folder."""
     count, side = len(chosen.names), chosen.side
     hashes, whole = np.zeros(count, "S16"), np.zeros(count, bool)
     skipped: list[tuple[str, str]] = []
@@ -268,10 +268,10 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
             readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
             raise InputError(f"{readable}; the first unreadable one: {skipped[0][1]}")
         rows = [(name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept]
-        write_sources(target.parent, _without_repeats(rows, behind))  # before the cache has its name: none without its record
+        write_sources(target.parent, _without_repeats(rows, behind))  # before the cache, which must not exist without it
         _write_skipped(target.parent, skipped)
         squares.shrink()
-        with squares.facts() as file:
+        with squares.opened() as file:
             file["names"] = [name for name, _ in rows]
             file["sha256"] = hashes[whole]
             file.attrs["key"] = content_key(chosen.names, map(bytes.decode, hashes), side, chosen.policy)
@@ -279,7 +279,7 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
 
 
 def _without_repeats(rows: Iterable[tuple[str, ...]], behind: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """The rows, then those of `behind` that are not among them."""
+    """Yield the rows, then those rows of `behind` that are not among them."""
     left = dict.fromkeys(behind)
     for row in rows:
         left.pop(row, None)

@@ -1,12 +1,12 @@
-"""Lists of image names, one a line, as people and programs write them.
+"""Lists of image names, one name per line, as people and programs write them.
 
-A file is UTF-8, with or without a byte-order mark, with any kind of line ending. A line means an image in the
-first of these ways that fits one:
-    as it stands       the path below the folder, or, without a folder, the name of a file in any folder
-    by spelling        without spaces or quotation marks about it, `/` for a backslash, without `./`
-    from elsewhere     an absolute path, one from the working folder, or one that repeats the last folders of the folder's path
-    loosely            in upper or lower case, or with another ending of an image; only where one name fits
-    by its first word  where the whole line fits nothing: lists with columns
+A file is UTF-8, with or without a byte-order mark, with any line endings. kpdetect tries these readings of a line, in this
+order, and uses the first one that matches an image:
+    exact          the path below the folder; a name without a folder matches a file in any folder
+    cleaned        without surrounding spaces or quotation marks, with `/` for a backslash, without `./`
+    other folder   an absolute path, a path from the working folder, or a path that repeats the last folders of the folder
+    loose          in other upper or lower case, or with another image ending; only if exactly one name matches
+    first word     the first word of the line, for lists with columns
 Names are compared in Unicode's composed form, which macOS does not write.
 """
 
@@ -27,18 +27,18 @@ from kpdetect.images.image_files import SUFFIXES, list_names
 from kpdetect.messages import log
 
 EXAMPLES = 3
-"""Names that a message shows."""
+"""Largest number of names that a message shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """What a line means.
+    """The images that a line means.
 
     Attributes:
-        line: as it stands in the file.
-        names: the images, as the folder spells them; empty where none fits, or several and none of them better.
-        loose: the line has another ending or other upper and lower case than they.
-        several: names that fit loosely, where it is not clear which is meant.
+        line: the line in the file.
+        names: names of the images, as the folder spells them. Empty if no name matches, or if the match is ambiguous.
+        loose: whether the line matches only with another ending, or in other upper or lower case.
+        several: names that match loosely, if the match is ambiguous.
     """
 
     line: str
@@ -48,11 +48,11 @@ class Fit:
 
 
 class NameIndex:
-    """Images by their names, however these are spelt.
+    """An index of images by name that accepts several spellings.
 
     Args:
-        names: POSIX paths.
-        folder: what they start from, where lists may hold paths from elsewhere.
+        names: names of the images, as POSIX paths.
+        folder: folder of the images. If it is given, lists may hold absolute paths and paths from other folders.
     """
 
     def __init__(self, names: Iterable[str], folder: Path | None = None) -> None:
@@ -63,12 +63,12 @@ class NameIndex:
         self._files = self._by(lambda name: composed(_file(name)))
 
     def __call__(self, line: str, *, loosely: bool = True, words: bool = True) -> Fit:
-        """The images that a line means.
+        """Find the images that a line means.
 
         Args:
-            line: of a list.
-            loosely: other endings and upper and lower case are looked for too.
-            words: the first word counts where the whole line fits nothing; not so in tables, whose cells are whole names.
+            line: a line of a list.
+            loosely: also accept other endings, and other upper or lower case.
+            words: also try the first word of the line. Tables do not use this, because their cells are complete names.
         """
         for text in dict.fromkeys((line, *line.split()[:1])) if words else (line,):
             if names := next(filter(None, (self._exactly(*form) for form in self._forms(text))), ()):
@@ -89,22 +89,22 @@ class NameIndex:
 
     @cached_property
     def _folded(self) -> Mapping[bool, tuple[Mapping[str, list[str]], Mapping[str, list[str]]]]:
-        """Images by path (False) and by file name (True), without case, with and without the ending."""
-        found = {}
+        """Images by path (False) and by file name (True), without case, each with and without the ending."""
+        folded = {}
         for anywhere, part in ((False, str), (True, _file)):
             cased = self._by(lambda name, part=part: composed(part(name)).casefold())  # type: ignore[misc]
             bare = self._by(lambda name, part=part: _without_ending(composed(part(name))).casefold())  # type: ignore[misc]
-            found[anywhere] = cased, bare
-        return found
+            folded[anywhere] = cased, bare
+        return folded
 
     def _by(self, key: Callable[[str], str]) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
+        names: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
-            found[key(name)].append(name)
-        return dict(found)
+            names[key(name)].append(name)
+        return dict(names)
 
     def _forms(self, text: str) -> Iterator[tuple[str, bool]]:
-        """Names that a text may stand for, in composed form, and whether each is a file's in any folder."""
+        """Yield the names that a text may mean, in composed form, and whether each may be in any folder."""
         text = composed(text)
         bare = text.strip()
         bare = bare[1:-1].strip() if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "\"'" else bare
@@ -116,7 +116,7 @@ class NameIndex:
 
 
 def _from_elsewhere(text: str, above: str, real: str) -> Iterator[str]:
-    """Paths below the folder `above` (`real`: without links) that a path from elsewhere may stand for."""
+    """Yield the paths below the folder `above` (`real` without links) that a path from another folder may mean."""
     whole = Path(os.path.abspath(text)).as_posix()
     for folder in (above, real):
         base = folder.rstrip("/") + "/"
@@ -129,15 +129,15 @@ def _from_elsewhere(text: str, above: str, real: str) -> Iterator[str]:
 
 
 def composed(name: str) -> str:
-    """A name in Unicode's composed form (NFC)."""
+    """Convert a name to Unicode's composed form (NFC)."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def read_lines(path: Path, parameter: str) -> list[str]:
-    """The lines of a list that are not blank.
+    """Read the lines of a list that are not blank.
 
     Raises:
-        InputError: the file is missing, no text, or empty.
+        InputError: the file is missing, is not a text file, or is empty.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -152,15 +152,15 @@ def read_lines(path: Path, parameter: str) -> list[str]:
 
 
 def excluded_names(folder: Path, lists: Iterable[Path], *, report: bool = True) -> frozenset[str]:
-    """Images of a folder that lists leave out, as paths relative to it.
+    """Find the images of a folder that lists leave out, as relative paths.
 
     Args:
-        folder: of images, searched recursively.
-        lists: see the top of this file.
-        report: print how many names fit nothing, or only loosely.
+        folder: folder of images, searched recursively.
+        lists: text files of names, see the docstring of this module.
+        report: report names that match no image, or match only loosely.
 
     Raises:
-        InputError: a list cannot be read, is empty, or fits no image of the folder; or there are no images.
+        InputError: a list cannot be read, is empty, or matches no image of the folder; or there are no images.
     """
     lists = list(lists)
     if not lists:
@@ -180,17 +180,17 @@ def excluded_names(folder: Path, lists: Iterable[Path], *, report: bool = True) 
 
 
 def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -> list[str]:
-    """The names of a list, each of which has to mean one of the names that are known, in its order.
+    """Read the names of a list, in its order. Each line must match exactly one known name.
 
     Args:
         path: the list.
-        known: POSIX paths.
+        known: the known names, as POSIX paths.
         parameter: name of the parameter that holds the list, for messages.
-        where: what has the names that are known, for messages.
+        where: file or folder of the known names, for messages.
 
     Raises:
         InputError: the list cannot be read or is empty.
-        FormatError: a line fits no name, or several, or the same as another line.
+        FormatError: a line matches no name or several names, or two lines match the same name.
     """
     index, first = NameIndex(known), dict[str, str]()
     fits = [index(line, loosely=False) for line in read_lines(path, parameter)]
@@ -207,8 +207,12 @@ def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -
 
 
 def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
-    """Names, paths relative to a folder, but those that entries of `exclude` mean; one without a folder means every file of
-    that name."""
+    """Leave names out that match entries of `exclude`. An entry without a folder matches every file of that name.
+
+    Args:
+        names: names of images, as paths relative to a folder.
+        exclude: entries, see the docstring of this module.
+    """
     names = list(names)
     if not exclude:
         return names
@@ -230,7 +234,7 @@ def _report(path: Path, folder: Path, fits: Sequence[Fit]) -> None:
 
 
 def _missing(absent: Sequence[Fit], lines: int, folder: Path | str) -> str:
-    """How many of `lines` names fit no image of a folder, and the first of them."""
+    """Describe how many of `lines` names match no image of a folder, and name the first ones."""
     shown = [fit.line.strip() + (f" (it could be {' or '.join(fit.several[:2])})" if fit.several else "") for fit in absent]
     if lines == 1:
         part = "its only name is not"

@@ -1,4 +1,4 @@
-"""A folder of shards: checked when opened, read lazily, safe to hand to worker processes."""
+"""A folder of shards. It is checked when it is opened, shards are read on demand, and worker processes may use it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from kpdetect.images.arrays import Image
 from kpdetect.pairs import PairBatch
 
 NAMED = 5
-"""Missing shards that are named."""
+"""Largest number of missing shards that a message names."""
 OPEN = 8
-"""Shards kept open; each has buffers of its own."""
+"""Largest number of open shards, because each has buffers."""
 
 
 class ShardFolder:
     """Pairs on disk, addressed by index.
 
     Raises:
-        InputError: no manifest.
-        ShardError: a shard is missing or has another size than the manifest says.
+        InputError: there is no manifest.
+        ShardError: a shard is missing, or its size differs from the manifest.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -59,8 +59,8 @@ class ShardFolder:
             names = ", ".join(missing[:NAMED])
             raise ShardError(f"{self.folder}: the manifest names {names}{more}, which is missing; {REPAIR}")
         for path, size in sizes.items():
-            if (found := path.stat().st_size) != size:
-                raise ShardError(f"{path}: damaged shard, got {found:,} bytes, expected {size:,}; {REPAIR}")
+            if (actual := path.stat().st_size) != size:
+                raise ShardError(f"{path}: damaged shard, got {actual:,} bytes, expected {size:,}; {REPAIR}")
         for shard in self.manifest.shards:
             if (shard.stop - shard.start) * self.facts.least_bytes > shard.bytes:
                 raise ShardError(f"{self.folder / shard.file}: too small for {shard.stop - shard.start:,} pairs; {REPAIR}")
@@ -75,49 +75,49 @@ class ShardFolder:
 
     @property
     def hash(self) -> str:
-        """Differs when the pairs do."""
+        """A hash that differs for different pairs."""
         return bytes_hash("\n".join(shard.sha256 for shard in self.manifest.shards).encode())
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_handles": OrderedDict()}  # open files are never pickled
 
     def damaged(self) -> list[Shard]:
-        """Shards whose checksum is not the manifest's."""
+        """List the shards whose checksum differs from the manifest."""
         return [shard for shard in self.manifest.shards if file_hash(self.folder / shard.file) != shard.sha256]
 
     def _opened(self, shard: Shard) -> OpenShard:
-        if self._owner != os.getpid():  # forked: the parent's handles are not ours
+        if self._owner != os.getpid():  # after a fork the open files belong to the parent process
             self._handles, self._owner = OrderedDict(), os.getpid()
         opened = self._handles.pop(shard.file, None)
         if opened is None:
             self._look_at_shards()
             opened = OpenShard(self.folder / shard.file, self.facts, shard.stop - shard.start)
-        self._handles[shard.file] = opened  # the last is the one used last
+        self._handles[shard.file] = opened  # the last entry is the most recently used one
         while len(self._handles) > OPEN:
-            self._handles.popitem(last=False)  # not closed by hand: another thread may be reading it
+            self._handles.popitem(last=False)  # not closed explicitly, because another thread may read it
         return opened
 
     def _look_at_shards(self) -> None:
-        """One process looks at all shards, not one at each."""
+        """Check all shards in one process, instead of one process per shard."""
         if not self._looked_at:
             look_at(self.folder / shard.file for shard in self.manifest.shards)
             self._looked_at = True
 
     def read(self, index: int) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
-        """Pair `index`: image uint8 [height, width, 3], keypoints float32 [K, 2], visible bool [K]."""
+        """Read pair `index`: image uint8 [height, width, 3], keypoints float32 [K, 2], visible bool [K]."""
         shard, row = self._place(index)
         return shard.image(row), shard.keypoints[row].copy(), shard.visible[row].copy()
 
     def read_jpeg(self, index: int) -> tuple[bytes, NDArray[np.float32], NDArray[np.bool_]]:
-        """Pair `index` with its image as a JPEG file; that of the codec `jpeg` is handed on as it is."""
+        """Read pair `index` with its image as a JPEG file. With the codec `jpeg` the stored bytes are returned."""
         shard, row = self._place(index)
         return shard.jpeg(row), shard.keypoints[row].copy(), shard.visible[row].copy()
 
     def read_mask(self, index: int) -> NDArray[np.uint8]:
-        """Foreground mask of pair `index`: uint8 [height, width], 255 on the foreground.
+        """Read the foreground mask of pair `index`: uint8 [height, width], 255 on the foreground.
 
         Raises:
-            ShardError: the pairs were made without masks.
+            ShardError: the pairs have no masks.
         """
         self.require_masks()
         shard, row = self._place(index)
@@ -127,7 +127,7 @@ class ShardFolder:
         """Refuse pairs without masks.
 
         Raises:
-            ShardError: the pairs were made without masks.
+            ShardError: the pairs have no masks.
         """
         if not self.facts.masks:
             raise ShardError(
@@ -141,7 +141,7 @@ class ShardFolder:
         return self._opened(shard), index - shard.start
 
     def batch(self, indices: Iterable[int]) -> PairBatch:
-        """Any pairs, in the order asked for; of no indices, empty arrays."""
+        """Read pairs in the order of the indices. Without indices the arrays are empty."""
         pairs = [self.read(index) for index in indices]
         if not pairs:
             return self._empty(0)
@@ -149,7 +149,7 @@ class ShardFolder:
         return PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible))
 
     def read_all(self) -> PairBatch:
-        """Every pair, decoded by a few threads."""
+        """Read every pair, decoded by a few threads."""
         pairs = self._empty(len(self))
         images, keypoints, visible = pairs.images, pairs.keypoints, pairs.visible
         with ThreadPoolExecutor(max_workers=4) as pool:
@@ -165,7 +165,7 @@ class ShardFolder:
         return pairs
 
     def _empty(self, count: int) -> PairBatch:
-        """Arrays for so many pairs, to be filled."""
+        """Allocate arrays for a number of pairs."""
         return PairBatch(
             images=np.empty((count, *self.facts.size, 3), np.uint8),
             keypoints=np.empty((count, self.facts.keypoints, 2), np.float32),

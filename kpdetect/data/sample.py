@@ -1,4 +1,4 @@
-"""A few images of a folder, on which a training can be tried without the cache of all of them."""
+"""A few images of a folder, on which a training can be tried without a cache of all images."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import read_image
 
 IMAGES = 64
-"""Images of a sample."""
+"""Largest number of images of a sample."""
 
 
 class Squares(Protocol):
-    """Images that a training learns from: those of a cache, or a sample.
+    """The images of a training: a cache or a sample.
 
     Attributes:
         images: uint8 [count, side, side, 3].
-        key: differs when the images do.
+        key: text that differs for different images.
     """
 
     @property
@@ -45,9 +45,9 @@ class Sample:
 
     Attributes:
         images: uint8 [count, side, side, 3].
-        folder_count: number of images in the folder that training would use.
-        rate: images of the folder that are read and fitted in a second, one after the other.
-        key: names a sample.
+        folder_count: number of images in the folder that a training would use.
+        rate: speed of reading and cropping images one after the other, in images per second.
+        key: a fixed text that names a sample.
     """
 
     images: NDArray[np.uint8]
@@ -60,23 +60,23 @@ class Sample:
 
     @property
     def folder_bytes(self) -> int:
-        """Bytes of the cache of all images of the folder."""
+        """Bytes of a cache of all images of the folder."""
         return self.folder_count * self.images[0].nbytes
 
 
 def read_sample(folder: Path, out: Path, side: int, policy: CropPolicy, exclude: frozenset[str], *, strict: bool) -> Sample:
-    """Read up to `IMAGES` images of a folder, spread evenly; nothing is written.
+    """Read up to `IMAGES` images of a folder, spread evenly. Nothing is written.
 
     Args:
-        folder: images, searched recursively.
-        out: folder of the results; what it holds is no input.
+        folder: folder of images, searched recursively.
+        out: folder of results. Files in it are not inputs.
         side: side of the square images in pixels.
         policy: crop policy.
         exclude: names to leave out.
         strict: stop at an unreadable image instead of skipping it.
 
     Raises:
-        InputError: no usable images, or an unreadable one under `strict`.
+        InputError: there are no usable images, or, with `strict`, one is unreadable.
     """
     names = select_images(folder, set(exclude), out)
     chosen = [folder / names[int(at)] for at in np.linspace(0, len(names) - 1, min(IMAGES, len(names)))]

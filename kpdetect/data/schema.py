@@ -1,16 +1,16 @@
-"""The format of image-keypoint pairs on disk.
+"""The format of pairs of image and keypoints on disk.
 
-A folder of shards holds `manifest.json` and files `pairs-00000.h5`, .... Each shard is one closed HDF5 file with
+A folder of shards holds `manifest.json` and files `pairs-00000.h5`, .... Each shard is a complete HDF5 file with
 
     keypoints  float32 [count, K, 2]   normalised (x, y), +-1 are the outer edges of the border pixels
-    visible    bool    [count, K]      inside the frame and on the foreground
+    visible    bool    [count, K]      inside the image and on the foreground
     images     codec raw:  uint8 RGB [count, height, width, 3], one image a chunk
                codec jpeg: uint8 [bytes], the JPEG files one after the other
     offsets    int64 [count + 1]       codec jpeg only: image i is images[offsets[i]:offsets[i + 1]]
 
-    masks      uint8 [count, height, width], gzip; 255 on the foreground; only where they were asked for
+    masks      uint8 [count, height, width], gzip; 255 on the foreground; only if they were requested
 
-and the facts of `Facts`, with schema, version, start and stop, as attributes of the file.
+The attributes of the file are the values of `Facts`, with schema, version, start and stop.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ Side = Annotated[int, Field(ge=1, le=1 << 14)]
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What all shards of a folder share.
+    """The values that all shards of a folder share.
 
     Attributes:
-        codec: how images are stored.
+        codec: encoding of the images.
         size: (height, width) of the images.
         keypoints: number of keypoints per pair.
-        shard_size: pairs per shard; the last one may hold fewer.
-        provenance: what made the pairs; equal provenance means equal pairs.
+        shard_size: number of pairs per shard. The last shard may hold fewer.
+        provenance: the model and settings that made the pairs. Equal provenance means equal pairs.
         masks: whether foreground masks are stored too.
     """
 
@@ -59,11 +59,11 @@ class Facts:
 
     @property
     def least_bytes(self) -> int:
-        """Bytes that a pair takes in a shard at least: keypoints and raw images are stored uncompressed."""
+        """Smallest number of bytes of a pair in a shard. Keypoints and raw images are stored uncompressed."""
         return 9 * self.keypoints + (3 * self.size[0] * self.size[1] if self.codec == "raw" else 1)
 
     def attributes(self, start: int, stop: int) -> dict[str, Any]:
-        """The attributes of the shard that holds the pairs start <= i < stop."""
+        """Make the attributes of the shard with the pairs start <= i < stop."""
         known = {
             "schema": SCHEMA,
             "version": VERSION,
@@ -87,7 +87,7 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The finished shards of a folder, in order, and what they share."""
+    """The finished shards of a folder, in order, and the values that they share."""
 
     facts: Facts
     shards: tuple[Shard, ...] = field(default_factory=tuple)
@@ -98,9 +98,9 @@ class Manifest:
         return sum(shard.stop - shard.start for shard in self.shards)
 
     def including(self, shard: Shard) -> Manifest:
-        """The manifest with `shard` in its place."""
+        """Copy the manifest with `shard` at its place."""
         others = [other for other in self.shards if other.file != shard.file]
-        return replace(self, shards=tuple(sorted([*others, shard], key=lambda each: each.start)))
+        return replace(self, shards=tuple(sorted([*others, shard], key=lambda other: other.start)))
 
     def write(self, folder: Path) -> None:
         """Replace the folder's manifest."""
@@ -115,8 +115,8 @@ class Manifest:
         """Read the manifest of a folder.
 
         Raises:
-            InputError: there is none.
-            ShardError: it is of another schema or version, or incomplete.
+            InputError: there is no manifest.
+            ShardError: the manifest has another schema or version, or is incomplete.
         """
         if not (folder / MANIFEST).exists():
             raise InputError(f"{folder / MANIFEST}: no such file; expected a folder of pairs, see `kpdetect generate`")
@@ -127,7 +127,7 @@ class Manifest:
 
 
 class _ShardRecord(Record):
-    """A finished shard, as the manifest has it."""
+    """A finished shard in the file of a manifest."""
 
     file: BareName
     start: Count
@@ -137,18 +137,18 @@ class _ShardRecord(Record):
 
 
 class _ManifestRecord(Record):
-    """A manifest, as it is on disk."""
+    """The content of the file of a manifest."""
 
     codec: Codec
     size: tuple[Side, Side]
     keypoints: Annotated[int, Field(ge=1, le=MOST_KEYPOINTS)]
     shard_size: Positive
     provenance: dict[str, Any]
-    masks: bool = False  # not in folders of before there were any
+    masks: bool = False  # not in folders of earlier versions
     shards: tuple[_ShardRecord, ...]
 
     def manifest(self) -> Manifest:
-        """Its facts and shards."""
+        """Convert the content to a manifest."""
         facts = Facts(**{name: getattr(self, name) for name in Facts.__dataclass_fields__})
         return Manifest(facts=facts, shards=tuple(Shard(**shard.model_dump()) for shard in self.shards))
 
@@ -157,7 +157,7 @@ def require_same_facts(folder: Path, old: Facts, new: Facts) -> None:
     """Refuse to mix pairs of different kinds in one folder.
 
     Raises:
-        ConfigError: naming what differs.
+        ConfigError: the values differ. The message names the differences.
     """
     before, after = dict(_flat(asdict(old))), dict(_flat(asdict(new)))
     changed = [
@@ -180,5 +180,5 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def shard_name(number: int) -> str:
-    """File name of shard `number`."""
+    """Name the file of shard `number`."""
     return f"pairs-{number:05d}.h5"

@@ -1,6 +1,6 @@
-"""One open shard: what is small is read at once, images one by one.
+"""An open shard, and the encoding of its images.
 
-Images to bytes and back: JPEG at quality 95 without chroma subsampling.
+Keypoints are read when the shard is opened, images one by one. JPEG images have quality 95 without chroma subsampling.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _SETTINGS = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2
 
 
 def encode_jpeg(image: Image) -> NDArray[np.uint8]:
-    """JPEG bytes of uint8 RGB [height, width, 3]."""
+    """Encode an image, uint8 RGB [height, width, 3], as JPEG bytes."""
     return cv2.imencode(".jpg", image[..., ::-1], _SETTINGS)[1]  # type: ignore[return-value]
 
 
 def decode_jpeg(data: NDArray[np.uint8], size: tuple[int, int]) -> Image:
-    """Uint8 RGB [height, width, 3] of JPEG bytes.
+    """Decode JPEG bytes to an image, uint8 RGB [height, width, 3].
 
     Args:
         data: the bytes.
-        size: (height, width) that the image has to have; an image of another size is not decoded.
+        size: expected (height, width). An image of another size is not decoded.
 
     Raises:
-        ShardError: the bytes are no JPEG image, or one of another size.
+        ShardError: the bytes are not a JPEG image, or the image has another size.
     """
-    found = _jpeg_size(data)
-    if found != size:
-        was = "no JPEG image" if found is None else f"an image of {found[1]} x {found[0]} pixels"
-        raise ShardError(f"a shard holds {was}, expected {size[1]} x {size[0]} pixels; {_FIND}")
+    actual = _jpeg_size(data)
+    if actual != size:
+        got = "no JPEG image" if actual is None else f"an image of {actual[1]} x {actual[0]} pixels"
+        raise ShardError(f"a shard holds {got}, expected {size[1]} x {size[0]} pixels; {_FIND}")
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
@@ -51,13 +51,13 @@ def decode_jpeg(data: NDArray[np.uint8], size: tuple[int, int]) -> Image:
 
 
 def _jpeg_size(data: NDArray[np.uint8]) -> tuple[int, int] | None:
-    """(height, width) that the frame header of a JPEG file says (ITU T.81, B.2.2), nothing decoded; None of other bytes."""
+    """Read (height, width) from the frame header of a JPEG file (ITU T.81, B.2.2), without decoding; None for other bytes."""
     head, position = data[: 1 << 16].tobytes(), 2
     if head[:2] != b"\xff\xd8":
         return None
     while position + 9 <= len(head) and head[position] == 0xFF:
         marker = head[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header; those three are tables
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header; the three excluded markers are tables
             height, width = head[position + 5 : position + 7], head[position + 7 : position + 9]
             return int.from_bytes(height, "big"), int.from_bytes(width, "big")
         position += 2 + int.from_bytes(head[position + 2 : position + 4], "big")
@@ -68,24 +68,26 @@ REPAIR = "run the same `kpdetect generate` command again; it makes only damaged 
 
 
 class OpenShard:
-    """An HDF5 file of pairs, addressed by row. It is closed when nobody refers to it any more.
+    """An open HDF5 file of pairs, addressed by row. It is closed when no object refers to it.
 
     Args:
         path: the file.
-        facts: what the folder says of its shards.
-        count: pairs in this one.
+        facts: the values that all shards of the folder share.
+        count: number of pairs in this shard.
 
     Attributes:
         keypoints: float32 [count, K, 2], normalised.
         visible: bool [count, K].
 
     Raises:
-        ShardError: damaged, of other types or shapes than the folder says, or with data in other files.
+        ShardError: the file is damaged, its types or shapes differ from the folder's, or its data lie in other files.
     """
 
     def __init__(self, path: Path, facts: Facts, count: int) -> None:
         self.path, self.facts, self.codec = path, facts, facts.codec
-        self.file = open_hdf5(path, ShardError, REPAIR, rdcc_nbytes=0)  # HDF5 2 keeps 8 MiB a data set, no image is read twice
+        self.file = open_hdf5(
+            path, ShardError, REPAIR, rdcc_nbytes=0
+        )  # HDF5 2 caches 8 MiB per data set, but no image is read twice
         with reading(path, ShardError, REPAIR):
             self.keypoints: NDArray[np.float32] = values_of(self.file, "keypoints", np.float32, (count, facts.keypoints, 2))
             self.visible: NDArray[np.bool_] = values_of(self.file, "visible", np.bool_, (count, facts.keypoints))
@@ -104,28 +106,28 @@ class OpenShard:
         return [int(end) for end in ends]
 
     def image(self, row: int) -> Image:
-        """Image of a row, uint8 [height, width, 3].
+        """Read the image of a row, uint8 [height, width, 3].
 
         Raises:
-            ShardError: damaged.
+            ShardError: the shard is damaged.
         """
         with reading(self.path, ShardError, REPAIR):
             return self.images[row] if self.codec == "raw" else decode_jpeg(self._encoded(row), self.facts.size)  # type: ignore[no-any-return]
 
     def jpeg(self, row: int) -> bytes:
-        """Image of a row as a JPEG file; that of the codec `jpeg` is handed on as it is.
+        """Read the image of a row as a JPEG file. With the codec `jpeg` the stored bytes are returned.
 
         Raises:
-            ShardError: damaged.
+            ShardError: the shard is damaged.
         """
         with reading(self.path, ShardError, REPAIR):
             return (encode_jpeg(self.images[row]) if self.codec == "raw" else self._encoded(row)).tobytes()
 
     def mask(self, row: int) -> NDArray[np.uint8]:
-        """Foreground mask of a row, uint8 [height, width].
+        """Read the foreground mask of a row, uint8 [height, width].
 
         Raises:
-            ShardError: damaged, or the pairs were made without masks.
+            ShardError: the shard is damaged, or the pairs have no masks.
         """
         if self.masks is None:
             raise ShardError(f"{self.path}: this shard holds no masks")
@@ -134,10 +136,10 @@ class OpenShard:
             return mask
 
     def pieces(self) -> list[NDArray[np.uint8]]:
-        """Every JPEG file, read in one go.
+        """Read every JPEG file at once.
 
         Raises:
-            ShardError: damaged.
+            ShardError: the shard is damaged.
         """
         with reading(self.path, ShardError, REPAIR):
             data = self.images[:]
@@ -147,7 +149,7 @@ class OpenShard:
         """Read every image of the codec `raw` into `target`, uint8 [count, height, width, 3].
 
         Raises:
-            ShardError: damaged.
+            ShardError: the shard is damaged.
         """
         with reading(self.path, ShardError, REPAIR):
             self.images.read_direct(target)

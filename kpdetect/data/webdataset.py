@@ -1,4 +1,4 @@
-"""Pairs as WebDataset: tar files whose members 00000007.jpg and 00000007.json are one pair, for training that streams."""
+"""Write pairs as WebDataset tar files, for streaming. The members 00000007.jpg and 00000007.json are one pair."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kpdetect.progress import Progress
 
 
 def write_webdataset(folder: ShardFolder, out: Path) -> list[Path]:
-    """Write one tar file per shard; a tar file has its name only once it is complete.
+    """Write one tar file per shard. A tar file gets its name when it is complete.
 
     Tar files of the same pairs are kept. Those of other pairs, of an earlier call, are removed.
 
     The JSON holds `keypoints` (normalised x, y), `visible` and `index`.
 
     Raises:
-        OutputError: `out` cannot be written, or holds a file of such a name that no earlier call made.
+        OutputError: `out` cannot be written, or a file with such a name exists that no earlier call wrote.
     """
     make_folder(out)
     names = {shard.file: f"{Path(shard.file).stem}.tar" for shard in folder.manifest.shards}

@@ -14,6 +14,7 @@ formats/             predictions in the formats of other tools
 boxes                parts of images to predict in, from a file or around predicted keypoints
 sources              files, folders, patterns and webcams as lists of images and videos
 clip_reader          frames of a video, a webcam or a stack of pages, one at a time
+clip_frames          frames of a clip in any order
 video                reading videos
 webcam               reading a webcam
 page_reader          reading image files of several pictures as clips

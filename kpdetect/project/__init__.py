@@ -1,10 +1,10 @@
-"""`kpdetect run`: from a folder of images to a detector, keypoints and a report. This package may import everything else.
+"""`kpdetect run`: from a folder of images to a detector, keypoints and a report. This package may import all others.
 
-config    the choices of a project, and how its training minutes are shared
-outdated  stages that were made from something that has changed since
-price     what a project will do and need on this machine, measured before it begins
+config    the settings of a project, and the shares of its training minutes
+outdated  removes stages whose inputs have changed
+price     a forecast of a project's course and needs, measured before it begins
 rounds    rounds of self-training
-stage     a stage, and running all of them
+stage     a stage, and a function that runs all stages
 chain     the stages of a project
 pipeline  all stages behind one call
 """

@@ -32,12 +32,12 @@ from kpdetect.training.peers import Peers
 from kpdetect.training.runtime import Runtime
 
 Last = Literal["generator", "detector", "report"]
-"""Where a project may end: with its generator, with its last detector, or with keypoints on the images and a report."""
+"""Possible ends of a project: the generator, the last detector, or keypoints of the images and a report."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """The stages of a project, each of which does nothing when it is finished already; see `run_project` for the attributes."""
+    """The stages of a project. A finished stage does nothing. The attributes are the parameters of `run_project`."""
 
     images: Path
     out: Path
@@ -52,7 +52,7 @@ class Project:
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The HTML page of the report."""
         return self.out / "report" / "index.html"
 
     def run(self, dry_run: bool) -> None:
@@ -76,7 +76,7 @@ class Project:
         return peers_of(self.runtime)
 
     def stages(self) -> list[Stage]:
-        """All stages, in order."""
+        """List all stages, in order."""
         generator = Stage("Train the generator", self.generator)
         if self.last == "generator":
             return [generator]
@@ -86,7 +86,10 @@ class Project:
             trained = [generator, Stage("Generate pairs", self.pairs), Stage("Train the detector on the pairs", self.detector)]
             trained += [Stage("Refine the detector on the images", self.refine)] if self.settings.refined else []
             rounds = range(1, self.settings.rounds.count + 1)
-            trained += [Stage("Teach the next detector what this one finds", partial(self.teach, number)) for number in rounds]
+            trained += [
+                Stage("Train the next detector on the predictions of this one", partial(self.teach, number))
+                for number in rounds
+            ]
         used = [
             Stage("Predict keypoints on the images", self.predict),
             Stage("Judge the keypoints without labels", partial(by_the_first, self.runtime, self.judge)),
@@ -95,7 +98,7 @@ class Project:
         return [*trained, *used] if self.last == "report" else trained
 
     def price(self) -> ProjectPrice:
-        """What the stages will do and need, to be measured."""
+        """Make the forecast of the stages, which is not measured yet."""
         return ProjectPrice(
             images=self.images,
             out=self.out,
@@ -109,7 +112,7 @@ class Project:
         )
 
     def share(self, stage: str) -> float | None:
-        """Training minutes of a stage."""
+        """Compute the training minutes of a stage."""
         if self.minutes is None:
             return None
         if self.settings.method == "imm" or self.last == "generator":
@@ -173,7 +176,7 @@ class Project:
         self._refine(self.out / "detector", None, None, self.minutes)
 
     def teach(self, number: int) -> None:
-        """Teach the next detector what this one finds."""
+        """Train the next detector on the predictions of this one."""
         teach_round(
             number,
             self.images,
@@ -215,4 +218,4 @@ class Project:
 
     def write_report(self) -> None:
         """Write the report."""
-        write_report(self.out, self.report, images=self.images, allow_contaminated=True)  # marked on the page
+        write_report(self.out, self.report, images=self.images, allow_contaminated=True)  # the page marks contaminated results

@@ -1,7 +1,4 @@
-"""What a project of `kpdetect run` is asked for, stage by stage.
-
-How the training minutes of a project are shared among its stages.
-"""
+"""Settings of a project of `kpdetect run`, stage by stage, and the shares of the stages in its training minutes."""
 
 from __future__ import annotations
 
@@ -22,63 +19,63 @@ from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS
 
 REFINED = {"generator": 5.0, "detector": 2.0, "refine": 3.0}
-"""Parts of the training minutes of a project whose detector has a second stage on real images."""
+"""Parts of the training minutes, for a project whose detector is refined on real images."""
 PLAIN = {"generator": 7.0, "detector": 3.0, "refine": 0.0}
-"""The same without a second stage."""
+"""Parts of the training minutes, for a project whose detector is not refined."""
 WHOLE = 10.0
 ROUND = 1.5
-"""The part of each round of self-training, beside these."""
+"""Part of the training minutes for each round of self-training, in addition to the other parts."""
 
 
 def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
-    """The share of the minutes that a stage (or `round`, each of them) gets in a project with so many rounds."""
+    """Compute the share of the minutes for a stage, or for each `round`, in a project with a number of rounds."""
     part = ROUND if stage == "round" else (REFINED if refined else PLAIN)[stage]
     return part / (WHOLE + ROUND * rounds)
 
 
 UNLIMITED = 10**9
-"""Steps of a run that a time budget ends."""
+"""Number of steps of a run that ends by time."""
 Method = Literal["gan", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 
 class PairsConfig(StrictConfig):
-    """The synthetic data set."""
+    """Settings of the generated pairs."""
 
     count: int = Field(20_000, ge=100)
     """Number of pairs."""
     codec: Literal["jpeg", "raw"] = "jpeg"
-    """How images are stored."""
+    """Encoding of the images."""
     shard_size: int = Field(5_000, ge=1)
-    """Pairs per shard."""
+    """Number of pairs per shard."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
-    """Pair i depends on this and i."""
+    """Seed of the pairs. Pair i depends on this seed and i."""
     truncation: float = Field(1.0, gt=0, le=1)
-    """Factor on the noise; lower is more typical, less varied."""
+    """Factor on the noise. Lower values give more typical, less varied images."""
 
 
 class ProjectConfig(StrictConfig):
-    """Everything that `kpdetect run` decides."""
+    """All settings of a project of `kpdetect run`."""
 
     generator: GeneratorConfig
     """Training of the generator."""
     pairs: PairsConfig = PairsConfig()
-    """The synthetic data set."""
+    """The generated pairs."""
     method: Method = "gan"
-    """How keypoints are discovered: `gan`, the latent-keypoint generator, or `imm` (Jakab et al. 2018)."""
+    """Method of discovering keypoints: `gan`, the generator with latent keypoints, or `imm` (Jakab et al. 2018)."""
     detector: DetectorConfig
     """Training of the detector on pairs."""
     refined: bool = True
-    """Whether the detector is trained on the real images too."""
+    """Whether the detector is refined on the real images after the training on pairs."""
     refine: RefineConfig = RefineConfig()
-    """Training on real images; the whole training of `imm`."""
+    """Training on real images. With `imm` it is the only training."""
     rounds: RoundsConfig = RoundsConfig()
-    """Self-training on the real images; `imm` has none."""
+    """Self-training on the real images. `imm` has no rounds."""
 
     @model_validator(mode="before")
     @classmethod
     def _imm_alone(cls, given: Any) -> Any:
-        """A file that says `imm`, and nothing of rounds, means none."""
+        """Set the number of rounds to 0 if a file sets `imm` and does not mention rounds."""
         rounds = given.get("rounds", {}) if isinstance(given, dict) and given.get("method") == "imm" else None
         return {**given, "rounds": {"count": 0, **rounds}} if isinstance(rounds, dict) else given
 
@@ -98,10 +95,10 @@ def project_config(
     model: Architecture = "tuned",
     rounds: int | None = None,
 ) -> ProjectConfig:
-    """The configuration of a preset and an architecture of the generator.
+    """Make the configuration of a preset and an architecture of the generator.
 
     Raises:
-        ConfigError: an unknown preset or method, a size, number of keypoints or of rounds out of range, or rounds of `imm`.
+        ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
     """
     if method not in METHODS:
         raise ConfigError(f"`method={method}`: expected one of {', '.join(METHODS)}")

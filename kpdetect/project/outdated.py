@@ -1,6 +1,6 @@
-"""Stages of a project that were made from something that is different by now are removed, and made anew.
+"""Remove the stages of a project whose inputs have changed since, so that they are made again.
 
-The last stage goes first: what an interrupted removal leaves is still seen to be outdated by the next command.
+The last stage is removed first. If the removal is interrupted, the next command still recognises the rest as outdated.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ from kpdetect.training.checkpoints import (
 from kpdetect.training.data_key import first_stage_in
 
 FOUND = "found"
-"""Folder of a round of self-training that holds what its teacher found."""
+"""Folder of a round of self-training that holds the predictions of its teacher."""
 LAST = (MANIFEST, CHECKPOINT, FOUND, "pairs")
-"""By which a stage is seen to be outdated; removed after everything else, in this order."""
+"""Files that show that a stage is outdated. They are removed after all others, in this order."""
 
 
 def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
-    """Remove the later stages of a project whose generator was trained further since: they are made from the old one."""
+    """Delete the pairs and all later stages if the generator has been trained further since."""
     if not (out / "pairs" / MANIFEST).exists():
         return
     if Manifest.read(out / "pairs").facts.provenance.get("generator") != provenance["generator"]:
-        _discard(out, "pairs", "the generator has changed: pairs, detector and predictions are made anew")
+        _discard(out, "pairs", "the generator has changed: pairs, detector and predictions are made again")
 
 
 def discard_outdated_detector(out: Path) -> None:
-    """Remove the detector of a project, and what follows from it, when there are more or other pairs since it began."""
+    """Delete the detector and all later stages if the pairs have changed since its training began."""
     checkpoint = out / "detector" / CHECKPOINT
     if not checkpoint.exists():
         return
     learned = str(load_checkpoint(checkpoint, "detector")["data"])
     if not is_live(learned) and learned != pairs_key(ShardFolder(out / "pairs")):
-        _discard(out, "detector", "the pairs have changed: detectors and predictions are made anew")
+        _discard(out, "detector", "the pairs have changed: detectors and predictions are made again")
 
 
 def discard_outdated_refinement(out: Path) -> None:
-    """Remove the second stage of a project whose detector was trained further since it began."""
+    """Delete the refined detector and all later stages if the detector has been trained further since."""
     checkpoint = out / REFINED / CHECKPOINT
     if not checkpoint.exists():
         return
     began_with = first_stage_in(str(load_checkpoint(checkpoint, "detector")["data"]))
     if began_with != file_hash(find_weights(out / "detector", "detector")):
-        _discard(out, REFINED, "the detector has changed: its second stage and what follows are made anew")
+        _discard(out, REFINED, "the detector has changed: the refined detector and the later stages are made again")
 
 
 def discard_outdated_rounds(out: Path) -> None:
-    """Remove the rounds of self-training of a project from the first one on whose teacher is another by now."""
+    """Delete a round and all later rounds if its teacher has changed since."""
     for stage in detector_stages(out):
         record = out / stage / FOUND / RECORD
         if (number := round_number(stage)) is None or not record.exists():

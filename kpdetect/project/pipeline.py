@@ -1,15 +1,15 @@
-"""The whole chain as one call: images -> generator -> pairs -> detector -> refined, and taught again -> keypoints -> report.
+"""All stages as one call: images -> generator -> pairs -> detector -> refined -> rounds -> keypoints -> report.
 
-With the method `imm` the first four are one: IMM trains a detector on the images themselves.
+With the method `imm`, one stage replaces all stages before the keypoints: IMM trains a detector on the images.
 
-PROJECT/config.yaml   what was asked for
+PROJECT/config.yaml   configuration
 PROJECT/generator     run folder of the generator
 PROJECT/pairs         shards
 PROJECT/detector      run folder of the detector
-PROJECT/refined       run folder of the detector's second stage, on real images
-PROJECT/taught-N      run folder of the detector of the Nth round of self-training, see `kpdetect.project.rounds`
-PROJECT/predictions   keypoints on the input images
-PROJECT/verdict.json  how far they can be trusted, as far as that shows without labels
+PROJECT/refined       run folder of the detector that is refined on real images
+PROJECT/taught-N      run folder of the detector of round N of self-training, see `kpdetect.project.rounds`
+PROJECT/predictions   keypoints of the input images
+PROJECT/verdict.json  an assessment of the keypoints without labels
 PROJECT/report        index.html
 """
 
@@ -60,27 +60,26 @@ def run_project(
     last: Last = "report",
     dry_run: bool = False,
 ) -> Path:
-    """Run every stage that is not finished yet; returns the report's path.
+    """Run every stage that is not finished yet.
 
     Args:
         images: folder of unlabelled images.
-        out: project folder; the same call continues there.
+        out: project folder. The same call again continues there.
         method: `gan` or `imm`.
-        refined: whether the detector has a second stage on the real images; `imm` has no other.
-        rounds: of self-training after that, one unless given; more than a project has may be given when it is continued, not
-            fewer. `imm` has none.
-        preset, model, size, keypoints, crop, seed: choose the configuration, unless `config` names a YAML file.
-        minutes: training time of all stages together, whatever the steps; without it each trains its steps.
-        exclude_lists: files of image names never to train on.
+        refined: whether the detector is refined on the real images. `imm` trains on the real images anyway.
+        rounds: number of rounds of self-training; 1 by default, 0 for `imm`. It may not shrink when a project is continued.
+        preset, model, size, keypoints, crop, seed: choice of the configuration, unless `config` names a YAML file.
+        minutes: training time of all stages together, in place of their numbers of steps.
+        exclude_lists: text files of image names to leave out.
         strict: stop at an unreadable image instead of skipping it.
         device, precision, compiled, events: see `kpdetect.training.runtime.Runtime`.
         init_generator, init_detector: models whose weights these stages start from.
         overrides: assignments such as "generator.model.tau=0.02".
-        last: the stage to end with, among which the minutes are shared.
-        dry_run: print what the project will do and need on this machine, and write nothing.
+        last: the last stage. The stages up to it share the minutes.
+        dry_run: print a forecast of the project's course and needs on this machine, and write nothing.
 
-    Raises:
-        KpdetectError: with one line that says what to do.
+    Returns:
+        The path of the report.
     """
     chosen = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
     settings = changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)

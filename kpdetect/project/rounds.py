@@ -1,11 +1,12 @@
-"""Self-training: a detector is taught what the one before it finds in the real images, on average over views of them.
+"""Self-training: each round trains a detector, the pupil, on the predictions of the previous detector, its teacher.
 
-The average over scales and the mirror image is better than any one look, so that the pupil is better than its teacher, and can
-teach the next one. What is averaged out is noise; keypoints stay where they are.
+The teacher's predictions on the real images are averaged over scales and the mirror image. The average is better than a single
+prediction, so the pupil becomes better than its teacher and can be the teacher of the next round. The average removes noise;
+the places of the keypoints stay.
 
-PROJECT/taught-N         run folder of the Nth pupil
-PROJECT/taught-N/found   what its teacher found
-PROJECT/taught-N/pairs   the same with the images, as shards
+PROJECT/taught-N         run folder of the pupil of round N
+PROJECT/taught-N/found   predictions of its teacher
+PROJECT/taught-N/pairs   the images and these predictions, as shards
 """
 
 from __future__ import annotations
@@ -35,30 +36,30 @@ from kpdetect.training.runtime import Runtime
 
 
 class RoundsConfig(StrictConfig):
-    """Self-training on the real images."""
+    """Settings of self-training on the real images."""
 
     count: int = Field(1, ge=0, le=9)
-    """Rounds; each teaches another detector, for which all is as in the training on pairs but the next three."""
+    """Number of rounds. Each round trains a detector with the settings of the training on pairs, except the next three."""
     steps: int = Field(1_500, ge=1, le=10**12)
-    """Steps of each."""
+    """Number of training steps of a round."""
     rate: float = Field(5e-4, gt=0)
-    """Their learning rate."""
+    """Learning rate of a round."""
     scale: float = Field(0.4, ge=0, lt=1)
-    """How far images are scaled for them, see `AugmentConfig.scale`."""
+    """Range of the scaling of images in a round, see `AugmentConfig.scale`."""
     scales: tuple[float, ...] = (1.1, 0.95, 0.8)
-    """Sizes of the squares that a teacher looks at, see `PredictConfig.scales`."""
+    """Relative sizes of the squares over which the teacher averages, see `PredictConfig.scales`."""
     flip_average: bool = True
-    """Whether it looks at the mirror images too."""
+    """Whether the teacher also averages over the mirror image."""
 
     _sizes = field_validator("scales")(require_scales)
 
     def pupil(self, first: DetectorConfig) -> DetectorConfig:
-        """How a pupil is trained, in a project whose first detector was trained like this."""
+        """Make the training settings of a pupil from those of the project's first detector."""
         augment = first.augment.model_copy(update={"scale": self.scale})
         return first.model_copy(update={"augment": augment, "steps": self.steps, "rate": self.rate})
 
     def look(self, strict: bool) -> PredictConfig:
-        """How a teacher looks."""
+        """Make the prediction settings of a teacher."""
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
@@ -69,15 +70,15 @@ BUDGET = ("count", "steps")
 
 
 def free_keys(out: Path) -> Iterable[str]:
-    """Keys of `RoundsConfig` that may differ from those that a project was begun with: all before its first round."""
+    """List the keys of `RoundsConfig` that may change when a project is continued. Before its first round these are all."""
     return BUDGET if _rounds(out) else RoundsConfig.model_fields
 
 
 def require_rounds(out: Path, count: int, method: str = "gan") -> None:
-    """Refuse fewer rounds than a project has: its last detector would be one that nobody asked for; and rounds of `imm`.
+    """Refuse rounds of `imm`, and fewer rounds than a project has, because it would keep a detector of another number.
 
     Raises:
-        ConfigError: saying what to do.
+        ConfigError: the number of rounds is refused. The message says what to do.
     """
     if method == "imm" and count:
         raise ConfigError(f"rounds.count={count}: {NO_ROUNDS}; give `overrides=rounds.count=0`")
@@ -106,17 +107,17 @@ def teach_round(
     exclude: Sequence[str] = (),
     strict: bool = False,
 ) -> None:
-    """Train the pupil of a round, or continue; of a finished round files are compared, and nothing is done.
+    """Train the pupil of a round, or continue its training. A finished round is only compared with its inputs.
 
     Args:
-        number: which round, from 1.
+        number: number of the round, from 1.
         images: folder of images.
-        out: project folder; its last detector before this round teaches.
-        config: how.
-        first: the project's training on pairs.
+        out: project folder. Its last detector before this round is the teacher.
+        config: settings of self-training.
+        first: settings of the project's training on pairs.
         runtime: device and precision.
-        minutes: training time of the pupil, over all continuations.
-        exclude: names of images never to train on.
+        minutes: training time of the pupil, summed over all continuations.
+        exclude: names of images to leave out.
         strict: stop at an unreadable image instead of skipping it.
 
     Raises:
@@ -125,19 +126,18 @@ def teach_round(
     by_the_first(runtime, lambda: discard_outdated_rounds(out))
     peers = peers_of(runtime)
     folder, teacher = out / round_folder(number), last_detector(out, before=number)
-    found = make_folder(folder / FOUND)
-    hints = Labels(pairs=labels_of(teacher).pairs)  # what is dropped from results is learned nevertheless
+    predictions = make_folder(folder / FOUND)
+    hints = Labels(pairs=labels_of(teacher).pairs)  # the pupil also learns keypoints that are dropped from results
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     chosen = [images / name for name in select_images(images, set(exclude), out)]
-    _, skipped = predict_images(predictor, chosen, images, found, config.look(strict), peers=peers)
+    _, skipped = predict_images(predictor, chosen, images, predictions, config.look(strict), peers=peers)
     peers.wait()  # the first process has written the table
     if skipped:
         log.warning(f"round {number} leaves out {len(skipped)} unreadable images")
     by_the_first(runtime, lambda: discard_outdated_pupil(out, number))
     pupil, pairs = config.pupil(first), folder / "pairs"
-    write_pseudo_pairs(teacher, found, images, pairs, size=pupil.model.input_size, crop=predictor.crop, peers=peers)
+    write_pseudo_pairs(teacher, predictions, images, pairs, size=pupil.model.input_size, crop=predictor.crop, peers=peers)
     weights = folder / WEIGHTS
-    own = (folder / LABELS).exists()
-    copies = runtime.is_main and not own
+    copies = runtime.is_main and not (folder / LABELS).exists()
     with labels_follow(weights, runtime.is_main), labels_copied(teacher, weights) if copies else nullcontext():
         train_detector(pairs, folder, pupil, runtime, minutes=minutes, initial=teacher)

@@ -1,4 +1,4 @@
-"""A stage of a project, and running all of them."""
+"""A stage of a project, and a function that runs all stages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from kpdetect.training.progress_note import noted_in
 
 
 class Stage(NamedTuple):
-    """A step of a project: the line that announces it, and its work."""
+    """A stage of a project.
+
+    Attributes:
+        title: the line that announces the stage.
+        run: the work of the stage.
+    """
 
     title: str
     run: Callable[[], None]
 
 
 def run_stages(out: Path, stages: Sequence[Stage], peers: Peers = ALONE) -> None:
-    """Run stages one after the other; a note in `out` says how far they are. Several processes begin each stage together."""
+    """Run stages one after the other. A file in `out` shows their progress. Several processes start each stage together."""
     for number, stage in enumerate(stages, start=1):
         peers.wait()
         log.info(f"[{number}/{len(stages)}] {stage.title}")

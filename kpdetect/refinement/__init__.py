@@ -1,10 +1,10 @@
-"""Learning from real, unlabelled images: the second stage of a detector, and a discovery method of its own.
+"""Train a detector on real, unlabelled images: refine a trained detector, or discover keypoints from the start (IMM).
 
-config          every choice; what `refine` and `imm` switch on
-views           two smoothly warped views of every real image, one of them recoloured
-reconstruction  an image from the look of one view and the keypoints of another (IMM), compared in perceptual features
-anchor          the detector that is continued, and synthetic pairs that keep its keypoints where they were
-collapse        keypoints that drift away or fall together stop the run
+config          the settings, and the differences between `refine` and `imm`
+views           two smoothly warped views of every real image, one of them with other colours
+reconstruction  an image drawn from the appearance of one view and the keypoints of another (IMM)
+anchor          the detector that is refined, and pairs that keep its keypoints at their places
+collapse        a check that stops the run if keypoints drift away or move to one point
 train           the training loop
 trial           the price of a training, before it begins
 """

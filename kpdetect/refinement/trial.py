@@ -1,4 +1,4 @@
-"""The price of training a detector on real images, measured on a sample of them; nothing is written."""
+"""Measure the price of training a detector on real images, on a sample of them. Nothing is written."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def refine_price(
     exclude: frozenset[str] = frozenset(),
     strict: bool = False,
 ) -> Price:
-    """Say what `refine_detector` would do and need with the same arguments.
+    """Forecast what `refine_detector` does and needs with the same arguments.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError: as `refine_detector` would.
+        InputError, ConfigError, ShardError, CheckpointError: `refine_detector` would raise this error too.
     """
     require_apart(images, out)
     start = None if model is None else FirstStage.load(model)
@@ -55,7 +55,7 @@ def sampled_refine_price(
     seconds: float = MOST_SECONDS,
     fresh: bool = False,
 ) -> Price:
-    """Say what training on the folder of a sample would do and need, measured for at most so many seconds."""
+    """Forecast what a training on the folder of a sample does and needs. The measurement takes at most `seconds`."""
 
     def trial() -> RefineTrainer:
         return RefineTrainer(unwritten(config), sample, config, runtime, start, pairs)

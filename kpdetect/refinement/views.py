@@ -1,9 +1,9 @@
-"""Two warped views of every real image, and one of them recoloured; batch t follows from (seed, t) alone.
+"""Two warped views of every real image, one of them also with other colours. Batch t depends on (seed, t) alone.
 
-Smooth random maps of the plane: an affine map plus a thin-plate spline, exact for images and points alike.
+A warp is a smooth random map of the plane: an affine map plus a thin-plate spline. It maps images and points exactly.
 
-A warp T maps points of the *view* to points of the *image*: view(p) = image(T(p)). So a keypoint k found in the view lies at
-T(k) in the image, and nothing has to be inverted.
+A warp T maps points of the *view* to points of the *image*: view(p) = image(T(p)). So a keypoint k of the view lies at T(k) in
+the image, and no map must be inverted.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from kpdetect.training.prefetch import prepared
 from kpdetect.training.seeds import derived_generator, derived_seed
 
 CONTROL = 4
-"""Control points per side, spread evenly over [-1, 1]."""
+"""Number of control points per side, evenly spaced in [-1, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Warps:
-    """One map per image, normalised coordinates.
+    """One map per image, in normalised coordinates.
 
     Attributes:
-        linear: [batch, 2, 2] and
-        shift: [batch, 2] are the affine part.
+        linear: [batch, 2, 2], linear part of the affine map.
+        shift: [batch, 2], shift of the affine map.
         bends: [batch, CONTROL^2, 2], weights of the spline's radial functions.
     """
 
@@ -45,25 +45,25 @@ class Warps:
     bends: Tensor
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Map view points [batch, count, 2], or [1, count, 2] for all, to image points [batch, count, 2]."""
+        """Map points of the views [batch, count, 2], or [1, count, 2] for all views, to points of the images."""
         return self._map(points, thin_plate(points, control_points(points)))
 
     def _map(self, points: Tensor, radial: Tensor) -> Tensor:
         return points @ self.linear.transpose(1, 2) + self.shift[:, None] + radial @ self.bends
 
     def views(self, images: Tensor, size: Size) -> Tensor:
-        """Render views [batch, 3, height, width] of images [batch, 3, ..]; beyond the border its pixels are repeated."""
+        """Render views [batch, 3, height, width] of images [batch, 3, ..]. Pixels at the border are repeated beyond it."""
         points, radial = pixel_grid(size)
         grid = self._map(points.to(images), radial.to(images)).view(-1, *size, 2)
         return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def part(self, rank: int, world: int) -> Warps:
-        """The warps of every `world`-th image, beginning with number `rank`."""
-        own = slice(rank, None, world)
-        return Warps(linear=self.linear[own], shift=self.shift[own], bends=self.bends[own])
+        """Select the warps of every `world`-th image, starting with number `rank`."""
+        rows = slice(rank, None, world)
+        return Warps(linear=self.linear[rows], shift=self.shift[rows], bends=self.bends[rows])
 
     def to(self, device: torch.device) -> Warps:
-        """The same warps on a device."""
+        """Move the warps to a device."""
         return Warps(linear=self.linear.to(device), shift=self.shift.to(device), bends=self.bends.to(device))
 
 
@@ -75,7 +75,15 @@ def draw_warps(
     mirrored: Tensor | None = None,
     zoom: Tensor | None = None,
 ) -> Warps:
-    """Random warps; those of `mirrored` (bool [count]) flip left and right first, and views are magnified by `zoom` [count]."""
+    """Draw random warps.
+
+    Args:
+        config: settings of the warps.
+        count: number of warps.
+        source: random generator.
+        mirrored: bool [count], images that are mirrored.
+        zoom: [count], magnification of the views.
+    """
     draws = 2 * torch.rand(count, 4, generator=source) - 1
     factor = (1 + config.scale) ** draws[:, 0]
     angle = draws[:, 1] * math.radians(config.rotation)
@@ -92,18 +100,18 @@ def draw_warps(
 
 def _mirror(warps: Warps, mirrored: Tensor) -> Warps:
     sign = torch.ones(len(mirrored), 2)
-    sign[mirrored, 0] = -1  # of the image's x
+    sign[mirrored, 0] = -1  # mirrors the x of the image
     return Warps(linear=warps.linear * sign[:, :, None], shift=warps.shift * sign, bends=warps.bends * sign[:, None])
 
 
 def thin_plate(points: Tensor, centres: Tensor) -> Tensor:
-    """r^2 log r^2 between points [batch, count, 2] and centres [control, 2]: [batch, count, control]."""
+    """Compute r^2 log r^2 between points [batch, count, 2] and centres [control, 2]: [batch, count, control]."""
     squared = ((points[:, :, None] - centres) ** 2).sum(dim=-1)
     return squared * squared.clamp_min(1e-12).log()
 
 
 def control_points(like: Tensor) -> Tensor:
-    """The spline's centres [CONTROL^2, 2], of the type and device of `like`."""
+    """Make the spline's centres [CONTROL^2, 2], with the type and device of `like`."""
     axis = torch.linspace(-1, 1, CONTROL, dtype=like.dtype, device=like.device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([x, y], dim=-1).view(-1, 2)
@@ -111,9 +119,9 @@ def control_points(like: Tensor) -> Tensor:
 
 @cache
 def spline_weights() -> Tensor:
-    """Matrix [control, control] from displacements of the control points to weights of the radial functions.
+    """Compute the matrix [control, control] from displacements of the control points to weights of the radial functions.
 
-    The spline's own affine part is left out: its weights are kept orthogonal to affine maps, so it adds bending alone.
+    The affine part of the spline is left out. The weights are orthogonal to affine maps, so the spline only bends.
     """
     centres = control_points(torch.zeros((), dtype=torch.float64))
     radial = thin_plate(centres[None], centres)[0]
@@ -126,25 +134,25 @@ def spline_weights() -> Tensor:
 
 @cache
 def pixel_grid(size: Size) -> tuple[Tensor, Tensor]:
-    """Normalised centres [1, height * width, 2] of the pixels of an image, and their radial functions."""
+    """Compute the normalised centres [1, height * width, 2] of the pixels of an image, and their radial functions."""
     y, x = torch.meshgrid(grid_axis(size[0]), grid_axis(size[1]), indexing="ij")
     points = torch.stack([x, y], dim=-1).view(1, -1, 2)
     return points, thin_plate(points, control_points(points))
 
 
 AHEAD = 3
-"""Batches prepared in advance."""
+"""Number of batches prepared in advance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Views:
-    """One batch; images are float32 [batch, 3, size, size] in [-1, 1].
+    """One batch of views. Images are float32 [batch, 3, size, size] in [-1, 1].
 
     Attributes:
         first: a view of each image.
-        second: another view of it.
-        student: the second view with colours, sharpness and noise changed, and patches covered.
-        warp_first, warp_second: from either view to the image.
+        second: another view of each image.
+        student: the second view with other colours, sharpness and noise, and with covered patches.
+        warp_first, warp_second: maps from the first and second view to the image.
     """
 
     first: Tensor
@@ -154,8 +162,8 @@ class Views:
     warp_second: Warps
 
     def to(self, device: torch.device) -> Views:
-        """The same batch on a device."""
-        return Views(**{each.name: getattr(self, each.name).to(device) for each in fields(self)})
+        """Move the batch to a device."""
+        return Views(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 class ViewBatches:
@@ -163,8 +171,8 @@ class ViewBatches:
 
     Args:
         images: uint8 [count, side, side, 3].
-        config: how to vary them.
-        rank, world: this process and the number of processes.
+        config: settings of the views.
+        rank, world: number of this process, and number of processes.
     """
 
     def __init__(self, images: NDArray[np.uint8], config: RefineConfig, rank: int = 0, world: int = 1) -> None:
@@ -172,7 +180,7 @@ class ViewBatches:
         self.pixels = PixelChanges(AugmentConfig(photometric=config.photometric, occlusion=config.occlusion))
 
     def at(self, step: int) -> Views:
-        """Batch of a step, or the part of it that belongs to this process."""
+        """Return the batch of a step, or the part of it that belongs to this process."""
         config, batch = self.config, self.config.batch
         source = derived_generator(config.seed, "views", step)
         chosen = torch.randint(len(self.images), (batch,), generator=source).tolist()
@@ -190,10 +198,10 @@ class ViewBatches:
         return as_images(np.stack(self.pixels(pixels, seed)))
 
     def ahead(self, step: int, workers: int = 1) -> Generator[Views, None, None]:
-        """Batches from `step` on, prepared by threads; close the iterator to end them."""
+        """Yield the batches from `step` on, prepared by threads. Close the iterator to end the threads."""
         return prepared(self.at, step, ahead=AHEAD, workers=workers)
 
 
 def as_images(pixels: NDArray[np.uint8]) -> Tensor:
-    """Uint8 [batch, height, width, 3] as float32 [batch, 3, height, width] in [-1, 1]."""
+    """Convert uint8 [batch, height, width, 3] to float32 [batch, 3, height, width] in [-1, 1]."""
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))).float().div_(127.5).sub_(1)

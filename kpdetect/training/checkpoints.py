@@ -31,10 +31,8 @@ from kpdetect.training.model_description import KINDS, DetectorDescription, Mode
 
 WEIGHTS = "model.safetensors"
 """Name of the weights in a run folder."""
-
 CHECKPOINT = "checkpoint.pt"
 """Name of the checkpoint in a run folder."""
-
 CHECKPOINT_VERSION = 1
 WEIGHTS_VERSION = 1
 REFINED = "refined"
@@ -94,10 +92,8 @@ def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
     except Exception as error:  # torch.load raises many types for damaged files; all mean the same to the user
         raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start again") from error
     if checkpoint.version != CHECKPOINT_VERSION:
-        raise CheckpointError(
-            f"{path}: got a checkpoint of version {checkpoint.version}, expected {CHECKPOINT_VERSION}; "
-            "train again in another `out`"
-        )
+        versions = f"got a checkpoint of version {checkpoint.version}, expected {CHECKPOINT_VERSION}"
+        raise CheckpointError(f"{path}: {versions}; train again in another `out`")
     with reading(path, CheckpointError, "delete it to start again"):
         state = {name: checkpoint.state[name] for name in _Progress.model_fields if name in checkpoint.state}
         if set(state) & {"step", "seconds"}:

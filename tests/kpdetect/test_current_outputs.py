@@ -293,7 +293,7 @@ def test_boxes_and_sheet_are_those_of_the_last_call(small_project, blob_folder, 
     picture = small_project / "detector" / "keypoints.png"
     size = cv2.imread(str(picture)).shape
     run(monkeypatch, "label", small_project, "--name", "0=tip")
-    assert f"{picture} shows the earlier labels; give --images" in capsys.readouterr().err
+    assert f"{picture} still shows the earlier labels; give --images" in capsys.readouterr().err
     (blob_folder / "002.png").unlink()
     run(monkeypatch, "label", small_project, "--name", "0=top", "--images", blob_folder)
     assert "shows the earlier" not in capsys.readouterr().err

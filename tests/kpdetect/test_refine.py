@@ -151,7 +151,7 @@ def test_health_by_hand():
 
 @pytest.mark.parametrize(
     ("now", "said"),
-    [(Health(spread=0.1, motion=0.1, drift=0.0), "falling"), (Health(spread=0.3, motion=0.1, drift=0.7), "moved")],
+    [(Health(spread=0.1, motion=0.1, drift=0.0), "move to one point"), (Health(spread=0.3, motion=0.1, drift=0.7), "moved")],
 )
 def test_collapse_stops(now, said):
     start = Health(spread=0.3, motion=0.1, drift=0.0)
@@ -245,7 +245,7 @@ def test_hidden_patches_are_grey_whole_and_as_many_as_asked_for():
 
 
 def test_refine_needs_a_model_and_imm_none(blob_folder, tmp_path):
-    with pytest.raises(InputError, match="give a model"):
+    with pytest.raises(InputError, match="refine needs a trained detector, the method imm needs none"):
         refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU)
 
 
