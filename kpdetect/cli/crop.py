@@ -37,17 +37,23 @@ def command(
     ] = None,
     strict: options.Strict = False,
 ) -> None:
-    """Cut boxes out of images. Training works best where the object fills most of the image."""
+    """Cut boxes out of images. Training works best where the object fills most of the image.
+
+    Under torchrun each process crops a part of the images.
+    """
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.errors import InputError
     from kpdetect.images.image_files import list_names
     from kpdetect.inference.boxes import parse_box, read_boxes
     from kpdetect.inference.crop import crop_images
+    from kpdetect.training.peers import Peers
 
     if (boxes is None) == (box is None):
         raise InputError("crop: give either --boxes FILE or --box L,T,W,H")
     chosen = parse_box(box, "box") if box is not None else read_boxes(boxes or Path(), list_names(images, out))
-    skipped = crop_images(images, out, chosen, exclude=excluded_names(images, exclude_list or []), strict=strict)
-    if skipped:
+    skipped = crop_images(
+        images, out, chosen, exclude=excluded_names(images, exclude_list or []), strict=strict, peers=Peers.here()
+    )
+    if skipped and Peers.here().is_main:
         print(f"warning: skipped {len(skipped)} images; the first one: {next(iter(skipped.values()))}", file=sys.stderr)
     print(f"crops: {out}")

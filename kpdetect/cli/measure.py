@@ -42,11 +42,17 @@ def command(
     exclude_list: options.Exclude = None,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Measure quality without annotations: distance of generated to real images, CPD, and stability of the keypoints."""
+    """Measure quality without annotations: distance of generated to real images, CPD, and stability of the keypoints.
+
+    Under torchrun the first process measures and the others wait, because the number of images is limited.
+    """
     from benchmarks.studies.judging import describe_verdict
     from benchmarks.studies.measure import measure, measured_markdown
+    from kpdetect.training.peers import Peers
     from kpdetect.training.runtime import resolve_runtime
 
+    if not Peers.here().is_main:
+        return
     measured = measure(
         model,
         images,

@@ -58,7 +58,7 @@ WRITES_FOLDER = frozenset({
 })  # fmt: skip
 """Verbs that lock their output folder, so that one command at a time writes into it."""
 UNDER_TORCHRUN = frozenset({
-    "run", "train-generator", "generate", "pseudo-label", "train-detector", "predict", "refine", "imm",
+    "run", "crop", "train-generator", "generate", "pseudo-label", "train-detector", "predict", "measure", "refine", "imm",
 })  # fmt: skip
 """Verbs that several processes of torchrun do together."""
 

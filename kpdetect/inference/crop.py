@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from kpdetect.data.crop_sources import originals
@@ -22,6 +23,7 @@ from kpdetect.images.image_files import SUFFIXES, list_names, read_image, write_
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.predictor import Box
 from kpdetect.progress import Progress
+from kpdetect.training.peers import ALONE, Peers
 
 BLOCK = 256
 CROPS, KIND = "crops.json", "crops"
@@ -29,7 +31,13 @@ CROPS, KIND = "crops.json", "crops"
 
 
 def crop_images(
-    images: Path, out: Path, boxes: Mapping[str, Box] | Box, *, exclude: Collection[str] = (), strict: bool = False
+    images: Path,
+    out: Path,
+    boxes: Mapping[str, Box] | Box,
+    *,
+    exclude: Collection[str] = (),
+    strict: bool = False,
+    peers: Peers = ALONE,
 ) -> dict[str, str]:
     """Crop images to boxes. Write the crops as PNG files of the same names, and record the original images in `sources.csv`.
 
@@ -41,6 +49,7 @@ def crop_images(
             width, height) in pixels measured at pixel edges. Beyond the image, its edge pixels are repeated.
         exclude: names of images to leave out.
         strict: stop at an unreadable image instead of skipping it.
+        peers: processes that make this call together. Each crops a part of the images.
 
     Returns:
         The reason for every skipped image, by its name.
@@ -60,19 +69,32 @@ def crop_images(
     _require_apart(images, targets)
     _require_free(out, images, targets.values())
     behind = originals(images, listed, chosen)
-    hashes = {name: file_hash(images / name) for name in chosen if (images / name).exists()}
-    with new_folder(out):
-        write_sources(out, dict.fromkeys([*hashes.items(), *behind]))  # before the first crop
-        if images.resolve() in out.resolve().parents:
-            (out / OUTPUT).touch()
-        with rewritten(out, KIND, targets.values(), record=CROPS) as unwritten:
-            skipped = _crop_all(images, out, targets, boxes, strict)
-            unwritten |= {targets[name] for name in skipped}
+    hashes = _hashes(images, chosen, peers)
+    with new_folder(out), ExitStack() as stack:
+        unwritten = set[str]()
+        if peers.is_main:
+            write_sources(out, dict.fromkeys([*hashes.items(), *behind]))  # before the first crop
+            if images.resolve() in out.resolve().parents:
+                (out / OUTPUT).touch()
+            unwritten = stack.enter_context(rewritten(out, KIND, targets.values(), record=CROPS))
+        peers.wait()
+        own = {name: targets[name] for name in peers.share(chosen)}
+        reasons = dict(pair for part in peers.gathered(_crop_all(images, out, own, boxes, strict)) for pair in part.items())
+        skipped = {name: reasons[name] for name in chosen if name in reasons}
+        unwritten |= {targets[name] for name in skipped}
+        stack.close()
         if len(skipped) == len(chosen):
             raise InputError(f"{images}: no image could be cropped; the first one: {next(iter(skipped.values()))}")
-    if skipped:
+    if skipped and peers.is_main:
         write_sources(out, dict.fromkeys([*(row for row in hashes.items() if row[0] not in skipped), *behind]))
     return skipped
+
+
+def _hashes(images: Path, names: Sequence[str], peers: Peers) -> dict[str, str]:
+    """The hash of every image that is there, by name; each process hashes a part."""
+    own = {name: file_hash(images / name) for name in peers.share(names) if (images / name).exists()}
+    found = dict(pair for part in peers.gathered(own) for pair in part.items())
+    return {name: found[name] for name in names if name in found}
 
 
 def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool) -> dict[str, str]:

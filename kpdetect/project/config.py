@@ -14,7 +14,7 @@ from kpdetect.config import LARGEST_SEED, StrictConfig, apply_overrides
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
-from kpdetect.project.rounds import NO_ROUNDS, RoundsConfig
+from kpdetect.project.rounds_config import NO_ROUNDS, RoundsConfig
 from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS
 

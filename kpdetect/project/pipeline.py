@@ -27,7 +27,7 @@ from kpdetect.errors import InputError
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.project.chain import Last, Project
 from kpdetect.project.config import EXEMPT, Method, ProjectConfig, changed, project_config
-from kpdetect.project.rounds import free_keys, require_rounds
+from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.training.distributed import joined_runtime, main_first
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import DeviceName, Precision

@@ -15,6 +15,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.atomic import read_json
 from kpdetect.inference import image_job, image_parts
 from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.crop import crop_images
 from kpdetect.inference.image_parts import FOLDER
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.inference.predictions import Predictions
@@ -262,3 +263,13 @@ def test_pairs_of_two_processes_are_those_of_one(small_project, images, tmp_path
     assert counts == [80, 80]
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
     assert ShardFolder(tmp_path / "two").damaged() == []
+
+
+def test_crops_of_three_processes_are_those_of_one(images, tmp_path):
+    box = (2.0, 1.0, 10.0, 8.0)
+    alone = crop_images(images, tmp_path / "one", box)
+    done = together(3, lambda peers: crop_images(images, tmp_path / "three", box, peers=peers))
+    assert contents(tmp_path / "three") == contents(tmp_path / "one")
+    assert read_json(tmp_path / "three" / "crops.json") == read_json(tmp_path / "one" / "crops.json")
+    assert done == [alone] * 3
+    assert list(alone) == ["040-broken.png"]
