@@ -56,7 +56,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Predictions of six images in which keypoint 2 jumps at the fourth."""
-    from kpdetect.inference.image_job import predict_folder
+    from kpdetect.inference.folder_job import predict_folder
 
     folder = write_project(tmp_path_factory.mktemp("studio") / "project")
     predict_folder(folder, write_pictures(folder.parent / "images"), folder / "predictions", overlays=0)
