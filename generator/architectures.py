@@ -10,6 +10,8 @@ import math
 from typing import Literal, get_args
 
 from generator.config import GeneratorConfig
+from generator.presets import Preset
+from generator.presets import preset as preset_config
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
 
@@ -58,3 +60,20 @@ def architecture(config: GeneratorConfig, name: str) -> GeneratorConfig:
     if depth >= 5:
         changes += ["model.block=conv", "model.start_blocks=1", "model.progressive=true"]
     return apply_overrides(config, changes)
+
+
+def generator_config(
+    size: int = 64, keypoints: int = 10, preset: Preset = "tiny", model: Architecture = "tuned"
+) -> GeneratorConfig:
+    """Return the configuration of a preset and an architecture.
+
+    Args:
+        size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
+        keypoints: number of keypoints, 1 to 64.
+        preset: widths of the networks and length of the training: `tiny`, `small` or `paper`.
+        model: the architecture.
+
+    Raises:
+        ConfigError: an unknown name, or a number out of range.
+    """
+    return architecture(preset_config(preset, size, keypoints), model)

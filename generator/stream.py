@@ -26,7 +26,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.pairs import PairBatch
 from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
-from kpdetect.training.runtime import Runtime, channels_last
+from kpdetect.training.runtime import DeviceName, Runtime, as_runtime, channels_last
 
 BATCH = 64
 """Images per batch; always the same."""
@@ -56,16 +56,22 @@ class PairStream:
 
     Args:
         model: weights, run folder or project folder of a generator, or the name of a model of the package.
-        runtime: device; drawing is in float32 whatever its precision.
+        device: where to draw, or a `Runtime`; drawing is in float32 whatever its precision.
         seed: first half of every pair's address.
         truncation: factor in (0, 1] on pose and appearance noise; 1 draws the whole distribution.
         masks: whether pairs come with foreground masks.
     """
 
     def __init__(
-        self, model: Path | str, runtime: Runtime, *, seed: int = 0, truncation: float = 1.0, masks: bool = False
+        self,
+        model: Path | str,
+        device: DeviceName | Runtime = "auto",
+        *,
+        seed: int = 0,
+        truncation: float = 1.0,
+        masks: bool = False,
     ) -> None:
-        model = Path(model)
+        model, runtime = Path(model), as_runtime(device, "float32")
         if not 0 < truncation <= 1:
             raise InputError(f"`truncation={truncation}`: expected a number above 0, at most 1")
         self.network, self.description = load_generator(model)

@@ -44,6 +44,11 @@ PLACES = {
     "Predictor": "kpdetect.inference.predictor:Predictor",
     "Predictions": "kpdetect.inference.predictions:Predictions",
     "read_predictions": "kpdetect.inference.predictions:read_predictions",
+    "train_detector": "kpdetect.project.detector_training:train_detector",
+    "refine": "kpdetect.project.detector_training:refine",
+    "train_imm": "kpdetect.project.detector_training:train_imm",
+    "TrainedModel": "kpdetect.training.trained_model:TrainedModel",
+    "resolve_runtime": "kpdetect.training.runtime:resolve_runtime",
     "export": "kpdetect.inference.export:export_detector",
     "ExportResult": "kpdetect.inference.export:ExportResult",
     "read_pairs": "kpdetect.data.dataset:read_pairs",
@@ -60,12 +65,17 @@ __all__ = [
     "PredictResult",
     "Predictions",
     "Predictor",
+    "TrainedModel",
     "export",
     "load",
     "models",
     "predict",
     "read_pairs",
     "read_predictions",
+    "refine",
+    "resolve_runtime",
+    "train_detector",
+    "train_imm",
 ]
 
 if TYPE_CHECKING:
@@ -78,8 +88,10 @@ if TYPE_CHECKING:
     from kpdetect.inference.prediction_job import predict_inputs as predict
     from kpdetect.inference.predictions import Predictions, read_predictions
     from kpdetect.inference.predictor import Predictor
+    from kpdetect.project.detector_training import refine, train_detector, train_imm
     from kpdetect.shipped import shipped_models as models
-    from kpdetect.training.runtime import EngineName
+    from kpdetect.training.runtime import EngineName, resolve_runtime
+    from kpdetect.training.trained_model import TrainedModel
 else:
     __getattr__, __dir__ = lazy_names(__name__, PLACES)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -137,6 +137,17 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     if isinstance(kind, StrictConfig):
         return build_config(type(kind), _merged(kind.model_dump(), values), source=str(path))
     return build_config(kind, values, source=str(path))
+
+
+def chosen_config(config: Config | Path | str | None, kind: type[Config] | Config, default: Callable[[], Config]) -> Config:
+    """Return the configuration that a caller gives: itself, the path of its YAML file (see `read_config`), or the default.
+
+    Raises:
+        ConfigError: the file is missing or damaged.
+    """
+    if isinstance(config, Path | str):
+        return read_config(kind, Path(config))
+    return default() if config is None else config
 
 
 def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ("kpdetect", "benchmarks")
+PACKAGES = ("kpdetect", "generator", "benchmarks")
 NAMES = [(package, name) for package in PACKAGES for name in import_module(package).__all__]
 
 

@@ -33,23 +33,18 @@ def command(
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Generate pairs of image and keypoints, as HDF5 shards. Under torchrun each process writes some of the shards."""
-    from generator.stream import PairStream
-    from kpdetect.data.export import export_pairs
-    from kpdetect.files.sources import read_sources
-    from kpdetect.training.checkpoints import find_weights
-    from kpdetect.training.peers import Peers
-    from kpdetect.training.runtime import resolve_runtime
+    from generator.export import export_pairs
 
-    stream = PairStream(model, resolve_runtime(device.value, "float32"), seed=seed, truncation=truncation, masks=masks)
-    export_pairs(
-        stream,
+    pairs = export_pairs(
+        model,
         out,
         count,
         codec=codec.value,
         shard_size=shard_size,
+        truncation=truncation,
         masks=masks,
-        sources=read_sources(find_weights(model, "generator").parent),
         workers=workers,
-        peers=Peers.here(),
+        seed=seed,
+        device=device.value,
     )
-    print(f"pairs: {out}")
+    print(f"pairs: {pairs.path}")

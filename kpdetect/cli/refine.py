@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,19 +45,23 @@ def refine(
     reconstructed.
     """
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.data.schema import MANIFEST
+    from kpdetect.project.detector_training import pairs_of
+    from kpdetect.project.detector_training import refine as refine_model
     from kpdetect.refinement.config import RefineConfig, require_free
     from kpdetect.training.distributed import joined_runtime
 
     require_free(overrides or [])
     base = RefineConfig() if config is None else read_config(RefineConfig, config)
-    if pairs is None and (model / "pairs" / MANIFEST).exists():
-        pairs = model / "pairs"
-    if pairs is None:
-        print("note: without pairs the keypoints may drift; give the project folder, or --pairs", file=sys.stderr)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        _train(settings, model, images, out, pairs, minutes, exclude_list, strict, runtime, dry_run)
+        given: dict[str, Any] = {"minutes": minutes, "strict": strict}
+        if dry_run:
+            _print_price(images, out, settings, runtime, exclude_list, model=model, pairs=pairs_of(model, pairs), **given)
+            return
+        given |= {"pairs": pairs, "exclude_lists": exclude_list or []}
+        trained = refine_model(model, images, out, settings, device=runtime, **given)
+        if runtime.is_main:
+            print(f"detector: {trained.weights}")
 
 
 def imm(
@@ -81,6 +84,7 @@ def imm(
 ) -> None:
     """Train a detector by IMM (Jakab et al. 2018), which reconstructs images from keypoints and needs no generator."""
     from kpdetect.config import apply_overrides, read_config
+    from kpdetect.project.detector_training import train_imm
     from kpdetect.refinement.config import imm_config
     from kpdetect.training.distributed import joined_runtime
 
@@ -88,36 +92,20 @@ def imm(
     chosen = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
     settings = apply_overrides(base, [*chosen, *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        _train(settings, None, images, out, None, minutes, exclude_list, strict, runtime, dry_run)
+        given: dict[str, Any] = {"minutes": minutes, "strict": strict}
+        if dry_run:
+            _print_price(images, out, settings, runtime, exclude_list, **given)
+            return
+        trained = train_imm(images, out, settings, exclude_lists=exclude_list or [], device=runtime, **given)
+        if runtime.is_main:
+            print(f"detector: {trained.weights}")
 
 
-def _train(
-    settings: RefineConfig,
-    model: Path | None,
-    images: Path,
-    out: Path,
-    pairs: Path | None,
-    minutes: float | None,
-    exclude_list: list[Path] | None,
-    strict: bool,
-    runtime: Runtime,
-    dry_run: bool,
+def _print_price(
+    images: Path, out: Path, settings: RefineConfig, runtime: Runtime, exclude_list: list[Path] | None, **given: Any
 ) -> None:
     from kpdetect.data.name_lists import excluded_names
-    from kpdetect.inference.labels import labels_follow
-    from kpdetect.refinement.train import refine_detector
     from kpdetect.refinement.trial import refine_price
-    from kpdetect.training.checkpoints import WEIGHTS
 
     exclude = excluded_names(images, exclude_list or [])
-    if dry_run:
-        price = refine_price(
-            images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
-        )
-        options.print_price(price, runtime)
-        return
-    with labels_follow(out / WEIGHTS, runtime.is_main):
-        weights = refine_detector(
-            images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
-        )
-    print(f"detector: {weights}")
+    options.print_price(refine_price(images, out, settings, runtime, exclude=exclude, **given), runtime)

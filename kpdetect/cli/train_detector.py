@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -33,47 +32,22 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a detector on generated pairs. Under torchrun several processes train together."""
-    from generator.stream import PairStream
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.data.schema import MANIFEST
     from kpdetect.detector.config import DetectorConfig, preset_config
-    from kpdetect.detector.model import starting_network
-    from kpdetect.detector.train import train_detector, train_detector_live
     from kpdetect.detector.trial import detector_price
-    from kpdetect.inference.labels import labels_follow
-    from kpdetect.training.checkpoints import WEIGHTS, find_weights
+    from kpdetect.project.detector_training import default_config, live_source, train_detector
     from kpdetect.training.distributed import joined_runtime
 
     options.refuse_with_config(ctx, "preset")
-    base = preset_config(preset.value) if config is None else read_config(DetectorConfig, config)
-    if init_from is not None and config is None and not options.is_given(ctx, "preset"):
-        base = base.model_copy(update={"model": starting_network(out, init_from)})
+    named = preset_config(preset.value) if options.is_given(ctx, "preset") else default_config(out, init_from)
+    base = named if config is None else read_config(DetectorConfig, config)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
-    with (
-        joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime,
-        nullcontext() if dry_run else labels_follow(out / WEIGHTS, runtime.is_main),
-    ):
-        live = not (pairs / MANIFEST).exists() and _has_generator(pairs)
-        source = PairStream(pairs, runtime, seed=settings.seed) if live else None
+    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         if dry_run:
-            price = detector_price(source or pairs, out, settings, runtime, minutes=minutes, initial=init_from)
+            source = live_source(pairs, runtime, settings.seed) or pairs
+            price = detector_price(source, out, settings, runtime, minutes=minutes, initial=init_from)
             options.print_price(price, runtime)
             return
-        if source is None:
-            weights = train_detector(pairs, out, settings, runtime, minutes=minutes, initial=init_from)
-        else:
-            sources = find_weights(pairs, "generator").parent
-            weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=init_from)
+        trained = train_detector(pairs, out, settings, minutes=minutes, init_from=init_from, device=runtime)
         if runtime.is_main:
-            print(f"detector: {weights}")
-
-
-def _has_generator(path: Path) -> bool:
-    from kpdetect.errors import CheckpointError
-    from kpdetect.training.checkpoints import find_weights
-
-    try:
-        find_weights(path, "generator")
-    except CheckpointError:
-        return path.suffix == ".safetensors"  # the error for a missing weights file speaks of weights, not of pairs
-    return True
+            print(f"detector: {trained.weights}")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kpdetect.cli import options
+
+if TYPE_CHECKING:
+    from generator.config import GeneratorConfig
+    from kpdetect.training.runtime import Runtime
 
 
 def command(
@@ -43,36 +47,44 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a generator on a folder of images. Under torchrun several processes train together."""
-    from benchmarks.metrics.extractors import watched_distance
-    from generator.architectures import architecture
-    from generator.presets import preset as preset_config
-    from generator.training.train import train_generator
-    from generator.training.trial import generator_price
+    from generator.architectures import generator_config
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.data.name_lists import excluded_names
-    from kpdetect.refinement.reconstruction import named_perception
+    from kpdetect.project.generator_training import train_generator
     from kpdetect.training.distributed import joined_runtime
 
     options.refuse_with_config(ctx, "preset", "size", "keypoints", "model")
-    base = architecture(preset_config(preset.value, size, keypoints), model.value)
+    base = generator_config(size, keypoints, preset.value, model.value)
     settings = base if config is None else read_config(type(base), config)
     chosen = options.assignments(ctx, {"seed": "seed", "crop": "data.crop", "patience": "stopping.patience"})
     settings = apply_overrides(settings, [*chosen, *(overrides or [])])
     if image_budget is not None:
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
-    judging = settings.optimiser
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        given: dict[str, Any] = {
-            "minutes": minutes,
-            "exclude": excluded_names(images, exclude_list or [], report=runtime.is_main),
-            "strict": strict,
-            "initial": init_from,
-            "feature_network": named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
-        }
         if dry_run:
-            options.print_price(generator_price(images, out, settings, runtime, **given), runtime)
+            _print_price(images, out, settings, runtime, exclude_list, minutes=minutes, strict=strict, initial=init_from)
             return
-        distance_to = watched_distance(settings.stopping, runtime.device)
-        weights = train_generator(images, out, settings, runtime, distance_to=distance_to, **given)
+        trained = train_generator(
+            images,
+            out,
+            settings,
+            minutes=minutes,
+            exclude_lists=exclude_list or [],
+            strict=strict,
+            init_from=init_from,
+            device=runtime,
+        )
         if runtime.is_main:
-            print(f"generator: {weights}")
+            print(f"generator: {trained.weights}")
+
+
+def _print_price(
+    images: Path, out: Path, settings: GeneratorConfig, runtime: Runtime, exclude_list: list[Path] | None, **given: Any
+) -> None:
+    from generator.training.trial import generator_price
+    from kpdetect.data.name_lists import excluded_names
+    from kpdetect.refinement.reconstruction import named_perception
+
+    exclude, judging = excluded_names(images, exclude_list or [], report=runtime.is_main), settings.optimiser
+    network = named_perception(judging.feature_network, judging.features, "optimiser.features", runtime)
+    price = generator_price(images, out, settings, runtime, exclude=exclude, feature_network=network, **given)
+    options.print_price(price, runtime)

@@ -9,4 +9,6 @@ rounds_config
 stage     a stage, and a function that runs all stages
 chain     the stages of a project
 pipeline  all stages behind one call
+detector_training, generator_training
+          single trainings behind one call each
 """

@@ -3,6 +3,7 @@
 run_folder       the folder of a run: configuration, environment, metrics
 model_description
                  the description inside a weights file, as a checked record
+trained_model    the result of a training, as functions return it
 checkpoints      weights and checkpoints, written whole and read back safely
 data_key         the training data of a run, as a text of hashes
 optimiser_state  checks of an optimiser's state in a checkpoint

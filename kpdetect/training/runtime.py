@@ -22,6 +22,7 @@ BACKEND = "inductor"
 MOST_WORKERS = 8
 """Largest number of threads that prepare batches."""
 DEVICES: tuple[str, ...] = get_args(DeviceName)
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +83,31 @@ def resolve_runtime(
     gets a GPU.
 
     Raises:
-        InputError: CUDA or TensorBoard is requested and not available.
+        InputError: an unknown device or precision; CUDA or TensorBoard is requested and not available.
     """
+    for name, value, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise InputError(f"`{name}={value}`: expected one of {', '.join(known)}")
     if events and find_spec("tensorboard") is None:
         raise InputError('`tensorboard`: the package tensorboard is not installed; pip install "kpdetect[tensorboard]"')
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("`device=cuda`: this installation of torch sees no CUDA device; use `device=cpu`")
-    name: str = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    place: str = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if precision == "auto":
-        precision = "bfloat16" if name == "cuda" or _cpu_has_bfloat16() else "float32"
+        precision = "bfloat16" if place == "cuda" or _cpu_has_bfloat16() else "float32"
     compute = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    if name == "cuda" and "LOCAL_RANK" in os.environ:
-        name = f"cuda:{os.environ['LOCAL_RANK']}"
-    return Runtime(device=torch.device(name), compute=compute, compiled=compiled, events=events)
+    if place == "cuda" and "LOCAL_RANK" in os.environ:
+        place = f"cuda:{os.environ['LOCAL_RANK']}"
+    return Runtime(device=torch.device(place), compute=compute, compiled=compiled, events=events)
+
+
+def as_runtime(device: DeviceName | Runtime, precision: Precision = "auto") -> Runtime:
+    """Return a runtime as it is, or that of a device.
+
+    Raises:
+        InputError: an unknown or missing device.
+    """
+    return device if isinstance(device, Runtime) else resolve_runtime(device, precision)
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -1,0 +1,187 @@
+"""Single trainings of detectors as functions: on pairs, on real images, and by IMM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from generator.stream import PairStream
+from kpdetect.config import apply_overrides, chosen_config
+from kpdetect.data.name_lists import excluded_names
+from kpdetect.data.schema import MANIFEST
+from kpdetect.detector.config import DetectorConfig, preset_config
+from kpdetect.detector.model import starting_network
+from kpdetect.detector.train import train_detector as train_on_shards
+from kpdetect.detector.train import train_detector_live
+from kpdetect.errors import CheckpointError
+from kpdetect.files.names import as_path
+from kpdetect.inference.labels import labels_follow
+from kpdetect.messages import log
+from kpdetect.progress import Listener, listening
+from kpdetect.refinement.config import RefineConfig, imm_config, require_free
+from kpdetect.refinement.train import refine_detector
+from kpdetect.training.checkpoints import WEIGHTS, find_weights
+from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
+from kpdetect.training.trained_model import TrainedModel
+
+
+def train_detector(
+    pairs: Path | str,
+    out: Path | str,
+    config: DetectorConfig | Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    minutes: float | None = None,
+    init_from: Path | str | None = None,
+    device: DeviceName | Runtime = "auto",
+    progress: Listener | None = None,
+) -> TrainedModel:
+    """Train a detector on generated pairs, or continue the run in `out`.
+
+    Args:
+        pairs: folder of shards, or a trained generator, whose pairs are drawn while the detector is trained.
+        out: run folder.
+        config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. To continue a run it must equal that run's,
+            except for budgets.
+        overrides: assignments such as "batch=16", applied last.
+        minutes: training time over all continuations; the run ends at this or at `steps`, whichever is first.
+        init_from: detector whose weights a new run starts from; ignored when a run is continued.
+        device: where to compute, or a `Runtime`, which also says the precision.
+        progress: called with the progress of the work.
+
+    Raises:
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
+        TrainingError: a loss is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: after the current step is finished and saved.
+    """
+    pairs, out, initial = Path(pairs), Path(out), as_path(init_from)
+    settings = apply_overrides(chosen_config(config, DetectorConfig, lambda: default_config(out, initial)), overrides)
+    runtime = as_runtime(device)
+    with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
+        if (source := live_source(pairs, runtime, settings.seed)) is None:
+            weights = train_on_shards(pairs, out, settings, runtime, minutes=minutes, initial=initial)
+        else:
+            sources = find_weights(pairs, "generator").parent
+            weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=initial)
+    return TrainedModel(path=out, weights=weights)
+
+
+def default_config(out: Path, initial: Path | None) -> DetectorConfig:
+    """Return the preset `tiny`, with the network of the weights that a run in `out` starts from."""
+    base = preset_config("tiny")
+    return base if initial is None else base.model_copy(update={"model": starting_network(out, initial)})
+
+
+def live_source(pairs: Path, runtime: Runtime, seed: int) -> PairStream | None:
+    """Return the stream of pairs of a generator; None if `pairs` is a folder of shards.
+
+    Raises:
+        CheckpointError: there is a weights file, but not of a generator.
+    """
+    return PairStream(pairs, runtime, seed=seed) if not (pairs / MANIFEST).exists() and _has_generator(pairs) else None
+
+
+def _has_generator(path: Path) -> bool:
+    try:
+        find_weights(path, "generator")
+    except CheckpointError:
+        return path.suffix == ".safetensors"  # the error for a missing weights file speaks of weights, not of pairs
+    return True
+
+
+def refine(
+    model: Path | str,
+    images: Path | str,
+    out: Path | str,
+    config: RefineConfig | Path | str | None = None,
+    *,
+    pairs: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    minutes: float | None = None,
+    exclude_lists: Sequence[Path | str] = (),
+    strict: bool = False,
+    device: DeviceName | Runtime = "auto",
+    progress: Listener | None = None,
+) -> TrainedModel:
+    """Continue training a detector on real, unlabelled images, or continue the run in `out`.
+
+    The detector learns to find the same keypoints in changed views of an image, and keypoints from which the image can be
+    reconstructed.
+
+    Args:
+        model: the detector to continue: project folder, run folder, weights file or name of a model of the package.
+        images: folder of images, searched recursively.
+        out: run folder.
+        config: the configuration, or its YAML file. To continue a run it must equal that run's, except for budgets.
+        pairs: shards that keep the keypoints where they are; by default the project's own.
+        overrides: assignments such as "batch=16", applied last.
+        minutes: training time over all continuations.
+        exclude_lists: text files of image names never to train on.
+        strict: stop at an unreadable image instead of skipping it.
+        device: where to compute, or a `Runtime`, which also says the precision.
+        progress: called with the progress of the work.
+
+    Raises:
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
+        TrainingError: a loss is not finite, or the keypoints collapse; the last good checkpoint is kept.
+        KeyboardInterrupt: after the current step is finished and saved.
+    """
+    require_free(overrides)
+    model, anchors = Path(model), pairs_of(Path(model), as_path(pairs))
+    if anchors is None:
+        log.info("note: without pairs the keypoints may drift; give the project folder, or `pairs`")
+    settings = apply_overrides(chosen_config(config, RefineConfig, RefineConfig), overrides)
+    return _train(settings, model, anchors, Path(images), Path(out), minutes, exclude_lists, strict, device, progress)
+
+
+def pairs_of(model: Path, pairs: Path | None) -> Path | None:
+    """Return the pairs given, or those of the model's project; None if there are none."""
+    return model / "pairs" if pairs is None and (model / "pairs" / MANIFEST).exists() else pairs
+
+
+def train_imm(
+    images: Path | str,
+    out: Path | str,
+    config: RefineConfig | Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    minutes: float | None = None,
+    exclude_lists: Sequence[Path | str] = (),
+    strict: bool = False,
+    device: DeviceName | Runtime = "auto",
+    progress: Listener | None = None,
+) -> TrainedModel:
+    """Train a detector by IMM (Jakab et al. 2018), which reconstructs images from keypoints and needs no generator.
+
+    Args:
+        images: folder of images, searched recursively.
+        out: run folder.
+        config: the configuration, or its YAML file; by default that of IMM. Keypoints and crop are set in it.
+        overrides, minutes, exclude_lists, strict, device, progress: see `refine`.
+
+    Raises:
+        As `refine`.
+    """
+    settings = apply_overrides(chosen_config(config, imm_config(), imm_config), overrides)
+    return _train(settings, None, None, Path(images), Path(out), minutes, exclude_lists, strict, device, progress)
+
+
+def _train(
+    settings: RefineConfig,
+    model: Path | None,
+    pairs: Path | None,
+    images: Path,
+    out: Path,
+    minutes: float | None,
+    exclude_lists: Sequence[Path | str],
+    strict: bool,
+    device: DeviceName | Runtime,
+    progress: Listener | None,
+) -> TrainedModel:
+    runtime = as_runtime(device)
+    exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
+    with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
+        weights = refine_detector(
+            images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
+        )
+    return TrainedModel(path=out, weights=weights)

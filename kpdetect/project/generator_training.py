@@ -1,0 +1,70 @@
+"""The training of a generator in one call, with the networks that it borrows from the other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.metrics.extractors import watched_distance
+from generator.architectures import generator_config
+from generator.config import GeneratorConfig
+from generator.training.train import train_generator as train_on_images
+from kpdetect.config import apply_overrides, chosen_config
+from kpdetect.data.name_lists import excluded_names
+from kpdetect.files.names import as_path
+from kpdetect.progress import Listener, listening
+from kpdetect.refinement.reconstruction import named_perception
+from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
+from kpdetect.training.trained_model import TrainedModel
+
+
+def train_generator(
+    images: Path | str,
+    out: Path | str,
+    config: GeneratorConfig | Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    minutes: float | None = None,
+    exclude_lists: Sequence[Path | str] = (),
+    strict: bool = False,
+    init_from: Path | str | None = None,
+    device: DeviceName | Runtime = "auto",
+    progress: Listener | None = None,
+) -> TrainedModel:
+    """Train a generator on a folder of images, or continue the run in `out`.
+
+    Args:
+        images: folder of images of any sizes, searched recursively.
+        out: run folder.
+        config: the configuration (`generator_config`), or its YAML file. To continue a run it must equal that run's, except for
+            budgets.
+        overrides: assignments such as "seed=3", applied last.
+        minutes: training time over all continuations; the run ends at this or at `steps`, whichever is first.
+        exclude_lists: text files of image names never to train on.
+        strict: stop at an unreadable image instead of skipping it.
+        init_from: generator whose weights a new run starts from; ignored when a run is continued.
+        device: where to compute, or a `Runtime`, which also says the precision.
+        progress: called with the progress of the work.
+
+    Raises:
+        InputError, ConfigError, CheckpointError, OutputError: see their messages.
+        TrainingError: a loss is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: after the current step is finished and saved.
+    """
+    images, runtime = Path(images), as_runtime(device)
+    settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)
+    judging = settings.optimiser
+    with listening(progress):
+        weights = train_on_images(
+            images,
+            Path(out),
+            settings,
+            runtime,
+            minutes=minutes,
+            exclude=excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main),
+            strict=strict,
+            initial=as_path(init_from),
+            distance_to=watched_distance(settings.stopping, runtime.device),
+            feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
+        )
+    return TrainedModel(path=Path(out), weights=weights)
