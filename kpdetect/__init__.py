@@ -44,6 +44,10 @@ PLACES = {
     "Predictor": "kpdetect.inference.predictor:Predictor",
     "Predictions": "kpdetect.inference.predictions:Predictions",
     "read_predictions": "kpdetect.inference.predictions:read_predictions",
+    "run": "kpdetect.project.pipeline:run_project",
+    "RunResult": "kpdetect.project.pipeline:RunResult",
+    "ProjectConfig": "kpdetect.project.config:ProjectConfig",
+    "project_config": "kpdetect.project.config:project_config",
     "train_detector": "kpdetect.project.detector_training:train_detector",
     "refine": "kpdetect.project.detector_training:refine",
     "train_imm": "kpdetect.project.detector_training:train_imm",
@@ -65,15 +69,19 @@ __all__ = [
     "PredictResult",
     "Predictions",
     "Predictor",
+    "ProjectConfig",
+    "RunResult",
     "TrainedModel",
     "export",
     "load",
     "models",
     "predict",
+    "project_config",
     "read_pairs",
     "read_predictions",
     "refine",
     "resolve_runtime",
+    "run",
     "train_detector",
     "train_imm",
 ]
@@ -88,7 +96,10 @@ if TYPE_CHECKING:
     from kpdetect.inference.prediction_job import predict_inputs as predict
     from kpdetect.inference.predictions import Predictions, read_predictions
     from kpdetect.inference.predictor import Predictor
+    from kpdetect.project.config import ProjectConfig, project_config
     from kpdetect.project.detector_training import refine, train_detector, train_imm
+    from kpdetect.project.pipeline import RunResult
+    from kpdetect.project.pipeline import run_project as run
     from kpdetect.shipped import shipped_models as models
     from kpdetect.training.runtime import EngineName, resolve_runtime
     from kpdetect.training.trained_model import TrainedModel

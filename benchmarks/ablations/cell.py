@@ -39,7 +39,7 @@ from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.lock import locked
 from kpdetect.inference.predictor import Predictor
-from kpdetect.project.config import project_config, share_of
+from kpdetect.project.config import ProjectConfig, project_config, share_of
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.run_folder import environment
@@ -74,10 +74,16 @@ def check_cell(config: AblationConfig, cell: Cell) -> None:
     Raises:
         ConfigError: a setting is invalid; the message names it.
     """
-    keypoints = cell.keypoints or config.keypoints
+    apply_overrides(cell_config(config, cell), [*config.overrides, *cell.overrides])
+
+
+def cell_config(config: AblationConfig, cell: Cell) -> ProjectConfig:
+    """Return the configuration of a cell's project, before its overrides."""
     model: Architecture = cell.model  # type: ignore[assignment]
-    settings = project_config(config.preset, config.size, keypoints, config.crop, config.seed, "gan", config.refined, model, 0)
-    apply_overrides(settings, [*config.overrides, *cell.overrides])
+    keypoints = cell.keypoints or config.keypoints
+    return project_config(
+        config.preset, config.size, keypoints, config.crop, config.seed, refined=config.refined, model=model, rounds=0
+    )
 
 
 def run_cell(out: Path, name: str) -> None:
@@ -93,18 +99,10 @@ def run_cell(out: Path, name: str) -> None:
     run_project(
         Path(config.images),
         folder,
-        refined=config.refined,
-        rounds=0,
-        preset=config.preset,
-        model=cell.model,  # type: ignore[arg-type]
-        size=config.size,
-        keypoints=cell.keypoints or config.keypoints,
-        crop=config.crop,
-        seed=config.seed,
+        cell_config(config, cell),
         minutes=config.minutes_each * (share_of("generator", config.refined) if config.data and not detected else 1),
         exclude_lists=[Path(each) for each in config.exclude_lists],
-        device=config.device,
-        precision=config.precision,
+        device=resolve_runtime(config.device, config.precision),
         overrides=[*config.overrides, *cell.overrides],
         last="detector" if detected else "generator",
     )

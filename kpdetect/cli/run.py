@@ -49,31 +49,27 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a detector on a folder of images, predict their keypoints, and write a report."""
+    from kpdetect.project.config import project_config
     from kpdetect.project.pipeline import run_project
+    from kpdetect.training.distributed import joined_runtime
 
     options.refuse_with_config(ctx, "method", "refine", "rounds", "preset", "model", "size", "keypoints", "crop", "seed")
-    run_project(
-        images,
-        out,
-        method=method.value,
-        refined=refine,
-        rounds=rounds,
-        preset=preset.value,
-        model=model.value,
-        size=size,
-        keypoints=keypoints,
-        crop=crop.value,
-        seed=seed,
-        minutes=minutes,
-        exclude_lists=exclude_list or [],
-        strict=strict,
-        device=device.value,
-        precision=precision.value,
-        compiled=compile_,
-        events=tensorboard,
-        init_generator=init_generator,
-        init_detector=init_detector,
-        overrides=overrides or [],
-        config=config,
-        dry_run=dry_run,
+    chosen = project_config(
+        preset.value, size, keypoints, crop.value, seed, method.value, refined=refine, model=model.value, rounds=rounds
     )
+    with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        result = run_project(
+            images,
+            out,
+            chosen if config is None else config,
+            minutes=minutes,
+            overrides=overrides or [],
+            exclude_lists=exclude_list or [],
+            strict=strict,
+            init_generator=init_generator,
+            init_detector=init_detector,
+            dry_run=dry_run,
+            device=runtime,
+        )
+        if runtime.is_main:
+            print("\n".join(result.plan if dry_run else [*result.verdict.splitlines(), f"report: {result.report}"]))

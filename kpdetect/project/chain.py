@@ -9,7 +9,7 @@ from typing import Literal
 
 from benchmarks.metrics.extractors import watched_distance
 from benchmarks.reporting.report import write_report
-from benchmarks.studies.judging import describe_verdict, judge_project
+from benchmarks.studies.judging import judge_project
 from generator.stream import PairStream
 from generator.training.train import train_generator
 from kpdetect.data.export import export_pairs
@@ -55,20 +55,10 @@ class Project:
         """The HTML page of the report."""
         return self.out / "report" / "index.html"
 
-    def run(self, dry_run: bool) -> None:
-        """Say what the project will do and need, and do it unless that was all that was asked for."""
-        if dry_run:
-            text = self.price().text
-            if self.runtime.is_main:
-                print(text)
-            return
+    def run(self) -> None:
+        """Say what the project will do and need, and do it."""
         say(self.price().lines_unless_short)
         run_stages(self.out, self.stages(), self.peers)
-        reports = self.last == "report"
-        if reports and self.runtime.is_main and (verdict := describe_verdict(self.out)):
-            print(verdict)
-        if self.runtime.is_main:
-            print(f"report: {self.report}" if reports else f"trained: {self.out}")
 
     @property
     def peers(self) -> Peers:

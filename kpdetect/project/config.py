@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from generator.architectures import Architecture, architecture
+from generator.architectures import Architecture, generator_config
 from generator.config import GeneratorConfig
-from generator.presets import Preset, preset
+from generator.presets import Preset
 from kpdetect.config import LARGEST_SEED, StrictConfig, apply_overrides
 from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.errors import ConfigError
@@ -85,17 +85,29 @@ EXEMPT = ("pairs.count", "generator.replay", *(f"{stage}.{key}" for stage in TRA
 
 
 def project_config(
-    name: Preset,
-    size: int,
-    keypoints: int,
-    crop: CropPolicy,
-    seed: int,
+    preset: Preset = "tiny",
+    size: int = 64,
+    keypoints: int = 10,
+    crop: CropPolicy = "centre",
+    seed: int = 0,
     method: Method = "gan",
     refined: bool = True,
     model: Architecture = "tuned",
     rounds: int | None = None,
 ) -> ProjectConfig:
-    """Make the configuration of a preset and an architecture of the generator.
+    """Make the configuration of a project.
+
+    Args:
+        preset: widths of the networks and length of the training: `tiny`, `small` or `paper`; the first two suit a CPU.
+        size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
+        keypoints: number of keypoints, 1 to 64.
+        crop: how an image becomes square: its `centre` is cut out, it is padded (`pad`), or stretched (`stretch`).
+        seed: everything random follows from it.
+        method: how keypoints are discovered: `gan`, the latent-keypoint generator, or `imm` (Jakab et al. 2018).
+        refined: whether the detector has a second stage on the real images; `imm` has no other.
+        model: architecture of the generator.
+        rounds: of self-training on the real images, one unless given. A project that is continued may get more, not fewer.
+            `imm` has none.
 
     Raises:
         ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
@@ -105,9 +117,9 @@ def project_config(
     if method == "imm" and rounds:
         raise ConfigError(f"`rounds={rounds}`: {NO_ROUNDS}; leave it out")
     count = 0 if method == "imm" else rounds
-    named = architecture(preset(name, size, keypoints), model)
+    named = generator_config(size, keypoints, preset, model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
-    detector = apply_overrides(preset_config(name), [f"seed={seed}"])
+    detector = apply_overrides(preset_config(preset), [f"seed={seed}"])
     common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
     head = "transposed" if method == "imm" else detector.model.head  # with `imm`, no other head was ever measured

@@ -41,8 +41,8 @@ def train_detector(
     Args:
         pairs: folder of shards, or a trained generator, whose pairs are drawn while the detector is trained.
         out: run folder.
-        config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. To continue a run it must equal that run's,
-            except for budgets.
+        config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. To continue
+            a run it must equal that run's, except for budgets.
         overrides: assignments such as "batch=16", applied last.
         minutes: training time over all continuations; the run ends at this or at `steps`, whichever is first.
         init_from: detector whose weights a new run starts from; ignored when a run is continued.

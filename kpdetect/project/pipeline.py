@@ -16,94 +16,147 @@ PROJECT/report        index.html
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from generator.architectures import Architecture
-from generator.presets import Preset
-from kpdetect.config import read_config
+from benchmarks.benchmarking.benchmark import BenchmarkResult
+from benchmarks.evaluation.results import read_result
+from benchmarks.reporting.report import project_results
+from benchmarks.studies.judging import describe_verdict
+from kpdetect.config import chosen_config
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import InputError
-from kpdetect.images.arrays import CropPolicy
+from kpdetect.files.names import as_path
+from kpdetect.inference.predictions import Predictions, read_predictions
+from kpdetect.progress import Listener, listening
 from kpdetect.project.chain import Last, Project
-from kpdetect.project.config import EXEMPT, Method, ProjectConfig, changed, project_config
+from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.rounds_config import free_keys, require_rounds
-from kpdetect.training.distributed import joined_runtime, main_first
+from kpdetect.training.checkpoints import find_weights
+from kpdetect.training.distributed import main_first
 from kpdetect.training.run_folder import RunFolder
-from kpdetect.training.runtime import DeviceName, Precision
+from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """A project folder after `kpdetect.run`.
+
+    Attributes:
+        path: the project folder, which every function takes as a model.
+        report: the HTML page about the project.
+        plan: after a dry run, what the project will do and need on this machine, one sentence each.
+    """
+
+    path: Path
+    report: Path
+    plan: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> Path:
+        """The weights file of the last detector.
+
+        Raises:
+            CheckpointError: the project has no detector.
+        """
+        return find_weights(self.path, "detector")
+
+    @property
+    def predictions(self) -> Predictions:
+        """The keypoints on the project's images.
+
+        Raises:
+            InputError: the project has no predictions.
+        """
+        return read_predictions(self.path / "predictions")
+
+    @property
+    def verdict(self) -> str:
+        """How far the keypoints can be trusted, in sentences; empty without a verdict."""
+        return describe_verdict(self.path) or ""
+
+    @property
+    def results(self) -> list[BenchmarkResult]:
+        """The benchmarks of the project's present weights in PROJECT/results."""
+        return [BenchmarkResult(path=path, result=read_result(path)) for path in project_results(self.path)]
 
 
 def run_project(
-    images: Path,
-    out: Path,
+    images: Path | str,
+    out: Path | str,
+    config: ProjectConfig | Path | str | None = None,
     *,
-    method: Method = "gan",
-    refined: bool = True,
-    rounds: int | None = None,
-    preset: Preset = "tiny",
-    model: Architecture = "tuned",
-    size: int = 64,
-    keypoints: int = 10,
-    crop: CropPolicy = "centre",
-    seed: int = 0,
+    keypoints: int | None = None,
+    size: int | None = None,
     minutes: float | None = None,
-    exclude_lists: Sequence[Path] = (),
-    strict: bool = False,
-    device: DeviceName = "auto",
-    precision: Precision = "auto",
-    compiled: bool = False,
-    events: bool = False,
-    init_generator: Path | None = None,
-    init_detector: Path | None = None,
     overrides: Sequence[str] = (),
-    config: Path | None = None,
+    exclude_lists: Sequence[Path | str] = (),
+    strict: bool = False,
+    init_generator: Path | str | None = None,
+    init_detector: Path | str | None = None,
     last: Last = "report",
     dry_run: bool = False,
-) -> Path:
-    """Run every stage that is not finished yet.
+    device: DeviceName | Runtime = "auto",
+    progress: Listener | None = None,
+) -> RunResult:
+    """Train a detector on a folder of images, predict their keypoints and write a report; finished stages are kept.
 
     Args:
-        images: folder of unlabelled images.
-        out: project folder. The same call again continues there.
-        method: `gan` or `imm`.
-        refined: whether the detector is refined on the real images. `imm` trains on the real images anyway.
-        rounds: number of rounds of self-training; 1 by default, 0 for `imm`. It may not shrink when a project is continued.
-        preset, model, size, keypoints, crop, seed: choice of the configuration, unless `config` names a YAML file.
-        minutes: training time of all stages together, in place of their numbers of steps.
-        exclude_lists: text files of image names to leave out.
+        images: folder of unlabelled images, searched recursively.
+        out: project folder; the same call continues there.
+        config: the configuration (`kpdetect.project_config`), or its YAML file. To continue a project it must equal that
+            project's, except for budgets.
+        keypoints: number of keypoints, 10 unless given; not together with `config`.
+        size: side of the generated images in pixels, 64 unless given; not together with `config`.
+        minutes: training time of all stages together, whatever their steps; without it each stage trains its steps.
+        overrides: assignments such as "generator.model.tau=0.02", applied last.
+        exclude_lists: text files of image names never to train on.
         strict: stop at an unreadable image instead of skipping it.
-        device, precision, compiled, events: see `kpdetect.training.runtime.Runtime`.
         init_generator, init_detector: models whose weights these stages start from.
-        overrides: assignments such as "generator.model.tau=0.02".
-        last: the last stage. The stages up to it share the minutes.
-        dry_run: print a forecast of the project's course and needs on this machine, and write nothing.
+        last: the stage to end with, among which the minutes are shared: `generator`, `detector` or `report`.
+        dry_run: measure what the project will do and need on this machine, and write nothing; see `RunResult.plan`.
+        device: where to compute, or a `Runtime`, which also sets the precision.
+        progress: called with the progress of the work.
 
-    Returns:
-        The path of the report.
+    Raises:
+        KpdetectError: with one line that says what to do.
+        KeyboardInterrupt: after the current step is finished and saved.
     """
-    chosen = project_config(preset, size, keypoints, crop, seed, method, refined, model, rounds)
-    settings = changed(chosen if config is None else read_config(ProjectConfig, config), minutes, overrides)
-    if settings.method == "imm" and (init_generator or init_detector):
-        parameter = f"init_{'generator' if init_generator else 'detector'}"
-        raise InputError(f"`{parameter}`: `method=imm` starts from random weights; leave it out")
+    images, out = Path(images), Path(out)
+    settings = changed(_chosen(config, keypoints, size), minutes, overrides)
+    for name, value in (("init_generator", init_generator), ("init_detector", init_detector)):
+        if value is not None and settings.method == "imm":
+            raise InputError(f"`{name}`: `method=imm` starts from random weights; leave `{name}` out")
     require_rounds(out, settings.rounds.count, settings.method)
-    exclude = excluded_names(images, exclude_lists)
+    runtime = as_runtime(device)
+    exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
-    with joined_runtime(device, precision, compiled=compiled, events=events) as runtime:
-        free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
-        with main_first(runtime):
-            RunFolder(out, settings, exempt=free, writes=runtime.is_main and not dry_run)
-        project = Project(
-            images=images,
-            out=out,
-            settings=settings,
-            runtime=runtime,
-            minutes=minutes,
-            exclude=exclude,
-            strict=strict,
-            init_generator=init_generator,
-            init_detector=init_detector,
-            last=last,
-        )
-        project.run(dry_run)
-        return project.report
+    free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
+    with main_first(runtime):
+        RunFolder(out, settings, exempt=free, writes=runtime.is_main and not dry_run)
+    project = Project(
+        images=images,
+        out=out,
+        settings=settings,
+        runtime=runtime,
+        minutes=minutes,
+        exclude=exclude,
+        strict=strict,
+        init_generator=as_path(init_generator),
+        init_detector=as_path(init_detector),
+        last=last,
+    )
+    with listening(progress):
+        if dry_run:
+            return RunResult(path=out, report=project.report, plan=tuple(project.price().text.splitlines()))
+        project.run()
+    return RunResult(path=out, report=project.report)
+
+
+def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | None, size: int | None) -> ProjectConfig:
+    given: dict[str, Any] = {name: value for name, value in (("keypoints", keypoints), ("size", size)) if value is not None}
+    if config is not None and given:
+        raise InputError(f"`{next(iter(given))}`: cannot be combined with `config`; change the configuration")
+    return chosen_config(config, ProjectConfig, lambda: project_config(**given))

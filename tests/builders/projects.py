@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from kpdetect.project.pipeline import run_project
+from kpdetect.project.pipeline import RunResult, run_project
 from kpdetect.toy.dataset import write_toy
+from kpdetect.training.runtime import resolve_runtime
 
 SMALL = [
     "generator.steps=3", "generator.model.widths=[8,6]", "generator.model.background_widths=[4,4]",
@@ -20,9 +21,10 @@ SMALL = [
 ]  # fmt: skip
 
 
-def run_small(images: Path, out: Path, *more: str, **options: Any) -> Path:
-    settings = [*SMALL, *more]
-    return run_project(images, out, size=32, keypoints=4, overrides=settings, device="cpu", precision="float32", **options)
+def run_small(images: Path, out: Path, *more: str, **options: Any) -> RunResult:
+    return run_project(
+        images, out, size=32, keypoints=4, overrides=[*SMALL, *more], device=resolve_runtime("cpu", "float32"), **options
+    )
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from kpdetect.inference.describe import describe_file
 from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.prediction_job import predict_inputs
+from kpdetect.project.config import project_config
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import read_description
 from kpdetect.training.runtime import resolve_runtime
@@ -106,7 +107,7 @@ def test_a_longer_budget_starts_the_later_stages_anew(toy, capsys):
     first = run_small(toy / "unlabelled" / "images", toy / "longer")
     before = (toy / "longer" / "pairs" / "manifest.json").read_text()
     run_small(toy / "unlabelled" / "images", toy / "longer", "generator.steps=5")
-    assert first.exists()
+    assert first.report.exists()
     assert "are made anew" in capsys.readouterr().err
     after = (toy / "longer" / "pairs" / "manifest.json").read_text()
     assert json.loads(after)["provenance"]["generator"] != json.loads(before)["provenance"]["generator"]
@@ -122,7 +123,9 @@ def test_a_detector_trained_further_is_refined_anew(toy, capsys):
 
 def test_imm_needs_no_generator(toy, tmp_path):
     out = tmp_path / "imm"
-    run_project(toy / "unlabelled" / "images", out, method="imm", size=32, keypoints=4, overrides=SMALL, device="cpu")
+    run_project(
+        toy / "unlabelled" / "images", out, project_config(method="imm", size=32, keypoints=4), overrides=SMALL, device="cpu"
+    )
     assert not (out / "generator").exists()
     assert read_description(out / "detector" / "model.safetensors")["refined"]["method"] == "imm"
     assert (out / "predictions" / "predictions.csv").exists()
@@ -141,7 +144,9 @@ def test_one_keypoint_is_enough(toy, tmp_path):
 
 def test_without_a_second_stage_the_first_detector_predicts(toy, tmp_path):
     out = tmp_path / "plain"
-    run_project(toy / "unlabelled" / "images", out, refined=False, size=32, keypoints=4, overrides=SMALL, device="cpu")
+    run_project(
+        toy / "unlabelled" / "images", out, project_config(size=32, keypoints=4, refined=False), overrides=SMALL, device="cpu"
+    )
     assert not (out / "refined").exists()
     assert (out / "predictions" / "predictions.csv").exists()
 

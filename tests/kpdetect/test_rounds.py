@@ -24,6 +24,9 @@ from tests.builders.projects import SMALL, run_small
 
 pytestmark = pytest.mark.slow
 
+PLAIN = project_config(size=32, keypoints=4, refined=False)
+IMM = project_config(size=32, keypoints=4, method="imm")
+
 
 def test_a_round_teaches_what_the_detector_before_it_found(project):  # noqa: F811
     assert find_weights(project, "detector") == project / "taught-1" / "model.safetensors"
@@ -101,15 +104,15 @@ def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):  # noqa: F81
     (tmp_path / "list.txt").write_text("000003.png\n")
     images, out = toy / "unlabelled" / "images", tmp_path / "project"
     lists = [tmp_path / "list.txt"]
-    run_project(images, out, size=32, keypoints=4, overrides=SMALL, device="cpu", exclude_lists=lists, refined=False)
+    run_project(images, out, PLAIN, overrides=SMALL, device="cpu", exclude_lists=lists)
     assert len(pd.read_csv(out / "taught-1" / "found" / "predictions.csv")) == 39 * 4
     assert "000003.png" not in (out / "taught-1" / "sources.csv").read_text()
     assert len(pd.read_csv(out / "predictions" / "predictions.csv")) == 40 * 4
 
 
 def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
-    with pytest.raises(ConfigError, match=r"`rounds=1`: `method=imm` has no rounds"):
-        run_project(toy / "unlabelled" / "images", tmp_path / "imm", method="imm", rounds=1)
+    with pytest.raises(ConfigError, match="`rounds=1`: `method=imm` has no rounds"):
+        project_config(method="imm", rounds=1)
 
 
 def test_a_configuration_of_imm_that_is_silent_on_rounds_has_none(toy, tmp_path):  # noqa: F811
@@ -128,7 +131,7 @@ def test_fewer_rounds_than_there_are_are_refused(project, toy):  # noqa: F811
     ):
         run_small(toy / "unlabelled" / "images", project, "rounds.count=0")
     with pytest.raises(ConfigError, match=r"has 1 round .*; give another `out`, or remove taught-1"):
-        run_project(toy / "unlabelled" / "images", project, method="imm", size=32, keypoints=4, overrides=SMALL, device="cpu")
+        run_project(toy / "unlabelled" / "images", project, IMM, overrides=SMALL, device="cpu")
 
 
 def test_settings_of_rounds_are_checked_before_anything_is_trained(toy, tmp_path):  # noqa: F811
@@ -136,7 +139,7 @@ def test_settings_of_rounds_are_checked_before_anything_is_trained(toy, tmp_path
     with pytest.raises(ConfigError, match=r"rounds\.scales.*expected numbers from 0\.25 to 2"):
         run_small(images, tmp_path / "project", "rounds.scales=[5]")
     with pytest.raises(ConfigError, match=r"rounds\.count=2: `method=imm` has no rounds"):
-        run_project(images, tmp_path / "imm", method="imm", size=32, overrides=["rounds.count=2"])
+        run_project(images, tmp_path / "imm", IMM, overrides=["rounds.count=2"])
     assert not list(tmp_path.iterdir())
 
 
@@ -159,7 +162,7 @@ def test_a_round_leaves_out_what_cannot_be_read(toy, tmp_path, capsys):  # noqa:
     images = tmp_path / "images"
     shutil.copytree(toy / "unlabelled" / "images", images)
     (images / "broken.png").write_text("no picture")
-    run_project(images, tmp_path / "project", size=32, keypoints=4, overrides=SMALL, device="cpu", refined=False)
+    run_project(images, tmp_path / "project", PLAIN, overrides=SMALL, device="cpu")
     assert "round 1 leaves out 1 unreadable images" in capsys.readouterr().err
     assert json.loads((tmp_path / "project" / "taught-1" / "pairs" / "manifest.json").read_text())
     assert read_description(tmp_path / "project" / "taught-1" / "model.safetensors")["pairs"] == 40
