@@ -84,6 +84,19 @@ def test_the_map_of_a_package_names_each_of_its_modules(modules: dict[str, Modul
     assert missing == []
 
 
+def test_only_commands_print(modules: dict[str, Module]) -> None:
+    """Commands are the verbs, the studio, and the function `main` of modules for `python -m`; the console shows messages."""
+    printing = []
+    for name, module in modules.items():
+        if name.startswith(("kpdetect.cli.", "kpdetect.studio.")) or name == "kpdetect.console":
+            continue
+        commands = [node for node in module.tree.body if isinstance(node, ast.If) or getattr(node, "name", "") == "main"]
+        allowed = {id(node) for command in commands for node in ast.walk(command)}
+        calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call) and id(node) not in allowed]
+        printing += [(name, call.lineno) for call in calls if getattr(call.func, "id", "") == "print"]
+    assert printing == []
+
+
 def test_no_test_module_imports_another() -> None:
     wrong = []
     for path in (ROOT / "tests").rglob("test_*.py"):

@@ -24,14 +24,18 @@ from benchmarks.metrics.extractors import build_extractor
 from kpdetect.errors import InputError, OutputError, TrainingError
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
+from kpdetect.messages import log
 from kpdetect.training.interrupts import StopRequest
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import available_cores, resolve_runtime
 
 PAUSE = 0.2
+Report = Callable[[str], object]
 
 
-def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequence[str] = (), jobs: int = 1) -> Path:
+def run_ablation(
+    name: str, out: Path, config: AblationConfig, *, cells: Sequence[str] = (), jobs: int = 1, report: Report = log.info
+) -> Path:
     """Train and measure the missing cells of a table and write it; returns its path.
 
     Args:
@@ -40,6 +44,7 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
         config: the settings of all cells; to continue a folder they must equal its settings.
         cells: patterns of cell names, such as `k06-*`; by default all cells.
         jobs: cells trained at the same time.
+        report: gets a line when a cell begins or ends, and at the end the table.
 
     Raises:
         InputError: an unknown table or protocol, no such cell, unusable images or data, or test images among the images.
@@ -61,17 +66,17 @@ def run_ablation(name: str, out: Path, config: AblationConfig, *, cells: Sequenc
     missing = [cell for cell in chosen if not (cell_folder(out, cell.name) / MEASURED).exists()]
 
     def finished(cell: Cell, code: int) -> None:
-        log = cell_folder(out, cell.name) / LOG
+        output = cell_folder(out, cell.name) / LOG
         if code == 0:
-            print(f"{cell.name}: done", flush=True)
+            report(f"{cell.name}: done")
         else:
-            failed[cell.name] = last_line(log) if code > 0 else f"ended by signal {-code}"
-            print(f"{cell.name}: failed: {failed[cell.name]} (see {log})", flush=True)
+            failed[cell.name] = last_line(output) if code > 0 else f"ended by signal {-code}"
+            report(f"{cell.name}: failed: {failed[cell.name]} (see {output})")
         write_ablation(table, out, config, failed)
 
-    run_processes(missing, jobs, lambda cell: start_cell(out, cell, jobs), finished)
+    run_processes(missing, jobs, lambda cell: start_cell(out, cell, jobs, report), finished)
     path = write_ablation(table, out, config, failed)
-    print(path.read_text(encoding="utf-8"))
+    report(path.read_text(encoding="utf-8"))
     if failed:
         raise TrainingError(
             f"{len(failed)} of {len(chosen)} cells failed ({', '.join(failed)}); the others are in {path}; "
@@ -169,17 +174,17 @@ def run_processes(
         raise KeyboardInterrupt
 
 
-def start_cell(out: Path, cell: Cell, jobs: int) -> subprocess.Popen[bytes]:
+def start_cell(out: Path, cell: Cell, jobs: int, report: Report) -> subprocess.Popen[bytes]:
     """Start the process of a cell and append its output to its log."""
     folder = make_folder(cell_folder(out, cell.name))
     describe_cell(out, cell)
-    print(f"{cell.name}: training, see {folder / LOG}", flush=True)
+    report(f"{cell.name}: training, see {folder / LOG}")
     surroundings = dict(os.environ)
     if jobs > 1:
         surroundings["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
     command = [sys.executable, "-m", "benchmarks.ablations.cell", str(out), cell.name, ATTENDED]
-    with open(folder / LOG, "ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.PIPE, env=surroundings)
+    with open(folder / LOG, "ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.PIPE, env=surroundings)
 
 
 def last_line(log: Path) -> str:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(f"machine: {json.dumps(environment())}", flush=True)
         with console():
-            found = import_module(PARTS[given.part]).run(given)
+            found = import_module(PARTS[given.part]).run(given, partial(print, flush=True))
         if given.out is not None:
             write_json(given.out, {**found, "environment": environment()})
     except KpdetectError as error:

@@ -18,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks.speed.generator import speed_markdown
 from benchmarks.speed.operations import count_flop
+from benchmarks.speed.timing import Report
 from generator.architectures import ARCHITECTURES, architecture
 from generator.config import GeneratorConfig
 from generator.keypoints import Latents
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write", type=Path, help="Markdown file for the table")
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Print the table; returns its rows JSON-ready.
+def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """Report the table; returns its rows JSON-ready.
 
     Raises:
         ConfigError: an unknown model or preset.
@@ -49,7 +50,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         for size in given.sizes:
             rows += [counted(model, name, size) for model in given.models]
     table = speed_markdown(rows)
-    print(table)
+    report(table)
     if given.write is not None:
         write_text(given.write, table + "\n")
     return {"rows": rows}

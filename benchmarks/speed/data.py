@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.generator import speed_markdown
+from benchmarks.speed.timing import Report
 from kpdetect.data.folder import build_cache
 from kpdetect.images.image_files import list_names, write_image
 
@@ -44,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--within", type=Path, help="where to make the folders, removed afterwards; a temporary folder")
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Print files per second and peak memory; returns them JSON-ready."""
+def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """Report files per second and peak memory; returns them JSON-ready."""
     rows, found = [], []
     for count in given.files:
         with tempfile.TemporaryDirectory(dir=given.within) as folder:
@@ -54,8 +55,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         found.append({"files": count, **measured})
         rates = {column: f"{count / measured[phase]:,.0f}" for phase, column in PHASES.items()}
         rows.append({"files": f"{count:,}", **rates, "peak memory, MiB": f"{measured['peak_mib']:.0f}"})
-        print(f"{count:,} files: {measured}", flush=True)
-    print("\nFiles per second:\n\n" + speed_markdown(rows))
+        report(f"{count:,} files: {measured}")
+    report("\nFiles per second:\n\n" + speed_markdown(rows))
     return {"folders": found}
 
 

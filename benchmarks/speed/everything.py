@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.speed.contest import Row, Setting, row_of
 from benchmarks.speed.generator import speed_markdown
+from benchmarks.speed.timing import Report
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import read_json, write_text
 from kpdetect.files.records import Record, checked
@@ -52,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Print the table and what is slower than in the earlier one; returns both JSON-ready.
+def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """Report the table and what is slower than in the earlier one; returns both JSON-ready.
 
     Raises:
         InputError: the tolerance is no share, or there is no earlier table.
@@ -68,12 +69,12 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     rows = []
     for row in measured_rows(setting):
         rows.append(row)
-        print(f"{row.name}: {row.per_second:,.1f} {row.unit} a second, {row.ratio:.3f} of {row.base}", flush=True)
+        report(f"{row.name}: {row.per_second:,.1f} {row.unit} a second, {row.ratio:.3f} of {row.base}")
     table = SpeedTable(quick=given.quick, rows=tuple(rows), environment=environment())
-    print("\n" + table_markdown(table))
+    report("\n" + table_markdown(table))
     slower = [] if old is None else slower_rows(old, table, given.tolerance)
     for line in slower:
-        print(f"slower: {line}")
+        report(f"slower: {line}")
     if given.out is not None:
         write_text(given.out.with_suffix(".md"), table_markdown(table) + "\n")
         write_text(given.out.with_suffix(".csv"), table_csv(table))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.speed.operations import convolution_seconds, count_flop
-from benchmarks.speed.timing import Stopwatch, finish, median_seconds
+from benchmarks.speed.timing import Report, Stopwatch, finish, median_seconds
 from generator.config import GeneratorConfig
 from generator.layers import StyleConv
 from generator.presets import preset
@@ -56,18 +56,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write", type=Path, help="Markdown file for the tables")
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Print what is measured; returns it JSON-ready.
+def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """Report what is measured; returns it JSON-ready.
 
     Raises:
         KpdetectError: an unknown preset, size or device.
     """
     tables = [style_table(resolve_runtime(given.device, "float32"), given.seconds)]
+    report(tables[0])
     rows, profiles = [], []
     for precision in given.precisions:
         runtime = resolve_runtime(given.device, precision)
         peak = convolution_peak(runtime, given.seconds / 2)
-        print(f"convolution peak in {precision}: {peak / 1e9:.0f} GFLOP/s", flush=True)
+        report(f"convolution peak in {precision}: {peak / 1e9:.0f} GFLOP/s")
         for name in given.presets:
             for size in given.sizes:
                 with tempfile.TemporaryDirectory() as folder:
@@ -77,12 +78,12 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
                     trainer = small_trainer(config, runtime, Path(folder))
                     for row in step_rows(trainer, f"{name} {size} px", precision, given.modes, peak, given.seconds):
                         rows.append(row)
-                        print(" | ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                        report(" | ".join(f"{key} {value}" for key, value in row.items()))
                     if precision == given.precisions[0]:
                         profiles.append(f"{name} {size} px, {precision}\n{operators(trainer, given.operators)}")
-                        print(profiles[-1], flush=True)
+                        report(profiles[-1])
     tables.append(speed_markdown(rows))
-    print(tables[-1])
+    report(tables[-1])
     if given.write is not None:
         write_text(given.write, "\n\n".join([*tables, "```", *profiles, "```", ""]))
     return {"style": tables[0], "steps": rows, "profiles": profiles}
@@ -112,9 +113,7 @@ def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding
         flop = count_flop(lambda forward=forward: forward().sum().backward())  # type: ignore[misc]
         time = median_seconds(lambda forward=forward: forward().sum().backward(), seconds / 4)  # type: ignore[misc]
         rows.append({"style convolution": name, "GFLOP": f"{flop / 1e9:.2f}", "milliseconds": f"{time * 1e3:.1f}"})
-    table = speed_markdown(rows)
-    print(table, flush=True)
-    return table
+    return speed_markdown(rows)
 
 
 def convolution_peak(runtime: Runtime, seconds: float) -> float:

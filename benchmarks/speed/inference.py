@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.speed.timing import median_seconds, median_share, spent
+from benchmarks.speed.timing import Report, median_seconds, median_share, spent
 from kpdetect.images.image_files import list_images
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.export import export_onnx
@@ -145,15 +145,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Print rates as they come; returns them JSON-ready.
+def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """Report rates as they come; returns them JSON-ready.
 
     Raises:
         KpdetectError: the model or the images cannot be used.
     """
     predictor, rates = Predictor.load(given.model, given.device), []
-    print(f"square {predictor.side} px, computed in {predictor.runtime.compute} on {predictor.runtime.device}")
+    report(f"square {predictor.side} px, computed in {predictor.runtime.compute} on {predictor.runtime.device}")
     for rate in measure(predictor, given.images, given.seconds, given.kinds):
-        print(rate.line(), flush=True)
+        report(rate.line())
         rates.append(asdict(rate))
     return {"model": predictor.hash, "rates": rates}

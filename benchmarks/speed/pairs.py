@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.timing import Spent, median_share, spent
+from benchmarks.speed.timing import Report, Spent, median_share, spent
 from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
 from kpdetect.data.dataset import PairDataset, ShardShuffle
@@ -51,20 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
 
 
-def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Print what is measured; returns it JSON-ready.
+def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+    """Report what is measured; returns it JSON-ready.
 
     Raises:
         KpdetectError: the generator cannot be used.
     """
     runtime = resolve_runtime(given.device)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_export(PairStream(given.model, runtime), given.pairs, given.turns, Path(folder))
-        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, given.turns, runtime, Path(folder))
-    return found | {"memory_mib": measure_memory(given.memory)}
+        found = measure_export(PairStream(given.model, runtime), given.pairs, given.turns, Path(folder), report)
+        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, given.turns, runtime, Path(folder), report)
+    return found | {"memory_mib": measure_memory(given.memory, report)}
 
 
-def measure_memory(counts: list[int]) -> dict[str, dict[str, float]]:
+def measure_memory(counts: list[int], report: Report) -> dict[str, dict[str, float]]:
     """Peak resident memory, MiB, of export and of reading, for each number of pairs."""
     found: dict[str, dict[str, float]] = {"exported": {}, "read": {}}
     for count in counts:
@@ -72,11 +72,11 @@ def measure_memory(counts: list[int]) -> dict[str, dict[str, float]]:
             for what, call in (("exported", "export_pictures"), ("read", "read_shuffled")):
                 found[what][str(count)] = peak_memory(f"{call}(Path({folder!r}), {count})")
     for what, peaks in found.items():
-        print(f"peak memory, pairs {what}: {', '.join(f'{int(count):,}: {peak:.0f} MiB' for count, peak in peaks.items())}")
+        report(f"peak memory, pairs {what}: {', '.join(f'{int(count):,}: {peak:.0f} MiB' for count, peak in peaks.items())}")
     return found
 
 
-def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> dict[str, Any]:
+def measure_export(stream: PairStream, count: int, turns: int, folder: Path, report: Report) -> dict[str, Any]:
     """Pairs per second drawn alone and exported, and bytes per pair; `folder` gets the pairs."""
     turns_of: dict[str, list[Spent]] = {"drawn": [], "jpeg": [], "raw": []}
     sizes = {}
@@ -89,11 +89,11 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path) -> 
             turns_of[codec].append(spent(export))
             sizes[codec] = sum(shard.bytes for shard in Manifest.read(out).shards) / count
     drawn = median_rate(count, turns_of["drawn"])
-    print(f"drawn alone: {drawn:.1f} pairs/s")
+    report(f"drawn alone: {drawn:.1f} pairs/s")
     found: dict[str, Any] = {"drawn_per_second": drawn}
     for codec, size in sizes.items():
         rate, share = median_rate(count, turns_of[codec]), median_share(turns_of[codec], turns_of["drawn"])
-        print(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair", flush=True)
+        report(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair")
         found[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
     return found
 
@@ -109,7 +109,7 @@ def median_rate(count: int, turns: list[Spent]) -> float:
     return count / float(np.median([turn.seconds for turn in turns]))
 
 
-def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folder: Path) -> dict[str, Any]:
+def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folder: Path, report: Report) -> dict[str, Any]:
     """Training images per second with pairs read from shards, and as a share of those kept in memory."""
     config = apply_overrides(DetectorConfig(), ["sample_every=1000000", "checkpoint_every=1000000"])
     trainers = {
@@ -124,7 +124,7 @@ def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folde
             trainer.upcoming = None
     memory, shards = (median_rate(steps * config.batch, turns_of[kind]) for kind in ("memory", "shards"))
     share = median_share(turns_of["shards"], turns_of["memory"])
-    print(f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {share} of it", flush=True)
+    report(f"detector trained from memory: {memory:.1f} images/s; from shards: {shards:.1f}, {share} of it")
     return {"trained_from_memory": memory, "trained_from_shards": shards, "share": asdict(share)}
 
 

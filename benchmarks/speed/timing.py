@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+Report = Callable[[str], object]
+"""Gets every line as soon as it is measured; the command prints it."""
 WARM_UP = 3
 """Calls before anything is timed."""
 

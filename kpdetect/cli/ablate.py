@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,5 +126,5 @@ def run(table: TableName, images: Path, out: Path, cells: list[str] | None, jobs
     values |= {"refined": values.pop("refine"), "overrides": tuple(values.pop("overrides") or ())}
     values["exclude_lists"] = tuple(str(path.resolve()) for path in values.pop("exclude_list") or ())
     config = build_config(AblationConfig, values, source="ablate")
-    path = run_ablation(table.value, out, config, cells=cells or (), jobs=jobs)
+    path = run_ablation(table.value, out, config, cells=cells or (), jobs=jobs, report=partial(print, flush=True))
     print(f"table: {path}")

@@ -177,7 +177,7 @@ def test_what_a_process_said_last(tmp_path: Path) -> None:
     assert last_line(tmp_path / "log.txt") == "no reason was given"
 
 
-def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", 40, size=32)
     (tmp_path / "tested.txt").write_text("\n".join(f"{number:06d}.png" for number in range(4, 40, 5)))
     config = AblationConfig(
@@ -204,10 +204,10 @@ def test_cells_are_trained_once_and_shared_between_tables(tmp_path: Path, capfd:
     assert low < tested["error"] < high
     assert tested["error_with_bias"] is None  # the headline is
     assert tested["error_spread"] is None
-    capfd.readouterr()
 
-    run_ablation("table7", out, config, cells=["k0[16]-tau0.02"])
-    assert "training, see" not in capfd.readouterr().out
+    lines: list[str] = []
+    run_ablation("table7", out, config, cells=["k0[16]-tau0.02"], report=lines.append)
+    assert "training, see" not in "".join(lines)
     content = json.loads((out / "table7.json").read_text())
     distances = {entry["cell"]: entry["ours"] for entry in content["entries"] if entry["ours"] is not None}
     assert set(distances) == {"k01-tau0.02", "k06-tau0.02"}
