@@ -57,6 +57,7 @@ PLACES = {
     "ExportResult": "kpdetect.inference.export:ExportResult",
     "read_pairs": "kpdetect.data.dataset:read_pairs",
     "PairDataset": "kpdetect.data.dataset:PairDataset",
+    "Status": "kpdetect.progress:Status",
     "models": "kpdetect.shipped:shipped_models",
     "KpdetectError": "kpdetect.errors:KpdetectError",
 }
@@ -71,6 +72,7 @@ __all__ = [
     "Predictor",
     "ProjectConfig",
     "RunResult",
+    "Status",
     "TrainedModel",
     "export",
     "load",
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from kpdetect.inference.prediction_job import predict_inputs as predict
     from kpdetect.inference.predictions import Predictions, read_predictions
     from kpdetect.inference.predictor import Predictor
+    from kpdetect.progress import Status
     from kpdetect.project.config import ProjectConfig, project_config
     from kpdetect.project.detector_training import refine, train_detector, train_imm
     from kpdetect.project.pipeline import RunResult

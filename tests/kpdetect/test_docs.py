@@ -17,7 +17,6 @@ from tests.builders.predictions import entry
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
-    "docs/python.md",
     "docs/howto/pairs.md",
     "docs/reference/formats.md",
     "docs/howto/predict.md",
