@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,11 @@ def messages_on_standard_error() -> None:
 
 
 @pytest.fixture
-def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_toy(Path("toy"), 30, size=32, seed=1)
     Path("images").symlink_to("toy/images")
-    yield Path("images")
+    return Path("images")
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
