@@ -7,6 +7,7 @@ from pathlib import Path
 
 from generator.stream import PairStream
 from kpdetect.config import apply_overrides, chosen_config
+from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.data.schema import MANIFEST
 from kpdetect.detector.config import DetectorConfig, preset_config
@@ -180,6 +181,7 @@ def _train(
 ) -> TrainedModel:
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
+    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
     with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
         weights = refine_detector(
             images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict

@@ -10,6 +10,7 @@ from generator.architectures import generator_config
 from generator.config import GeneratorConfig
 from generator.training.train import train_generator as train_on_images
 from kpdetect.config import apply_overrides, chosen_config
+from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.files.names import as_path
 from kpdetect.progress import Listener, listening
@@ -51,20 +52,22 @@ def train_generator(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: after the current step is finished and saved.
     """
-    images, runtime = Path(images), as_runtime(device)
+    images, out, runtime = Path(images), Path(out), as_runtime(device)
     settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)
     judging = settings.optimiser
+    exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
+    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
     with listening(progress):
         weights = train_on_images(
             images,
-            Path(out),
+            out,
             settings,
             runtime,
             minutes=minutes,
-            exclude=excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main),
+            exclude=exclude,
             strict=strict,
             initial=as_path(init_from),
             distance_to=watched_distance(settings.stopping, runtime.device),
             feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
         )
-    return TrainedModel(path=Path(out), weights=weights)
+    return TrainedModel(path=out, weights=weights)
