@@ -1,9 +1,9 @@
 """Annotated data sets.
 
-regions             the part of an image that a protocol measures
+regions             the regions of images that a protocol crops
 landmarks           images, landmarks and splits in memory
-annotation_table    landmarks as a table with one image a line
-annotation_formats  tables of landmarks in the formats of other tools
+annotation_table    tables of landmarks with one line per image
+annotation_formats  annotation files in the formats of other tools
 coco                COCO keypoints
 text_and_matlab     annotations in text files and MATLAB files
 own_table           a user's own table

@@ -1,11 +1,11 @@
-"""Files of annotations that people have, told apart by their content.
+"""Annotation files in common formats, which are recognised by their content.
 
-wide CSV         image, NAME_x, NAME_y, ... (see `benchmarks.datasets.annotation_table`)
-long CSV         image, keypoint, x_px, y_px[, visible, split]: a line per point, what kpdetect's own tables look like
-DeepLabCut CSV   lines scorer, bodyparts, coords above a line per image; its name in the first column, or in the first three
+wide CSV         image, NAME_x, NAME_y, ...: a line per image (see `benchmarks.datasets.annotation_table`)
+long CSV         image, keypoint, x_px, y_px[, visible, split]: a line per point, as in the tables that kpdetect writes
+DeepLabCut CSV   header lines scorer, bodyparts, coords, then a line per image, whose name fills the first one or three columns
 COCO keypoints   JSON with images, annotations (keypoints: x, y, v) and categories (keypoints: names); see
                  `benchmarks.datasets.coco`
-Label Studio     its export "JSON", a list of tasks; see `benchmarks.datasets.label_studio`
+Label Studio     the export "JSON" of Label Studio, a list of tasks; see `benchmarks.datasets.label_studio`
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ LONG = ("image", "keypoint", "x_px", "y_px")
 
 
 def read_annotations(path: Path) -> AnnotationTable:
-    """Read any of the files above.
+    """Read an annotation file in any of the formats above.
 
     Raises:
-        InputError: no such file.
-        FormatError: none of them, or damaged; the message names the line.
+        InputError: the file does not exist.
+        FormatError: the file has none of these formats, or is damaged; the message names the line.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the file of the annotations as table:FILE")
@@ -62,11 +62,11 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
 
     Args:
         path: the file.
-        keep_hidden: keep the places of points that are not visible.
+        keep_hidden: whether to keep the coordinates of points that are not visible.
 
     Raises:
-        InputError: no such file.
-        FormatError: damaged, or the lines of an image disagree about its split; the message names the line.
+        InputError: the file does not exist.
+        FormatError: the file is damaged, or lines of one image have different splits; the message names the line.
     """
     rows = read_rows(path)
     number, header = next(rows, (1, []))
@@ -84,7 +84,7 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
             raise FormatError(f"{where}: {len(row)} values for {len(header)} columns; complete the line")
         image, name = row[place["image"]], row[place["keypoint"]]
         if (image, name) in points:
-            raise FormatError(f"{where}: a second {name} of {image}; remove one")
+            raise FormatError(f"{where}: a second point {name} of {image}; remove one of them")
         first.setdefault(image, number)
         names.setdefault(name)
         shown = _visible(row[place["visible"]], where) if "visible" in place else True
@@ -92,7 +92,7 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
         points[image, name] = _point(row[place["x_px"]], row[place["y_px"]], where) if kept else (np.nan, np.nan)
         if "split" in place and splits.setdefault(image, row[place["split"]]) != row[place["split"]]:
             fault = f"split '{row[place['split']]}', but '{splits[image]}' on line {first[image]}"
-            raise FormatError(f"{where}: {image} has {fault}; give all its lines the same")
+            raise FormatError(f"{where}: {image} has {fault}; give all lines of an image the same split")
     places = [f"{path}, from line {line} on ({image})" for image, line in first.items()]
     table = _table(path, list(first), list(names), points, list(first.values()), places)
     return replace(table, extra={"split": list(splits.values())}) if "split" in place else table
@@ -104,7 +104,7 @@ def _read_deeplabcut(path: Path) -> AnnotationTable:
         raise FormatError(f"{path}, line 2: expected DeepLabCut's lines scorer, bodyparts, coords")
     head = {cells[0]: cells for _, cells in rows[:4] if cells[0] in ("scorer", "individuals", "bodyparts", "coords")}
     if "individuals" in head:
-        raise FormatError(f"{path}: several animals; export one animal per file")
+        raise FormatError(f"{path}: the table has several animals; export one animal per file")
     if "coords" not in head:
         raise FormatError(f"{path}, line 3: expected DeepLabCut's line coords")
     columns = [place for place, axis in enumerate(head["coords"]) if axis == "x"]
@@ -154,5 +154,5 @@ def _point(x: str, y: str, where: str) -> tuple[float, float]:
 
 def _visible(text: str, where: str) -> bool:
     if text.lower() not in TRUTHS:
-        raise FormatError(f"{where}: visible '{text}'; expected 1 or 0")
+        raise FormatError(f"{where}: visible is '{text}'; expected 1 or 0")
     return TRUTHS[text.lower()]

@@ -1,7 +1,7 @@
-"""Tables with one line per image: `image, NAME_x, NAME_y, ...` in pixels of the image file, empty where a point is hidden.
+"""Tables with one line per image: `image, NAME_x, NAME_y, ...` in pixels of the image file, empty for a hidden point.
 
-Further columns are kept as they are; `NAME_visible` (0 or 1) hides a point whose place is given. Read line by line, so that
-every fault is named by its line.
+The column `NAME_visible` (0 or 1) may hide a point that has coordinates. Other columns are kept as text. The table is read
+line by line, so that messages can name the line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kpdetect.errors import FormatError, InputError
 
 MARGIN = 0.5
-"""Points may lie outside of their image by this share of its side, as those of cropped animals do."""
+"""Points may lie outside of their image by this share of its side, for example for an animal that the border cuts off."""
 VISIBLE = "_visible"
 """Ending of the columns that hide points."""
 TRUTHS = {"1": True, "true": True, "0": False, "false": False}
@@ -25,17 +25,17 @@ TRUTHS = {"1": True, "true": True, "0": False, "false": False}
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotationTable:
-    """Annotations of images, whatever file they came from.
+    """Annotations of images, from a file of any format.
 
     Attributes:
         path: the file, for messages.
-        images: names as written, POSIX paths.
+        images: names of the images as in the file, POSIX paths.
         landmarks: names of the points.
         points_px: float64 [images, landmarks, 2]; NaN where hidden.
         lines: line of each image in the file, for messages.
         extra: other columns by name, a text per image.
-        places: where each image stands, for messages, in sources that are not one file of lines.
-        sizes: (height, width) [images, 2] as the file says them, 0 where it does not; None where it never does.
+        places: place of each image's annotation, for messages; None if the source is one file of lines.
+        sizes: (height, width) [images, 2] that the file states, 0 for an image without; None if the file states no size.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class AnnotationTable:
     sizes: NDArray[np.int64] | None = None
 
     def rows(self, chosen: NDArray[np.integer]) -> AnnotationTable:
-        """The same of some images."""
+        """Return the table of the images at some positions."""
         return AnnotationTable(
             path=self.path,
             images=[self.images[row] for row in chosen],
@@ -61,14 +61,14 @@ class AnnotationTable:
         )
 
     def where(self, row: int) -> str:
-        """File and line of an image, as a message begins."""
+        """Return the file and line of an image, as the beginning of a message."""
         return f"{self.path}, line {self.lines[row]}" if self.places is None else self.places[row]
 
     def __post_init__(self) -> None:
-        """Refuse tables nobody can measure against.
+        """Check that the table can be used for a measurement.
 
         Raises:
-            FormatError: an image is there twice, there is no image, or a coordinate is infinite.
+            FormatError: an image occurs twice, there are no images or no landmarks, or a coordinate is infinite.
         """
         seen: dict[str, int] = {}
         for row, name in enumerate(self.images):
@@ -83,10 +83,10 @@ class AnnotationTable:
             raise FormatError(f"{self.where(int(np.argmax(bad)))}: an infinite coordinate; expected pixels")
 
     def chosen(self, landmarks: Sequence[str]) -> NDArray[np.float64]:
-        """Points [images, landmarks, 2] of some landmarks, in the order given.
+        """Return the points [images, landmarks, 2] of some landmarks, in the order of `landmarks`.
 
         Raises:
-            FormatError: there is no such landmark.
+            FormatError: the table lacks a landmark.
         """
         absent = [name for name in landmarks if name not in self.landmarks]
         if absent:
@@ -96,10 +96,14 @@ class AnnotationTable:
         return self.points_px[:, [self.landmarks.index(name) for name in landmarks]]
 
     def require_inside(self, sizes: NDArray[np.integer], rows: NDArray[np.integer] | None = None) -> None:
-        """Check points of `rows` (all images unless given) against their image files' (height, width) [rows, 2].
+        """Check that points lie inside of their images, or near them (see `MARGIN`).
+
+        Args:
+            sizes: (height, width) [rows, 2] of the image files.
+            rows: positions of the images to check; by default all.
 
         Raises:
-            FormatError: a point is far outside of its image.
+            FormatError: a point lies far outside of its image.
         """
         used = np.arange(len(self.images)) if rows is None else rows
         extents = np.asarray(sizes, np.float64)[:, None, ::-1]
@@ -116,15 +120,15 @@ class AnnotationTable:
         raise FormatError(f"{self.where(int(used[row]))}: {fault}; are columns swapped, or the image resized?")
 
     def require_sizes(self, sizes: NDArray[np.integer], turned: Callable[[int], bool], rows: NDArray[np.integer]) -> None:
-        """Check the sizes that the file says of the images `rows` against those of their pictures as displayed.
+        """Check the image sizes that the file states against the sizes of the pictures as displayed.
 
         Args:
             sizes: (height, width) [rows, 2] of the pictures.
-            turned: whether the picture of an image is stored on its side, which EXIF tells.
-            rows: images.
+            turned: function that returns whether EXIF rotates the picture of an image by a quarter turn.
+            rows: positions of the images to check.
 
         Raises:
-            FormatError: they differ; coordinates in another frame would be scored.
+            FormatError: the sizes differ, so that the coordinates do not fit the picture.
         """
         if self.sizes is None:
             return
@@ -135,18 +139,19 @@ class AnnotationTable:
         number = int(np.argmax(wrong))
         row, (height, width), (real_height, real_width) = int(rows[number]), stated[number], sizes[number]
         fault = (
-            f"{self.images[row]} is said to have {width}x{height} pixels, but has {real_width}x{real_height} (width x height)"
+            f"the annotations state {width}x{height} pixels for {self.images[row]}, but the image has "
+            f"{real_width}x{real_height} (width x height)"
         )
-        advice = "was it resized, or is it another image?"
+        advice = "was the image resized, or is it another image?"
         if turned(row) and (height, width) == (real_width, real_height):
-            advice = "EXIF turns it: annotate it as it is displayed, or store it upright"
+            advice = "its EXIF data rotates the image: annotate it as it is displayed, or store it upright"
         raise FormatError(f"{self.where(row)}: {fault}; {advice}")
 
     def require_shown(self, rows: NDArray[np.integer]) -> None:
-        """Check that the images `rows` have a point.
+        """Check that each of the images `rows` has a visible point.
 
         Raises:
-            FormatError: one has none.
+            FormatError: an image has none.
         """
         empty = np.isnan(self.points_px[rows]).all(axis=(1, 2))
         if empty.any():
@@ -168,11 +173,12 @@ class AnnotationTable:
 
 
 def read_wide(path: Path) -> AnnotationTable:
-    """Read a table.
+    """Read a table with one line per image.
 
     Raises:
-        InputError: no such file.
-        FormatError: columns without partner, wrong counts, or values that are not numbers; named by line.
+        InputError: the file does not exist.
+        FormatError: a column lacks its partner, a line has too many or too few values, or a value is not a number. The
+            message names the line.
     """
     rows = read_rows(path)
     number, header = next(rows, (1, []))
@@ -189,7 +195,7 @@ def read_wide(path: Path) -> AnnotationTable:
     unknown = [name for name in header if name.endswith(VISIBLE) and name.removesuffix(VISIBLE) not in landmarks]
     if unknown:
         known = ", ".join(landmarks)
-        raise FormatError(f"{path}, line {number}: column {unknown[0]} belongs to no landmark; there are {known}")
+        raise FormatError(f"{path}, line {number}: column {unknown[0]} belongs to no landmark; the landmarks are {known}")
     named = {name: place for place, name in enumerate(header)}
     points = [f"{name}_{axis}" for name in landmarks for axis in "xy"]
     others = [name for name in header if name != "image" and name not in points]
@@ -212,11 +218,11 @@ def read_wide(path: Path) -> AnnotationTable:
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of the lines of a comma-separated file that are not empty.
+    """Yield number and cells of each line of a comma-separated file, except empty lines.
 
     Raises:
-        InputError: no such file.
-        FormatError: not UTF-8, or not comma-separated.
+        InputError: the file does not exist.
+        FormatError: the file is not UTF-8, or not comma-separated.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:

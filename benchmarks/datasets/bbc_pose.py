@@ -1,11 +1,11 @@
-"""BBC Pose (Charles et al. 2013) in its official layout: bbcpose_data_1.0 with the toolkit's code/ beside the videos.
+"""BBC Pose (Charles et al. 2013) in its official layout: bbcpose_data_1.0, with the toolkit's folder code/ next to the videos.
 
     1/....jpg ... 20/....jpg     frames of the videos, named by their number
     code/bbcpose.mat             struct array bbcpose, an entry per video: type (train, val, test), source,
                                  train_frames [1, n], train_joints [2, 7, n], test_frames, test_joints
 
-The joints count from 1 (MATLAB), so 1 is taken off. Of the extended set, whose source is not buehler11, nothing is used. The
-joints of the training videos are another tracker's; those that are tested are manual.
+Coordinates of joints begin at 1 (MATLAB), so 1 is subtracted. The extended set, whose source is not buehler11, is not used.
+A tracker annotated the training videos; people annotated the test videos.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIELDS = ("type", "source", "train_frames", "train_joints", "test_frames", "test
 FIRST = 1.0
 """Coordinate of the first pixel's centre in the file."""
 Frames = list[tuple[str, NDArray[np.float64], str]]
-"""Image, its joints [joints, 2], and where they stand."""
+"""For each frame its image, the joints [joints, 2], and their place in the file, for messages."""
 
 
 def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -37,7 +37,7 @@ def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the seven joints.
+        protocol: protocol that names the seven joints.
 
     Raises:
         InputError: the file or a frame is missing.
@@ -53,8 +53,7 @@ def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
         if kind not in ("train", "val", "test"):
             raise FormatError(f"{place}: type '{kind}'; expected train, val or test")
         if _text(video["source"]) == SOURCE and kind != "val":
-            found = _annotated(video, kind, number, len(protocol.landmarks), place)
-            (fit if kind == "train" else test).extend(found)
+            (fit if kind == "train" else test).extend(_annotated(video, kind, number, len(protocol.landmarks), place))
     frames = [*fit, *test]
     table = AnnotationTable(
         path=path,
@@ -68,7 +67,7 @@ def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
         name="bbc-pose",
         folder=folder,
         lists={path.name: file_hash(path)},
-        notes=("the joints that are fitted are a tracker's, those that are tested are manual",),
+        notes=("a tracker annotated the fitting images, people annotated the test images",),
     )
     rows = np.arange(len(frames))
     return assemble(table, protocol, facts, fit=rows[: len(fit)], test=rows[len(fit) :])
@@ -99,4 +98,4 @@ def _annotated(video: Any, kind: str, number: int, joints: int, place: str) -> F
     if bad.any():
         raise FormatError(f"{places[int(np.argmax(bad))]}: a joint is not finite; expected pixels")
     moved = np.moveaxis(points, 2, 0).transpose(0, 2, 1) - FIRST
-    return [(f"{number}/{int(frame)}.jpg", each, where) for frame, each, where in zip(numbers, moved, places, strict=True)]
+    return [(f"{number}/{int(frame)}.jpg", xy, where) for frame, xy, where in zip(numbers, moved, places, strict=True)]

@@ -1,12 +1,12 @@
-"""MAFL: the images of aligned CelebA that carry MAFL's training and testing lists, in the official layout.
+"""MAFL: the aligned CelebA images of MAFL's training and testing lists, in the official layout.
 
     img_align_celeba/000001.jpg ...      or Img/img_align_celeba/
     list_landmarks_align_celeba.txt      or Anno/...: a count, a line of column names, then `name x y x y x y x y x y`
     MAFL/training.txt, MAFL/testing.txt  one name per line
 
-Landmarks are integers in official pixels, 178 wide and 218 high. A resized copy of the images is welcome: official x is
-(x + 0.5) * width / 178 - 0.5 in a copy `width` pixels wide. Only the images of the two lists are read or need
-annotations.
+Landmarks are integers in pixels of the official images, which are 178 wide and 218 high. A resized copy of the images works
+too: in a copy of `width` pixels, an official x becomes (x + 0.5) * width / 178 - 0.5. Only the images of the two lists are
+read, and only they need annotations.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OFFICIAL_LISTS = ("2003c1b639046405", "abd1c30049ae2687")
 """`names_hash` of the 19,000 training and the 1,000 testing names of MAFL."""
 LANDMARKS = 5
 Annotations = dict[str, tuple[int, list[float]]]
-"""By name of an image: its line in the table, and its numbers."""
+"""For each image name its line in the table, and its numbers."""
 
 
 def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -37,10 +37,10 @@ def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the five landmarks in the order of the annotation.
+        protocol: protocol that names the five landmarks in the order of the annotation.
 
     Raises:
-        InputError: a file, folder or image is missing, or an image is no copy of an aligned CelebA image.
+        InputError: a file, folder or image is missing, or an image is not a copy of an aligned CelebA image.
         FormatError: a list or the landmark table is damaged; the message names the file and the line.
     """
     images = first_existing(folder, "img_align_celeba", "Img/img_align_celeba")
@@ -63,7 +63,7 @@ def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
 
 
 def read_mafl_lists(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of MAFL's training and testing images.
+    """Read the names of MAFL's training and testing images.
 
     Raises:
         InputError: a list is missing.
@@ -74,15 +74,15 @@ def read_mafl_lists(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def landmark_table(path: Path, names: Sequence[str], landmarks: Sequence[str]) -> AnnotationTable:
-    """The annotations of some images, in official pixels.
+    """Read the annotations of some images, in pixels of the official images.
 
     Args:
         path: list_landmarks_align_celeba.txt or list_landmarks_celeba.txt.
-        names: of the images, in the order wanted.
+        names: names of the images, in the order of the result.
         landmarks: names of the five points in the order of the table; the first two are the eyes.
 
     Raises:
-        FormatError: the table is damaged, lacks an image, or its columns are swapped.
+        FormatError: the table is damaged or lacks an image, or its columns are swapped.
     """
     annotations = read_landmarks(path)
     missing = [name for name in names if name not in annotations]
@@ -96,25 +96,25 @@ def landmark_table(path: Path, names: Sequence[str], landmarks: Sequence[str]) -
 
 
 def data_name(fit: Sequence[str], test: Sequence[str]) -> str:
-    """`mafl` for the official 19,000 and 1,000 names, `mafl-mini` for any other lists."""
+    """Return `mafl` for the official lists of 19,000 and 1,000 names, `mafl-mini` for other lists."""
     return "mafl" if (names_hash(fit), names_hash(test)) == OFFICIAL_LISTS else "mafl-mini"
 
 
 def _notes(fit: Sequence[str], test: Sequence[str], sizes: NDArray[np.int64]) -> tuple[str, ...]:
     notes = []
     if data_name(fit, test) == "mafl-mini":
-        notes.append(f"not MAFL: {len(fit):,} images fitted and {len(test):,} tested instead of 19,000 and 1,000")
-    found = sorted({(int(height), int(width)) for height, width in sizes})
-    if found != [OFFICIAL_SIZE]:
-        notes.append("resized copy: images of " + ", ".join(f"{width}x{height}" for height, width in found) + " pixels")
+        notes.append(f"not MAFL: {len(fit):,} fitting and {len(test):,} test images instead of 19,000 and 1,000")
+    shapes = sorted({(int(height), int(width)) for height, width in sizes})
+    if shapes != [OFFICIAL_SIZE]:
+        notes.append("resized copy: images of " + ", ".join(f"{width}x{height}" for height, width in shapes) + " pixels")
     return tuple(notes)
 
 
 def first_existing(folder: Path, *candidates: str) -> Path:
-    """The first of some paths inside of `folder` that is there.
+    """Return the first of some paths inside of `folder` that exists.
 
     Raises:
-        InputError: none is.
+        InputError: none of the paths exists.
     """
     for candidate in candidates:
         if (folder / candidate).exists():
@@ -123,10 +123,10 @@ def first_existing(folder: Path, *candidates: str) -> Path:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names of a list, one per line, in order.
+    """Read the names of a list with one name per line.
 
     Raises:
-        FormatError: an empty list, more than one word on a line, or a repeated name.
+        FormatError: the list is empty, a line has several words, or a name is repeated.
     """
     seen: dict[str, int] = {}
     for number, words in read_words(path):
@@ -141,36 +141,37 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_landmarks(path: Path) -> Annotations:
-    """A landmark table: name -> line, and x, y of 5 points in official pixels.
+    """Read a landmark table: for each image name its line, and x, y of 5 points in pixels of the official image.
 
     Raises:
-        FormatError: wrong counts, values that are not finite numbers, or a repeated name.
+        FormatError: a line has too many or too few values, a value is not a finite number, or a name is repeated.
     """
     return read_celeba_table(path, 2 * LANDMARKS)
 
 
 def read_celeba_table(path: Path, numbers: int) -> Annotations:
-    """An official table: a count, a line of column names, then a name and `numbers` numbers per image.
+    """Read an official table: a count, a line of column names, then a name and `numbers` numbers per image.
 
     Raises:
-        FormatError: wrong counts, values that are not finite numbers, or a repeated name.
+        FormatError: a line has too many or too few values, a value is not a finite number, a name is repeated, or the count
+            is wrong.
     """
     lines = read_words(path)
     if len(lines) < 2 or len(lines[0][1]) != 1 or not lines[0][1][0].isdigit():
         first = " ".join(lines[0][1])[:40] if lines else ""
         raise FormatError(f"{path}, line 1: expected the number of images, got '{first}'")
-    found: Annotations = {}
+    annotations: Annotations = {}
     for number, (name, *words) in lines[2:]:
         where = f"{path}, line {number}"
         if len(words) != numbers:
             raise FormatError(f"{where}: expected a name and {numbers} numbers, got {len(words)} numbers")
-        if name in found:
+        if name in annotations:
             raise FormatError(f"{where}: {name} is listed twice; remove one")
-        found[name] = (number, finite(words, numbers, f"{where}, {name}"))
-    announced = int(lines[0][1][0])
-    if len(found) != announced:
-        raise FormatError(f"{path}, line 1: announces {announced:,} images, the table holds {len(found):,}; it is cut off")
-    return found
+        annotations[name] = (number, finite(words, numbers, f"{where}, {name}"))
+    announced, count = int(lines[0][1][0]), len(annotations)
+    if count != announced:
+        raise FormatError(f"{path}, line 1: announces {announced:,} images, but the table has {count:,}; download it again")
+    return annotations
 
 
 def _checked_sizes(images: Path, names: Sequence[str]) -> NDArray[np.int64]:
@@ -178,6 +179,6 @@ def _checked_sizes(images: Path, names: Sequence[str]) -> NDArray[np.int64]:
     squeezed = np.abs(sizes[:, 0] - sizes[:, 1] * OFFICIAL_SIZE[0] / OFFICIAL_SIZE[1]) > 1
     if squeezed.any():
         number = int(np.argmax(squeezed))
-        found = f"{sizes[number, 1]}x{sizes[number, 0]} pixels"
-        raise InputError(f"{images / names[number]}: {found}; expected 178x218 or a resized copy of the whole aligned image")
+        shape = f"{sizes[number, 1]}x{sizes[number, 0]} pixels"
+        raise InputError(f"{images / names[number]}: {shape}; expected 178x218 or a resized copy of the whole aligned image")
     return sizes

@@ -7,11 +7,11 @@
     MAFL/training.txt, MAFL/testing.txt  one name per line
     list_imsize_celeba.txt               or Anno/..., for resized copies, from SCOPS: `name height width` of the official images
 
-Landmarks and boxes are integers in pixels of the official images, which all have different sizes. Without the list of sizes the
-images have to be the official ones. With it, any resized copy of the whole images will do, also one that is stretched
-to one size: the landmarks follow the ratio of the sizes, and the choice of faces stays that of the official images.
+Landmarks and boxes are integers in pixels of the official images, which all have different sizes. Without the list of sizes,
+the images must be the official ones. With it, a resized copy of the whole images works too, even if all images are stretched
+to one size. The landmarks are then scaled to the copy. The choice of images always depends on the official sizes.
 
-An image counts when width x height of its box is at least 0.3 of height x width of the official image, as in SCOPS' code.
+An image is used if the area of its box is at least 0.3 of the area of the official image, as in SCOPS' code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from kpdetect.errors import FormatError, InputError
 SHARE = 0.3
 SIZES, PARTITION = "list_imsize_celeba.txt", "list_eval_partition.txt"
 BEYOND = 0.15
-"""Share of images with a landmark outside of them from which on the sizes cannot be those of the official images."""
+"""If more than this share of the images have a landmark outside, the sizes are not those of the official images."""
 
 
 def load_celeba_wild(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -40,7 +40,7 @@ def load_celeba_wild(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the five landmarks in the order of the annotation.
+        protocol: protocol that names the five landmarks in the order of the annotation.
 
     Raises:
         InputError: a file, folder or image is missing, or the images are resized and `list_imsize_celeba.txt` is missing.
@@ -70,7 +70,7 @@ def load_celeba_wild(folder: Path, protocol: Protocol) -> LandmarkSet:
 
 
 def _existing(folder: Path, name: str, inside: str) -> Path | None:
-    return next((folder / each for each in (name, f"{inside}/{name}") if (folder / each).exists()), None)
+    return next((folder / path for path in (name, f"{inside}/{name}") if (folder / path).exists()), None)
 
 
 def _official_sizes(folder: Path, images: Path, names: Sequence[str]) -> NDArray[np.int64]:
@@ -91,9 +91,9 @@ def _require_official_pixels(table: AnnotationTable, official: NDArray[np.int64]
     beyond = (table.points_px > official[:, None, ::-1]).any(axis=(1, 2))
     if beyond.mean() > BEYOND:
         row = int(np.argmax(beyond))
-        share = f"here and in {beyond.mean():.0%} of the images"
-        cure = f"for a resized copy add {SIZES}; else check its columns, height before width"
-        raise InputError(f"{table.where(row)}: a landmark of {table.images[row]} is outside of the image, {share}; {cure}")
+        fault = f"a landmark of {table.images[row]} is outside of the image, as in {beyond.mean():.0%} of the images"
+        advice = f"for a resized copy add {SIZES}; if that list exists, check its columns: height comes before width"
+        raise InputError(f"{table.where(row)}: {fault}; {advice}")
 
 
 def _large_faces(folder: Path, names: Sequence[str], official: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -114,15 +114,15 @@ def _large_faces(folder: Path, names: Sequence[str], official: NDArray[np.int64]
 
 
 def _require_whole(images: Path, names: Sequence[str], official: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
-    """Copies keep the ratio of the sides, up to rounding, unless all are stretched to one size."""
+    """Check that copies keep the ratio of their sides, up to rounding, unless all are stretched to one size."""
     if len(np.unique(sizes, axis=0)) == 1:
         return
     ratio = official[:, 0] / official[:, 1]
     squeezed = np.abs(sizes[:, 0] - sizes[:, 1] * ratio) > 1 + ratio
     if squeezed.any():
         number = int(np.argmax(squeezed))
-        found, expected = (f"{each[number, 1]}x{each[number, 0]}" for each in (sizes, official))
-        raise InputError(f"{images / names[number]}: {found} pixels; expected {expected} or a resized copy of the whole image")
+        shape, expected = (f"{array[number, 1]}x{array[number, 0]}" for array in (sizes, official))
+        raise InputError(f"{images / names[number]}: {shape} pixels; expected {expected} or a resized copy of the whole image")
 
 
 def _notes(
@@ -144,11 +144,11 @@ def _notes(
 
 
 def _read_partition(path: Path) -> dict[str, int]:
-    found: dict[str, int] = {}
+    parts: dict[str, int] = {}
     for number, words in read_words(path):
         if len(words) != 2 or words[1] not in ("0", "1", "2"):
-            raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected a name and 0, 1 or 2")
-        if words[0] in found:
+            raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected an image name and 0, 1 or 2")
+        if words[0] in parts:
             raise FormatError(f"{path}, line {number}: {words[0]} is listed twice; remove one")
-        found[words[0]] = int(words[1])
-    return found
+        parts[words[0]] = int(words[1])
+    return parts

@@ -1,8 +1,9 @@
 """COCO keypoints: JSON with images, annotations and categories.
 
-One kind of object and one object per image are read. Objects of categories without keypoints (boxes, masks) are left out. What
-the file says of itself has to agree: ids are unique, `num_keypoints` is the number of keypoints with a visibility above 0, and
-`width` and `height` are those of the picture as it is displayed (see `AnnotationTable.require_sizes`).
+The file may have one kind of object with keypoints, and one such object per image. Objects of categories without keypoints
+(boxes, masks) are left out. The file is checked for consistency: ids are unique, `num_keypoints` is the number of keypoints
+with a visibility above 0, and `width` and `height` are those of the picture as displayed (see
+`AnnotationTable.require_sizes`).
 """
 
 from __future__ import annotations
@@ -22,28 +23,29 @@ Identity = int | str
 
 
 def read_coco(path: Path, content: Any) -> AnnotationTable:
-    """Take the parsed JSON of a file apart.
+    """Read annotations from the parsed JSON of a file.
 
     Raises:
-        FormatError: it is no COCO keypoints, or contradicts itself; the message names the id.
+        FormatError: the content is not COCO keypoints, or contradicts itself; the message names the id.
     """
     categories = _part(content, "categories", path)
     names, kinds = _names(categories, path), _kinds(categories, path)
     files, sizes = _files(_part(content, "images", path), path)
     points: dict[str, list[tuple[float, float]]] = {}
     places: dict[str, str] = {}
-    for number, each in enumerate(_part(content, "annotations", path)):
-        where = f"{path}, annotation {number} (id {each.get('id')})"
-        image_id = each.get("image_id")
+    for number, annotation in enumerate(_part(content, "annotations", path)):
+        where = f"{path}, annotation {number} (id {annotation.get('id')})"
+        image_id = annotation.get("image_id")
         if not isinstance(image_id, int | str) or image_id not in files:
             raise FormatError(f"{where}: image_id {json.dumps(image_id)}; expected the id of one of the images")
-        if not _has_keypoints(each, kinds, where):
+        if not _has_keypoints(annotation, kinds, where):
             continue
-        image, found = files[image_id], _points(each, names, where)
+        image = files[image_id]
+        marked = _points(annotation, names, where)
         if image in places:
             raise FormatError(f"{where}: a second object in {image}; keep one object per image")
-        places[image], points[image] = where, found
-    stated = {files[each]: size for each, size in sizes.items()}
+        places[image], points[image] = where, marked
+    stated = {files[identity]: size for identity, size in sizes.items()}
     return AnnotationTable(
         path=path,
         images=list(places),
@@ -56,30 +58,30 @@ def read_coco(path: Path, content: Any) -> AnnotationTable:
 
 
 def _part(content: Any, part: str, path: Path) -> list[dict[str, Any]]:
-    found = content.get(part) if isinstance(content, dict) else None
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    objects = content.get(part) if isinstance(content, dict) else None
+    if not isinstance(objects, list) or not all(isinstance(entry, dict) for entry in objects):
         raise FormatError(f"{path}: no list of objects '{part}'; expected COCO keypoints: images, annotations, categories")
-    return found
+    return objects
 
 
 def _names(categories: list[dict[str, Any]], path: Path) -> list[str]:
-    """The keypoints of the categories that have any; boxes alone may have categories of their own."""
-    found = [category["keypoints"] for category in categories if category.get("keypoints")]
-    if not found:
-        raise FormatError(f"{path}: no category has keypoints; expected the list of their names in categories")
-    for names in found:
+    """Return the names of the keypoints, which all categories with keypoints must share."""
+    lists = [category["keypoints"] for category in categories if category.get("keypoints")]
+    if not lists:
+        raise FormatError(f"{path}: no category has keypoints; expected a list of keypoint names in a category")
+    for names in lists:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise FormatError(f"{path}: keypoints of a category are {json.dumps(names)[:40]}; expected a list of names")
-    if any(names != found[0] for names in found):
-        raise FormatError(f"{path}: {len(found)} categories with keypoints of different names; expected one kind of object")
-    twice = next((name for name in found[0] if found[0].count(name) > 1), None)
+    if any(names != lists[0] for names in lists):
+        raise FormatError(f"{path}: {len(lists)} categories with keypoints of different names; expected one kind of object")
+    twice = next((name for name in lists[0] if lists[0].count(name) > 1), None)
     if twice is not None:
         raise FormatError(f"{path}: two keypoints of a category are called {twice}; rename one")
-    return list(found[0])
+    return list(lists[0])
 
 
 def _kinds(categories: list[dict[str, Any]], path: Path) -> dict[Identity, bool]:
-    """Whether a category has keypoints, by its id."""
+    """Return whether each category has keypoints, by its id."""
     kinds: dict[Identity, bool] = {}
     for category in categories:
         identity = category.get("id")
@@ -91,7 +93,7 @@ def _kinds(categories: list[dict[str, Any]], path: Path) -> dict[Identity, bool]
 
 
 def _files(images: list[dict[str, Any]], path: Path) -> tuple[dict[Identity, str], dict[Identity, tuple[int, int]]]:
-    """Names of images and, where the file says them, their (height, width), by id."""
+    """Return the names of the images, and the (height, width) that the file states for some of them, by id."""
     files: dict[Identity, str] = {}
     sizes: dict[Identity, tuple[int, int]] = {}
     first: dict[str, Identity] = {}
@@ -116,7 +118,7 @@ def _files(images: list[dict[str, Any]], path: Path) -> tuple[dict[Identity, str
 
 
 def _has_keypoints(annotation: Mapping[str, Any], kinds: Mapping[Identity, bool], where: str) -> bool:
-    """Whether an object is of a category with keypoints; without a category it is of the only kind there is."""
+    """Return whether an object belongs to a category with keypoints; an object without a category counts as one."""
     category = annotation.get("category_id")
     if category is None:
         return True
@@ -128,20 +130,20 @@ def _has_keypoints(annotation: Mapping[str, Any], kinds: Mapping[Identity, bool]
 
 
 def _points(annotation: Mapping[str, Any], names: list[str], where: str) -> list[tuple[float, float]]:
-    """An object's points, in the order of `names`; NaN where hidden."""
+    """Return the points of an object in the order of `names`; NaN where hidden."""
     values = annotation.get("keypoints")
     if not isinstance(values, list):
         raise FormatError(f"{where}: no list keypoints; expected x, y, visibility for each of {len(names)} keypoints")
     if len(values) != 3 * len(names):
         raise FormatError(f"{where}: {len(values)} numbers; expected 3 for each of {len(names)} keypoints")
-    found = [
+    points = [
         _point(x, y, shown, f"{where}, {name}")
         for name, x, y, shown in zip(names, values[0::3], values[1::3], values[2::3], strict=True)
     ]
     stated, shown = annotation.get("num_keypoints"), sum(flag > 0 for flag in values[2::3])
     if stated is not None and stated != shown:
         raise FormatError(f"{where}: num_keypoints {json.dumps(stated)}, but {shown} have a visibility above 0; correct it")
-    return found
+    return points
 
 
 def _point(x: Any, y: Any, shown: Any, where: str) -> tuple[float, float]:

@@ -6,8 +6,8 @@
     bounding_boxes.txt        `id left top width height`
     parts/part_locs.txt       `id part x y visible`, 15 parts per image
 
-Coordinates are taken as they are, in pixels from 0, as Choudhury et al.'s code does. Hidden parts are neither fitted nor
-measured; images without a visible part are left out.
+Coordinates are read as pixels that begin at 0, as in the code of Choudhury et al. Hidden parts are neither fitted nor
+measured. Images without a visible part are left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIRST_SPECIES = (1, 2, 3)
 PARTS = 15
 FILES = ("images.txt", "train_test_split.txt", "bounding_boxes.txt", "parts/part_locs.txt")
 Located = tuple[NDArray[np.float64], int]
-"""Points [parts, 2], NaN where hidden, and the first line of the image."""
+"""Points [parts, 2], NaN where hidden, and the image's first line in the file."""
 
 
 def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -36,7 +36,7 @@ def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the 15 parts; its `subset` is the number of the species that is tested, empty for all.
+        protocol: protocol that names the 15 parts; its `subset` is the number of the species to test on, empty for all.
 
     Raises:
         InputError: a file or an image is missing.
@@ -70,10 +70,10 @@ def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
 
 
 def read_parts(path: Path) -> dict[str, Located]:
-    """The parts of every image.
+    """Read the parts of every image, by the image's number.
 
     Raises:
-        FormatError: wrong counts, values that are not numbers, a part that is repeated or missing.
+        FormatError: a line has too many or too few values, a value is not a number, or a part is repeated or missing.
     """
     points: dict[str, NDArray[np.float64]] = {}
     lines: dict[str, list[int]] = {}
@@ -89,19 +89,19 @@ def read_parts(path: Path) -> dict[str, Located]:
         points.setdefault(image, np.full((PARTS, 2), np.nan))[int(part) - 1] = (x, y) if visible else (np.nan, np.nan)
     for image, seen in lines.items():
         if not all(seen):
-            raise FormatError(f"{path}, line {max(seen)}: image {image} lacks part {seen.index(0) + 1}; the file is cut off")
+            raise FormatError(f"{path}, line {max(seen)}: image {image} lacks part {seen.index(0) + 1}; download it again")
     return {image: (points[image], lines[image][0]) for image in points}
 
 
 def _read_paths(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for number, words in read_words(path):
         if len(words) != 2 or not words[1][:3].isdigit():
             raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected `id NNN.Species/name.jpg`")
-        if words[0] in found:
+        if words[0] in paths:
             raise FormatError(f"{path}, line {number}: image {words[0]} is listed twice; remove one")
-        found[words[0]] = words[1]
-    return found
+        paths[words[0]] = words[1]
+    return paths
 
 
 def _read_split(path: Path, paths: dict[str, str]) -> dict[str, bool]:

@@ -1,10 +1,10 @@
-"""CUB-200-2011 as Lorenz et al. (2019) cropped, turned and released it: cub_loren19.
+"""CUB-200-2011 as cropped, mirrored and released by Lorenz et al. (2019): cub_loren19.
 
     images/train/..., images/test/...    300x300 pixels, all birds facing one way
     train.csv, test.csv                  idx,fname,fname_original,category
     train_kp.npy, test_kp.npy            [images, 15, 3]: x and y as shares of the image's sides, and 1 where visible
 
-Shares times the image's size are pixels, as its description says.
+Coordinates in pixels are the shares times the image's size, as the release describes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def load_cub_aligned(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the 15 parts.
+        protocol: protocol that names the 15 parts.
 
     Raises:
         InputError: a file or an image is missing.

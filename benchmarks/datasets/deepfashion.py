@@ -1,11 +1,11 @@
-"""DeepFashion In-shop, the subset with all joints that Lorenz et al. (2019) use.
+"""DeepFashion In-shop: the images of Lorenz et al. (2019), which show all joints.
 
-    images/MEN/..., images/WOMEN/...     In-shop's 256x256 images (or img/); a resized copy of whole images will do
+    images/MEN/..., images/WOMEN/...     In-shop's 256x256 images (or img/), or a resized copy of the whole images
     data_train.csv, data_test.csv        id,filename
     data_train.json, data_test.json      a list with an object per line of the table: keypoints (17 pairs x, y in pixels of
-                                         256x256), and image_path and joint_order, which are compared where they are given
+                                         256x256), and optionally image_path and joint_order, which are checked
 
-The joints are AlphaPose's, not people's.
+The joints were detected by AlphaPose, not annotated by people.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the 17 joints, in the order of `joint_order`.
+        protocol: protocol that names the 17 joints in the order of `joint_order`.
 
     Raises:
         InputError: a file or an image is missing.
@@ -57,7 +57,7 @@ def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
         name="deepfashion",
         folder=inside,
         lists={f"{part}.csv": file_hash(folder / f"{part}.csv") for part in PARTS},
-        notes=("joints are AlphaPose's",),
+        notes=("the joints were detected by AlphaPose",),
     )
     rows, in_file = np.arange(len(images)), in_copies(table, np.full_like(sizes, SIDE), sizes)
     return assemble(in_file, protocol, facts, fit=rows[: counts[0]], test=rows[counts[0] :], sizes=sizes)
@@ -81,7 +81,7 @@ def _read_joints(path: Path, names: list[str], landmarks: tuple[str, ...]) -> ND
     entries: list[dict[str, Any]] = read_json(path)
     if not isinstance(entries, list) or len(entries) != len(names):
         count = len(entries) if isinstance(entries, list) else "no list of"
-        raise FormatError(f"{path}: {count} entries for {len(names)} lines of {path.stem}.csv; expected one each")
+        raise FormatError(f"{path}: {count} entries for {len(names)} lines of {path.stem}.csv; expected an entry per line")
     pairs = enumerate(zip(entries, names, strict=True))
     return np.array([_joints(entry, name, landmarks, f"{path}, entry {number}") for number, (entry, name) in pairs])
 
@@ -93,7 +93,7 @@ def _joints(entry: dict[str, Any], name: str, landmarks: tuple[str, ...], where:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"{where}: incomplete ({error!r}); expected keypoints, image_path, joint_order") from error
     if image != name:
-        raise FormatError(f"{where}: {image}, but the table has {name} there; the two are not of one release")
+        raise FormatError(f"{where}: {image}, but the table has {name}; download both files of one release")
     if tuple(order) != landmarks:
         raise FormatError(f"{where}: joints {', '.join(order[:3])}, ...; expected {', '.join(landmarks[:3])}, ...")
     if points.shape != (len(landmarks), 2) or not np.isfinite(points).all():

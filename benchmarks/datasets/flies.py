@@ -1,10 +1,11 @@
-"""Fruit flies from SLEAP's example recording, cropped and turned head up.
+"""Fruit flies from SLEAP's example recording, cropped and rotated so that the head is up.
 
     landmarks.csv        image, head_x, head_y, thorax_x, ... in pixels of the image file, empty where missing
     images/FRAME_FLY.png
 
-The points are a supervised tracker's, not people's. Neighbouring frames look alike, so the split is by time: frames below 900
-fit, 900 to 999 are left for validation, from 1,200 on they test. For cross-validation, `BLOCK` frames in a row are a group.
+The points come from a supervised tracker, not from people. Neighbouring frames look alike, so the split is by time: frames
+below 900 fit, frames 900 to 999 are reserved for validation, and frames from 1,200 on test. For cross-validation, `BLOCK`
+consecutive frames form a group.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ BLOCK = 50
 
 
 def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above; crops in which a landmark of the unit is missing are left out.
+    """Read the layout above; leave out crops that lack a landmark of the unit.
 
     Args:
         folder: the data set.
-        protocol: names the landmarks to measure and the two of the unit.
+        protocol: protocol that names the landmarks to measure, and the two landmarks of the unit.
 
     Raises:
         InputError: a file or an image is missing.
@@ -56,7 +57,7 @@ def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
         names_identify=False,
         lists={"landmarks.csv": file_hash(table.path)},
         notes=(
-            "landmarks are a supervised tracker's",
+            "the landmarks come from a supervised tracker",
             f"split by time; {len(table.images) - len(kept):,} crops without {' or '.join(protocol.unit)} are left out",
         ),
     )

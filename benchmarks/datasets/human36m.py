@@ -3,8 +3,8 @@
     S1/WithBackground/Directions.../000123.jpg
     S1/Landmarks/Directions.../000123.mat        keypoints_2d, [32, 2]: row and column as shares of the image's sides
 
-Subjects 1, 5, 6, 7, 8, 9 fit, 11 tests; of their recordings those of six actions. That the row comes first is how AutoLink's
-and StableKeypoints' code use the files; the error is the same either way.
+Subjects 1, 5, 6, 7, 8, 9 fit and subject 11 tests; recordings of six actions are used. The row comes first, as in the code of
+AutoLink and StableKeypoints; the error does not depend on this order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def load_human36m(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the 32 joints.
+        protocol: protocol that names the 32 joints.
 
     Raises:
         InputError: a folder or a file is missing.
@@ -53,21 +53,22 @@ def load_human36m(folder: Path, protocol: Protocol) -> LandmarkSet:
         name="human36m",
         folder=folder,
         lists={"fit": names_hash(fit), "test": names_hash(test)},
-        notes=("left and right may be exchanged in an image, on the fitting images too",),
+        notes=("left and right may be exchanged in an image, also in fitting images",),
     )
     rows = np.arange(len(images))
     return assemble(table, protocol, facts, fit=rows[: len(fit)], test=rows[len(fit) :], sizes=sizes)
 
 
 def _frames(folder: Path, subjects: tuple[int, ...]) -> list[str]:
-    found = []
+    frames: list[str] = []
     for subject in subjects:
         inside = folder / f"S{subject}" / IMAGES
         recordings = sorted(path for path in inside.glob("*") if path.name.startswith(ACTIONS))
         if not recordings:
             raise InputError(f"{inside}: no recordings of {', '.join(ACTIONS)}; expected the images of Zhang et al. (2018)")
-        found += [path.relative_to(folder).as_posix() for recording in recordings for path in sorted(recording.glob("*.jpg"))]
-    return found
+        paths = [path for recording in recordings for path in sorted(recording.glob("*.jpg"))]
+        frames += [path.relative_to(folder).as_posix() for path in paths]
+    return frames
 
 
 def _read_joints(path: Path, joints: int) -> NDArray[np.float64]:

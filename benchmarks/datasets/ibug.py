@@ -1,12 +1,12 @@
-"""300-W: faces of four sources with 68 points, a file of points beside every image.
+"""300-W: faces from four sources with 68 points, and a file of points next to every image.
 
     afw/*.pts and images, helen/trainset, helen/testset, lfpw/trainset, lfpw/testset, ibug
 
-A .pts file holds `version: 1`, `n_points: 68`, `{`, a line `x y` per point, `}`; x and y count from 1 (MATLAB), so 1 is
-taken off. The image has the same name and ends in .jpg or .png.
+A .pts file holds `version: 1`, `n_points: 68`, `{`, a line `x y` per point, `}`. Coordinates begin at 1 (MATLAB), so 1 is
+subtracted. The image has the same name and ends in .jpg or .png.
 
-The split is that of Ren et al. (2014), which all use: AFW and both training sets fit; the test sets of HELEN and LFPW are the
-common, IBUG the challenging, all of them the full test set.
+The split is the usual one, by Ren et al. (2014). AFW and both training sets fit. The test sets of HELEN and LFPW are the
+common test set, IBUG is the challenging test set, and all three are the full test set.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def load_300w(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the 68 points; its `subset` is the test set: full, common or challenging.
+        protocol: protocol that names the 68 points; its `subset` is the test set: full, common or challenging.
 
     Raises:
         InputError: a folder or an image is missing.
-        FormatError: a file of points is damaged; the message names it and the line.
+        FormatError: a file of points is damaged; the message names the file and the line.
     """
     fit, test = (_find(folder, parts) for parts in (FIT, TESTED[protocol.subset]))
     paths = [*fit, *test]
@@ -61,17 +61,17 @@ def load_300w(folder: Path, protocol: Protocol) -> LandmarkSet:
         name=protocol.name if official else f"{protocol.name}-mini",
         folder=folder,
         lists={"fit": names_hash(images[: len(fit)]), "test": names_hash(images[len(fit) :])},
-        notes=() if official else (f"not 300-W: {len(fit):,} images to fit and {len(test):,} to test instead of {expected}",),
+        notes=() if official else (f"not 300-W: {len(fit):,} fitting and {len(test):,} test images instead of {expected}",),
     )
     rows = np.arange(len(paths))
     return assemble(table, protocol, facts, fit=rows[: len(fit)], test=rows[len(fit) :])
 
 
 def read_pts(path: Path, expected: int) -> np.ndarray:
-    """The points [expected, 2] of a .pts file, in pixels with 0 at the first pixel's centre.
+    """Read the points [expected, 2] of a .pts file, in pixels with 0 at the first pixel's centre.
 
     Raises:
-        FormatError: another count, or a line that is no point; the message names the line.
+        FormatError: the file has another number of points, or a line that is not a point; the message names the line.
     """
     lines = read_words(path)
     numbers = [(line, words) for line, words in lines if words not in (["{"], ["}"]) and not words[0].endswith(":")]
@@ -88,17 +88,17 @@ def _require_header(path: Path, lines: list[Line], expected: int) -> None:
         raise FormatError(f"{path}, line {number}: 'n_points: {' '.join(count)}'; expected {expected} points")
     braces = [words[0] for _, words in lines if words in (["{"], ["}"])]
     if braces != ["{", "}"]:
-        raise FormatError(f"{path}: expected the points between one {{ and one }}; it is cut off")
+        raise FormatError(f"{path}: expected the points between one {{ and one }}; download the file again")
 
 
 def _find(folder: Path, parts: tuple[str, ...]) -> list[Path]:
-    found = []
+    files: list[Path] = []
     for part in parts:
         paths = sorted((folder / part).glob("*.pts"))
         if not paths:
             raise InputError(f"{folder / part}: no .pts files; expected the folders {', '.join((*FIT, *TESTED['full']))}")
-        found += paths
-    return found
+        files += paths
+    return files
 
 
 def _image_of(path: Path) -> Path:

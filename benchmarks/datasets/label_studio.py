@@ -1,8 +1,8 @@
 """Label Studio's export "JSON": a list of tasks, each an image with the regions that people marked in it.
 
-Only what people marked (`annotations`) is read; a task without is left out, and so is one that was skipped. Regions that are no
-keypoints are left out too. A keypoint stands in percent of the image's width and height, measured at pixel edges:
-x_px = x / 100 W - 0.5. The size W x H that a region states has to be that of the picture as it is displayed (see
+Only the regions in `annotations` are read, which people marked. Skipped tasks and tasks without annotations are left out, and
+so are regions that are not keypoints. Coordinates of a keypoint are percentages of the image's width and height, measured at
+pixel edges: x_px = x / 100 W - 0.5. The size W x H that a region states must be that of the picture as displayed (see
 `AnnotationTable.require_sizes`).
 """
 
@@ -25,7 +25,7 @@ KEYPOINT = "keypointlabels"
 """Type of the regions that are read."""
 AGAIN = "export the project again, as JSON"
 _LOADED = re.compile(r"^[0-9a-f]{8}-")
-"""What Label Studio puts before the name of a file that was loaded into it."""
+"""The prefix that Label Studio adds to the name of an uploaded file."""
 Side = Annotated[int, Field(ge=1, lt=2**31)]
 Points = dict[str, tuple[float, float]]
 
@@ -49,14 +49,14 @@ class _Keypoint(Record):
 
 
 class _Annotation(Record):
-    """What one person marked."""
+    """The regions that one person marked in an image."""
 
     result: list[_Region]
     was_cancelled: bool | None = None
 
 
 class _Task(Record):
-    """An image."""
+    """An image with its annotations."""
 
     id: int | str | None = None
     data: dict[str, Any]
@@ -64,17 +64,17 @@ class _Task(Record):
 
 
 def read_label_studio(path: Path, content: list[Any]) -> AnnotationTable:
-    """Take the parsed JSON of a file apart.
+    """Read annotations from the parsed JSON of a file.
 
     Raises:
-        FormatError: it is no such export, or contradicts itself; the message names the task.
+        FormatError: the content is not such an export, or contradicts itself; the message names the task.
     """
     points: dict[str, Points] = {}
     sizes: dict[str, tuple[int, int]] = {}
     places: dict[str, str] = {}
     for number, task in enumerate(checked(list[_Task], content, path, FormatError, AGAIN)):
         where = f"{path}, task {number} (id {task.id})"
-        done = [each for each in task.annotations if not each.was_cancelled]
+        done = [annotation for annotation in task.annotations if not annotation.was_cancelled]
         if len(done) > 1:
             raise FormatError(f"{where}: {len(done)} annotations; keep one for each image")
         if not done:
@@ -101,7 +101,7 @@ def read_label_studio(path: Path, content: list[Any]) -> AnnotationTable:
 
 
 def _image(data: dict[str, Any], where: str) -> str:
-    """The name of a task's image: of a file in local storage, one loaded into Label Studio, or the path of an address."""
+    """Return the name of a task's image: a file in local storage, an uploaded file, or the path of an address."""
     address = data.get("image")
     if not isinstance(address, str) or not address:
         raise FormatError(f"{where}: data has no text `image`; call the image `$image` in the labelling interface")
@@ -115,23 +115,23 @@ def _image(data: dict[str, Any], where: str) -> str:
 
 
 def _marked(annotation: _Annotation, where: str) -> tuple[tuple[int, int], Points]:
-    """The (height, width) that the keypoints of an annotation state, 0 without keypoints, and their places in pixels."""
+    """Return the (height, width) that the keypoints state, (0, 0) without keypoints, and the points in pixels."""
     stated: dict[tuple[int, int], None] = {}
     points: Points = {}
     for height, width, keypoint in _keypoints(annotation, where):
         stated.setdefault((height, width))
         if len(stated) > 1:
             sizes = " and ".join(f"{across}x{down}" for down, across in stated)
-            raise FormatError(f"{where}: its regions state {sizes} pixels (width x height); {AGAIN}")
+            raise FormatError(f"{where}: the regions state different sizes, {sizes} pixels (width x height); {AGAIN}")
         name = keypoint.keypointlabels[0]
         if name in points:
-            raise FormatError(f"{where}: a second {name}; keep one object for each image")
+            raise FormatError(f"{where}: a second keypoint {name}; keep one object per image")
         points[name] = keypoint.x / 100 * width - 0.5, keypoint.y / 100 * height - 0.5
     return next(iter(stated), (0, 0)), points
 
 
 def _keypoints(annotation: _Annotation, where: str) -> Iterator[tuple[int, int, _Keypoint]]:
-    """Height and width of the image that a region states, and its keypoint."""
+    """Yield, for each region with a keypoint, the height and width that the region states, and the keypoint."""
     for number, region in enumerate(annotation.result):
         if region.type != KEYPOINT:
             continue
@@ -139,7 +139,7 @@ def _keypoints(annotation: _Annotation, where: str) -> Iterator[tuple[int, int, 
         if region.original_width is None or region.original_height is None:
             raise FormatError(f"{here}: lacks original_width or original_height; {AGAIN}")
         if region.image_rotation:
-            turned = f"the image was turned by {region.image_rotation:g} degrees"
-            raise FormatError(f"{here}: {turned}; turn it back and mark it again")
+            turned = f"the image was rotated by {region.image_rotation:g} degrees"
+            raise FormatError(f"{here}: {turned}; rotate it back and mark the keypoints again")
         keypoint = checked(_Keypoint, region.value, here, FormatError, AGAIN)
         yield region.original_height, region.original_width, keypoint

@@ -1,6 +1,6 @@
-"""Annotated images in memory, whatever they looked like on disk.
+"""Annotated images in memory, independent of their format on disk.
 
-From annotations to a landmark set: sizes read, points checked, the protocol's crop cut.
+`assemble` builds a landmark set from annotations: it reads image sizes, checks the points and applies the protocol's crop.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from kpdetect.images.image_files import image_size, read_image
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkSet:
-    """Images with annotated landmarks and a fixed split. An image is what a model is shown: a file, or a region of it.
+    """Images with annotated landmarks and a fixed split. An image is an image file, or the region of it that a model sees.
 
     Attributes:
-        name: what a number measured on these images may be called.
+        name: name of the data in results.
         folder: folder of the images.
         images: POSIX paths relative to `folder`.
         sizes: int [images, 2], (height, width) of each image.
@@ -36,13 +36,13 @@ class LandmarkSet:
             a landmark is hidden or not annotated.
         fit: indices of the images that the regression is fitted on.
         test: indices of the images that the error is measured on.
-        names_identify: whether a file name means the same picture in every copy of the data set.
-        lists: names of the lists or tables that define the split, and the hash of each one's content.
-        notes: what a reader of the number has to know.
-        groups: int [images], the group of each image; those of one group look alike, so that cross-validation keeps them in one
-            fold. None where every image stands for itself.
-        regions: what the protocol's crop leaves of each file; None where images are whole files.
-        landmarks: their names, for messages.
+        names_identify: whether a file name refers to the same picture in every copy of the data set.
+        lists: lists or tables that define the split, as the hash of each one's content by its name.
+        notes: caveats for the reader of a result.
+        groups: int [images], the group of each image. Images of one group look alike, so cross-validation keeps them in one
+            fold. None if there are no groups.
+        regions: the region of each file that the protocol crops; None if images are whole files.
+        landmarks: names of the landmarks, for messages.
     """
 
     name: str
@@ -60,11 +60,12 @@ class LandmarkSet:
     landmarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that arrays, names and split belong together.
+        """Check that arrays, names and split are consistent.
 
         Raises:
-            FormatError: counts differ, a coordinate is infinite, only one of x and y is known, or a name is there twice.
-            InputError: an empty split, one whose parts overlap, or a landmark that no fitting image shows.
+            FormatError: counts differ, a coordinate is infinite, only one of x and y is known, or an image is listed twice.
+            InputError: a part of the split is empty, both parts share an image, no fitting image shows a landmark, or an
+                image shows no landmark.
         """
         count = len(self.images)
         if len(self.landmarks_px) != count or len(self.sizes) != count:
@@ -73,30 +74,32 @@ class LandmarkSet:
             raise FormatError(f"{self.name}: {count} images, {len(self.groups)} groups")
         hidden = np.isnan(self.landmarks_px)
         if np.isinf(self.landmarks_px).any() or (hidden[..., 0] != hidden[..., 1]).any():
-            raise FormatError(f"{self.name}: a landmark is infinite, or lacks one of x and y; mend or remove those images")
+            raise FormatError(f"{self.name}: a landmark is infinite or lacks one of x and y; correct or remove its image")
         if len(set(self.images)) != count:
             [(twice, _)] = Counter(self.images).most_common(1)
             raise FormatError(f"{self.name}: {twice} is listed twice; remove one")
         if not len(self.fit) or not len(self.test):
-            raise InputError(f"{self.name}: {len(self.fit)} images to fit and {len(self.test)} to test; both must be over 0")
+            raise InputError(
+                f"{self.name}: {len(self.fit)} fitting and {len(self.test)} test images; expected at least 1 of each"
+            )
         both = np.intersect1d(self.fit, self.test)
         if both.size:
-            fault = f"{both.size:,} images are both fitted and tested, the first is {self.images[both[0]]}"
-            raise InputError(f"{self.name}: {fault}; remove each from one part")
+            fault = f"{both.size:,} images are fitting and test images, the first is {self.images[both[0]]}"
+            raise InputError(f"{self.name}: {fault}; remove each of them from one part")
         shown = ~hidden[..., 0]
         unseen, empty = ~shown[self.fit].any(axis=0), self.used[~shown[self.used].any(axis=1)]
         if unseen.any():
             number = int(np.argmax(unseen))
             landmark = self.landmarks[number] if self.landmarks else str(number)
-            raise InputError(f"{self.name}: landmark {landmark} is hidden in all fitting images; leave it out")
+            raise InputError(f"{self.name}: landmark {landmark} is hidden in all fitting images; leave this landmark out")
         if len(empty):
             raise InputError(
-                f"{self.name}: {len(empty):,} images show no landmark, the first is {self.images[empty[0]]}; leave them out"
+                f"{self.name}: {len(empty):,} images show no landmark, the first is {self.images[empty[0]]}; leave these out"
             )
 
     @property
     def used(self) -> NDArray[np.int64]:
-        """Indices of all images that a benchmark needs predictions for, ascending."""
+        """Indices of the fitting and test images, ascending; a benchmark needs predictions for them."""
         return np.sort(np.concatenate([self.fit, self.test]))
 
     @property
@@ -105,11 +108,11 @@ class LandmarkSet:
         return self.sizes if self.regions is None else self.regions.file_sizes
 
     def path(self, index: int) -> Path:
-        """Path of the file of image `index`."""
+        """Return the path of the file of image `index`."""
         return self.folder / self.images[index]
 
     def image(self, index: int) -> Image:
-        """Image `index` as a model is shown it, uint8 RGB [height, width, 3]; beyond the file its edge pixels are repeated.
+        """Read image `index` as the model sees it, uint8 RGB [height, width, 3]; edge pixels are repeated beyond the file.
 
         Raises:
             InputError: the file is damaged.
@@ -121,44 +124,45 @@ class LandmarkSet:
         return cut_region(picture, (left, top, width, height))
 
     def pictures(self, indices: Iterable[int]) -> Iterator[Image]:
-        """Those images, one after the other."""
+        """Read images one after the other, each as in `image`."""
         return (self.image(int(index)) for index in indices)
 
     def to_file_px(self, points_px: NDArray[np.floating], indices: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Points [indices, points, 2] in pixels of those images, in pixels of their files."""
+        """Convert points [indices, points, 2] from pixels of the images `indices` to pixels of their files."""
         points = np.asarray(points_px, np.float64)
         return points if self.regions is None else points + self.regions.corners[indices]
 
     def to_image_px(self, points_px: NDArray[np.floating], indices: NDArray[np.integer]) -> NDArray[np.float64]:
-        """The inverse of `to_file_px`."""
+        """Convert points [indices, points, 2] from pixels of files to pixels of the images; the inverse of `to_file_px`."""
         points = np.asarray(points_px, np.float64)
         return points if self.regions is None else points - self.regions.corners[indices]
 
     def content_hashes(self, indices: Iterable[int]) -> list[str]:
-        """Hash of the file bytes of each image."""
+        """Compute the hash of each image's file."""
         return [file_hash(self.path(int(index))) for index in indices]
 
 
 def names_hash(names: Iterable[str]) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the sorted names, one per line: equal for equal sets of names."""
+    """Hash a set of names: the first 16 hexadecimal digits of the SHA-256 of the sorted names, one per line."""
     return hashlib.sha256("".join(f"{name}\n" for name in sorted(names)).encode()).hexdigest()[:16]
 
 
 def image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
-    """(height, width) [images, 2] of image files.
+    """Read (height, width) [images, 2] of image files.
 
     Raises:
         InputError: files are missing or damaged.
     """
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise InputError(f"{folder}: {len(missing):,} listed images are missing, the first is {missing[0]}; add or unlist them")
+        fault = f"{len(missing):,} listed images are missing, the first is {missing[0]}"
+        raise InputError(f"{folder}: {fault}; add these images, or remove them from the list")
     return np.array([image_size(folder / name) for name in names], dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFacts:
-    """What a loader knows of its data beside the annotations; attributes as in `LandmarkSet`."""
+    """What a loader knows about a data set apart from the annotations; `LandmarkSet` describes the attributes."""
 
     name: str
     folder: Path
@@ -177,20 +181,20 @@ def assemble(
     boxes: NDArray[np.floating] | None = None,
     sizes: NDArray[np.int64] | None = None,
 ) -> LandmarkSet:
-    """A landmark set of all images of a table.
+    """Build a landmark set from all images of a table.
 
     Args:
         table: annotations, in pixels of the image files.
-        protocol: its crop is cut.
-        facts: name, folder, lists.
-        fit, test: rows of the table.
-        boxes: [images, 4] left, top, width, height that the crop is centred on, in pixels at pixel edges; the box around the
-            visible points unless given.
-        sizes: [images, 2] (height, width) of the image files, where they are known already.
+        protocol: protocol whose crop is applied.
+        facts: name, folder and lists of the data set.
+        fit, test: rows of the table to fit and to test on.
+        boxes: [images, 4] left, top, width, height of the boxes at the centre of the crops, in pixels at pixel edges; by
+            default the boxes around the visible points.
+        sizes: [images, 2] (height, width) of the image files; by default they are read from the files.
 
     Raises:
         InputError: an image is missing or damaged, or a part of the split is empty.
-        FormatError: a point far outside of its image, or a box without area.
+        FormatError: a point lies far outside of its image, or a box has no area.
     """
     sizes = image_sizes(facts.folder, table.images) if sizes is None else sizes
     table.require_inside(sizes)
@@ -219,7 +223,7 @@ def assemble(
 
 
 def in_copies(table: AnnotationTable, official: NDArray[np.integer], sizes: NDArray[np.integer]) -> AnnotationTable:
-    """Annotations in pixels of official images, in pixels of resized copies of them.
+    """Convert annotations from pixels of official images to pixels of resized copies.
 
     Args:
         table: annotations in official pixels.

@@ -1,4 +1,4 @@
-"""Which loader reads the data set of a protocol."""
+"""The loader of each protocol's data set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_dataset(protocol: Protocol, data: Path) -> LandmarkSet:
     """Read the annotated data set of a named protocol from `data`.
 
     Raises:
-        InputError: `data` is no folder, or files are missing.
+        InputError: `data` is not a folder, or files are missing.
         FormatError: the annotations are damaged.
     """
     if not data.is_dir():

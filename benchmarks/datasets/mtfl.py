@@ -3,8 +3,8 @@
     landmarks.csv     image, part, label_ok, lefteye_x, lefteye_y, ..., rightmouth_y in pixels of the image file
     PART/NAME.jpg
 
-Lines with label_ok 0 are not used. The data set brings no split inside these images: per part, sorted by name, index mod 5 in
-{0, 1, 2} fits, 3 is left for validation, 4 tests.
+Lines with label_ok 0 are not used. The data set has no split of these images. The images of each part are sorted by name;
+index mod 5 in {0, 1, 2} fits, 3 is reserved for validation, 4 tests.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def load_mtfl(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: its landmarks are the five points in the order of the table's columns.
+        protocol: protocol that names the five points in the order of the table's columns.
 
     Raises:
         InputError: a file or an image is missing.

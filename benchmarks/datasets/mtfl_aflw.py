@@ -1,10 +1,11 @@
-"""MTFL (Zhang et al. 2014) in its official layout: faces of LFW and of the web to fit, its AFLW subset to test.
+"""MTFL (Zhang et al. 2014) in its official layout: faces from LFW and from the web to fit, faces from AFLW to test.
 
     training.txt, testing.txt     `path x1 x2 x3 x4 x5 y1 y2 y3 y4 y5 gender smile glasses pose`
     lfw_5590/..., net_7876/..., AFLW/...
 
-The points are both eyes, nose, both corners of the mouth; all x come first. They count from 1, as DVE's code reads testing.txt;
-that training.txt does as well is assumed. Paths are written with `\\` or `/`. The folder may also be the one that holds MTFL/.
+The points are both eyes, the nose and both corners of the mouth; all x come before all y. Coordinates begin at 1, as in DVE's
+code for testing.txt; we assume the same for training.txt. Paths are written with `\\` or `/`. The folder may also be the
+parent folder of MTFL/.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def load_mtfl_aflw(folder: Path, protocol: Protocol) -> LandmarkSet:
     """Read the layout above.
 
     Args:
-        folder: the data set, or the folder that holds MTFL/.
-        protocol: names the five points, eyes first.
+        folder: the data set, or the parent folder of MTFL/.
+        protocol: protocol that names the five points, eyes first.
 
     Raises:
         InputError: a list or an image is missing.
@@ -54,7 +55,7 @@ def load_mtfl_aflw(folder: Path, protocol: Protocol) -> LandmarkSet:
             places.append(where)
         counts.append(len(lines))
         if not lines:
-            raise FormatError(f"{path}: no lines; download it again")
+            raise FormatError(f"{path}: the file is empty; download it again")
     table = AnnotationTable(
         path=folder, images=images, landmarks=protocol.landmarks, points_px=np.array(points), lines=[], places=places
     )

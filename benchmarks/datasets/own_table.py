@@ -1,11 +1,12 @@
 """A user's annotations as a benchmark: `table:FILE`.
 
 FILE is a CSV with a line per image or per point, DeepLabCut's CSV, COCO keypoints, or an export of Label Studio (see
-`benchmarks.datasets.annotation_formats`); the images are under the folder given as data. Split, first that applies: lists of
-names; a column `split` with the values fit and test; otherwise, sorted by name, index mod 5 in {0, 1, 2} fits and 4 tests.
+`benchmarks.datasets.annotation_formats`). The images are in the data folder. The split comes from the first of these that
+exists: two lists of names; a column `split` with the values fit and test. Otherwise the images are sorted by name; index mod 5
+in {0, 1, 2} fits and 4 tests.
 
-The protocol is named `table`, with the unit where it is not the box and a hash of the lists where there are any:
-`table-image`, `table-left,right-1a2b3c4d`. So the results of one file with several settings have different names.
+The protocol's name is `table`, followed by the unit if it is not the box, and by a hash of the lists if there are lists:
+`table-image`, `table-left,right-1a2b3c4d`. Results of one file with different settings thus have different names.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Split:
 
     Attributes:
         fit, test: indices of the images to fit on and to test on.
-        rule: the rule in words.
+        rule: rule of the split in words.
         lists: `names_hash` of each list of names.
     """
 
@@ -52,7 +53,7 @@ class TableOptions:
 
     Attributes:
         unit: `box`, `image`, `pixel`, or two landmarks as `left,right`; see `benchmarks.protocol.named`.
-        fit, test: files with the names of the images of each part; both or none.
+        fit, test: files with the names of the images to fit and to test on; both or none.
     """
 
     unit: str = "box"
@@ -64,13 +65,14 @@ def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Proto
     """Read annotations and build their protocol.
 
     Args:
-        path: the annotations.
-        images: folder of the images; names are relative to it.
+        path: file of the annotations.
+        images: folder of the images; names in the annotations are relative to it.
         annotated: unit and split.
 
     Raises:
-        InputError: missing files or images, an unknown unit, or a split that leaves a part empty or has an image in both.
-        FormatError: damaged annotations; the message names the line.
+        InputError: files or images are missing, the unit is unknown, a part of the split is empty, or an image is in both
+            parts.
+        FormatError: the annotations are damaged; the message names the line.
     """
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; give the folder of the images with `data`")
@@ -109,7 +111,7 @@ def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Proto
 
 
 def _with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
-    """Replace names by those of the images in `folder`; a name without an image stays unchanged.
+    """Replace names in the table by names of images in `folder`; a name without a matching image stays unchanged.
 
     Raises:
         FormatError: two rows name the same image, or a name lies outside of the folder.
@@ -145,7 +147,7 @@ def _unit(text: str, table: AnnotationTable) -> Unit:
 
 def _split(table: AnnotationTable, annotated: TableOptions) -> Split:
     if (annotated.fit is None) != (annotated.test is None):
-        raise InputError("`fit_list` and `test_list`: expected both or none; give the other too")
+        raise InputError("`fit_list` and `test_list`: one of the two is missing; give both or none")
     if annotated.fit is not None and annotated.test is not None:
         return _by_lists(table, annotated.fit, annotated.test)
     if "split" in table.extra:
@@ -161,7 +163,8 @@ def _by_lists(table: AnnotationTable, fit: Path, test: Path) -> Split:
     names = [[table.images[row] for row in part] for part in rows]
     both = sorted(set(names[0]) & set(names[1]))
     if both:
-        raise InputError(f"{fit} and {test}: {len(both):,} images are in both, the first is {both[0]}; remove each from one")
+        fault = f"{len(both):,} images are in both lists, the first is {both[0]}"
+        raise InputError(f"{fit} and {test}: {fault}; remove each of them from one list")
     lists = {"fit list": names_hash(names[0]), "test list": names_hash(names[1])}
     return Split(fit=rows[0], test=rows[1], rule="split by lists of names", lists=lists)
 
@@ -179,4 +182,4 @@ def _by_column(table: AnnotationTable) -> Split:
             raise FormatError(f"{table.where(row)}: split '{text}'; expected fit (or train), test, or nothing")
     column = np.array(texts)
     fit = np.flatnonzero((column == "fit") | (column == "train"))
-    return Split(fit=fit, test=np.flatnonzero(column == "test"), rule="split by the table's own column")
+    return Split(fit=fit, test=np.flatnonzero(column == "test"), rule="split by the table's column")

@@ -1,7 +1,7 @@
-"""Regions of image files: what a protocol's crop leaves of each.
+"""Regions of image files that a protocol crops.
 
-A region is (left, top, width, height) in whole pixels of its file, measured at pixel edges: (0, 0, W, H) is a whole image. So a
-point of the file and of the region differ by whole numbers, and either follows from the other exactly.
+A region is (left, top, width, height) in whole pixels of its file, measured at pixel edges: (0, 0, W, H) is a whole image.
+Coordinates in the file and in the region differ by whole numbers, so that the conversion is exact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Regions:
     """One region per image.
 
     Attributes:
-        boxes: int64 [images, 4], left, top, width, height in pixels of the file; beyond it too, unless they were clipped.
+        boxes: int64 [images, 4], left, top, width, height in pixels of the file; may extend beyond the file.
         file_sizes: int64 [images, 2], (height, width) of the image files.
     """
 
@@ -36,31 +36,31 @@ class Regions:
 
     @property
     def corners(self) -> NDArray[np.float64]:
-        """(left, top) [images, 1, 2]: a point of the file minus this is the point of the region."""
+        """(left, top) [images, 1, 2], which is subtracted from a point in the file to get the point in the region."""
         return self.boxes[:, None, :2].astype(np.float64)
 
 
 def cut_regions(
     crop: Crop, boxes: NDArray[np.floating], file_sizes: NDArray[np.int64], names: Sequence[str], places: Sequence[str]
 ) -> Regions:
-    """The regions that a crop leaves of image files.
+    """Compute the region of each image file that a crop selects.
 
     Args:
-        crop: the square.
-        boxes: [images, 4] left, top, width, height of the boxes it is centred on, in pixels at pixel edges.
-        file_sizes: [images, 2] (height, width).
-        names: of the images, for the share of chance in the crop.
-        places: where each image stands in its annotations, as a message begins.
+        crop: the crop.
+        boxes: [images, 4] left, top, width, height of the boxes at the centre of the crops, in pixels at pixel edges.
+        file_sizes: [images, 2] (height, width) of the files.
+        names: names of the images, which are the seeds of random shifts and sizes.
+        places: place of each image in the annotations, as the beginning of a message.
 
     Raises:
-        FormatError: a box without area, or a square that lies outside of its image.
+        FormatError: a box has no area, or a square lies outside of its image.
     """
     extents = np.asarray(boxes, np.float64)[:, 2:]
     longer = extents.max(axis=1)
     sides = np.full(len(boxes), float(crop.side)) if crop.side is not None else crop.scale * longer
     flat = ~(longer > 0)
     if flat.any():
-        raise FormatError(f"{places[int(np.argmax(flat))]}: the box has no area, no crop can be cut; leave the image out")
+        raise FormatError(f"{places[int(np.argmax(flat))]}: the box of the crop has no area; leave the image out")
     chance = np.array([_chance(name) for name in names])
     sides = np.maximum(np.round(sides * (1 + crop.zoom * chance[:, 0])), 1)[:, None]
     centres = np.asarray(boxes, np.float64)[:, :2] + extents / 2 + crop.shift * sides * chance[:, 1:]
@@ -68,26 +68,28 @@ def cut_regions(
     last, limits = first + sides, np.asarray(file_sizes)[:, ::-1]
     outside = ((last <= 0) | (first >= limits)).any(axis=1)
     if outside.any():
-        raise FormatError(f"{places[int(np.argmax(outside))]}: the box lies outside of the image; mend it or leave it out")
+        raise FormatError(
+            f"{places[int(np.argmax(outside))]}: the box lies outside of the image; correct it, or leave the image out"
+        )
     if crop.clip:
         first, last = np.maximum(first, 0), np.minimum(last, limits)
     return Regions(boxes=np.concatenate([first, last - first], axis=1).astype(np.int64), file_sizes=np.asarray(file_sizes))
 
 
 def _chance(name: str) -> NDArray[np.float64]:
-    """Three numbers in [-1, 1) that a name decides."""
+    """Return three numbers in [-1, 1), drawn with the name as the seed."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     return np.random.default_rng(seed).uniform(-1, 1, 3)
 
 
 def whole_files(regions: Regions, rows: NDArray[np.int64]) -> Regions:
-    """The same regions, but whole files in `rows`."""
+    """Replace the regions in `rows` by whole files."""
     boxes = regions.boxes.copy()
     boxes[rows] = np.concatenate([np.zeros((len(rows), 2), np.int64), regions.file_sizes[rows][:, ::-1]], axis=1)
     return Regions(boxes=boxes, file_sizes=regions.file_sizes)
 
 
 def boxes_around(points_px: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The boxes [images, 4] from the least to the greatest pixel centre of the visible points [images, points, 2]."""
+    """Compute the box [images, 4] (left, top, width, height) around the visible points [images, points, 2] of each image."""
     first, last = np.nanmin(points_px, axis=1), np.nanmax(points_px, axis=1)
     return np.concatenate([first + 0.5, last - first], axis=1)

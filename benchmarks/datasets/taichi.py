@@ -1,10 +1,10 @@
 """Taichi (Siarohin et al. 2019, 2020): the annotated frames of motion-cosegmentation's release.
 
     landmark/taichi_train_gt.pkl, taichi_test_gt.pkl      pandas tables: file_name, value
-    eval_images/taichi-256/train/..., test/...            256x256 pixels; a resized copy of whole frames will do
+    eval_images/taichi-256/train/..., test/...            frames of 256x256 pixels, or a resized copy of the whole frames
 
-`value` holds 18 points x, y in pixels of 256x256, -1 where a point is missing. The tables are pickles, which can run code when
-they are loaded: only the names that a table of strings and arrays needs are let in.
+`value` holds 18 points x, y in pixels of 256x256, -1 where a point is missing. The tables are pickles, which could run code
+when they are loaded. Only the classes that a table of strings and arrays needs are therefore allowed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PICKLED = {
     "pandas.core.indexes.range": {"RangeIndex"},
     "pandas.core.indexes.numeric": {"Int64Index"},
 }
-"""What a pickled table of strings and arrays is made of, in old and new releases of pandas and numpy."""
+"""Classes and functions in a pickled table of strings and arrays, for old and new releases of pandas and numpy."""
 
 
 def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
@@ -61,11 +61,11 @@ def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
 
     Args:
         folder: the data set.
-        protocol: names the 18 points.
+        protocol: protocol that names the 18 points.
 
     Raises:
         InputError: a table or a frame is missing.
-        FormatError: a table is damaged, or no such table; the message names the entry.
+        FormatError: a table is damaged, or of another kind; the message names the entry.
     """
     images: list[str] = []
     places: list[str] = []
@@ -99,11 +99,11 @@ def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
 
 
 def read_table(path: Path) -> pandas.DataFrame:
-    """A pickled table with the columns file_name and value.
+    """Read a pickled table with the columns file_name and value.
 
     Raises:
-        InputError: no such file.
-        FormatError: damaged, not such a table, or made of anything else.
+        InputError: the file does not exist.
+        FormatError: the file is damaged, holds something else, or refers to classes that such a table does not need.
     """
     import pandas as pd
 
@@ -122,17 +122,18 @@ def read_table(path: Path) -> pandas.DataFrame:
 
 
 def _unpickler(file: Any) -> pickle.Unpickler:
-    # pandas' own, which also knows the names of its old releases
+    # the unpickler of pandas also knows the names of old releases
     unpickler: Any = import_module("pandas.compat.pickle_compat").Unpickler
 
     class Restricted(unpickler):  # type: ignore[misc]
         def find_class(self, module: str, name: str) -> Any:
             if name not in PICKLED.get(module, ()):
-                raise FormatError(f"{file.name}: refers to {module}.{name}, which no table of points needs; do not load it")
+                fault = f"the pickle refers to {module}.{name}, which no table of points needs"
+                raise FormatError(f"{file.name}: {fault}; it may run harmful code, so it is not loaded: download it again")
             return super().find_class(module, name)
 
-    found: pickle.Unpickler = Restricted(file)
-    return found
+    restricted: pickle.Unpickler = Restricted(file)
+    return restricted
 
 
 def _points(value: Any, where: str) -> NDArray[np.float64]:

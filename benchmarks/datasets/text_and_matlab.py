@@ -14,10 +14,10 @@ Line = tuple[int, list[str]]
 
 
 def read_words(path: Path) -> list[Line]:
-    """The lines that are not empty.
+    """Read the words of the lines of a text file, except empty lines.
 
     Raises:
-        FormatError: missing, or no text.
+        FormatError: the file is missing, or not text.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -27,10 +27,10 @@ def read_words(path: Path) -> list[Line]:
 
 
 def finite(words: Sequence[str], expected: int, where: str) -> list[float]:
-    """Words as finite numbers.
+    """Convert words to finite numbers.
 
     Raises:
-        FormatError: another count, or a word that is not a finite number; begins with `where`.
+        FormatError: there are not `expected` words, or a word is not a finite number; the message begins with `where`.
     """
     if len(words) != expected:
         raise FormatError(f"{where}: expected {expected} numbers, got {len(words)}")
@@ -44,33 +44,36 @@ def finite(words: Sequence[str], expected: int, where: str) -> list[float]:
 
 
 def keyed(path: Path, expected: int) -> dict[str, tuple[int, list[float]]]:
-    """Lines of a key and `expected` numbers, by key, with the number of the line.
+    """Read a file whose lines hold a key and `expected` numbers.
+
+    Returns:
+        For each key the number of its line, and its numbers.
 
     Raises:
-        FormatError: other counts, values that are not finite numbers, or a repeated key.
+        FormatError: a line has too many or too few values, a value is not a finite number, or a key is repeated.
     """
-    found: dict[str, tuple[int, list[float]]] = {}
+    lines: dict[str, tuple[int, list[float]]] = {}
     for number, (key, *words) in read_words(path):
         where = f"{path}, line {number}"
-        if key in found:
-            raise FormatError(f"{where}: {key} is listed twice, first on line {found[key][0]}; remove one")
-        found[key] = (number, finite(words, expected, where))
-    if not found:
-        raise FormatError(f"{path}: no lines; download it again")
-    return found
+        if key in lines:
+            raise FormatError(f"{where}: {key} is listed twice, first on line {lines[key][0]}; remove one")
+        lines[key] = (number, finite(words, expected, where))
+    if not lines:
+        raise FormatError(f"{path}: the file is empty; download it again")
+    return lines
 
 
 def read_mat(path: Path) -> dict[str, Any]:
-    """The variables of a .mat file (version 7.2 or older) by name.
+    """Read the variables of a .mat file (version 7.2 or older), by name.
 
     Raises:
-        InputError: no such file.
-        FormatError: damaged, or no .mat file.
+        InputError: the file does not exist.
+        FormatError: the file is damaged, or not a .mat file.
     """
     from scipy.io import loadmat
 
     if not path.is_file():
-        raise InputError(f"{path}: no such file; expected the data set's own .mat file")
+        raise InputError(f"{path}: no such file; expected the .mat file of the data set")
     try:
         return dict(loadmat(str(path)))
     except Exception as error:  # scipy raises many kinds on damaged files

@@ -3,8 +3,8 @@
     images/000000.png ...
     keypoints.csv          image, keypoint (a name), x_px, y_px, visible
 
-Split by the image's index: index mod 5 in {0, 1, 2} fits, 3 validates (left out here), 4 tests. Every landmark counts,
-also hidden ones: their places are exact.
+The split is by the image's index: index mod 5 in {0, 1, 2} fits, 3 is reserved for validation, 4 tests. Hidden landmarks count
+too, because their coordinates are exact.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ FITTED, TESTED = (0, 1, 2), (4,)
 
 
 def load_toy(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read a toy folder.
+    """Read a toy data set.
 
     Args:
-        folder: what `kpdetect toy --out` wrote.
-        protocol: names the keypoints to measure.
+        folder: output folder of `kpdetect toy`.
+        protocol: protocol that names the keypoints to measure.
 
     Raises:
         InputError: a file or an image is missing.
-        FormatError: keypoints.csv is damaged, lacks a landmark of an image, or has one far outside of it.
+        FormatError: keypoints.csv is damaged or lacks a landmark, or a landmark lies far outside of its image.
     """
     path = folder / "keypoints.csv"
     table = _read_table(path, protocol.landmarks)
@@ -56,18 +56,19 @@ def load_toy(folder: Path, protocol: Protocol) -> LandmarkSet:
 
 
 def _read_table(path: Path, landmarks: tuple[str, ...]) -> AnnotationTable:
-    """The places of `landmarks`, sorted by the images' names."""
+    """Read the coordinates of `landmarks`, sorted by the images' names."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; make a toy data set with: kpdetect toy --count 500 --out DIR")
+        raise InputError(f"{path}: no such file; create a toy data set with `kpdetect toy --count 500 --out DIR`")
     table = read_long(path, keep_hidden=True)
     absent = [name for name in landmarks if name not in table.landmarks]
     if absent:
-        raise FormatError(f"{path}: no keypoint named {', '.join(absent)}; make the folder again with kpdetect toy")
+        raise FormatError(f"{path}: no keypoint named {', '.join(absent)}; create the folder again with `kpdetect toy`")
     table = replace(table, landmarks=landmarks, points_px=table.chosen(landmarks))
     holes = np.flatnonzero(np.isnan(table.points_px).any(axis=(1, 2)))
     if len(holes):
         first = table.images[holes[0]]
-        raise FormatError(f"{path}: {len(holes):,} images lack a coordinate, the first is {first}; make the folder again")
+        fault = f"{len(holes):,} images lack a coordinate, the first is {first}"
+        raise FormatError(f"{path}: {fault}; create the folder again with `kpdetect toy`")
     return table.rows(np.argsort(table.images))
 
 

@@ -1,18 +1,20 @@
 """Protocols on birds, people, flies and drawings; `benchmarks.protocol.named` lists them.
 
-Followed and chosen
-    CUB follows the released code of SCOPS' successors. Of Choudhury et al. (2021): three species fit, one of them tests; each
-    part is fitted and measured on the images that show it. Of AutoLink (2022): a square crop around the official box, cut
-    off at the image's border and stretched, error in % of its edge, no bias from the corner; that it first trims images to
-    multiples of 16 pixels is left out. SCOPS standardises first, which is the regression with bias. `cub-aligned` is
-    Lorenz et al.'s own selection (2019): no sea birds, one eye hidden, all birds turned the same way.
-    Taichi follows the data of Siarohin et al. (2020) and GANSeg's and AutoLink's code: with bias, |dx| + |dy|, summed over
-    the points.
-    Human3.6M follows AutoLink's code: left and right may be exchanged, also while fitting. It drops fitting images beyond
-    three standard deviations of the error, and lists one wrong pair of joints; we do neither.
-    BBC Pose follows Jakab et al. (2018) as Dundar et al.'s code has it: 300-pixel squares, no bias, centre origin. Its 6
-    pixels are those of frames of half size, as in the data set's own evaluation. Dundar cuts squares off at the border.
-    DeepFashion follows Lorenz et al.'s list and AutoLink's code: no bias, corner origin, 6 pixels of 256.
+Sources and our choices
+    CUB follows the released code of SCOPS' successors. From Choudhury et al. (2021): three species fit, one of them tests;
+    each part is fitted and measured on the images that show it. From AutoLink (2022): the crop is a square around the official
+    box, cut off at the image's border and stretched; the error is in % of its side; the regression has no bias and a corner
+    origin. Unlike AutoLink, we do not first trim images to multiples of 16 pixels. SCOPS standardises the coordinates, which
+    equals the regression with bias. `cub-aligned` is the selection of Lorenz et al. (2019): it has no sea birds, one eye is
+    hidden, and all birds face the same way.
+    Taichi follows the data of Siarohin et al. (2020) and the code of GANSeg and AutoLink: a regression with bias, and
+    |dx| + |dy|, summed over the points.
+    Human3.6M follows AutoLink's code: left and right may be exchanged, also during the fit. AutoLink drops fitting images
+    whose error exceeds three standard deviations, and its code has one wrong pair of joints; we do neither.
+    BBC Pose follows Jakab et al. (2018) as in the code of Dundar et al.: squares of 300 pixels, no bias, centre origin. The
+    threshold of 6 pixels refers to frames of half size, as in the data set's evaluation. Unlike us, Dundar et al. cut squares
+    off at the border.
+    DeepFashion follows the list of Lorenz et al. and AutoLink's code: no bias, corner origin, 6 pixels of 256.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ OWN_PIXELS = Frame(name="image px")
 OWN_REGRESSIONS = regressions(OWN_PIXELS, "with bias")
 
 square_protocol = partial(Protocol, unit="image", regressions=SQUARE_REGRESSIONS)
-"""A protocol on images stretched to 128x128, errors in % of the side, as in AutoLink's code."""
+"""A protocol on images stretched to 128x128, with errors in % of the side, as in AutoLink's code."""
 pixel_protocol = partial(Protocol, unit="pixel")
 """A protocol whose errors are pixels of its frame."""
 own_protocol = partial(Protocol, regressions=OWN_REGRESSIONS)
-"""A protocol of this project, in pixels of the image."""
+"""A protocol of this project, with regressions in pixels of the image."""
 
 BIRD = (
     "back", "beak", "belly", "breast", "crown", "forehead", "left_eye", "left_leg", "left_wing", "nape", "right_eye",
@@ -62,7 +64,7 @@ CUB_ALIGNED = replace(
     CUB_ALL,
     name="cub-aligned",
     dataset="cub-aligned",
-    images="CUB-200-2011 as cropped and turned by Lorenz et al.: no sea birds, all facing one way",
+    images="CUB-200-2011 as cropped and mirrored by Lorenz et al.: no sea birds, all facing one way",
     split="Lorenz et al.'s train.csv fits, test.csv tests",
     crop=None,
     source="Lorenz et al. 2019's released selection of images and points; error as in AutoLink's code",
@@ -112,7 +114,7 @@ BBC_POSE = pixel_protocol(
 
 DEEPFASHION = pixel_protocol(
     name="deepfashion",
-    images="DeepFashion In-shop, the 256x256 images that show all 17 joints; joints are AlphaPose's",
+    images="DeepFashion In-shop, the 256x256 images that show all 17 joints; the joints were detected by AlphaPose",
     split="Lorenz et al.'s data_train fits, data_test tests",
     landmarks=(
         "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",

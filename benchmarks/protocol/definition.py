@@ -1,23 +1,25 @@
-"""What a benchmark consists of: the words in which the named protocols of `benchmarks.protocol.named` are written.
+"""The parts of a protocol; `benchmarks.protocol.named` lists the protocols that are built from them.
 
-The same keypoints score differently under different protocols: without a bias the origin matters, and an image squashed
-to a square weighs x and y differently. So every regression of a protocol is named, exactly one is the headline, and the
-others stand in the same table. The data set decides what the number may be called.
+The same keypoints score differently under different protocols. Without a bias the origin matters, and an image stretched to a
+square weighs x and y differently. Every regression of a protocol therefore has a name, and exactly one is the headline. The
+table shows the other regressions too.
 
 Crops
-    What a model is shown of an image file. Everything is measured inside of it: frames, units and errors know nothing of the
-    rest of the file, and predictions are written in pixels of the file all the same.
+    The crop is the region of an image file that a model sees. Frames, units and errors refer to the crop alone. Predictions
+    are stored in pixels of the whole file.
 
 Frames and origins
-    A frame is the image resized to a fixed (height, width), or the image's own pixels. Pixels as in `kpdetect.coords`.
+    A frame is the image resized to a fixed (height, width), or the image's own pixels. Pixels are as in `kpdetect.coords`.
     `corner`       the outer corner of the image is (0, 0)
     `first pixel`  the centre of the first pixel is (0, 0)
     `centre`       the centre of the image is (0, 0)
 
 Units
-    A distance is divided by the unit of its image: the distance between two named landmarks, `box` (the square root of the area
-    of the box around the visible landmarks), `image` (the square root of the frame's area), or `pixel` (one pixel of the
-    frame: the numbers are pixels, not percent).
+    A distance is divided by the unit of its image. The unit is one of these:
+    two names      the distance between two landmarks
+    `box`          the square root of the area of the box around the visible landmarks
+    `image`        the square root of the frame's area
+    `pixel`        one pixel of the frame, so that errors are in pixels, not percent
 """
 
 from __future__ import annotations
@@ -40,27 +42,36 @@ class Frame:
     """The coordinates in which the regression is fitted and the error is measured.
 
     Attributes:
-        name: as shown in tables.
-        size: (height, width) every image is stretched to, or None for each image's own pixels.
+        name: name of the frame in tables.
+        size: (height, width) to which every image is stretched; None for the pixels of the image itself.
     """
 
     name: str
     size: Size | None = None
 
     def place(self, points_px: NDArray[np.floating], sizes: NDArray[np.integer], origin: Origin) -> NDArray[np.float64]:
-        """Points [images, points, 2] in pixels of image files of `sizes` [images, 2] (height, width), in this frame."""
+        """Convert points from pixels of image files to this frame.
+
+        Args:
+            points_px: [images, points, 2], in pixels of the files.
+            sizes: (height, width) [images, 2] of the files.
+            origin: the point of the image that is (0, 0).
+
+        Returns:
+            [images, points, 2].
+        """
         scale, shift = self._scale_and_shift(sizes, origin)
         return (np.asarray(points_px, np.float64) + 0.5) * scale - shift
 
     def unplace(self, points: NDArray[np.floating], sizes: NDArray[np.integer], origin: Origin) -> NDArray[np.float64]:
-        """The inverse of `place`."""
+        """Convert points [images, points, 2] from this frame to pixels of image files; the inverse of `place`."""
         scale, shift = self._scale_and_shift(sizes, origin)
         return (np.asarray(points, np.float64) + shift) / scale - 0.5
 
     def extents(self, sizes: NDArray[np.integer]) -> NDArray[np.float64]:
-        """(width, height) [images, 2] of images of `sizes` [images, 2] (height, width) in this frame."""
-        own = np.asarray(sizes, np.float64)[:, ::-1]
-        return own if self.size is None else np.broadcast_to(np.array(self.size[::-1], np.float64), own.shape)
+        """Return (width, height) [images, 2] in this frame, for images of `sizes` [images, 2] (height, width)."""
+        extents = np.asarray(sizes, np.float64)[:, ::-1]
+        return extents if self.size is None else np.broadcast_to(np.array(self.size[::-1], np.float64), extents.shape)
 
     def _scale_and_shift(self, sizes: NDArray[np.integer], origin: Origin) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         extent, target = np.asarray(sizes, np.float64)[:, None, ::-1], self.extents(sizes)[:, None]
@@ -73,12 +84,13 @@ class Regression:
     """One way to map keypoints to landmarks.
 
     Attributes:
-        frame: where it is fitted and measured.
-        origin: what (0, 0) is.
-        bias: whether it has a constant term.
-        ridge: whether weights are shrunk, by as much as cross-validation inside the fitting images likes best.
-        backward: from landmarks to keypoints: large where keypoints do not follow the object (Sanchez & Tzimiropoulos 2019).
-        headline: whether its number stands for the benchmark.
+        frame: coordinates in which the map is fitted and measured.
+        origin: the point of the image that is (0, 0).
+        bias: whether the map has a constant term.
+        ridge: whether weights are shrunk, with the penalty that cross-validation inside the fitting images selects.
+        backward: whether the map is from landmarks to keypoints. Its error is large for keypoints that do not follow the
+            object (Sanchez & Tzimiropoulos 2019).
+        headline: whether its error is the main number of the benchmark.
     """
 
     frame: Frame
@@ -90,24 +102,24 @@ class Regression:
 
     @property
     def name(self) -> str:
-        """As shown in tables; with a bias the origin makes no difference and is left out."""
+        """Name in tables; it leaves the origin out if there is a bias, because the origin makes no difference then."""
         kind = "ridge with bias" if self.ridge else "with bias" if self.bias else f"{self.origin} origin, no bias"
         return f"{self.frame.name}, {'backward, ' if self.backward else ''}{kind}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """A square of an image file, centred on a box that the data set gives for it, in whole pixels.
+    """A square of an image file in whole pixels, centred on the box that the data set has for the image.
 
     Attributes:
-        name: as shown in tables.
+        name: name of the crop in tables.
         scale: side of the square as a multiple of the box's longer side.
-        side: side of the square in pixels of the file instead, whatever the box.
-        clip: whether the square ends at the image's border, so that it may not stay square; otherwise the image's edge pixels
-            are repeated beyond it.
-        shift, zoom: by which shares of the side the square is moved along either axis and changed at most; the image's name
-            decides by how much.
-        fit_only: whether test images are shown whole.
+        side: side of the square in pixels of the file; None to use `scale`.
+        clip: whether the square is cut off at the image's border, so that it may not stay square; otherwise edge pixels are
+            repeated beyond the border.
+        shift: largest random shift along each axis, as a share of the side; the image's name is the seed.
+        zoom: largest random change of the side, as a share of the side; the image's name is the seed.
+        fit_only: whether only fitting images are cropped and test images stay whole.
     """
 
     name: str
@@ -121,28 +133,28 @@ class Crop:
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """A benchmark.
+    """A benchmark protocol: images, split, crop, landmarks, regressions and error measure.
 
     Attributes:
-        name: part of every result's name.
-        dataset: which loader reads the data, a key of `benchmarks.datasets.loaders`; that of the name unless given.
-        subset: which part of the data set, a word of its loader; empty where there is only one.
-        images: which images are used, in words.
-        split: which images are fitted and which are tested, in words.
-        crop: what a model is shown of each; None is the whole image.
+        name: name of the protocol; part of every result's name.
+        dataset: the loader that reads the data, a key of `benchmarks.datasets.loaders`; by default the protocol's name.
+        subset: the part of the data set to use, as its loader names it; empty if the data set has only one part.
+        images: the images that are used, in words.
+        split: the fitting images and the test images, in words.
+        crop: the region of each image that a model sees; None for the whole image.
         landmarks: names of the landmarks, in the order of the annotation.
-        unit: what distances are divided by; see the text of the module.
-        distance: between a predicted and an annotated point: `euclidean`, or `taxicab`, |dx| + |dy|.
+        unit: the length by which distances are divided; the module's docstring lists the units.
+        distance: distance between a predicted and an annotated point: `euclidean`, or `taxicab` (|dx| + |dy|).
         regressions: the ways to measure; exactly one is the headline.
         summed: whether the mean errors of the landmarks are added up instead of averaged.
-        swaps: pairs of landmarks whose names may be exchanged, all at once, where that lowers an image's error; on the fitting
-            images until nothing changes, on the test images once.
-        thresholds: errors, in the numbers' unit, up to which a point counts as correct (PCK); the last one is the range of
-            the area under the curve.
-        within: the threshold whose PCK is the number that papers print, where they print no mean error.
-        source: where the protocol comes from, and what of it is this project's choice.
-        published: columns of published numbers (`baselines.toml`) that this protocol may be compared with.
-        comparable: name of the data whose numbers may be compared with published ones.
+        swaps: pairs of landmarks whose names are exchanged, all at once, in images where that lowers the error. On fitting
+            images this is repeated until nothing changes; on test images it is done once.
+        thresholds: errors, in the protocol's metric, up to which a point counts as correct (PCK). The last threshold is also
+            the upper limit of the area under the curve.
+        within: the threshold whose PCK papers print instead of a mean error; None if papers print a mean error.
+        source: source of the protocol, and the parts of it that are this project's choice.
+        published: columns of published numbers (`baselines.toml`) to show next to results of this protocol.
+        comparable: name of the data whose numbers are comparable with the published numbers.
     """
 
     name: str
@@ -164,7 +176,7 @@ class Protocol:
     comparable: str = ""
 
     def __post_init__(self) -> None:
-        """Fill in the data set's name, and check what a typing error would break."""
+        """Fill in the data set's name, and check the protocol for typing errors."""
         object.__setattr__(self, "dataset", self.dataset or self.name)
         assert sum(regression.headline for regression in self.regressions) == 1, self.name
         named = {name for pair in self.swaps for name in pair} | (set(self.unit) if isinstance(self.unit, tuple) else set())
@@ -173,12 +185,12 @@ class Protocol:
 
     @property
     def headline(self) -> Regression:
-        """The regression whose number stands for the benchmark."""
+        """The regression whose error is the main number of the benchmark."""
         return next(regression for regression in self.regressions if regression.headline)
 
     @property
     def exchanged(self) -> NDArray[np.int64] | None:
-        """Indices of the landmarks with the names of every pair of `swaps` exchanged; None where there is none."""
+        """Indices [landmarks] that exchange the landmarks of every pair of `swaps`; None without such pairs."""
         if not self.swaps:
             return None
         order = np.arange(len(self.landmarks))
@@ -191,15 +203,15 @@ class Protocol:
     def metric(self) -> str:
         """The error measure in words."""
         distance = "distance" if self.distance == "euclidean" else "|dx| + |dy|"
-        what = f"sum over the landmarks of the mean {distance}" if self.summed else distance
-        free = ", left and right exchanged where that is nearer" if self.swaps else ""
+        total = f"sum over the landmarks of the mean {distance}" if self.summed else distance
+        exchange = ", left and right exchanged where that is nearer" if self.swaps else ""
         printed = "" if self.within is None else f"; the number of the papers is the % within {self.within:g}"
         measure = "pixels of the frame" if self.unit == "pixel" else f"% of {self.normaliser}"
-        return f"{what} in {measure}{free}{printed}"
+        return f"{total} in {measure}{exchange}{printed}"
 
     @property
     def normaliser(self) -> str:
-        """What distances are divided by, in words."""
+        """The length by which distances are divided, in words."""
         if isinstance(self.unit, tuple):
             return f"the distance {self.unit[0]} - {self.unit[1]}"
         words = {
@@ -211,11 +223,13 @@ class Protocol:
 
 
 def regressions(frame: Frame, headline: Literal["with bias"] | Origin) -> tuple[Regression, ...]:
-    """The usual five in one frame: with bias, without from two origins, ridge, backward; one of the first three leads.
+    """Build the five usual regressions of one frame.
+
+    They are: with bias, without bias for two origins, ridge, and backward. One of the first three is the headline.
 
     Args:
-        frame: where they are fitted and measured.
-        headline: `with bias`, or the origin (`corner` or `centre`) of the one without bias that leads.
+        frame: coordinates in which the regressions are fitted and measured.
+        headline: `with bias`, or the origin (`corner` or `centre`) of the headline regression without bias.
     """
     return (
         Regression(frame=frame, origin="corner", bias=True, headline=headline == "with bias"),

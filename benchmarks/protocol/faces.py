@@ -1,15 +1,15 @@
 """Protocols on faces; `benchmarks.protocol.named` lists them.
 
-Followed and chosen
-    MAFL and CelebA in the wild follow the released code of GANSeg (He et al. 2022), the sister of our method, and of SCOPS
-    (Hung et al. 2019): images stretched to 128x128, no bias, corner origin, mean of ratios; in the wild the images whose
-    official box has at least 0.3 of the image's area, of MAFL's lists. SCOPS itself standardises keypoints and landmarks
-    first, which is the regression with bias.
-    MTFL-AFLW has the official lists. Its AFLW faces are crops of 150x150 pixels, its training faces photographs with smaller
-    faces; that the latter are cut to look like the former, with a like spread, is our choice. Papers that print an AFLW
-    number fit on 10,122 other AFLW faces instead.
-    300-W has the split of Ren et al. (CVPR 2014); the square around the annotated face with a side of 100/52 follows DVE
-    (Thewlis et al. 2019), but is as wide as the longer side of the face asks for, and is not shifted.
+Sources and our choices
+    MAFL and CelebA in the wild follow the released code of GANSeg (He et al. 2022), by the authors of our method, and of
+    SCOPS (Hung et al. 2019): images stretched to 128x128, no bias, corner origin, mean of ratios. In the wild, the images of
+    MAFL's lists are used whose official box covers at least 0.3 of the image. SCOPS standardises keypoints and landmarks,
+    which equals the regression with bias.
+    MTFL-AFLW uses the official lists. Its AFLW test images are crops of 150x150 pixels; its training images are photographs
+    with smaller faces. We crop the training images so that faces vary in size and position as in the test images. Papers that
+    print an AFLW number fit on 10,122 other AFLW faces instead.
+    300-W uses the split of Ren et al. (CVPR 2014). Its crop, a square around the annotated face with a side of 100/52 of the
+    face, follows DVE (Thewlis et al. 2019). Unlike DVE, we use the longer side of the face and do not shift the square.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ CELEBA_PIXELS = Frame(name="178x218 px", size=(218, 178))
 FACE = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 EYES = ("left_eye", "right_eye")
 IBUG = tuple(f"point_{number}" for number in range(1, 69))
-"""The 68 points of the 300-W mark-up, numbered from 1 as in its figure; 37 and 46 are the outer corners of the eyes."""
+"""The 68 points of 300-W, numbered from 1 as in the figure of its authors; 37 and 46 are the outer corners of the eyes."""
 SQUARE_REGRESSIONS = regressions(SQUARE_128, "corner")
 
 face_protocol = partial(Protocol, landmarks=FACE, unit=EYES, regressions=SQUARE_REGRESSIONS)
-"""A protocol on five points of a face, measured as GANSeg does."""
+"""A protocol on five points of a face, measured as in GANSeg's code."""
 
 MAFL_ALIGNED = face_protocol(
     name="mafl-aligned",
@@ -59,7 +59,7 @@ MTFL = face_protocol(
     name="mtfl",
     images="MTFL's training images as 80x80 faces with a table of landmarks",
     split="this project's, within each part, by sorted names: index mod 5 in 0, 1, 2 fits, 4 tests",
-    source="Zhang et al. 2014's images and points; split and measure are this project's, the measure as mafl-aligned's",
+    source="images and points of Zhang et al. 2014; split and measure are our choice, the measure as in mafl-aligned",
 )
 
 MTFL_AFLW = face_protocol(
@@ -67,14 +67,14 @@ MTFL_AFLW = face_protocol(
     images="MTFL: LFW and web faces to fit, its AFLW subset to test",
     split="official: training.txt (10,000) fits, testing.txt (2,995, AFLW) tests",
     crop=Crop(
-        name="fitting images: square around the landmarks, 2.5 times their longer side, changed by up to 20 % and moved by up "
-        "to 7 % as the name decides, edge pixels repeated; test images: whole, as MTFL cropped them",
+        name="fitting images: square around the landmarks, 2.5 times their longer side, randomly changed by up to 20 % and "
+        "moved by up to 7 % (the image's name is the seed), edge pixels repeated; test images: whole, as MTFL cropped them",
         scale=2.5,
         shift=0.07,
         zoom=0.2,
         fit_only=True,
     ),
-    source="Zhang et al. 2014's lists; crop and measure are this project's, the measure as mafl-aligned's",
+    source="lists of Zhang et al. 2014; crop and measure are our choice, the measure as in mafl-aligned",
 )
 
 
@@ -89,7 +89,7 @@ def _faces_300w(name: str, subset: str, tested: str) -> Protocol:
         landmarks=IBUG,
         unit=("point_37", "point_46"),
         source="Sagonas et al. 2013; split of Ren et al. 2014; crop after Thewlis et al. 2019 (DVE); "
-        "regression as mafl-aligned's",
+        "regression as in mafl-aligned",
     )
 
 

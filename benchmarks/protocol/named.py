@@ -1,7 +1,7 @@
-"""The named protocols. The name is part of every result, and what it stands for does not change.
+"""All protocols by name. The name is part of every result, and its meaning never changes.
 
-Types are in `benchmarks.protocol.definition`; what each protocol follows and what is our choice, in
-`benchmarks.protocol.faces` and `benchmarks.protocol.bodies`.
+`benchmarks.protocol.definition` defines the parts of a protocol. `benchmarks.protocol.faces` and `benchmarks.protocol.bodies`
+explain the source of each protocol and our choices.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ WHOLE = "the whole image"
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name.
+    """Return the protocol with a name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such protocol.
     """
     if name not in PROTOCOLS:
         raise InputError(f"protocol '{name}': no such protocol; expected one of {', '.join(PROTOCOLS)}, or table:FILE")
@@ -48,7 +48,7 @@ def find_protocol(name: str) -> Protocol:
 
 
 def facts(protocol: Protocol) -> dict[str, str]:
-    """What a protocol fixes, in words."""
+    """Describe the parts of a protocol in words, by their names."""
     others = [regression.name for regression in protocol.regressions if not regression.headline]
     return {
         "images": protocol.images,
@@ -63,12 +63,12 @@ def facts(protocol: Protocol) -> dict[str, str]:
 
 
 def protocols() -> list[Protocol]:
-    """All named protocols."""
+    """List all named protocols."""
     return list(PROTOCOLS.values())
 
 
 def markdown_protocols() -> str:
-    """The table of docs/reference/protocols.md: a line per protocol, with its headline regression only."""
+    """Render the table of docs/reference/protocols.md: a row per protocol, with its headline regression only."""
     header = ("protocol", "images", "crop", "split", "headline regression", "error", "source")
     lines = [header, ["---"] * len(header)]
     for name, protocol in PROTOCOLS.items():

@@ -1,6 +1,6 @@
 """A project and its results as one HTML page.
 
-charts   pictures of the page
+charts   charts and pictures of the page
 results  the section of each result
-report   the page (report.html.j2)
+report   the page itself (template report.html.j2)
 """

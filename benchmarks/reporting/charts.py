@@ -1,8 +1,7 @@
-"""Charts of the report as PNG data URIs, readable in grey: lines differ in dashes and marks, areas in shade and outline.
+"""Charts and pictures of the report, as PNG data URIs.
 
-Pictures of the report as PNG data URIs, readable in grey: predicted and true points differ in shape.
-
-Keypoint motion: where each keypoint lies in a set of images, and how far it moves between them.
+They are readable in grey: lines differ in dashes and marks, areas in shade and outline, predicted and true points in shape.
+The charts of keypoint motion show the positions of each keypoint in a set of images, and how far the keypoint moves.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Tile:
     Attributes:
         image: uint8 RGB [height, width, 3].
         predicted_px: [points, 2], drawn as filled circles.
-        true_px: [points, 2] drawn as crosses, or None.
+        true_px: [points, 2], drawn as crosses; None without annotations.
         caption: one line above the picture.
     """
 
@@ -48,12 +47,12 @@ class Tile:
 
 
 def data_uri(png: bytes) -> str:
-    """PNG bytes as a text that a page can embed."""
+    """Encode PNG bytes as a data URI, which a page can embed."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def picture(image: Image, longest: int) -> str:
-    """An image, scaled down to at most `longest` pixels a side."""
+    """Encode an image as a data URI, scaled down so that its longer side has at most `longest` pixels."""
     scale = min(1.0, longest / max(image.shape[:2]))
     if scale < 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
@@ -61,7 +60,7 @@ def picture(image: Image, longest: int) -> str:
 
 
 def tile_grid(tiles: Sequence[Tile], columns: int = 8) -> str:
-    """Pictures with their points in a grid."""
+    """Draw pictures with their points in a grid, as a data URI."""
     rows = -(-len(tiles) // columns)
     figure = new_figure(width=columns * TILE / 100, height=rows * (TILE + 20) / 100)
     for number, tile in enumerate(tiles, start=1):
@@ -98,21 +97,21 @@ def _colours(count: int) -> Any:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of `width` x `height` inches."""
-    from matplotlib.figure import Figure  # drawn without pyplot: no window system, no global state
+    """Create an empty figure of `width` x `height` inches."""
+    from matplotlib.figure import Figure  # without pyplot, which needs a window system and global state
 
     return Figure(figsize=(width, height), dpi=100, layout="constrained")
 
 
 def png_uri(figure: Figure) -> str:
-    """A figure as a text that a page can embed."""
+    """Encode a figure as a data URI, which a page can embed."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     return data_uri(buffer.getvalue())
 
 
 def chosen_sheets(samples: Path) -> list[Path]:
-    """Sample sheets of a run folder to show: of the beginning, the middle and the end; names sort by step."""
+    """Choose the first, the middle and the last sample sheet of a run folder; file names sort by step."""
     sheets = sorted(samples.glob("*.png"))
     return list(dict.fromkeys(sheets[place] for place in (0, len(sheets) // 2, -1))) if sheets else []
 
@@ -124,18 +123,18 @@ STYLES = (
     ("black", "-", "o"), ("0.25", "--", "s"), ("0.45", ":", "^"), ("0.1", "-.", "D"), ("0.55", "--", "v"), ("0.35", "-", "x"),
     ("0.45", "-.", "P"), ("0.2", ":", "*"), ("0.6", "-", "<"), ("0.3", "--", ">"),
 )  # fmt: skip
-"""Colour, line and mark of the curves, in turn."""
+"""Colour, line style and mark of the curves, used in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Errors of one model's images and of the floor's.
+    """Errors per image of a model and of the floor.
 
     Attributes:
-        name: of the model.
-        errors: mean error of each image.
-        floor: the same of the mean shape.
-        mean, floor_mean: the errors as in the table.
+        name: name of the model.
+        errors: [images], the model's mean error in each image.
+        floor: [images], the mean shape's mean error in each image.
+        mean, floor_mean: mean of ratios of the model and of the mean shape, as in the table.
     """
 
     name: str
@@ -146,16 +145,18 @@ class Histogram:
 
 
 def error_histograms(histograms: Sequence[Histogram], metric: str) -> str:
-    """A panel per model: errors per image filled, those of the floor outlined; the last bin holds everything above."""
-    top = 1.15 * max(float(np.quantile(np.concatenate([each.errors, each.floor]), 0.97)) for each in histograms)
+    """Draw one panel per model: the model's errors filled, the floor's outlined; the last bin holds all larger errors."""
+    top = 1.15 * max(float(np.quantile(np.concatenate([model.errors, model.floor]), 0.97)) for model in histograms)
     figure = new_figure(width=7.5, height=2.3 * len(histograms) + 0.3)
-    for number, each in enumerate(histograms, start=1):
+    for number, model in enumerate(histograms, start=1):
         axes = figure.add_subplot(len(histograms), 1, number)
         bins = np.linspace(0, top, BINS + 1).tolist()
-        axes.hist(np.minimum(each.errors, top), bins=bins, color="0.75", edgecolor="0.45", linewidth=0.5, label=each.name)
-        axes.hist(np.minimum(each.floor, top), bins=bins, histtype="step", color="black", linestyle=":", label="mean shape")
-        axes.axvline(each.mean, color="black", linewidth=1.5, label=f"{each.name}: {each.mean:.2f}")
-        axes.axvline(each.floor_mean, color="black", linewidth=1.5, linestyle="--", label=f"mean shape: {each.floor_mean:.2f}")
+        axes.hist(np.minimum(model.errors, top), bins=bins, color="0.75", edgecolor="0.45", linewidth=0.5, label=model.name)
+        axes.hist(np.minimum(model.floor, top), bins=bins, histtype="step", color="black", linestyle=":", label="mean shape")
+        axes.axvline(model.mean, color="black", linewidth=1.5, label=f"{model.name}: {model.mean:.2f}")
+        axes.axvline(
+            model.floor_mean, color="black", linewidth=1.5, linestyle="--", label=f"mean shape: {model.floor_mean:.2f}"
+        )
         axes.set_xlim(0, top)
         axes.set_ylabel("test images", fontsize=8)
         axes.tick_params(labelsize=7)
@@ -165,21 +166,21 @@ def error_histograms(histograms: Sequence[Histogram], metric: str) -> str:
 
 
 def pck_curves(errors: Mapping[str, NDArray[np.floating]], floor: str, limit: float, metric: str) -> str:
-    """Percent of visible points within each error, a curve for each method; the area up to `limit` is the table's AUC.
+    """Draw PCK curves: the percentage of visible points up to each error, one curve per method.
 
     Args:
-        errors: [images, landmarks] by method, NaN where hidden.
-        floor: the method whose errors decide how far the axis goes.
-        limit: where the area ends.
-        metric: what an error is.
+        errors: errors [images, landmarks] by method; NaN where hidden.
+        floor: the method whose errors determine the range of the axis.
+        limit: upper limit of the area under the curve that the table shows as AUC.
+        metric: the error measure in words.
     """
-    values = {name: each[~np.isnan(each)] for name, each in errors.items()}
+    values = {name: array[~np.isnan(array)] for name, array in errors.items()}
     right = max(limit, float(np.quantile(values[floor], 0.95)))
     places = np.linspace(0, right, STEPS)
     figure = new_figure(width=7.5, height=3.8)
     axes = figure.add_subplot()
-    for (name, each), (colour, line, mark) in zip(values.items(), cycle(STYLES), strict=False):
-        share = 100 * np.searchsorted(np.sort(each), places, side="right") / len(each)
+    for (name, visible), (colour, line, mark) in zip(values.items(), cycle(STYLES), strict=False):
+        share = 100 * np.searchsorted(np.sort(visible), places, side="right") / len(visible)
         axes.plot(
             places, share, color=colour, linestyle=line, marker=mark, markevery=20, markersize=4, linewidth=1.3, label=name
         )
@@ -187,7 +188,7 @@ def pck_curves(errors: Mapping[str, NDArray[np.floating]], floor: str, limit: fl
     axes.set_xlim(0, right)
     axes.set_ylim(0, 100)
     axes.set_xlabel(f"error: {metric}", fontsize=8)
-    axes.set_ylabel("% of points within it", fontsize=8)
+    axes.set_ylabel("% of points up to that error", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.grid(color="0.9")
     axes.legend(fontsize=7, loc="lower right")
@@ -195,7 +196,7 @@ def pck_curves(errors: Mapping[str, NDArray[np.floating]], floor: str, limit: fl
 
 
 def curves(rows: Sequence[dict[str, Any]]) -> str | None:
-    """One panel per logged number over the step; None when there is nothing to draw."""
+    """Draw one panel per logged number over the training step; return None if no number was logged."""
     names = [name for name in _numeric(rows) if name not in NOT_PLOTTED][:MAX_PANELS]
     if not names:
         return None
@@ -213,10 +214,10 @@ def curves(rows: Sequence[dict[str, Any]]) -> str | None:
 
 
 def _numeric(rows: Iterable[dict[str, Any]]) -> list[str]:
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for row in rows:
-        found.update({name: None for name, value in row.items() if _is_number(value)})
-    return list(found)
+        names.update({name: None for name, value in row.items() if _is_number(value)})
+    return list(names)
 
 
 def _is_number(value: Any) -> bool:
@@ -224,36 +225,48 @@ def _is_number(value: Any) -> bool:
 
 
 MAX_DOTS = 400
-"""Images whose keypoints are drawn as dots; the numbers use all."""
+"""Largest number of images whose keypoints are drawn as dots; the numbers use all images."""
 SEEN = (0.002, 0.998)
-"""Quantiles of the places that the chart reaches to."""
+"""Quantiles of the keypoints' positions that limit the chart."""
 MARGIN = np.array([[-0.02], [0.02]])
-"""Around them; keypoints that stay in one place have no extent of their own."""
+"""Margin around these limits, so that the chart of keypoints that never move has an extent."""
 NUMBER = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.5, "alpha": 0.85, "pad": 1.0}
 
 
 def motion_section(keypoints_px: NDArray[np.floating], sizes: NDArray[np.integer], where: str) -> dict[str, Any]:
-    """How keypoints [images, K, 2] in pixels of images of `sizes` [images, 2] (height, width) move."""
+    """Build the section of the report about keypoint motion.
+
+    Args:
+        keypoints_px: [images, K, 2] in pixels of the images.
+        sizes: (height, width) [images, 2].
+        where: the images in words.
+    """
     shares = (np.asarray(keypoints_px, np.float64) + 0.5) / np.asarray(sizes, np.float64)[:, None, ::-1]
     motion = keypoint_motion(shares)
     least, most = int(motion.argmin()), int(motion.argmax())
     return {
         "title": "Keypoint motion",
-        "text": f"Where each keypoint lies in {where}, and how far it moves between them (standard deviation in % of the "
-        f"side): keypoint {least} the least, {motion[least]:.1f} %, keypoint {most} the most, {motion[most]:.1f} %. A keypoint "
-        "that does not move looks at no image.",
+        "text": f"The chart shows the positions of each keypoint in {where}, and how far the keypoint moves between images "
+        f"(standard deviation in % of the side). Keypoint {least} moves least ({motion[least]:.1f} %), keypoint {most} moves "
+        f"most ({motion[most]:.1f} %). A keypoint that does not move does not depend on the image.",
         "pictures": [motion_chart(shares)],
     }
 
 
 def keypoint_motion(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How far each keypoint [images, keypoints, 2] (shares of the image's width and height) moves over the images: root of the
-    summed variances of x and y, in percent of the side. 0 is a keypoint that looks at no image."""
+    """Measure how far each keypoint moves over the images.
+
+    Args:
+        keypoints: [images, keypoints, 2], as shares of the image's width and height.
+
+    Returns:
+        [keypoints], the root of the summed variances of x and y, in percent of the side; 0 if the keypoint never moves.
+    """
     return np.asarray(100 * np.sqrt(np.asarray(keypoints, np.float64).var(axis=0).sum(axis=-1)), np.float64)
 
 
 def motion_chart(keypoints: NDArray[np.floating]) -> str:
-    """Where each keypoint [images, keypoints, 2] (shares of the image) goes, and how far."""
+    """Draw positions and motion of keypoints [images, keypoints, 2] (shares of width and height), as a data URI."""
     motion, means = keypoint_motion(keypoints), keypoints.mean(axis=0)
     rows = np.unique(np.linspace(0, len(keypoints) - 1, min(MAX_DOTS, len(keypoints))).round().astype(int))
     figure = new_figure(width=10, height=4.6)
@@ -268,6 +281,6 @@ def motion_chart(keypoints: NDArray[np.floating]) -> str:
     bars.bar(np.arange(len(motion)), motion, color="0.7", edgecolor="0.3")
     top_of_axis = max(1.1 * float(motion.max()), 0.1)
     bars.set(xlabel="keypoint", ylabel="motion, % of the side", xticks=np.arange(len(motion)), ylim=(0, top_of_axis))
-    for each in (axes, bars):
-        each.tick_params(labelsize=7)
+    for panel in (axes, bars):
+        panel.tick_params(labelsize=7)
     return png_uri(figure)

@@ -1,4 +1,7 @@
-"""One self-contained HTML page about a project, results, or both: numbers, pictures, curves; missing parts are left out."""
+"""One self-contained HTML page about a project, results, or both: numbers, pictures and curves.
+
+The page leaves out the sections of missing parts.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from kpdetect.training.run_folder import hardware_line, read_metrics
 from kpdetect.training.runtime import resolve_runtime
 
 SHOWN = 24
-"""Input images with predictions on the page."""
+"""Number of input images with predictions on the page."""
 
 
 def write_report(
@@ -42,18 +45,19 @@ def write_report(
     """Write one HTML page about a project, benchmark results, or both.
 
     Args:
-        project: folder of `kpdetect run`; parts of it may be missing. None for a page about results alone.
+        project: folder of `kpdetect run`, whose parts may be missing; None for a page about results alone.
         out: path of the HTML file, or a folder, which then gets `index.html`; by default PROJECT/report/index.html.
-        results: result files of `kpdetect benchmark`, or folders of them; those in the project's `results` that its weights
-            made unless given.
-        images: folder of the predicted images; the one that the predictions name unless given.
-        allow_contaminated: show results of models that saw test images; they are marked.
+        results: result files of `kpdetect benchmark`, or folders of result files; by default the results in the project's
+            folder `results` that belong to its current weights.
+        images: folder of the predicted images; by default the folder that the predictions name.
+        allow_contaminated: whether to show results of models that were trained on test images; they have a warning.
 
     Returns:
         Path of the page.
 
     Raises:
-        InputError: neither a project nor results, a folder that is no project, or a contaminated result that is not allowed.
+        InputError: there is neither a project nor results, a folder is not a project, or a result is contaminated and not
+            allowed.
         FormatError: a result or a predictions file is damaged.
         OutputError: the page cannot be written.
     """
@@ -62,7 +66,7 @@ def write_report(
     project, images = as_path(project), as_path(images)
     if project is None and (out is None or not results):
         raise InputError("report: there is nothing to show; give a project folder, or `results` and `out`")
-    shown = [Path(each) for each in results or []]
+    shown = [Path(path) for path in results or []]
     if project is not None:
         _require_project(project)
         shown = project_results(project) if results is None else shown
@@ -91,7 +95,7 @@ def _require_project(project: Path) -> None:
 
 
 def project_results(project: Path) -> list[Path]:
-    """List the results of a project's current weights; log and leave out stale results."""
+    """List the results of a project's current weights; log and leave out outdated results."""
     candidates = [project / stage / WEIGHTS for stage in detector_stages(project)]
     hashes = {file_hash(path) for path in candidates if path.is_file()}
     paths = []
@@ -104,7 +108,7 @@ def project_results(project: Path) -> list[Path]:
         if model is None or model["hash"] in hashes:
             paths.append(path)
         else:
-            fault = f"{path}: its weights {model['hash']} are no longer in this project; run the benchmark again"
+            fault = f"{path}: the weights {model['hash']} are no longer in this project; run the benchmark again"
             log.info(f"left out of the report: {fault}")
     return paths
 
@@ -122,8 +126,8 @@ def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
 
 
 def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the sections with a picture."""
-    return [each for each in sections if each["pictures"]]
+    """Return the sections that have pictures."""
+    return [section for section in sections if section["pictures"]]
 
 
 def _project_sections(project: Path) -> list[dict[str, Any]]:
@@ -137,7 +141,7 @@ def _project_sections(project: Path) -> list[dict[str, Any]]:
 def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
     section: dict[str, Any] = {
         "title": "Keypoints on input images",
-        "text": "Images spread evenly over the input folder. Each number (and colour) is one keypoint.",
+        "text": "These images are spread evenly over the input folder. Each number (and colour) is one keypoint.",
         "pictures": [],
     }
     if (predictions := _predictions(project)) is None:
@@ -170,8 +174,8 @@ def _samples_section(project: Path) -> dict[str, Any]:
     sheets = chosen_sheets(project / "generator" / "samples")
     steps = ", ".join(f"{int(sheet.stem):,}" if sheet.stem.isdigit() else sheet.stem for sheet in sheets)
     return {
-        "title": "What the generator draws",
-        "text": f"Sample sheets of step {steps}.",
+        "title": "Images of the generator",
+        "text": f"Random images from the training, at step {steps}.",
         "pictures": [picture(read_image(sheet), longest=1200) for sheet in reversed(sheets)],
     }
 
@@ -189,7 +193,7 @@ def _curves_section(project: Path, stage: str) -> dict[str, Any]:
         title = f"Round {number} of self-training"
     return {
         "title": title,
-        "text": "Every number that was logged, over the training step.",
+        "text": "Each panel shows one logged number over the training step.",
         "pictures": [drawn] if drawn else [],
     }
 

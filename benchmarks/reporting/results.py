@@ -1,5 +1,7 @@
-"""The part of the page about results: a table for each protocol and data set, errors as histograms and curves, and the best,
-median and worst images."""
+"""The sections of the page about results, one per protocol and data set.
+
+A section has a table, the errors as histograms and curves, and the images with the best, median and worst predictions.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +20,19 @@ from benchmarks.tables.table_files import read_measurements
 from kpdetect.images.image_files import read_image
 
 PER_GROUP = 8
-"""Images of each of the groups best, median, worst."""
+"""Number of images in each of the groups best, median and worst."""
 
 
 def result_sections(paths: Sequence[Path], *, allow_contaminated: bool) -> list[dict[str, Any]]:
-    """What the template shows of result files.
+    """Build the sections of result files for the template.
 
     Raises:
-        InputError: a contaminated result that is not allowed.
+        InputError: a result is contaminated and not allowed.
         FormatError: a file is damaged.
     """
     if not paths:
         return []
-    found = read_measurements(paths, allow_contaminated=allow_contaminated)
-    return [_section(table) for table in tables(found)]
+    return [_section(table) for table in tables(read_measurements(paths, allow_contaminated=allow_contaminated))]
 
 
 def _section(table: Table) -> dict[str, Any]:
@@ -49,30 +50,31 @@ def _section(table: Table) -> dict[str, Any]:
         "others": [line for line in table.lines if not line.headline],
         "differences_header": DIFFERENCES,
         "differences": [[_plain(cell) for cell in cells] for cells in table.differences],
-        "facts": [_plain(fact) for fact in table.facts],
+        "notes": [_plain(note) for note in table.notes],
         "charts": _charts(group),
-        "models": [_model(each, name) for each, name in _named(group) if each.result.model is not None],
+        "models": [_model(measured, name) for measured, name in _named(group) if measured.result.model is not None],
     }
 
 
 def _named(group: Sequence[Measurement]) -> list[tuple[Measurement, str]]:
-    return list(zip(group, method_names([each.result for each in group]), strict=True))
+    return list(zip(group, method_names([measured.result for measured in group]), strict=True))
 
 
 def _charts(group: Sequence[Measurement]) -> list[dict[str, str]]:
-    """Histograms and PCK curves of all models of a table; the other rows are those of the first result that has errors."""
-    known = [(each.result, each.errors, name) for each, name in _named(group) if each.errors is not None]
+    """Draw histograms and PCK curves of all models of a table; the other curves are from the first result with errors."""
+    known = [(measured.result, measured.errors, name) for measured, name in _named(group) if measured.errors is not None]
     if not known:
         return []
     result, metric = known[0][0], known[0][0].metric
-    histograms = [_histogram(each, errors, name) for each, errors, name in known if each.model is not None]
-    of_models = {name: next(iter(errors.errors.values())) for each, errors, name in known if each.model is not None}
+    models = [(shown, errors, name) for shown, errors, name in known if shown.model is not None]
+    histograms = [_histogram(shown, errors, name) for shown, errors, name in models]
+    of_models = {name: next(iter(errors.errors.values())) for _, errors, name in models}
     floor = next(row.method for row in result.headline if row.kind == "floor")
     others = {row.method: known[0][1].errors[row.method] for row in result.headline if row.kind != "model"}
-    found = [{"title": "PCK curves", "source": pck_curves(of_models | others, floor, float(result.thresholds[-1]), metric)}]
+    charts = [{"title": "PCK curves", "source": pck_curves(of_models | others, floor, float(result.thresholds[-1]), metric)}]
     if histograms:
-        found.insert(0, {"title": "Histogram of errors", "source": error_histograms(histograms, metric)})
-    return found
+        charts.insert(0, {"title": "Histogram of errors", "source": error_histograms(histograms, metric)})
+    return charts
 
 
 def _histogram(result: Result, errors: ErrorTable, name: str) -> Histogram:
@@ -100,7 +102,7 @@ def _grids(errors: ErrorTable, folder: Path) -> list[dict[str, str]]:
     middle = (len(order) - count) // 2
     groups = {"Best": order[:count], "Median": order[middle : middle + count], "Worst": order[len(order) - count :]}
     tiles = {name: _tiles(errors, rows, per_image, folder) for name, rows in groups.items()}
-    return [{"title": f"{name} test images", "source": tile_grid(found)} for name, found in tiles.items() if found]
+    return [{"title": f"{name} test images", "source": tile_grid(group)} for name, group in tiles.items() if group]
 
 
 def _tiles(errors: ErrorTable, rows: NDArray[np.int64], per_image: NDArray[np.float64], folder: Path) -> list[Tile]:
@@ -119,14 +121,14 @@ def _tiles(errors: ErrorTable, rows: NDArray[np.int64], per_image: NDArray[np.fl
 
 
 def _motion(result: Result, folder: Path | None) -> dict[str, Any] | None:
-    """Of the predictions beside the result, if there are any."""
+    """Build the motion section from the predictions in the result's folder; None without predictions."""
     path = folder / NAME if folder else None
     if path is None or not path.is_file() or result.model is None:
         return None
     if entry_key(result.data, result.model["hash"]) not in entry_keys(path):
         return None
-    found = read_entry(path, result.data, result.model["hash"]).predictions
-    return motion_section(found.keypoints_px, found.sizes, "the images of the benchmark")
+    predictions = read_entry(path, result.data, result.model["hash"]).predictions
+    return motion_section(predictions.keypoints_px, predictions.sizes, "the images of the benchmark")
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """Results and published numbers as tables.
 
 published    numbers from the literature (baselines.toml), with citation, table and row
-table        results to a table for each protocol and data set
+table        tables of results, one per protocol and data set
 render       tables as Markdown, LaTeX and CSV
-table_files  the files of `kpdetect table`
+table_files  files of tables, for `kpdetect table`
 """

@@ -1,4 +1,4 @@
-"""Published numbers (`baselines.toml`): taken from the literature, each with citation, table and row; never run here."""
+"""Published numbers (`baselines.toml`): numbers from the literature that we did not measure, with citation, table and row."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Published:
 
     Attributes:
         method: name of the method.
-        column: key of what was measured, for example `aligned_k10`.
-        measures: the same in words.
+        column: key of the measure, for example `aligned_k10`.
+        measures: the measure in words.
         value: the number.
         unit: `%` of the inter-ocular distance, or `FID`.
-        citation: authors, title, year.
-        place: the table, or another place in the citation.
-        row: label of the row there.
-        secondary: whether it was read off other pages and not checked against the citation itself.
+        citation: authors, title and year of the paper.
+        place: the table, or another place in the paper.
+        row: label of the row in that table.
+        secondary: whether the number comes from a secondary source and was not checked against the paper.
     """
 
     method: str
@@ -41,18 +41,18 @@ class Published:
 
     @property
     def source(self) -> str:
-        """As shown in tables."""
+        """The source of the number, as tables show it."""
         checked = ", not checked against the paper" if self.secondary else ""
         return f"published: {self.citation}; {self.place}{checked}; row '{self.row}'; {self.measures}"
 
 
 def read_published(columns: Sequence[str]) -> list[Published]:
-    """The numbers of some columns, for example `aligned_k10`, in the order of the file."""
+    """Return the numbers of some columns, for example `aligned_k10`, in the order of the file."""
     return [number for column in columns for number in _numbers() if number.column == column]
 
 
 def published_table(place: str) -> list[Published]:
-    """The numbers of one table, for example `table 7`."""
+    """Return the numbers of one table, for example `table 7`."""
     return [number for number in _numbers() if number.place == place]
 
 

@@ -1,6 +1,6 @@
-"""Tables as text: Markdown, and LaTeX with booktabs.
+"""Tables as text: Markdown, LaTeX with booktabs, and CSV.
 
-Result files as one CSV to compute with: a line per row and published number, with all digits.
+The CSV table has a line per row and per published number, with all digits, for further computation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLUMNS = ("method", "regression", "bias", "headline", "mean_of_ratios", "ratio_
 
 
 def results_table(results: Sequence[Result]) -> pd.DataFrame:
-    """All rows of results as one table: a line per measured row, then a line per published number of their protocols."""
+    """Collect the rows of results in one table: first the measured rows, then the published numbers of their protocols."""
     import pandas as pd
 
     published = {result.protocol: PROTOCOLS[result.protocol].published for result in results if result.protocol in PROTOCOLS}
@@ -34,12 +34,12 @@ def results_table(results: Sequence[Result]) -> pd.DataFrame:
 
 
 def csv_text(results: Sequence[Result]) -> str:
-    """The table of `results_table` as CSV."""
+    """Render the table of `results_table` as CSV."""
     return str(results_table(results).to_csv(index=False))
 
 
 def write_csv_table(results: Sequence[Result], path: Path) -> None:
-    """Write `csv_text`.
+    """Write the table of `results_table` as CSV.
 
     Raises:
         OutputError: the file cannot be written.
@@ -50,7 +50,7 @@ def write_csv_table(results: Sequence[Result], path: Path) -> None:
 
 def _measured(result: Result, row: Row) -> dict[str, Any]:
     difference = row.difference
-    floors = {each.regression: each.mean_of_ratios for each in result.rows if each.kind == "floor"}
+    floors = {other.regression: other.mean_of_ratios for other in result.rows if other.kind == "floor"}
     return {
         "protocol": result.protocol,
         "data": result.data,
@@ -87,7 +87,7 @@ def _published(protocol: str, number: Published) -> dict[str, Any]:
 
 
 LATEX_COLUMNS = ("method", "regression", "mean of ratios", "95 % interval", "floor", "ratio of means", "median", "AUC", "note")
-"""What a page of paper has room for."""
+"""The columns that fit on a printed page."""
 WIDTHS = {"method": "p{4.2cm}", "regression": "p{2.6cm}", "note": "p{4.2cm}"}
 ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -96,15 +96,15 @@ ESCAPES = {
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Tables under headings, the facts below each as a list."""
+    """Render tables under headings, each with its notes as a list."""
     return "\n".join(_markdown(table) for table in tables)
 
 
 def _markdown(table: Table) -> str:
     rows = [_bold_model(line.kind, line.headline, line.cells) for line in table.lines]
-    parts = [f"### {table.title}", "", *_pipes(table.header, rows), "", *(f"- {fact}" for fact in table.facts)]
+    parts = [f"### {table.title}", "", *_pipes(table.header, rows), "", *(f"- {note}" for note in table.notes)]
     if table.differences:
-        parts += ["", "Headline regression, one row against another:", "", *_pipes(DIFFERENCES, table.differences)]
+        parts += ["", "Headline regression, differences between rows:", "", *_pipes(DIFFERENCES, table.differences)]
     return "\n".join(parts) + "\n"
 
 
@@ -118,7 +118,7 @@ def _pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """Tables as floats for a document that loads booktabs."""
+    """Render tables as floats for a LaTeX document that loads booktabs."""
     return "\n".join(["% needs \\usepackage{booktabs}", *(_latex(table) for table in tables)])
 
 
@@ -140,10 +140,10 @@ def _latex(table: Table) -> str:
     if table.differences:
         lines = [_latex_line([escape(cell) for cell in cells]) for cells in table.differences]
         parts += [r"\par\medskip", _tabular(DIFFERENCES, lines)]
-    facts = " ".join(f"{escape(fact)}." for fact in table.facts)
+    notes = " ".join(f"{escape(note)}." for note in table.notes)
     caption = rf"\caption{{{escape(table.title)}}}"
     start = [r"\begin{table*}", r"\centering\scriptsize\setlength{\tabcolsep}{3pt}", caption]
-    return "\n".join([*start, *parts, rf"\par\medskip\parbox{{\textwidth}}{{\scriptsize {facts}}}", r"\end{table*}", ""])
+    return "\n".join([*start, *parts, rf"\par\medskip\parbox{{\textwidth}}{{\scriptsize {notes}}}", r"\end{table*}", ""])
 
 
 def _tabular(columns: Sequence[str], body: Sequence[str]) -> str:
@@ -157,7 +157,7 @@ def _latex_line(cells: Sequence[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text of our tables as LaTeX: special characters, bold, and minus signs of numbers."""
+    """Convert the text of a table to LaTeX: special characters, bold, and minus signs of numbers."""
     plain = "".join(ESCAPES.get(character, character) for character in text)
     bold = re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", plain)
     return re.sub(r"(?<![\w.)])-(?=\d)", "$-$", bold)

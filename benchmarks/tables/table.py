@@ -1,5 +1,6 @@
-"""Result files as tables to read: a table for each protocol and data set, with every result measured there, the floor beside
-each row, and published numbers marked as such. `render` writes them, `table_csv` writes the same numbers to compute with.
+"""Tables of results: one table per protocol and data set, with all results, the floor of each row, and published numbers.
+
+`benchmarks.tables.render` renders these tables as text.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ HEADER = (
     "model minus row", "minutes", "rank", "note",
 )  # fmt: skip
 NUMBERS = frozenset(HEADER[2:11])
-"""Columns that are set to the right."""
+"""Columns that are aligned to the right."""
 _Cells = tuple[str, bool, dict[str, str]]
-"""Kind, whether headline, and text by column."""
+"""Kind of a row, whether its regression is the headline, and text by column."""
 DIFFERENCES = ("first", "second", "first minus second", "95 % interval", "")
 
 
@@ -33,9 +34,9 @@ class Line(NamedTuple):
     """A line of a table.
 
     Attributes:
-        kind: see `Row`, or `published`.
-        headline: whether it belongs to the protocol's headline regression.
-        cells: the text under each of the table's header.
+        kind: `published`, or the kind of a `Row`.
+        headline: whether the line belongs to the protocol's headline regression.
+        cells: the text of each column.
     """
 
     kind: str
@@ -44,7 +45,7 @@ class Line(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """A result, and where they are at hand the errors behind its headline rows, and its folder."""
+    """A result, the table of errors of its headline rows, and its folder; None for what is not available."""
 
     result: Result
     errors: ErrorTable | None = None
@@ -53,27 +54,28 @@ class Measurement(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """All that was measured under one protocol on the same images.
+    """All results of one protocol on the same images.
 
     Attributes:
-        title: data and protocol; the name of the number.
+        title: data, protocol and metric.
         header: names of the columns.
-        lines: headline first, published numbers last.
-        facts: what a reader of the numbers has to know, a sentence each.
-        measurements: the results.
-        differences: of several models: each against the others and against the headline's baselines; under `DIFFERENCES`.
+        lines: the rows, headline first, published numbers last.
+        notes: notes below the table, which explain its numbers.
+        measurements: the results in the table.
+        differences: with several models, the differences between the models and from the other headline rows; the columns
+            are `DIFFERENCES`.
     """
 
     title: str
     header: tuple[str, ...]
     lines: tuple[Line, ...]
-    facts: tuple[str, ...]
+    notes: tuple[str, ...]
     measurements: tuple[Measurement, ...]
     differences: tuple[tuple[str, ...], ...] = field(default=())
 
 
 def tables(measurements: Sequence[Measurement]) -> list[Table]:
-    """A table for each protocol and set of images, in the order of their first result."""
+    """Build one table per protocol and set of images, in the order of their first result."""
     groups: dict[tuple[object, ...], list[Measurement]] = {}
     for measurement in measurements:
         groups.setdefault(_measured_on(measurement.result), []).append(measurement)
@@ -96,14 +98,14 @@ def _table(group: Sequence[Measurement]) -> Table:
         title=f"{first.data.upper()} ({first.protocol}): {first.metric}",
         header=header,
         lines=tuple(Line(kind, top, tuple(cells.get(column, "") for column in header)) for kind, top, cells in rows),
-        facts=(*_facts(results, names), *_source_facts(first, sources)),
+        notes=(*_notes(results, names), *_source_notes(first, sources)),
         measurements=tuple(group),
         differences=tuple(_differences(group, names)) if several else (),
     )
 
 
 def method_names(results: Sequence[Result]) -> list[str]:
-    """What each result's model is called: its method, with the hash where several models share it."""
+    """Name the model of each result: its method, with the hash of its weights if several models have the same method."""
     methods = [next((row.method for row in result.rows if row.kind == "model"), "") for result in results]
     return [
         f"{method} {result.key}" if methods.count(method) > 1 else method
@@ -112,30 +114,30 @@ def method_names(results: Sequence[Result]) -> list[str]:
 
 
 def _measured_rows(results: Sequence[Result], names: Sequence[str], differences: bool) -> list[_Cells]:
-    """Regression by regression, the models first; what several results have in common once."""
+    """Build the measured rows by regression, the models first; equal rows of several results appear once."""
     order = list(dict.fromkeys(row.regression for result in results for row in result.rows))
-    found: dict[tuple[str, ...], tuple[int, _Cells]] = {}
+    rows: dict[tuple[str, ...], tuple[int, _Cells]] = {}
     for result, name in zip(results, names, strict=True):
         for row, (kind, top, cells) in _rows_of(result, name):
             if not differences:
                 cells.pop("model minus row")
-            key = (cells["method"], _own_regression(row), cells["mean of ratios"], cells["95 % interval"])
-            found.setdefault(key, (order.index(row.regression), (kind, top, cells)))
-    return [cells for _, cells in sorted(found.values(), key=lambda each: (each[0], each[1][0] != "model"))]
+            key = (cells["method"], _distinct_regression(row), cells["mean of ratios"], cells["95 % interval"])
+            rows.setdefault(key, (order.index(row.regression), (kind, top, cells)))
+    return [cells for _, cells in sorted(rows.values(), key=lambda ranked: (ranked[0], ranked[1][0] != "model"))]
 
 
 def _rows_of(result: Result, name: str) -> list[tuple[Row, _Cells]]:
-    found: dict[tuple[str, str], tuple[Row, _Cells]] = {}
+    rows: dict[tuple[str, str], tuple[Row, _Cells]] = {}
     floors = {row.regression: row.mean_of_ratios for row in result.rows if row.kind == "floor"}
     for row in result.rows:
         shown = name if row.kind == "model" else row.method
         cells = _cells(row, shown, floors.get(row.regression), result)
-        found.setdefault((shown, _own_regression(row)), (row, (row.kind, row.headline, cells)))
-    return list(found.values())
+        rows.setdefault((shown, _distinct_regression(row)), (row, (row.kind, row.headline, cells)))
+    return list(rows.values())
 
 
-def _own_regression(row: Row) -> str:
-    """Floors and baselines do not depend on origin or bias: once a frame is enough."""
+def _distinct_regression(row: Row) -> str:
+    """Name the regression without origin and bias for floors and baselines, which do not depend on them."""
     backward = ", backward" if ", backward," in row.regression else ""
     return row.regression if row.kind == "model" else row.regression.partition(",")[0] + backward
 
@@ -162,21 +164,21 @@ def _cells(row: Row, name: str, floor: float | None, result: Result) -> dict[str
 def _difference(difference: Difference | None) -> str:
     if difference is None:
         return ""
-    mark = "" if difference.told_apart else ", not told apart"
+    mark = "" if difference.significant else ", not significant"
     return f"{difference.mean:.2f} ({difference.low:.2f} to {difference.high:.2f}){mark}"
 
 
-def _facts(results: Sequence[Result], names: Sequence[str]) -> Iterator[str]:
+def _notes(results: Sequence[Result], names: Sequence[str]) -> Iterator[str]:
     first = results[0]
-    yield f"{first.fitted:,} images fitted, {first.tested:,} tested; intervals: bootstrap over test images"
-    yield "floor: the mean shape in the same frame, which looks at no image; rank: of the regression's input, of its columns"
-    yield f"PCK: % of points within {' / '.join(first.thresholds)}; AUC: area under it up to {first.thresholds[-1]}, in %"
+    yield f"{first.fitted:,} fitting images, {first.tested:,} test images; intervals: bootstrap over test images"
+    yield "floor: the mean shape in the same frame, which ignores the image; rank: rank and columns of the regression's input"
+    yield f"PCK: % of points within {' / '.join(first.thresholds)}; AUC: area under PCK up to {first.thresholds[-1]}, in %"
     if any(row.difference for row in first.rows):
-        yield "differences: paired bootstrap over test images, below 0 the first is better; told apart where 0 is outside"
+        yield "differences: paired bootstrap over test images; below 0 the first row is better; significant if 0 is outside"
     for result, name in zip(results, names, strict=True):
         code = result.environment
         if result.model is None:
-            yield f"baselines alone: commit {code['commit']}; {code['time']}"
+            yield f"baselines alone, no model: commit {code['commit']}; {code['time']}"
             continue
         trained = "".join(f", {stage} {minutes:.0f} minutes" for stage, minutes in result.minutes.items())
         yield (
@@ -196,7 +198,7 @@ def _citations(sources: Sequence[Published]) -> list[str]:
 
 
 def is_comparable(result: Result) -> bool:
-    """Whether published numbers were measured on the same images and split."""
+    """Return whether published numbers refer to the same images and split as a result."""
     protocol = PROTOCOLS.get(result.protocol)
     return protocol is not None and result.data == protocol.comparable
 
@@ -213,34 +215,34 @@ def _published_rows(result: Result, sources: Sequence[Published]) -> Iterator[_C
         yield "published", True, {**cells, "note": "; ".join(filter(None, notes))}
 
 
-def _source_facts(result: Result, sources: Sequence[Published]) -> Iterator[str]:
+def _source_notes(result: Result, sources: Sequence[Published]) -> Iterator[str]:
     if not sources:
         return
     if is_comparable(result):
-        yield "published numbers: same images and split; details of each protocol may differ"
+        yield "published numbers: measured on the same images and split; details of the protocols may differ"
     else:
-        full = "the full MAFL (19,000 fitted, 1,000 tested)" if result.data == "mafl-mini" else "the data of their papers"
+        full = "the full MAFL (19,000 fitting, 1,000 test images)" if result.data == "mafl-mini" else "the data of their papers"
         yield f"published numbers were measured on {full}: **not comparable** with {result.data}"
     yield from (f"[{place}] {citation}" for place, citation in enumerate(_citations(sources), start=1))
 
 
 def _differences(group: Sequence[Measurement], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Each model against the models after it, then against the headline's other rows."""
-    models = [(each, name) for each, name in zip(group, names, strict=True) if each.result.model is not None]
+    """Compare each model with the models after it, then with the other rows of the headline."""
+    models = [(measured, name) for measured, name in zip(group, names, strict=True) if measured.result.model is not None]
     for place, (one, name) in enumerate(models):
         for other, second in models[place + 1 :]:
-            yield (name, second, *_told(between(one, other)))
-    for each, name in models:
-        for row in each.result.headline:
+            yield (name, second, *_difference_cells(between(one, other)))
+    for measured, name in models:
+        for row in measured.result.headline:
             if row.difference is not None:
-                yield (name, row.method, *_told(row.difference))
+                yield (name, row.method, *_difference_cells(row.difference))
 
 
 def between(one: Measurement, other: Measurement) -> Difference | None:
-    """Difference of two models on the same test images; None where errors are not at hand.
+    """Compute the difference of two models on the same test images; None without the tables of errors of both.
 
     Raises:
-        InputError: landmarks hidden in one are not hidden in the other.
+        InputError: different landmarks are hidden in the two tables.
     """
     if one.errors is None or other.errors is None:
         return None
@@ -252,15 +254,15 @@ def between(one: Measurement, other: Measurement) -> Difference | None:
 
 
 def _by_image(errors: ErrorTable, images: Sequence[str]) -> NDArray[np.float64] | None:
-    """The model's errors in the order of `images`; None where they are not those of the same images."""
+    """Return the model's errors in the order of `images`; None if the table is about other images."""
     place = {name: index for index, name in enumerate(errors.images)}
     if set(images) != set(place):
         return None
     return next(iter(errors.errors.values()))[[place[name] for name in images]]
 
 
-def _told(difference: Difference | None) -> tuple[str, str, str]:
+def _difference_cells(difference: Difference | None) -> tuple[str, str, str]:
     if difference is None:
-        return "", "", "the errors of the images are not at hand"
-    verdict = "told apart" if difference.told_apart else "**not told apart**"
+        return "", "", "unknown: a table of errors is missing"
+    verdict = "significant" if difference.significant else "**not significant**"
     return f"{difference.mean:.2f}", f"{difference.low:.2f} to {difference.high:.2f}", verdict

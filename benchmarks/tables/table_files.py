@@ -1,4 +1,4 @@
-"""From result files to a table in the format that was asked for; stale and contaminated results are refused."""
+"""Tables from result files, in a chosen format; outdated and contaminated results are refused."""
 
 from __future__ import annotations
 
@@ -26,28 +26,31 @@ def make_table(
     headline: bool = False,
     allow_contaminated: bool = False,
 ) -> str:
-    """Several results as text, written to `out` where it is given.
+    """Render several results as one text, and write the text to `out` if it is set.
 
     Args:
-        paths: result files, or folders of them.
-        form: the format; what the ending of `out` says unless given, else Markdown.
-        out: file to write.
-        headline: only the rows of each protocol's headline regression.
-        allow_contaminated: take results of models that saw test images; their rows are marked.
+        paths: result files, or folders of result files.
+        form: the format; by default the ending of `out` decides, and Markdown is used without `out`.
+        out: file to write; None to only return the text.
+        headline: whether to show only the rows of each protocol's headline regression.
+        allow_contaminated: whether to accept results of models that were trained on test images; their rows have a note.
+
+    Returns:
+        The text.
 
     Raises:
-        InputError: no results, a contaminated one that is not allowed, or an ending of `out` that names no format.
-        FormatError: a file is no result, or one of an older version.
+        InputError: there are no results, a result is contaminated and not allowed, or the ending of `out` names no format.
+        FormatError: a file is not a result, or a result of another version.
         OutputError: `out` cannot be written.
     """
     form = form or _format_of(out)
-    found = read_measurements(paths, allow_contaminated=allow_contaminated)
+    measurements = read_measurements(paths, allow_contaminated=allow_contaminated)
     if headline:
-        found = [each._replace(result=each.result.only_headline()) for each in found]
+        measurements = [measured._replace(result=measured.result.only_headline()) for measured in measurements]
     if form == "csv":
-        text = csv_text([each.result for each in found])
+        text = csv_text([measured.result for measured in measurements])
     else:
-        text = (markdown if form == "markdown" else latex)(tables(found))
+        text = (markdown if form == "markdown" else latex)(tables(measurements))
     if out is not None:
         write_text(out, text)
     return text
@@ -57,49 +60,51 @@ def _format_of(out: Path | None) -> Format:
     if out is None or not out.suffix:
         return "markdown"
     if out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{out}: expected .md, .tex or .csv; rename it, or give `format`")
+        raise InputError(f"{out}: unknown ending; expected .md, .tex or .csv: choose one of these, or give `format`")
     return SUFFIXES[out.suffix.lower()]
 
 
 def read_measurements(paths: Sequence[Path], *, allow_contaminated: bool) -> list[Measurement]:
-    """Results with their tables of errors, each file once.
+    """Read results with their tables of errors, each file once.
 
     Raises:
-        InputError: no results, a contaminated one that is not allowed, or errors that belong to another result.
-        FormatError: a file is no result, or one of an older version.
+        InputError: there are no results, a result is contaminated and not allowed, or a table of errors belongs to another
+            result.
+        FormatError: a file is not a result, or a result of another version.
     """
     files = list(dict.fromkeys(file.resolve() for path in paths for file in _files(path)))
-    found = [(file, read_result(file)) for file in files]
-    for file, result in found:
+    results = [(file, read_result(file)) for file in files]
+    for file, result in results:
         if result.contaminated and not allow_contaminated:
-            raise InputError(f"{file}: {result.contamination}: it measures memory; leave it out, or give `allow_contaminated`")
-    return [Measurement(result, _errors(file, result), file.parent) for file, result in found]
+            advice = "leave this result out, or give `allow_contaminated`"
+            raise InputError(f"{file}: {result.contamination}: the model was trained on test images; {advice}")
+    return [Measurement(result, _errors(file, result), file.parent) for file, result in results]
 
 
 def write_tables_of(folder: Path) -> None:
-    """Write `table.md` and `table.csv` of all results of a folder; what an older version left there is named and left out.
+    """Write `table.md` and `table.csv` with all results of a folder; leave unreadable results out and log their names.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    found = []
+    measurements = []
     for path in sorted(folder.glob(RESULTS)):
         try:
             result = read_result(path)
-            found.append(Measurement(result, _errors(path, result)))
+            measurements.append(Measurement(result, _errors(path, result)))
         except (FormatError, InputError) as error:
             log.info(f"left out of the table: {error}")
-    write_text(folder / "table.md", markdown(tables(found)))
-    write_csv_table([each.result for each in found], folder / "table.csv")
+    write_text(folder / "table.md", markdown(tables(measurements)))
+    write_csv_table([measured.result for measured in measurements], folder / "table.csv")
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(path.glob(RESULTS))
-    if not found:
-        raise InputError(f"{path}: no benchmark result; run `kpdetect benchmark` with `out={path}`")
-    return found
+    files = sorted(path.glob(RESULTS))
+    if not files:
+        raise InputError(f"{path}: no benchmark results in this folder; run `kpdetect benchmark` with `out={path}`")
+    return files
 
 
 def _errors(path: Path, result: Result) -> ErrorTable | None:

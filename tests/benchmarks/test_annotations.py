@@ -58,8 +58,8 @@ def test_every_format_says_the_same(tmp_path: Path, name: str, text: str) -> Non
         (WIDE.replace("tail_y", "tail"), "line 1: column tail_x has no partner"),
         (WIDE.replace("tail", "nose"), "line 1: column nose_x occurs twice"),
         (WIDE.replace("image", "file"), "line 1: columns file, nose_x"),
-        (LONG + "a.png,nose,1,2,1\n", "line 6: a second nose of a.png"),
-        (LONG + "c.png,nose,1,2,maybe\n", "line 6: visible 'maybe'"),
+        (LONG + "a.png,nose,1,2,1\n", "line 6: a second point nose of a.png"),
+        (LONG + "c.png,nose,1,2,maybe\n", "line 6: visible is 'maybe'"),
         (LONG + "c.png,nose,x,2,1\n", "line 6: 'x', '2'; expected two numbers"),
         (DLC + "c.png,,,1,2\n", "line 6: 5 values for 7 columns"),
         (DLC.replace("bodyparts,,,", "individuals,,,"), "line 2: expected DeepLabCut's lines"),
@@ -93,7 +93,7 @@ def test_faults_of_coco(tmp_path: Path) -> None:
         ({"images": []}, "no list of objects 'categories'"),
         (COCO | {"annotations": None}, "no list of objects 'annotations'"),
         (COCO | {"images": ["a.png"]}, "no list of objects 'images'"),
-        (COCO | {"categories": []}, "no category has keypoints; expected the list of their names in categories"),
+        (COCO | {"categories": []}, "no category has keypoints; expected a list of keypoint names in a category"),
         (COCO | {"categories": [{"keypoints": 2}]}, "keypoints of a category are 2; expected a list of names"),
         (COCO | {"images": [{"id": 7}]}, "image 0: id or file_name is missing"),
         (COCO | {"annotations": [{"id": 1, "image_id": 7}]}, r"annotation 0 \(id 1\): no list keypoints; expected x, y"),
@@ -157,7 +157,9 @@ def test_sizes_of_coco_are_those_of_its_images(tmp_path: Path) -> None:
     _, found = load_table(coco_of(tmp_path, 5, {}), tmp_path / "images", TableOptions())
     assert found.images == ["sub/0.png", "sub/1.png", "sub/2.png", "sub/4.png"]
     path = coco_of(tmp_path, 5, {2: {"width": 80, "height": 60}})
-    with pytest.raises(FormatError, match=r"annotation 2 \(id 2\): sub/2.png is said to have 80x60 pixels, but has 40x30"):
+    with pytest.raises(
+        FormatError, match=r"annotation 2 \(id 2\): the annotations state 80x60 pixels for sub/2.png, but the image has 40x30"
+    ):
         load_table(path, tmp_path / "images", TableOptions())
 
 
@@ -166,7 +168,7 @@ def test_points_in_the_frame_of_a_picture_on_its_side_are_refused(tmp_path: Path
     exif = turned.getexif()
     exif[0x0112] = 6
     turned.save(tmp_path / "images" / "sub" / "1.png", exif=exif)
-    with pytest.raises(FormatError, match="sub/1.png is said to have 40x30 pixels, but has 30x40 .*EXIF turns it"):
+    with pytest.raises(FormatError, match="state 40x30 pixels for sub/1.png, but the image has 30x40 .*EXIF data rotates"):
         load_table(path, tmp_path / "images", TableOptions())
 
 
@@ -257,10 +259,10 @@ def test_the_split_of_a_table_with_a_line_per_point_is_honoured(tmp_path: Path) 
     text = LONG_SPLIT + "sub/b.png,tail,7,8,fit\n"
     _, found = load_table(written(tmp_path, "long.csv", text), tmp_path, TableOptions())
     assert [[found.images[row] for row in part] for part in (found.fit, found.test)] == [["sub/b.png"], ["a.png"]]
-    assert found.notes == ("split by the table's own column",)
+    assert found.notes == ("split by the table's column",)
     with pytest.raises(FormatError, match=r"long.csv, from line 4 on \(sub/b.png\): split 'validate'; expected fit"):
         load_table(written(tmp_path, "long.csv", text.replace(",fit", ",validate")), tmp_path, TableOptions())
-    message = r"long.csv, line 5: sub/b.png has split 'test', but 'fit' on line 4; give all its lines the same"
+    message = r"long.csv, line 5: sub/b.png has split 'test', but 'fit' on line 4; give all lines of an image the same split"
     with pytest.raises(FormatError, match=message):
         read_annotations(written(tmp_path, "long.csv", LONG_SPLIT + "sub/b.png,tail,7,8,test\n"))
 
@@ -269,5 +271,5 @@ def test_a_visible_column_of_no_landmark_is_refused(tmp_path: Path) -> None:
     lines = WIDE.splitlines()
     text = "\n".join([lines[0] + ",tail_visible", lines[1] + ",0", lines[2] + ",1"]) + "\n"
     assert np.isnan(read_annotations(written(tmp_path, "w.csv", text)).points_px[0, 1]).all()
-    with pytest.raises(FormatError, match="line 1: column tall_visible belongs to no landmark; there are nose, tail"):
+    with pytest.raises(FormatError, match="line 1: column tall_visible belongs to no landmark; the landmarks are nose, tail"):
         read_annotations(written(tmp_path, "w.csv", text.replace("tail_visible", "tall_visible")))

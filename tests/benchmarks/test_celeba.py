@@ -27,7 +27,7 @@ def test_official_copy(tmp_path: Path) -> None:
     assert found.landmarks_px[found.test[1]].tolist() == [[68, 113], [110, 111], [97, 139], [66, 152], [109, 150]]
     assert found.sizes.tolist() == [[218, 178]] * 4
     assert found.name == "mafl-mini"
-    assert found.notes == ("not MAFL: 2 images fitted and 2 tested instead of 19,000 and 1,000",)
+    assert found.notes == ("not MAFL: 2 fitting and 2 test images instead of 19,000 and 1,000",)
     assert sorted(found.lists) == ["testing", "training"]
 
 
@@ -67,7 +67,7 @@ def replace(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        (TABLE, "4\n", "5\n", r"line 1: announces 5 images, the table holds 4"),
+        (TABLE, "4\n", "5\n", r"line 1: announces 5 images, but the table has 4"),
         (TABLE, "4\n", "four\n", r"line 1: expected the number of images, got 'four'"),
         (TABLE, " 107 150", " 107", r"line 4: expected a name and 10 numbers, got 9"),
         (TABLE, "109 150", "nan 150", r"line 5, 000009.jpg: a value that is not finite"),
@@ -101,7 +101,7 @@ def test_binary_file_instead_of_a_list(tmp_path: Path) -> None:
 
 def test_image_in_both_lists(tmp_path: Path) -> None:
     replace(write_copy(tmp_path) / TRAINING, "000002.jpg", "000009.jpg")
-    with pytest.raises(InputError, match="both fitted and tested"):
+    with pytest.raises(InputError, match="1 images are fitting and test images"):
         load_mafl(tmp_path, MAFL_ALIGNED)
 
 

@@ -60,7 +60,7 @@ def test_a_resized_copy_without_the_list_of_sizes_is_refused(tmp_path: Path) -> 
 def test_a_list_of_sizes_with_the_width_first_is_noticed(tmp_path: Path) -> None:
     path = write_celeba_wild(tmp_path, list_sizes=True) / SIZES
     path.write_text("".join(f"{name} 70 120\n" for name in [line.split()[0] for line in path.read_text().splitlines()]))
-    with pytest.raises(InputError, match=r"line 3: a landmark of 000001.jpg is outside .* height before width"):
+    with pytest.raises(InputError, match=r"line 3: a landmark of 000001.jpg is outside .* height comes before width"):
         load_celeba_wild(tmp_path, CELEBA_WILD)
 
 
@@ -74,7 +74,7 @@ def test_cropped_images_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        (TABLE, "8\n", "9\n", r"celeba.txt, line 1: announces 9 images, the table holds 8"),
+        (TABLE, "8\n", "9\n", r"celeba.txt, line 1: announces 9 images, but the table has 8"),
         (TABLE, "000002.jpg 31 41", "000002.jpg 31", r"line 4: expected a name and 10 numbers, got 9"),
         (TABLE, "000002.jpg 31 41", "000002.jpg nan 41", r"line 4, 000002.jpg: a value that is not finite"),
         (TABLE, "000002.jpg 31 41", "000002.jpg 31 410", r"line 4: left_eye at x 31, y 410, but the image is 101x122"),
@@ -83,7 +83,7 @@ def test_cropped_images_are_refused(tmp_path: Path) -> None:
         (BOXES, "000002.jpg    10 12 50 78", "000002.jpg    10 12 50", r"line 4: expected a name and 4 numbers, got 3"),
         (BOXES, "000002.jpg    10 12 50 78", "000002.jpg    10 12 -50 78", r"line 4: 000002.jpg has a box of negative size"),
         (BOXES, "000002.jpg", "000099.jpg", r"no box for 1 listed images, the first is 000002.jpg"),
-        (PARTITION, "000003.jpg 2", "000003.jpg 3", r"line 3: '000003.jpg 3'; expected a name and 0, 1 or 2"),
+        (PARTITION, "000003.jpg 2", "000003.jpg 3", r"line 3: '000003.jpg 3'; expected an image name and 0, 1 or 2"),
         (PARTITION, "000003.jpg", "000002.jpg", r"line 3: 000002.jpg is listed twice"),
         (SIZES, "000002.jpg 122 101", "000002.jpg 122", r"imsize_celeba.txt, line 2: expected 2 numbers, got 1"),
         (SIZES, "000002.jpg 122 101", "000002.jpg 122 0", r"line 2: 000002.jpg has a side below 1 pixel"),

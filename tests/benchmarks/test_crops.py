@@ -47,7 +47,7 @@ def test_squares_by_hand(crop: Crop, box: tuple[int, ...], expected: list[int]) 
 
 
 def test_impossible_boxes_are_named_by_place() -> None:
-    with pytest.raises(FormatError, match="list, line 7: the box has no area"):
+    with pytest.raises(FormatError, match="list, line 7: the box of the crop has no area"):
         cut_regions(Crop(name="c"), np.array([[5, 5, 0, 0]]), SIZES, ["a.jpg"], PLACES)
     with pytest.raises(FormatError, match="list, line 7: the box lies outside of the image"):
         cut_regions(Crop(name="c"), np.array([[90, 5, 10, 10]]), SIZES, ["a.jpg"], PLACES)

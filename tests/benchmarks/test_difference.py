@@ -12,7 +12,7 @@ def test_a_constant_gap_is_certain_however_much_images_differ():
     found = paired_difference(errors - 0.25, errors)
     assert found.mean == pytest.approx(-0.25)
     assert (found.low, found.high) == (pytest.approx(-0.25), pytest.approx(-0.25))
-    assert found.told_apart
+    assert found.significant
 
 
 def test_two_images_give_the_whole_range_and_hidden_points_do_not_count():
@@ -20,7 +20,7 @@ def test_two_images_give_the_whole_range_and_hidden_points_do_not_count():
     first = np.array([[5.0, 4.0], [1.0, np.nan]])
     second = np.array([[3.0, 2.0], [2.0, np.nan]])
     assert paired_difference(first, second) == Difference(mean=1.0, low=-1.0, high=2.0)
-    assert not paired_difference(first, second).told_apart
+    assert not paired_difference(first, second).significant
 
 
 def test_the_interval_is_that_of_the_mean_of_normal_differences():
@@ -32,7 +32,7 @@ def test_the_interval_is_that_of_the_mean_of_normal_differences():
     assert found.mean == pytest.approx(gaps.mean())
     assert found.low == pytest.approx(gaps.mean() - half, abs=0.03)
     assert found.high == pytest.approx(gaps.mean() + half, abs=0.03)
-    assert found.told_apart
+    assert found.significant
 
 
 def test_swapping_the_rows_turns_the_sign():

@@ -85,7 +85,7 @@ def test_300w_splits(tmp_path: Path) -> None:
     assert folders[1] == [fitted, {"helen/testset", "lfpw/testset"}]
     assert folders[2] == [fitted, {"ibug"}]
     assert (full.name, hard.name) == ("300w-mini", "300w-challenging-mini")
-    assert "not 300-W: 9 images to fit and 3 to test instead of 3,148 and 135" in hard.notes
+    assert "not 300-W: 9 fitting and 3 test images instead of 3,148 and 135" in hard.notes
 
 
 def test_300w_counts_from_one_and_divides_by_the_outer_eye_corners(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_300w_counts_from_one_and_divides_by_the_outer_eye_corners(tmp_path: Pat
     [
         ("n_points:  68", "n_points:  67", r"line 2: 'n_points: 67'; expected 68 points"),
         ("version: 1\nn_points:  68\n{", "version: 1\nn_points:  68\n{\n1 2", r"image_0000.pts: 69 points; expected 68"),
-        ("\n}", "", r"image_0000.pts: expected the points between one \{ and one \}; it is cut off"),
+        ("\n}", "", r"image_0000.pts: expected the points between one \{ and one \}; download the file again"),
         ("{\n91.000000", "{\nnan", r"image_0000.pts, line 4: a value that is not finite"),
         ("{\n91.000000 71.000000", "{\n91.000000", r"image_0000.pts, line 4: expected 2 numbers, got 1"),
         ("{\n91.000000", "{\n991.000000", r"image_0000.pts: point_1 at x 990, y 70, but the image is 130x150"),

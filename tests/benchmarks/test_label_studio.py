@@ -61,15 +61,18 @@ def test_percent_are_measured_at_pixel_edges(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ([task("a.png", region("nose", 1, 2), region("nose", 3, 4))], r"task 0 \(id 7\): a second nose; keep one object"),
+        (
+            [task("a.png", region("nose", 1, 2), region("nose", 3, 4))],
+            r"task 0 \(id 7\): a second keypoint nose; keep one object",
+        ),
         ([task("a.png", region("nose", 1, 2)), task("a.png")], r"task 1 .*: a.png is already the image of .*task 0"),
         ([task("a.png", annotations=2 * [{"result": []}])], "2 annotations; keep one for each image"),
         ([task("a.png", annotations=[])], "no task has an annotation"),
         ([task("a.png", region("nose", 1, 2, original_width=None))], "region 0: lacks original_width or original_height"),
-        ([task("a.png", region("nose", 1, 2, image_rotation=90))], "region 0: the image was turned by 90 degrees"),
+        ([task("a.png", region("nose", 1, 2, image_rotation=90))], "region 0: the image was rotated by 90 degrees"),
         (
             [task("a.png", region("nose", 1, 2), region("tail", 1, 2, original_width=80))],
-            "its regions state 40x30 and 80x30 pixels",
+            "the regions state different sizes, 40x30 and 80x30 pixels",
         ),
         ([task("a.png", BOX, region("nose", 1, 2, value={"x": 1, "y": 2}))], "region 1: keypointlabels: Field required"),
         ([task("a.png", region("nose", "1", 2))], "region 0: x: Input should be a valid number"),
@@ -114,7 +117,9 @@ def test_sizes_are_those_of_the_images(tmp_path: Path, size: tuple[int, int], or
     exif = picture.getexif()
     exif[0x0112] = orientation
     picture.save(tmp_path / "images" / "sub" / "1 ü.png", exif=exif)
-    with pytest.raises(FormatError, match=rf"task 1 \(id None\): sub/1 ü.png is said to have 40x30.*{message}"):
+    with pytest.raises(
+        FormatError, match=rf"task 1 \(id None\): the annotations state 40x30 pixels for sub/1 ü.png.*{message}"
+    ):
         load_table(path, tmp_path / "images", TableOptions())
 
 

@@ -17,7 +17,7 @@ def test_pixels_become_shares_of_each_images_own_size():
     shares = np.array([[[0.5, 0.25], [0.13, 0.24]], [[0.5, 0.25], [0.07, 0.16]]])
     sizes = np.array([[40, 100], [80, 30]])  # (height, width)
     section = motion_section(shares * sizes[:, None, ::-1] - 0.5, sizes, "here")
-    assert "keypoint 0 the least, 0.0 %, keypoint 1 the most, 5.0 %" in section["text"]
+    assert "Keypoint 0 moves least (0.0 %), keypoint 1 moves most (5.0 %)" in section["text"]
     assert section["pictures"][0].startswith("data:image/png;base64,")
 
 

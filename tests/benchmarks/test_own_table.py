@@ -42,7 +42,7 @@ def test_split_of_a_table_by_rule_column_and_lists(tmp_path: Path) -> None:
     assert found.landmarks_px[found.test[0], 0] == pytest.approx([13, 5])
     _, found = load_table(annotated_folder(tmp_path, extra="split"), tmp_path / "images", TableOptions())
     assert [found.images[index] for index in found.test] == [f"{number:02d}.png" for number in (1, 3, 5, 7, 9)]
-    with pytest.raises(InputError, match="expected both or none"):
+    with pytest.raises(InputError, match="one of the two is missing; give both or none"):
         load_table(table, tmp_path / "images", TableOptions(fit=fit))
     written(tmp_path, "test.txt", "99.png\n")
     with pytest.raises(FormatError, match="its only name is not in .*mine.csv: 99.png"):
@@ -115,7 +115,9 @@ def test_the_unit_is_part_of_the_name_of_a_result(tmp_path: Path) -> None:
 def test_an_image_in_both_lists_is_named(tmp_path: Path) -> None:
     path = annotated_folder(tmp_path)
     fit, test = written(tmp_path, "fit.txt", "03.png\n08.png\n"), written(tmp_path, "test.txt", "08.png\n")
-    with pytest.raises(InputError, match=r"fit.txt and .*test.txt: 1 images are in both, the first is 08.png; remove each"):
+    with pytest.raises(
+        InputError, match=r"fit.txt and .*test.txt: 1 images are in both lists, the first is 08.png; remove each"
+    ):
         load_table(path, tmp_path / "images", TableOptions(fit=fit, test=test))
 
 

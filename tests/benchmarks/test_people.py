@@ -64,7 +64,7 @@ class Surprise:
 def test_pickles_that_would_run_code_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "t.pkl"
     path.write_bytes(pickle.dumps(Surprise()))
-    with pytest.raises(FormatError, match=r"t.pkl: refers to builtins.print, which no table of points needs"):
+    with pytest.raises(FormatError, match=r"t.pkl: the pickle refers to builtins.print, which no table of points needs"):
         read_table(path)
     assert "ran" not in capsys.readouterr().out
     path.write_bytes(b"\x80\x04garbage")

@@ -193,7 +193,7 @@ def test_rows_show_their_floor_and_how_far_the_model_is_from_them(toy: LandmarkS
     model, floor = cells[:2]
     assert model["floor"] == floor["floor"] == floor["mean of ratios"] != model["mean of ratios"]
     assert floor["model minus row"].startswith(f"-{floor['mean of ratios']} (")  # a model without errors
-    assert "not told apart" not in floor["model minus row"]
+    assert "not significant" not in floor["model minus row"]
     assert (model["minutes"], floor["minutes"], model["model minus row"]) == ("15", "", "")
 
 
@@ -205,7 +205,7 @@ def test_several_results_share_a_table_and_are_compared_image_by_image(tmp_path:
     assert names == ["kpdetect 01234567", "kpdetect ffffffff", "mean shape", "fixed grid of 2"]
     better, worse = (read_result(path).rows[0].mean_of_ratios for path in paths)
     first, second, gap, interval, verdict = table.differences[0]
-    assert (first, second, verdict) == ("kpdetect 01234567", "kpdetect ffffffff", "told apart")
+    assert (first, second, verdict) == ("kpdetect 01234567", "kpdetect ffffffff", "significant")
     assert float(gap) == pytest.approx(better - worse, abs=0.006)
     assert float(interval.split(" to ")[0]) < better - worse < float(interval.split(" to ")[1]) < 0
     assert ("kpdetect ffffffff", "mean shape") in {cells[:2] for cells in table.differences}
@@ -218,9 +218,9 @@ def test_a_model_is_compared_with_itself_in_other_order_of_images(tmp_path: Path
     other = Measurement(
         result_of(toy, key="f" * 16), replace(turned, errors={name: each[::-1] for name, each in turned.errors.items()})
     )
-    assert tables([one, other])[0].differences[0][2:] == ("0.00", "0.00 to 0.00", "**not told apart**")
+    assert tables([one, other])[0].differences[0][2:] == ("0.00", "0.00 to 0.00", "**not significant**")
     without = Measurement(result_of(toy, key="f" * 16))
-    assert tables([one, without])[0].differences[0][4] == "the errors of the images are not at hand"
+    assert tables([one, without])[0].differences[0][4] == "unknown: a table of errors is missing"
 
 
 def test_stale_and_contaminated_results_are_refused(tmp_path: Path, toy: LandmarkSet) -> None:
@@ -233,11 +233,11 @@ def test_stale_and_contaminated_results_are_refused(tmp_path: Path, toy: Landmar
     ):
         make_table([path])
     seen = write_result(replace(result_of(toy), contaminated=True, contamination="contaminated (3)"), tmp_path / "seen")
-    with pytest.raises(InputError, match=r"contaminated \(3\): it measures memory.*`allow_contaminated`"):
+    with pytest.raises(InputError, match=r"contaminated \(3\): the model was trained on test images.*`allow_contaminated`"):
         make_table([seen])
     assert "contaminated (3)" in make_table([seen], allow_contaminated=True)
     (tmp_path / "seen" / "nothing").mkdir()
-    with pytest.raises(InputError, match="no benchmark result; run"):
+    with pytest.raises(InputError, match="no benchmark results in this folder; run"):
         make_table([tmp_path / "seen" / "nothing"])
 
 
@@ -274,7 +274,9 @@ def test_tables_as_files(tmp_path: Path, toy: LandmarkSet) -> None:
     assert len(headline.splitlines()) == 1 + 3
     assert "### TOY (toy)" in make_table([path], out=tmp_path / "table.md")
     assert make_table([path], out=tmp_path / "TABLE.CSV").startswith("protocol,")
-    with pytest.raises(InputError, match=r"table.xlsx: expected .md, .tex or .csv; rename it, or give `format`"):
+    with pytest.raises(
+        InputError, match=r"table.xlsx: unknown ending; expected .md, .tex or .csv: choose one of these, or give `format`"
+    ):
         make_table([path], out=tmp_path / "table.xlsx")
     assert not (tmp_path / "table.xlsx").exists()
     assert "### TOY (toy)" in make_table([path], "markdown", tmp_path / "table.txt")
@@ -314,7 +316,7 @@ def test_report_of_an_empty_project(tmp_path: Path) -> None:
     (tmp_path / "project" / "generator").mkdir(parents=True)
     page = write_report(tmp_path / "project", tmp_path / "page.html")
     text = page.read_text()
-    assert "No benchmark was run" in text
+    assert "There are no benchmark results" in text
     assert "<img" not in text
 
 
@@ -332,7 +334,7 @@ def test_report_is_one_page_with_numbers_and_pictures(tmp_path: Path, toy: Landm
     assert f'<td class="number">{floor.mean_of_ratios:.2f}</td>' in text
     assert "Worst test images: kpdetect ffffffff" in text
     assert "distance in % of the distance left_eye - right_eye; lower is better" in text
-    assert "told apart" in text
+    assert "significant" in text
     assert "step 500" in text
     assert "http" not in text
 
@@ -344,9 +346,9 @@ def test_report_of_results_alone_and_of_a_project_without_its_stale_ones(tmp_pat
     assert "<h1>Benchmark results</h1>" in text
     assert "The project" not in text
     text = write_report(tmp_path / "project", tmp_path / "page.html").read_text()
-    assert "No benchmark was run" in text
-    assert "its weights 0123456789abcdef are no longer in this project" in capsys.readouterr().err
-    with pytest.raises(InputError, match="give a project folder, or results with `result`"):
+    assert "There are no benchmark results" in text
+    assert "the weights 0123456789abcdef are no longer in this project" in capsys.readouterr().err
+    with pytest.raises(InputError, match="give a project folder, or `results` and `out`"):
         write_report(None, tmp_path / "page.html")
 
 
@@ -360,7 +362,7 @@ def test_toy_folder_with_faults(tmp_path: Path, toy: LandmarkSet) -> None:
     with pytest.raises(FormatError, match=r"1 images lack a coordinate, the first is 000003.png"):
         load_toy(folder, TOY)
     table.write_text(good.replace("000001.png,left_eye", "000000.png,left_eye", 1))
-    with pytest.raises(FormatError, match=r"line 8: a second left_eye of 000000.png; remove one"):
+    with pytest.raises(FormatError, match=r"line 8: a second point left_eye of 000000.png; remove one of them"):
         load_toy(folder, TOY)
     x = good.splitlines()[1].split(",")[2]
     for wrong, message in (
