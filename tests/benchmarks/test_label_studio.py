@@ -111,7 +111,7 @@ def test_what_the_writer_writes_is_read_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.landmarks_px, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("size", "orientation", "message"), [((60, 80), 1, "was it resized"), ((30, 40), 6, "EXIF")])
+@pytest.mark.parametrize(("size", "orientation", "message"), [((60, 80), 1, "was the image resized"), ((30, 40), 6, "EXIF")])
 def test_sizes_are_those_of_the_images(tmp_path: Path, size: tuple[int, int], orientation: int, message: str) -> None:
     path, picture = exported(tmp_path), Pillow.fromarray(np.zeros((*size, 3), np.uint8))
     exif = picture.getexif()
