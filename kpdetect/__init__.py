@@ -9,18 +9,18 @@ of `__all__` is imported when it is first used. Reading order, from the ground u
     coords      pixels and normalised coordinates
     files/      files on disk, written whole and read with bounds
     images/     images as files and as pixels
-    config      configurations: checked models, one YAML, `--set a.b=c`
+    config      configurations: checked models, YAML files, `--set a.b=c`
     heatmaps    keypoints to heatmaps and back
-    pairs       image-keypoint pairs, the contract between generator and detector
+    pairs       pairs of image and keypoints, the interface between generator and detector
     skeleton    names, links and left-right partners of keypoints
     draw        pictures of keypoints
     shipped     trained models that come with the package
     messages, progress, console
-                what the library says, how far it is, and how a terminal shows both
-    training/   what every training uses
+                messages and progress of the library, and their output on a terminal
+    training/   the parts that every training uses
     data/       folders of images, folders of pairs
-    detector/   an image in, heatmaps of keypoints out
-    refinement/ learning from real images
+    detector/   a network from an image to heatmaps of keypoints
+    refinement/ training on real images
     inference/  using a trained detector
     toy/        cartoon faces with exact keypoints
     project/    `kpdetect run`; on top of `benchmarks` and `generator`
@@ -61,7 +61,7 @@ PLACES = {
     "models": "kpdetect.shipped:shipped_models",
     "KpdetectError": "kpdetect.errors:KpdetectError",
 }
-"""The module and the name in it of every public name but `load`."""
+"""The module and the attribute of every public name except `load`."""
 __all__ = [
     "ExportResult",
     "KpdetectError",
@@ -111,19 +111,19 @@ else:
 
 
 def load(path: str | Path, device: str = "auto", engine: EngineName = "auto") -> Predictor:
-    """A trained detector as a function from images to keypoints.
+    """Load a trained detector as a function from images to keypoints.
 
     Args:
         path: project folder, detector run folder, weights file, or name of a model that comes with the package.
         device: "auto", "cpu" or "cuda".
-        engine: what computes the network: "auto", "torch", "onnx", or "plain", the network as benchmarks measure it.
+        engine: implementation that computes the network: "auto", "torch", "onnx", or "plain" as in benchmarks.
 
     Returns:
         A callable: image (uint8 RGB [height, width, 3], or a path, or a list of either) to `keypoints_px` float32 [K, 2] in
         the image's pixels and `confidence` float32 [K] in [0, 1]; for a list, both with a leading axis.
 
     Raises:
-        CheckpointError: no detector there, or a damaged one.
+        CheckpointError: there is no detector, or its weights are damaged.
     """
     from kpdetect.inference.predictor import Predictor
 

@@ -1,4 +1,4 @@
-"""Configurations: frozen pydantic models, one commented YAML, `--set a.b=c`, and the difference between two of them."""
+"""Configurations: frozen pydantic models, YAML files with comments, `--set a.b=c`, and differences of two configurations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kpdetect.files.reading import reading, reason, shortened
 
 
 class StrictConfig(BaseModel):
-    """Base of every configuration: keyword-only, frozen, unknown keys refused, one docstring per field."""
+    """The base of every configuration: frozen, with a docstring per field. Unknown keys are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=(), allow_inf_nan=False
@@ -25,11 +25,11 @@ class StrictConfig(BaseModel):
 
 
 Width = Annotated[int, Field(ge=1, le=1 << 14)]
-"""Channels of a layer."""
+"""Number of channels of a layer."""
 Momentum = Annotated[float, Field(ge=0, lt=1)]
-"""Of Adam: the share of a mean that stays from step to step."""
+"""Momentum of Adam: the share of a mean that is kept from step to step."""
 LARGEST_SEED = 2**63 - 1
-"""What torch takes as a seed on every device."""
+"""Largest seed that torch accepts on every device."""
 Config = TypeVar("Config", bound=StrictConfig)
 
 
@@ -37,7 +37,7 @@ def build_config(kind: type[Config], values: Mapping[str, Any], source: str = "c
     """Validate `values` into a configuration.
 
     Raises:
-        ConfigError: an unknown key (the nearest known one is suggested) or a value out of range.
+        ConfigError: a key is unknown (the message suggests the nearest one), or a value is out of range.
     """
     with reading(source, ConfigError, "expected 'key: value' lines, as in a config.yaml"):
         try:
@@ -52,13 +52,13 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_suggestion(kind, key)}"
     why = shortened(first["msg"].removeprefix("Value error, "), 400)
-    if isinstance(first["input"], dict):  # values that do not fit each other: too many to show
+    if isinstance(first["input"], dict):  # several values contradict each other; they are too many to show
         return f"{key}: {why}" if key else why
     return f"{key or 'value'} = {_shown(first['input'])} is not valid: {why}"
 
 
 def _shown(value: Any) -> str:
-    """A value on one short line; a list may be longer than anybody wants to read, a number longer than Python writes out."""
+    """Write a value in one short line. Lists and numbers may be very long."""
     try:
         return shortened(repr(value), 80)
     except ValueError:  # too many digits
@@ -75,7 +75,7 @@ def _suggestion(kind: type[StrictConfig], key: str) -> str:
 
 
 def config_keys(kind: type[StrictConfig], prefix: str = "") -> Iterable[str]:
-    """All dotted keys of a configuration, depth first."""
+    """Yield all dotted keys of a configuration, depth first."""
     for name, field in kind.model_fields.items():
         nested = field.annotation
         if isinstance(nested, type) and issubclass(nested, StrictConfig):
@@ -85,10 +85,10 @@ def config_keys(kind: type[StrictConfig], prefix: str = "") -> Iterable[str]:
 
 
 def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
-    """A copy of `config` with `a.b=c` assignments applied; values are parsed as YAML.
+    """Copy `config` and apply assignments `a.b=c`. Values are parsed as YAML.
 
     Raises:
-        ConfigError: a malformed assignment, an unknown key or an invalid value.
+        ConfigError: an assignment is malformed, a key is unknown, or a value is invalid.
     """
     kind = type(config)
     values = config.model_dump()
@@ -115,11 +115,11 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     """Read a YAML configuration.
 
     Args:
-        kind: what to read; of a configuration instead of its type the values stand that the file does not name.
+        kind: type of the configuration, or a configuration. The latter supplies the values that the file does not name.
         path: the file.
 
     Raises:
-        ConfigError: the file is missing, is no YAML mapping, or holds unknown keys or invalid values.
+        ConfigError: the file is missing, is not a YAML mapping, or holds unknown keys or invalid values.
     """
     try:
         if path.stat().st_size > 4 * LARGEST_YAML:
@@ -129,7 +129,7 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except ConfigError:
         raise
-    except Exception as error:  # yaml lets many types through
+    except Exception as error:  # PyYAML raises many types
         raise ConfigError(f"{path}: not valid YAML ({reason(error)}); expected lines of 'key: value'") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         got = type(values).__name__ if not isinstance(values, dict) else "keys that are not texts"
@@ -160,7 +160,7 @@ def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
 
 
 def write_config(config: StrictConfig, path: Path) -> None:
-    """Write a configuration as YAML, every field preceded by its docstring."""
+    """Write a configuration as YAML, with the docstring of each field as a comment before it."""
     write_text(path, "\n".join(_commented(config, indent="")) + "\n")
 
 
@@ -178,7 +178,7 @@ def _commented(config: StrictConfig, indent: str) -> Iterable[str]:
 
 
 def differences(old: StrictConfig, new: StrictConfig, exempt: Iterable[str] = ()) -> list[str]:
-    """Lines `key: old -> new` for every field that differs, leaving out the dotted keys in `exempt`."""
+    """List a line `key: old -> new` for every field that differs, except the dotted keys in `exempt`."""
     before, after = dict(_flat(old.model_dump(mode="json"))), dict(_flat(new.model_dump(mode="json")))
     keys = [key for key in {**before, **after} if key not in set(exempt)]
     return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]

@@ -1,4 +1,4 @@
-"""Messages and progress of the library on standard error: a moving line on a terminal, a plain line now and then elsewhere."""
+"""Show messages and progress of the library on standard error: a moving line on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN_PAUSE = 20.0
 
 
 class _Messages(logging.Handler):
-    """Writes to whatever standard error is at the moment."""
+    """A handler that writes to the current standard error."""
 
     def __init__(self, wording: Callable[[str], str]) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class ProgressLine:
     """A listener that prints progress.
 
     Args:
-        pause: seconds between two lines; by the kind of standard error unless given.
+        pause: seconds between two lines; by default it depends on whether standard error is a terminal.
     """
 
     def __init__(self, pause: float | None = None) -> None:
@@ -56,7 +56,7 @@ class ProgressLine:
 
 
 def line(status: Status) -> str:
-    """One line: what is done, the rate, the time left, further values."""
+    """Format a status as one line: finished items, rate, remaining time and further values."""
     share = f"/{status.total:,}" if status.total is not None else ""
     if status.remaining is None:
         left = "no limit"
@@ -69,10 +69,10 @@ def line(status: Status) -> str:
 
 @contextmanager
 def console(wording: Callable[[str], str] = str) -> Iterator[None]:
-    """Show messages and progress on standard error inside.
+    """Inside the block, show messages and progress on standard error.
 
     Args:
-        wording: changes each message before it is shown.
+        wording: function that changes each message before it is shown.
     """
     handler = _Messages(wording)
     log.addHandler(handler)

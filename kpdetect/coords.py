@@ -1,4 +1,4 @@
-"""Coordinates: the one place where frames are defined.
+"""Coordinates. All coordinate frames are defined here.
 
 Convention
     Points are (x, y), x to the right, y down. Sizes are (height, width).
@@ -49,24 +49,24 @@ def to_normalised(keypoints_px: Points, size: Size) -> Points:
 
 
 def apply_affine(matrix: Affine, points_px: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Map pixel points [..., 2] with `matrix` [2, 3]; returns float64 of the same shape."""
+    """Map pixel points [..., 2] with `matrix` [2, 3]. Return float64 of the same shape."""
     return np.asarray(points_px, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
 def invert_affine(matrix: Affine) -> Affine:
-    """The affine map that undoes `matrix`."""
+    """Invert an affine map."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.concatenate([linear, -(linear @ matrix[:, 2:])], axis=1)
 
 
 def compose_affine(second: Affine, first: Affine) -> Affine:
-    """The affine map that applies `first`, then `second`."""
+    """Compose two affine maps: apply `first`, then `second`."""
     linear = second[:, :2] @ first[:, :2]
     return np.concatenate([linear, second[:, :2] @ first[:, 2:] + second[:, 2:]], axis=1)
 
 
 def crop_resize_affine(box: tuple[float, float, float, float], size: Size) -> Affine:
-    """The map from an image's pixels to those of its crop `box`, resized to `size`.
+    """Make the map from an image's pixels to those of its crop `box`, resized to `size`.
 
     Args:
         box: left, top, width, height of the crop in pixels, measured at pixel *edges*: (0, 0, W, H) is the whole image.

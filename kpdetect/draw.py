@@ -1,4 +1,4 @@
-"""Pictures of keypoints: one colour per keypoint, confidence as opacity, small images enlarged so that points are seen."""
+"""Draw keypoints on images: one colour per keypoint, confidence as opacity, and small images enlarged."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kpdetect.images.arrays import Image
 from kpdetect.skeleton import Skeleton, default_name
 
 MIN_SIDE = 128
-"""Images whose shorter side is less are enlarged by a whole factor before anything is drawn."""
+"""Images with a shorter side below this are enlarged by a whole factor before keypoints are drawn."""
 NAMED_SIDE = 384
-"""The same for images in which names are to be read."""
+"""Images with a shorter side below this are enlarged if names are written on them."""
 MIN_OPACITY = 0.15
-"""Of a keypoint without any confidence: still to be seen."""
+"""Opacity of a keypoint with confidence 0, so that it stays visible."""
 PALETTE = (
     (230, 25, 75), (60, 180, 75), (255, 225, 25), (67, 99, 216), (245, 130, 49), (66, 212, 244), (240, 50, 230),
     (250, 250, 250), (128, 0, 0), (170, 255, 195), (145, 30, 180), (128, 128, 0), (250, 190, 212), (0, 0, 117),
@@ -30,7 +30,7 @@ _Place = tuple[int, int]
 
 
 def keypoint_colour(number: int) -> tuple[int, int, int]:
-    """RGB of a keypoint: from `PALETTE`, and beyond it hues that are far apart for neighbours in number."""
+    """Choose the RGB colour of a keypoint. Beyond `PALETTE`, neighbouring numbers get very different hues."""
     if number < len(PALETTE):
         return PALETTE[number]
     hue = (number * _GOLDEN) % 1.0
@@ -53,13 +53,13 @@ def draw_keypoints(
 
     Args:
         image: uint8 RGB [height, width, 3].
-        keypoints_px: [K, 2] in its pixels; points outside, or NaN, are left out.
-        confidence: [K] in [0, 1], drawn as opacity (never below `MIN_OPACITY`); opaque without it.
-        numbers: write each keypoint's number beside it, or its name where `skeleton` has one.
-        skeleton: links to draw, and the model's numbers of the keypoints, which choose their colours.
+        keypoints_px: [K, 2] in pixels of the image. Points outside the image, or NaN, are left out.
+        confidence: [K] in [0, 1], drawn as opacity (at least `MIN_OPACITY`). Without it, keypoints are opaque.
+        numbers: write the number of each keypoint next to it, or its name if `skeleton` has one.
+        skeleton: links to draw, and numbers of the keypoints, which decide the colours.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
-        min_side: images whose shorter side is less are enlarged by a whole factor.
-        max_side: no image is enlarged beyond this on its longer side.
+        min_side: images with a shorter side below this are enlarged by a whole factor.
+        max_side: largest longer side of an enlarged image.
 
     Returns:
         uint8 [factor * height, factor * width, 3], factor = 1 for images of at least `min_side` pixels.
@@ -79,7 +79,7 @@ def draw_keypoints(
         start, end = places[one], places[other]
         if start is not None and end is not None:
             thickness, seen = max(1, radius // 2), float(min(opacity[one], opacity[other]))
-            _line(canvas, start, end, (0, 0, 0), thickness + 2, seen)  # an edge, to be seen on white objects too
+            _line(canvas, start, end, (0, 0, 0), thickness + 2, seen)  # a dark edge, visible on white objects
             _line(canvas, start, end, (255, 255, 255), thickness, seen)
     for index, place in enumerate(places):
         if place is not None:
@@ -90,11 +90,11 @@ def draw_keypoints(
 
 def _label(skeleton: Skeleton, index: int) -> str:
     name, number = skeleton.names[index], skeleton.numbers[index]
-    return name if name != default_name(number) and name.isascii() else str(number)  # OpenCV's letters are ASCII
+    return name if name != default_name(number) and name.isascii() else str(number)  # OpenCV draws ASCII letters only
 
 
 def _places(keypoints_px: NDArray[np.floating], size: tuple[int, ...], factor: int) -> list[_Place | None]:
-    """Canvas pixels of the keypoints inside an image of `size`."""
+    """Compute the canvas pixels of the keypoints inside an image of `size`; None for other keypoints."""
     height, width = size
     places: list[_Place | None] = []
     for x, y in np.asarray(keypoints_px, dtype=np.float64):
@@ -131,9 +131,9 @@ def _point(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, i
         cv2.circle(layer, place, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
         cv2.circle(layer, place, radius, colour, -1, cv2.LINE_AA)
         if label:
-            beside = (place[0] + radius + 1, place[1] - radius)
+            corner = (place[0] + radius + 1, place[1] - radius)
             for shade, thickness in (((0, 0, 0), 3), (colour, 1)):
-                cv2.putText(layer, label, beside, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, thickness, cv2.LINE_AA)
+                cv2.putText(layer, label, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, thickness, cv2.LINE_AA)
 
     reach = radius + 3
     box = (centre[0] - reach, centre[1] - reach - height - 3, centre[0] + reach + width + 3, centre[1] + reach + 1)
@@ -141,7 +141,7 @@ def _point(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, i
 
 
 def _stamp(canvas: Image, box: tuple[int, int, int, int], paint: Callable[[Image, int, int], None], opacity: float) -> None:
-    """Paint on a copy of the part `box` (left, top, right, bottom) of the canvas and blend it in: only that part is copied."""
+    """Paint on a copy of the part `box` (left, top, right, bottom) of the canvas, and blend the copy in."""
     left, top = max(0, box[0]), max(0, box[1])
     part = canvas[top : max(0, box[3]), left : max(0, box[2])]
     if part.size:
@@ -151,10 +151,10 @@ def _stamp(canvas: Image, box: tuple[int, int, int, int], paint: Callable[[Image
 
 
 def contact_sheet(images: Sequence[Image], columns: int, gap: int = 2) -> Image:
-    """Images of any sizes in a grid, each in a cell of the largest size, on white.
+    """Arrange images of any sizes in a grid on white. Every cell has the size of the largest image.
 
     Raises:
-        ValueError: no images.
+        ValueError: there are no images.
     """
     if not images:
         raise ValueError("a contact sheet needs at least one image")
@@ -177,14 +177,13 @@ def draw_overlay(
     max_side: int,
     trails_px: Sequence[NDArray[np.floating]] = (),
 ) -> Image:
-    """Scale an image down to `max_side`, or up by a whole factor, and draw keypoints, links, names if there are any, and
-    trails.
+    """Scale an image down to `max_side`, or up by a whole factor, and draw keypoints, links, names and trails.
 
     Args:
         image: uint8 RGB [height, width, 3].
-        keypoints_px: [K, 2] in its pixels; NaN is not drawn.
+        keypoints_px: [K, 2] in pixels of the image. NaN is not drawn.
         confidence: [K], drawn as opacity.
-        skeleton: of the K keypoints.
+        skeleton: skeleton of the K keypoints.
         max_side: largest longer side of the result in pixels.
         trails_px: keypoints [K, 2] of earlier frames, oldest first.
     """

@@ -3,22 +3,23 @@
     KpdetectError
     ├── InputError       an image, a folder or an argument is not usable
     │   └── NoneReadableError   none of several images can be read
-    ├── ConfigError      a configuration value or key is wrong, or differs from the run's own
+    ├── ConfigError      a configuration value or key is wrong, or differs from that of the run
     ├── FormatError      a file that should follow one of our formats does not
     │   └── ShardError   the same, for a shard or a shard folder
-    ├── CheckpointError  a checkpoint or a weights file is damaged or belongs to something else
-    ├── OutputError      a result cannot be written (permissions, disk full, would overwrite)
+    ├── CheckpointError  a checkpoint or a weights file is damaged or belongs to another model
+    ├── OutputError      a result cannot be written (permissions, full disk, existing files)
     ├── PeerError        another process of the same command ended
     └── TrainingError    training collapsed, or its result is not usable
 
-A message is one line: what, what was got, what was expected, what to do. The command line prints it and exits with code 2.
+A message is one line. It names the subject, the value got, the value expected, and what to do. The command line prints it and
+exits with code 2.
 """
 
 from __future__ import annotations
 
 
 class KpdetectError(Exception):
-    """Base of the tree; `exit_code` is what the command line returns."""
+    """The base of the tree. The command line returns `exit_code`."""
 
     exit_code = 2
 
@@ -28,7 +29,7 @@ class InputError(KpdetectError):
 
 
 class ConfigError(KpdetectError):
-    """A configuration key or value is wrong, or differs from the one a run was started with."""
+    """A configuration key or value is wrong, or differs from the value with which a run was started."""
 
 
 class FormatError(KpdetectError):
@@ -52,4 +53,4 @@ class PeerError(KpdetectError):
 
 
 class TrainingError(KpdetectError):
-    """Training collapsed, or what it produced cannot be used."""
+    """Training collapsed, or its result cannot be used."""

@@ -1,6 +1,6 @@
-"""Heatmaps of keypoints on pixel grids, and the way back.
+"""Convert keypoints to heatmaps on pixel grids, and heatmaps to keypoints.
 
-Everything here is float32 or wider: in bfloat16 a coordinate near 1 is a whole pixel of a 512-pixel image.
+All values are float32 or wider. In bfloat16 the precision near 1 is only a whole pixel of a 512-pixel image.
 Source of the generator's Gaussian: LatentKeypointGAN (2021), Eq. 2, `H(p) = exp(-|p - k|^2 / tau)`, tau in normalised units.
 """
 
@@ -13,9 +13,9 @@ from kpdetect.coords import Size
 
 
 def grid_axis(length: int, margin: int = 0, *, like: Tensor | None = None) -> Tensor:
-    """Normalised centres [length + 2 * margin] of a row of `length` pixels with `margin` more at each end.
+    """Compute normalised centres [length + 2 * margin] of a row of `length` pixels with `margin` more at each end.
 
-    They are float32, or float64 where `like` is; on the device of `like`.
+    The type is float32, or float64 if `like` is float64. The device is that of `like`.
     """
     device = None if like is None else like.device
     index = torch.arange(-margin, length + margin, dtype=_wide(like), device=device)
@@ -27,7 +27,7 @@ def _wide(like: Tensor | None) -> torch.dtype:
 
 
 def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) -> tuple[Tensor, Tensor]:
-    """The two factors of every Gaussian heatmap: `H[k, y, x] = along_y[k, y] * along_x[k, x]`.
+    """Compute the two factors of every Gaussian heatmap: `H[k, y, x] = along_y[k, y] * along_x[k, x]`.
 
     Args:
         keypoints: [batch, keypoints, 2], normalised.
@@ -45,19 +45,19 @@ def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) ->
 
 
 def _gaussian(distance: Tensor, tau: float) -> Tensor:
-    """exp(-d^2 / tau), and 0 below 1e-15: products of such values are denormal numbers, many times slower on a CPU."""
+    """Compute exp(-d^2 / tau), and 0 below 1e-15, because products of smaller values are denormal and slow on a CPU."""
     values = torch.exp(-(distance**2) / tau)
     return values * (values > 1e-15)
 
 
 def gaussian_heatmaps(keypoints: Tensor, size: Size, tau: float, margin: int = 0) -> Tensor:
-    """Heatmaps [batch, keypoints, height, width] with peak 1 at the keypoints (normalised [batch, keypoints, 2])."""
+    """Compute heatmaps [batch, keypoints, height, width] with peak 1 at the keypoints (normalised [batch, keypoints, 2])."""
     along_y, along_x = gaussian_axes(keypoints, size, tau, margin)
     return along_y[..., :, None] * along_x[..., None, :]
 
 
 def soft_argmax(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Expected position under the softmax of heatmap logits.
+    """Compute the expected position under the softmax of heatmap logits.
 
     Args:
         logits: [batch, keypoints, height, width].

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used (PEP 562): importing the package itself loads nothing heavy."""
+"""Import the names of a package when they are first used (PEP 562), so that importing the package loads no large package."""
 
 from __future__ import annotations
 

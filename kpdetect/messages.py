@@ -1,4 +1,4 @@
-"""Where the library says something: the logger `kpdetect`, which is silent until a program listens.
+"""Messages of the library: the logger `kpdetect`, which is silent until a program adds a handler.
 
 The command line shows warnings and information on standard error. A Python program sees them with
 `logging.basicConfig(level=logging.INFO)`.
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 
 class _Writable(logging.Filter):
-    """Shows bytes of names that are not UTF-8 as \\xe9, so that every stream and file can hold the message."""
+    """A filter that writes bytes that are not UTF-8 as \\xe9, so that every stream and file can hold the message."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) & 0xFF:02x}", record.getMessage())
@@ -27,11 +27,11 @@ log.setLevel(logging.INFO)
 log.propagate = True
 
 SHOWN = 5
-"""Reasons that a warning about several inputs gives."""
+"""Largest number of reasons in a warning about several inputs."""
 
 
 def warn_of_skipped(subject: str, reasons: Sequence[str], what: str = "skipped") -> None:
-    """Warn that inputs were skipped, or what else became of them, with the first `SHOWN` reasons."""
+    """Warn that inputs were skipped, or name another outcome in `what`, with the first `SHOWN` reasons."""
     lines = [f"{what} {len(reasons)} {subject}:", *(f"  {reason}" for reason in reasons[:SHOWN])]
     if len(reasons) > SHOWN:
         lines.append(f"  and {len(reasons) - SHOWN} more")

@@ -1,4 +1,4 @@
-"""The contract between whoever makes image-keypoint pairs and whoever learns from them."""
+"""Pairs of image and keypoints: the interface between sources of pairs and trainings on pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
 
 NOWHERE = 100.0
-"""Coordinate of keypoints that nothing is to be learned of, in normalised units: outside of every frame."""
+"""Coordinate of keypoints that training ignores, in normalised units. It lies outside every image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,8 @@ class PairBatch:
     Attributes:
         images: uint8 RGB [batch, height, width, 3].
         keypoints: float32 [batch, keypoints, 2], normalised (x, y); values outside [-1, 1] are legal.
-        visible: bool [batch, keypoints]; inside the frame and on the foreground.
-        masks: uint8 [batch, height, width], 255 on the foreground; None where they are not asked for.
+        visible: bool [batch, keypoints]; inside the image and on the foreground.
+        masks: uint8 [batch, height, width], 255 on the foreground; None if they are not requested.
     """
 
     images: NDArray[np.uint8]
@@ -39,13 +39,13 @@ class PairBatch:
 def fit_labelled(
     image: Image, points_px: NDArray[np.floating], size: tuple[int, int], crop: CropPolicy
 ) -> tuple[Image, NDArray[np.float32]]:
-    """An image fitted into a square of `size`, and points of it [K, 2], pixels, in the square's normalised units; NaN stays."""
+    """Fit an image into a square of `size`, and convert its points [K, 2] from pixels to normalised units of the square."""
     square, matrix = fit_image(image, size[0], crop)
     return square, to_normalised(apply_affine(matrix, points_px), size).astype(np.float32)
 
 
 class PairSource(Protocol):
-    """Endless pairs addressed by index; pair i depends on the source and i alone."""
+    """A source of endless pairs, addressed by index. Pair i depends on the source and i alone."""
 
     @property
     def keypoints(self) -> int:
@@ -57,7 +57,7 @@ class PairSource(Protocol):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """JSON-ready: what makes the pairs (checkpoint hash, seed, settings). Equal provenance means equal pairs."""
+        """Checkpoint hash, seed and settings of the pairs, as values for JSON. Equal provenance means equal pairs."""
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop, in order, in batches."""
+        """Yield pairs start <= i < stop, in order, in batches."""

@@ -1,4 +1,4 @@
-"""Progress of long work: what is done, how fast, and the time left. Whoever wants to know listens; nobody does by default.
+"""Progress of long work: finished items, speed and remaining time, for functions that listen. By default none listens.
 
 with kpdetect.progress.listening(print):
     kpdetect.predict("faces-64", ["photos"], "keypoints")
@@ -15,15 +15,15 @@ from types import TracebackType
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """How far some work is.
+    """The progress of some work.
 
     Attributes:
-        label: the work, for example "train generator".
-        unit: what is counted, for example "images".
-        done: finished items, with those of earlier runs.
-        total: items in all, or None when only time limits the work.
+        label: name of the work, for example "train generator".
+        unit: name of the items, for example "images".
+        done: number of finished items, including those of earlier runs.
+        total: number of items in all; None if only time limits the work.
         rate: items per second in this run.
-        remaining: estimated seconds left, or None without a limit.
+        remaining: estimated remaining seconds; None without a limit.
         ended: whether this is the last status of the work.
         values: further numbers, for example losses.
     """

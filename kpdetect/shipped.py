@@ -1,7 +1,8 @@
 """Trained models that come with the package, by name.
 
-Each is a folder `models/NAME` in the package: `detector.safetensors`, `generator.safetensors`, `sources.csv` (the real images
-behind them), `README.md` (the model card), `LICENSE` (the terms of the weights) and `model.toml` (summary, licence, data).
+Each model is a folder `models/NAME` in the package: `detector.safetensors`, `generator.safetensors`, `sources.csv` (the list of
+real images behind them), `README.md` (the model card), `LICENSE` (the licence of the weights) and `model.toml` (summary,
+licence, data).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ class Shipped:
     """A model of the package.
 
     Attributes:
-        name: what commands take instead of a path.
-        folder: where its files are.
-        summary: one line: what it finds, in which images.
-        licence: terms of the weights, which are not those of the code.
-        data: what it was trained on.
+        name: name, which commands accept in place of a path.
+        folder: folder of its files.
+        summary: a line about its keypoints and its images.
+        licence: licence of the weights, which differs from that of the code.
+        data: description of its training data.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Shipped:
 
 
 def shipped_models() -> list[Shipped]:
-    """All models of the package, by name."""
+    """List all models of the package, in the order of their names."""
     return [
         Shipped(name=card.parent.name, folder=card.parent, **tomllib.loads(card.read_text(encoding="utf-8")))
         for card in sorted(FOLDER.glob("*/model.toml"))
@@ -41,12 +42,12 @@ def shipped_models() -> list[Shipped]:
 
 
 def shipped_folder(path: Path) -> Path | None:
-    """The folder of the model that a bare name means; None for paths, unknown names and names of files that exist."""
+    """Find the folder of the model with a bare name; None for paths, unknown names and names of existing files."""
     folder = FOLDER / path.name
     bare = len(path.parts) == 1 and not path.exists()
     return folder if bare and (folder / "model.toml").is_file() else None
 
 
 def is_shipped(weights: Path) -> bool:
-    """Whether a file belongs to the package, where nothing may be written."""
+    """Tell whether a file belongs to the package, in which nothing may be written."""
     return FOLDER.resolve() in weights.resolve().parents

@@ -1,4 +1,4 @@
-"""Files that are either complete or absent: written under a temporary name, flushed, then renamed."""
+"""Write files that are either complete or absent: under a temporary name, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from kpdetect.files.temporary import sweep, temporary_name
 
 @contextmanager
 def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on any failure.
+    """Yield a temporary name in the folder of `path`. Rename the file to `path` on success; remove it on failure.
 
     Args:
         path: final name.
-        ending: of the temporary name, for libraries that go by it.
-        durable: whether the file outlasts a power failure from now on; without, `flush_disks` sees to that for many at once.
+        ending: ending of the temporary name, for libraries that choose the format by it.
+        durable: whether the file survives a power failure from now on. If not, `flush_disks` ensures it for many files at once.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -48,17 +48,17 @@ def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Ite
 
 @contextmanager
 def replacing_set(record: Path, *others: Path) -> Iterator[tuple[Path, ...]]:
-    """`replacing` of files that belong together: yield a temporary name of each, of the same type, the record's first.
+    """Replace files that belong together, as `replacing` does. Yield a temporary name of each, the record's first.
 
-    The old record goes before the first of the others is replaced, and the new one comes after the last. So a record that is
-    there belongs to the files that are there, also where a process was killed.
+    The old record is removed before the first file is replaced, and the new record is written after the last file. So an
+    existing record always belongs to the existing files, even after a process was killed.
 
     Args:
-        record: says what the files are.
-        others: the files.
+        record: the file that describes the others.
+        others: the other files.
 
     Raises:
-        OutputError: as `replacing`.
+        OutputError: a folder cannot be written, or the disk is full.
     """
     with ExitStack() as stack:
         yield tuple(stack.enter_context(replacing(path, ending=f".part{path.suffix}")) for path in (record, *others))
@@ -66,7 +66,7 @@ def replacing_set(record: Path, *others: Path) -> Iterator[tuple[Path, ...]]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name outlast a power failure, where the system can."""
+    """Make a new name survive a power failure, if the system supports it."""
     if os.name != "posix":
         return
     with suppress(OSError):
@@ -78,13 +78,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 def flush_disks() -> None:
-    """Wait until all that was written is on disk."""
+    """Wait until all written data are on disk."""
     if hasattr(os, "sync"):
         os.sync()
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """The one line that explains why `path` could not be written."""
+    """Make the error that explains in one line why `path` could not be written."""
     if error.errno == errno.EFBIG:
         return OutputError(f"{path}: the file is larger than the limit (see `ulimit -f`); raise the limit or use another disk")
     if error.errno == errno.ENOSPC or "No space left" in str(error):
@@ -94,15 +94,15 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text."""
+    """Write text as UTF-8."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON; in paths, bytes that are no UTF-8 are escaped (`kpdetect.files.names.shown`)."""
+    """Write `value` as indented JSON. Bytes in paths that are not UTF-8 are escaped (`kpdetect.files.names.shown`)."""
     text = json.dumps(value, indent=2)
-    if "\\udc" in text:  # a reader would refuse what stands for such bytes
+    if "\\udc" in text:  # a reader would refuse the code points for such bytes
         text = json.dumps(_as_text(value), indent=2)
     write_text(path, text + "\n")
 
@@ -116,10 +116,10 @@ def _as_text(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON.
+    """Read a JSON file.
 
     Raises:
         InputError: the file is missing.
-        FormatError: it is not JSON, too large or nested too deeply.
+        FormatError: the file is not JSON, is too large, or is nested too deeply.
     """
     return read_json_file(path)

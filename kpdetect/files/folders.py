@@ -1,4 +1,4 @@
-"""Folders for results, made when they can be written and removed when nothing is written."""
+"""Folders for results. They are created if they can be written, and removed if nothing is written."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def make_folder(folder: Path) -> Path:
     """Create `folder` and check that it can be written.
 
     Raises:
-        OutputError: it is a file, or cannot be created or written.
+        OutputError: `folder` is a file, or cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = temporary_name(folder / "writable")  # a kill leaves it to `sweep`
+        probe = temporary_name(folder / "writable")  # after a kill `sweep` removes it
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:
@@ -30,10 +30,12 @@ def make_folder(folder: Path) -> Path:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """`make_folder`; on failure what it made is removed, if it is empty but for the record of what nothing was made from.
+    """Create `folder`. On failure of the block, remove the new folder if it holds no results.
+
+    Marks and lists of sources do not count as results.
 
     Raises:
-        OutputError: it is a file, or cannot be created or written.
+        OutputError: `folder` is a file, or cannot be created or written.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     was_empty = bool(made) or (folder.is_dir() and {path.name for path in folder.iterdir()} == {LOCK})

@@ -1,4 +1,4 @@
-"""Short hashes by which files are recognised."""
+"""Short hashes that identify files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def file_hash(path: Path) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of a file's bytes."""
+    """Compute the first 16 hexadecimal digits of the SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -16,5 +16,5 @@ def file_hash(path: Path) -> str:
 
 
 def bytes_hash(content: bytes) -> str:
-    """`file_hash` of a file of these bytes."""
+    """Compute the `file_hash` of a file with these bytes."""
     return hashlib.sha256(content).hexdigest()[:16]

@@ -1,6 +1,7 @@
-"""The one way in which this project opens HDF5 files of others.
+"""Open HDF5 files from outside. All code of this project opens them here.
 
-Another process looks at a file first (`kpdetect.files.hdf5_guard`): it may name other files, hang or crash the library.
+Another process checks a file first (`kpdetect.files.hdf5_guard`), because a file may refer to other files, or may make the
+library hang or crash.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ Size = int | None
 
 
 def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN, **options: Any) -> h5py.File:
-    """An HDF5 file for reading, all of whose content lies in the file itself.
+    """Open an HDF5 file for reading. Its whole content must lie in the file.
 
     Args:
         path: the file.
-        refused: what a damaged file raises.
-        advice: ends the message.
-        options: for `h5py.File`.
+        refused: type of the error for a damaged file.
+        advice: end of the message.
+        options: options of `h5py.File`.
 
     Raises:
-        InputError: no such file.
-        KpdetectError: `refused`; it is no HDF5 file, is damaged, or refers to another file.
+        InputError: there is no such file.
+        KpdetectError: `refused`; the file is not HDF5, is damaged, or refers to another file.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
@@ -44,7 +45,7 @@ def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: st
 
 @contextmanager
 def opened_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN) -> Iterator[h5py.File]:
-    """`open_hdf5` for a block in which any failure means a damaged file, see `reading`."""
+    """Open an HDF5 file for a block, as `open_hdf5` does. Any failure in the block means a damaged file, see `reading`."""
     with reading(path, refused, advice), open_hdf5(path, refused, advice) as file:
         yield file
 
@@ -52,39 +53,39 @@ def opened_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: 
 def array_of(
     group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size, ...], *, most: int | None = None
 ) -> h5py.Dataset:
-    """A data set of a file, once its type and shape are what they must be.
+    """Return a data set of a file after checking its type and shape.
 
     Args:
         group: file or group.
-        name: of the data set.
-        dtype: exact type.
-        shape: sizes; None is any.
-        most: bytes that it may have in memory; what is stored uncompressed has no more than its file.
+        name: name of the data set.
+        dtype: expected type.
+        shape: expected sizes; None for any size.
+        most: largest number of bytes in memory. An uncompressed data set has at most the bytes of its file.
 
     Raises:
-        ValueError: it is missing or something else; inside of `reading` the file's name is added.
+        ValueError: the data set is missing, or has another type or shape. Inside `reading` the file's name is added.
     """
     data = group.get(name)
     if not isinstance(data, h5py.Dataset):
         raise ValueError(f"the data set {name} is missing")
     wanted = np.dtype(dtype)
     fits = len(data.shape or ()) == len(shape) and all(
-        size in (None, own) for size, own in zip(shape, data.shape or (), strict=True)
+        size in (None, actual) for size, actual in zip(shape, data.shape or (), strict=True)
     )
     if data.shape is None or data.dtype != wanted or not fits:
         sizes = ", ".join("any" if size is None else str(size) for size in shape)
-        found = "nothing" if data.shape is None else f"{data.dtype} {list(data.shape)}"
-        raise ValueError(f"{name}: got {found}, expected {wanted} [{sizes}]")
+        got = "nothing" if data.shape is None else f"{data.dtype} {list(data.shape)}"
+        raise ValueError(f"{name}: got {got}, expected {wanted} [{sizes}]")
     if most is not None and data.size * wanted.itemsize > most:
         raise ValueError(f"{name} claims {data.size:,} values, more than the file holds")
     return data
 
 
 def values_of(group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size, ...]) -> NDArray[Any]:
-    """`array_of`, read whole. It is stored uncompressed, so it is never larger than its file.
+    """Read a complete data set after the checks of `array_of`. It is uncompressed, so it is not larger than its file.
 
     Raises:
-        ValueError: as `array_of`.
+        ValueError: the data set is missing, or has another type or shape.
     """
     most = Path(group.file.filename).stat().st_size
     values: NDArray[Any] = array_of(group, name, dtype, shape, most=most)[()]
@@ -92,10 +93,10 @@ def values_of(group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size,
 
 
 def texts_of(group: h5py.Group, name: str, count: Size = None) -> list[str]:
-    """A data set of texts [count].
+    """Read a data set of texts [count].
 
     Raises:
-        ValueError: it is missing or something else.
+        ValueError: the data set is missing, or has another type or shape.
     """
     data = group.get(name)
     if not isinstance(data, h5py.Dataset) or h5py.check_string_dtype(data.dtype) is None or data.shape is None:

@@ -1,11 +1,12 @@
-"""What a process of its own looks at in HDF5 files, so that it alone hangs or crashes: `python -P hdf5_check.py`.
+"""Check HDF5 files in a separate process, so that only this process hangs or crashes: `python -P hdf5_check.py`.
 
-It takes the paths as a JSON list on its standard input. It prints a JSON list for every file: the path, whether the words say
-all, and the words; without words, the file can be read. It imports nothing of this project, so that it starts fast.
+The process reads the paths as a JSON list from its standard input. For every file it prints a JSON list: the path, whether the
+message needs no advice, and the message. An empty message means that the file can be read. The program imports nothing of this
+project, so it starts fast.
 
-An HDF5 file can name other files: external and soft links, data stored outside, virtual data sets. A reader would open them
-silently, whatever they are. So every link and every data set is looked at. Every attribute and every text is read, and every
-index of chunks is walked: there a damaged file sends HDF5 around in circles.
+An HDF5 file can refer to other files by external and soft links, external storage and virtual data sets. A reader would open
+them silently. So the process checks every link and every data set. It also reads every attribute and every text, and walks
+every index of chunks, because a damaged file can send HDF5 into an endless loop there.
 """
 
 from __future__ import annotations
@@ -20,20 +21,23 @@ from typing import Any
 import h5py
 
 MOST_MEMBERS = 100_000
-"""Groups and data sets in one file."""
+"""Largest number of groups and data sets in one file."""
 DEEPEST = 8
-"""Groups inside each other."""
+"""Largest depth of nested groups."""
 SECONDS = 5
-"""Of processor time for a file, and one more for every `BYTES` of it."""
+"""Seconds of processor time for a file, and one more second for every `BYTES` of it."""
 BYTES = 1 << 26
 
 
 class RefusedFile(Exception):
-    """The words say all that is to be said."""
+    """A file that is refused. The message needs no further advice."""
 
 
 def fault_of(path: str) -> tuple[bool, str] | None:
-    """What is wrong with a file, and whether that says all; None where it can be read. The library may hang or crash here."""
+    """Find the fault of a file, as (whether the message needs no advice, message); None if it can be read.
+
+    The library may hang or crash here.
+    """
     try:
         with h5py.File(path, "r") as file:
             for member, where in _members(file):
@@ -46,7 +50,7 @@ def fault_of(path: str) -> tuple[bool, str] | None:
 
 
 def _members(file: h5py.File) -> Iterator[tuple[Any, str]]:
-    """Every group and data set of a file, itself first, with its path."""
+    """Yield the file, and every group and data set in it, each with its path."""
     left: list[tuple[h5py.Group, int]] = [(file, 0)]
     members = 0
     yield file, "/"
@@ -66,13 +70,13 @@ def _members(file: h5py.File) -> Iterator[tuple[Any, str]]:
 
 
 def _link(group: h5py.Group, name: str) -> Any:
-    with suppress(TypeError):  # of a kind that h5py does not know
+    with suppress(TypeError):  # a kind of link that h5py does not know
         return group.get(name, getlink=True)
     return None
 
 
 def _look_at(member: Any, where: str, size: int) -> None:
-    """Refuse data that lie elsewhere; read what can hang. What cannot be read is for the reader to say, who may not need it."""
+    """Refuse data in other files, and read everything that can hang. Other unreadable parts are left to the reader."""
     for name in member.attrs:
         with suppress(Exception):
             member.attrs[name]
@@ -89,7 +93,7 @@ def _look_at(member: Any, where: str, size: int) -> None:
 
 
 def _allow(seconds: float) -> None:
-    """Let this process go on for so many seconds of processor time; the system ends it after that."""
+    """Allow this process a number of seconds of processor time. The system ends the process after that."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -100,7 +104,7 @@ def _allow(seconds: float) -> None:
 
 
 def main() -> None:
-    """Look at the files that the standard input names."""
+    """Check the files that the standard input names."""
     for path in json.load(sys.stdin):
         with suppress(OSError):
             _allow(SECONDS + os.path.getsize(path) / BYTES)

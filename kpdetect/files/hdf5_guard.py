@@ -1,7 +1,6 @@
-"""HDF5 files of others, looked at by another process first: a damaged one can keep the library going round for ever.
+"""Let another process check HDF5 files from outside first, because a damaged file can make the library loop for ever.
 
-Each file is looked at once: what was found is kept for as long as the file stays as it is. Files that this process wrote itself
-are taken as they are.
+Each file is checked once. The result is kept until the file changes. Files that this process wrote are not checked.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from kpdetect.errors import InputError
 from kpdetect.files import hdf5_check
 
 LONGEST = 600
-"""Seconds for all of the files; processor time is bounded far below, see `hdf5_check.SECONDS`."""
+"""Longest time for all files, in seconds. The limit of processor time is much lower, see `hdf5_check.SECONDS`."""
 FAILED = 1
-"""Exit status of a process whose Python raises."""
-HANGS = "the HDF5 library neither reads nor refuses it"
+"""Exit status of a Python process that ends with an exception."""
+HANGS = "the HDF5 library hangs or crashes when it reads this file"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a file.
+    """The fault of a file.
 
     Attributes:
-        words: that say so.
-        whole: whether they say what to do too.
+        words: description of the fault.
+        whole: whether the description needs no further advice.
     """
 
     words: str
@@ -43,34 +42,34 @@ _known: dict[_Stamp, Fault | None] = {}
 
 
 def _stamp(path: Path) -> _Stamp:
-    facts = os.stat(path)
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+    stat = os.stat(path)
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def written_here(path: Path) -> None:
-    """Note that this process wrote a file; nobody needs to look at it."""
+    """Record that this process wrote a file, so it is not checked."""
     with suppress(OSError):
         _known[_stamp(path)] = None
 
 
 def fault_of(path: Path) -> Fault | None:
-    """What is wrong with a file, None where it can be opened.
+    """Find the fault of a file; None if it can be opened.
 
     Raises:
-        OSError: the system does not give the file.
-        InputError: no file can be looked at.
+        OSError: the system refuses access to the file.
+        InputError: the checking process cannot be started.
     """
     stamp = _stamp(path)
     look_at([path])
-    return _known.get(stamp, Fault("changes while it is read", False))
+    return _known.get(stamp, Fault("the file changes while it is read", False))
 
 
 def look_at(paths: Iterable[Path]) -> None:
-    """Look at many files at once, which costs little more than at one.
+    """Check many files in one process, which takes little longer than one file.
 
     Raises:
-        OSError: the system does not give a file.
-        InputError: no file can be looked at.
+        OSError: the system refuses access to a file.
+        InputError: the checking process cannot be started.
     """
     stamps = {os.fspath(path.absolute()): _stamp(path) for path in paths}
     left = [path for path, stamp in stamps.items() if stamp not in _known]
@@ -81,7 +80,7 @@ def look_at(paths: Iterable[Path]) -> None:
 
 
 def _faults(paths: list[str]) -> dict[str, Fault | None]:
-    """What another process finds in files, up to the one at which it ends."""
+    """Check files in another process, up to the file at which it ends. Return the fault of each."""
     output, ended = _output(json.dumps(paths).encode())
     lines = [json.loads(line) for line in output.splitlines()]
     faults = {path: Fault(words, whole) if words else None for path, whole, words in lines}
@@ -96,7 +95,7 @@ def _faults(paths: list[str]) -> dict[str, Fault | None]:
 
 
 def _output(paths: bytes) -> tuple[bytes, int | None]:
-    """What the process writes, and its exit status; None where it did not end."""
+    """Run the process. Return its output and its exit status, None if it did not end."""
     command = [sys.executable, "-P", os.fspath(Path(hdf5_check.__file__))]
     pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
     try:

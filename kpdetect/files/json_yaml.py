@@ -1,4 +1,4 @@
-"""JSON and YAML from others, bounded in size, depth and aliases before anything is built from them."""
+"""Parse JSON and YAML from outside, within limits of size, depth and aliases."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from kpdetect.errors import FormatError, KpdetectError
 from kpdetect.files.reading import reading
 
 LARGEST_JSON = 1 << 30
-"""Bytes of a JSON file; annotations of a million images fit."""
+"""Largest number of bytes of a JSON file. Annotations of a million images fit."""
 LARGEST_YAML = 200_000
-"""Characters of a YAML text; the longest configuration has 20,000."""
+"""Largest number of characters of a YAML text. The longest configuration has 20,000."""
 DEEPEST = 64
-"""Levels of lists and mappings inside each other; this project's own files have fewer than ten."""
+"""Largest depth of nested lists and mappings. The files of this project have fewer than ten levels."""
 MOST_ALIASES = 10
-"""Uses of `*name` in a YAML text. So many enlarge a text at most e^(10/e) = 40 times, however they are nested."""
+"""Largest number of uses of `*name` in a YAML text. They can enlarge a text at most e^(10/e) = 40 times."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def read_json_file(path: Path, refused: type[KpdetectError] = FormatError) -> Any:
-    """The content of a JSON file.
+    """Read a JSON file.
 
     Raises:
         InputError: the file is missing or cannot be read.
-        KpdetectError: `refused`; it is no JSON, too large or nested too deeply.
+        KpdetectError: `refused`; the file is not JSON, is too large, or is nested too deeply.
     """
     with reading(path, refused):
         if (size := path.stat().st_size) > LARGEST_JSON:
@@ -39,10 +39,10 @@ def read_json_file(path: Path, refused: type[KpdetectError] = FormatError) -> An
 
 
 def parse_json(text: str | bytes, source: Path | str, refused: type[KpdetectError] = FormatError) -> Any:
-    """The value of a JSON text that is part of the file `source`.
+    """Parse a JSON text that is part of the file `source`.
 
     Raises:
-        KpdetectError: `refused`; it is no JSON, too large or nested too deeply.
+        KpdetectError: `refused`; the text is not JSON, is too large, or is nested too deeply.
     """
     with reading(source, refused):
         return _parsed_json(text.encode("utf-8") if isinstance(text, str) else text)
@@ -58,13 +58,13 @@ def _parsed_json(data: bytes) -> Any:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not valid JSON ({error})") from error
-    if b"\\u" in data:  # half a surrogate pair can be written nowhere; the halves that stand for bytes of file names can
+    if b"\\u" in data:  # refuse single surrogates, except those for bytes of file names
         json.dumps(value, ensure_ascii=False).encode("utf-8", errors="surrogateescape")
     return value
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """The safe loader, bounded."""
+    """The safe loader of PyYAML, with limits of depth and aliases."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -72,7 +72,7 @@ class _BoundedLoader(yaml.SafeLoader):
         self.aliases = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Count, then do what the safe loader does."""
+        """Check the limits, then compose the node as the safe loader does."""
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             self.aliases += 1
@@ -90,11 +90,11 @@ class _BoundedLoader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> Any:
-    """The value of a YAML text: plain scalars, lists and mappings.
+    """Parse a YAML text of plain scalars, lists and mappings.
 
     Raises:
-        Exception: many types (ValueError of a date that does not exist, YAMLError, KeyError, RecursionError, ...); callers
-            name the file or the option, see `kpdetect.files.reading.reading`.
+        Exception: many types (ValueError for an impossible date, YAMLError, KeyError, RecursionError, ...). Callers use
+            `kpdetect.files.reading.reading`, which adds the name of the file.
     """
     if len(text) > LARGEST_YAML:
         raise ValueError(f"got {len(text):,} characters, expected at most {LARGEST_YAML:,}")

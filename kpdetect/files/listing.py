@@ -1,8 +1,7 @@
-"""Files below a folder: each once, of the kinds asked for; what is left out is counted.
+"""List the files of requested types below a folder, each once, and count the files that are left out.
 
-Linked folders are followed, each real folder is read once, and a link to a folder above is left out. So is every folder that a
-command of this project has written, below the one asked for. Left out without a word are hidden files and folders, and
-notes and tables (`NOTES`).
+Linked folders are followed, and each real folder is read once. Left out are links to folders above, and folders that a command
+of this project has written. Hidden files and folders, and notes and tables (`NOTES`), are left out without a message.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from kpdetect.messages import log
 NOTES = frozenset(
     {".csv", ".tsv", ".json", ".jsonl", ".txt", ".md", ".yaml", ".yml", ".toml", ".xml", ".ini", ".db", ".log", ".html"}
 )
-"""Endings of files that lie beside images and are not missed."""
+"""Endings of files that often lie in folders of images and are not images."""
 OUTPUT = ".kpdetect-output"
-"""Empty file in a folder of results that has no other mark."""
+"""Name of an empty file that marks a folder of results without another mark."""
 _WRITTEN = tuple(
     map(
         frozenset,
         (
             {OUTPUT},
-            {".kpdetect.lock"},  # of a command that runs, or was killed
-            {".kpdetect-parts"},  # the same
+            {".kpdetect.lock"},  # a command runs, or was killed
+            {".kpdetect-parts"},  # a command runs, or was killed
             {"config.yaml", "environment.json"},
             {"config.yaml", "cells"},
             {"predictions.json", "predictions.csv"},
@@ -46,22 +45,22 @@ _WRITTEN = tuple(
         ),
     )
 )
-"""Files that are together in no folder but one that a command has written. Crops are not among them: they are to be read."""
+"""Sets of files that mark a folder that a command has written. Folders of crops are not marked, because they are inputs."""
 _SHOWN = 4
 _said: set[str] = set()
 
 
 @dataclass
 class LeftOut:
-    """What a listing leaves out.
+    """The files that a listing leaves out.
 
     Attributes:
-        endings: number of files by their ending, lower case.
-        special: number of named pipes, sockets and devices, which would never end.
-        written: number of files of the kinds asked for, by folder that a command has written.
-        unnamed: files whose names cannot be written into tables, below the folder.
+        endings: number of files by ending, in lower case.
+        special: number of named pipes, sockets and devices, whose reading would not end.
+        written: number of files of the requested types, by folder that a command has written.
+        unnamed: relative paths of files whose names cannot be written into tables.
         above: links to folders above.
-        closed: folders that may not be read.
+        closed: folders without permission to read.
     """
 
     endings: Counter[str] = field(default_factory=Counter)
@@ -72,7 +71,7 @@ class LeftOut:
     closed: list[str] = field(default_factory=list)
 
     def line(self, what: str) -> str:
-        """One line for people; empty where nothing was left out. `what` is what the files are not, such as "images"."""
+        """Describe the files in one line; empty if there are none. `what` names the requested type, such as "images"."""
         parts = []
         if count := self.endings.total():
             kinds = [f"{number:,} {ending or 'without ending'}" for ending, number in self.endings.most_common()]
@@ -95,7 +94,7 @@ class LeftOut:
         return f"left out {'; '.join(parts)}" if parts else ""
 
     def merge(self, other: LeftOut) -> None:
-        """Count what another listing left out too."""
+        """Add the files that another listing left out."""
         self.endings += other.endings
         self.written += other.written
         self.special += other.special
@@ -104,21 +103,24 @@ class LeftOut:
 
 
 def say_left_out(place: Path | str, left_out: LeftOut, what: str) -> None:
-    """Say, once per process, what was left out of a folder; of several processes of torchrun the first does."""
+    """Log the files that were left out of a folder, once per process. With torchrun only the first process logs."""
     line = left_out.line(what)
-    told = f"{shown(str(place))}: {line}"
-    if line and told not in _said and os.environ.get("RANK", "0") == "0":
-        _said.add(told)
-        log.info(told)
+    message = f"{shown(str(place))}: {line}"
+    if line and message not in _said and os.environ.get("RANK", "0") == "0":
+        _said.add(message)
+        log.info(message)
 
 
 def list_files(folder: Path, suffixes: Collection[str], out: Path | None = None) -> tuple[list[str], LeftOut]:
-    """Files below a folder with one of the lower-case `suffixes`, as POSIX paths relative to it, sorted folder by folder.
+    """List the files below a folder with one of the `suffixes`, as relative POSIX paths, sorted folder by folder.
 
     Args:
-        folder: is searched recursively.
-        suffixes: with their dots.
-        out: folder of results; what it holds is left out, unless it is `folder` itself or above.
+        folder: the folder; it is searched recursively.
+        suffixes: endings in lower case, with their dots.
+        out: folder of results. Its files are left out, unless it is `folder` or a folder above.
+
+    Returns:
+        The relative paths, and the files that are left out.
     """
     walk = _Walk(folder, frozenset(suffixes), out)
     names = list(walk.names())
@@ -139,12 +141,14 @@ class _Walk:
     def names(self) -> Iterator[str]:
         folders, links = deque([""]), deque[str]()
         while folders or links:
-            place = folders.popleft() if folders else links.popleft()  # links last: a file has the name without a link
+            place = (
+                folders.popleft() if folders else links.popleft()
+            )  # links last, so that a file is named by its path without links
             if place and not self._enters(place):
                 continue
             try:
-                with os.scandir(self.folder / place) as found:
-                    entries = sorted(found, key=lambda entry: entry.name)
+                with os.scandir(self.folder / place) as scanned:
+                    entries = sorted(scanned, key=lambda entry: entry.name)
             except OSError:
                 self.left_out.closed.append(place or ".")
                 continue
@@ -187,7 +191,7 @@ class _Walk:
         return False
 
     def _skip(self, place: str) -> None:
-        """Count what a folder of results holds."""
+        """Count the files in a folder of results."""
         count = 0
         for _, folders, files in os.walk(self.folder / place):
             folders[:] = [name for name in folders if not name.startswith(".")]
@@ -197,7 +201,7 @@ class _Walk:
 
 
 def is_written(names: Collection[str]) -> bool:
-    """Whether a folder with entries of these names was written by a command of this project."""
+    """Tell whether a command of this project wrote a folder with entries of these names."""
     return any(mark <= set(names) for mark in _WRITTEN)
 
 
@@ -209,7 +213,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is neither a file nor a link to nowhere, which readers report by name."""
+    """Tell whether an entry is neither a file nor a dangling link. Readers report dangling links by name."""
     try:
         return not entry.is_file() and os.path.exists(entry.path)
     except OSError:
@@ -218,10 +222,10 @@ def _is_special(entry: os.DirEntry[str]) -> bool:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        facts = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
-    return facts.st_dev, facts.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def _files(count: int) -> str:

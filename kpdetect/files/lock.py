@@ -1,7 +1,7 @@
 """One writer per output folder.
 
-A command holds a lock on `.kpdetect.lock` in its output folder. The system releases the lock when the process ends, however it
-ends. Where a file system or a system has no such locks, commands do without.
+A command locks the file `.kpdetect.lock` in its output folder. The system releases the lock when the process ends, even by a
+kill. On systems and file systems without such locks, commands work without them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from kpdetect.files.temporary import LOCK
 
 TRIES = 20
 _held: dict[Path, int] = {}
-"""Handles of the locks of this process, by folder."""
+"""File handles of the locks of this process, by folder."""
 
 
 @contextmanager
 def writing_into(folder: Path) -> Iterator[None]:
-    """Be the only process that writes into a folder.
+    """Lock a folder, so that only this process writes into it.
 
-    The folder is made if it is missing, and removed again if nothing was written. A process that holds a folder may ask again.
-    Of the processes of torchrun the first holds the lock for all; commands let the others begin once it does.
+    A missing folder is created, and removed again if nothing was written. A process may lock the same folder again. With
+    torchrun the first process holds the lock for all, and the others start after it.
 
     Raises:
-        OutputError: another process writes there, or the folder cannot be made.
+        OutputError: another process writes there, or the folder cannot be created.
     """
     place = Path(os.path.abspath(folder))
     if place in _held or int(os.environ.get("RANK", 0)) > 0:
@@ -51,9 +51,11 @@ def writing_into(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if _held.pop(place, None) == handle:  # a forked child has closed its own
+        if _held.pop(place, None) == handle:  # a forked child has closed its handle
             with suppress(OSError):
-                (folder / LOCK).unlink(missing_ok=True)  # before the lock is given up: the next process makes a new file
+                (folder / LOCK).unlink(
+                    missing_ok=True
+                )  # before the lock is released, so that the next process creates a new file
             os.close(handle)
             with suppress(OSError):  # not empty
                 for path in made:
@@ -61,7 +63,7 @@ def writing_into(folder: Path) -> Iterator[None]:
 
 
 def _acquire(folder: Path) -> int | None:
-    """A handle that holds the folder's lock; None where there are no locks."""
+    """Lock a folder and return the file handle of the lock; None on a system without locks."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -80,15 +82,15 @@ def _acquire(folder: Path) -> int | None:
         if _is_current(handle, folder / LOCK):
             _describe(handle)
             return handle
-        os.close(handle)  # the holder before has removed this very file
+        os.close(handle)  # the previous holder has removed this file
     return None
 
 
 def require_unlocked(folder: Path) -> None:
-    """Refuse a folder that another process writes into; nothing is locked, and nothing is made.
+    """Refuse a folder that another process writes into. Nothing is locked or created.
 
     Raises:
-        OutputError: naming the process.
+        OutputError: another process writes there. The message names it.
     """
     if Path(os.path.abspath(folder)) in _held or int(os.environ.get("RANK", 0)) > 0:
         return
@@ -120,29 +122,29 @@ def _is_current(handle: int, path: Path) -> bool:
 
 def _describe(handle: int) -> None:
     words = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    facts = {
+    holder = {
         "process": os.getpid(),
         "machine": platform.node(),
         "command": " ".join(words)[:500],
         "since": datetime.now().isoformat(" ", "seconds"),
     }
-    with suppress(OSError):  # a full disk: the lock holds all the same
+    with suppress(OSError):  # on a full disk the lock works without this text
         os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(facts).encode("utf-8", "backslashreplace"), 0)
+        os.pwrite(handle, json.dumps(holder).encode("utf-8", "backslashreplace"), 0)
 
 
 def _holder(path: Path) -> str:
-    """Which process holds a lock, in words."""
+    """Describe the process that holds a lock."""
     try:
-        facts = json.loads(path.read_bytes()[:4096])
-        elsewhere = "" if facts["machine"] == platform.node() else f" on {facts['machine']}"
-        return f"process {int(facts['process'])}{elsewhere} ({facts['command']:.120}, since {facts['since']})"
+        holder = json.loads(path.read_bytes()[:4096])
+        elsewhere = "" if holder["machine"] == platform.node() else f" on {holder['machine']}"
+        return f"process {int(holder['process'])}{elsewhere} ({holder['command']:.120}, since {holder['since']})"
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         return "another process"
 
 
 def _forget_in_child() -> None:
-    """A forked child must not hold its parent's locks beyond the parent's end."""
+    """Close the parent's locks in a forked child, so that the child does not hold them after the parent's end."""
     for handle in _held.values():
         with suppress(OSError):
             os.close(handle)
@@ -155,7 +157,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which other processes wait for; where the system has no such locks, do without."""
+    """Hold a folder's lock, for which other processes wait. On a system without such locks, do nothing."""
     try:
         import fcntl
     except ImportError:  # Windows

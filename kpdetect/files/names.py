@@ -1,6 +1,6 @@
-"""Names of files: how inputs become names, and how names become paths that stay inside their folder.
+"""Names of files: names of inputs, and paths of results that stay inside their folder.
 
-Every file is spelt in one way: absolute, without `.` and `..`, links kept. Every result that is named after an input is
+Every path has one spelling: absolute, without `.` and `..`, with its links. Every result that is named after an input is
 written to a path from `below`, which refuses names that lead out of the folder.
 """
 
@@ -13,18 +13,18 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from kpdetect.errors import InputError, KpdetectError, OutputError
 
 _UNWRITABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, line ends, and what stands for bytes that are no UTF-8."""
+"""Control characters, line ends, and the code points for bytes that are not UTF-8."""
 _FORMULA = ("=", "+", "-", "@")
-"""How a cell begins that spreadsheets take for a formula."""
+"""First characters of a cell that a spreadsheet reads as a formula."""
 
 
 def as_path(path: Path | str | None) -> Path | None:
-    """A path of a caller's, who may give text or nothing."""
+    """Convert a text or None to a path or None."""
     return None if path is None else Path(path)
 
 
 def spelt(path: Path | str) -> Path:
-    """The one spelling of a path: absolute, without `.` and `..`. Links are kept, save where `..` goes up from one."""
+    """Spell a path in the one way: absolute, without `.` and `..`. Links are kept, unless `..` goes up from a link."""
     plain = os.path.abspath(path)
     if ".." in Path(path).parts and os.path.realpath(plain) != os.path.realpath(path):  # the folder above the link's target
         return Path(os.path.realpath(path))
@@ -32,10 +32,10 @@ def spelt(path: Path | str) -> Path:
 
 
 def name_below(path: Path, root: Path) -> str:
-    """POSIX path of a file below a folder, however both are spelt.
+    """Compute the POSIX path of a file relative to a folder, for any spelling of both.
 
     Raises:
-        InputError: it lies elsewhere.
+        InputError: the file lies outside the folder.
     """
     if not path.is_relative_to(root) or ".." in path.parts:
         path, root = spelt(path), spelt(root)
@@ -45,17 +45,17 @@ def name_below(path: Path, root: Path) -> str:
 
 
 def leads_out(name: str) -> bool:
-    """Whether a name is empty, absolute, climbs with `..` (however separated), or is none that a system accepts."""
+    """Tell whether a name is empty, absolute, goes up with `..`, or is not accepted by a system."""
     parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
     absolute = name.startswith(("/", "\\")) or (os.name == "nt" and bool(PureWindowsPath(name).drive))
     return not name.strip() or absolute or ".." in parts or "\0" in name or name in (".", "./")
 
 
 def below(folder: Path, name: str) -> Path:
-    """Path of a result named after an input.
+    """Make the path of a result that is named after an input.
 
     Raises:
-        OutputError: the name would lead out of the folder.
+        OutputError: the name leads out of the folder.
     """
     if leads_out(name):
         raise OutputError(f"{folder}: '{shown(name)}' would be written outside of this folder; rename the input")
@@ -63,22 +63,22 @@ def below(folder: Path, name: str) -> Path:
 
 
 def component(stem: str, name: str) -> str:
-    """A stem as the name of a folder: the file's whole name, its dots as dashes, where the stem consists of dots alone."""
+    """Make a folder name from the stem of a file name. For a stem of dots only, use the whole name, with dashes for dots."""
     return stem if stem.strip(". ") else name.replace(".", "-")
 
 
 def is_writable(name: str) -> bool:
-    """Whether a name can be written into tables and lists: no control character, no line end, nothing but UTF-8."""
+    """Tell whether a name can be written into tables: it is UTF-8, without control characters and line ends."""
     return not _UNWRITABLE.search(name)
 
 
 def is_text(name: str) -> bool:
-    """Whether a name is UTF-8."""
+    """Tell whether a name is UTF-8."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def shown(name: str) -> str:
-    """A name for messages: what cannot be written is escaped, bytes that are no UTF-8 as \\xe9."""
+    """Escape a name for messages. Control characters are escaped, and bytes that are not UTF-8 as \\xe9."""
 
     def escaped(match: re.Match[str]) -> str:
         code = ord(match[0])
@@ -88,12 +88,12 @@ def shown(name: str) -> str:
 
 
 def unwritable(name: str) -> str:
-    """Why a file of such a name is not used."""
-    return f"{shown(name)}: its name is not UTF-8, or holds a control character; rename it"
+    """Explain why a file with such a name is not used."""
+    return f"{shown(name)}: the name is not UTF-8, or holds a control character; rename the file"
 
 
 def plain_path(path: Path, refused: type[KpdetectError] = InputError) -> str:
-    """A path for OpenCV and FFmpeg: absolute, since they take `10:30.mp4` for a protocol; they crash of what is not UTF-8.
+    """Make a path for OpenCV and FFmpeg: absolute, because they read `10:30.mp4` as a protocol. They crash on other than UTF-8.
 
     Raises:
         KpdetectError: `refused`; the path is not UTF-8.
@@ -104,18 +104,19 @@ def plain_path(path: Path, refused: type[KpdetectError] = InputError) -> str:
 
 
 def to_cell(name: str) -> str:
-    """A file's name as a cell of a CSV: one that begins with =, +, - or @ gets `./` in front, or a spreadsheet would run it.
+    """Write a file's name as a cell of a CSV file.
 
-    `./=a.png` is the path of the same file; `from_cell` takes the `./` away.
+    A name that begins with =, +, - or @ gets `./` in front, because a spreadsheet would run it as a formula. `./=a.png` is the
+    path of the same file. `from_cell` removes the `./`.
     """
     return f"./{name}" if name.startswith(_FORMULA) else name
 
 
 def from_cell(cell: str) -> str:
-    """The name that `to_cell` was given."""
+    """Restore the name from a cell of `to_cell`."""
     return cell[2:] if cell.startswith("./") and cell[2:].startswith(_FORMULA) else cell
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would take a cell of this text for a formula."""
+    """Tell whether a spreadsheet would read a cell with this text as a formula."""
     return text.startswith(_FORMULA)

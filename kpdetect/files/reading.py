@@ -1,4 +1,4 @@
-"""The one wrapper around whatever reads a named file: any failure becomes one line with the file's name."""
+"""A wrapper around all code that reads a named file. It turns any failure into one line with the file's name."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pydantic import ValidationError
 from kpdetect.errors import FormatError, InputError, KpdetectError
 
 LONGEST = 160
-"""Characters of a library's own words that a message quotes."""
+"""Largest number of characters that a message quotes from a library's error."""
 AGAIN = "the file is damaged, make or copy it again"
 
 
 @contextmanager
 def reading(path: Path | str, refused: type[KpdetectError] = FormatError, advice: str = AGAIN) -> Iterator[None]:
-    """Wrap the code that reads `path` and takes its content apart. Errors of this project pass as they are.
+    """Wrap the code that reads and parses `path`. Errors of this project pass unchanged.
 
     Args:
-        path: begins the message.
-        refused: what a damaged file raises.
-        advice: what to do, ends the message.
+        path: file, with which the message begins.
+        refused: type of the error for a damaged file.
+        advice: advice, with which the message ends.
 
     Raises:
         InputError: the file is missing or the system refuses to read it.
@@ -42,24 +42,24 @@ def reading(path: Path | str, refused: type[KpdetectError] = FormatError, advice
         raise refused(f"{path}: reading it needs more memory than there is; {advice}") from error
     except RecursionError as error:
         raise refused(f"{path}: the content is nested too deeply; {advice}") from error
-    except Exception as error:  # libraries raise many types on damaged files; all mean the same to the user
+    except Exception as error:  # libraries raise many types for damaged files; all mean the same to the user
         raise refused(f"{path}: {reason(error)}; {advice}") from error
 
 
 def reason(error: Exception) -> str:
-    """What an exception says, on one short line."""
+    """Describe an exception in one short line."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         text = f"{where or 'content'}: {first['msg'].removeprefix('Value error, ')}"
     elif isinstance(error, KeyError):
-        text = f"lacks {error}"
+        text = f"{error} is missing"
     else:
         text = str(error) or type(error).__name__
     return shortened(text)
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """A text on one line, cut off after so many characters."""
+    """Write a text in one line, cut off after `longest` characters."""
     line = " ".join(text[: 4 * longest].split())
     return line if len(line) <= longest else line[: longest - 3] + "..."

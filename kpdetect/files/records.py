@@ -1,7 +1,7 @@
-"""What every record that is read back from a file is made of: a frozen base, and the types of names and numbers in it.
+"""The base of all records that are read from files, and types of names and numbers in records.
 
-Keys that a record does not know are ignored: a newer version may write more. What it changes in meaning has another `version`,
-which is refused. Configurations are stricter, see `kpdetect.config`.
+Unknown keys in a record are ignored, because a newer version may write more keys. A record with a changed meaning has another
+`version`, which is refused. Configurations are stricter, see `kpdetect.config`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kpdetect.files.reading import AGAIN, reading, shortened
 
 
 class Record(BaseModel):
-    """Base of a record: frozen, of exact types (a number as a text is refused), numbers finite."""
+    """The base of a record: frozen, with exact types (a number as text is refused) and finite numbers."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="ignore", allow_inf_nan=False, protected_namespaces=(), use_attribute_docstrings=True
@@ -40,33 +40,33 @@ def _relative(name: str) -> str:
 BareName = Annotated[str, AfterValidator(_bare)]
 """The name of a file in the same folder: no separator, no `..`, not absolute."""
 RelativeName = Annotated[str, AfterValidator(_relative)]
-"""A path inside of its folder: not absolute, without `..`."""
+"""A path inside its folder: not absolute, without `..`."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-"""A whole number from 0 on that fits 64 bits."""
+"""A whole number of at least 0 that fits 64 bits."""
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
-"""A whole number from 1 on that fits 64 bits."""
+"""A whole number of at least 1 that fits 64 bits."""
 Kind = TypeVar("Kind")
 
 
 def checked(
     kind: type[Kind], content: Any, source: Path | str, refused: type[KpdetectError] = FormatError, advice: str = AGAIN
 ) -> Kind:
-    """`content`, parsed JSON of the file `source`, as a record of a kind.
+    """Check `content`, the parsed JSON of the file `source`, and convert it to a record.
 
     Raises:
-        KpdetectError: `refused`, naming the field that is missing or of a wrong type.
+        KpdetectError: `refused`; a field is missing or has a wrong type. The message names it.
     """
     with reading(source, refused, advice):
-        text = json.dumps(content)  # strict types know lists from tuples in Python values, but not in JSON
+        text = json.dumps(content)  # strict types distinguish lists and tuples in Python values, but not in JSON
         checked_value: Kind = TypeAdapter(kind).validate_json(text)
         return checked_value
 
 
 def inside(folder: Path, name: str, refused: type[KpdetectError] = FormatError) -> Path:
-    """The path of a file that a record names, after links.
+    """Make the path of a file that a record names, and check its target if it is a link.
 
     Raises:
-        KpdetectError: `refused`; it lies outside of `folder`.
+        KpdetectError: `refused`; the file lies outside of `folder`.
     """
     path = folder / name
     with reading(path, refused):

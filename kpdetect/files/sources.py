@@ -1,4 +1,4 @@
-"""`sources.csv`: the real images behind a file, by name and hash. What is made of them hands the list on."""
+"""`sources.csv`: the list of the real images behind a file, by name and hash. Every later result copies the list."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kpdetect.files.names import from_cell, to_cell
 from kpdetect.files.reading import reading
 
 SOURCES = "sources.csv"
-"""Name of the record of real images behind a model: columns image, sha256 (see `file_hash`)."""
+"""Name of the list of real images behind a model, with the columns image and sha256 (see `file_hash`)."""
 
 
 def write_sources(folder: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write the record of real images that something was made from: rows (image, sha256)."""
+    """Write the list of real images behind the files in a folder, as rows (image, sha256)."""
     with replacing(folder / SOURCES) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("image", "sha256"))
@@ -25,27 +25,27 @@ def write_sources(folder: Path, rows: Iterable[Sequence[str]]) -> None:
 
 
 def copy_sources(source: Path, target: Path) -> None:
-    """Hand the record on from one folder to the next; where there is none, none is made."""
+    """Copy the list of real images from one folder to another, if there is one."""
     record = source / SOURCES
     if record.exists():
         write_text(target / SOURCES, record.read_text(encoding="utf-8"))
 
 
 def read_sources(folder: Path) -> list[tuple[str, ...]]:
-    """The rows of a folder's record; none where there is no record, or a file of that name that is something else.
+    """Read the rows of a folder's list. Without a list, or if the file is another table, there are none.
 
     Raises:
-        FormatError: the record is damaged.
+        FormatError: the list is damaged.
     """
     path = folder / SOURCES
     return (recorded_sources(path) or []) if path.is_file() else []
 
 
 def recorded_sources(path: Path) -> list[tuple[str, ...]] | None:
-    """The rows (image, sha256) of a record of real images; None of a file that is something else.
+    """Read the rows (image, sha256) of a list of real images; None if the file is another table.
 
     Raises:
-        FormatError: the record is damaged.
+        FormatError: the list is damaged.
     """
     with reading(path, FormatError, "copy the record of the run again"):
         content = path.read_bytes()
@@ -61,7 +61,7 @@ def recorded_sources(path: Path) -> list[tuple[str, ...]] | None:
 
 
 def merge_sources(target: Path, *others: Path) -> None:
-    """Add the records of other folders to the one of `target`, so that it names every real image behind a model."""
+    """Add the lists of other folders to that of `target`, so that it names every real image behind a model."""
     rows = dict.fromkeys(row for folder in (target, *others) for row in read_sources(folder))
     if rows:
         write_sources(target, rows)

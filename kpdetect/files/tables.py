@@ -1,4 +1,4 @@
-"""CSV tables of this project, as pandas reads them."""
+"""Read CSV tables with pandas, after a check of the first line."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pandas as pd
 
 
 def read_table(path: Path, **options: Any) -> pd.DataFrame:
-    """A CSV table whose lines have as many cells as its header.
+    """Read a CSV table. Its first line must not have more cells than the header.
 
-    Pandas takes what is too much in the first line for an index of many levels, which has no end for thousands of cells.
+    Pandas would read additional cells as an index of many levels. With thousands of cells this does not end.
 
     Args:
         path: the file.
-        options: for `pandas.read_csv`.
+        options: options of `pandas.read_csv`.
 
     Raises:
-        Exception: as `pandas.read_csv`; ValueError of a first line that is longer than the header.
+        Exception: errors of `pandas.read_csv`; ValueError for a first line that is longer than the header.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)

@@ -1,4 +1,4 @@
-"""Names of files that are being written. Each names its process, so that what a killed process left can be removed."""
+"""Names of unfinished files. A name contains its process, so that files of a killed process can be removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 PREFIX, LOCK = ".kpdetect-", ".kpdetect.lock"
-"""How names of files that are being written begin, and the name of the lock of a folder (`kpdetect.files.lock`)."""
+"""Beginning of the names of unfinished files, and name of the lock of a folder (`kpdetect.files.lock`)."""
 _PATTERN = re.compile(re.escape(PREFIX) + r"(?P<host>[0-9a-f]{6})-(?P<pid>\d+)-(?P<token>[0-9a-f]{8})-\d+\.part(\.\w+)?")
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 _numbers = count()
@@ -21,22 +21,22 @@ _swept: set[Path] = set()
 
 
 def _token() -> str:
-    """Of this process alone: a container's process number may be that of the container before it."""
+    """Make a token of this process. A process number is not enough, because containers may reuse it."""
     return _tokens.setdefault(os.getpid(), secrets.token_hex(4))
 
 
 def temporary_name(path: Path, ending: str = ".part") -> Path:
-    """A name in the folder of `path` that no other process and no other call uses.
+    """Make a name in the folder of `path` that no other process and no other call uses.
 
     Args:
-        path: final name; its length does not matter.
-        ending: `.part`, or with a file type behind it for a library that goes by that.
+        path: final name, of any length.
+        ending: `.part`, followed by a file type if a library chooses the format by it.
     """
     return path.with_name(f"{PREFIX}{_HOST}-{os.getpid()}-{_token()}-{next(_numbers)}{ending}")
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes of this machine left half written in a folder; looks once per folder and process."""
+    """Remove unfinished files of killed processes of this machine from a folder. A process does this once per folder."""
     if folder in _swept:
         return
     _swept.add(folder)
@@ -48,18 +48,18 @@ def sweep(folder: Path) -> None:
 
 
 def _is_left(process: int, token: str) -> bool:
-    """Whether no process writes the file any more."""
+    """Tell whether no process writes the file any more."""
     return token != _token() if process == os.getpid() else not is_alive(process)
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this number runs on this machine; where that cannot be asked, it is taken to."""
+    """Tell whether a process with this number runs on this machine. If the system cannot tell, assume that it runs."""
     if os.name != "posix":
         return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's
+    except OSError:  # a process of another user
         return True
     return True

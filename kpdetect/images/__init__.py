@@ -1,9 +1,9 @@
 """Images: files, pixels and crops.
 
-levels       which values of images with more than 8 bits are black and white
-deep_colour  colour pictures of 16 bits a channel
-decoding     one image file to RGB; whatever is wrong with it is an error that names it
-arrays       images in memory: which part a network sees, and at which size
-reduced      large JPEG files decoded at less than their size
+levels       the values that become black and white in images of more than 8 bits
+deep_colour  colour images of 16 bits per channel
+decoding     decodes one image file to RGB, with errors that name the file
+arrays       crops and resizes images in memory
+reduced      decodes large JPEG files at a reduced size
 image_files  folders of images, reading and writing
 """

@@ -1,4 +1,4 @@
-"""Images in memory: which part of an image a network sees, and at which size."""
+"""Crop and resize images in memory to the square that a network sees."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Image = NDArray[np.uint8]
 CropPolicy = Literal["centre", "pad", "stretch"]
 
 MAX_PADDED = 4 * MAX_PIXELS
-"""Most pixels of a part that reaches beyond its image, such as the square about a panorama."""
+"""Largest number of pixels of a part that reaches beyond its image, such as the square around a panorama."""
 
 
 def fit_box(size: tuple[int, int], policy: CropPolicy) -> tuple[float, float, float, float]:
-    """The part (left, top, width, height; pixel edges) of an image of `size` (height, width) that the square shows."""
+    """Compute the part (left, top, width, height; pixel edges) of an image of `size` (height, width) that the square shows."""
     height, width = size
     if policy == "stretch":
         return 0.0, 0.0, float(width), float(height)
@@ -38,22 +38,22 @@ def fit_image(image: Image, size: int, policy: CropPolicy = "centre") -> tuple[I
         policy: `centre`, `pad` or `stretch`.
 
     Returns:
-        The square, uint8 [size, size, 3], and the map from the image's pixels to the square's.
+        The square, uint8 [size, size, 3], and the map from the image's pixels to the square's pixels.
     """
     box = fit_box(image.shape[:2], policy)
     return fit_region(image, box, size), crop_resize_affine(box, (size, size))
 
 
 def fit_region(image: Image, box: tuple[float, float, float, float], size: int) -> Image:
-    """Resize a part of an image to a square; what lies outside the image is filled by its edge pixels.
+    """Resize a part of an image to a square. Beyond the image, its edge pixels are repeated.
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) in whole pixels, measured at pixel edges; anywhere.
+        box: (left, top, width, height) in whole pixels, measured at pixel edges. It may reach beyond the image.
         size: side of the square in pixels.
 
     Raises:
-        InputError: the part has more than `MAX_PADDED` pixels, as the square about a very long image has.
+        InputError: the part has more than `MAX_PADDED` pixels, like the square around a very long image.
     """
     left, top, width, height = (round(value) for value in box)
     if width * height > MAX_PADDED and width * height > image.shape[0] * image.shape[1]:
@@ -68,11 +68,11 @@ def fit_region(image: Image, box: tuple[float, float, float, float], size: int) 
 
 
 def cut_region(image: Image, box: tuple[int, int, int, int]) -> Image:
-    """A part of an image, uint8 [height, width, 3]; what lies outside the image is filled by its edge pixels.
+    """Cut a part, uint8 [height, width, 3], out of an image. Beyond the image, its edge pixels are repeated.
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) in pixels, measured at pixel edges; anywhere.
+        box: (left, top, width, height) in pixels, measured at pixel edges. It may reach beyond the image.
     """
     left, top, width, height = box
     if left >= 0 and top >= 0 and left + width <= image.shape[1] and top + height <= image.shape[0]:

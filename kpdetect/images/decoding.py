@@ -1,4 +1,4 @@
-"""Opening and decoding image files: whatever is wrong with one is an `InputError` that names it."""
+"""Open and decode image files. Every fault of a file is an `InputError` that names the file."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
 
 MAX_PIXELS = 200_000_000
-"""Larger pictures are refused from their header, before anything is decoded."""
+"""Largest number of pixels. Larger images are refused by their header, before they are decoded."""
 HEIF = frozenset({".heic", ".heif"})
 """Endings of files that need the extra `heic`."""
 READ_AT_ONCE = 64 * 2**20
-"""Bytes of a file that may be in memory together with its picture."""
+"""Largest number of bytes of a file that is kept in memory together with its image."""
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
 REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
 """Tags of a TIFF page. The lowest bit of the first marks a smaller copy of another page."""
 ORIENTATION = 0x0112
-"""Tag of EXIF that says how a picture is to be turned."""
+"""EXIF tag of the rotation of an image."""
 SIGNED = 2
 """Sample format of signed integers."""
 
 
 @contextmanager
 def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
-    """An image file (or its content) whose header was read and found small enough.
+    """Open an image file (or its content), read its header and check its size.
 
     Raises:
-        InputError: it is no regular file, no readable image, empty or too large, or whatever decoding inside raises.
+        InputError: it is not a regular file or not a readable image, it is empty or too large, or the block cannot decode it.
     """
     from PIL import Image as Module
 
-    Module.MAX_IMAGE_PIXELS = None  # our own limit is checked below, with our own message
+    Module.MAX_IMAGE_PIXELS = None  # the limit is checked below, with a better message
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a file; remove it, or give a folder or file of images")  # a pipe would wait for ever
+        raise InputError(
+            f"{path}: not a file; remove it, or give a folder or file of images"
+        )  # reading a pipe would wait for ever
     try:
         if path.suffix.lower() in HEIF:
             _register_heif()
@@ -60,13 +62,13 @@ def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
             yield picture
     except KpdetectError:
         raise
-    except Exception as error:  # decoders raise whatever they like: struct.error, zlib.error, IndexError, RuntimeError
+    except Exception as error:  # decoders raise many types: struct.error, zlib.error, IndexError, RuntimeError
         raise InputError(f"{path}: not a readable image ({_reason(error)}); remove or replace it") from error
 
 
 @contextmanager
 def opened_and_hashed(path: Path) -> Iterator[tuple[Pillow, str]]:
-    """An opened image file and the hash of its bytes (`kpdetect.files.hashes.file_hash`), read once unless large.
+    """Open an image file and compute the hash of its bytes (`file_hash`). Files up to `READ_AT_ONCE` are read only once.
 
     Raises:
         InputError: see `opened`.
@@ -76,7 +78,7 @@ def opened_and_hashed(path: Path) -> Iterator[tuple[Pillow, str]]:
         if path.is_file() and path.stat().st_size <= READ_AT_ONCE:
             content = path.read_bytes()
     except OSError:
-        pass  # opening it says what is wrong
+        pass  # opening the file raises the error
     with opened(path, None if content is None else BytesIO(content)) as picture:
         yield picture, file_hash(path) if content is None else bytes_hash(content)
 

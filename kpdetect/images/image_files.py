@@ -1,10 +1,10 @@
-"""Finding, reading, fitting and writing images.
+"""Find, read and write images.
 
-Images in memory are uint8 RGB [height, width, 3]. EXIF rotation is honoured. A model sees a square; which part of a picture
-that square shows is the crop policy:
+Images in memory are uint8 RGB [height, width, 3], rotated as EXIF says. A model sees a square. The crop policy decides the part
+of an image that the square shows:
     centre   the largest centred square, resized
-    pad      the whole picture, centred in a square of its longer side, the border filled by its edge pixels, resized
-    stretch  the whole picture, both axes resized to the square's side
+    pad      the whole image, centred in a square of its longer side, with repeated edge pixels, resized
+    stretch  the whole image, with both axes resized to the side of the square
 """
 
 from __future__ import annotations
@@ -32,50 +32,50 @@ SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".
 
 
 def list_images(folder: Path, out: Path | None = None) -> list[Path]:
-    """As `list_names`, as paths."""
+    """List the image files under `folder` as paths, as `list_names` does."""
     return [folder / name for name in list_names(folder, out)]
 
 
 def list_names(folder: Path, out: Path | None = None) -> list[str]:
-    """Image files under `folder`, sorted, as paths relative to it with forward slashes: a quarter of the memory of `Path`s.
+    """List the image files under `folder`, sorted, as relative paths with forward slashes.
 
-    What is left out (see `kpdetect.files.listing`) is said on standard error.
+    Texts take a quarter of the memory of `Path` objects. Files that are left out (see `kpdetect.files.listing`) are logged.
 
     Args:
-        folder: is searched recursively.
-        out: folder of the results; what it holds is no input.
+        folder: the folder; it is searched recursively.
+        out: folder of results. Files in it are not inputs.
 
     Raises:
-        InputError: `folder` is not a folder, is `out` too, or holds no image.
+        InputError: `folder` is not a folder, is `out`, or holds no image.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder; give a folder of images")
     if out is not None:
         require_apart(folder, out)
-    found, left_out = list_files(folder, SUFFIXES, out)
-    if not found:
+    names, left_out = list_files(folder, SUFFIXES, out)
+    if not names:
         line = left_out.line("images")
         more = f"; {line}" if line else ""
         raise InputError(f"{folder}: no images found; expected files ending in {', '.join(sorted(SUFFIXES))}{more}")
     say_left_out(folder, left_out, "images")
-    return found
+    return names
 
 
 def require_apart(folder: Path, out: Path) -> None:
-    """Refuse to write results among the images: the next call would take them for images.
+    """Refuse to write results into the folder of the images, because the next call would read them as images.
 
     Raises:
-        InputError: the folder of the images is that of the results.
+        InputError: images and results have the same folder.
     """
     if os.path.realpath(out) == os.path.realpath(folder):
         raise InputError(f"`out={out}`: this is the folder of the images; give another folder, such as {out / 'results'}")
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) as displayed, without decoding where the format allows it.
+    """Read (height, width) of an image as displayed, without decoding it if the format allows this.
 
     Raises:
-        InputError: the file is no readable image, or has more than `MAX_PIXELS` pixels.
+        InputError: the file is not a readable image, or has more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:
         width, height = picture.size
@@ -84,10 +84,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def is_turned(path: Path) -> bool:
-    """Whether an image is stored on its side: EXIF says to turn it by a quarter to display it.
+    """Tell whether an image is stored rotated by a quarter turn, according to EXIF.
 
     Raises:
-        InputError: as `image_size`.
+        InputError: the file is not a readable image, or has more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:
         return _turned(picture)
@@ -98,12 +98,14 @@ def _turned(picture: Pillow) -> bool:
 
 
 def read_image(path: Path) -> Image:
-    """Read one image as uint8 RGB [height, width, 3]; EXIF rotation applied, alpha dropped, more than 8
-    bits scaled to 8 (see `kpdetect.images.levels`), the first picture of an animation.
+    """Read one image as uint8 RGB [height, width, 3].
+
+    EXIF rotation is applied, alpha is dropped, and more than 8 bits are scaled to 8 (see `kpdetect.images.levels`). Of an
+    animation the first image is read.
 
     Raises:
-        InputError: the file is missing, damaged, truncated, not an image, of several pages, of
-            floating-point pixels without levels, or has more than `MAX_PIXELS` pixels.
+        InputError: the file is missing, damaged, truncated or not an image. Or it has several pages, floating-point pixels
+            without levels, or more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:
         require_single(picture, path)
@@ -111,7 +113,7 @@ def read_image(path: Path) -> Image:
 
 
 def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
-    """Images that can be read, one after the other; a line says which are left out, and why."""
+    """Yield the readable images with their paths. A warning names each unreadable image and the reason."""
     for path in paths:
         try:
             yield path, read_image(path)
@@ -120,14 +122,14 @@ def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
 
 
 def read_image_and_hash(path: Path) -> tuple[Image, str]:
-    """As `read_image`, and the hash of the file (`kpdetect.files.hashes.file_hash`), read once for both unless large."""
+    """Read one image, as `read_image` does, and compute the hash of its file (`kpdetect.files.hashes.file_hash`)."""
     with opened_and_hashed(path) as (picture, digest):
         require_single(picture, path)
         return decoded(picture, str(path)), digest
 
 
 def write_image(path: Path, image: Image) -> None:
-    """Write uint8 RGB [height, width, 3]; the file has its name only once it is complete.
+    """Write an image, uint8 RGB [height, width, 3]. The file gets its name when it is complete.
 
     Raises:
         OutputError: the file cannot be written.

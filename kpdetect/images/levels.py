@@ -1,12 +1,12 @@
-"""Which values of images with more than 8 bits are black and white.
+"""The values that become black and white in images of more than 8 bits.
 
-    auto        0 to the largest value of the fewest bits, of 8, 12, 16 and 32, that hold the image's values: cameras of 12 bits
-                write 16. Where that is less than the file's own bits, a line says so once.
-    full        0 to the largest value of the file's own bits
+    auto        0 and the largest value of the smallest number of bits (8, 12, 16 or 32) that holds the image's values, because
+                12-bit cameras write 16 bits. If this is less than the bits of the file, a message says so once.
+    full        0 and the largest value of the bits of the file
     LOW,HIGH    these values; needed for floating-point pixels
 
-One setting holds for a process and those it starts, so that all of a command's images are read alike. It is recorded with
-predictions and with the images that a model is trained on. Images of 8 bits are never changed.
+The setting holds for a process and the processes it starts, so a command reads all images in the same way. It is recorded with
+predictions and with the training images of a model. Images of 8 bits are not changed.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _said = Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """How values become 8 bits.
+    """The conversion of values to 8 bits.
 
     Attributes:
-        text: as the option is written.
-        ends: the values of black and white; None where each image decides.
+        text: text of the setting.
+        ends: the values of black and white; None if each image decides.
     """
 
     text: str
@@ -44,10 +44,10 @@ class Levels:
 
 
 def parse_levels(text: str) -> Levels:
-    """A setting as typed.
+    """Parse the text of a setting.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not a setting.
     """
     if text in (AUTO, FULL):
         return Levels(text=text)
@@ -61,29 +61,29 @@ def parse_levels(text: str) -> Levels:
 
 
 def use_levels(text: str) -> None:
-    """Read images from now on with this setting, in this process and those it starts.
+    """Use a setting for all images from now on, in this process and the processes it starts.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not a setting.
     """
     os.environ[VARIABLE] = parse_levels(text).text
 
 
 def current_levels() -> Levels:
-    """The setting."""
+    """Return the current setting."""
     return parse_levels(os.environ.get(VARIABLE, AUTO))
 
 
 def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[np.uint8]:
-    """Values as uint8, by the setting.
+    """Convert values to uint8 with the current setting.
 
     Args:
-        values: integers, or floating-point numbers.
-        bits: of the file's integers without their sign; 0: floating-point.
-        name: of the image, for messages.
+        values: integers or floating-point numbers.
+        bits: number of bits of the file's integers, without the sign; 0 for floating-point numbers.
+        name: name of the image in messages.
 
     Raises:
-        ValueError: floating-point numbers without levels.
+        ValueError: the values are floating-point numbers, and the setting names no levels.
     """
     levels = current_levels()
     if levels.ends is not None:
@@ -97,12 +97,12 @@ def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[
 
 
 def _fewest(values: NDArray[np.generic], bits: int, name: str) -> int:
-    """The largest number of the fewest bits that hold all values."""
+    """Return the largest number of the smallest number of bits that holds all values."""
     largest = int(values.max(initial=0))  # type: ignore[call-overload]
-    # 16 bits that would do with 8 are a dark picture: cameras of 8 bits write 8
+    # a 16-bit image whose values fit 8 bits is a dark image, because 8-bit cameras write 8 bits
     choices = [count for count in (*BITS, bits) if largest < 2**count and count <= bits and (count > 8 or bits > 16)]
     fewest = min(choices, default=bits)
-    if largest > 0 and fewest < bits and _said.acquire(blocking=False):  # never released: said once
+    if largest > 0 and fewest < bits and _said.acquire(blocking=False):  # never released, so the message comes once
         log.info(
             f"note: {name}: the pixels have {bits} bits but reach only {largest:,}, so this image and similar ones are read as "
             f"{fewest} bits; `levels=full` or `levels=LOW,HIGH` changes this"

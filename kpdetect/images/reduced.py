@@ -1,8 +1,8 @@
-"""Large JPEG files decoded at an eighth, a quarter or half of their size, where a network sees only a small square of them.
+"""Decode large JPEG files at an eighth, a quarter or half of their size, because a network sees only a small square.
 
-libjpeg computes fewer values of each 8x8 block of the file. Pixel i of an image decoded at 1/s covers the pixels s * i to
-s * i + s - 1 of the whole one exactly, so coordinates are exact too. The last row and column reach beyond the image where s
-does not divide its side. The square is the mean over areas, as it is when the whole image is decoded.
+libjpeg then computes fewer values of each 8x8 block of the file. Pixel i of an image decoded at 1/s covers exactly the pixels
+s * i to s * i + s - 1 of the whole image, so coordinates stay exact. If s does not divide the side of the image, the last row
+and column reach beyond it. The square is a mean over areas, as it is for an image decoded at full size.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 FACTORS = (8, 4, 2)
 MARGIN = 4
-"""Pixels decoded for each pixel of the square, at least, along each axis. On photographs of 12 megapixels and a square of 128
-pixels the square then changes no more than rounding it to 8 bits changes it; 2 would save a tenth of the time of decoding."""
+"""Smallest number of decoded pixels per pixel of the square, along each axis. On photographs of 12 megapixels and a square of
+128 pixels, the square then changes no more than by rounding to 8 bits. 2 would save a tenth of the decoding time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reduced:
-    """An image, decoded whole or smaller.
+    """An image that is decoded at full or reduced size.
 
     Attributes:
-        pixels: uint8 RGB [height, width, 3], turned as EXIF says.
-        factor: pixels of the whole image along an axis for one of these; 1, 2, 4 or 8.
+        pixels: uint8 RGB [height, width, 3], rotated as EXIF says.
+        factor: number of pixels of the whole image per decoded pixel, along an axis; 1, 2, 4 or 8.
         size: (height, width) of the whole image.
-        origin: (left, top) edge of these pixels in those of the whole image: 0, or less where the image was turned and the
-            row or column that reaches beyond it is the first.
+        origin: (left, top) edge of the decoded pixels, in pixels of the whole image. It is 0, or negative if the rotation made
+            the row or column that reaches beyond the image the first one.
     """
 
     pixels: Image
@@ -49,7 +49,7 @@ class Reduced:
 
     @property
     def matrix(self) -> Affine:
-        """Map from pixels of the whole image to these."""
+        """Map from pixels of the whole image to the decoded pixels."""
         shift = [(0.5 - edge) / self.factor - 0.5 for edge in self.origin]
         return np.array([[1 / self.factor, 0, shift[0]], [0, 1 / self.factor, shift[1]]])
 
@@ -60,12 +60,12 @@ class Reduced:
 
 
 def read_reduced(picture: Pillow, path: Path, factor_of: Callable[[tuple[int, int]], int]) -> Reduced:
-    """Decode an opened image.
+    """Decode an open image.
 
     Args:
-        picture: from `opened_and_hashed`.
-        path: of the file, for messages.
-        factor_of: gives the factor, 1, 2, 4 or 8, from the (height, width) of the whole image; only JPEG files of grey or
+        picture: image from `opened_and_hashed`.
+        path: path of the file, for messages.
+        factor_of: function from (height, width) of the whole image to the factor, 1, 2, 4 or 8. Only JPEG files of grey or
             YCbCr values are reduced.
 
     Raises:
@@ -86,7 +86,7 @@ def read_reduced(picture: Pillow, path: Path, factor_of: Callable[[tuple[int, in
 
 
 def read_at_least(path: Path, longer: int) -> Reduced:
-    """Read an image file at a size whose longer side has at least so many pixels, or whole.
+    """Read an image file at a reduced size whose longer side has at least `longer` pixels, or at full size.
 
     Raises:
         InputError: see `kpdetect.images.image_files.read_image`.
@@ -96,19 +96,19 @@ def read_at_least(path: Path, longer: int) -> Reduced:
 
 
 def factor_for(shown: Sequence[float], wanted: float) -> int:
-    """The largest factor that leaves at least `wanted` pixels along each side of what is shown; 1 where none does."""
+    """Return the largest factor that leaves at least `wanted` pixels along each side of the shown part; 1 if none does."""
     return next((factor for factor in FACTORS if min(shown) >= factor * wanted), 1)
 
 
 def mean_over_areas(image: Image, box: Box, side: int) -> Image:
-    """Resize a part to a square whose pixels are means over areas, also where edges of areas lie inside pixels.
+    """Resize a part to a square whose pixels are means over areas, even if the edges of areas lie inside pixels.
 
-    The sum over a rectangle is a difference of the image's integral, which is bilinear inside of each pixel.
+    The sum over a rectangle is a difference of the image's integral, which is bilinear inside each pixel.
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height), pixel edges; what lies outside the image is filled by its edge pixels.
-        side: of the square.
+        box: (left, top, width, height) at pixel edges. Beyond the image, its edge pixels are repeated.
+        side: side of the square in pixels.
     """
     left, top, width, height = box
     first = (int(np.floor(left)), int(np.floor(top)))
@@ -122,7 +122,7 @@ def mean_over_areas(image: Image, box: Box, side: int) -> Image:
 
 
 def _between(values: NDArray[Any], places: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """Linear interpolation along an axis."""
+    """Interpolate linearly along an axis."""
     index = np.minimum(places.astype(np.int64), values.shape[axis] - 2)
     share = (places - index).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     return np.asarray(np.take(values, index, axis) * (1 - share) + np.take(values, index + 1, axis) * share)

@@ -1,9 +1,9 @@
-"""Cartoon faces, drawn by a procedure that knows where everything is: a test bed with exact keypoints.
+"""Draw cartoon faces with exactly known keypoints, as a test data set.
 
 Reading order
-    scene       every factor that varies, its range, and how sample i of a seed is drawn
-    geometry    where a scene's outlines and keypoints lie in the frame
-    background  what is behind the head
+    scene       every varying factor, its range, and the random scene i of a seed
+    geometry    the places of a scene's outlines and keypoints in the image
+    background  the background behind the head
     render      image, object mask, keypoints and visibility of a scene
-    dataset     a folder of them, written so that it can be interrupted
+    dataset     a folder of such images, whose writing can be interrupted and continued
 """

@@ -1,4 +1,4 @@
-"""What is behind the head: plain, gradient, stripes, blobs or low-frequency noise, from two colours."""
+"""The background behind the head: plain, gradient, stripes, blobs or low-frequency noise, in two colours."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 from kpdetect.toy.scene import Backdrop
 
 Canvas = NDArray[np.float32]
-"""Supersampled RGB picture [side, side, 3], values 0 to 255."""
+"""A supersampled RGB image [side, side, 3], values 0 to 255."""
 Colour = tuple[float, float, float]
 SHIFT = 8
 """OpenCV draws at whole numbers of 2^-SHIFT pixels."""
 
 
 def rgb(hue: float, saturation: float, value: float) -> Colour:
-    """Red, green, blue in 0 to 255 of a hue (any real; whole numbers are red), saturation and value in 0 to 1."""
+    """Convert hue (any real; whole numbers are red), saturation and value in 0 to 1 to red, green, blue in 0 to 255."""
     red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
     return 255 * red, 255 * green, 255 * blue
 
 
 def fill(canvas: NDArray[np.float32] | NDArray[np.uint8], outline: NDArray[np.float64], colour: Colour | int) -> None:
-    """Fill a polygon [N, 2], given in pixels of `canvas`, in place."""
+    """Fill a polygon [N, 2] in pixels of `canvas`, in place."""
     fixed = np.rint(outline * (1 << SHIFT)).astype(np.int32)
     cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_8, SHIFT)  # type: ignore[call-overload]
 
 
 def paint_background(background: Backdrop, side: int) -> Canvas:
-    """A new canvas [side, side, 3] that shows `background`."""
+    """Make a canvas [side, side, 3] that shows `background`."""
     first, second = rgb(*background.first), rgb(*background.second)
     if background.kind == "gradient":
         return _gradient(first, second, background.angle, side)

@@ -1,13 +1,13 @@
-"""A folder of cartoon faces with exact keypoints.
+"""Write a folder of cartoon faces with exact keypoints.
 
     images/000000.png ...   RGB
-    masks/000000.png ...    255 where the head (with hair) is seen, else 0
-    keypoints.csv           image, keypoint (a name), x_px, y_px, visible (1 or 0); written after the last picture
+    masks/000000.png ...    255 where the head (with hair) is visible, else 0
+    keypoints.csv           image, keypoint (a name), x_px, y_px, visible (1 or 0); written after the last image
     toy.json                seed, size, version, count, keypoint names, split rule; written last
-    toy.unfinished.json     only while pictures are drawn: which set the folder is going to hold, and how many
+    toy.unfinished.json     seed, size, version and count of the data set, only while images are drawn
 
-Image i depends on (seed, i, size) alone, so an interrupted set continues, a finished one can be made longer, and a lost
-picture is drawn again.
+Image i depends on (seed, i, size) alone. So an interrupted data set can be continued, a finished one can be extended, and a
+lost image is drawn again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kpdetect.toy.scene import MAX_SEED, sample_scene
 __all__ = ["KEYPOINT_NAMES", "read_description", "write_toy"]
 
 VERSION = 1
-"""Goes up whenever the same (seed, index, size) would give another picture."""
+"""Version of the drawing. It rises if the same (seed, index, size) gives another image."""
 RECORD, UNFINISHED, KEYPOINTS = "toy.json", "toy.unfinished.json", "keypoints.csv"
 SPLIT = "index mod 5: 0, 1, 2 fit; 3 validate; 4 test"
 MIN_SIZE = 16
@@ -42,21 +42,21 @@ Report = Callable[[int], object]
 
 
 def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Report | None = None) -> None:
-    """Write a set of cartoon faces, or finish, lengthen or mend the one that is there.
+    """Write a data set of cartoon faces, or finish, extend or repair the existing one.
 
-    A finished set of the same seed and size with `count` or more images is left as it is.
+    A finished data set with the same seed and size and at least `count` images is not changed.
 
     Args:
-        out: the folder; made if missing.
+        out: the folder; it is created if it is missing.
         count: number of images.
         size: side of the square images in pixels.
-        seed: which set.
-        report: called with the number of images drawn since the last call.
+        seed: seed of the data set.
+        report: function that is called with the number of images drawn since its last call.
 
     Raises:
-        ConfigError: `count`, `size` or `seed` is out of range, or the folder holds another set.
+        ConfigError: `count`, `size` or `seed` is out of range, or the folder holds another data set.
         FormatError: the folder's toy.json is damaged.
-        OutputError: the folder holds something else, cannot be written, or the disk is full.
+        OutputError: the folder holds other files, cannot be written, or the disk is full.
     """
     _check(count, size, seed)
     identity = {"seed": seed, "size": size, "version": VERSION}
@@ -65,11 +65,11 @@ def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Repo
     _remove_beyond(out, total)
     missing = [index for index in range(total) if not all(_is_whole(path) for path in _paths(out, index))]
     if finished == total and not missing and (out / KEYPOINTS).exists():
-        _remove(out / UNFINISHED)  # of a killed call for more
+        _remove(out / UNFINISHED)  # left by a killed call for more images
         return
     for folder in (out, out / "images", out / "masks"):
         make_folder(folder)
-    (out / "masks" / OUTPUT).touch()  # no command takes masks for images
+    (out / "masks" / OUTPUT).touch()  # so that no command reads masks as images
     if missing:
         write_json(out / UNFINISHED, {**identity, "count": total})
     for index in missing:
@@ -82,11 +82,11 @@ def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Repo
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """What toy.json says about a finished set: seed, size, version, count, keypoints, split.
+    """Read the toy.json of a finished data set: seed, size, version, count, keypoints, split.
 
     Raises:
         InputError: there is no toy.json.
-        FormatError: it is damaged.
+        FormatError: the file is damaged.
     """
     return _read_record(folder / RECORD, ("seed", "size", "version", "count"))
 
@@ -110,7 +110,7 @@ def _read_record(path: Path, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _finished_count(out: Path, identity: dict[str, int]) -> int:
-    """Number of images of the finished set in `out`, 0 if there is none; refuses folders that hold anything else."""
+    """Count the images of the finished data set in `out`, 0 if there is none. Refuse folders with other files."""
     for name in (RECORD, UNFINISHED):
         if (out / name).exists():
             record = read_description(out) if name == RECORD else _read_record(out / name, list(identity))
@@ -132,7 +132,7 @@ def _refuse_other(out: Path, record: dict[str, Any], identity: dict[str, int]) -
 
 
 def _remove_beyond(out: Path, count: int) -> None:
-    """Remove the pictures of an unfinished call for more than `count` images; its record stays to the end."""
+    """Remove the images of an unfinished call for more than `count` images. Its record stays until the end."""
     if not (out / UNFINISHED).exists():
         return
     record = _read_record(out / UNFINISHED, ())
@@ -146,7 +146,7 @@ def _paths(out: Path, index: int) -> tuple[Path, Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a PNG is there to its last byte."""
+    """Tell whether a PNG file is complete."""
     try:
         with open(path, "rb") as file:
             file.seek(-len(PNG_END), os.SEEK_END)
@@ -163,7 +163,7 @@ def _write_pictures(out: Path, index: int, size: int, seed: int) -> None:
 
 
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write and rename, without waiting for the disk as one would for a precious file: `_is_whole` finds what was lost."""
+    """Write and rename a PNG file without waiting for the disk, because `_is_whole` detects lost files."""
     encoded = cv2.imencode(".png", np.ascontiguousarray(picture))[1]
     with replacing(path, durable=False) as temporary:
         temporary.write_bytes(encoded.tobytes())

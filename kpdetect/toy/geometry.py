@@ -1,8 +1,8 @@
-"""Where a scene's outlines and keypoints lie.
+"""Compute the places of a scene's outlines and keypoints.
 
-Three frames. *Face*: a part's place on the head seen from the front, in head units. *Head*: after yaw and pitch, the same
-units; parts sit on an ellipsoid (half-axes head_width, 1, head_width), so they move against the outline, which stays.
-*Frame*: pixels (x, y) of the square image, an integer being a pixel's centre, after roll, scale and translation.
+There are three coordinate frames. *Face*: the place on the head seen from the front, in head units. *Head*: the place after yaw
+and pitch, in head units. Parts lie on an ellipsoid (half-axes head_width, 1, head_width), so they move, and the outline stays.
+*Frame*: pixels (x, y) of the square image after roll, scale and translation; integers are pixel centres.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ KEYPOINT_NAMES: tuple[str, ...] = (
     "left_cheek",
     "right_cheek",
 )
-"""Names of the keypoints in order; left is the side of smaller x in an upright face."""
+"""Names of the keypoints, in order. Left is the side of smaller x in an upright face."""
 CHEEK_HEIGHT = 0.25
 NOSE_LIFT = 1.12
-"""The nose's tip stands out of the head by this factor."""
+"""Distance of the tip of the nose from the centre of the head, as a multiple of the surface's distance."""
 Points = NDArray[np.float64]
 
 
@@ -65,31 +65,31 @@ class Geometry:
         return np.asarray(lift * np.concatenate([plane, depth], axis=-1) @ self.turn.T * width)
 
     def head_to_frame(self, points: Points) -> Points:
-        """Pixel coordinates [..., 2] of head points [..., 2]."""
+        """Map head points [..., 2] to pixel coordinates [..., 2]."""
         return np.asarray(points @ self.linear.T + self.centre_px)
 
     def face_to_frame(self, points: Points, lift: float = 1.0) -> Points:
-        """Pixel coordinates [..., 2] of face points [..., 2]."""
+        """Map face points [..., 2] to pixel coordinates [..., 2]."""
         return self.head_to_frame(self.face_to_head(points, lift))
 
     def frame_to_head(self, points_px: Points) -> Points:
-        """Head points [..., 2] of pixel coordinates [..., 2]."""
+        """Map pixel coordinates [..., 2] to head points [..., 2]."""
         return np.asarray(np.linalg.solve(self.linear, (points_px - self.centre_px).T).T)
 
     def half_width(self, heights: Points) -> Points:
-        """Half the outline's width at `heights` (y in the head's frame, -1 to 1)."""
+        """Compute half the outline's width at `heights` (y in the head's frame, -1 to 1)."""
         narrowing = 1.0 - self.parts.jaw * np.clip(heights, 0.0, 1.0) ** 2
         return np.asarray(self.parts.head_width * np.sqrt(1.0 - heights**2) * narrowing)
 
 
 def eye_centres(scene: Scene) -> Points:
-    """Face points [2, 2] of the left and the right eye."""
+    """Compute the face points [2, 2] of the left and the right eye."""
     parts = scene.parts
     return np.array([[-parts.eye_spacing, -parts.eye_height], [parts.eye_spacing, -parts.eye_height]])
 
 
 def brow_centres(scene: Scene) -> Points:
-    """Face points [2, 2] of the left and the right brow; they keep clear of the widest open eye."""
+    """Compute the face points [2, 2] of the left and the right brow. They do not touch the widest open eye."""
     parts = scene.parts
     middle = -parts.eye_height - 0.30 - parts.brow_raise
     return np.array(

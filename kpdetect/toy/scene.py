@@ -1,7 +1,7 @@
-"""A scene: every factor of one cartoon face, each drawn uniformly and independently of all others.
+"""A scene: every factor of one cartoon face. Each factor is drawn uniformly and independently of all others.
 
-Lengths inside the face are in head units: 1 is half the head's height. The head's own frame has its origin in the middle
-of the head, x to the right and y down in an upright face; left means smaller x there.
+Lengths inside the face are in head units: 1 is half the head's height. The origin of the head's frame is the middle of the
+head. In an upright face x points to the right and y down; left means smaller x.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ Factors = TypeVar("Factors", bound="Pose | FaceParts | Colours | Light")
 
 
 def between(low: float, high: float) -> Any:
-    """A factor that is drawn uniformly from [low, high)."""
+    """Declare a factor that is drawn uniformly from [low, high)."""
     return field(metadata={"range": (low, high)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """Where the head is. Angles in degrees; x, y and diameter in shares of the frame's side."""
+    """The place and rotation of the head. Angles are in degrees; x, y and diameter are shares of the image's side."""
 
     x: float = between(0.44, 0.56)
     y: float = between(0.46, 0.58)
     diameter: float = between(0.48, 0.80)
     """Height of the head without hair."""
     roll: float = between(-25.0, 25.0)
-    """Turn in the image plane, clockwise."""
+    """Rotation in the image plane, clockwise."""
     yaw: float = between(-20.0, 20.0)
     """Positive moves the inner parts towards larger x."""
     pitch: float = between(-14.0, 14.0)
@@ -49,7 +49,7 @@ class FaceParts:
 
     head_width: float = between(0.78, 0.92)
     jaw: float = between(0.05, 0.30)
-    """How much narrower than an ellipse the chin is."""
+    """Narrowing of the chin, compared with an ellipse."""
     hairline: float = between(0.56, 0.74)
     """Height of the hairline's middle above the head's centre."""
     parting: float = between(-0.18, 0.18)
@@ -57,7 +57,7 @@ class FaceParts:
     hair_length: float = between(0.0, 1.0)
     hair_volume: float = between(0.08, 0.22)
     eye_spacing: float = between(0.29, 0.43)
-    """From the face's middle to an eye's centre."""
+    """Distance from the middle of the face to the centre of an eye."""
     eye_height: float = between(0.02, 0.13)
     eye_open: float = between(0.10, 0.19)
     """Half the height of an eye's opening."""
@@ -69,7 +69,7 @@ class FaceParts:
     brow_tilt: float = between(-24.0, 24.0)
     """Degrees; positive lowers the inner ends."""
     nose_length: float = between(0.14, 0.34)
-    """From the eyes' line to the tip, beyond a fixed bridge."""
+    """Distance from the line of the eyes to the tip, beyond a fixed bridge."""
     mouth_height: float = between(0.50, 0.62)
     """Depth of the mouth's middle below the head's centre."""
     mouth_shift: float = between(-0.13, 0.13)
@@ -77,7 +77,7 @@ class FaceParts:
     """Half the distance between the corners."""
     mouth_open: float = between(0.0, 0.20)
     smile: float = between(-0.11, 0.15)
-    """How far the corners lie above the mouth's middle."""
+    """Height of the corners above the middle of the mouth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,42 +102,42 @@ class Light:
 
     gain: float = between(0.75, 1.12)
     direction: float = between(0.0, 360.0)
-    """Degrees, towards the bright side."""
+    """Direction towards the bright side, in degrees."""
     slope: float = between(0.0, 0.30)
-    """Relative change from the frame's middle to its border."""
+    """Relative change from the middle of the image to its border."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backdrop:
-    """What is behind the head: two colours (hue, saturation, value), never those of skin, and a texture."""
+    """The background: two colours (hue, saturation, value) that are never skin colours, and a texture."""
 
     kind: str
     first: tuple[float, float, float]
     second: tuple[float, float, float]
     angle: float
-    """Degrees; of gradients and stripes."""
+    """Angle of gradients and stripes, in degrees."""
     period: float
-    """Share of the frame's side; of stripes and blobs."""
+    """Period of stripes and blobs, as a share of the image's side."""
     texture: int
     """Seed of positions and noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occluder:
-    """A plain thing in front of the head; lengths and place in head units, in the head's frame."""
+    """A plain object in front of the head. Lengths and place are in head units, in the head's frame."""
 
     kind: str
     x: float
     y: float
     radius: float
-    """Of the disc; half the bar's thickness is 0.6 of it, half its length 3 times."""
+    """Radius of the disc. Half the thickness of a bar is 0.6 times this, half its length 3 times this."""
     angle: float
     colour: tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Every factor of one image; everything that is drawn follows from it."""
+    """Every factor of one image. The image depends on these factors alone."""
 
     pose: Pose
     parts: FaceParts
@@ -148,7 +148,7 @@ class Scene:
 
 
 def sample_scene(seed: int, index: int) -> Scene:
-    """Draw scene number `index` of the set `seed`; nothing else has an influence.
+    """Draw scene number `index` of the data set `seed`. Nothing else influences the scene.
 
     Raises:
         ConfigError: `seed` or `index` is outside 0 to 2^63 - 1.
@@ -169,7 +169,7 @@ def sample_scene(seed: int, index: int) -> Scene:
 
 @cache
 def factor_ranges(kind: Callable[..., object]) -> dict[str, tuple[float, float]]:
-    """The range (low, high) of each factor of a group, in the order in which they are drawn."""
+    """Return the range (low, high) of each factor of a group, in the order in which the factors are drawn."""
     return {entry.name: entry.metadata["range"] for entry in fields(kind)}  # type: ignore[arg-type]
 
 

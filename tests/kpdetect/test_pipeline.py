@@ -108,7 +108,7 @@ def test_a_longer_budget_starts_the_later_stages_anew(toy, capsys):
     before = (toy / "longer" / "pairs" / "manifest.json").read_text()
     run_small(toy / "unlabelled" / "images", toy / "longer", "generator.steps=5")
     assert first.report.exists()
-    assert "are made anew" in capsys.readouterr().err
+    assert "are made again" in capsys.readouterr().err
     after = (toy / "longer" / "pairs" / "manifest.json").read_text()
     assert json.loads(after)["provenance"]["generator"] != json.loads(before)["provenance"]["generator"]
 
@@ -117,7 +117,7 @@ def test_a_detector_trained_further_is_refined_anew(toy, capsys):
     run_small(toy / "unlabelled" / "images", toy / "further")
     before = read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"]
     run_small(toy / "unlabelled" / "images", toy / "further", "detector.steps=4")
-    assert "its second stage and what follows are made anew" in capsys.readouterr().err
+    assert "the refined detector and the later stages are made again" in capsys.readouterr().err
     assert read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"] != before
 
 

@@ -49,7 +49,7 @@ def test_more_pairs_start_the_detector_anew(toy, tmp_path, capsys):  # noqa: F81
     shards = Manifest.read(out / "pairs").shards
     change_labels(out, names=["0=nose"])
     run_small(images, out, "pairs.count=130")
-    assert "the pairs have changed: detectors and predictions are made anew" in capsys.readouterr().err
+    assert "the pairs have changed: detectors and predictions are made again" in capsys.readouterr().err
     assert Manifest.read(out / "pairs").shards[0] == shards[0]
     assert read_description(out / "detector" / "model.safetensors")["pairs"] == 130
     assert "nose" in (out / "taught-1" / "keypoints.yaml").read_text()  # somebody's work
