@@ -21,6 +21,7 @@ page_reader          reading image files of several pictures as clips
 overlay_video        writing videos with keypoints drawn in
 earlier_results      decides whether a folder already holds the results of the same call
 image_parts          finished parts of a prediction of many images, for several processes and for later
+overlap              threads that read, predict and draw at the same time
 image_job            predicting images
 folder_job           predicting one image or the images of a folder
 video_job            predicting a video, smoothed over time

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +29,17 @@ from kpdetect.inference.earlier_results import (
     stage_of,
 )
 from kpdetect.inference.image_parts import Beginning, Part, Parts, require_same_inputs
+from kpdetect.inference.overlap import Background, batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.predictions import Predictions
-from kpdetect.inference.predictor import BATCH, Box, Fitted, Keypoints, Predictor
+from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
 from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.training.peers import ALONE, Peers
 from kpdetect.training.run_folder import environment
 
-THREADS = 2
-"""Number of images decoded at the same time."""
+DRAWERS, DRAWN_AHEAD = 2, 64
+"""Threads that draw overlays, and overlays that may wait for them; a waiting one takes no memory."""
 Skipped = dict[str, str]
 """The reason for every skipped input, by its name."""
 
@@ -104,6 +107,23 @@ def predict_images(
     return predictions, skipped
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Images that were predicted together.
+
+    Attributes:
+        numbers: which images of the list, without those that cannot be read.
+        keypoints: of these images.
+        sizes: (height, width) of each.
+        count: images of the batch, with those that cannot be read.
+    """
+
+    numbers: list[int]
+    keypoints: Keypoints
+    sizes: list[tuple[int, int]]
+    count: int
+
+
 class _ImageJob:
     """One pass over image files."""
 
@@ -146,12 +166,17 @@ class _ImageJob:
         todo = parts.missing(share)
         total, left = (sum(map(len, spans)) for spans in (share, todo))
         begins = Beginning(begin, peers)
-        with Progress(total, "predict", start=total - left) as progress, ThreadPoolExecutor(THREADS) as pool:
+        with (
+            Progress(total, "predict", start=total - left) as progress,
+            Background(DRAWERS, DRAWN_AHEAD) as drawing,
+            predicting_threads(self.predictor.runtime) as pool,
+        ):
             self._learn(pool)
             if left < total:
                 begins.here()
             for span in todo:
-                parts.write(span, self._part(span, pool, progress, begins))
+                blocks = in_order(pool, self._block, self._spans(span), workers_of(self.predictor.runtime) + 1)
+                parts.write(span, self._part(span, blocks, drawing, progress, begins))
             begins.missing()
 
     def result(self, parts: Parts) -> tuple[Predictions, list[str], Skipped]:
@@ -180,25 +205,20 @@ class _ImageJob:
         )
         return predictions, whole.digests, skipped
 
-    def _part(self, span: range, pool: ThreadPoolExecutor, progress: Progress, begins: Beginning) -> Part:
+    def _part(self, span: range, blocks: Iterator[_Block], drawing: Background, progress: Progress, begins: Beginning) -> Part:
         """The images of one part."""
         none = Predictions.none(self.predictor.skeleton)
         found: list[Keypoints] = [(none.keypoints_px, none.confidence)]
-        numbers, sizes, drawing = list[int](), list[tuple[int, int]](), list[Future[None]]()
-        for block in self._blocks(span, pool):
-            seen = [number for number, outcome in block if isinstance(outcome, Fitted)]
-            fitted = [outcome for _, outcome in block if isinstance(outcome, Fitted)]
-            self._note(block)
-            rows, keypoints = self._detect(pool, seen, fitted)
-            if rows:
+        numbers, sizes = list[int](), list[tuple[int, int]]()
+        for block in blocks:
+            if block.numbers:
                 begins.here()
-                found.append(keypoints)
-                numbers += [seen[row] for row in rows]
-                sizes += [fitted[row].size for row in rows]
-                _finish(drawing)
-                drawing = self._draw(pool, [seen[row] for row in rows], keypoints)
-            progress.update(len(block))
-        _finish(drawing)
+                found.append(block.keypoints)
+                numbers += block.numbers
+                sizes += block.sizes
+                self._draw(block, drawing)
+            progress.update(block.count)
+        drawing.finish()  # a part says which overlays are missing
         keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
         skipped = {number: self.skipped.pop(self.names[number], "") for number in span}
         return Part(
@@ -217,14 +237,20 @@ class _ImageJob:
             if sample:
                 self.passes.learn(sample)
 
-    def _blocks(self, span: range, pool: ThreadPoolExecutor) -> Iterator[list[tuple[int, Fitted | InputError]]]:
-        """Yield fitted images with their numbers, batch by batch. The next batch is read while the caller uses one."""
-        ahead: list[tuple[int, Future[Fitted | InputError]]] = []
-        for at in range(span.start, span.stop + BATCH, BATCH):
-            numbers = range(at, min(at + BATCH, span.stop))
-            current, ahead = ahead, [(number, pool.submit(self._read, number)) for number in numbers]
-            if current:
-                yield [(number, future.result()) for number, future in current]
+    def _spans(self, span: range) -> Iterator[range]:
+        """Divide the images of a part into batches."""
+        step = batch_of(self.predictor.runtime)
+        return (range(at, min(at + step, span.stop)) for at in range(span.start, span.stop, step))
+
+    def _block(self, numbers: range) -> _Block:
+        """Read and predict one batch."""
+        outcomes = [(number, self._read(number)) for number in numbers]
+        self._note(outcomes)
+        seen = [(number, outcome) for number, outcome in outcomes if isinstance(outcome, Fitted)]
+        fitted = [outcome for _, outcome in seen]
+        rows, keypoints = self._detect([number for number, _ in seen], fitted)
+        kept, sizes = [seen[row][0] for row in rows], [fitted[row].size for row in rows]
+        return _Block(numbers=kept, keypoints=keypoints, sizes=sizes, count=len(numbers))
 
     def _read(self, number: int) -> Fitted | InputError:
         try:
@@ -246,9 +272,7 @@ class _ImageJob:
                     raise outcome
                 self.skipped[self.names[number]] = str(outcome)
 
-    def _detect(
-        self, pool: ThreadPoolExecutor, numbers: Sequence[int], fitted: Sequence[Fitted]
-    ) -> tuple[list[int], Keypoints]:
+    def _detect(self, numbers: Sequence[int], fitted: Sequence[Fitted]) -> tuple[list[int], Keypoints]:
         """Predict images. Return the rows of the images that stay readable, and their keypoints. Skip the others."""
         lost: dict[int, InputError] = {}
 
@@ -263,17 +287,15 @@ class _ImageJob:
                 lost[row] = error
                 return [fitted[row]] * len(boxes)  # placeholders, so that the other images go on
 
-        keypoints_px, confidence = self.passes(fitted, lambda boxes: list(pool.map(again, range(len(numbers)), boxes)))
+        keypoints_px, confidence = self.passes(fitted, lambda boxes: list(map(again, range(len(numbers)), boxes)))
         self._note([(numbers[row], lost[row]) for row in sorted(lost)])
         rows = [row for row in range(len(numbers)) if row not in lost]
         return rows, (keypoints_px[rows], confidence[rows])
 
-    def _draw(self, pool: ThreadPoolExecutor, numbers: Sequence[int], keypoints: Keypoints) -> list[Future[None]]:
-        return [
-            pool.submit(self._overlay, number, points, sure)
-            for number, points, sure in zip(numbers, *keypoints, strict=True)
-            if number in self.drawn
-        ]
+    def _draw(self, block: _Block, drawing: Background) -> None:
+        for number, points, sure in zip(block.numbers, *block.keypoints, strict=True):
+            if number in self.drawn:
+                drawing.submit(partial(self._overlay, number, points, sure))
 
     def _overlay(self, number: int, points: np.ndarray, sure: np.ndarray) -> None:
         path = below(self.out / OVERLAYS, self.pictures[number])
@@ -285,8 +307,3 @@ class _ImageJob:
             return
         points = apply_affine(image.matrix, points)
         write_image(path, draw_overlay(image.pixels, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
-
-
-def _finish(tasks: Sequence[Future[None]]) -> None:
-    for task in tasks:
-        task.result()  # raises the error of the task

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.clip_reader import ClipReader, Frame
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.earlier_results import OVERLAY, is_finished, pictures_of, skipped_before, stage_of
+from kpdetect.inference.overlap import Background, batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.overlay_video import OverlayVideo, overlay_video
 from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.predictions import Predictions, frame_names
-from kpdetect.inference.predictor import BATCH, Box, Fitted, Predictor
+from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.sources import Clip, stacked
 from kpdetect.inference.test_time_averaging import Passes
 from kpdetect.inference.video import VideoReader
@@ -80,7 +82,9 @@ def _share(cutoff: NDArray[np.float64] | np.float64, rate: float) -> NDArray[np.
     return np.asarray(1 / (1 + rate / (2 * math.pi * cutoff)))
 
 
-BLOCK_BYTES = 64 * 2**20
+DRAWN_AHEAD = 8
+"""Predicted frames that wait in memory to be drawn, at most."""
+BLOCK_BYTES = 32 * 2**20
 """Largest memory of the frames decoded at the same time; at least one frame is decoded."""
 
 
@@ -160,21 +164,27 @@ class _ClipJob:
 
     def run(self, stop: StopRequest, stage: dict[str, Any]) -> Predictions:
         """Predict all frames. `stage` identifies the predictions (`earlier_results.stage_of`)."""
-        config = self.config
+        config, runtime = self.config, self.predictor.runtime
         with ExitStack() as stack:
             progress = stack.enter_context(Progress(self.total, f"predict {self.name}", unit="frames"))
-            for block in _ahead(self._blocks()):
+            blocks = self._learned(stack.enter_context(closing(_ahead(self._blocks()))))
+            drawing = stack.enter_context(Background(1, DRAWN_AHEAD))
+            pool, workers = stack.enter_context(predicting_threads(runtime)), workers_of(runtime)
+            for block, keypoints in in_order(pool, self._predict, blocks, workers):
                 if not self.frames:  # an unreadable video gets no folder
                     folder = stack.enter_context(new_folder(self.out))
                     stack.enter_context(pictures_of(folder, stage, [OVERLAY] if config.overlays else []))
                     if config.overlays:
                         self.video = stack.enter_context(overlay_video(folder / OVERLAY, self.rate, config.h264))
-                self._predict(block)
+                        stack.callback(drawing.stop)  # before the video is closed
+                for frame, points, sure in zip(block, *keypoints, strict=True):
+                    self._take(frame, points, sure, drawing)
                 progress.update(len(block))
                 if stop.requested and not isinstance(self.source, int):
                     raise KeyboardInterrupt  # half a video is no result
                 if stop.requested:
                     break
+            drawing.finish()
         if not self.frames:
             wanted = f"from {config.start} to {config.end or 'the end'}"
             raise InputError(f"{self.reader.name}: no readable frame {wanted}; the video is empty, damaged or shorter")
@@ -211,20 +221,23 @@ class _ClipJob:
         block: list[Frame] = []
         for frame in self.reader.frames(self.config.start, self.config.end, self.config.stride):
             block.append(frame)
-            if len(block) >= min(BATCH, max(1, BLOCK_BYTES // frame.image.nbytes)):
+            if len(block) >= min(batch_of(self.predictor.runtime), max(1, BLOCK_BYTES // frame.image.nbytes)):
                 yield block
                 block = []
         if block:
             yield block
 
-    def _predict(self, block: Sequence[Frame]) -> None:
-        fitted = [self._fit(frame.image) for frame in block]
-        if self.passes.wants_sample:
-            self.passes.learn(fitted)
+    def _learned(self, blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
+        """Yield the same blocks; learn from the first what averaging needs."""
+        for block in blocks:
+            if self.passes.wants_sample:
+                self.passes.learn([self._fit(frame.image) for frame in block])
+            yield block
+
+    def _predict(self, block: list[Frame]) -> tuple[list[Frame], Keypoints]:
         pictures = [frame.image for frame in block]
-        keypoints = self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
-        for frame, points, sure in zip(block, *keypoints, strict=True):
-            self._take(frame, points, sure)
+        fitted = [self._fit(picture) for picture in pictures]
+        return block, self.passes(fitted, lambda boxes: list(map(self.predictor.fit_parts, pictures, boxes)))
 
     def _fit(self, image: Image) -> Fitted:
         box = None
@@ -233,7 +246,7 @@ class _ClipJob:
             box = self.predictor.square_box(self.box)
         return self.predictor.fit(image, box)
 
-    def _take(self, frame: Frame, points: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
+    def _take(self, frame: Frame, points: NDArray[np.float32], sure: NDArray[np.float32], drawing: Background) -> None:
         config, size = self.config, (frame.image.shape[0], frame.image.shape[1])
         if self.frames and size != self.size and self.resized is None:
             self.resized = frame.number
@@ -248,10 +261,19 @@ class _ClipJob:
         self.sure.append(sure)
         if self.video is not None:
             shown = np.where((sure >= config.min_confidence)[:, None], points, np.nan)
-            skeleton, side = self.predictor.skeleton, config.max_side
-            drawn = draw_overlay(frame.image, shown, sure, skeleton, max_side=side, trails_px=tuple(self.trail))
-            self.video.add(drawn, frame.seconds)
+            drawing.submit(partial(self._draw, self.video, frame, shown, sure, tuple(self.trail)))
             self.trail.append(shown)
+
+    def _draw(
+        self,
+        video: OverlayVideo,
+        frame: Frame,
+        shown: NDArray[np.float32],
+        sure: NDArray[np.float32],
+        trail: tuple[NDArray[np.floating], ...],
+    ) -> None:
+        skeleton, side = self.predictor.skeleton, self.config.max_side
+        video.add(draw_overlay(frame.image, shown, sure, skeleton, max_side=side, trails_px=trail), frame.seconds)
 
     def _elapsed(self, frame: Frame) -> float | None:
         """Return the seconds since the previous frame; None if the file states no times."""
@@ -259,7 +281,7 @@ class _ClipJob:
         return elapsed if elapsed > 0 else None
 
 
-def _ahead(blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
+def _ahead(blocks: Iterator[list[Frame]]) -> Generator[list[Frame], None, None]:
     """Yield the same blocks. The next block is decoded while the caller uses one."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, blocks, None)

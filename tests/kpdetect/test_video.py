@@ -8,6 +8,7 @@ from kpdetect.config import build_config
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.inference import video_job
 from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.overlap import workers_of
 from kpdetect.inference.overlay_video import overlay_video
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.sources import Clip
@@ -62,23 +63,27 @@ def test_an_end_before_the_start_is_refused():
 
 
 def test_few_frames_are_held_at_a_time(tmp_path, monkeypatch):
-    """However long the video: a block in use, one being read, each of `BLOCK_BYTES` or one frame."""
-    read, used = [], []
-    whole = video_job._ClipJob._predict
+    """However long the video: blocks of `BLOCK_BYTES` that are read and predicted, and frames that wait to be drawn, in order."""
+    read, drawn, held = [], [], []
+    whole, original = video_job._ClipJob._draw, VideoReader.frames
 
-    def predict(job, block):
-        used.append(len(block))
-        assert len(read) - sum(used) <= 2 + 1  # the block being read, and the frame that did not fit it
-        whole(job, block)
+    def draw(job, video, frame, *given):
+        held.append(len(read) - len(drawn))
+        whole(job, video, frame, *given)
+        drawn.append(frame.number)
 
-    original = VideoReader.frames
     monkeypatch.setattr(VideoReader, "frames", lambda *given: (read.append(1) or item for item in original(*given)))
-    monkeypatch.setattr(video_job._ClipJob, "_predict", predict)
+    monkeypatch.setattr(video_job._ClipJob, "_draw", draw)
     monkeypatch.setattr(video_job, "BLOCK_BYTES", 2 * 102 * 122 * 3)
-    write_video(tmp_path / "v.avi", 15)
-    found, _ = predict_clip(perfect(), clip(tmp_path / "v.avi"), tmp_path / "out", PredictConfig())
-    assert used == [2] * 7 + [1]
-    assert len(found.frames) == 15
+    monkeypatch.setattr(video_job, "DRAWN_AHEAD", 3)
+    write_video(tmp_path / "v.avi", 70)
+    predictor = perfect()
+    predictions, _ = predict_clip(predictor, clip(tmp_path / "v.avi"), tmp_path / "out", PredictConfig())
+    assert drawn == list(range(70)) == predictions.frames.tolist()
+    blocks = workers_of(predictor.runtime) + 1 + 2  # predicted or waiting, in use, and being read
+    assert (
+        max(held) <= 2 * blocks + 1 + 3 + 1
+    )  # a frame that did not fit its block; frames that wait, and the one that is drawn
 
 
 @pytest.mark.parametrize("h264", [False, True])
