@@ -109,14 +109,7 @@ def predict_images(
 
 @dataclass(frozen=True, kw_only=True)
 class _Block:
-    """Images that were predicted together.
-
-    Attributes:
-        numbers: which images of the list, without those that cannot be read.
-        keypoints: of these images.
-        sizes: (height, width) of each.
-        count: images of the batch, with those that cannot be read.
-    """
+    """Images of one batch that can be read, with (height, width) of each; `count` counts the others too."""
 
     numbers: list[int]
     keypoints: Keypoints

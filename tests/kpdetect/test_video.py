@@ -63,7 +63,7 @@ def test_an_end_before_the_start_is_refused():
 
 
 def test_few_frames_are_held_at_a_time(tmp_path, monkeypatch):
-    """However long the video: blocks of `BLOCK_BYTES` that are read and predicted, and frames that wait to be drawn, in order."""
+    """However long the video: blocks of `BLOCK_BYTES` that are read and predicted, and frames that wait to be drawn."""
     read, drawn, held = [], [], []
     whole, original = video_job._ClipJob._draw, VideoReader.frames
 
@@ -81,9 +81,7 @@ def test_few_frames_are_held_at_a_time(tmp_path, monkeypatch):
     predictions, _ = predict_clip(predictor, clip(tmp_path / "v.avi"), tmp_path / "out", PredictConfig())
     assert drawn == list(range(70)) == predictions.frames.tolist()
     blocks = workers_of(predictor.runtime) + 1 + 2  # predicted or waiting, in use, and being read
-    assert (
-        max(held) <= 2 * blocks + 1 + 3 + 1
-    )  # a frame that did not fit its block; frames that wait, and the one that is drawn
+    assert max(held) <= 2 * blocks + 1 + 3 + 1
 
 
 @pytest.mark.parametrize("h264", [False, True])
