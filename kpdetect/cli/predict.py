@@ -19,7 +19,7 @@ Formats = Annotated[
     str,
     typer.Option(
         "--format",
-        help="Also write these formats of other tools, separated by commas: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio.",
+        help="Also write these formats, separated by commas: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio,parquet.",
     ),
 ]
 Overlays = Annotated[

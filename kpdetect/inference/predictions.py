@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
 """Last column of the table. It is there if the model's keypoints have names."""
+BLOCK = 100_000
+"""Images whose rows are in memory while a table is written."""
+PARQUET = "predictions.parquet"
+"""Folder of the same table in Parquet, see `kpdetect.inference.formats.parquet`."""
 TABLE, VIDEOS = "predictions.csv", "videos"
 
 
@@ -115,10 +119,11 @@ class Predictions:
         """
         (folder / RECORD).unlink(missing_ok=True)
         with replacing(folder / TABLE) as temporary:
-            table = self.to_pandas()
-            if "image" in table:
-                table["image"] = table["image"].map(to_cell)
-            table.to_csv(temporary, index=False, encoding="utf-8")
+            for start in range(0, max(1, len(self.images)), BLOCK):
+                table = self.part(slice(start, start + BLOCK)).to_pandas()
+                if "image" in table:
+                    table["image"] = table["image"].map(to_cell)
+                table.to_csv(temporary, index=False, header=start == 0, mode="a", encoding="utf-8")
         record = {**provenance, "keypoints": int(self.keypoints_px.shape[1]), "skeleton": self.points.to_record()}
         if self.frames is None:
             record["sizes"] = {image: size.tolist() for image, size in zip(self.images, self.sizes, strict=True)}
@@ -127,6 +132,12 @@ class Predictions:
             record["clip"] = {"name": clip, "rate": self.rate, "frames": len(self.frames), "size": self.sizes[0].tolist()}
         write_json(folder / RECORD, record)
         return self.read(folder)
+
+    def part(self, own: slice) -> Predictions:
+        """Take some of the images or frames."""
+        arrays = ("keypoints_px", "confidence", "sizes", "frames", "times", "human")
+        cut: dict[str, Any] = {name: None if (values := getattr(self, name)) is None else values[own] for name in arrays}
+        return replace(self, images=self.images[own], **cut)
 
     @classmethod
     def read(cls, folder: Path) -> Predictions:
@@ -199,13 +210,18 @@ def read_predictions(folder: Path | str) -> Predictions:
     """Read what `kpdetect.predict` wrote about images or about one video.
 
     Args:
-        folder: the folder with `predictions.csv`, for a video OUT/videos/NAME; or this file.
+        folder: the folder with `predictions.csv`, for a video OUT/videos/NAME; or this file; or the folder
+            `predictions.parquet`.
 
     Raises:
         InputError: a file is missing.
         FormatError: a file is damaged, or the table and its record do not fit each other.
     """
     folder = Path(folder)
+    if folder.name == PARQUET:
+        from kpdetect.inference.formats.parquet import read_parquet
+
+        return read_parquet(folder)
     return Predictions.read(folder.parent if folder.name == TABLE else folder)
 
 

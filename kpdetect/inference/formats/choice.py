@@ -21,6 +21,7 @@ FORMATS = {
     "sleap": "sleap:write_sleap",
     "yolo": "yolo:write_yolo",
     "label-studio": "label_studio:write_label_studio",
+    "parquet": "parquet:write_parquet",
 }
 """The writer of each format, by name. predictions.csv (csv) is always written and needs no writer."""
 FILES = {
@@ -30,7 +31,7 @@ FILES = {
     "sleap": ("predictions.analysis.h5",),
     "label-studio": ("predictions-label-studio.json", "label-studio.xml"),
 }
-"""Files of each format. YOLO has a file per image, see `kpdetect.inference.formats.yolo`."""
+"""Files of each format. YOLO has a file per image, Parquet one per 100,000 images."""
 LABELLED = "CollectedData_human.csv"
 """A further file of the formats of DeepLabCut, if a person has checked images."""
 
@@ -86,9 +87,8 @@ def write_formats(predictions: Predictions, names: Iterable[str], folder: Path, 
 
 
 def _files(name: str, predictions: Predictions) -> Collection[str]:
-    if name == "yolo":
-        from kpdetect.inference.formats.yolo import files_of
-
-        return files_of(predictions)
+    if name in ("yolo", "parquet"):
+        module = import_module(f"kpdetect.inference.formats.{name}")
+        return list[str](module.files_of(predictions))
     labelled = name.startswith("dlc-") and predictions.human is not None and predictions.human.any()
     return (*FILES[name], LABELLED) if labelled else FILES[name]

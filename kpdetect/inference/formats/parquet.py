@@ -1,0 +1,161 @@
+"""Partitioned Parquet: the folder `predictions.parquet` of files that hold 100,000 images each, and a manifest.
+
+A row is a keypoint of an image, as in predictions.csv, with the size of the image. All columns are plain: strings, integers of
+32 bits and floating point numbers. pandas, DuckDB and Spark read the folder as one table:
+
+    pandas.read_parquet("OUT/predictions.parquet")
+    duckdb: SELECT * FROM 'OUT/predictions.parquet/*.parquet'
+    spark.read.parquet("OUT/predictions.parquet")
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import replacing, write_json
+from kpdetect.files.json_yaml import read_json_file
+from kpdetect.files.reading import reading
+from kpdetect.files.records import Count, Record, RelativeName, checked
+from kpdetect.inference.prediction_record import AGAIN
+from kpdetect.inference.predictions import NAME_COLUMN, PARQUET, Predictions
+from kpdetect.skeleton import SkeletonRecord
+
+MANIFEST = "_manifest.json"
+"""The name of the manifest. Readers of Parquet folders skip files whose names begin with an underscore."""
+IMAGES = 100_000
+"""Images of a file."""
+
+
+class ParquetFile(Record):
+    """A file of the folder."""
+
+    name: RelativeName
+    """Its name in the folder."""
+    images: Count
+    """Images or frames in it."""
+
+
+class ParquetManifest(Record):
+    """What the folder holds."""
+
+    keypoints: Annotated[int, Field(ge=1)]
+    """Keypoints of each image."""
+    skeleton: SkeletonRecord
+    """Their names, links and pairs."""
+    files: tuple[ParquetFile, ...]
+    """All files, in the order of the images."""
+    clip: str | None = None
+    """Name of the video; None for images."""
+    rate: float | None = None
+    """Frames a second of the video."""
+
+
+def files_of(predictions: Predictions) -> list[str]:
+    """List the names of all files, relative to the predictions folder."""
+    count = max(1, -(-len(predictions.images) // IMAGES))
+    return [*(f"{PARQUET}/{_name(number)}" for number in range(count)), f"{PARQUET}/{MANIFEST}"]
+
+
+def write_parquet(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
+    """Write the folder predictions.parquet. Its manifest comes last.
+
+    Raises:
+        InputError: pyarrow is not installed.
+    """
+    parquet, target, files = _pyarrow(), folder / PARQUET, list[dict[str, Any]]()
+    (target / MANIFEST).unlink(missing_ok=True)
+    for number, start in enumerate(range(0, max(1, len(predictions.images)), IMAGES)):
+        part = predictions.part(slice(start, start + IMAGES))
+        with replacing(target / _name(number)) as temporary:
+            parquet.write_table(_table(part, min_confidence), temporary, compression="zstd")
+        files.append({"name": _name(number), "images": len(part.images)})
+    clip = None if predictions.frames is None else predictions.images[0].rpartition("/")[0]
+    record = {"keypoints": int(predictions.keypoints_px.shape[1]), "skeleton": predictions.points.to_record(), "files": files}
+    write_json(target / MANIFEST, record | {"clip": clip, "rate": predictions.rate})
+    return target
+
+
+def read_parquet(folder: Path) -> Predictions:
+    """Read a folder that `write_parquet` wrote. Keypoints that count as missing are NaN.
+
+    Raises:
+        InputError: a file is missing, or pyarrow is not installed.
+        FormatError: a file is damaged, or does not fit the manifest.
+    """
+    parquet, path = _pyarrow(), folder / MANIFEST
+    manifest = checked(ParquetManifest, read_json_file(path), path, advice=f"not a manifest of predictions; {AGAIN}")
+    parts = []
+    for file in manifest.files:
+        if not (folder / file.name).is_file():
+            raise InputError(f"{folder / file.name}: no such file, but {MANIFEST} names it; {AGAIN}")
+        with reading(folder / file.name, FormatError, f"not a table of predictions; {AGAIN}"):
+            parts.append(_columns(parquet.ParquetFile(folder / file.name).read(), manifest, file.images))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Predictions(
+        images=[str(image) for image in columns["image"]],
+        keypoints_px=np.stack([columns["x_px"], columns["y_px"]], axis=-1),
+        confidence=columns["confidence"],
+        sizes=np.stack([columns["height"], columns["width"]], axis=-1).astype(np.int64),
+        skeleton=manifest.skeleton.skeleton(),
+        frames=columns.get("frame"),
+        rate=manifest.rate,
+        times=columns.get("time_s"),
+        human=columns.get("human"),
+    )
+
+
+def _name(number: int) -> str:
+    return f"part-{number:05d}.parquet"
+
+
+def _table(part: Predictions, min_confidence: float) -> Any:
+    """Make the table of some images; coordinates of keypoints below `min_confidence` are empty."""
+    import pyarrow
+
+    count, points = part.keypoints_px.shape[1], part.points
+    shown = part.confident(min_confidence)
+
+    def repeated(values: Any, kind: Any) -> Any:
+        return pyarrow.array(np.repeat(values, count), kind)
+
+    columns = {"image": repeated(np.array(part.images, dtype=object), pyarrow.string())}
+    columns["height"], columns["width"] = (repeated(side, pyarrow.int32()) for side in part.sizes.T)
+    if part.frames is not None:
+        times = part.frames / (part.rate or 1.0) if part.times is None else part.times
+        columns |= {"frame": repeated(part.frames, pyarrow.int64()), "time_s": repeated(times.round(4), pyarrow.float64())}
+    columns["keypoint"] = pyarrow.array(np.tile(np.array(points.numbers), len(part.images)), pyarrow.int32())
+    if points.named:
+        columns[NAME_COLUMN] = pyarrow.array(list(points.names) * len(part.images), pyarrow.string())
+    for axis, name in enumerate(("x_px", "y_px")):
+        columns[name] = pyarrow.array(shown[..., axis].ravel().round(3), pyarrow.float32(), from_pandas=True)
+    columns["confidence"] = pyarrow.array(part.confidence.ravel().round(4), pyarrow.float32())
+    if part.human is not None:
+        columns["human"] = pyarrow.array(part.human.ravel(), pyarrow.bool_())
+    return pyarrow.table(columns)
+
+
+def _columns(table: Any, manifest: ParquetManifest, images: int) -> dict[str, NDArray[Any]]:
+    """Read the columns of a file: [images] of what images have, [images, K] of what keypoints have."""
+    count = manifest.keypoints
+    if table.num_rows != images * count or table["keypoint"].to_pylist() != list(manifest.skeleton.numbers) * images:
+        raise FormatError(f"{table.num_rows} rows; expected {count} keypoints of each of {images} images, in order")
+    found = {name: table[name].to_pandas().to_numpy().reshape(images, count) for name in ("x_px", "y_px", "confidence")}
+    found = {name: values.astype(np.float32) for name, values in found.items()}
+    if "human" in table.column_names:
+        found["human"] = table["human"].to_pandas().to_numpy().astype(bool).reshape(images, count)
+    names = ["image", "height", "width", *(["frame", "time_s"] if manifest.clip is not None else [])]
+    return found | {name: table[name].to_pandas().to_numpy()[::count] for name in names}
+
+
+def _pyarrow() -> Any:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InputError('`formats=parquet`: pyarrow is not installed; pip install "kpdetect[parquet]"') from error
+    return parquet
