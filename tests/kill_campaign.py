@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.kill_compare import differences, snapshot
 LIMIT = 180.0
 """Seconds after which a command counts as hanging."""
 KILLS_PER_TRIAL = 3
+RANKS = 2
 FAST = ["toy", "crop", "coco", "webdataset", "predict", "pseudo-label", "pack"]
 TRAINING = ["steps=5", "checkpoint_every=2", "log_every=1", "sample_every=3"]
 
@@ -40,17 +42,19 @@ class Stage:
         again: how often a trial interrupts it.
         hashes: whether equal calls write equal hashes. Weights say how many minutes they were trained: those of a later stage
             of `run` name other hashes each time.
+        ranks: processes that torchrun starts; 0 without it. A signal goes to the launcher or to one of them.
     """
 
     words: list[str]
     again: int = KILLS_PER_TRIAL
     hashes: bool = True
+    ranks: int = 0
 
 
 def stages(base: Path) -> dict[str, Stage]:
     """All stages on what `prepare` has written into `base`."""
     images, pairs, model = str(base / "toy/images"), str(base / "pairs"), str(base / "project")
-    settings = _set(TRAINING)
+    settings, generator = _set(TRAINING), str(base / "generator")
     formats = "dlc-csv,coco,sleap,yolo,label-studio"
     return {
         "toy": Stage(["toy", "--count", "60", "--size", "64", "--seed", "3"]),
@@ -69,8 +73,16 @@ def stages(base: Path) -> dict[str, Stage]:
         "train-generator": Stage(
             ["train-generator", images, "--size", "32", "-k", "3", "--device", "cpu", *settings, "--set", "optimiser.batch=4"]
         ),
-        "generate": Stage(["generate", str(base / "generator"), "--count", "24", "--shard-size", "6", "--device", "cpu"]),
-        "edit": Stage(["edit", str(base / "generator"), "--samples", "0-3", "--rotate", "20", "--device", "cpu"]),
+        "generate": Stage(["generate", generator, "--count", "24", "--shard-size", "6", "--device", "cpu"]),
+        "edit": Stage(["edit", generator, "--samples", "0-3", "--rotate", "20", "--device", "cpu"]),
+        "embeddings": Stage(["embeddings", generator, "--count", "6", "--device", "cpu"]),
+        "nearest": Stage(["nearest", generator, images, "--count", "20", "--device", "cpu"]),
+        "torchrun-train-generator": Stage(
+            ["train-generator", images, "--size", "32", "-k", "3", *settings, "--set", "optimiser.batch=4"],
+            again=2,
+            ranks=RANKS,
+        ),
+        "torchrun-generate": Stage(["generate", generator, "--count", "24", "--shard-size", "6"], again=2, ranks=RANKS),
     }
 
 
@@ -86,7 +98,7 @@ def prepare(base: Path, chosen: list[str]) -> None:
     run(["toy", "--count", "30", "--size", "32", "--out", str(base / "toy")], base / "log")
     if "pseudo-label" in chosen:
         run(["predict", str(base / "project"), str(base / "toy/images"), "--out", str(base / "found")], base / "log")
-    if {"generate", "edit"} & set(chosen):
+    if any(str(base / "generator") in known[name].words for name in chosen):
         run([*known["train-generator"].words, "--out", str(base / "generator")], base / "log")
 
 
@@ -138,10 +150,14 @@ def ended(child: int, seconds: float) -> int | None:
         time.sleep(0.005)
 
 
-def command(words: list[str]) -> Callable[[], object]:
-    """The command as a function."""
+def command(words: list[str], ranks: int = 0) -> Callable[[], object]:
+    """The command as a function; with `ranks`, torchrun takes the place of the process."""
 
     def work() -> None:
+        if ranks:
+            launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+            os.environ["OMP_NUM_THREADS"] = "1"
+            os.execv(sys.executable, [*launcher, "-m", "kpdetect.cli.main", *words])
         from kpdetect.cli.main import main
 
         sys.argv = ["kpdetect", *words]
@@ -150,14 +166,14 @@ def command(words: list[str]) -> Callable[[], object]:
     return work
 
 
-def run(words: list[str], log: Path) -> float:
+def run(words: list[str], log: Path, ranks: int = 0) -> float:
     """Run a command to its end; seconds it took.
 
     Raises:
         RuntimeError: it fails or hangs.
     """
     began = time.monotonic()
-    child = forked(command(words), log)
+    child = forked(command(words, ranks), log)
     code = ended(child, LIMIT)
     if code is None:
         os.kill(child, signal.SIGKILL)
@@ -171,20 +187,43 @@ def trial(stage: Stage, out: Path, seconds: float, noise: random.Random, log: Pa
     """Interrupt a stage some times, then finish it; which signals it got."""
     sent = []
     for _ in range(stage.again):
-        child = forked(command([*stage.words, "--out", str(out)]), log)
+        child = forked(command([*stage.words, "--out", str(out)], stage.ranks), log)
         code = ended(child, noise.uniform(0, seconds))
         if code is None:
             number = noise.choices([signal.SIGKILL, signal.SIGTERM, signal.SIGINT], [8, 1, 1])[0]
-            os.kill(child, number)
+            ranks = workers_of(child) if stage.ranks else []
+            with suppress(ProcessLookupError):
+                os.kill(noise.choice([child, *ranks]), number)
             sent.append(number.name)
-            if ended(child, LIMIT) is None:
-                os.kill(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+            if ended(child, LIMIT) is None or not all(gone(rank, LIMIT) for rank in ranks):
+                for process in (child, *ranks):
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
                 raise RuntimeError(f"{' '.join(stage.words)}: does not end after {number.name}")
         elif code != 0:
             raise RuntimeError(f"{' '.join(stage.words)}: ended with {code}: {log.read_text()[-300:]}")
-    run([*stage.words, "--out", str(out)], log)
+    run([*stage.words, "--out", str(out)], log, stage.ranks)
     return sent
+
+
+def workers_of(launcher: int) -> list[int]:
+    """Process numbers of the ranks that a launcher has started; none of a command without one."""
+    with suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()]
+    return []
+
+
+def gone(process: int, seconds: float) -> bool:
+    """Whether a process that is not ours to wait for ends within so many seconds; nobody may have asked how it ended (Z)."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def campaign(chosen: list[str], kills: int, seed: int, base: Path, minutes: float) -> int:
@@ -201,7 +240,7 @@ def campaign(chosen: list[str], kills: int, seed: int, base: Path, minutes: floa
         try:
             if name not in whole:
                 reference = base / f"{name}-whole"
-                lengths[name] = run([*known[name].words, "--out", str(reference)], log)
+                lengths[name] = run([*known[name].words, "--out", str(reference)], log, known[name].ranks)
                 whole[name] = snapshot(reference, hashes=known[name].hashes)
             sent = trial(known[name], out, lengths[name], noise, log)
             total, counts[name] = total + len(sent), counts[name] + len(sent)

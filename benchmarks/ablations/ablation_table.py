@@ -11,6 +11,7 @@ from benchmarks.measurement_records import ABLATION, CellRecord
 from benchmarks.protocol.named import find_protocol
 from kpdetect.files.atomic import read_json, replacing, write_json, write_text
 from kpdetect.files.records import checked
+from kpdetect.files.tables import without_formulas
 from kpdetect.training.run_folder import environment
 
 VERSION = 1
@@ -34,7 +35,7 @@ def write_ablation(table: AblationTable, out: Path, config: AblationConfig, fail
     content |= {"config": config.model_dump(mode="json"), "cells": found, "failed": failed, "entries": lines}
     write_json(path.with_suffix(".json"), content | {"environment": environment()})
     with replacing(path.with_suffix(".csv")) as temporary:
-        pd.DataFrame(lines).to_csv(temporary, index=False)
+        without_formulas(pd.DataFrame(lines)).to_csv(temporary, index=False)
     return path
 
 

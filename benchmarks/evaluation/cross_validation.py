@@ -23,6 +23,7 @@ from benchmarks.metrics.units import unit_lengths
 from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
+from kpdetect.files.tables import without_formulas
 from kpdetect.training.run_folder import environment
 
 FOLDS, SHUFFLES = 5, 10
@@ -193,5 +194,5 @@ def write_csv(
         "time": ran["time"],
     }
     with replacing(path) as temporary:
-        pd.DataFrame([asdict(row) | provenance for row in rows]).to_csv(temporary, index=False)
+        without_formulas(pd.DataFrame([asdict(row) | provenance for row in rows])).to_csv(temporary, index=False)
     return path

@@ -18,6 +18,7 @@ from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.evaluate import Placed, Points, place
 from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.files.atomic import replacing
+from kpdetect.files.tables import without_formulas
 
 COUNTS = (1, 5, 10, 50, 100, 500)
 DRAWS = 10
@@ -123,5 +124,5 @@ def write_csv(rows: Sequence[LabelCount], path: Path) -> Path:
     import pandas as pd
 
     with replacing(path) as temporary:
-        pd.DataFrame([asdict(row) for row in rows]).to_csv(temporary, index=False)
+        without_formulas(pd.DataFrame([asdict(row) for row in rows])).to_csv(temporary, index=False)
     return path

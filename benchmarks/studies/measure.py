@@ -28,6 +28,7 @@ from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files.atomic import replacing, write_json, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
+from kpdetect.files.tables import without_formulas
 from kpdetect.images.image_files import readable
 from kpdetect.inference.predictor import Predictor
 from kpdetect.training.checkpoints import find_weights, read_model_description
@@ -259,4 +260,4 @@ def write_measured(
         write_json(out / "measured.json", content)
         write_text(out / "measured.md", measured_markdown(numbers) + "\n")
         with replacing(out / "measured.csv") as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False)
+            without_formulas(pd.DataFrame(rows)).to_csv(temporary, index=False)

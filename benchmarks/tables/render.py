@@ -16,6 +16,7 @@ from benchmarks.protocol.named import PROTOCOLS
 from benchmarks.tables.published import Published, read_published
 from benchmarks.tables.table import DIFFERENCES, NUMBERS, Table
 from kpdetect.files.atomic import replacing
+from kpdetect.files.tables import without_formulas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ def results_table(results: Sequence[Result]) -> pd.DataFrame:
 
 def csv_text(results: Sequence[Result]) -> str:
     """Render the table of `results_table` as CSV."""
-    return str(results_table(results).to_csv(index=False))
+    return str(without_formulas(results_table(results)).to_csv(index=False))
 
 
 def write_csv_table(results: Sequence[Result], path: Path) -> None:

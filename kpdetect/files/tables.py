@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from kpdetect.files.names import to_cell
+
 
 def read_table(path: Path, **options: Any) -> pd.DataFrame:
     """Read a CSV table. Its first line must not have more cells than the header.
@@ -27,3 +29,18 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
     if len(first) > len(header):
         raise ValueError(f"line 2 has {len(first):,} cells for {len(header):,} columns")
     return pd.read_csv(path, keep_default_na=False, **options)
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose texts a spreadsheet does not run as formulas (`kpdetect.files.names.to_cell`); numbers and `-` stay."""
+    return table.map(_cell)
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str) or value == "-":
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return to_cell(value)
+    return value

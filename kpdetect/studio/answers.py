@@ -15,8 +15,9 @@ import pandas as pd
 
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import replacing
+from kpdetect.files.names import from_cell
 from kpdetect.files.reading import reading
-from kpdetect.files.tables import read_table
+from kpdetect.files.tables import read_table, without_formulas
 from kpdetect.studio.study import Study, safe_name
 from kpdetect.studio.study_order import order_number, shown_order
 
@@ -84,7 +85,7 @@ def write_answers(folder: Path, study: Study, participant: str, answers: Mapping
         rows.append((study.name, study.seed, participant, number, question, item.name, left, right, answer, preferred))
     path = answers_file(folder, participant)
     with replacing(path) as temporary:
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(temporary, index=False, encoding="utf-8")
+        without_formulas(pd.DataFrame(rows, columns=COLUMNS)).to_csv(temporary, index=False, encoding="utf-8")
     return path
 
 
@@ -134,7 +135,7 @@ def read_votes(paths: Iterable[Path], methods: Sequence[str] = ()) -> list[Vote]
 
 def _read(path: Path) -> pd.DataFrame:
     with reading(path, FormatError, "not a table of answers"):
-        table = read_table(path, dtype=str)
+        table = read_table(path, dtype=str).map(from_cell)
     if list(table.columns) != COLUMNS:
         raise FormatError(f"{path}: columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}")
     for line, (number, answer) in enumerate(zip(table["number"], table["answer"], strict=True), start=2):

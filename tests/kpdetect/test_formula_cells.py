@@ -13,12 +13,15 @@ from benchmarks.evaluation.results import ErrorTable, read_errors, write_errors
 from kpdetect.errors import ConfigError
 from kpdetect.files.names import from_cell, to_cell
 from kpdetect.files.sources import read_sources, write_sources
+from kpdetect.files.tables import without_formulas
 from kpdetect.images.image_files import write_image
 from kpdetect.inference.boxes import read_boxes, write_boxes
 from kpdetect.inference.formats.deeplabcut import write_dlc_csv
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.inference.predictions import Predictions
+from kpdetect.studio.answers import read_answers, read_votes, write_answers
+from kpdetect.studio.study import Item, Question, Study
 
 NAMES = ["+1.png", "-2.png", "=A1+1.png", "@x.png", "a=b.png", "d/=e.png"]
 DANGEROUS = ("=", "+", "-", "@")
@@ -75,5 +78,27 @@ def test_tables_of_errors_read_back_exactly(tmp_path):
 
 @pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x"])
 def test_keypoints_are_not_named_like_formulas(name):
-    with pytest.raises(ConfigError, match="begins like a formula"):
+    with pytest.raises(ConfigError, match="would read the name .* as a formula"):
         Labels(names={0: name}).require(2, "labels")
+
+
+def test_texts_of_a_table_are_no_formulas_and_its_numbers_stay():
+    table = pd.DataFrame({"data": ["=x", "@y", "-", "-1.5", "+z", "a"], "value": [-1.0, 2.0, -3.0, 0.5, 1.0, 0.0]})
+    safe = without_formulas(table)
+    assert safe["data"].tolist() == ["./=x", "./@y", "-", "-1.5", "./+z", "a"]
+    assert safe["value"].tolist() == table["value"].tolist()
+
+
+def test_answers_of_a_study_hold_no_formulas_and_read_back_exactly(tmp_path):
+    item = Item(question=0, name="=1+1.png", methods=(0, 1))
+    files = {f"{method}/images/{item.name}": f"{number}/a.png" for number, method in enumerate(("@ours", "+other"))}
+    question = Question(name="-quality", text="?")
+    study = Study(name="=s", methods=("@ours", "+other"), questions=(question,), items=(item,), files=files)
+    path = write_answers(tmp_path, study, "+Ann", {0: "left"})
+    with open(path, newline="", encoding="utf-8") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(DANGEROUS)]
+    assert read_answers(tmp_path, "+Ann") == {0: "left"}
+    [vote] = read_votes([path], study.methods)
+    assert (vote.participant, vote.question, vote.methods) == ("+Ann", "-quality", ("@ours", "+other"))
+    assert vote.preferred in study.methods

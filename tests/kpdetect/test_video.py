@@ -132,7 +132,7 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path, content):
 
 
 def test_a_missing_webcam_is_refused():
-    with pytest.raises(InputError, match="webcam 93: not a readable video"):
+    with pytest.raises(InputError, match="webcam 93: the camera cannot be opened"):
         WebcamReader(93)
 
 
