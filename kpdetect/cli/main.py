@@ -50,7 +50,7 @@ def main() -> None:
     """Run a command. An error that the user can repair is one line and exit code 2; Ctrl-C is exit code 130."""
     try:
         require_text(sys.argv[1:])
-        with interrupts_end_imports(), console(_with_flags):
+        with interrupts_end_imports(), console(with_flags):
             code = app(prog_name="kpdetect", standalone_mode=False) or 0
     except KeyboardInterrupt:  # before or after the command itself
         code = INTERRUPTED
@@ -58,7 +58,7 @@ def main() -> None:
         print(_usage_line(error), file=sys.stderr)
         sys.exit(2)
     except KpdetectError as error:
-        print(f"error: {_with_flags(str(error))}", file=sys.stderr)
+        print(f"error: {with_flags(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # a full or locked disk, outside of the code that writes result files
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM):
@@ -76,7 +76,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _with_flags(text: str) -> str:
+def with_flags(text: str) -> str:
     """Replace parameters in a message of the library by the options of the current verb."""
     if "`" not in text or len(sys.argv) < 2:
         return text

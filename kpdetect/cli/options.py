@@ -122,7 +122,9 @@ TensorboardOption = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Say what the training will do and need on this machine, and stop; nothing is written."),
+    typer.Option(
+        "--dry-run", help="Forecast the course and needs of the training on this machine, and stop. Nothing is written."
+    ),
 ]
 CropOption = Annotated[
     CropName,
@@ -160,7 +162,9 @@ def is_given(context: typer.Context, name: str) -> bool:
 
 
 def print_price(price: Price, runtime: Runtime) -> None:
-    """Print what a dry run measured: one line a sentence, from one process."""
+    """Print the forecast of a dry run, in one process, with options in place of parameters."""
+    from kpdetect.cli.main import with_flags
+
     if runtime.is_main:
         for _, line in price.lines:
-            print(line)
+            print(with_flags(line))

@@ -49,6 +49,7 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a detector on a folder of images, predict their keypoints, and write a report."""
+    from kpdetect.cli.main import with_flags
     from kpdetect.project.config import project_config
     from kpdetect.project.pipeline import run_project
     from kpdetect.training.distributed import joined_runtime
@@ -72,4 +73,5 @@ def command(
             device=runtime,
         )
         if runtime.is_main:
-            print("\n".join(result.plan if dry_run else [*result.verdict.splitlines(), f"report: {result.report}"]))
+            lines = map(with_flags, result.plan) if dry_run else [*result.verdict.splitlines(), f"report: {result.report}"]
+            print("\n".join(lines))

@@ -146,13 +146,13 @@ def pages(picture: Pillow) -> list[int]:
     """Numbers of the pages of a TIFF file that are as large as the first and no reduced copies; [0] for other formats."""
     if picture.format != "TIFF" or getattr(picture, "n_frames", 1) == 1:
         return [0]
-    size, found = picture.size, []
+    size, pages = picture.size, []
     for page in range(getattr(picture, "n_frames", 1)):
         picture.seek(page)
         if picture.size == size and not int(_tags(picture).get(REDUCED_PAGE, 0)) & 1:
-            found.append(page)
+            pages.append(page)
     picture.seek(0)
-    return found
+    return pages
 
 
 def require_single(picture: Pillow, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Colour pictures of 16 bits a channel, of which Pillow gives the high bytes alone.
+"""Read colour images of 16 bits per channel, of which Pillow returns the high bytes only.
 
 PNG is decoded by OpenCV, which keeps 16 bits. TIFF is decoded a second time by Pillow with the bytes of each value exchanged,
 which gives the low bytes; so pages of stacks and all of its compressions are read.
@@ -35,7 +35,7 @@ def deep_colour(picture: Pillow) -> NDArray[np.uint16] | None:
         return _from_png(_content(picture).read())
     order = layout[-1]
     if layout[:-1] not in ("RGB;16", "RGBA;16", "RGBX;16") or order not in EXCHANGED:
-        raise ValueError(f"16 bits a channel in the layout {layout}; save it as RGB, or with 8 bits")
+        raise ValueError(f"16 bits per channel in the layout {layout}; save the image as RGB, or with 8 bits")
     low = _as_layout(picture, layout, layout[:-1] + EXCHANGED[order])
     high = _as_layout(picture, layout, layout)
     values: NDArray[np.uint16] = high.astype(np.uint16) * np.uint16(256) + low
@@ -52,7 +52,7 @@ def _layout(picture: Pillow) -> str:
 
 
 def _content(picture: Pillow) -> BytesIO:
-    """The whole file of a picture."""
+    """Return the content of a picture's file."""
     file: Any = picture.fp  # type: ignore[attr-defined]
     place = file.tell()
     file.seek(0)
@@ -64,12 +64,12 @@ def _content(picture: Pillow) -> BytesIO:
 def _from_png(content: bytes) -> NDArray[np.uint16]:
     values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
-        raise ValueError("damaged data of 16 bits a channel")
+        raise ValueError("damaged data of 16 bits per channel")
     return np.ascontiguousarray(values[..., 2::-1], dtype=np.uint16)
 
 
 def _as_layout(picture: Pillow, layout: str, other: str) -> NDArray[np.uint8]:
-    """One byte of each value [height, width, 3]: the page of a picture, decoded as if it were of another layout."""
+    """Read one byte of each value [height, width, 3], by decoding the page of a picture as another layout."""
     from PIL import Image as Module
 
     with Module.open(getattr(picture, "filename", "") or _content(picture)) as again:

@@ -1,4 +1,4 @@
-"""Frames of a clip in any order, with the numbers that reading from the start gives.
+"""Read frames of a clip in any order, with the same numbers as reading from the start.
 
 A video is decoded from the nearest key frame before the wanted frame. Where the times of a file do not name every picture, or
 the file cannot be searched exactly, it is decoded from its start.
@@ -18,17 +18,17 @@ from kpdetect.inference.page_reader import PageReader
 from kpdetect.inference.video import KeyFrame, VideoReader
 
 KEPT_FRAMES, KEPT_BYTES = 48, 128 * 2**20
-"""Decoded frames held in memory: those before the wanted one, since people step back."""
+"""Number of decoded frames kept in memory. They are the frames before the current one, because users step back."""
 
 
 class PageFrames:
-    """An opened stack of pages or animation.
+    """An open stack of pages, or an animation.
 
     Args:
         path: the file.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class PageFrames:
         self.next = self.reader.count
 
     def frame(self, number: int) -> Image:
-        """Page `number`, uint8 RGB [height, width, 3].
+        """Read page `number`, uint8 RGB [height, width, 3].
 
         Raises:
             InputError: the file has no such page.
@@ -52,13 +52,13 @@ class PageFrames:
 
 
 class VideoFrames:
-    """An opened video.
+    """An open video.
 
     Args:
         path: the file.
 
     Raises:
-        InputError: it cannot be opened, or holds no video.
+        InputError: the file cannot be opened, or holds no video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,10 +68,10 @@ class VideoFrames:
         self.kept: OrderedDict[int, Image] = OrderedDict()
 
     def frame(self, number: int) -> Image:
-        """Frame `number`, uint8 RGB [height, width, 3]; where it cannot be decoded, the next one that can.
+        """Read frame `number`, uint8 RGB [height, width, 3]. If it cannot be decoded, read the next frame.
 
         Raises:
-            InputError: the video ends before.
+            InputError: the video ends before this frame.
         """
         if number not in self.kept and not (self._decode(number) or self._decode_from_start(number)):
             raise _missing(self.reader.path, number)
@@ -79,7 +79,7 @@ class VideoFrames:
         return self.kept[number]
 
     def _decode(self, number: int) -> bool:
-        """Decode forwards, from here or from a key frame; false where frame `number` is not among what comes."""
+        """Decode forwards from here or from a key frame. Return False if frame `number` does not come."""
         key = self._key_before(number)
         if key is not None and not key.number <= self.next <= number:
             self.next = max(key.number, number - KEPT_FRAMES + 1)
@@ -116,4 +116,4 @@ class VideoFrames:
 
 
 def _missing(path: Path, number: int) -> InputError:
-    return InputError(f"{path.name}: has no frame {number}; the video was cut or is damaged")
+    return InputError(f"{path.name}: there is no frame {number}; the video was cut or is damaged")

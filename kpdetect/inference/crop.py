@@ -93,8 +93,8 @@ def crop_images(
 def _hashes(images: Path, names: Sequence[str], peers: Peers) -> dict[str, str]:
     """The hash of every image that is there, by name; each process hashes a part."""
     own = {name: file_hash(images / name) for name in peers.share(names) if (images / name).exists()}
-    found = dict(pair for part in peers.gathered(own) for pair in part.items())
-    return {name: found[name] for name in names if name in found}
+    reasons = dict(pair for part in peers.gathered(own) for pair in part.items())
+    return {name: reasons[name] for name in names if name in reasons}
 
 
 def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool) -> dict[str, str]:

@@ -151,7 +151,7 @@ class _ImageJob:
         """Predict this process's share of the parts that are missing.
 
         Args:
-            parts: of the prediction.
+            parts: the parts of the prediction.
             peers: who do them together.
             begin: is called in every process before the first overlay is drawn, if an image can be read at all.
         """
@@ -173,7 +173,7 @@ class _ImageJob:
             begins.missing()
 
     def result(self, parts: Parts) -> tuple[Predictions, list[str], Skipped]:
-        """The predictions that all parts hold together, the hash of each image's file, and what was skipped.
+        """Return the predictions of all parts, the hash of each image's file, and the reasons for skipped images.
 
         Raises:
             NoneReadableError: no image is readable.
@@ -199,20 +199,20 @@ class _ImageJob:
         return predictions, whole.digests, skipped
 
     def _part(self, span: range, blocks: Iterator[_Block], drawing: Background, progress: Progress, begins: Beginning) -> Part:
-        """The images of one part."""
+        """Predict the images of one part."""
         none = Predictions.none(self.predictor.skeleton)
-        found: list[Keypoints] = [(none.keypoints_px, none.confidence)]
+        keypoints: list[Keypoints] = [(none.keypoints_px, none.confidence)]
         numbers, sizes = list[int](), list[tuple[int, int]]()
         for block in blocks:
             if block.numbers:
                 begins.here()
-                found.append(block.keypoints)
+                keypoints.append(block.keypoints)
                 numbers += block.numbers
                 sizes += block.sizes
                 self._draw(block, drawing)
             progress.update(block.count)
         drawing.finish()  # a part says which overlays are missing
-        keypoints_px, confidence = (np.concatenate(part) for part in zip(*found, strict=True))
+        keypoints_px, confidence = (np.concatenate(part) for part in zip(*keypoints, strict=True))
         skipped = {number: self.skipped.pop(self.names[number], "") for number in span}
         return Part(
             numbers=np.array(numbers, dtype=np.int64),

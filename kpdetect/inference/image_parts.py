@@ -1,8 +1,8 @@
-"""Finished parts of a prediction of many images, kept until all are there: what a killed command has finished is not predicted
-again, and several processes each take some.
+"""Finished parts of a prediction of many images, which are kept until all parts exist.
 
-A part is a file of its own, `START-STOP.npz`, in a hidden folder of the results. Its name begins with a key of all that decides
-its content. Which images a part holds depends on their number alone, so that the number of processes may change in between.
+After a kill, finished parts are not predicted again. Several processes share the parts. Each part is a file `START-STOP.npz` in
+a hidden folder of the results. Its name begins with a key of everything that decides its content. The division into parts
+depends on the number of images alone, so the number of processes may change between calls.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from kpdetect.training.peers import Peers, package_version
 
 FOLDER, BEGUN = ".kpdetect-parts", ".begun"
 SMALLEST, MOST = 512, 1024
-"""Images of a part, at least, and parts of a prediction, at most."""
+"""Smallest number of images of a part, and largest number of parts of a prediction."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Keypoints of some of the images.
+    """The keypoints of some of the images.
 
     Attributes:
-        numbers: int64 [N], which images of the list these are.
+        numbers: int64 [N], positions of the images in the list.
         keypoints_px: float32 [N, K, 2] in the original pixels of each image.
         confidence: float32 [N, K].
         sizes: int64 [N, 2], (height, width) of each image.
         digests: hash of each image's file.
-        skipped: why images of the part could not be read, by their number.
+        skipped: the reason for every unreadable image of the part, by its position.
     """
 
     numbers: NDArray[np.int64]
@@ -53,37 +53,37 @@ class Parts:
     """The parts of one prediction.
 
     Args:
-        out: folder of the results.
-        stage: what decides them, see `kpdetect.inference.earlier_results.stage_of`.
+        out: folder of results.
+        stage: identity of the predictions, see `kpdetect.inference.earlier_results.stage_of`.
         count: number of images.
     """
 
     def __init__(self, out: Path, stage: dict[str, Any], count: int) -> None:
         self.folder = out / FOLDER
         self.key = hashlib.sha256(json.dumps([package_version(), stage], sort_keys=True).encode()).hexdigest()[:16]
-        size = SMALLEST * max(1, -(-count // (SMALLEST * MOST)))  # a multiple: batches are those of one process
+        size = SMALLEST * max(1, -(-count // (SMALLEST * MOST)))  # so that batches are those of one process
         self.spans = [range(start, min(start + size, count)) for start in range(0, count, size)]
 
     @property
     def begun(self) -> bool:
-        """Whether a call has begun these very predictions, and was interrupted."""
+        """Whether an interrupted call has started exactly these predictions."""
         return (self.folder / f"{self.key}{BEGUN}").exists()
 
     def begin(self) -> None:
-        """Note that from now on everything else in the folder belongs to these predictions."""
+        """Record that all new files in the folder belong to these predictions."""
         with replacing(self.folder / f"{self.key}{BEGUN}") as temporary:
             temporary.touch()
         self._remove(self.folder.glob("*"), keep=self.key)
 
     def missing(self, spans: Sequence[range]) -> list[range]:
-        """Those of these parts that are not there."""
+        """List the parts that do not exist yet."""
         return [span for span in spans if not self._path(span).exists()]
 
     def write(self, span: range, part: Part) -> None:
-        """Keep a part.
+        """Write a part.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the part cannot be written.
         """
         skipped = json.dumps({str(number): reason for number, reason in part.skipped.items()})
         with replacing(self._path(span)) as temporary, open(temporary, "wb") as file:
@@ -98,10 +98,10 @@ class Parts:
             )
 
     def read(self, span: range) -> Part:
-        """A part.
+        """Read a part.
 
         Raises:
-            OutputError: it is missing or damaged; a damaged one is removed.
+            OutputError: the part is missing or damaged. A damaged part is removed.
         """
         path = self._path(span)
         try:
@@ -117,14 +117,16 @@ class Parts:
                 )
         except FileNotFoundError as error:
             raise OutputError(
-                f"{self.folder.parent}: the part {path.name} of another process is not here; all processes need the same folder"
+                f"{self.folder.parent}: the part {path.name} of another process is missing; give all processes the same folder"
             ) from error
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             path.unlink(missing_ok=True)
-            raise OutputError(f"{path}: was damaged and is removed; run the same command again, it continues") from error
+            raise OutputError(
+                f"{path}: this file was damaged and is removed; run the same command again to continue"
+            ) from error
 
     def whole(self) -> Part:
-        """All parts in one, in their order.
+        """Join all parts, in their order.
 
         Raises:
             OutputError: see `read`.
@@ -142,7 +144,7 @@ class Parts:
     def remove(self) -> None:
         """Remove all parts."""
         self._remove(self.folder.glob("*"))
-        with suppress(OSError):  # not there, or somebody else's files in it
+        with suppress(OSError):  # the folder is missing, or holds other files
             self.folder.rmdir()
 
     def _remove(self, paths: Iterable[Path], keep: str | None = None) -> None:
@@ -155,22 +157,22 @@ class Parts:
 
 
 class Beginning:
-    """What is done once in every process, when any of them has something to write.
+    """An action that every process does once, as soon as any of them has something to write.
 
     Args:
-        action: is called in every process at once; not at all where none has anything.
-        peers: the processes; each of them calls `here` or `missing`, or both.
+        action: function that is called in every process at the same time, or in none if no process has something to write.
+        peers: the processes. Each of them calls `here` or `missing`, or both.
     """
 
     def __init__(self, action: Callable[[], object], peers: Peers) -> None:
         self.action, self.peers, self.asked = action, peers, False
 
     def here(self) -> None:
-        """Note that there is something to write in this process."""
+        """Say that this process has something to write."""
         self._ask(True)
 
     def missing(self) -> None:
-        """Note that there is nothing to write in this process, unless `here` was called."""
+        """Say that this process has nothing to write, unless `here` was called."""
         self._ask(False)
 
     def _ask(self, here: bool) -> None:
@@ -182,11 +184,11 @@ class Beginning:
 
 
 def require_same_inputs(root: Path, stage: Mapping[str, Any], peers: Peers) -> None:
-    """Refuse images that another process sees differently: parts of different lists are no whole.
+    """Refuse images that differ between processes, because parts of different lists do not fit together.
 
     Args:
         root: folder of the images, for the message.
-        stage: of this process, see `kpdetect.inference.earlier_results.stage_of`.
+        stage: identity of the predictions in this process, see `kpdetect.inference.earlier_results.stage_of`.
         peers: the processes.
 
     Raises:
@@ -195,6 +197,6 @@ def require_same_inputs(root: Path, stage: Mapping[str, Any], peers: Peers) -> N
     seen = peers.gathered(stage["inputs"])
     if other := next((number for number, inputs in enumerate(seen) if inputs != seen[0]), None):
         raise InputError(
-            f"{root}: process {other} sees other images there than process 0 (names, sizes or times of change differ); "
-            "all processes need the same folder"
+            f"{root}: process {other} sees other images than process 0 (names, sizes or times of change differ); "
+            "give all processes the same folder"
         )

@@ -1,4 +1,4 @@
-"""What a training will do and need on this machine, in sentences, with a warning where that is too little.
+"""Forecast the course and needs of a training on this machine, in sentences, with warnings.
 
 This is the one place of the numbers that say how much training is enough.
 """
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MASK_IMAGES, KEYPOINT_IMAGES = 15_000, 100_000
-"""Images after which the mask of `tiny` at 64 pixels usually looks like the object, and keypoints keep to their parts."""
+"""Numbers of images after which the mask of `tiny` at 64 pixels usually looks like the object, and keypoints stay on parts."""
 ENOUGH: Mapping[str, tuple[tuple[int, str], ...]] = {
     "generator": (
         (MASK_IMAGES, "the mask needs about {:,} images to look like the object"),
         (KEYPOINT_IMAGES, "keypoints need about {:,} images to keep to their parts"),
     )
 }
-"""Images that a stage needs, with what for, the fewest first. A stage that is not named has no guidance."""
+"""Numbers of images that a stage needs, each with its purpose, the smallest first. Other stages have no guidance."""
 MEMORY_SHARE = 0.9
-"""Share of the memory above which a training is said to need too much."""
+"""Share of the memory above which a warning is given."""
 Line = tuple[int, str]
 """A sentence with its level of `logging`."""
 
@@ -96,7 +96,7 @@ def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
 
 
 def enough_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
-    """A warning if a stage will see fewer images than it needs, with what to do; none if they suffice."""
+    """Warn if a stage will see fewer images than it needs, with advice. The list is empty if they suffice."""
     for images, purpose in ENOUGH.get(forecast.stage, ()):
         if forecast.images < images:
             return [(logging.WARNING, f"these are few images: {purpose.format(images)}; {_advice(forecast, share)}")]
@@ -110,9 +110,9 @@ def needs_lines(needs: Needs) -> list[Line]:
     said = f"it needs about {memory} and writes about {size(needs.disk)} to disk ({size(needs.disk_there)} are free)"
     lines = [(logging.INFO, said)]
     if needs.memory_there is not None and needs.memory > MEMORY_SHARE * needs.memory_there:
-        lines.append((logging.WARNING, "the memory is hardly enough: take a smaller --size or batch, or close other programs"))
+        lines.append((logging.WARNING, "the memory may not suffice; give a smaller `size` or batch, or close other programs"))
     if needs.disk > needs.disk_there:
-        lines.append((logging.WARNING, "the disk is too small: free some space or choose an --out on another disk"))
+        lines.append((logging.WARNING, "the disk is too small; free some space, or give an `out` on another disk"))
     return lines
 
 
@@ -120,7 +120,7 @@ def _advice(forecast: Forecast, share: float) -> str:
     if forecast.seconds_left is None or forecast.images == forecast.limit:
         return "give the generator more steps or images; the same command continues"
     whole = 5 * math.ceil(forecast.minutes_for(KEYPOINT_IMAGES) / share / 5)
-    return f"give --minutes {whole} (the same command continues), smaller images (--size 32), or a faster machine"
+    return f"give `minutes={whole}` (the same command continues), smaller images (`size=32`), or a faster machine"
 
 
 def rounded(images: int) -> int:
@@ -130,7 +130,7 @@ def rounded(images: int) -> int:
 
 
 def duration(seconds: float) -> str:
-    """A time for people: seconds, minutes or hours."""
+    """Write a time in seconds, minutes or hours."""
     minutes = seconds / 60
     if minutes < 1:
         return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
@@ -140,5 +140,5 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """A number of bytes for people, in MiB or GiB."""
+    """Write a number of bytes in MiB or GiB."""
     return f"{max(1, count / 2**20):,.0f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"

@@ -1,4 +1,4 @@
-"""Memory and disk of this machine: what a process has used at most, and what there is."""
+"""Measure the memory and disk of this machine: the peak use of a process, and the available amount."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 
 def peak_resident() -> int:
-    """Peak resident memory of this process in bytes; 0 where the system does not say."""
+    """Read the peak resident memory of this process in bytes; 0 if the system does not tell it."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux's ru_maxrss begins with that of the process that started this one
         line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "VmHWM: 0 kB")
@@ -24,18 +24,18 @@ def peak_resident() -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes that this process has held on a device so far; those of the process itself on a CPU."""
+    """Read the peak memory of this process on a device, in bytes. For a CPU it is the memory of the process."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else peak_resident()
 
 
 def memory_there(device: torch.device) -> int | None:
-    """Bytes of memory of a GPU, or of this machine; None where the system does not say."""
+    """Read the memory of a GPU or of this machine, in bytes; None if the system does not tell it."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if os.name == "posix" else None
 
 
 def disk_there(folder: Path) -> int:
-    """Bytes that are free on the disk of a folder, which need not exist yet."""
+    """Read the free space on the disk of a folder, in bytes. The folder need not exist yet."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free

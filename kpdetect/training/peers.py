@@ -1,8 +1,7 @@
-"""The processes of one command that torchrun started: what they tell each other, and how they end together.
+"""The processes of one command that torchrun started: their communication, and their common end.
 
-Each process takes its part of the work and the first one writes what belongs to all. When a process fails, is killed, or its
-machine is gone, the others end within seconds; one of them says so in one line. torchrun's `--max-restarts` then starts all of
-them again.
+Each process does a part of the work, and the first one writes the common files. If a process fails, is killed, or its machine
+is lost, the others end, and one of them says so in one line. With torchrun's `--max-restarts` all of them start again.
 """
 
 from __future__ import annotations
@@ -35,43 +34,43 @@ from kpdetect.training.interrupts import INTERRUPTED
 Value = TypeVar("Value")
 
 PATIENCE = timedelta(days=30)
-"""How long a process waits for one that is alive: parts of the work may take hours longer than others."""
+"""Longest time that a process waits for a running process. Some parts of the work may take hours longer than others."""
 START = timedelta(minutes=10)
-"""How long a process waits for the others to start."""
+"""Longest time that a process waits for the others to start."""
 LOST = timedelta(seconds=120)
-"""A process that has not answered for so long is lost, as where its machine has no power."""
+"""Time after which a process without an answer counts as lost, for example if its machine has no power."""
 BEAT = 0.5
-"""Seconds between two questions whether the others are there."""
+"""Seconds between two checks of the other processes."""
 GRACE = 5.0
-"""Seconds that a process has to end by itself once another has failed."""
-ENDED = "another process of this command ended, or torchrun stopped it; run the same command again, it continues"
+"""Seconds that a process has to end by itself after another one has failed."""
+ENDED = "another process of this command ended, or torchrun stopped it; run the same command again to continue"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Peers:
-    """Process `rank` of `world` that do one command together."""
+    """Process `rank` of the `world` processes of one command."""
 
     rank: int = 0
     world: int = 1
 
     @classmethod
     def here(cls) -> Peers:
-        """What this process has joined with `joined`; alone otherwise."""
+        """Return the processes that this process has joined with `joined`; otherwise this process alone."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls()
         return cls(rank=distributed.get_rank(), world=distributed.get_world_size())
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes what belongs to all."""
+        """Whether this process writes the common files."""
         return self.rank == 0
 
     def share(self, items: Sequence[Value]) -> Sequence[Value]:
-        """Every `world`-th item, beginning with number `rank`."""
+        """Select every `world`-th item, starting with number `rank`."""
         return items[self.rank :: self.world]
 
     def gathered(self, value: Value) -> list[Value]:
-        """The values of all processes by rank, in every process."""
+        """Return the values of all processes by rank, in every process."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world
@@ -79,11 +78,11 @@ class Peers:
         return values
 
     def agreed(self, value: Value) -> Value:
-        """The first process's value, in every process."""
+        """Return the value of the first process, in every process."""
         return self.gathered(value)[0]
 
     def wait(self) -> None:
-        """Return when every process is here."""
+        """Wait until every process has called this function."""
         self.gathered(None)
 
 
@@ -92,12 +91,12 @@ _joins = count()
 
 
 def world_size() -> int:
-    """Processes that torchrun started for this command; 1 without torchrun."""
+    """Return the number of processes that torchrun started for this command; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def package_version() -> str:
-    """The version of the installed package."""
+    """Return the version of the installed package."""
     try:
         return version("kpdetect")
     except PackageNotFoundError:
@@ -106,14 +105,14 @@ def package_version() -> str:
 
 @contextmanager
 def joined(*, gpu: bool = False) -> Iterator[Peers]:
-    """Join the processes that torchrun started; part from them when all have come to the end.
+    """Inside the block, connect the processes that torchrun started. The block ends when all processes reach its end.
 
     Args:
-        gpu: whether they talk between GPUs too; `torch.cuda.set_device` must have been called.
+        gpu: whether GPUs communicate too. `torch.cuda.set_device` must be called before.
 
     Raises:
-        InputError: the processes were given different arguments, or were not started by torchrun.
-        PeerError: another process ended before the work was done. It is raised in one process; the others end silently.
+        InputError: the processes have different arguments, or torchrun did not start them.
+        PeerError: another process ended before the work was done. One process raises it; the others end silently.
     """
     if world_size() == 1 or distributed.is_initialized():
         yield Peers.here()
@@ -140,11 +139,11 @@ def joined(*, gpu: bool = False) -> Iterator[Peers]:
 
 
 def _met() -> Any:
-    """The store of torchrun, once every process has said there that it runs the same command.
+    """Open the store of torchrun, after a check that every process runs the same command.
 
     Raises:
-        InputError: no torchrun, or other arguments in another process.
-        PeerError: the others have not come.
+        InputError: there is no torchrun, or another process has other arguments.
+        PeerError: the other processes have not started.
     """
     if missing := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise InputError(
@@ -153,7 +152,7 @@ def _met() -> Any:
     rank, world = int(os.environ["RANK"]), world_size()
     try:
         common, _, _ = next(rendezvous("env://", rank, world, timeout=START))
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # the store outlives a restart
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # the store survives a restart
         store = PrefixStore(f"kpdetect-{attempt}-{next(_joins)}", common)
         store.set(f"command/{rank}", json.dumps([package_version(), *sys.argv[1:]]))
         commands = [json.loads(store.get(f"command/{other}")) for other in range(world)]
@@ -168,13 +167,13 @@ def _met() -> Any:
         first, second = (
             shlex.join(command[1:])[:200] + f" (version {command[0]})" for command in (commands[0], commands[other])
         )
-        raise InputError(f"process 0 was given other arguments than process {other}: {first}; {second}; give all the same ones")
+        raise InputError(f"process 0 has other arguments than process {other}: {first}; {second}; give all the same arguments")
     return store
 
 
 @contextmanager
 def _termination() -> Iterator[None]:
-    """SIGTERM, by which torchrun ends processes once one has failed, raises PeerError inside, once."""
+    """Inside the block, SIGTERM raises PeerError once. Torchrun sends SIGTERM to all processes after one has failed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -190,14 +189,14 @@ def _termination() -> Iterator[None]:
     try:
         yield
     finally:
-        done = True  # the way out is not interrupted
+        done = True  # do not interrupt the end of the block
     signal.signal(signal.SIGTERM, before)  # not reached after an error
 
 
 class _Watch:
-    """A thread that keeps asking the other processes whether they are there, and ends this process when one is not.
+    """A thread that checks the other processes again and again, and ends this process if one is lost.
 
-    A killed process is noticed at once, because its connections close; one whose machine is gone after `LOST`.
+    A killed process is detected at once, because its connections close. A process on a lost machine is detected after `LOST`.
     """
 
     def __init__(self, store: Any) -> None:
@@ -209,10 +208,10 @@ class _Watch:
         self.thread.start()
 
     def finish(self) -> None:
-        """Wait until every process has come to the end.
+        """Wait until every process has reached the end.
 
         Raises:
-            PeerError: one has failed.
+            PeerError: a process has failed.
         """
         self.done = True
         self.changed.set()
@@ -228,7 +227,7 @@ class _Watch:
         self.thread.join(GRACE)
 
     def reported(self, error: BaseException) -> BaseException:
-        """What to raise here: one process alone says why the command ends."""
+        """Choose the error to raise in this process. Only one process says why the command ends."""
         error = PeerError(ENDED) if is_lost_connection(error) else error
         expected = isinstance(error, (KpdetectError, KeyboardInterrupt))
         if not expected or self._is_first():
@@ -239,7 +238,7 @@ class _Watch:
     def _is_first(self) -> bool:
         try:
             return bool(self.store.add("ended", 1) == 1)
-        except RuntimeError:  # torchrun itself is gone
+        except RuntimeError:  # torchrun has ended
             return True
 
     def _ask(self) -> None:
@@ -259,7 +258,7 @@ class _Watch:
             self.changed.wait(BEAT)
 
     def _end(self) -> None:
-        """End this process, if it does not end already: by SIGTERM's handler, and by force where that is of no use."""
+        """End this process unless it already ends: by the handler of SIGTERM first, then by force."""
         if self.failed or self.done:
             return
         _thread.interrupt_main(signal.SIGTERM)
@@ -271,14 +270,14 @@ class _Watch:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether an error of torch says that another process does not answer."""
+    """Tell whether an error of torch says that another process does not answer."""
     if isinstance(error, distributed.DistError):
         return True
     return type(error) is RuntimeError and any(word in str(error) for word in ("gloo", "Connection", "NCCL"))
 
 
 def _leave() -> None:
-    """End the process at once: threads of gloo that outlive their group sometimes abort it while it is taken down."""
+    """End the process at once. Threads of gloo outlive their group and can abort the process while it ends."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

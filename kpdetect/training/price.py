@@ -1,4 +1,4 @@
-"""The price of a training, measured with real steps of a trainer that writes nothing and is thrown away.
+"""Measure the price of a training with real steps of a temporary trainer that writes nothing.
 
     trial = a trainer in the run folder `unwritten(config)` -> price_of(trial, out, ...) -> lines
 
@@ -25,16 +25,16 @@ from kpdetect.training.loop import LEAST_PACE_STEPS, Trainer
 from kpdetect.training.run_folder import RunFolder
 
 NOWHERE = Path(os.devnull) / "trial"
-"""A run folder that cannot exist: no run is continued from it, and nothing is written to it."""
+"""A run folder that cannot exist. No run continues from it, and nothing is written to it."""
 MOST_SECONDS = 20.0
-"""How long a command measures before it says what it costs."""
+"""Longest time for which a command measures, in seconds."""
 LEAST_SECONDS = 0.2
-"""How long a training is measured at least, however small its budget is."""
+"""Shortest time for which a training is measured, in seconds, even if its budget is smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a training will do and need.
+    """The expected course and the needs of a training.
 
     Attributes:
         forecast: its course.
@@ -48,24 +48,24 @@ class Price:
 
     @property
     def lines(self) -> list[Line]:
-        """For people, each line with its `logging` level."""
+        """Describe the price in lines, each with its `logging` level."""
         return [*forecast_lines(self.forecast, self.share), *needs_lines(self.needs)]
 
 
 def unwritten(config: StrictConfig) -> RunFolder:
-    """The run folder of a trial: there is nothing in it, and nothing is written."""
+    """Make the run folder of a trial. It is empty, and nothing is written to it."""
     return RunFolder(NOWHERE, config, writes=False)
 
 
 @contextmanager
 def unchanged_randomness() -> Iterator[None]:
-    """Put torch's random state back afterwards, on the CPU and on every GPU."""
+    """Restore torch's random state after the block, on the CPU and on every GPU."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         yield
 
 
 def progress_in(folder: Path, kind: str) -> tuple[int, float]:
-    """Steps and seconds of training that a run folder has behind it; zeros before its first checkpoint.
+    """Read the steps and seconds of training of a run folder; zeros before its first checkpoint.
 
     Raises:
         CheckpointError: the checkpoint is damaged or of another kind.
@@ -77,8 +77,7 @@ def progress_in(folder: Path, kind: str) -> tuple[int, float]:
 
 
 def steps_per_second(trainer: Trainer, seconds: float, steps: float = float("inf")) -> float:
-    """Train for at most about so many seconds or steps, and at least two steps; the first ones, which set things up, do not
-    count."""
+    """Train for a number of seconds or steps, and for at least two steps. The first steps, which are slower, do not count."""
     pace = Pace(skipped=trainer.warm_steps, seconds=0.8 * seconds, steps=steps, most=seconds)
     elapsed, rate = 0.0, None
     while not agreed(rate is not None, trainer.runtime):
@@ -101,7 +100,7 @@ def price_of(
     seconds: float = MOST_SECONDS,
     fresh: bool = False,
 ) -> Price:
-    """Measure a trial and say what the training in `out` will do and need.
+    """Measure a trial and forecast the course and needs of the training in `out`.
 
     Args:
         make: makes the trial.

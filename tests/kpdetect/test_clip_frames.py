@@ -59,7 +59,7 @@ def test_frames_are_those_of_reading_from_the_start(tmp_path: Path, kind: str) -
     frames = VideoFrames(path)
     for number in ORDER:
         assert np.array_equal(frames.frame(number), wanted[number]), number
-    with pytest.raises(InputError, match="has no frame 90"):
+    with pytest.raises(InputError, match="there is no frame 90"):
         frames.frame(COUNT)
     assert np.array_equal(frames.frame(5), wanted[5])
 
@@ -102,7 +102,7 @@ def test_a_cut_file_gives_what_it_has(tmp_path: Path) -> None:
         wanted = {frame.number: frame.image for frame in reader.frames()}
     assert np.array_equal(late, wanted[12])
     assert np.array_equal(first, wanted[2])
-    with pytest.raises(InputError, match="has no frame 39; the video was cut or is damaged"):
+    with pytest.raises(InputError, match="there is no frame 39; the video was cut or is damaged"):
         frames.frame(39)
 
 
@@ -111,5 +111,5 @@ def test_pages_in_any_order(tmp_path: Path) -> None:
     pages[0].save(tmp_path / "v.tif", save_all=True, append_images=pages[1:])
     frames = PageFrames(tmp_path / "v.tif")
     assert [int(frames.frame(number)[0, 0, 0]) // 20 for number in (3, 4, 6, 1, 0, 7)] == [3, 4, 6, 1, 0, 7]
-    with pytest.raises(InputError, match=r"v\.tif: has no frame 8"):
+    with pytest.raises(InputError, match=r"v\.tif: there is no frame 8"):
         frames.frame(8)

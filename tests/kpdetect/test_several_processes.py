@@ -181,7 +181,7 @@ def test_processes_of_other_arguments_are_refused_in_one_line(tmp_path):
     (tmp_path / "script.py").write_text(ARGUMENTS)
     done = torchrun(tmp_path / "script.py")
     assert "must not begin" not in done.stdout
-    assert "process 0: InputError('process 0 was given other arguments than process 1: " in done.stdout
+    assert "process 0: InputError('process 0 has other arguments than process 1: " in done.stdout
     assert "process 1: SystemExit(2)" in done.stdout
 
 
@@ -242,7 +242,7 @@ def test_processes_that_see_other_images_are_refused(small_project, images, tmp_
         shown = images if peers.is_main else tmp_path / "only"
         return predict(small_project, shown, tmp_path / "found", peers)
 
-    with pytest.raises(InputError, match="process 1 sees other images there than process 0"):
+    with pytest.raises(InputError, match="process 1 sees other images than process 0"):
         together(2, look)
 
 
