@@ -49,7 +49,10 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Train a detector on a folder of images, predict their keypoints, and write a report."""
+    import shlex
+
     from kpdetect.cli.main import with_flags
+    from kpdetect.messages import log
     from kpdetect.project.config import project_config
     from kpdetect.project.pipeline import run_project
     from kpdetect.training.distributed import joined_runtime
@@ -75,3 +78,5 @@ def command(
         if runtime.is_main:
             lines = map(with_flags, result.plan) if dry_run else [*result.verdict.splitlines(), f"report: {result.report}"]
             print("\n".join(lines))
+            if not dry_run:
+                log.info(f"next, to look, name the keypoints and export them: kpdetect studio {shlex.quote(str(out))}")

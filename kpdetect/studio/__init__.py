@@ -9,7 +9,7 @@ uploads     files that are dropped on the page, limited before they are decoded
 documents   versions of files that two tabs may change
 edit_state, edit_code, edit_room     the room Edit: what is changed, as a command and as Python, drawn
 name_room                            the room Name
-review_room, frames                  the room Review: predictions and their corrections; frames of videos
+review_room, frames, current_labels  the room Review: predictions under the model's names, their corrections; frames of videos
 project_room                         the room Project: where a run stands
 study, study_order, study_results, answers, tally, study_page, compare_room     the room Compare: the paper's user study
 latency     measures in a browser how long a drag takes to be seen

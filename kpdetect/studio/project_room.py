@@ -8,13 +8,14 @@ from typing import Any
 
 from starlette.responses import FileResponse, Response
 
-from kpdetect.errors import InputError, KpdetectError
+from kpdetect.errors import CheckpointError, ConfigError, InputError, KpdetectError
 from kpdetect.files.atomic import read_json
 from kpdetect.files.json_yaml import parse_yaml
 from kpdetect.files.reading import reading
+from kpdetect.inference.labels import labels_of
 from kpdetect.studio.call import Call
 from kpdetect.studio.workplace import Workplace
-from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
+from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, find_weights, round_number
 from kpdetect.training.progress_note import NOTE
 from kpdetect.training.run_folder import read_metrics
 
@@ -45,6 +46,7 @@ class ProjectRoom:
             "pairs": (folder / "pairs" / "manifest.json").is_file(),
             "predictions": (folder / "predictions" / "predictions.csv").is_file(),
             "report": (folder / "report" / "index.html").is_file(),
+            **_detector(folder),
         }
 
     def sheet(self, call: Call) -> Response:
@@ -90,6 +92,17 @@ class ProjectRoom:
             "sheets": sheets,
             "quiet": None if not metrics else round(time.time() - (where / "metrics.jsonl").stat().st_mtime),
         }
+
+
+def _detector(folder: Path) -> dict[str, Any]:
+    """Whether there is a detector, and how many of its keypoints have names."""
+    try:
+        weights = find_weights(folder, "detector")
+        return {"detector": True, "named": len(labels_of(weights).names)}
+    except CheckpointError:
+        return {"detector": False, "named": 0}
+    except ConfigError:
+        return {"detector": True, "named": 0}  # the room Name says what is wrong with the names
 
 
 def _stages(folder: Path) -> list[str]:

@@ -20,6 +20,7 @@ from kpdetect.inference.formats.choice import FORMATS, write_formats
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
 from kpdetect.inference.predictions import Predictions
 from kpdetect.studio.call import Call
+from kpdetect.studio.current_labels import CurrentLabels
 from kpdetect.studio.documents import require_version, version_of
 from kpdetect.studio.frames import Pictures
 from kpdetect.studio.workplace import Workplace
@@ -59,7 +60,8 @@ class ReviewRoom:
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace, self.lock = workplace, Lock()
-        self.read: dict[Path, tuple[int, Predictions]] = {}
+        self.labels = CurrentLabels(workplace.target)
+        self.read: dict[Path, tuple[tuple[int, tuple[int, int]], Predictions]] = {}
         self.pictures: dict[Path, tuple[int, Pictures]] = {}
 
     def sets(self, call: Call) -> list[dict[str, Any]]:
@@ -129,15 +131,17 @@ class ReviewRoom:
         return self.workplace.predictions[number]
 
     def _predictions(self, folder: Path) -> Predictions:
-        """Read again when the record was written again."""
+        """Read again when the record or the model's labels were written again."""
         written = (folder / RECORD).stat().st_mtime_ns if (folder / RECORD).is_file() else 0
-        if self.read.get(folder, (-1, None))[0] != written:
-            self.read[folder] = (written, Predictions.read(folder))
+        version = (written, self.labels.version)
+        if folder not in self.read or self.read[folder][0] != version:
+            predictions = Predictions.read(folder)
+            self.read[folder] = (version, self.labels.on(predictions, read_prediction_record(folder).model))
         return self.read[folder][1]
 
     def _pictures(self, folder: Path, predictions: Predictions) -> Pictures:
         with self.lock:
-            written = self.read[folder][0]
+            written = self.read[folder][0][0]
             if self.pictures.get(folder, (-1, None))[0] != written:
                 self.pictures[folder] = (written, Pictures(self.workplace, folder, predictions))
             return self.pictures[folder][1]

@@ -104,7 +104,8 @@ class Watched:
 
     def room(self, name: str) -> Any:
         self.page.goto(f"http://127.0.0.1:{port_of(self.served)}/{name}")
-        self.ready()
+        if name != "report":
+            self.ready()
         return self.page
 
     def drawn(self) -> None:

@@ -100,11 +100,33 @@ def test_every_room_is_sound(browser: Any, served: Served, theme: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), room
         assert page.evaluate(CONTRAST) == [], room
         assert page.locator("h1").count() == 1, room
-        nameless = "[...document.querySelectorAll('button, input, select, a')].filter((each) => each.checkVisibility() && "
-        nameless += (
-            "!(each.textContent.trim() || each.ariaLabel || each.title || each.labels?.length)).map((each) => each.outerHTML)"
-        )
-        assert page.evaluate(nameless) == [], room
+        assert page.evaluate(NAMELESS) == [], room
+    assert opened.complaints == []
+    opened.context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_report_is_sound_and_follows_the_theme(browser: Any, served: Served, project: Path, theme: str) -> None:
+    from benchmarks.reporting.report import write_report
+
+    if not (project / "report").exists():
+        write_report(project, project / "report")
+    opened = Watched(browser, served, theme)
+    page = opened.room("project")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    colours = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 21, 26)"}
+    other = "dark" if theme == "light" else "light"
+    frame = page.wait_for_selector("iframe.report").content_frame()
+    frame.wait_for_selector("h1")
+    for shown in (theme, other):
+        frame.wait_for_function(f"{ground} === '{colours[shown]}'")
+        page.click("#theme")
+    page = opened.room("report")
+    for shown in (theme, other):
+        assert page.evaluate(ground) == colours[shown]
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.click(f".theme a[href='#{other}']")  # without a script
     assert opened.complaints == []
     opened.context.close()
 

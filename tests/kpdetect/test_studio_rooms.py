@@ -424,6 +424,40 @@ def test_review_by_keys_alone(review: Any, project: Path) -> None:
     assert review.locator(".strip button").count() == 5
 
 
+def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, project: Path) -> None:
+    """The way of a new user: from the project to a DeepLabCut file with names, by what the pages say."""
+    opened.complaints.clear()
+    page = opened.room("project")
+    assert f"kpdetect predict {project} IMAGES --out found --format dlc-csv" in page.inner_text(".next")
+    page.get_by_role("link", name="Name the keypoints").click()
+    page.wait_for_url("**/name")
+    opened.ready()
+    page.get_by_label("Name of keypoint 0").fill("left eye")
+    page.keyboard.press("Enter")
+    page.keyboard.type("right eye")
+    page.keyboard.press("Enter")
+    page.get_by_label("Mirror image of keypoint 0").select_option("1")
+    page.locator(".keypoints tr[data-number='4'] button").click()
+    page.click("#save")
+    page.get_by_role("link", name="check the predictions and export them").click()
+    page.wait_for_url("**/review")
+    page.wait_for_selector(".stage canvas[data-row='0']")
+    assert page.locator(".stage .point").count() == 9
+    assert page.locator(".stage .point[data-id='0'] text").text_content() == "left eye"
+    assert page.get_by_text("Name them first").is_hidden()
+    page.click("#export")
+    said(page, "predictions-dlc.csv")
+    heads = (project / "predictions" / "predictions-dlc.csv").read_text().splitlines()[1].split(",")[1::3]
+    assert heads == ["left eye", "right eye", *(f"keypoint{number}" for number in (2, 3, 5, 6, 7, 8, 9))]
+    assert opened.room("project").get_by_role("link", name="Change the names of the keypoints").count() == 1
+    (project / "detector" / "keypoints.yaml").unlink()
+    page = opened.room("review")
+    page.wait_for_selector(".stage canvas[data-row='0']")
+    assert page.locator(".stage .point").count() == 10
+    assert page.get_by_text("Name them first").is_visible()
+    assert opened.complaints == []
+
+
 # Two tabs
 
 

@@ -1,5 +1,6 @@
 // What was done: change by change, as a command, as Python, and as files.
 import { post, say, sayWrong } from "./api.js";
+import { copyButton } from "./copy.js";
 import { fileButton, h } from "./dom.js";
 import * as changed from "./edit-state.js";
 
@@ -54,6 +55,5 @@ export class Record {
 }
 
 function copied(title, pre) {
-  const copy = h("button", { type: "button", "aria-label": `Copy the ${title}`, dataset: { copy: pre.id }, onclick: () => navigator.clipboard.writeText(pre.textContent).then(() => say("Copied."), sayWrong) }, "Copy");
-  return h("div", {}, h("div", { class: "row tight" }, h("h3", {}, title), copy), pre);
+  return h("div", {}, h("div", { class: "row tight" }, h("h3", {}, title), copyButton(title, () => pre.textContent, { dataset: { copy: pre.id } })), pre);
 }

@@ -1,5 +1,6 @@
 // The room Name: keypoints on a dozen images; names, left-right pairs, links, dropped ones.
 import { get, post, say, sayWrong } from "./api.js";
+import { commandLine, quoted } from "./copy.js";
 import { h, labelled, typing } from "./dom.js";
 import { History, undoKeys } from "./history.js";
 import { PointView } from "./points.js";
@@ -40,9 +41,10 @@ class NameRoom {
     this.undoButton = h("button", { type: "button", onclick: () => this.history.undo() && this.show() }, "Undo");
     this.redoButton = h("button", { type: "button", onclick: () => this.history.redo() && this.show() }, "Redo");
     this.place = h("p", { class: "soft" });
+    this.next = h("div", {});
     const head = ["", "", "Name", "Mirror image", "Sure", ""].map((text) => h("th", { scope: "col" }, text));
     const table = h("table", { class: "keypoints" }, h("thead", {}, h("tr", {}, head)), this.rows);
-    const right = h("aside", { class: "panel sticky" }, labelled("Model", this.modelBox), h("div", { class: "row" }, this.saveButton, this.undoButton, this.redoButton), this.place, table);
+    const right = h("aside", { class: "panel sticky" }, labelled("Model", this.modelBox), h("div", { class: "row" }, this.saveButton, this.undoButton, this.redoButton), this.place, this.next, table);
     const left = h("section", { class: "panel" }, h("h1", {}, "Say what the keypoints are"), this.tools, this.hint, this.tiles);
     this.host.replaceChildren(h("div", { class: "name" }, left, right));
     document.addEventListener("keydown", (event) => this.key(event));
@@ -192,8 +194,20 @@ class NameRoom {
     this.saveButton.disabled = this.info.fixed || (!this.dirty && !this.info.stale);
     this.undoButton.disabled = !this.history.past.length;
     this.redoButton.disabled = !this.history.future.length;
+    this.showNext();
     const name = this.model.split("/").at(-1);
     this.place.textContent = this.info.fixed ? `${name} comes with the package, so its names cannot be saved. To name a copy: kpdetect pack ${name} --out my-${name}, then kpdetect studio my-${name}.` : `${this.dirty ? "Not saved yet. " : ""}Kept in ${this.info.file}, as by kpdetect label. Shown: ${this.info.source}.`;
+  }
+
+  // Where the names go once they are saved.
+  showNext() {
+    const { predictions, model } = this.about;
+    const some = Object.keys(this.state.names).length > 0 && !this.dirty && !this.info.fixed;
+    const key = `${some} ${this.model}`;
+    if (this.nextKey === key) return;
+    this.nextKey = key;
+    const review = predictions && this.model === model ? h("p", {}, "Next: ", h("a", { href: "/review" }, "check the predictions and export them"), " with these names. Other images:") : h("p", {}, "Next: predict images with these names, for DeepLabCut for example:");
+    this.next.replaceChildren(...(some ? [review, commandLine(`kpdetect predict ${quoted(this.model)} IMAGES --out found --format dlc-csv`)] : []));
   }
 
   showRow(row, names, pairs, drop) {

@@ -1,5 +1,6 @@
 // The room Project: where a run stands, from its files, every few seconds.
 import { get, sayWrong } from "./api.js";
+import { commandLine, quoted } from "./copy.js";
 import { h } from "./dom.js";
 import { plot, short } from "./plot.js";
 
@@ -27,7 +28,8 @@ class ProjectRoom {
     this.sheet = h("section", { class: "panel" });
     this.curves = h("section", { class: "panel" });
     this.report = h("section", { class: "panel" });
-    const left = h("div", {}, this.now, h("section", { class: "panel" }, h("h2", {}, "Stages"), this.stages));
+    this.next = h("section", { class: "panel", hidden: true });
+    const left = h("div", {}, this.now, this.next, h("section", { class: "panel" }, h("h2", {}, "Stages"), this.stages));
     this.host.replaceChildren(h("div", { class: "project" }, left, h("div", {}, this.sheet, this.curves, this.report)));
     await this.read();
     setInterval(() => document.visibilityState === "visible" && this.read().catch(() => {}), EVERY);
@@ -54,6 +56,19 @@ class ProjectRoom {
     this.showSheet(stage);
     this.showCurves(stage);
     this.showReport(project);
+    this.showNext(project);
+  }
+
+  // What to do with a project that has a detector.
+  showNext({ folder, detector, named, predictions }) {
+    const key = JSON.stringify([detector, named, predictions]);
+    if (this.nextKey === key) return;
+    this.nextKey = key;
+    this.next.hidden = !detector;
+    const names = h("li", {}, h("a", { href: "/name" }, named ? "Change the names of the keypoints" : "Name the keypoints"), named ? ` (${named} named)` : ": left eye, tail, …");
+    const check = predictions && h("li", {}, h("a", { href: "/review" }, "Check the predictions, and export them"), " to DeepLabCut, COCO, Label Studio and others");
+    const more = h("li", {}, "Predict other images or videos, for DeepLabCut for example:", commandLine(`kpdetect predict ${quoted(folder)} IMAGES --out found --format dlc-csv`));
+    this.next.replaceChildren(h("h2", {}, "What next"), h("ol", { class: "next" }, ...[names, check, more].filter(Boolean)));
   }
 
   showNow({ now, folder, stages, report }) {
@@ -87,7 +102,6 @@ class ProjectRoom {
     });
     const focused = this.stages.contains(document.activeElement) ? [...this.stages.querySelectorAll("button")].indexOf(document.activeElement) : -1;
     if (pairs) rows.push(h("li", { class: "soft" }, "Pairs are generated."));
-    if (predictions) rows.push(h("li", {}, h("a", { href: "/review" }, "Review the keypoints on the images")));
     this.stages.replaceChildren(...rows);
     if (focused >= 0) this.stages.querySelectorAll("button")[focused]?.focus();
   }
@@ -104,7 +118,7 @@ class ProjectRoom {
   }
 
   showCurves(stage) {
-    this.curves.hidden = !stage || !Object.keys(stage.curves).length;
+    this.curves.hidden = !stage || !Object.values(stage.curves).some((points) => points.length > 1);
     if (this.curves.hidden) return;
     const charts = Object.entries(stage.curves).filter(([, points]) => points.length > 1).map(([name, points]) => plot({ title: name.replaceAll("_", " "), lines: [{ points }] }));
     this.curves.replaceChildren(h("h2", {}, `${stage.title}: what was logged, over the step`), h("div", { class: "charts" }, charts));

@@ -5,6 +5,9 @@ import { plot } from "./plot.js";
 import { thinned } from "./review-order.js";
 
 const ORDERS = [["time", "by time or name"], ["unsure", "least confident first"], ["jump", "largest jump first"]];
+const FORMATS = {
+  coco: "COCO", "dlc-csv": "DeepLabCut (CSV)", "dlc-h5": "DeepLabCut (HDF5)", "label-studio": "Label Studio", sleap: "SLEAP", yolo: "YOLO",
+};
 const FIRST = ["coco", "dlc-csv", "label-studio"];
 
 export class Shown {
@@ -73,11 +76,13 @@ export class Export {
     this.room = room;
     this.formats = h("div", { class: "row" });
     const note = h("p", { class: "soft" }, "Checked points go out as a person's labels. kpdetect benchmark table:FILE takes corrections.csv as annotations.");
-    this.element = h("section", { class: "panel" }, h("h2", {}, "Export"), this.formats, h("button", { type: "button", id: "export", onclick: () => this.write() }, "Write the files"), note);
+    this.nameless = h("p", { class: "hint" }, "The keypoints have no names yet. ", h("a", { href: "/name" }, "Name them first"), ": the files then have the names.");
+    this.element = h("section", { class: "panel" }, h("h2", {}, "Export"), this.nameless, this.formats, h("button", { type: "button", id: "export", onclick: () => this.write() }, "Write the files"), note);
   }
 
-  setFormats(formats) {
-    this.formats.replaceChildren(...formats.map((name) => h("label", {}, h("input", { type: "checkbox", value: name, checked: FIRST.includes(name) }), name)));
+  set(formats, names) {
+    this.formats.replaceChildren(...formats.map((name) => h("label", {}, h("input", { type: "checkbox", value: name, checked: FIRST.includes(name) }), FORMATS[name] || name)));
+    this.nameless.hidden = !names.every((name) => /^keypoint\d+$/.test(name));
   }
 
   async write() {

@@ -59,7 +59,7 @@ class ReviewRoom {
     this.undone = [];
     this.chosen = Math.min(this.chosen, names.length - 1);
     this.curves.setNames(names);
-    this.export.setFormats(formats);
+    this.export.set(formats, names);
     this.jumpButton.hidden = !this.jumps.length;
     this.jumpButton.textContent = `Next jump (${this.jumps.length})`;
     if (confidence.length === 0) throw new Error("these predictions are empty");
@@ -90,7 +90,7 @@ class ReviewRoom {
   }
 
   isChecked(row) {
-    return Object.keys(this.known(row)).length === this.data.numbers.length;
+    return this.data.numbers.every((number) => this.known(row)[number]);
   }
 
   thumb(row) {
