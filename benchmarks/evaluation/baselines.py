@@ -22,7 +22,7 @@ Without a bias it shows how much of an error the constant term explains.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -129,7 +129,9 @@ def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
         yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def reduce_features(features: Features, landmarks: NDArray[np.float64], columns: int) -> list[Features]:
+def reduce_features(
+    features: Features, landmarks: NDArray[np.float64], columns: int, names: Sequence[str] = ()
+) -> list[Features]:
     """Standardise features and reduce them to principal components in three ways.
 
     The first has `columns` components. The second has the number of components that predicts held-out fitting images best.
@@ -139,9 +141,10 @@ def reduce_features(features: Features, landmarks: NDArray[np.float64], columns:
         features: features before the reduction.
         landmarks: [fitting images, landmarks, 2], NaN where hidden; test images are not used for the choice.
         columns: number of values per image in the regression of the model.
+        names: names of the landmarks, for messages.
     """
     limit = min(features.fit.shape) - 1
-    best = choose_components(features.fit, landmarks)
+    best = choose_components(features.fit, landmarks, names)
     counts = {"same regression": columns, "best by cross-validation": best, RIDGE: RIDGE_COMPONENTS}
     kept = {label: min(count, limit) for label, count in counts.items()}
     fit, test = _principal(features.fit, features.test, max(kept.values()))
@@ -156,12 +159,13 @@ def reduce_features(features: Features, landmarks: NDArray[np.float64], columns:
     ]
 
 
-def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64]) -> int:
+def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64], names: Sequence[str] = ()) -> int:
     """Choose the number of components from `COMPONENTS` with the lowest cross-validated mean squared distance.
 
     Args:
         values: features [images, columns].
         landmarks: [images, landmarks, 2]; NaN where hidden.
+        names: names of the landmarks, for messages.
     """
     from sklearn.model_selection import KFold
 
@@ -172,7 +176,7 @@ def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64
     for kept, held in KFold(folds, shuffle=True, random_state=SEED).split(values):
         inner, outer = _principal(values[kept], values[held], max(choices))
         for column, count in enumerate(choices):
-            regression = fit_regression(inner[:, :count], landmarks[kept], bias=True)
+            regression = fit_regression(inner[:, :count], landmarks[kept], bias=True, names=names)
             losses[column] += np.nansum((regression(outer[:, :count]) - landmarks[held]) ** 2)
     return choices[int(losses.argmin())]
 

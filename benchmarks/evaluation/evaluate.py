@@ -158,7 +158,7 @@ def evaluate(
     keypoints_px = None if predictions is None else align(predictions, landmark_set)
     count = KEYPOINTS if keypoints_px is None else keypoints_px.shape[1]
     headline = place(landmark_set, protocol, protocol.headline)
-    reduced = [reduction for raw in features for reduction in reduce_features(raw, headline.fit, 2 * count)]
+    reduced = [reduction for raw in features for reduction in reduce_features(raw, headline.fit, 2 * count, headline.names)]
     ceilings = [(name, align(predicted, landmark_set)) for name, predicted in supervised]
     rows: list[MeasuredRow] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):

@@ -10,6 +10,7 @@ from benchmarks.evaluation.baselines import Features, choose_components, reduce_
 from benchmarks.evaluation.evaluate import _baselines, place
 from benchmarks.protocol.definition import Regression
 from benchmarks.protocol.named import TOY
+from kpdetect.errors import InputError
 
 
 def test_random_features_with_and_without_information() -> None:
@@ -55,3 +56,11 @@ def test_baselines_are_shrunk_where_the_model_is_and_the_ridge_row_always(regres
     shrunk, plain = (placed.regress(fit, test, bias=True, ridge=ridge).score.mean_of_ratios for ridge in (True, False))
     assert shrunk != plain
     assert [row.evaluation.score.mean_of_ratios for row in rows[1:]] == [shrunk if regression.ridge else plain, shrunk]
+
+
+def test_a_landmark_that_is_hidden_in_a_fold_is_named() -> None:
+    landmarks = np.random.default_rng(0).normal(size=(20, 2, 2))
+    landmarks[1:, 1] = np.nan  # shown in one image alone, which is held out once
+    values = np.random.default_rng(1).normal(size=(20, 30)).astype(np.float32)
+    with pytest.raises(InputError, match="no fitting image shows landmark tail"):
+        choose_components(values, landmarks, ("nose", "tail"))
