@@ -46,7 +46,7 @@ _listeners: list[Listener] = []
 
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
-    """Call `listener` with every status of the work inside; with None nothing changes."""
+    """Call `listener` with every status of the work in the block. With None nothing changes."""
     if listener is None:
         yield
         return
@@ -59,7 +59,7 @@ def listening(listener: Listener | None) -> Iterator[None]:
 
 @contextmanager
 def unheard() -> Iterator[None]:
-    """Inside, nobody hears of any progress."""
+    """Inside the block, call no listener."""
     kept = _listeners[:]
     _listeners.clear()
     try:
@@ -69,13 +69,13 @@ def unheard() -> Iterator[None]:
 
 
 class Pace:
-    """Steps per second of a run, measured once: the first steps, which also set things up, are left out.
+    """A single measurement of the speed of a run, in steps per second. The first steps, which are slower, do not count.
 
     Args:
-        skipped: steps that are not measured.
-        seconds: how long the measurement takes at least.
-        steps: measured steps after which it ends earlier.
-        most: seconds of training after which it ends although steps were to be skipped or measured; two steps are enough.
+        skipped: number of first steps that do not count.
+        seconds: shortest time of the measurement.
+        steps: number of measured steps after which it ends earlier.
+        most: training time in seconds after which the measurement ends in any case, after at least two steps.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Pace:
         self.steps, self.first, self.began, self.done = 0, 0.0, 0.0, False
 
     def measured(self, elapsed: float) -> float | None:
-        """Take note of a finished step.
+        """Record a finished step.
 
         Args:
             elapsed: training time so far in seconds.
@@ -109,14 +109,14 @@ class Pace:
 
 
 class Progress:
-    """Counts finished items and tells the listeners how fast they come.
+    """A counter of finished items that reports count and speed to the listeners.
 
     Args:
-        total: number of items, or None when only time limits the work.
-        label: what is being done, for example "train generator".
-        unit: what is counted, for example "images".
-        start: items that an earlier run finished.
-        seconds: time budget in seconds, or None; used for the time left when it ends first.
+        total: number of items; None if only time limits the work.
+        label: name of the work, for example "train generator".
+        unit: name of the items, for example "images".
+        start: number of items that an earlier run finished.
+        seconds: time budget in seconds, or None. It decides the remaining time if it ends first.
     """
 
     def __init__(

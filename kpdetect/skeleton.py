@@ -1,6 +1,7 @@
-"""What is known of a model's keypoints besides where they are: their names, links and left-right partners.
+"""The skeleton of a model: names, links and left-right partners of its keypoints.
 
-A skeleton lists the keypoints that are kept. `position` is a place in that list, `number` the model's own number of a keypoint.
+A skeleton lists the keypoints that are not dropped. A `position` is an index of this list. A `number` is the number of a
+keypoint in the model.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import model_validator
 from kpdetect.files.records import Count, Record, checked
 
 MOST_KEYPOINTS = 100_000
-"""Keypoints of one result."""
+"""Largest number of keypoints of one result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +24,9 @@ class Skeleton:
     """The keypoints of a result.
 
     Attributes:
-        numbers: the model's number of each.
-        names: a name of each; `keypoint3` where nobody gave one.
-        links: pairs of positions to be joined by a line.
+        numbers: number of each keypoint in the model.
+        names: name of each keypoint; a keypoint without a name has a default name such as `keypoint3`.
+        links: pairs of positions that are joined by a line.
         pairs: pairs of positions that are each other's mirror image.
     """
 
@@ -36,23 +37,23 @@ class Skeleton:
 
     @classmethod
     def plain(cls, count: int) -> Skeleton:
-        """All keypoints of a model, without names of their own."""
+        """Make the skeleton of all keypoints of a model, with default names."""
         return cls(numbers=tuple(range(count)), names=tuple(default_name(number) for number in range(count)))
 
     @property
     def named(self) -> bool:
-        """Whether any keypoint has a name of its own."""
+        """Whether any keypoint has a name other than the default name."""
         return any(name != default_name(number) for number, name in zip(self.numbers, self.names, strict=True))
 
     def mirror(self) -> NDArray[np.int64]:
-        """Position [K] of each keypoint's partner in a mirrored image; its own where it has none."""
+        """Return the position [K] of each keypoint's partner in a mirrored image; its own position if it has none."""
         partner = np.arange(len(self.numbers))
         for one, other in self.pairs:
             partner[one], partner[other] = other, one
         return partner
 
     def to_record(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Convert the skeleton to values for JSON."""
         return {
             "numbers": list(self.numbers),
             "names": list(self.names),
@@ -62,16 +63,16 @@ class Skeleton:
 
     @classmethod
     def from_record(cls, record: Any, source: str) -> Skeleton:
-        """Read what `to_record` made; `source` names the file in the error.
+        """Read values from `to_record`. `source` names the file in an error.
 
         Raises:
-            FormatError: it is something else.
+            FormatError: the values are not a skeleton.
         """
         return checked(SkeletonRecord, record, source, advice="run `kpdetect predict` again").skeleton()
 
 
 class SkeletonRecord(Record):
-    """A skeleton, as records of predictions have it."""
+    """A skeleton in the record of predictions."""
 
     numbers: tuple[Count, ...]
     names: tuple[str, ...]
@@ -83,17 +84,17 @@ class SkeletonRecord(Record):
         count = len(self.numbers)
         if not 0 < count <= MOST_KEYPOINTS or len(self.names) != count or len(set(self.numbers)) != count:
             raise ValueError(
-                f"{count} numbers and {len(self.names)} names of keypoints; expected different numbers, a name each"
+                f"got {count} numbers and {len(self.names)} names of keypoints, expected different numbers with a name each"
             )
         if any(position >= count for pair in (*self.links, *self.pairs) for position in pair):
             raise ValueError(f"a link or pair names a keypoint that is not among the {count}")
         return self
 
     def skeleton(self) -> Skeleton:
-        """The skeleton itself."""
+        """Convert the record to a skeleton."""
         return Skeleton(numbers=self.numbers, names=self.names, links=self.links, pairs=self.pairs)
 
 
 def default_name(number: int) -> str:
-    """What a keypoint is called until somebody names it."""
+    """Make the default name of a keypoint."""
     return f"keypoint{number}"

@@ -81,7 +81,7 @@ class Precision(str, Enum):
 
 
 class Engine(str, Enum):
-    """What computes a detector."""
+    """Implementations that compute a detector."""
 
     auto = "auto"
     torch = "torch"
@@ -156,7 +156,7 @@ def refuse_with_config(context: typer.Context, *names: str) -> None:
 
 
 def is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option is on the command line, rather than at its default."""
+    """Tell whether an option is on the command line, and not at its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

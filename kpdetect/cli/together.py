@@ -1,4 +1,4 @@
-"""Commands under torchrun: several processes do one command together, and the first one alone speaks."""
+"""Commands under torchrun: several processes do one command together, and only the first one prints messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kpdetect.progress import unheard
 
 
 def together(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that processes of torchrun do together; without torchrun it is as it was."""
+    """Make the processes of torchrun do a command together. Without torchrun nothing changes."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -38,14 +38,16 @@ def together(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def in_one_process(verb: str, command: Callable[..., None]) -> Callable[..., None]:
-    """A command that refuses to run under torchrun with several processes."""
+    """Make a command refuse to run under torchrun with several processes."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         if (count := _processes()) > 1:
             if int(os.environ.get("RANK", 0)) > 0:
                 raise SystemExit(InputError.exit_code)
-            raise InputError(f"{verb}: runs in one process, and torchrun started {count}; start it without torchrun")
+            raise InputError(
+                f"{verb}: this command runs in one process, but torchrun started {count}; start it without torchrun"
+            )
         command(*args, **kwargs)
 
     return run
@@ -53,7 +55,7 @@ def in_one_process(verb: str, command: Callable[..., None]) -> Callable[..., Non
 
 @contextmanager
 def speaking(speaks: bool) -> Iterator[None]:
-    """Inside, a process that does not speak prints no results, progress or warnings; errors it does."""
+    """Inside the block, a process that does not speak prints errors, but no results, progress or warnings."""
     if speaks:
         yield
         return

@@ -23,14 +23,14 @@ from kpdetect.pairs import PairBatch
 
 
 class ShardWriter:
-    """Writes the pairs start <= i < stop of a folder into one file.
+    """A writer of the pairs start <= i < stop of a folder into one file.
 
-    Used as a context: leaving it normally writes the file, leaving it by an exception leaves nothing.
+    It is a context: its end writes the file. After an exception no file is written.
 
     Args:
         path: final name.
-        facts: what the folder's shards share.
-        start, stop: the pairs this shard will hold.
+        facts: the values that all shards of the folder share.
+        start, stop: range of the pairs in this shard.
         pool: threads that encode images.
 
     Raises:
@@ -98,6 +98,6 @@ class ShardWriter:
         return bytes(self.file.id.get_file_image())
 
     def describe(self) -> Shard:
-        """The manifest's line about the finished shard."""
+        """Make the entry of the finished shard for the manifest."""
         size = self.path.stat().st_size
         return Shard(file=self.path.name, start=self.start, stop=self.stop, bytes=size, sha256=file_hash(self.path))

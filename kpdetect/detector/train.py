@@ -183,7 +183,7 @@ class DetectorTrainer(Trainer):
         self.restore()
 
     def stateful(self) -> dict[str, Stateful]:
-        """The parts whose state a checkpoint holds."""
+        """Return the parts whose state a checkpoint holds."""
         return {"detector": self.detector, "average": self.average, "adam": self.adam, "patience": self.patience}
 
     def start_from(self, initial: InitialWeights) -> None:

@@ -32,7 +32,7 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose texts a spreadsheet does not run as formulas (`kpdetect.files.names.to_cell`); numbers and `-` stay."""
+    """Make a table whose texts a spreadsheet does not run as formulas (`kpdetect.files.names.to_cell`). Numbers stay."""
     return table.map(_cell)
 
 

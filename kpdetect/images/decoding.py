@@ -92,34 +92,34 @@ def _register_heif() -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)  # strerror: without the path, which is said already
+    text = getattr(error, "strerror", None) or str(error)  # strerror has no path, which the message already names
     text = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is"
+        return "decoding it needs more memory than there is"
     return "unknown format" if text.startswith("cannot identify") else text
 
 
 def decoded(picture: Pillow, name: str) -> NDArray[np.uint8]:
-    """A picture as uint8 RGB [height, width, 3], turned as EXIF says.
+    """Decode an image to uint8 RGB [height, width, 3], rotated as EXIF says.
 
     Args:
-        picture: opened.
-        name: for messages.
+        picture: an open image.
+        name: name in messages.
     """
     from PIL import ImageOps
 
     bits, inverted = _depth(picture)
     deep = deep_colour(picture)
-    picture.load()  # raises on truncated data, where OpenCV would fill in grey
+    picture.load()  # raises an error for truncated data, which OpenCV would fill with grey
     if deep is not None:
         picture = _turned_alike(to_eight_bits(deep, 16, name), picture)
-    if picture.getexif().get(ORIENTATION, 1) != 1:  # else it would be a copy
+    if picture.getexif().get(ORIENTATION, 1) != 1:  # else it would copy the image
         picture = ImageOps.exif_transpose(picture)
     return _as_rgb(picture, bits, inverted, name)
 
 
 def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:
-    """Values [height, width, 3] as a picture that EXIF turns as it does another."""
+    """Make an image of values [height, width, 3] with the same EXIF rotation as another image."""
     from PIL import Image as Module
 
     turned = Module.fromarray(values)
@@ -128,7 +128,7 @@ def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:
 
 
 def _depth(picture: Pillow) -> tuple[int, bool]:
-    """Bits of a grey picture's values without their sign (0: floating-point), and whether 0 is white."""
+    """Read the bits of a grey image's values without the sign (0 for floating-point), and whether 0 is white."""
     if picture.mode == "F":
         return 0, False
     tags = _tags(picture)
@@ -138,12 +138,12 @@ def _depth(picture: Pillow) -> tuple[int, bool]:
 
 
 def _tags(picture: Pillow) -> Any:
-    """Of a page of a TIFF file."""
+    """Return the tags of a page of a TIFF file; none for other formats."""
     return getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
 
 
 def pages(picture: Pillow) -> list[int]:
-    """Numbers of the pages of a TIFF file that are as large as the first and no reduced copies; [0] for other formats."""
+    """List the pages of a TIFF file that are as large as the first page and not reduced copies; [0] for other formats."""
     if picture.format != "TIFF" or getattr(picture, "n_frames", 1) == 1:
         return [0]
     size, pages = picture.size, []

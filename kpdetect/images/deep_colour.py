@@ -23,10 +23,10 @@ EXCHANGED = {"L": "B", "B": "L", "N": "B" if np.little_endian else "L"}
 
 
 def deep_colour(picture: Pillow) -> NDArray[np.uint16] | None:
-    """The values [height, width, 3] of a picture that is opened and not yet decoded, as stored; None of any other kind.
+    """Read the stored values [height, width, 3] of an open image before it is decoded; None for other layouts.
 
     Raises:
-        Exception: whatever the decoders raise on a damaged file.
+        Exception: the decoders raise many types for a damaged file.
     """
     layout = _layout(picture)
     if DEEP not in layout or picture.mode.startswith("I"):
@@ -80,6 +80,6 @@ def _as_layout(picture: Pillow, layout: str, other: str) -> NDArray[np.uint8]:
 
 
 def _exchanged(tile: Any, layout: str, other: str) -> Any:
-    """What Pillow knows of a piece of a picture, with another layout; a plain tuple before Pillow 11."""
+    """Copy Pillow's description of a piece of an image with another layout. Before Pillow 11 it is a plain tuple."""
     arguments = tuple(other if each == layout else each for each in tile[3])
     return tile._replace(args=arguments) if hasattr(tile, "_replace") else (*tile[:3], arguments)

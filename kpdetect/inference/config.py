@@ -33,7 +33,7 @@ class PredictConfig(StrictConfig):
     """The settings of a prediction, and of the files that it writes."""
 
     engine: EngineName = "auto"
-    """What computes the network, see `kpdetect.inference.engine`; the record says which one did."""
+    """Implementation that computes the network, see `kpdetect.inference.engine`. The record names it."""
     formats: tuple[str, ...] = ()
     """Formats of other tools to write in addition to predictions.csv, see `kpdetect.inference.formats.choice`."""
     overlays: int = 200

@@ -91,7 +91,7 @@ def crop_images(
 
 
 def _hashes(images: Path, names: Sequence[str], peers: Peers) -> dict[str, str]:
-    """The hash of every image that is there, by name; each process hashes a part."""
+    """Compute the hash of every existing image, by name. Each process hashes a part."""
     own = {name: file_hash(images / name) for name in peers.share(names) if (images / name).exists()}
     reasons = dict(pair for part in peers.gathered(own) for pair in part.items())
     return {name: reasons[name] for name in names if name in reasons}

@@ -1,7 +1,7 @@
-"""Reading, the network, drawing and writing at the same time, with a bounded number of items in memory.
+"""Read, predict, draw and write at the same time, with a limited number of items in memory.
 
-On a CPU each thread reads a few images and computes the network for them alone. Threads that share the layers of one network
-wait for each other after every layer; on a busy machine that takes many times as long.
+On a CPU each thread reads a few images and computes the network for them. Threads that share one batch would wait for each
+other after every layer. On a busy machine this takes many times as long.
 """
 
 from __future__ import annotations
@@ -21,25 +21,28 @@ from kpdetect.training.runtime import MOST_WORKERS, Runtime, available_cores
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 SMALL_BATCH = 8
-"""Images of one batch on a CPU: larger batches are not faster there, and smaller ones spread few images over all threads."""
+"""Number of images in a batch on a CPU. Larger batches are not faster, and small batches spread few images over all threads."""
 
 
 def batch_of(runtime: Runtime) -> int:
-    """Images that are predicted together."""
+    """Return the number of images that are predicted together."""
     return SMALL_BATCH if runtime.device.type == "cpu" else BATCH
 
 
 def workers_of(runtime: Runtime) -> int:
-    """Threads that read and predict: as many as torch may use on a CPU, and two at least, one to read while the other computes;
-    for a GPU as many as there are cores. Processes of torchrun share the cores."""
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    threads = torch.get_num_threads() if runtime.device.type == "cpu" else available_cores() // beside
-    return max(1 if beside > 1 else 2, min(MOST_WORKERS, threads))
+    """Return the number of threads that read and predict.
+
+    On a CPU it is the number of torch's threads, and at least two, so that one reads while the other computes. For a GPU it is
+    the number of cores. Processes of torchrun share the cores.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    threads = torch.get_num_threads() if runtime.device.type == "cpu" else available_cores() // processes
+    return max(1 if processes > 1 else 2, min(MOST_WORKERS, threads))
 
 
 @contextmanager
 def predicting_threads(runtime: Runtime) -> Iterator[ThreadPoolExecutor]:
-    """Threads for `in_order`, which divide torch's threads among them. What has not begun when the block ends is given up."""
+    """Start threads for `in_order`, which share torch's threads. At the end of the block, waiting calls are cancelled."""
     before, count = torch.get_num_threads(), workers_of(runtime)
     pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(max(1, before // count),))
     try:
@@ -54,9 +57,9 @@ def in_order(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
 
     Args:
         pool: the threads.
-        call: the function; an error of it is raised when its turn comes.
-        items: are taken one after the other, in the thread of the caller.
-        ahead: calls that are under way or waiting while one result is used.
+        call: the function. Its error is raised in the order of the items.
+        items: the items. They are taken one after the other, in the caller's thread.
+        ahead: largest number of running or waiting calls while the caller uses one result.
     """
     waiting = deque[Future[Result]]()
     for item in items:
@@ -68,21 +71,21 @@ def in_order(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
 
 
 class Background:
-    """Calls in threads of their own that nobody waits for, save when too many are unfinished.
+    """Calls in background threads. The caller waits only if too many calls are unfinished.
 
     Args:
-        threads: how many; with one, calls keep their order.
-        most: unfinished calls.
+        threads: number of threads. With one thread, calls keep their order.
+        most: largest number of unfinished calls.
     """
 
     def __init__(self, threads: int, most: int) -> None:
         self.pool, self.most, self.waiting = ThreadPoolExecutor(threads), most, deque[Future[None]]()
 
     def submit(self, call: Callable[[], None]) -> None:
-        """Make a call soon.
+        """Add a call to the queue.
 
         Raises:
-            Exception: an earlier call failed; what it raised.
+            Exception: the error of an earlier call.
         """
         self.waiting.append(self.pool.submit(call))
         while len(self.waiting) > self.most or (self.waiting and self.waiting[0].done()):
@@ -92,7 +95,7 @@ class Background:
         """Wait for all calls.
 
         Raises:
-            Exception: a call failed; what it raised.
+            Exception: the error of a call.
         """
         while self.waiting:
             self.waiting.popleft().result()

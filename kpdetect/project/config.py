@@ -102,11 +102,11 @@ def project_config(
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
         keypoints: number of keypoints, 1 to 64.
         crop: how an image becomes square: its `centre` is cut out, it is padded (`pad`), or stretched (`stretch`).
-        seed: everything random follows from it.
-        method: how keypoints are discovered: `gan`, the latent-keypoint generator, or `imm` (Jakab et al. 2018).
-        refined: whether the detector has a second stage on the real images; `imm` has no other.
+        seed: seed of all random numbers.
+        method: method of discovering keypoints: `gan`, the generator with latent keypoints, or `imm` (Jakab et al. 2018).
+        refined: whether the detector is refined on the real images. `imm` trains on the real images anyway.
         model: architecture of the generator.
-        rounds: of self-training on the real images, one unless given. A project that is continued may get more, not fewer.
+        rounds: number of rounds of self-training; 1 by default. It may grow when a project is continued, but not shrink.
             `imm` has none.
 
     Raises:
@@ -136,7 +136,7 @@ def project_config(
 
 
 def changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:
-    """The settings with the user's assignments; where minutes are given, the clock ends the stages, not the preset's steps."""
+    """Apply the user's assignments to the settings. With minutes, time ends the stages instead of the preset's steps."""
     if minutes is not None:
         settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
     return apply_overrides(settings, overrides)

@@ -74,7 +74,7 @@ class RunResult:
 
     @property
     def verdict(self) -> str:
-        """How far the keypoints can be trusted, in sentences; empty without a verdict."""
+        """An assessment of the keypoints, in sentences; empty if there is none."""
         return describe_verdict(self.path) or ""
 
     @property

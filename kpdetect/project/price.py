@@ -1,7 +1,7 @@
-"""The price of a project: what every stage will do and need on this machine, measured before the first one begins.
+"""The price of a project: a forecast of every stage on this machine, measured before the first one begins.
 
-Each training that is not finished runs a few real steps on a sample of the images, which are thrown away. Pairs are drawn by an
-untrained generator. Where a stage has work left, all later stages are priced as new, since they are made again.
+Each unfinished training runs a few real steps on a sample of the images, without a result. An untrained generator draws the
+pairs. If a stage has work left, all later stages are priced as new, because they are made again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from kpdetect.training.price import MOST_SECONDS, Price, progress_in
 from kpdetect.training.runtime import Runtime
 
 SHORT_STEPS = 100
-"""A project whose stages have no more steps than this ends before it could be measured."""
+"""Number of steps up to which a stage is not measured, because the stage would end before the measurement."""
 ENCODED = 16
-"""Images that are encoded to learn how large a pair is."""
+"""Number of images that are encoded to measure the size of a pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """A stage that trains.
+    """A stage that trains a network.
 
     Attributes:
         stage: generator, detector, refine, imm or round.
@@ -56,13 +56,13 @@ class Training:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its budget is used up."""
+        """Whether the budget of the stage is used up."""
         step, used = progress_in(self.folder, "generator" if self.stage == "generator" else "detector")
         return step >= self.steps or (step > 0 and self.minutes is not None and used >= 60 * self.minutes)
 
     @property
     def title(self) -> str:
-        """What it trains, in a sentence."""
+        """The name of the trained network, for a sentence."""
         titles = {"refine": "refined detector", "imm": "detector", "round": f"detector of {self.folder.name}"}
         return titles.get(self.stage, self.stage)
 
@@ -70,7 +70,7 @@ class Training:
 def trainings_of(
     settings: ProjectConfig, out: Path, ends_with_generator: bool, share: Callable[[str], float | None]
 ) -> tuple[Training, ...]:
-    """The stages of a project that train, in order, each with its budget.
+    """List the stages of a project that train a network, in order, each with its budget.
 
     Args:
         settings: of the project.
@@ -92,7 +92,7 @@ def trainings_of(
 
 
 class Work(NamedTuple):
-    """Something other than training: what is done, with how many of what, and how many a second."""
+    """Work other than training: a verb, a number of items, their name, and the items per second."""
 
     verb: str
     amount: int
@@ -101,19 +101,19 @@ class Work(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """The duration of the work in seconds."""
         return self.amount / self.rate
 
     @property
     def line(self) -> Line:
-        """For people."""
+        """The line that describes the work, with its `logging` level."""
         done = f"{rounded(self.amount):,} in {duration(self.seconds)}"
         return logging.INFO, f"this machine {self.verb} {self.rate:,.1f} {self.what} a second: {done}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplePairs:
-    """Pairs that cost nothing to draw: images of a sample, with all keypoints in the middle.
+    """A source of pairs that takes no time: images of a sample, with all keypoints in the middle.
 
     Attributes:
         images: uint8 [count, side, side, 3].
@@ -130,7 +130,7 @@ class SamplePairs:
         return self.images.shape[1], self.images.shape[2]
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop, in order, in batches."""
+        """Yield pairs start <= i < stop, in order, in batches."""
         for first in range(start, stop, BATCH):
             index = np.arange(first, min(first + BATCH, stop))
             points, seen = np.zeros((len(index), self.keypoints, 2), np.float32), np.ones((len(index), self.keypoints), bool)
@@ -139,7 +139,7 @@ class SamplePairs:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectPrice:
-    """Measures the trainings of a project and says what the project takes.
+    """A forecast of a project from measurements of its trainings.
 
     Attributes:
         images, out, settings, runtime, minutes, exclude, strict: see `kpdetect.project.pipeline.run_project`.
@@ -161,13 +161,13 @@ class ProjectPrice:
 
     @cached_property
     def left(self) -> tuple[Training, ...]:
-        """The first training that is not finished and all after it."""
+        """The first unfinished training and all trainings after it."""
         places = [place for place, training in enumerate(self.trainings) if not training.is_finished]
         return self.trainings[min(places) :] if places else ()
 
     @property
     def lines_unless_short(self) -> list[Line]:
-        """The lines; nothing where so little training is left that measuring would take longer."""
+        """The lines of the forecast; none if the rest of the training is shorter than the measurement."""
         return [] if all(training.steps <= SHORT_STEPS for training in self.left) else self.lines()
 
     @property
@@ -176,7 +176,7 @@ class ProjectPrice:
         return "\n".join(line for _, line in self.lines()) or f"{self.out}: everything is trained already"
 
     def lines(self) -> list[Line]:
-        """Measure, and say what the project takes, with warnings where something is too little; nothing if all is trained."""
+        """Measure the trainings and describe the needs of the project, with warnings. Without work left, return no lines."""
         if not self.left:
             return []
         sample, side = self.sample, self.settings.generator.model.size
@@ -208,7 +208,7 @@ class ProjectPrice:
 
     @cached_property
     def sample(self) -> Sample:
-        """Of the images as the generator's training reads them."""
+        """A sample of the images at the size at which the generator's training reads them."""
         return self._sample(cached_side(self.settings.generator.model.size))
 
     def _sample(self, side: int) -> Sample:
@@ -234,7 +234,7 @@ class ProjectPrice:
         )
 
     def _pairs_left(self, squares: Image, needs: list[Needs]) -> Work:
-        """The drawing of the pairs that are not there; `needs` gets their disk."""
+        """Measure the drawing of the missing pairs, and add their disk space to `needs`."""
         settings, folder = self.settings.pairs, self.out / "pairs"
         new = self.left[0].stage == "generator" or not (folder / MANIFEST).exists()
         there = 0 if new else sum(shard.stop - shard.start for shard in Manifest.read(folder).shards)
@@ -253,7 +253,7 @@ class ProjectPrice:
 
 
 def _of_another_round(price: Price, training: Training, batch: int) -> Price:
-    """The price of a round, at the pace of the detector on pairs, which has the same network."""
+    """Compute the price of a round from the speed of the training on pairs, which has the same network."""
     left = None if training.minutes is None else 60 * training.minutes
     forecast = replace(price.forecast, seen=0, limit=training.steps * batch, seconds_used=0.0, seconds_left=left)
     return replace(price, forecast=forecast)

@@ -153,7 +153,7 @@ class RefineTrainer(Trainer):
         self.restore()
 
     def stateful(self) -> dict[str, Stateful]:
-        """The parts whose state a checkpoint holds."""
+        """Return the parts whose state a checkpoint holds."""
         return {"detector": self.detector, "decoder": self.decoder, "average": self.average, "adam": self.adam}
 
     def train_step(self) -> dict[str, Tensor]:

@@ -131,7 +131,7 @@ def keypoints_px(scene: Scene, size: int) -> Points:
 
 
 def visible(scene: Scene, size: int) -> NDArray[np.bool_]:
-    """Which keypoints [P] are inside the frame and not behind the occluder."""
+    """Tell which keypoints [P] are inside the image and not behind the occluder."""
     points_px = keypoints_px(scene, size)
     inside = np.asarray(np.all((points_px >= -0.5) & (points_px <= size - 0.5), axis=-1), dtype=bool)
     if scene.occluder is None:

@@ -81,7 +81,7 @@ def by_the_first(runtime: Runtime, action: Callable[[], object]) -> None:
 
 
 def peers_of(runtime: Runtime) -> Peers:
-    """The processes that a runtime belongs to."""
+    """Return the processes that a runtime belongs to."""
     return Peers(rank=runtime.rank, world=runtime.world)
 
 
