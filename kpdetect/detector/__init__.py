@@ -3,6 +3,7 @@
 config       the settings
 backbone     ResNets and other networks from timm, and their installed ImageNet weights; the one module that imports timm
 model        backbone and head built from a configuration
+resnet       the networks that a trained detector needs no timm for
 network      backbone, transposed convolutions up to the heatmaps, and the keypoints that a heatmap stands for
 pyramid      a head that joins feature maps of several sizes, as an alternative to these convolutions
 folding      a trained detector with batch norm folded into its convolutions

@@ -12,6 +12,7 @@ from kpdetect.detector.backbone import create_backbone, weights_file
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.detector.network import Detector, HeatmapHead
 from kpdetect.detector.pyramid import PyramidHead
+from kpdetect.detector.resnet import resnet
 from kpdetect.errors import ConfigError
 from kpdetect.training.checkpoints import find_weights, read_description
 from kpdetect.training.run_folder import CONFIG
@@ -33,16 +34,13 @@ def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: b
     weights = config.backbone_weights if initialise else None
     if weights is not None:
         weights = weights_file(weights, config.backbone, "model.backbone_weights")
-    backbone = create_backbone(config.backbone, weights=weights)
-    channels: list[int] = backbone.feature_info.channels()  # type: ignore[operator, union-attr]
-    _require_feature_maps(backbone, channels[-1], config)
+    backbone, channels = _backbone(config, None if weights is None else Path(weights), initialise)
     head: nn.Module = HeatmapHead(channels[-1], config.head_width, config.head_stages, keypoints)
     if config.head == "pyramid":
         head = PyramidHead(channels, config.head_width, config.head_stages, keypoints)
     return Detector(backbone, head, config.input_size)
 
 
-@torch.no_grad()
 def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
     """Read the network of a training that starts from the weights of `initial`.
 
@@ -59,6 +57,18 @@ def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
     return build_config(DetectorConfig, read_description(weights)["config"], source=str(weights)).model
 
 
+def _backbone(config: DetectorModelConfig, weights: Path | None, initialise: bool) -> tuple[nn.Module, list[int]]:
+    """Build the backbone and list the channels of its feature maps; a trained detector needs timm for unusual networks only."""
+    known = None if initialise else resnet(config.backbone)
+    if known is not None:
+        return known, known.channels
+    backbone = create_backbone(config.backbone, weights=weights)
+    channels: list[int] = backbone.feature_info.channels()  # type: ignore[operator, union-attr]
+    _require_feature_maps(backbone, channels[-1], config)
+    return backbone, channels
+
+
+@torch.no_grad()
 def _require_feature_maps(backbone: nn.Module, channels: int, config: DetectorModelConfig) -> None:
     """Refuse networks that accept one image size only, or put channels last, before the first step."""
     side = config.input_size

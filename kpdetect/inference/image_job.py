@@ -239,17 +239,15 @@ class _ImageJob:
         """Read and predict one batch."""
         outcomes = [(number, self._read(number)) for number in numbers]
         self._note(outcomes)
-        seen = [(number, outcome) for number, outcome in outcomes if isinstance(outcome, Fitted)]
-        fitted = [outcome for _, outcome in seen]
-        rows, keypoints = self._detect([number for number, _ in seen], fitted)
-        kept, sizes = [seen[row][0] for row in rows], [fitted[row].size for row in rows]
-        return _Block(numbers=kept, keypoints=keypoints, sizes=sizes, count=len(numbers))
+        seen = {number: outcome for number, outcome in outcomes if isinstance(outcome, Fitted)}
+        rows, keypoints = self._detect(list(seen), list(seen.values()))
+        kept = [list(seen)[row] for row in rows]
+        return _Block(numbers=kept, keypoints=keypoints, sizes=[seen[number].size for number in kept], count=len(numbers))
 
     def _read(self, number: int) -> Fitted | InputError:
         try:
-            fitted, self.digests[self.names[number]] = self.predictor.fit_file(
-                self.paths[number], lambda size: self._box(number, size)
-            )
+            box_of = partial(self._box, number)
+            fitted, self.digests[self.names[number]] = self.predictor.fit_file(self.paths[number], box_of)
             return fitted
         except InputError as error:
             return error
