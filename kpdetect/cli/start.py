@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
+try:
+    from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
+except KeyboardInterrupt:  # the names are not there yet
+    sys.stderr.write("stopped; finished work is saved; run the same command again to continue\n")
+    sys.exit(130)
 
 
 def main() -> None:

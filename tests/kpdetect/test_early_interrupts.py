@@ -32,7 +32,7 @@ def begin(name: str, before: str = "default_int_handler") -> subprocess.Complete
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
-@pytest.mark.parametrize("name", ["kpdetect.cli.main", "typer", "torch"])
+@pytest.mark.parametrize("name", ["kpdetect.training.interrupts", "kpdetect.cli.main", "typer", "torch"])
 def test_ctrl_c_during_an_import_is_one_line(name):
     done = begin(name)
     assert done.returncode == 130
