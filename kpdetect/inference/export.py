@@ -161,7 +161,7 @@ def export_detector(
         The files written, ONNX first.
 
     Raises:
-        InputError: no file is asked for, a missing package, a name that does not end in .pt2, or no images.
+        InputError: no file is requested, a package is missing, a name does not end in .pt2, or `images` holds no image.
         CheckpointError: there is no detector at `model`.
         OutputError: a file cannot be written.
     """

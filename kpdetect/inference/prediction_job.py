@@ -119,10 +119,10 @@ def predict_inputs(
     Args:
         model: project folder, detector run folder, weights file, or name of a model that comes with the package.
         inputs: one input or several, see `kpdetect.inference.sources`.
-        out: folder of the results; each video has a folder `out`/videos/NAME.
-        config: how to predict, and what to write.
-        device: where to compute.
-        progress: called with the progress of the work.
+        out: folder of the results. Each video has a folder `out`/videos/NAME.
+        config: settings of the prediction, and of the files that it writes.
+        device: `auto`, `cpu` or `cuda`.
+        progress: function that is called with the progress of the work.
         peers: processes that make this call together. The first one returns all results, the others return none.
 
     Raises:

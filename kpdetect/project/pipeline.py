@@ -45,9 +45,9 @@ class RunResult:
     """A project folder after `kpdetect.run`.
 
     Attributes:
-        path: the project folder, which every function takes as a model.
+        path: the project folder. Every function accepts it as a model.
         report: the HTML page about the project.
-        plan: after a dry run, what the project will do and need on this machine, one sentence each.
+        plan: after a dry run, the forecast of the project on this machine, one sentence each.
     """
 
     path: Path
@@ -101,28 +101,28 @@ def run_project(
     device: DeviceName | Runtime = "auto",
     progress: Listener | None = None,
 ) -> RunResult:
-    """Train a detector on a folder of images, predict their keypoints and write a report; finished stages are kept.
+    """Train a detector on a folder of images, predict their keypoints and write a report. Finished stages are kept.
 
     Args:
         images: folder of unlabelled images, searched recursively.
-        out: project folder; the same call continues there.
+        out: project folder. The same call again continues there.
         config: the configuration (`kpdetect.project_config`), or its YAML file. To continue a project it must equal that
             project's, except for budgets.
-        keypoints: number of keypoints, 10 unless given; not together with `config`.
-        size: side of the generated images in pixels, 64 unless given; not together with `config`.
-        minutes: training time of all stages together, whatever their steps; without it each stage trains its steps.
+        keypoints: number of keypoints, 10 by default; not together with `config`.
+        size: side of the generated images in pixels, 64 by default; not together with `config`.
+        minutes: training time of all stages together, in place of their numbers of steps.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
-        exclude_lists: text files of image names never to train on.
+        exclude_lists: text files of image names to leave out.
         strict: stop at an unreadable image instead of skipping it.
         init_generator, init_detector: models whose weights these stages start from.
-        last: the stage to end with, among which the minutes are shared: `generator`, `detector` or `report`.
-        dry_run: measure what the project will do and need on this machine, and write nothing; see `RunResult.plan`.
-        device: where to compute, or a `Runtime`, which also sets the precision.
-        progress: called with the progress of the work.
+        last: the last stage: `generator`, `detector` or `report`. The stages up to it share the minutes.
+        dry_run: forecast the course and needs of the project on this machine, and write nothing; see `RunResult.plan`.
+        device: `auto`, `cpu`, `cuda`, or a `Runtime`, which also sets the precision.
+        progress: function that is called with the progress of the work.
 
     Raises:
-        KpdetectError: with one line that says what to do.
-        KeyboardInterrupt: after the current step is finished and saved.
+        KpdetectError: see the message, which says what to do.
+        KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
     images, out = Path(images), Path(out)
     settings = changed(_chosen(config, keypoints, size), minutes, overrides)

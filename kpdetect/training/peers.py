@@ -265,7 +265,8 @@ class _Watch:
         if self.over.wait(GRACE):
             return
         if self._is_first():
-            print(f"error: {ENDED}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"error: {ENDED}\n")
+            sys.stderr.flush()
         os._exit(PeerError.exit_code)
 
 

@@ -29,31 +29,31 @@ from kpdetect.skeleton import SkeletonRecord
 MANIFEST = "_manifest.json"
 """The name of the manifest. Readers of Parquet folders skip files whose names begin with an underscore."""
 IMAGES = 100_000
-"""Images of a file."""
+"""Number of images in a file."""
 
 
 class ParquetFile(Record):
-    """A file of the folder."""
+    """The entry of a file of the folder."""
 
     name: RelativeName
-    """Its name in the folder."""
+    """Name of the file in the folder."""
     images: Count
-    """Images or frames in it."""
+    """Number of images or frames in the file."""
 
 
 class ParquetManifest(Record):
-    """What the folder holds."""
+    """The manifest of the folder."""
 
     keypoints: Annotated[int, Field(ge=1)]
-    """Keypoints of each image."""
+    """Number of keypoints of each image."""
     skeleton: SkeletonRecord
-    """Their names, links and pairs."""
+    """Numbers, names, links and pairs of the keypoints."""
     files: tuple[ParquetFile, ...]
     """All files, in the order of the images."""
     clip: str | None = None
     """Name of the video; None for images."""
     rate: float | None = None
-    """Frames a second of the video."""
+    """Frames per second of the video; None for images."""
 
 
 def files_of(predictions: Predictions) -> list[str]:
@@ -115,7 +115,7 @@ def _name(number: int) -> str:
 
 
 def _table(part: Predictions, min_confidence: float) -> Any:
-    """Make the table of some images; coordinates of keypoints below `min_confidence` are empty."""
+    """Make the table of some images. Coordinates of keypoints below `min_confidence` are empty."""
     import pyarrow
 
     count, points = part.keypoints_px.shape[1], part.points
@@ -141,7 +141,7 @@ def _table(part: Predictions, min_confidence: float) -> Any:
 
 
 def _columns(table: Any, manifest: ParquetManifest, images: int) -> dict[str, NDArray[Any]]:
-    """Read the columns of a file: [images] of what images have, [images, K] of what keypoints have."""
+    """Read the columns of a file: arrays [images] of values per image, and [images, K] of values per keypoint."""
     count = manifest.keypoints
     if table.num_rows != images * count or table["keypoint"].to_pylist() != list(manifest.skeleton.numbers) * images:
         raise FormatError(f"{table.num_rows} rows; expected {count} keypoints of each of {images} images, in order")
