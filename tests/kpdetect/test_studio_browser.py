@@ -14,40 +14,22 @@ import pytest
 from kpdetect.images.image_files import write_image
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.studio import ARGUMENTS, Watched, drag, find_browser, picture_of, serving, write_pictures, write_project
+from tests.builders.studio import (
+    ARGUMENTS,
+    CONTRAST,
+    NAMELESS,
+    Watched,
+    drag,
+    find_browser,
+    picture_of,
+    serving,
+    write_pictures,
+    write_project,
+)
 
 pytestmark = pytest.mark.slow
 
 ROOMS = ("project", "edit", "name", "review", "compare")
-CONTRAST = """() => {
-  const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const light = ([red, green, blue]) => 0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
-  const colour = (text) => text.match(/[\\d.]+/g).map(Number);
-  const ground = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const found = colour(getComputedStyle(at).backgroundColor);
-      if (found.length === 3 || found[3] === 1) return found;
-    }
-    return [255, 255, 255];
-  };
-  const poor = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const element = node.parentElement;
-    if (!node.textContent.trim() || !element.checkVisibility()) continue;
-    if (element.closest("svg.plot, script, noscript, :disabled, .stage, .thumb")) continue;
-    const style = getComputedStyle(element);
-    const [one, other] = [light(colour(style.color)), light(ground(element))].sort((first, second) => second - first);
-    const ratio = (one + 0.05) / (other + 0.05);
-    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${node.textContent.trim().slice(0, 40)}`);
-  }
-  return poor;
-}"""
-
-NAMELESS = """() => [...document.querySelectorAll("button, input, select, a")]
-  .filter((each) => each.checkVisibility() && !(each.textContent.trim() || each.ariaLabel || each.title || each.labels?.length))
-  .map((each) => each.outerHTML)"""
-"""Controls that a screen reader has no name for."""
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
 from tests.builders.studio import (
     ARGUMENTS,
+    CONTRAST,
     Watched,
     drag,
     find_browser,
@@ -138,6 +139,9 @@ def test_a_sample_clicked_with_parts_chosen_asks_what_it_is_for(edit: Any, opene
     for number in ("0", "5"):
         edit.click(f".chip[data-number='{number}']")
     edit.click(".thumb[data-sample='7']")
+    for _ in ("light", "dark"):
+        assert edit.evaluate(CONTRAST) == []
+        edit.click("#theme")
     edit.click("[data-offer='exchange']")
     opened.drawn()
     edit.locator("#command", has_text="--samples 7").wait_for()

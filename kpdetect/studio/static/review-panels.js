@@ -6,7 +6,7 @@ import { thinned } from "./review-order.js";
 
 const ORDERS = [["time", "by time or name"], ["unsure", "least confident first"], ["jump", "largest jump first"]];
 const FORMATS = {
-  coco: "COCO", "dlc-csv": "DeepLabCut (CSV)", "dlc-h5": "DeepLabCut (HDF5)", "label-studio": "Label Studio", sleap: "SLEAP", yolo: "YOLO",
+  coco: "COCO", "dlc-csv": "DeepLabCut (CSV)", "dlc-h5": "DeepLabCut (HDF5)", "label-studio": "Label Studio", sleap: "SLEAP", yolo: "YOLO", parquet: "Parquet",
 };
 const FIRST = ["coco", "dlc-csv", "label-studio"];
 
