@@ -41,6 +41,13 @@ def write_commands(app: Sphinx) -> None:
     COMMANDS.write_text(re.sub(r"^# `kpdetect`", "# Commands", text), encoding="utf-8")
 
 
+def leave_out_maps(app: Sphinx, what: str, name: str, object_: object, options: object, lines: list[str]) -> None:
+    """Leave out the docstrings of packages: they are maps for readers of the source."""
+    if what == "module":
+        lines.clear()
+
+
 def setup(app: Sphinx) -> None:
-    """Register the command reference."""
+    """Register the command reference and the filter of docstrings."""
     app.connect("builder-inited", write_commands)
+    app.connect("autodoc-process-docstring", leave_out_maps)

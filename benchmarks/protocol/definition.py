@@ -144,7 +144,7 @@ class Protocol:
         crop: the region of each image that a model sees; None for the whole image.
         landmarks: names of the landmarks, in the order of the annotation.
         unit: the length by which distances are divided; the module's docstring lists the units.
-        distance: distance between a predicted and an annotated point: `euclidean`, or `taxicab` (|dx| + |dy|).
+        distance: distance between a predicted and an annotated point: `euclidean`, or `taxicab` (`|dx| + |dy|`).
         regressions: the ways to measure; exactly one is the headline.
         summed: whether the mean errors of the landmarks are added up instead of averaged.
         swaps: pairs of landmarks whose names are exchanged, all at once, in images where that lowers the error. On fitting

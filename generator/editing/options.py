@@ -142,7 +142,7 @@ def read_edits(
     if mix is not None and not taken:
         raise InputError("`mix`: there is no second sample; give `pose_from`, `appearance_from` or `background_from` too")
     if not (taken or moves or added or removed or (scale, rotate) != (1, 0)):
-        raise InputError("nothing to edit; give `move`, `appearance_from`, `remove` or another edit, see kpdetect edit --help")
+        raise InputError("nothing to edit; give `move`, `appearance_from`, `remove` or another edit of `kpdetect edit`")
     _require_consistent(editor, move, appearance_from, add, remove, donors)
     return Edits(
         pose_from=pose_from,

@@ -145,7 +145,7 @@ def _clear(out: Path) -> None:
         return
     for name in (*checked(_EditRecord, read_json(out / RECORD), out / RECORD).files, SHEET, TABLE):
         path = inside(out, name)
-        with reading(path, OutputError, "remove it, or give another --out"):
+        with reading(path, OutputError, "remove it, or give another `out`"):
             path.unlink(missing_ok=True)
     for folder in (*sorted(out.glob("frames/*")), out / "frames"):
         if folder.is_dir() and not any(folder.iterdir()):

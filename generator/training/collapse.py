@@ -14,11 +14,11 @@ from generator.config import CollapseConfig
 from generator.model import Drawing
 
 ADVICE = {
-    "keypoint_motion": "the keypoints no longer move; try a larger --set model.tau, or another --seed",
-    "image_variation": "the images are all alike; try --set optimiser.r1_weight=1, or another --seed",
+    "keypoint_motion": "the keypoints no longer move; try a larger `overrides=model.tau=...`, or another `seed`",
+    "image_variation": "the images are all alike; try `overrides=optimiser.r1_weight=1`, or another `seed`",
     "loss_discriminator": (
-        "the discriminator has won; try --set optimiser.diffaugment=[colour,translation,cutout] or a larger "
-        "--set optimiser.r1_weight"
+        "the discriminator has won; try `overrides=optimiser.diffaugment=[colour,translation,cutout]` or a larger "
+        "`overrides=optimiser.r1_weight=...`"
     ),
 }
 """The fault behind a metric that is too low, and the remedy."""
