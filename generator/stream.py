@@ -25,7 +25,9 @@ from kpdetect.config import build_config
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.pairs import PairBatch
-from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
+from kpdetect.training.checkpoints import fill, find_weights, require_widths
+from kpdetect.training.described_weights import load_described
+from kpdetect.training.model_description import GeneratorDescription
 from kpdetect.training.runtime import DeviceName, Runtime, as_runtime, channels_last
 
 BATCH = 64
@@ -34,19 +36,19 @@ GRID = 2.0**-20
 """Keypoints are rounded to multiples of this step."""
 
 
-def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
+def load_generator(path: Path) -> tuple[Generator, GeneratorDescription]:
     """Load a trained generator in evaluation mode and its description, from weights, a run folder or a project folder.
 
     Raises:
         CheckpointError: there are no weights, or they are not of a generator of this version.
     """
     weights = find_weights(path, "generator")
-    tensors, description = load_weights(weights, "generator")
-    config = build_config(GeneratorConfig, description["config"], source=str(weights))
+    tensors, description = load_described(weights, GeneratorDescription)
+    config = build_config(GeneratorConfig, description.config, source=str(weights))
     require_widths(config.model.all_widths, tensors, weights)
     network = Generator(config.model)
     fill(network, tensors, weights)
-    network.stage = Stage(size=int(description.get("drawn_size", config.model.size)))
+    network.stage = Stage(size=description.drawn_size or config.model.size)
     channels_last(network)
     return network.eval().requires_grad_(False), description
 
@@ -93,9 +95,15 @@ class PairStream:
     @property
     def provenance(self) -> dict[str, Any]:
         """The generator, seed and truncation behind the pairs, JSON-ready."""
-        crop = build_config(GeneratorConfig, self.description["config"]).data.crop
-        known = {name: self.description.get(name) for name in ("images_seen", "training_images", "minutes", "commit")}
-        return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": known}
+        known = self.description
+        training = {
+            "images_seen": known.images_seen,
+            "training_images": known.training_images,
+            "minutes": known.minutes,
+            "commit": known.commit,
+        }
+        crop = build_config(GeneratorConfig, known.config).data.crop
+        return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": training}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
         """Yield the pairs start <= i < stop in order, at most `BATCH` at once.

@@ -115,8 +115,8 @@ def run_cell(out: Path, name: str) -> None:
     provenance = {
         "generator": stream.hash,
         "detector": file_hash(find_weights(folder, "detector")) if detected else None,
-        "images_seen": stream.description["images_seen"],
-        "generator_minutes": stream.description["minutes"],
+        "images_seen": stream.description.images_seen,
+        "generator_minutes": stream.description.minutes,
         "environment": environment(),
     }
     write_json(folder / MEASURED, {"schema": ABLATION_CELL} | found | provenance)

@@ -16,7 +16,7 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import labels_of
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
-from kpdetect.training.checkpoints import WEIGHTS, find_weights, read_description
+from kpdetect.training.checkpoints import WEIGHTS, find_weights, read_detector_description
 from kpdetect.training.runtime import Runtime
 
 
@@ -76,7 +76,7 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
         weights = find_weights(project, "detector")
     except CheckpointError:
         return None
-    numbers = labels_of(weights).skeleton(int(read_description(weights)["keypoints"])).numbers
+    numbers = labels_of(weights).skeleton(read_detector_description(weights).keypoints).numbers
     wanted = file_hash(weights), _generator_hash(project), numbers
     known = known_verdict(project)
     if known is not None and (known.detector, known.generator, tuple(point.number for point in known.keypoints)) == wanted:
@@ -112,6 +112,7 @@ def _generator_hash(project: Path) -> str | None:
 
 
 def _images_seen(predictor: Predictor, stream: PairStream | None) -> int | None:
-    training = predictor.description.get("provenance", {}).get("training", {})
-    seen = training.get("images_seen") if stream is None else stream.description.get("images_seen")
+    if stream is not None:
+        return stream.description.images_seen
+    seen = predictor.description.get("provenance", {}).get("training", {}).get("images_seen")
     return None if seen is None else int(seen)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from generator.training.discriminator import build_discriminator
 from generator.training.features import FeatureDiscriminator, FeatureNetwork, require_maps
 from generator.training.losses import ADVERSARIAL, gradient_penalty
 from kpdetect.training.distributed import average_gradients
+from kpdetect.training.model_description import ModelDescription
 from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator
@@ -71,7 +71,7 @@ class Adversary:
             return pixels
         return pixels | {"feature_discriminator": self.feature_discriminator, "adam_features": self.adam_features}
 
-    def companions(self, description: dict[str, Any], feature_weights: str | None) -> dict[str, nn.Module]:
+    def companions(self, description: ModelDescription, feature_weights: str | None) -> dict[str, nn.Module]:
         """Return the discriminators that may load weights of an earlier run, by name.
 
         The feature discriminator is included only if both runs use the same feature network and width.
@@ -81,8 +81,8 @@ class Adversary:
             feature_weights: hash of the network behind this run's feature maps, or None.
         """
         networks: dict[str, nn.Module] = {"discriminator": self.pixel_discriminator}
-        width = description["config"]["optimiser"].get("feature_width")
-        alike = description.get("feature_weights") == feature_weights and width == self.config.optimiser.feature_width
+        width = (description.config or {}).get("optimiser", {}).get("feature_width")
+        alike = description.feature_weights == feature_weights and width == self.config.optimiser.feature_width
         if self.feature_discriminator is not None and alike:
             networks["feature_discriminator"] = self.feature_discriminator
         return networks

@@ -14,7 +14,7 @@ from kpdetect.detector.network import Detector, HeatmapHead
 from kpdetect.detector.pyramid import PyramidHead
 from kpdetect.detector.resnet import resnet
 from kpdetect.errors import ConfigError
-from kpdetect.training.checkpoints import find_weights, read_description
+from kpdetect.training.checkpoints import find_weights, read_detector_description
 from kpdetect.training.run_folder import CONFIG
 
 
@@ -54,7 +54,7 @@ def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
     if (run / CONFIG).exists():
         return read_config(DetectorConfig, run / CONFIG).model
     weights = find_weights(initial, "detector")
-    return build_config(DetectorConfig, read_description(weights)["config"], source=str(weights)).model
+    return build_config(DetectorConfig, read_detector_description(weights).config, source=str(weights)).model
 
 
 def _backbone(config: DetectorModelConfig, weights: Path | None, initialise: bool) -> tuple[nn.Module, list[int]]:

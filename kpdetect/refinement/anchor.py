@@ -21,7 +21,9 @@ from kpdetect.detector.train import weighted_mean
 from kpdetect.errors import CheckpointError
 from kpdetect.pairs import PairSource
 from kpdetect.refinement.config import RefineConfig
-from kpdetect.training.checkpoints import find_weights, load_weights
+from kpdetect.training.checkpoints import find_weights
+from kpdetect.training.described_weights import load_described
+from kpdetect.training.model_description import DetectorDescription
 from kpdetect.training.runtime import Runtime
 
 
@@ -42,9 +44,9 @@ def fixed_statistics(network: nn.Module) -> Iterator[None]:
 class FirstStage:
     """The weights of the detector that is refined, and their description."""
 
-    def __init__(self, weights: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    def __init__(self, weights: Path, tensors: dict[str, Tensor], description: DetectorDescription) -> None:
         self.weights, self.tensors, self.description = weights, tensors, description
-        self.config = build_config(DetectorConfig, description["config"], source=str(weights))
+        self.config = build_config(DetectorConfig, description.config, source=str(weights))
 
     @classmethod
     def load(cls, model: Path) -> FirstStage:
@@ -57,8 +59,8 @@ class FirstStage:
         """
         first = model / "detector"
         weights = find_weights(first if first.is_dir() else model, "detector")
-        tensors, description = load_weights(weights, "detector")
-        if description.get("refined", {}).get("method") == "imm":
+        tensors, description = load_described(weights, DetectorDescription)
+        if (description.refined or {}).get("method") == "imm":
             raise CheckpointError(
                 f"{weights}: this detector was trained by IMM, on real images alone; give a detector that was trained on pairs"
             )
@@ -67,16 +69,21 @@ class FirstStage:
     @property
     def refined_before(self) -> list[dict[str, Any]]:
         """Records of the detector's earlier trainings on real images, the oldest first."""
-        if "refined" not in self.description:
+        known = self.description
+        if known.refined is None:
             return []
         run = {
-            name: self.description.get(name) for name in ("refined", "first_stage", "training_images", "images_seen", "minutes")
+            "refined": known.refined,
+            "first_stage": known.first_stage,
+            "training_images": known.training_images,
+            "images_seen": known.images_seen,
+            "minutes": known.minutes,
         }
-        return [*self.description.get("refined_before", []), run]
+        return [*(known.refined_before or ()), run]
 
     def apply(self, config: RefineConfig) -> RefineConfig:
         """Copy a configuration with this detector's network, number of keypoints and crop policy."""
-        fixed = {"model": self.config.model, "keypoints": self.description["keypoints"], "crop": self.description["crop"]}
+        fixed = {"model": self.config.model, "keypoints": self.description.keypoints, "crop": self.description.crop}
         return config.model_copy(update=fixed)
 
 

@@ -259,8 +259,8 @@ class RefineTrainer(Trainer):
         """Write the averaged detector with its description."""
         config, keypoints = self.config, self.find(self.average, self.watched)
         health = measure_health(keypoints, self.before)
-        first = {} if self.start is None else self.start.description
-        calibration = first.get("calibration")
+        first = None if self.start is None else self.start.description
+        calibration = None if first is None else first.content.get("calibration")
         if self.anchor is not None:
             calibration = self.anchor.calibration(self.average, self.run.folder)
         settings = build_config(DetectorConfig, {"model": config.model.model_dump(mode="json")})
@@ -269,7 +269,7 @@ class RefineTrainer(Trainer):
             keypoints=config.keypoints,
             pair_size=[config.side, config.side],
             crop=config.crop,
-            provenance=first.get("provenance", {}),
+            provenance={} if first is None else first.provenance or {},
             first_stage=None if self.start is None else file_hash(self.start.weights),
             refined=config.model_dump(mode="json"),
             refined_before=[] if self.start is None else self.start.refined_before,

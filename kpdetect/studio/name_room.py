@@ -26,7 +26,7 @@ from kpdetect.shipped import is_shipped
 from kpdetect.studio.call import Call
 from kpdetect.studio.documents import file_version, require_version
 from kpdetect.studio.workplace import Workplace
-from kpdetect.training.checkpoints import find_weights, read_description
+from kpdetect.training.checkpoints import find_weights, read_detector_description
 
 SHOWN, SIDE = 12, 384
 """Images beside each other, and the side in pixels of each."""
@@ -60,7 +60,7 @@ class NameRoom:
         """Labels and keypoints of a model."""
         model = call.query.get("model", "")
         weights = find_weights(self.workplace.model(model), "detector")
-        count = int(read_description(weights)["keypoints"])
+        count = read_detector_description(weights).keypoints
         path = weights.parent / LABELS
         version, labels = file_version(path), read_labels(weights, count)
         with self.lock:
@@ -97,7 +97,7 @@ class NameRoom:
         path = weights.parent / LABELS
         named = {number: name.strip() for number, name in saved.names.items() if name.strip()}
         labels = Labels(names=named, pairs=saved.pairs, links=saved.links, drop=saved.drop, weights=file_hash(weights))
-        labels.require(int(read_description(weights)["keypoints"]), "labels")
+        labels.require(read_detector_description(weights).keypoints, "labels")
         require_own(weights)
         with self.lock:
             require_version(path.name, saved.version, file_version(path))

@@ -5,6 +5,8 @@ model_description
                  the description inside a weights file, as a checked record
 trained_model    the result of a training, as functions return it
 checkpoints      weights and checkpoints, written whole and read back safely
+described_weights
+                 the tensors of a weights file with its description as a record
 data_key         the training data of a run, as a text of hashes
 optimiser_state  checks of an optimiser's state in a checkpoint
 initial_weights  the trained weights that a new run starts from

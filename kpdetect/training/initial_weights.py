@@ -18,7 +18,9 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.files.reading import reading
 from kpdetect.files.records import checked
 from kpdetect.files.sources import merge_sources
-from kpdetect.training.checkpoints import CHECKPOINT, find_weights, load_checkpoint, load_weights
+from kpdetect.training.checkpoints import CHECKPOINT, find_weights, load_checkpoint
+from kpdetect.training.described_weights import load_described
+from kpdetect.training.model_description import KINDS, ModelDescription
 from kpdetect.training.run_folder import RunFolder
 
 RECORD = "initial.json"
@@ -33,7 +35,7 @@ class InitialWeights:
         description: the description in the file.
     """
 
-    def __init__(self, path: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    def __init__(self, path: Path, tensors: dict[str, Tensor], description: ModelDescription) -> None:
         self.path, self.tensors, self.description = path, tensors, description
 
     @classmethod
@@ -44,7 +46,7 @@ class InitialWeights:
             CheckpointError: there are no weights, or they are damaged.
         """
         path = find_weights(source, kind)
-        return cls(path, *load_weights(path, kind))
+        return cls(path, *load_described(path, KINDS[kind]))
 
     def load_into(self, *networks: nn.Module) -> None:
         """Load the weights into networks of the same shape.
@@ -64,7 +66,7 @@ class InitialWeights:
         """Read the state of another network of the same run from its checkpoint; None if it is missing."""
         if not self.checkpoint.exists():
             return None
-        state: dict[str, Tensor] | None = load_checkpoint(self.checkpoint, str(self.description["kind"])).get(name)
+        state: dict[str, Tensor] | None = load_checkpoint(self.checkpoint, self.description.kind).get(name)
         if state is not None and not (isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())):
             raise CheckpointError(
                 f"{self.checkpoint}: {name} is not the state of a network; delete the checkpoint or copy it again"
@@ -78,9 +80,9 @@ class InitialWeights:
         record = {
             "weights": self.path.name,
             "hash": file_hash(self.path),
-            "images_seen": self.description.get("images_seen"),
-            "minutes": self.description.get("minutes"),
-            "began_with": self.description.get("began_with"),
+            "images_seen": self.description.images_seen,
+            "minutes": self.description.minutes,
+            "began_with": self.description.began_with,
         }
         merge_sources(run.folder, self.path.parent)
         write_json(run.folder / RECORD, record)

@@ -47,6 +47,7 @@ from kpdetect.training.checkpoints import CHECKPOINT
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.initial_weights import InitialWeights, began_with
 from kpdetect.training.loop import Trainer, images_of
+from kpdetect.training.model_description import ModelDescription
 from kpdetect.training.run_folder import RunFolder, read_metrics
 from kpdetect.training.runtime import resolve_runtime
 from tests.fuzz import project_readers
@@ -134,7 +135,7 @@ def read_checkpoint(path: Path) -> None:
         runtime=SimpleNamespace(is_main=True),
     )  # fmt: skip
     images_of(run, "detector")  # type: ignore[arg-type]
-    initial = InitialWeights(path.with_name("model.safetensors"), {}, {"kind": "detector"})
+    initial = InitialWeights(path.with_name("model.safetensors"), {}, ModelDescription(kind="detector", version=1))
     initial.companion("net")
     told(path)
     Trainer.restore(trainer)  # type: ignore[arg-type]
