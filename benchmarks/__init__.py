@@ -1,23 +1,23 @@
 """Measuring detectors against landmark annotations, and generators without annotations.
 
 Reading order:
-    protocol/    what a benchmark consists of: crop, landmarks, frames, regressions, headline
+    protocol/    the protocol of a benchmark: crop, landmarks, frames, regressions, headline
     datasets/    annotated data sets in memory, and one loader per data set on disk
     metrics/     errors and distances, one family per file
-    evaluation/  predictions, data and a protocol to the rows of a result
+    evaluation/  the rows of a result, from predictions, data and a protocol
     tables/      results and published numbers as tables
     benchmarking/
-                 a whole benchmark behind one call
+                 a whole benchmark in one call
     reporting/   a project as one HTML page
     studies/     measures that need no annotations, and experiments
     measurement_records
-                 files of numbers other than results, as they are read back
+                 records of the files with measured numbers
     ablations/   the paper's tables of ablations, one project per cell
-    speed/       seconds of everything that takes long
-    describe     a summary of files of numbers, for `kpdetect info`
+    speed/       speed of trainings and other long computations
+    describe     summaries of files with measured numbers, for `kpdetect info`
 
-A benchmark has two stages with a predictions file between them: `evaluation.predict` needs a detector, `evaluation.evaluate`
-needs its predictions alone.
+A benchmark has two stages with a predictions file between them. `evaluation.predict` needs a detector; `evaluation.evaluate`
+needs only the predictions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a file or folder of measurements is, in a few lines; for `kpdetect info`."""
+"""Summaries of files and folders of measurements, for `kpdetect info`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from kpdetect.files.records import checked
 
 
 def describe_measurements(path: Path) -> list[str]:
-    """Lines about predictions, a result, an ablation or one of its cells, `measured.json`, `nearest.json`, `control.json`,
-    `embeddings.json`, `verdict.json`, or a folder of results or ablations; none for anything else.
+    """Describe a file or folder of measurements in a few lines; return no lines for anything else.
+
+    These are predictions, results, ablations and their cells, `measured.json`, `nearest.json`, `control.json`,
+    `embeddings.json`, `verdict.json`, and folders of results or ablations.
 
     Raises:
-        FormatError: it is damaged.
+        FormatError: the file is damaged.
     """
     if path.is_dir():
         return list(_folder(path))
@@ -53,17 +55,17 @@ def _predictions(path: Path) -> Iterator[str]:
     for key in prediction_file.entry_keys(path):
         data, checkpoint = key.split("/")
         entry = prediction_file.read_entry(path, data, checkpoint)
-        found = entry.predictions
-        yield f"predictions for {data}: {len(found.images):,} images, {found.keypoints_px.shape[1]} keypoints"
+        predictions = entry.predictions
+        yield f"predictions for {data}: {len(predictions.images):,} images, {predictions.keypoints_px.shape[1]} keypoints"
         yield f"  model: {checkpoint}{_minutes(entry.model)}"
-        yield f"  mean confidence: {found.confidence.mean():.2f}"
-        yield f"  images that the model saw: {'no record' if entry.seen is None else f'{int(entry.seen.sum()):,}'}"
+        yield f"  mean confidence: {predictions.confidence.mean():.2f}"
+        yield f"  images in the model's training: {'no record' if entry.seen is None else f'{int(entry.seen.sum()):,}'}"
         yield f"  {_made(entry.environment)}"
 
 
 def _result(path: Path, content: dict[str, Any]) -> Iterator[str]:
     result = results.read_result(path)
-    yield f"result: {result.protocol} on {result.data}, {result.fitted:,} images fitted, {result.tested:,} tested"
+    yield f"result: {result.protocol} on {result.data}, {result.fitted:,} fitting images, {result.tested:,} test images"
     yield f"error: {result.metric}; {result.headline[0].regression if result.headline else 'no headline'}"
     for row in result.headline:
         low, high = row.interval95
@@ -144,7 +146,7 @@ def _verdict(path: Path, content: dict[str, Any]) -> Iterator[str]:
 def _nearest(path: Path, content: dict[str, Any]) -> Iterator[str]:
     yield f"nearest training images of {content['model']}: {content['images']:,} generated, seed {content['seed']}"
     yield f"compared with {content['training_images']:,} images of {content['folder']}"
-    yield f"closer than the nearest 1 % of training images are to each other: {100 * content['closer']:.1f} %"
+    yield f"generated images that are closer than 99 % of the training images are: {100 * content['closer']:.1f} %"
     yield f"generator: {content['generator']}"
     yield _made(content["environment"])
 
@@ -163,7 +165,7 @@ def _embeddings(path: Path, content: dict[str, Any]) -> Iterator[str]:
     yield f"embeddings of {content['model']}: {content['images']:,} images, seed {content['seed']}"
     yield f"variance in two principal components: {100 * content['explained']:.0f} %"
     if content["separable"] is not None:
-        yield f"named rightly on them: {content['separable']:.1f} % (floor {content['separable_floor']:.1f} %)"
+        yield f"accuracy of a linear classifier: {content['separable']:.1f} % (floor {content['separable_floor']:.1f} %)"
     yield f"generator: {content['generator']}"
     yield _made(content["environment"])
 

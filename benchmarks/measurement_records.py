@@ -1,6 +1,6 @@
-"""Files of numbers other than results, as they are read back: one record each, whatever else a newer version adds.
+"""Records of the files with measured numbers, except results, and the schema names in these files.
 
-Names by which files of numbers say what they are, for readers that need nothing else of what wrote them.
+Keys that a newer version adds are ignored.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class EnvironmentRecord(Record):
-    """Where and by what a number was measured."""
+    """Time and commit of a measurement."""
 
     time: str
     commit: str
 
 
 class MeasurementRecord(Record):
-    """What all of them say."""
+    """The fields that all files share."""
 
     environment: EnvironmentRecord
 
 
 class SettingRecord(Record):
-    """How an ablation was set up."""
+    """Settings of an ablation."""
 
     images: str
     test: bool = False
@@ -73,7 +73,7 @@ class AblationRecord(MeasurementRecord):
 
 
 class VerdictRecord(Record):
-    """What controls what, in words."""
+    """The verdict of `control.json` in a word."""
 
     verdict: str
 

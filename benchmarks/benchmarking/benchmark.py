@@ -43,7 +43,7 @@ class Extras:
     Attributes:
         baselines: measure random features and pixels; the mean shape and the grid are always measured.
         supervised: numbers of labels of detectors trained on annotated fitting images.
-        supervised_minutes: training time of each of them.
+        supervised_minutes: training time of each supervised detector, in minutes.
     """
 
     baselines: bool = True
@@ -57,8 +57,8 @@ class BenchmarkResult:
 
     Attributes:
         path: the result file; `table.md`, `table.csv`, `<name>-errors.csv` and `<name>-labels.csv` lie next to it.
-        result: its content.
-        labels: errors of the model after a fit on fewer images; empty for the baselines alone.
+        result: the content of the result file.
+        labels: errors of the model with fewer fitting images; empty for the baselines alone.
     """
 
     path: Path
@@ -66,11 +66,11 @@ class BenchmarkResult:
     labels: tuple[LabelCount, ...] = ()
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per method and regression, and one per published number; columns as in `table.csv`."""
+        """Return a table with a row per method and regression and per published number; columns as in `table.csv`."""
         return results_table([self.result])
 
     def to_markdown(self) -> str:
-        """The tables that `kpdetect benchmark` prints."""
+        """Render the tables that `kpdetect benchmark` prints."""
         text = markdown(tables([Measurement(self.result)]))
         return f"{text}\n{label_counts_markdown(self.labels)}\n" if self.labels else text
 
@@ -95,26 +95,27 @@ def benchmark(
     """Measure a detector, or stored predictions, or the baselines alone, against annotated landmarks.
 
     Args:
-        protocol: name of a protocol (`benchmarks.protocols`), or `table:` and the path of a file of annotations.
+        protocol: name of a protocol (`benchmarks.protocols`), or `table:` and the path of an annotation file.
         model: project folder, detector run folder, weights file or name of a model that comes with the package; None for the
             baselines alone, or with `predictions`.
-        data: folder of the data set in its official layout; for a table, of its images.
-        out: folder for `predictions.h5`, the result, its per-image errors and the table; by default
-            `results` in the model's folder.
-        predictions: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect.predict`, instead of predicting.
-        checkpoint: which model of a `predictions.h5` with several: its hash or the beginning of it.
-        allow_contaminated: measure a model that was trained on test images; its rows are marked.
-        normaliser: of a table: `box`, `image`, `pixel`, or two landmarks as `left,right`, whose distance divides errors.
-        fit_list, test_list: of a table: files with the names of the images to fit on and to test on; both or none.
+        data: folder of the data set in its official layout; for an annotation file, the folder of its images.
+        out: folder for `predictions.h5`, the result, its per-image errors and the table; by default `results` in the model's
+            folder.
+        predictions: stored predictions to measure: `predictions.h5` of an earlier benchmark, or a folder of
+            `kpdetect.predict`.
+        checkpoint: the model to use from a `predictions.h5` with several models, as a hash or its beginning.
+        allow_contaminated: whether to measure a model that was trained on test images; its rows have a note.
+        normaliser: unit of the errors for an annotation file: `box`, `image`, `pixel`, or two landmarks as `left,right`.
+        fit_list, test_list: for an annotation file, files with the names of the images to fit and to test on; both or none.
         baselines: measure random features and pixels; the mean shape and the grid are always measured.
         supervised: numbers of labels of detectors that are trained on annotated fitting images.
-        supervised_minutes: training time of each of them.
-        progress: called with the progress of the work.
+        supervised_minutes: training time of each supervised detector, in minutes.
+        progress: function that is called with the progress of the work.
 
     Raises:
-        InputError: unknown protocol, missing data or model, predictions of another model or of other images, or a contaminated
-            model that is not allowed.
-        FormatError: damaged annotations, predictions or record.
+        InputError: the protocol is unknown, data or the model are missing, the predictions belong to another model or to
+            other images, or the model was trained on test images and `allow_contaminated` is False.
+        FormatError: the annotations, the predictions or the record of training images are damaged.
         OutputError: `out` cannot be written.
     """
     source = Source(model=as_path(model), predictions=as_path(predictions), checkpoint=checkpoint)

@@ -18,23 +18,23 @@ def read_benchmark(protocol_name: str, data: Path, annotated: TableOptions | Non
     """Read the protocol and its annotated images.
 
     Args:
-        protocol_name: a key of `PROTOCOLS`, or `table:` and the path of a file of annotations.
-        data: folder of the data set; for a table, of its images.
-        annotated: split and unit of a table.
+        protocol_name: a key of `PROTOCOLS`, or `table:` and the path of an annotation file.
+        data: folder of the data set; for an annotation file, the folder of its images.
+        annotated: split and unit for an annotation file.
 
     Raises:
-        InputError: unknown protocol, or missing data.
-        FormatError: damaged annotations.
+        InputError: the protocol is unknown, or data are missing.
+        FormatError: the annotations are damaged.
     """
     annotated = annotated or TableOptions()
     return read_images(named_protocol(protocol_name, annotated), protocol_name, data, annotated)
 
 
 def named_protocol(protocol_name: str, annotated: TableOptions) -> Protocol | None:
-    """Return the named protocol; None for a table.
+    """Return the protocol of a name; None for an annotation file.
 
     Raises:
-        InputError: there is no such protocol, or it is given the options of a table.
+        InputError: there is no such protocol, or `annotated` is set for a named protocol.
     """
     if protocol_name.startswith(TABLE):
         return None
@@ -42,7 +42,7 @@ def named_protocol(protocol_name: str, annotated: TableOptions) -> Protocol | No
     if annotated != TableOptions():
         raise InputError(
             f"protocol '{protocol_name}': its split and unit are fixed; "
-            "`normaliser`, `fit_list` and `test_list` are for table:FILE"
+            "`normaliser`, `fit_list` and `test_list` are for table:FILE only, so leave them out"
         )
     return protocol
 
@@ -55,10 +55,10 @@ def read_images(known: Protocol | None, name: str, data: Path, annotated: TableO
 
 
 def results_folder(source: Source) -> Path:
-    """Return the folder in which results are written by default: `results` in the model's folder, or that of the predictions.
+    """Return the default folder for results: `results` in the model's folder, or the folder of the predictions.
 
     Raises:
-        InputError: there is neither, or the model comes with the package.
+        InputError: there is neither a model nor predictions, or the model comes with the package.
         CheckpointError: there is no detector at the model's path.
     """
     if source.model is None and source.predictions is None:

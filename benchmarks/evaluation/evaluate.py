@@ -149,9 +149,6 @@ def evaluate(
         supervised: names and predictions of supervised detectors; they are measured without a regression.
         method: name of the model in its rows.
 
-    Returns:
-        The rows with their errors.
-
     Raises:
         InputError: predictions are missing for some images, or belong to images of another size.
     """
@@ -179,14 +176,7 @@ def evaluate(
 def evaluate_regression(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression
 ) -> Evaluation:
-    """Evaluate one forward regression.
-
-    Args:
-        keypoints_px: [images of the set, keypoints, 2] in pixels of the images as the model sees them.
-        landmark_set: annotated images.
-        protocol: protocol that the regression belongs to.
-        regression: the regression to fit and measure.
-    """
+    """Evaluate a forward regression on keypoints [images of the set, keypoints, 2] in pixels of the images that models see."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     placed = place(landmark_set, protocol, regression)
     fit, test = keypoints[landmark_set.fit], keypoints[landmark_set.test]
@@ -196,10 +186,7 @@ def evaluate_regression(
 def _backward(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
 ) -> list[MeasuredRow]:
-    """Evaluate the regression from landmarks to keypoints, with the mean keypoints as its floor.
-
-    Images with hidden landmarks are left out.
-    """
+    """Evaluate the regression from landmarks to keypoints; leave out images with hidden landmarks. Floor: mean keypoints."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     landmarks = regression.frame.place(landmark_set.landmarks_px, landmark_set.sizes, regression.origin)
     unit = place(landmark_set, protocol, regression).unit

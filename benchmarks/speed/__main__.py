@@ -16,7 +16,7 @@ PARTS["all"] = "benchmarks.speed.everything"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is measured; exit code 1 if something is slower than in an earlier table, 2 for bad input."""
+    """Print the measurements; return exit code 1 if a row is slower than in an earlier table, 2 for bad input."""
     import benchmarks.speed
     from kpdetect.console import console
     from kpdetect.errors import KpdetectError
@@ -32,17 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choice = choices.add_parser(part, help=(module.__doc__ or "").splitlines()[0])
         module.add_arguments(choice)
         choice.add_argument("--out", type=Path, help="JSON file to write")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
         print(f"machine: {json.dumps(environment())}", flush=True)
         with console():
-            found = import_module(PARTS[given.part]).run(given, partial(print, flush=True))
-        if given.out is not None:
-            write_json(given.out, {**found, "environment": environment()})
+            measured = import_module(PARTS[options.part]).run(options, partial(print, flush=True))
+        if options.out is not None:
+            write_json(options.out, {**measured, "environment": environment()})
     except KpdetectError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    return 1 if found.get("slower") else 0
+    return 1 if measured.get("slower") else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Two things that take turns, and the row of a table that says how fast one of them is, alone and against the other.
+"""Two computations that take turns, and a row of the speed table: the rate of one, and its ratio to the other.
 
-A row comes from a `Contest`. Modules of contests are listed in `benchmarks.speed.everything.SOURCES`; each has a function
-`contests(setting)` that yields them one after the other, so that a contest can clean up when the next one is asked for.
+A row is measured from a `Contest`. `benchmarks.speed.everything.SOURCES` lists the modules with contests. Each module has a
+generator function `contests(setting)`, so that a contest can clean up before the next one begins.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from kpdetect.training.runtime import Runtime
 
 CONVOLUTION = "a convolution of 256 channels"
 CONVOLUTION_GFLOP = 2 * 8 * 32 * 32 * 256 * 256 * 9 / 1e9
-"""Of that convolution on 8 images of 32 px."""
+"""GFLOP of that convolution on 8 images of 32 px."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How contests are held.
+    """Settings of all contests.
 
     Attributes:
         runtime: device and precision.
-        quick: whether small networks and few turns must do.
+        quick: whether to use small networks and few turns.
     """
 
     runtime: Runtime
@@ -37,26 +37,26 @@ class Setting:
 
     @property
     def turns(self) -> int:
-        """How often the two take turns."""
+        """Number of turns of each computation."""
         return 3 if self.quick else 9
 
     @property
     def seconds(self) -> float:
-        """How long a turn takes at least."""
+        """Shortest duration of a turn in seconds."""
         return 0.3 if self.quick else 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Something whose speed is measured, and what it is compared with.
+    """A computation whose speed is measured, and the computation that it is compared with (the base).
 
     Attributes:
-        name: of the work, unique in the table.
-        work: does `amount` of `unit`.
-        amount, unit: see `work`.
-        base: what it is compared with.
-        base_work: does `base_amount` of that.
-        base_amount: see `base_work`; equal to `amount` where the ratio is a share.
+        name: name of the computation, unique in the table.
+        work: function that runs the computation.
+        amount, unit: number of things that one call of `work` processes, and their name.
+        base: name of the base.
+        base_work: function that runs the base.
+        base_amount: number of things that one call of `base_work` processes.
     """
 
     name: str
@@ -72,21 +72,21 @@ class Row(Record):
     """One line of the table."""
 
     name: str
-    """What was done."""
+    """Name of the computation."""
     unit: str
-    """What is counted."""
+    """Name of the things that are counted."""
     per_second: float
-    """How many in a second, by the clock; the median over turns."""
+    """Number of things per second by the clock; the median over turns."""
     base: str
-    """What it is compared with."""
+    """Name of the computation that it is compared with."""
     ratio: float
-    """Work per second over that of `base`, by the clock; the median over turns."""
+    """Rate divided by the rate of the base, by the clock; the median over turns."""
     processor_ratio: float
-    """The same by processor time, which other work on the machine hardly changes."""
+    """The same ratio by processor time, which other work on the machine hardly changes."""
 
 
 def row_of(contest: Contest, setting: Setting) -> Row:
-    """Let the two take turns, after one turn each that is not counted."""
+    """Measure a contest: both computations take turns, after one turn each that does not count."""
     works = (contest.work, contest.base_work)
     repeats = [max(1, math.ceil(setting.seconds / max(_last(work).seconds, 1e-9))) for work in works]
     turns: tuple[list[Spent], list[Spent]] = ([], [])
@@ -105,7 +105,7 @@ def row_of(contest: Contest, setting: Setting) -> Row:
 
 
 def _last(work: Callable[[], object]) -> Spent:
-    """The second of two calls; the first one sets things up."""
+    """Measure the second of two calls; the first call includes the set-up."""
     work()
     return spent(work)
 
@@ -115,7 +115,7 @@ def _each(whole: Spent, count: int) -> Spent:
 
 
 def convolution(runtime: Runtime) -> Callable[[], object]:
-    """The convolution that networks are compared with, in the precision of the runtime."""
+    """Return a call of the convolution that networks are compared with, in the precision of the runtime."""
     conv = nn.Conv2d(256, 256, 3, padding=1).to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.randn(8, 256, 32, 32, device=runtime.device).contiguous(memory_format=torch.channels_last)
 

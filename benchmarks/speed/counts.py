@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed counts --write docs/counts.md
 
-Nothing is computed: the networks are built and run on fake tensors. FLOP are those of convolutions and matrix products (a
-multiplication and an addition are two).
+The networks run on fake tensors, so that nothing is computed. FLOP counts the operations of convolutions and matrix products;
+a multiplication and an addition are two operations.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ SIZES = (32, 64, 128, 256, 512)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this part."""
+    """Add the arguments of this part to its parser."""
     parser.add_argument("--models", nargs="+", default=list(ARCHITECTURES), help=f"of {', '.join(ARCHITECTURES)}")
     parser.add_argument("--presets", nargs="+", default=list(PRESETS), help="of tiny, small, paper")
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="of 32, 64, 128, 256, 512")
     parser.add_argument("--write", type=Path, help="Markdown file for the table")
 
 
-def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     """Report the table; returns its rows JSON-ready.
 
     Raises:
         ConfigError: an unknown model or preset.
     """
     rows = []
-    for name in given.presets:
-        for size in given.sizes:
-            rows += [counted(model, name, size) for model in given.models]
+    for name in options.presets:
+        for size in options.sizes:
+            rows += [counted(model, name, size) for model in options.models]
     table = speed_markdown(rows)
     report(table)
-    if given.write is not None:
-        write_text(given.write, table + "\n")
+    if options.write is not None:
+        write_text(options.write, table + "\n")
     return {"rows": rows}
 
 
 def counted(model: str, name: str, size: int) -> dict[str, str]:
-    """One line: a model at a preset's widths."""
+    """Count the parameters and operations of a model with the widths of a preset, for one row of the table."""
     config = architecture(preset(name, size), model)  # type: ignore[arg-type]
     with FakeTensorMode():
         generator, critic = Generator(config.model).eval(), build_discriminator(config.model, config.optimiser)
@@ -73,13 +73,13 @@ def counted(model: str, name: str, size: int) -> dict[str, str]:
 
 
 def parameters(network: nn.Module) -> int:
-    """Number of trained numbers."""
+    """Count the parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 @torch.no_grad()
 def drawing_flop(generator: Generator, config: GeneratorConfig) -> float:
-    """FLOP of drawing one image."""
+    """Count the FLOP of drawing one image."""
     pose, appearance, background = torch.randn(3, BATCH, config.model.noise_width)
     latents = Latents(pose=pose, appearance=appearance, background=background, centre=torch.randn(BATCH, 2))
     return count_flop(lambda: generator(latents)) / BATCH

@@ -1,7 +1,8 @@
-"""How folders of images become training data: `python -m benchmarks.speed data`.
+"""Speed of turning folders of images into training data: `python -m benchmarks.speed data`.
 
-A folder of N names, hard links to a few small JPEG files, is listed, packed, opened again, and, its times changed, recognised
-by its contents; each folder in a process of its own, whose peak memory is printed.
+A folder has N names, which are hard links to a few small JPEG files. It is listed, packed and opened again. Then the files'
+times are changed, and the folder is recognised by its contents. Each folder has a separate process, whose peak memory is
+printed.
 """
 
 from __future__ import annotations
@@ -25,39 +26,41 @@ from kpdetect.data.folder import build_cache
 from kpdetect.images.image_files import list_names, write_image
 
 PICTURES = 500
-"""Different pictures behind the names."""
+"""Number of different pictures behind the names."""
 IN_A_FOLDER = 10_000
-"""Names in one folder."""
+"""Number of names in one folder."""
 PHASES = {
     "listed": "listing",
     "packed": "decoding into the cache",
     "opened": "opening it again",
     "recognised": "recognising it by contents",
 }
-"""What is measured, and its column."""
+"""The measured phases and their columns in the table."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this part."""
+    """Add the arguments of this part to its parser."""
     parser.add_argument("--files", nargs="+", type=int, default=[50_000, 200_000], help="sizes of the folders")
     parser.add_argument("--picture", type=int, default=96, help="side of the pictures in pixels")
-    parser.add_argument("--side", type=int, default=16, help="side they are packed at")
-    parser.add_argument("--within", type=Path, help="where to make the folders, removed afterwards; a temporary folder")
+    parser.add_argument("--side", type=int, default=16, help="side of the packed pictures in pixels")
+    parser.add_argument(
+        "--within", type=Path, help="parent of the test folders, which are removed afterwards; by default a temporary folder"
+    )
 
 
-def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     """Report files per second and peak memory; returns them JSON-ready."""
-    rows, found = [], []
-    for count in given.files:
-        with tempfile.TemporaryDirectory(dir=given.within) as folder:
-            link_pictures(Path(folder), count, given.picture)
-            measured = measured_apart(Path(folder), given.side)
-        found.append({"files": count, **measured})
+    rows, folders = [], []
+    for count in options.files:
+        with tempfile.TemporaryDirectory(dir=options.within) as folder:
+            link_pictures(Path(folder), count, options.picture)
+            measured = measured_apart(Path(folder), options.side)
+        folders.append({"files": count, **measured})
         rates = {column: f"{count / measured[phase]:,.0f}" for phase, column in PHASES.items()}
         rows.append({"files": f"{count:,}", **rates, "peak memory, MiB": f"{measured['peak_mib']:.0f}"})
         report(f"{count:,} files: {measured}")
     report("\nFiles per second:\n\n" + speed_markdown(rows))
-    return {"folders": found}
+    return {"folders": folders}
 
 
 def link_pictures(folder: Path, count: int, side: int) -> None:
@@ -74,7 +77,7 @@ def link_pictures(folder: Path, count: int, side: int) -> None:
 
 
 def measured_apart(folder: Path, side: int) -> dict[str, float]:
-    """`measured` in a process of its own, and that process's peak memory in MiB."""
+    """Call `measured` in a separate process, and add the peak memory of the process in MiB."""
     code = (
         "import json, resource, sys; from pathlib import Path; from benchmarks.speed.data import measured\n"
         f"found = measured(Path(sys.argv[1]), {side})\n"
@@ -86,7 +89,7 @@ def measured_apart(folder: Path, side: int) -> dict[str, float]:
 
 
 def measured(folder: Path, side: int) -> dict[str, float]:
-    """Seconds of each of `PHASES` for `folder`/images."""
+    """Measure the seconds of each of `PHASES` for `folder`/images."""
     images, out = folder / "images", folder / "run"
 
     def cached() -> object:

@@ -1,7 +1,8 @@
-"""Everything in one table: `python -m benchmarks.speed all --out speed.json --compare OLD.json`.
+"""All speeds in one table: `python -m benchmarks.speed all --out speed.json --compare OLD.json`.
 
-Each row compares two things that take turns in this run, so that its ratio hardly depends on the machine's other work. A
-ratio that has fallen by more than the tolerance since an earlier table means slower code: the rows are named, exit code 1.
+Each row compares two computations that take turns, so that its ratio hardly depends on the machine's other work. If a ratio
+has fallen by more than the tolerance since an earlier table, the code is slower. The command then names these rows and returns
+exit code 1.
 """
 
 from __future__ import annotations
@@ -24,90 +25,93 @@ from kpdetect.training.run_folder import environment, hardware_line
 from kpdetect.training.runtime import resolve_runtime
 
 SOURCES = ("benchmarks.speed.trainings", "benchmarks.speed.stages")
-"""Modules with a function `contests(setting)`; a new kind of row is a new module here, or another contest of one of these."""
+"""Modules with a function `contests(setting)`. To add a row, add a contest to one of them, or a module to this list."""
 TOLERANCE = 0.15
-"""Share by which a ratio may fall. Two runs of the same code differ by up to a tenth on a busy machine."""
+"""Share by which a ratio may fall. On a busy machine, two runs of the same code differ by up to a tenth."""
 
 
 class SpeedTable(Record):
     """A saved table."""
 
     quick: bool
-    """Whether it was made with `--quick`."""
+    """Whether the table was measured with `--quick`."""
     rows: tuple[Row, ...]
-    """Its rows."""
+    """The rows."""
     environment: dict[str, Any]
     """Commit, versions and hardware."""
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the work was done on a GPU, where processor time says nothing."""
+        """Whether the table was measured on a GPU, where processor time is meaningless."""
         return bool(self.environment.get("hardware", {}).get("accelerator"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this part."""
+    """Add the arguments of this part to its parser."""
     parser.add_argument("--quick", action="store_true", help="small networks and few turns: a few minutes")
     parser.add_argument("--compare", type=Path, metavar="OLD", help="JSON file of an earlier run on such a machine")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="share by which a ratio may fall (%(default)s)")
     parser.add_argument("--device", default="auto")
 
 
-def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
+def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     """Report the table and what is slower than in the earlier one; returns both JSON-ready.
 
     Raises:
         InputError: the tolerance is no share, or there is no earlier table.
         FormatError: the earlier table is damaged.
     """
-    if not 0 < given.tolerance < 1:
-        raise InputError(f"--tolerance {given.tolerance}: expected a number between 0 and 1")
-    old = None if given.compare is None else checked(SpeedTable, read_json(given.compare), given.compare)
-    if old is not None and old.quick != given.quick:
-        raise InputError(f"{given.compare}: was made with{'' if old.quick else 'out'} --quick; compare equal tables")
-    setting = Setting(runtime=resolve_runtime(given.device), quick=given.quick)
+    if not 0 < options.tolerance < 1:
+        raise InputError(f"--tolerance {options.tolerance}: expected a number between 0 and 1")
+    old = None if options.compare is None else checked(SpeedTable, read_json(options.compare), options.compare)
+    if old is not None and old.quick != options.quick:
+        fault = f"this table was measured with{'' if old.quick else 'out'} --quick"
+        raise InputError(f"{options.compare}: {fault}; compare two tables with the same setting")
+    setting = Setting(runtime=resolve_runtime(options.device), quick=options.quick)
     rows = []
     for row in measured_rows(setting):
         rows.append(row)
         report(f"{row.name}: {row.per_second:,.1f} {row.unit} a second, {row.ratio:.3f} of {row.base}")
-    table = SpeedTable(quick=given.quick, rows=tuple(rows), environment=environment())
+    table = SpeedTable(quick=options.quick, rows=tuple(rows), environment=environment())
     report("\n" + table_markdown(table))
-    slower = [] if old is None else slower_rows(old, table, given.tolerance)
+    slower = [] if old is None else slower_rows(old, table, options.tolerance)
     for line in slower:
         report(f"slower: {line}")
-    if given.out is not None:
-        write_text(given.out.with_suffix(".md"), table_markdown(table) + "\n")
-        write_text(given.out.with_suffix(".csv"), table_csv(table))
+    if options.out is not None:
+        write_text(options.out.with_suffix(".md"), table_markdown(table) + "\n")
+        write_text(options.out.with_suffix(".csv"), table_csv(table))
     return {**table.model_dump(mode="json"), "slower": slower}
 
 
 def measured_rows(setting: Setting) -> Iterator[Row]:
-    """The rows of all sources, measured one after the other."""
+    """Measure the rows of all sources one after the other."""
     for source in SOURCES:
         for contest in import_module(source).contests(setting):
             yield row_of(contest, setting)
 
 
 def slower_rows(old: SpeedTable, new: SpeedTable, tolerance: float) -> list[str]:
-    """A line for each row whose ratio has fallen by more than a tolerance, by processor time or on a GPU by the clock; and for
-    each row that is not there any more."""
+    """Describe each row whose ratio has fallen by more than the tolerance, and each row that the new table lacks.
+
+    The ratio is by processor time; on a GPU it is by the clock.
+    """
     by_clock = old.on_gpu or new.on_gpu
     now = {row.name: row for row in new.rows}
     lines = []
     for row in old.rows:
         if row.name not in now:
-            lines.append(f"{row.name}: is not in the new table")
+            lines.append(f"{row.name}: the new table lacks this row")
             continue
-        before, after = (each.ratio if by_clock else each.processor_ratio for each in (row, now[row.name]))
+        before, after = (line.ratio if by_clock else line.processor_ratio for line in (row, now[row.name]))
         if after < (1 - tolerance) * before:
             lines.append(f"{row.name}: {after:.3f} of {row.base}, {before:.3f} before")
     return lines
 
 
 def table_markdown(table: SpeedTable) -> str:
-    """The table with its machine, in Markdown."""
-    facts = table.environment
-    machine = f"{hardware_line(facts.get('hardware', {}))}, commit {facts.get('commit', 'unknown')}"
+    """Render the table in Markdown, with its machine and commit."""
+    measured_on = table.environment
+    machine = f"{hardware_line(measured_on.get('hardware', {}))}, commit {measured_on.get('commit', 'unknown')}"
     rows = [
         {
             "what": row.name,
@@ -122,7 +126,7 @@ def table_markdown(table: SpeedTable) -> str:
 
 
 def table_csv(table: SpeedTable) -> str:
-    """The rows as CSV."""
+    """Render the rows as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(Row.model_fields), lineterminator="\n")
     writer.writeheader()

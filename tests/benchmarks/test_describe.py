@@ -45,7 +45,7 @@ def test_predictions_and_results_of_a_benchmark(small_project: Path, tmp_path: P
     (tmp_path / "copy.h5").write_bytes((tmp_path / "out" / "predictions.h5").read_bytes())
     assert info(tmp_path / "copy.h5") == lines
     lines = info(path)
-    assert lines[0] == "result: toy on toy, 12 images fitted, 4 tested"
+    assert lines[0] == "result: toy on toy, 12 fitting images, 4 test images"
     assert lines[1] == "error: distance in % of the distance left_eye - right_eye; image px, with bias"
     assert any(line.startswith("  mean shape: ") for line in lines)
     assert any(line.startswith(f"model: {checkpoint}") for line in lines)
@@ -115,7 +115,7 @@ def test_measured_numbers_and_control(tmp_path: Path) -> None:
     assert info(tmp_path / "nearest.json")[:3] == [
         "nearest training images of faces-64: 10 generated, seed 3",
         "compared with 20 images of faces",
-        "closer than the nearest 1 % of training images are to each other: 1.1 %",
+        "generated images that are closer than 99 % of the training images are: 1.1 %",
     ]
     write_json(tmp_path / "control.json", {"schema": "kpdetect-control", "verdict": "good"})
     with pytest.raises(FormatError, match="damaged, or of another version"):

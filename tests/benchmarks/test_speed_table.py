@@ -66,7 +66,7 @@ def test_a_row_is_a_rate_and_a_ratio_of_rates(contests):
 def test_only_ratios_that_fell_by_more_than_the_tolerance_are_slower():
     old = table(row("same", 0.5, 0.5), row("fell", 0.5, 0.8), row("faster", 0.5, 0.5), row("gone", 1.0, 1.0))
     new = table(row("same", 0.1, 0.45), row("fell", 0.5, 0.6), row("faster", 0.9, 0.9), row("new", 0.1, 0.1))
-    lines = ["fell: 0.600 of drawing, 0.800 before", "gone: is not in the new table"]
+    lines = ["fell: 0.600 of drawing, 0.800 before", "gone: the new table lacks this row"]
     assert slower_rows(old, new, 0.15) == lines
     on_gpu = table(row("same", 0.1, 0.5), accelerator="a GPU")
     assert slower_rows(table(row("same", 0.5, 0.5)), on_gpu, 0.15) == ["same: 0.100 of drawing, 0.500 before"]
@@ -97,7 +97,7 @@ def test_the_command_writes_the_table_and_ends_with_1_where_it_is_slower(contest
     [
         (None, ["--quick"], "old.json"),
         ('{"rows": 3}', ["--quick"], "old.json"),
-        (table().model_dump_json(), [], "compare equal tables"),
+        (table().model_dump_json(), [], "compare two tables with the same setting"),
         (table().model_dump_json(), ["--quick", "--tolerance", "2"], "--tolerance 2.0: expected a number between 0 and 1"),
     ],
 )
