@@ -131,6 +131,9 @@ class Predictions:
             clip = self.images[0].rpartition("/")[0]
             record["clip"] = {"name": clip, "rate": self.rate, "frames": len(self.frames), "size": self.sizes[0].tolist()}
         write_json(folder / RECORD, record)
+        if self.frames is None and np.isfinite(self.keypoints_px).all():  # reading the table again takes much memory
+            keypoints_px, confidence = self.keypoints_px.round(3), self.confidence.round(4)
+            return replace(self, keypoints_px=keypoints_px, confidence=confidence, skeleton=self.points)
         return self.read(folder)
 
     def part(self, own: slice) -> Predictions:

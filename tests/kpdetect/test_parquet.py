@@ -100,3 +100,10 @@ def test_a_table_written_block_by_block_is_the_same(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         same(found().write(tmp_path / name, {"model": "abc"}), found())
     assert (tmp_path / "whole" / "predictions.csv").read_bytes() == (tmp_path / "blocks" / "predictions.csv").read_bytes()
+
+
+def test_what_writing_returns_is_what_reading_gives(tmp_path):
+    source = np.random.default_rng(1)
+    points, sure = source.uniform(-900, 5000, (3000, 2, 2)).astype(np.float32), source.random((3000, 2)).astype(np.float32)
+    images = replace(found(3000), keypoints_px=points, confidence=sure)
+    same(images.write(tmp_path, {"model": "abc"}), Predictions.read(tmp_path))
