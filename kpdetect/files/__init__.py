@@ -6,6 +6,8 @@ atomic     files that are complete or absent; text and JSON
 folders    folders for results, removed when nothing is written
 names      inputs as names, and file names that stay inside a folder
 listing    the files of a folder, without those that this project writes
+files_below
+           many files of one folder, in little memory
 lock       one writer per folder
 hashes     short hashes of files
 sources    sources.csv, the real images behind a file

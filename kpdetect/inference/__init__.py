@@ -20,6 +20,7 @@ webcam               reading a webcam
 page_reader          reading image files of several pictures as clips
 overlay_video        writing videos with keypoints drawn in
 earlier_results      decides whether a folder already holds the results of the same call
+overlay_names        which images get an overlay, and its file name
 image_parts          finished parts of a prediction of many images, for several processes and for later
 overlap              threads that read, predict and draw at the same time
 image_job            predicting images

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from kpdetect.data.derived import adopt, discard, recorded, rewritten
 from kpdetect.errors import FormatError, InputError
@@ -32,8 +30,11 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
     """Identify a result by everything that decides it: weights, labels, settings and inputs (name, size, time of change)."""
     digest = hashlib.sha256()
     for file in files:
-        stat = file.stat() if file.exists() else None  # a dangling link is skipped later, with its name
-        state = "missing" if stat is None else f"{stat.st_size}\t{stat.st_mtime_ns}"
+        try:
+            stat = os.stat(file)
+            state = f"{stat.st_size}\t{stat.st_mtime_ns}"
+        except (OSError, ValueError):  # a dangling link is skipped later, with its name
+            state = "missing"
         digest.update(f"{file}\t{state}\n".encode(errors="surrogateescape"))
     return {
         "model": predictor.hash,
@@ -102,17 +103,3 @@ def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
     if strict and skipped:
         raise InputError(next(iter(skipped.values())))
     return skipped
-
-
-def picture_names(names: Sequence[str]) -> list[str]:
-    """Name the overlays: a.png for a.jpg, but a.jpg.png if there is an a.tif too."""
-    plain = [Path(name).with_suffix(".png").as_posix() for name in names]
-    counts = Counter(plain)
-    return [f"{name}.png" if counts[short] > 1 else short for name, short in zip(names, plain, strict=True)]
-
-
-def spread_numbers(count: int, overlays: int) -> set[int]:
-    """Choose `overlays` numbers below `count`, evenly; all of them if that is negative or too large."""
-    if overlays < 0 or overlays >= count:
-        return set(range(count))
-    return set(np.linspace(0, count - 1, overlays).round().astype(int).tolist())

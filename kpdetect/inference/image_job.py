@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +15,16 @@ import numpy as np
 from kpdetect.coords import apply_affine
 from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
-from kpdetect.files.names import below, name_below
+from kpdetect.files.files_below import names_below
+from kpdetect.files.names import below
 from kpdetect.images.image_files import read_image, write_image
 from kpdetect.images.reduced import read_at_least
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.earlier_results import (
-    OVERLAYS,
-    is_finished,
-    picture_names,
-    pictures_of,
-    skipped_before,
-    spread_numbers,
-    stage_of,
-)
+from kpdetect.inference.earlier_results import OVERLAYS, is_finished, pictures_of, skipped_before, stage_of
 from kpdetect.inference.image_parts import Beginning, Part, Parts, require_same_inputs
 from kpdetect.inference.overlap import Background, batch_of, in_order, predicting_threads, workers_of
+from kpdetect.inference.overlay_names import picture_names, spread_numbers
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
@@ -77,7 +72,7 @@ def predict_images(
         InputError: with `strict`, an image is unreadable.
         OutputError: `out` cannot be written.
     """
-    stage = stage_of(predictor, config, root, [*paths, *([config.boxes] if config.boxes else [])])
+    stage = stage_of(predictor, config, root, chain(paths, [config.boxes] if config.boxes else []))
     require_same_inputs(root, stage, peers)
     if peers.agreed(not config.overwrite and is_finished(out, stage)):
         log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
@@ -130,9 +125,9 @@ class _ImageJob:
         boxes: Mapping[str, Box],
     ) -> None:
         self.predictor, self.paths, self.root, self.out, self.config, self.boxes = predictor, paths, root, out, config, boxes
-        self.names = [name_below(path, root) for path in paths]
-        self.pictures = picture_names(self.names)
+        self.names = names_below(paths, root)
         self.drawn = spread_numbers(len(paths), config.overlays)
+        self.pictures = picture_names(self.names, self.drawn)
         self.passes = Passes(predictor, config)
         self.skipped: Skipped = {}
         self.digests: dict[str, str] = {}

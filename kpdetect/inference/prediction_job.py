@@ -6,6 +6,8 @@ import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -224,8 +226,10 @@ class _Job:
 def _require_apart(sources: Sources, out: Path) -> None:
     """Refuse inputs that a result could overwrite."""
     places = [Path(os.path.realpath(out / name)) for name in (OVERLAYS, VIDEOS, YOLO)]
-    for path in [*sources.images, *(clip.source for clip in sources.clips if isinstance(clip.source, Path))]:
-        if any(Path(os.path.realpath(path)).is_relative_to(place) for place in places):
+    real = cache(os.path.realpath)
+    for path in chain(sources.images, (clip.source for clip in sources.clips if isinstance(clip.source, Path))):
+        target = Path(os.path.realpath(path) if os.path.islink(path) else real(path.parent))
+        if any(target.is_relative_to(place) for place in places):
             raise InputError(f"{path}: this input lies in a folder of results of `out={out}`; give another `out`")
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from kpdetect.errors import InputError
+from kpdetect.files.files_below import FilesBelow, names_below, without
 from kpdetect.files.listing import LeftOut, list_files, say_left_out
 from kpdetect.files.names import component, is_writable, name_below, shown, spelt, unwritable
 from kpdetect.images.decoding import frame_numbers, opened
@@ -87,14 +89,14 @@ class Sources:
     """
 
     root: Path
-    images: list[Path]
+    images: Sequence[Path]
     clips: list[Clip]
     skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """Names of the images: POSIX paths below `root`."""
-        return [name_below(image, self.root) for image in self.images]
+        return names_below(self.images, self.root)
 
     def clip_file(self, clip: Clip) -> str:
         """Name a clip: a video by its path below `root`, or by its whole path if it lies elsewhere; a webcam by its name."""
@@ -123,7 +125,7 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
     files, skipped = search.files(), search.skipped
     stacks = {file: pages for file in files if not is_video(file) and (pages := stacked(file))}
     videos = [file for file in files if is_video(file) or file in stacks]
-    images = [file for file in files if not is_video(file) and file not in stacks]
+    images = without(files, {*videos})
     if not files and not cameras:
         endings = ", ".join(sorted(SUFFIXES | VIDEO_SUFFIXES))
         known = {shown(name) for name in search.left_out.unnamed}
@@ -135,7 +137,8 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
         )
     for place, left_out in search.listed:
         say_left_out(place, left_out, "images or videos")
-    root = _root([*search.folders, *(file.parent for file in search.single if file in set(images))])
+    single = set(images) & set(search.single) if search.single else set()
+    root = _root([*search.folders, *(file.parent for file in single)])
     clips = [Clip(name=f"webcam{number}", source=number) for number in cameras]
     named = _named(videos, [clip.name for clip in clips])
     named = [replace(clip, pages=stacks.get(file, ())) for file, clip in zip(videos, named, strict=True)]
@@ -156,7 +159,7 @@ class _Search:
         self.out = None if out is None else Path(os.path.realpath(out))
         self.folders: list[Path] = []
         self.single: list[Path] = []
-        self.below: list[Path] = []
+        self.below: list[FilesBelow] = []
         self.left_out, self.listed = LeftOut(), list[tuple[Path, LeftOut]]()
         self.skipped: dict[str, str] = {}
 
@@ -174,16 +177,22 @@ class _Search:
         else:
             self._add_pattern(text)
 
-    def files(self) -> list[Path]:
+    def files(self) -> Sequence[Path]:
         """List all files, sorted. A file with several spellings or links occurs once; unusable names go to `skipped`."""
+        if not self.single and len(self.below) == 1:  # sorted already, each file once: millions of paths need much memory
+            return without(self.below[0], {path for path in self.below[0] if self._is_unusable(path)})
         folder, once = cache(os.path.realpath), dict[tuple[str, str], Path]()
-        for path in sorted([*self.single, *self.below], key=lambda path: (len(path.parts), path)):
+        listed = chain.from_iterable(self.below)
+        for path in sorted([*self.single, *listed], key=lambda path: (len(path.parts), path)):
             once.setdefault((folder(path.parent), path.name), path)
-        for key, path in list(once.items()):
-            if path.suffix.lower() in VIDEO_SUFFIXES and not is_writable(str(path)):  # OpenCV crashes the process
-                self.skipped[path.name] = unwritable(str(path))
-                del once[key]
-        return sorted(once.values())
+        return sorted(path for path in once.values() if not self._is_unusable(path))
+
+    def _is_unusable(self, path: Path) -> bool:
+        """Tell whether a video has a name that crashes OpenCV, and note it in `skipped`."""
+        if path.suffix.lower() not in VIDEO_SUFFIXES or is_writable(str(path)):
+            return False
+        self.skipped[path.name] = unwritable(str(path))
+        return True
 
     def _add_folder(self, folder: Path) -> None:
         if self.out is not None:
@@ -191,7 +200,7 @@ class _Search:
         names, left_out = list_files(folder, SUFFIXES | VIDEO_SUFFIXES, self.out)
         self._leave_out(folder, left_out)
         self.folders.append(folder)
-        self.below += [folder / name for name in names]
+        self.below.append(FilesBelow(folder, names))
 
     def _add_pattern(self, text: str) -> None:
         matches = [path for path in _matches(text, self) if not self._is_result(path, text)]

@@ -1,0 +1,60 @@
+"""Many files of one folder, in little memory: their names are kept, and a path is made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import overload
+
+from kpdetect.files.names import name_below
+
+
+class FilesBelow(Sequence[Path]):
+    """The paths of files below a folder.
+
+    Args:
+        folder: the folder.
+        names: POSIX paths of the files relative to it, in the order wanted.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        self.folder, self.names = folder, list(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> FilesBelow: ...
+
+    def __getitem__(self, index: int | slice) -> Path | FilesBelow:
+        if isinstance(index, slice):
+            return FilesBelow(self.folder, self.names[index])
+        return self.folder / self.names[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def names_below(paths: Sequence[Path], root: Path) -> list[str]:
+    """Name files by their POSIX paths relative to a folder.
+
+    Raises:
+        InputError: a file lies outside the folder.
+    """
+    if isinstance(paths, FilesBelow) and paths.folder == root:
+        return paths.names
+    return [name_below(path, root) for path in paths]
+
+
+def without(files: Sequence[Path], removed: Collection[Path]) -> Sequence[Path]:
+    """Leave files out of a list."""
+    if not isinstance(files, FilesBelow):
+        return [file for file in files if file not in removed]
+    if not removed:
+        return files
+    return FilesBelow(files.folder, (name for name in files.names if files.folder / name not in removed))
