@@ -15,7 +15,7 @@ from kpdetect.files.tables import without_formulas
 from kpdetect.training.run_folder import environment
 
 VERSION = 1
-Found = dict[str, dict[str, Any]]
+Measured = dict[str, dict[str, Any]]
 """The measurements of each finished cell, by its name."""
 
 
@@ -27,55 +27,60 @@ def write_ablation(table: AblationTable, out: Path, config: AblationConfig, fail
     """
     import pandas as pd
 
-    found = read_cells(table, out)
-    lines = [as_row(entry, found, failed) for entry in table.entries]
+    measured = read_cells(table, out)
+    lines = [as_row(entry, measured, failed) for entry in table.entries]
     path = out / f"{table.name}.md"
-    write_text(path, ablation_markdown(table, config, found, failed))
+    write_text(path, ablation_markdown(table, config, measured, failed))
     content = {"schema": ABLATION, "version": VERSION, "table": table.name, "title": table.title, "source": table.source}
-    content |= {"config": config.model_dump(mode="json"), "cells": found, "failed": failed, "entries": lines}
+    content |= {"config": config.model_dump(mode="json"), "cells": measured, "failed": failed, "entries": lines}
     write_json(path.with_suffix(".json"), content | {"environment": environment()})
     with replacing(path.with_suffix(".csv")) as temporary:
         without_formulas(pd.DataFrame(lines)).to_csv(temporary, index=False)
     return path
 
 
-def read_cells(table: AblationTable, out: Path) -> Found:
+def read_cells(table: AblationTable, out: Path) -> Measured:
     """Read the finished cells of a table."""
     paths = {cell.name: cell_folder(out, cell.name) / MEASURED for cell in table.cells}
-    found = {name: (path, read_json(path)) for name, path in paths.items() if path.exists()}
-    for path, content in found.values():
+    measured = {name: (path, read_json(path)) for name, path in paths.items() if path.exists()}
+    for path, content in measured.values():
         checked(CellRecord, content, path)
-    return {name: content for name, (_, content) in found.items()}
+    return {name: content for name, (_, content) in measured.items()}
 
 
-def as_row(entry: AblationEntry, found: Found, failed: dict[str, str]) -> dict[str, Any]:
+def as_row(entry: AblationEntry, measured: Measured, failed: dict[str, str]) -> dict[str, Any]:
     """Describe an entry with its provenance, for the CSV."""
     name = entry.cell.name if entry.cell else ""
-    known = found.get(name, {})
-    facts: dict[str, Any] = {"row": entry.row, "column": entry.column, "measure": entry.measure, "cell": name}
-    facts |= {"ours": value_of(entry, found), "published": entry.published}
+    known = measured.get(name, {})
+    row: dict[str, Any] = {"row": entry.row, "column": entry.column, "measure": entry.measure, "cell": name}
+    row |= {"ours": value_of(entry, measured), "published": entry.published}
     if entry.measure == "error" and known:
         low, high = known.get("error_interval") or (None, None)
-        facts |= {"low": low, "high": high, "spread": known.get("error_spread"), "with_bias": known.get("error_with_bias")}
-        facts["floor"] = known.get("error_floor")
+        row |= {"low": low, "high": high, "spread": known.get("error_spread"), "with_bias": known.get("error_with_bias")}
+        row["floor"] = known.get("error_floor")
     if known:
-        facts |= {"images_seen": known["images_seen"], "generator_minutes": known["generator_minutes"]}
-        facts |= {"generator": known["generator"], "commit": known["environment"]["commit"]}
-    return facts | {"failed": failed.get(name, "")}
+        row |= {"images_seen": known["images_seen"], "generator_minutes": known["generator_minutes"]}
+        row |= {"generator": known["generator"], "commit": known["environment"]["commit"]}
+    return row | {"failed": failed.get(name, "")}
 
 
-def value_of(entry: AblationEntry, found: Found) -> float | str | None:
+def value_of(entry: AblationEntry, measured: Measured) -> float | str | None:
     """Return our value of an entry; None if it is not measured."""
-    known = found.get(entry.cell.name, {}) if entry.cell else {}
+    known = measured.get(entry.cell.name, {}) if entry.cell else {}
     value = known.get(entry.measure)
     return value["verdict"] if isinstance(value, dict) else value
 
 
-def ablation_markdown(table: AblationTable, config: AblationConfig, found: Found, failed: dict[str, str]) -> str:
+def ablation_markdown(table: AblationTable, config: AblationConfig, measured: Measured, failed: dict[str, str]) -> str:
     """Format the table with published numbers in brackets, after notes for the reader."""
     rows, columns = (list(dict.fromkeys(getattr(entry, axis) for entry in table.entries)) for axis in ("row", "column"))
-    cells = {(entry.row, entry.column): _cell(entry, found, failed) for entry in table.entries}
-    lines = [f"### {table.title} (the paper's {table.name.replace('table', 'table ')})", "", *_facts(table, config, found), ""]
+    cells = {(entry.row, entry.column): _cell(entry, measured, failed) for entry in table.entries}
+    lines = [
+        f"### {table.title} (the paper's {table.name.replace('table', 'table ')})",
+        "",
+        *_notes(table, config, measured),
+        "",
+    ]
     lines += [
         "| " + " | ".join([table.corner, *(_heading(column, config) for column in columns)]) + " |",
         "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
@@ -84,14 +89,14 @@ def ablation_markdown(table: AblationTable, config: AblationConfig, found: Found
     return "\n".join(lines) + "\n"
 
 
-def _facts(table: AblationTable, config: AblationConfig, found: Found) -> list[str]:
+def _notes(table: AblationTable, config: AblationConfig, measured: Measured) -> list[str]:
     measures = {entry.measure for entry in table.entries}
     pieces = [
         f"- at most {config.minutes_each:g} training minutes each, preset {config.preset}, {config.size} px, seed {config.seed}"
     ]
     if "error" in measures:
-        where = next((known["measured_on"] for known in found.values() if "measured_on" in known), "not measured yet")
-        floors = [known["error_floor"] for known in found.values() if known.get("error_floor") is not None]
+        where = next((known["measured_on"] for known in measured.values() if "measured_on" in known), "not measured yet")
+        floors = [known["error_floor"] for known in measured.values() if known.get("error_floor") is not None]
         floor = f"; floor (mean shape): {floors[0]:.2f}" if floors else ""
         pieces.append(f"- error: {find_protocol(config.protocol).metric} ({config.protocol}), {where}{floor}")
     if "distance" in measures:
@@ -111,8 +116,8 @@ def _heading(column: str, config: AblationConfig) -> str:
     return "error %" if column == "error" and not in_pixels else column
 
 
-def _cell(entry: AblationEntry, found: Found, failed: dict[str, str]) -> str:
-    value = value_of(entry, found)
+def _cell(entry: AblationEntry, measured: Measured, failed: dict[str, str]) -> str:
+    value = value_of(entry, measured)
     if value is None:
         ours = "failed" if entry.cell and entry.cell.name in failed else "-" if entry.cell else ""
     else:

@@ -1,9 +1,9 @@
-"""One cell of a table in a process of its own: generator -> pairs -> detector -> error, distance, control.
+"""One cell of a table in a separate process: generator -> pairs -> detector -> error, distance, control.
 
     python -m benchmarks.ablations.cell OUT NAME
 
-OUT/cells/NAME is a project of `kpdetect run`; `cell.json` says the training, `measured.json` holds the results. A repeated
-call waits for a running one and continues its work.
+OUT/cells/NAME is a project of `kpdetect run`; `cell.json` describes the training, `measured.json` holds the results. A
+repeated call waits for a running call and then continues its work.
 
 The process ends with its parent, however the parent ends. Otherwise an orphaned training and a repeated command would train
 in the same folder.
@@ -101,17 +101,17 @@ def run_cell(out: Path, name: str) -> None:
         folder,
         cell_config(config, cell),
         minutes=config.minutes_each * (share_of("generator", config.refined) if config.data and not detected else 1),
-        exclude_lists=[Path(each) for each in config.exclude_lists],
+        exclude_lists=[Path(path) for path in config.exclude_lists],
         device=resolve_runtime(config.device, config.precision),
         overrides=[*config.overrides, *cell.overrides],
         last="detector" if detected else "generator",
     )
     runtime = resolve_runtime(config.device, config.precision)
     stream = PairStream(folder, runtime, seed=config.seed)
-    found: dict[str, Any] = measured_error(config, folder) if detected else {}
-    found["distance"] = measured_distance(config, stream, runtime)
+    numbers: dict[str, Any] = measured_error(config, folder) if detected else {}
+    numbers["distance"] = measured_distance(config, stream, runtime)
     if detected:
-        found["control"] = asdict(measure_control(stream, Predictor.load(folder, runtime.device.type), CONTROL_PAIRS))
+        numbers["control"] = asdict(measure_control(stream, Predictor.load(folder, runtime.device.type), CONTROL_PAIRS))
     provenance = {
         "generator": stream.hash,
         "detector": file_hash(find_weights(folder, "detector")) if detected else None,
@@ -119,7 +119,7 @@ def run_cell(out: Path, name: str) -> None:
         "generator_minutes": stream.description.minutes,
         "environment": environment(),
     }
-    write_json(folder / MEASURED, {"schema": ABLATION_CELL} | found | provenance)
+    write_json(folder / MEASURED, {"schema": ABLATION_CELL} | numbers | provenance)
 
 
 def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
@@ -130,19 +130,19 @@ def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
     if config.test:
         result = benchmark(config.protocol, folder, data, results, baselines=False).result
         rows = [{**vars(row), "headline": row.headline} for row in result.rows if row.kind in ("model", "floor")]
-        facts = {"measured_on": f"{result.fitted:,} images of {result.data} fitted, {result.tested:,} tested"}
+        source = {"measured_on": f"{result.fitted:,} images of {result.data} fitted, {result.tested:,} tested"}
     else:
         path = cross_validate_model(config.protocol, folder, data, results).path
         rows = pd.read_csv(path).to_dict("records")  # type: ignore[assignment]
         for row in rows:
             row["headline"] = row["regression"].endswith(" (headline)")
             row["kind"] = "floor" if row["method"] == "mean shape" else "model"
-        facts = {"measured_on": f"cross-validation inside {path.name.split('_')[1]}'s fitting images"}
+        source = {"measured_on": f"cross-validation inside {path.name.split('_')[1]}'s fitting images"}
     model, floor = (next(row for row in rows if row["kind"] == kind and row["headline"]) for kind in ("model", "floor"))
     frame = model["regression"].partition(",")[0]
     others = [row for row in rows if row["kind"] == "model" and not row["headline"]]
     biased = [row for row in others if row["regression"] == f"{frame}, with bias"]
-    return facts | {
+    return source | {
         "error": model["mean_of_ratios"],
         "error_interval": list(model.get("interval95", ())),
         "error_spread": model.get("spread"),

@@ -72,7 +72,7 @@ class AblationConfig(StrictConfig):
         Raises:
             InputError: no images, too few remaining images, or a list that matches no image.
         """
-        lists = [Path(each) for each in self.exclude_lists]
+        lists = [Path(path) for path in self.exclude_lists]
         return select_images(Path(self.images), set(excluded_names(Path(self.images), lists, report=report)))
 
 

@@ -105,7 +105,7 @@ def build_table(name: str, config: AblationConfig) -> AblationTable:
     section = content[name]
     entries: Iterable[AblationEntry]
     if name == "table3":
-        entries = _ladder([each for each in protocol.published if each.endswith(f"_k{config.keypoints}")])
+        entries = _ladder([column for column in protocol.published if column.endswith(f"_k{config.keypoints}")])
     elif name in _VARIANTS:
         entries = _variants(name)
     else:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--modes", nargs="+", choices=MODES, default=list(MODES), help="replayed: on a GPU; compiling takes minutes"
     )
     parser.add_argument("--batch", type=int, help="instead of the preset's; for paper on a CPU")
-    parser.add_argument("--seconds", type=float, default=10.0, help="to repeat each measurement for")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each measurement")
     parser.add_argument("--operators", type=int, default=12, help="operators in the profile")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--write", type=Path, help="Markdown file for the tables")
@@ -90,13 +90,13 @@ def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def speed_markdown(rows: list[dict[str, str]]) -> str:
-    """Rows with the same keys as a Markdown table."""
+    """Render rows with the same keys as a Markdown table."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding: int = 128, side: int = 84) -> str:
-    """FLOP and time of the style convolution over the concatenated map and factorised, batch 8, forward and backward."""
+    """Compare FLOP and time of the concatenated and the factorised style convolution, batch 8, with the backward pass."""
     torch.manual_seed(0)
     conv = StyleConv(keypoints, embedding, 128).to(runtime.device)
     points = torch.rand(8, keypoints, 2, device=runtime.device) * 2 - 1
@@ -117,7 +117,7 @@ def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding
 
 
 def convolution_peak(runtime: Runtime, seconds: float) -> float:
-    """FLOP per second of a 3x3 convolution of 256 channels on 32 images of 32 px."""
+    """Measure the FLOP per second of a 3x3 convolution of 256 channels on 32 images of 32 px."""
     conv = nn.Conv2d(256, 256, 3, padding=1).to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.randn(32, 256, 32, 32, device=runtime.device).contiguous(memory_format=torch.channels_last)
     flop = 2 * 32 * 32 * 32 * 256 * 256 * 9
@@ -131,7 +131,7 @@ def convolution_peak(runtime: Runtime, seconds: float) -> float:
 
 
 def small_trainer(config: GeneratorConfig, runtime: Runtime, folder: Path) -> GeneratorTrainer:
-    """A trainer on noise pictures."""
+    """Build a trainer on pictures of noise."""
     config = apply_overrides(config, ["checkpoint_every=1000000", "sample_every=1000000"])
     source = np.random.default_rng(0)
     side = round(1.25 * config.model.size)
@@ -142,13 +142,13 @@ def small_trainer(config: GeneratorConfig, runtime: Runtime, folder: Path) -> Ge
 
 
 def train_step(trainer: GeneratorTrainer) -> None:
-    """One update of each network."""
+    """Update each network once."""
     trainer.train_step()
     trainer.step += 1
 
 
 def over_a_period(trainer: GeneratorTrainer, measure: Callable[[Callable[[], object]], float]) -> float:
-    """What is measured of a step, the gradient penalty at its own rate."""
+    """Average a measure of a training step over one period of the gradient penalty."""
     every = trainer.config.optimiser.r1_every
     trainer.step = 0
     with_penalty = measure(lambda: trainer.train_step())
@@ -159,8 +159,10 @@ def over_a_period(trainer: GeneratorTrainer, measure: Callable[[Callable[[], obj
 
 
 def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, float]:
-    """Duration of a step, the gradient penalty at its own rate, and the share of it that waits for real images; after steps of
-    each kind that are not timed, measured for about `seconds` and at least one period."""
+    """Measure the mean duration of a step over a period of the gradient penalty, and the share that waits for real images.
+
+    After a warm-up the steps are timed for about `seconds`, at least for one period.
+    """
     every = trainer.config.optimiser.r1_every
     trainer.step = 0
     for _ in range(2 if trainer.recorder is None else (WARM_STEPS + 2) * every):
@@ -176,14 +178,14 @@ def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, floa
         durations[penalised].append(time.perf_counter() - began)
     trainer.batches.take = waiting.call  # type: ignore[method-assign]
     share = waiting.seconds / sum(map(sum, durations.values()))
-    medians = {kind: statistics.median(each) for kind, each in durations.items() if each}
+    medians = {kind: statistics.median(times) for kind, times in durations.items() if times}
     return (medians[True] + (every - 1) * medians.get(False, 0.0)) / every, share
 
 
 def step_rows(
     trainer: GeneratorTrainer, name: str, precision: str, modes: Sequence[str], peak: float, seconds: float
 ) -> Iterator[dict[str, str]]:
-    """Images per second of full steps, their FLOP, and the share of the peak that they reach."""
+    """Measure the images per second of full steps, their FLOP, and the share of the peak that they reach."""
     batch, recorder = trainer.config.optimiser.batch, trainer.recorder
     trainer.recorder = None
     per_image = over_a_period(trainer, count_flop) / batch
@@ -209,7 +211,7 @@ def step_rows(
 
 
 def operators(trainer: GeneratorTrainer, count: int) -> str:
-    """Where the time of a few steps goes, by operator."""
+    """Profile a few steps by operator."""
     from torch.profiler import ProfilerActivity, profile
 
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if trainer.runtime.device.type == "cuda" else [])]

@@ -1,8 +1,9 @@
-"""How fast a detector is: `python -m benchmarks.speed inference MODEL --images DIR`.
+"""Speed of a detector: `python -m benchmarks.speed inference MODEL --images DIR`.
 
-Images per second of the network and the reading of its heatmaps, at batch 1 and 32: eager as `kpdetect predict` runs it,
-compiled by torch.compile, and ONNX in onnxruntime; and of `predict` from files to table as a share of the eager rate at its own
-batch. A rate is the median over repetitions after a warm-up; it depends on the machine, which is printed with it.
+The rates are images per second of the network with the reading of its heatmaps, at batch 1 and 32. They are measured in eager
+mode as in `kpdetect predict`, compiled by torch.compile, and as ONNX in onnxruntime. The rate of `predict`, from files to
+table, is shown as a share of the eager rate. A rate is the median over repetitions after a warm-up. It depends on the machine,
+which is printed too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from kpdetect.inference.predictor import BATCH, Predictor
 KINDS = ("eager", "compiled", "onnx")
 BATCHES = (1, BATCH)
 TURNS = 3
-"""How often `predict` and the network alone take turns; a share is the median over them."""
+"""Number of turns of `predict` and of the network alone; a share is the median over the turns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class Rate:
         what: `eager`, `compiled`, `onnx`, or `predict`.
         batch: images per call.
         images_per_second: median over the repetitions.
-        share: of the eager rate at the same batch; None for that rate itself.
-        processor_share: the same by processor time, which other work on the machine hardly changes; of `predict` only.
+        share: rate as a share of the eager rate at the same batch; None for the eager rate.
+        processor_share: the same share by processor time, which other work hardly changes; None except for `predict`.
     """
 
     what: str
@@ -52,7 +53,7 @@ class Rate:
     processor_share: float | None = None
 
     def line(self) -> str:
-        """For people."""
+        """Format the rate as a line of text."""
         share = "" if self.share is None else f"  {self.share:.2f} of eager"
         processor = "" if self.processor_share is None else f" ({self.processor_share:.2f} by processor time)"
         return f"{self.what:9s} batch {self.batch:2d}  {self.images_per_second:8.1f} images/s{share}{processor}"
@@ -64,8 +65,8 @@ def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Se
     Args:
         predictor: the detector.
         images: folder of images, or None.
-        seconds: to repeat each measurement for.
-        kinds: of `KINDS`; eager is measured in any case.
+        seconds: duration of each measurement.
+        kinds: kinds of `KINDS` to measure; eager mode is always measured.
     """
     eager: dict[int, float] = {}
     for kind in dict.fromkeys(("eager", *kinds)):
@@ -79,7 +80,7 @@ def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Se
 
 
 def _predict_rate(predictor: Predictor, images: Path) -> Rate:
-    """`predict` from files to table, without overlays, beside as many squares through the network alone."""
+    """Measure `predict` from files to table, without overlays, in turns with the network alone on as many squares."""
     paths = list_images(images)
     squares = _squares(predictor.side, BATCH)
     predicted, alone = [], []
@@ -140,7 +141,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of this part."""
     parser.add_argument("model", type=Path, help="project folder, run folder or weights file of a detector")
     parser.add_argument("--images", type=Path, help="folder of images for the rate of predict")
-    parser.add_argument("--seconds", type=float, default=5.0, help="to repeat each measurement for")
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each measurement")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", default="auto")
 

@@ -19,11 +19,7 @@ CONVOLUTIONS = (torch.ops.aten.convolution, torch.ops.aten.convolution_backward)
 
 @dataclass(frozen=True)
 class Like:
-    """What a tensor is like, without its values.
-
-    Attributes:
-        shape, stride, dtype, device: as of the tensor.
-    """
+    """The shape, strides, type and device of a tensor, without its values."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
@@ -31,18 +27,19 @@ class Like:
     device: torch.device
 
     def made(self) -> Tensor:
-        """A tensor of the kind, of normal values."""
+        """Create such a tensor with normally distributed values."""
         reach = 1 + sum((length - 1) * step for length, step in zip(self.shape, self.stride, strict=True))
         return torch.randn(reach, dtype=self.dtype, device=self.device).as_strided(self.shape, self.stride)
 
 
 class OperationCounter(TorchDispatchMode):
-    """Adds up torch's own formulas and counts convolutions by kind; torch's FlopCounterMode also follows modules, which fails
-    under `autograd.grad`.
+    """Counter of floating-point operations, by the formulas of torch, and of convolutions by their arguments.
+
+    Unlike torch's FlopCounterMode, it does not follow modules, which fails under `autograd.grad`.
 
     Attributes:
         total: FLOP of convolutions and matrix products.
-        convolutions: how often each convolution was called: operator and arguments, tensors as `Like`.
+        convolutions: number of calls of each convolution, by operator and arguments; tensors are given as `Like`.
     """
 
     def __init__(self) -> None:
@@ -62,7 +59,7 @@ class OperationCounter(TorchDispatchMode):
 
 
 def _described(argument: Any) -> Any:
-    """An argument as something that can be compared and made again."""
+    """Replace tensors in an argument by descriptions that can be compared and created again."""
     if isinstance(argument, Tensor):
         return Like(tuple(argument.shape), argument.stride(), argument.dtype, argument.device)
     return tuple(map(_described, argument)) if isinstance(argument, list | tuple) else argument
@@ -71,24 +68,26 @@ def _described(argument: Any) -> Any:
 def _made(argument: Any) -> Any:
     if isinstance(argument, Like):
         return argument.made()
-    return [_made(each) for each in argument] if isinstance(argument, tuple) else argument
+    return [_made(value) for value in argument] if isinstance(argument, tuple) else argument
 
 
 def count_flop(call: Callable[[], object]) -> float:
-    """Floating-point operations of the convolutions and matrix products of a call."""
+    """Count the floating-point operations of the convolutions and matrix products of a call."""
     with OperationCounter() as counter:
         call()
     return counter.total
 
 
 def convolution_seconds(call: Callable[[], object], seconds: float = 0.0) -> float:
-    """Time of the convolutions of a call, forward and backward, when nothing else is done; each kind repeated for about
-    `seconds`."""
+    """Measure the time that the convolutions of a call take alone, forward and backward.
+
+    Convolutions with equal arguments are measured together, for about `seconds`.
+    """
     with OperationCounter() as counter:
         call()
     total = 0.0
     for (function, described), count in counter.convolutions.items():
-        arguments = [_made(each) for each in described]
+        arguments = [_made(value) for value in described]
         with torch.no_grad():
             total += count * median_seconds(lambda function=function, given=arguments: function(*given), seconds)  # type: ignore[misc]
     return total

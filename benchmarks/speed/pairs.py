@@ -59,21 +59,21 @@ def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
     """
     runtime = resolve_runtime(given.device)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure_export(PairStream(given.model, runtime), given.pairs, given.turns, Path(folder), report)
-        found |= measure_feeding(Path(folder) / "jpeg-0", given.steps, given.turns, runtime, Path(folder), report)
-    return found | {"memory_mib": measure_memory(given.memory, report)}
+        measured = measure_export(PairStream(given.model, runtime), given.pairs, given.turns, Path(folder), report)
+        measured |= measure_feeding(Path(folder) / "jpeg-0", given.steps, given.turns, runtime, Path(folder), report)
+    return measured | {"memory_mib": measure_memory(given.memory, report)}
 
 
 def measure_memory(counts: list[int], report: Report) -> dict[str, dict[str, float]]:
-    """Peak resident memory, MiB, of export and of reading, for each number of pairs."""
-    found: dict[str, dict[str, float]] = {"exported": {}, "read": {}}
+    """Measure the peak resident memory in MiB of export and of reading, for each number of pairs."""
+    peak_of: dict[str, dict[str, float]] = {"exported": {}, "read": {}}
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             for what, call in (("exported", "export_pictures"), ("read", "read_shuffled")):
-                found[what][str(count)] = peak_memory(f"{call}(Path({folder!r}), {count})")
-    for what, peaks in found.items():
+                peak_of[what][str(count)] = peak_memory(f"{call}(Path({folder!r}), {count})")
+    for what, peaks in peak_of.items():
         report(f"peak memory, pairs {what}: {', '.join(f'{int(count):,}: {peak:.0f} MiB' for count, peak in peaks.items())}")
-    return found
+    return peak_of
 
 
 def measure_export(stream: PairStream, count: int, turns: int, folder: Path, report: Report) -> dict[str, Any]:
@@ -90,12 +90,12 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path, rep
             sizes[codec] = sum(shard.bytes for shard in Manifest.read(out).shards) / count
     drawn = median_rate(count, turns_of["drawn"])
     report(f"drawn alone: {drawn:.1f} pairs/s")
-    found: dict[str, Any] = {"drawn_per_second": drawn}
+    measured: dict[str, Any] = {"drawn_per_second": drawn}
     for codec, size in sizes.items():
         rate, share = median_rate(count, turns_of[codec]), median_share(turns_of[codec], turns_of["drawn"])
         report(f"exported as {codec}: {rate:.1f} pairs/s, {share} of drawing alone; {size:,.0f} bytes per pair")
-        found[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
-    return found
+        measured[codec] = {"per_second": rate, "share": asdict(share), "bytes_per_pair": size}
+    return measured
 
 
 def draw_alone(stream: PairStream, count: int) -> None:
