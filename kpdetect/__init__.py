@@ -43,7 +43,7 @@ PLACES = {
     "PredictResult": "kpdetect.inference.prediction_job:PredictResult",
     "Predictor": "kpdetect.inference.predictor:Predictor",
     "Predictions": "kpdetect.inference.predictions:Predictions",
-    "read_predictions": "kpdetect.inference.predictions:read_predictions",
+    "read_predictions": "kpdetect.inference.predictions_folder:read_predictions",
     "run": "kpdetect.project.pipeline:run_project",
     "RunResult": "kpdetect.project.pipeline:RunResult",
     "ProjectConfig": "kpdetect.project.config:ProjectConfig",
@@ -96,7 +96,8 @@ if TYPE_CHECKING:
     from kpdetect.inference.export import export_detector as export
     from kpdetect.inference.prediction_job import PredictResult
     from kpdetect.inference.prediction_job import predict_inputs as predict
-    from kpdetect.inference.predictions import Predictions, read_predictions
+    from kpdetect.inference.predictions import Predictions
+    from kpdetect.inference.predictions_folder import read_predictions
     from kpdetect.inference.predictor import Predictor
     from kpdetect.progress import Status
     from kpdetect.project.config import ProjectConfig, project_config

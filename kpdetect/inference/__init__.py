@@ -8,6 +8,7 @@ predictor            a detector as a function, from images to keypoints in pixel
 second_pass          the square that the second of two passes sees
 test_time_averaging  predictions averaged over scales and the mirror image, with one pass or two
 predictions          keypoints of many images or frames, in memory and as files
+predictions_folder   reading predictions back, from the table or from Parquet
 prediction_record    the record of a table of predictions
 corrections          keypoints that a person has checked
 formats/             predictions in the formats of other tools

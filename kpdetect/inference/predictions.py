@@ -27,7 +27,6 @@ __all__ = [
     "VIDEO_COLUMNS",
     "Predictions",
     "frame_names",
-    "read_predictions",
 ]
 
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
@@ -207,25 +206,6 @@ def _frames(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]
         "rate": clip.rate,
         "times": pd.to_numeric(table["time_s"].replace("", np.nan)).to_numpy(np.float64)[::count],
     }
-
-
-def read_predictions(folder: Path | str) -> Predictions:
-    """Read what `kpdetect.predict` wrote about images or about one video.
-
-    Args:
-        folder: the folder with `predictions.csv`, for a video OUT/videos/NAME; or this file; or the folder
-            `predictions.parquet`.
-
-    Raises:
-        InputError: a file is missing.
-        FormatError: a file is damaged, or the table and its record do not fit each other.
-    """
-    folder = Path(folder)
-    if folder.name == PARQUET:
-        from kpdetect.inference.formats.parquet import read_parquet
-
-        return read_parquet(folder)
-    return Predictions.read(folder.parent if folder.name == TABLE else folder)
 
 
 def frame_names(clip: str, frames: NDArray[np.int64]) -> list[str]:

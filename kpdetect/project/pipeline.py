@@ -29,7 +29,8 @@ from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import InputError
 from kpdetect.files.names import as_path
-from kpdetect.inference.predictions import Predictions, read_predictions
+from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.predictions_folder import read_predictions
 from kpdetect.progress import Listener, listening
 from kpdetect.project.chain import Last, Project
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config

@@ -11,7 +11,8 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.inference import predictions as table
 from kpdetect.inference.formats import parquet
 from kpdetect.inference.formats.choice import write_formats
-from kpdetect.inference.predictions import Predictions, read_predictions
+from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.predictions_folder import read_predictions
 from kpdetect.skeleton import Skeleton
 
 pytest.importorskip("pyarrow")
