@@ -145,7 +145,9 @@ def write_taichi(folder: Path, fit: int = 6, test: int = 3, size: tuple[int, int
                 points[3] = -1
             picture(folder / "eval_images" / "taichi-256" / part / name, size, points * np.array(size[::-1]) / 256)
             values.append(points)
-        pd.DataFrame({"file_name": names, "value": values}).to_pickle(folder / "landmark" / f"taichi_{part}_gt.pkl")
+        table = pd.DataFrame({"file_name": names, "value": values}, dtype=object)
+        table.columns = table.columns.astype(object)  # as pandas wrote them when the tables were published, without pyarrow
+        table.to_pickle(folder / "landmark" / f"taichi_{part}_gt.pkl")
     return folder
 
 
