@@ -264,6 +264,37 @@ def test_a_study_of_three_participants(watched: Watched, project: Path) -> None:
     assert table.rstrip().endswith("| 9 | 3 |")
 
 
+def test_questions_of_ones_own_going_back_stopping_and_wrong_files(watched: Watched, project: Path, tmp_path: Path) -> None:
+    page, said = watched.room("compare"), ".message.wrong span"
+    (tmp_path / "wrong.yaml").write_text("- name: [1")
+    (tmp_path / "own.yaml").write_text("- name: Sharpness\n  text: Which image is sharper?\n  shows: [images]\n")
+    page.fill("#study-name", "own")
+    page.set_input_files("input[accept='.yaml,.yml']", tmp_path / "wrong.yaml")
+    page.get_by_text("Those of wrong.yaml.").wait_for()
+    page.click("#make")
+    assert "expected a list of questions, each with name, text and shows" in page.inner_text(said)
+    page.set_input_files("input[accept='.yaml,.yml']", tmp_path / "own.yaml")
+    page.get_by_text("Those of own.yaml.").wait_for()
+    page.click("#make")
+    page.get_by_label("Participant of own").fill("Ann")
+    page.keyboard.press("Enter")
+    page.locator(".trial h1", has_text="Which image is sharper?").wait_for()
+    assert page.locator(".message").count() == 0
+    page.keyboard.press("ArrowDown")
+    page.get_by_role("button", name="Back").click()
+    assert page.get_attribute("[data-answer='equal']", "aria-pressed") == "true"
+    page.keyboard.press("ArrowLeft")
+    page.get_by_role("button", name="Stop here, go on later").click()
+    page.get_by_text("Answered by Ann (1).").wait_for()
+    answers = (project / "studio" / "studies" / "own" / "answers" / "Ann.csv").read_text().splitlines()
+    assert [line.split(",")[8] for line in answers[1:]] == ["left"]
+    (tmp_path / "wrong.json").write_text("{}")
+    page.set_input_files("[data-study='own'] input[type='file']", tmp_path / "wrong.json")
+    page.locator(said).wait_for()
+    assert "\n" not in page.inner_text(said)
+    watched.complaints[:] = [text for text in watched.complaints if "400 (Bad Request)" not in text]  # Chromium's own line
+
+
 def test_the_exported_page_gives_answers_to_import(watched: Watched, browser: Any, project: Path, tmp_path: Path) -> None:
     from kpdetect.studio.study import make_study, read_study
     from kpdetect.studio.study_page import study_page

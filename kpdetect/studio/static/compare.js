@@ -102,6 +102,7 @@ class CompareRoom {
     if (!participant.trim()) return say("Give a name or number of the participant.", { wrong: true });
     const base = `/api/compare/${encodeURIComponent(study.name)}`;
     const trial = await get(`${base}/trial?participant=${encodeURIComponent(participant)}`);
+    document.getElementById("messages").replaceChildren(); // what was wrong before is not the participant's
     let version = trial.version;
     let saving = Promise.resolve();
     const save = (answers) => {
