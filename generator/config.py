@@ -242,7 +242,7 @@ class GeneratorConfig(TrainingConfig):
     steps: int = Field(16_000, ge=1, le=MOST_STEPS)
     """Training steps. No schedule depends on it, so a finished run can be continued."""
     replay: bool = True
-    """On one GPU, record steps and replay them: faster, with more GPU memory. See `generator.training.cuda_graphs`."""
+    """On one GPU, record steps and replay them: faster, with more GPU memory. See `kpdetect.training.cuda_graphs`."""
 
     @model_validator(mode="after")
     def _halvings(self) -> GeneratorConfig:
@@ -260,5 +260,5 @@ class GeneratorConfig(TrainingConfig):
         return self.replay and not (self.model.progressive or self.optimiser.diffaugment or self.optimiser.background_weight)
 
 
-FREE = (*BUDGETS, "replay")
+FREE = BUDGETS
 """The keys that may change when a run is continued."""

@@ -20,8 +20,12 @@ COLUMNS = 12
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     """Convert images [batch, 1 or 3, height, width] in [-1, 1] to uint8 RGB [batch, height, width, 3]."""
-    levels = images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
-    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())
+    return np.ascontiguousarray(to_levels(images).permute(0, 2, 3, 1).cpu().numpy())
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """Convert images [batch, 1 or 3, height, width] in [-1, 1] to uint8 RGB [batch, 3, height, width] on their device."""
+    return images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
 
 
 @torch.no_grad()

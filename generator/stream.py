@@ -20,7 +20,7 @@ from generator.config import GeneratorConfig
 from generator.growing import Stage
 from generator.keypoints import KeypointGenerator, Parts, latents_of
 from generator.model import Drawing, Generator
-from generator.sheet import to_uint8
+from generator.sheet import to_levels, to_uint8
 from kpdetect.config import build_config
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
@@ -125,6 +125,12 @@ class PairStream:
             visible=visible_keypoints(keypoints, drawing.mask[:count]).cpu().numpy(),
             masks=(drawing.mask[:count, 0] * 255).round().to(torch.uint8).cpu().numpy() if self.masks else None,
         )
+
+    def tensors(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw the pairs start <= i < stop, at most `BATCH`, and leave them on the device (`kpdetect.pairs.TensorSource`)."""
+        drawing, count = self.draw(start), stop - start
+        keypoints = drawing.keypoints[:count]
+        return to_levels(drawing.image[:count]), keypoints, visible_keypoints(keypoints, drawing.mask[:count])
 
     @torch.no_grad()
     def draw(self, start: int) -> Drawing:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NOWHERE = 100.0
 """Coordinate of keypoints that training ignores, in normalised units. It lies outside every image."""
@@ -61,3 +64,15 @@ class PairSource(Protocol):
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
         """Yield pairs start <= i < stop, in order, in batches."""
+
+
+@runtime_checkable
+class TensorSource(Protocol):
+    """A source of pairs that can leave them on the device where it draws them."""
+
+    def tensors(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw the pairs start <= i < stop, which lie in one batch of the source.
+
+        Returns:
+            Images uint8 [count, 3, height, width], keypoints float32 [count, K, 2], normalised, and visible bool [count, K].
+        """

@@ -26,13 +26,13 @@ from benchmarks.speed.timing import Report, Stopwatch, finish, median_seconds
 from generator.config import GeneratorConfig
 from generator.layers import StyleConv
 from generator.presets import preset
-from generator.training.cuda_graphs import WARM_STEPS
 from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.files.atomic import write_text
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images.image_files import write_image
+from kpdetect.training.cuda_graphs import WARM_STEPS
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, resolve_runtime
 

@@ -30,7 +30,8 @@ from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import Manifest
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.train import DetectorTrainer, LearnedFrom
+from kpdetect.detector.learned import LearnedFrom
+from kpdetect.detector.train import DetectorTrainer
 from kpdetect.pairs import PairBatch
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, resolve_runtime

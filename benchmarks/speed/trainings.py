@@ -15,7 +15,8 @@ from generator.presets import preset
 from kpdetect.config import apply_overrides
 from kpdetect.data.sample import Sample
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.train import DetectorTrainer, learn_from
+from kpdetect.detector.learned import learn_from
+from kpdetect.detector.train import DetectorTrainer
 from kpdetect.pairs import PairBatch
 from kpdetect.refinement.config import RefineConfig
 from kpdetect.refinement.train import RefineTrainer

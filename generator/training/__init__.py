@@ -10,7 +10,6 @@ optimisers     learning rates by part of the network and by stage
 batch_norm     batch-norm statistics of the averaged weights
 collapse       detection of collapsed runs
 stopping       early stopping
-cuda_graphs    a step recorded once and replayed, on a GPU
 train          the training loop
 trial          the price of a training, before it begins
 """

@@ -25,7 +25,6 @@ from generator.training.adversary import Adversary
 from generator.training.batch_norm import recalibrate
 from generator.training.batches import RealBatches, cached_side
 from generator.training.collapse import CollapseWatch, observed
-from generator.training.cuda_graphs import WARM_STEPS, StepRecorder
 from generator.training.features import FeatureNetwork
 from generator.training.losses import background_loss, contrastive_loss
 from generator.training.optimisers import parameter_groups, set_rates
@@ -38,6 +37,7 @@ from kpdetect.images.image_files import require_apart, write_image
 from kpdetect.messages import log
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.cuda_graphs import WARM_STEPS, StepRecorder
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import agreed, average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning, load_fitting
@@ -148,7 +148,7 @@ class GeneratorTrainer(Trainer):
 
     def _recorder(self, runtime: Runtime) -> StepRecorder | None:
         """Build the recorder that replays steps on a GPU; None on other devices."""
-        if not self.config.replayable or runtime.device.type != "cuda" or runtime.world > 1 or runtime.compiled:
+        if not self.config.replayable or not runtime.replays:
             return None
         kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
         work, adams = lambda real, *noises: self.update(real, Latents.of(noises)), self.adversary.optimisers

@@ -13,6 +13,10 @@ reader        reads a folder of shards
 export        writes pairs from any source into a folder of shards
 dataset       shards as a torch data set, and a shuffled reading order
 augment       augmentation of pairs: changes of pixels and exact warps
+batch_augment exact warps of a whole batch of pairs, on any device
+batch_pixels  the photometric changes of a whole batch
+batch_jpeg    what JPEG does to a batch
+device_images images that stay on a device, or are copied there ahead of their use
 coco          pairs as COCO keypoints
 webdataset    pairs as WebDataset archives
 """

@@ -9,6 +9,9 @@ pyramid      a head that joins feature maps of several sizes, as an alternative 
 folding      a trained detector with batch norm folded into its convolutions
 losses       the loss terms, one function each
 batches      augmented batches from folders of pairs, prepared in advance
+device_batches
+             the same batches, varied on the device of the networks
+learned      the pairs that a detector is trained on, and how they are told apart
 held_out     errors on held-out pairs, and the decision when to stop
 calibration  confidence as a probability, and its reliability plot
 train        the training loop

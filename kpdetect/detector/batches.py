@@ -5,76 +5,25 @@ Batch t depends on (seed, t) alone. The next batches are prepared while one is u
 
 from __future__ import annotations
 
-import json
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kpdetect.coords import Size
 from kpdetect.data.augment import AugmentConfig, PairAugmenter
 from kpdetect.data.dataset import ShardShuffle
 from kpdetect.data.reader import ShardFolder
-from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.pairs import PairBatch, PairSource
 from kpdetect.training.prefetch import prepared
 from kpdetect.training.seeds import derived_seed
-
-LIVE = "live/"
-"""Beginning of the key of pairs that are drawn during the training."""
-MIN_PAIRS = 2
-"""Smallest number of pairs: one is held out, and one is trained on."""
-
-
-def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
-    """Open a folder of shards that a detector can be trained on.
-
-    Args:
-        pairs: folder of shards.
-        keypoints: K that the pairs must have; any K by default.
-
-    Raises:
-        InputError: the images are not square, there are too few pairs, or K differs.
-        ShardError: a shard is damaged.
-    """
-    folder = ShardFolder(pairs)
-    height, width = folder.facts.size
-    if height != width:
-        raise InputError(f"{folder.folder}: got pairs of {width}x{height} pixels (width x height), expected square images")
-    if len(folder) < MIN_PAIRS:
-        raise InputError(
-            f"{folder.folder}: got {len(folder)} pair, expected at least {MIN_PAIRS}, better thousands; generate more"
-        )
-    if keypoints not in (None, folder.facts.keypoints):
-        raise InputError(
-            f"{folder.folder}: got pairs of {folder.facts.keypoints} keypoints, expected {keypoints} as in the detector; "
-            "give the pairs that the detector was trained on"
-        )
-    return folder
-
-
-def live_key(provenance: dict[str, Any]) -> str:
-    """Make the key of pairs that are drawn during the training. It differs for different sources."""
-    return f"{LIVE}{json.dumps(provenance, sort_keys=True)}"
-
-
-def is_live(key: str) -> bool:
-    """Tell whether a key is from `live_key`."""
-    return key.startswith(LIVE)
-
-
-def pairs_key(folder: ShardFolder) -> str:
-    """Make the key of a folder of pairs. It differs for different pairs."""
-    return f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
-
 
 RAM_LIMIT = 2 * 2**30
 """Largest number of bytes of decoded pairs that are kept in memory."""
@@ -103,6 +52,17 @@ class TrainingPairs:
     images: Tensor
     keypoints: Tensor
     visible: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Images, keypoints and visible."""
+        return self.images, self.keypoints, self.visible
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor]) -> TrainingPairs:
+        """Make the batch with these `tensors`."""
+        images, keypoints, visible = tensors
+        return cls(images=images, keypoints=keypoints, visible=visible)
 
     def to(self, device: torch.device) -> TrainingPairs:
         """Move the batch to a device."""
@@ -141,6 +101,11 @@ class Batches(ABC):
     @abstractmethod
     def pair(self, place: int) -> Pair:
         """Return the pair at a place in the endless order of training, without augmentation."""
+
+    @property
+    @abstractmethod
+    def size(self) -> Size:
+        """(height, width) of the images."""
 
     @abstractmethod
     def held_out_pairs(self, limit: int) -> PairBatch:
@@ -219,11 +184,26 @@ class PairBatches(Batches):
 
     def pair(self, place: int) -> Pair:
         """Return the pair at place p: position p mod count of epoch p // count."""
-        epoch, position = divmod(place, self.count)
-        index = int(self._order(epoch)[position])
+        index = self.index(place)
         if self.kept is not None:
             return self.kept.images[index], self.kept.keypoints[index], self.kept.visible[index]
         return self.folder.read(index)
+
+    def index(self, place: int) -> int:
+        """Return the number, in the folder, of the pair at a place."""
+        epoch, position = divmod(place, self.count)
+        return int(self._order(epoch)[position])
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the images."""
+        return self.folder.facts.size
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of all images, decoded."""
+        height, width = self.size
+        return len(self.folder) * height * width * 3
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self.orders:
@@ -268,12 +248,22 @@ class LiveBatches(Batches):
 
     def pair(self, place: int) -> Pair:
         """Return the pair at a place. With one process, place p is pair HELD_OUT_LIVE + p of the source."""
-        turn, rank = divmod(place, self.world)  # the places of this process have its rank as remainder
-        number, row = divmod(turn, BLOCK)
-        number = HELD_OUT_LIVE // BLOCK + number * self.world + rank
+        number, row = self.drawn_place(place)
         if number not in self.blocks:
             (self.blocks[number],) = self.source.batches(number * BLOCK, (number + 1) * BLOCK)
             while len(self.blocks) > self.most_blocks:
                 self.blocks.popitem(last=False)
         block = self.blocks[number]
         return block.images[row], block.keypoints[row], block.visible[row]
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the images."""
+        return self.source.size
+
+    def drawn_place(self, place: int) -> tuple[int, int]:
+        """Return the source's block of the pair at a place, and the row in it."""
+        turn, rank = divmod(place, self.world)  # the places of this process have its rank as remainder
+        number, row = divmod(turn, BLOCK)
+        number = HELD_OUT_LIVE // BLOCK + number * self.world + rank
+        return number, row

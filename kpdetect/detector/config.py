@@ -14,6 +14,7 @@ from kpdetect.config import StrictConfig, Width
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.errors import ConfigError
 from kpdetect.training.loop import MOST_IMAGES, MOST_STEPS, TrainingConfig
+from kpdetect.training.runtime import AugmentOn
 
 
 class DetectorModelConfig(StrictConfig):
@@ -51,6 +52,10 @@ class DetectorConfig(TrainingConfig):
     """The network."""
     augment: AugmentConfig = AugmentConfig()
     """Augmentation of the pairs. It makes up for the differences between generated and real images."""
+    augment_on: AugmentOn = "auto"
+    """Where images are varied: `cpu`, `device` (the networks' own), or `auto`: on a GPU if there is one."""
+    replay: bool = True
+    """On one GPU, record steps after the warm-up and replay them: faster, with more GPU memory."""
     steps: int = Field(6_000, ge=1, le=MOST_STEPS)
     """Number of steps to train. Only the warm-up depends on the step, so a finished run can be continued."""
     sample_every: int = Field(250, ge=1)

@@ -60,13 +60,20 @@ TILES = 8
 @torch.no_grad()
 def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
     """Predict keypoints [count, K, 2] and heatmap mass [count, K] of images [count, 3, height, width]; return CPU tensors."""
+    keypoints, mass = keypoints_on_device(detector, images, runtime)
+    return keypoints.cpu(), mass.cpu()
+
+
+@torch.no_grad()
+def keypoints_on_device(detector: nn.Module, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
+    """Predict as `find_keypoints`; return tensors on the runtime's device."""
     parts = []
     for part in images.split(64):
         with runtime.autocast():
             logits = detector(part.to(runtime.device))
         parts.append(read_heatmaps(logits))
     keypoints, mass = zip(*parts, strict=True)
-    return torch.cat(keypoints).cpu(), torch.cat(mass).cpu()
+    return torch.cat(keypoints), torch.cat(mass)
 
 
 def keypoint_layout(keypoints: Tensor) -> dict[str, list[list[float]]]:

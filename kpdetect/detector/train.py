@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kpdetect.coords import to_pixels
-from kpdetect.data.reader import ShardFolder
-from kpdetect.detector.batches import (
-    HELD_OUT_VARIED,
-    Batches,
-    LiveBatches,
-    PairBatches,
-    TrainingPairs,
-    live_key,
-    open_pairs,
-    pairs_key,
-)
+from kpdetect.detector.batches import HELD_OUT_VARIED, Batches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.device_batches import DeviceBatches
 from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
+from kpdetect.detector.learned import LearnedFrom, learn_from, open_pairs
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector
 from kpdetect.detector.network import read_heatmaps
@@ -34,6 +24,7 @@ from kpdetect.images.image_files import write_image
 from kpdetect.pairs import PairSource
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.cuda_graphs import WARM_STEPS, StepRecorder
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import average_gradients, main_first, synchronised
 from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning
@@ -104,39 +95,6 @@ def train_detector_live(
     return _train(batches, learned, out, config, runtime, minutes, initial)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LearnedFrom:
-    """A description of the pairs that a detector is trained on.
-
-    Attributes:
-        size: (height, width) of the images.
-        keypoints: K.
-        provenance: the model and settings that made the pairs.
-        pairs: number of pairs; None if they are drawn during the training.
-        key: text that differs for different pairs.
-        sources: folder with the list of real images behind the pairs.
-    """
-
-    size: tuple[int, int]
-    keypoints: int
-    provenance: dict[str, Any]
-    pairs: int | None
-    key: str
-    sources: Path
-
-
-def learn_from(pairs: ShardFolder | PairSource, sources: Path, config: DetectorConfig) -> tuple[Batches, LearnedFrom]:
-    """Open the batches of a folder of shards or of a source of pairs, and describe the pairs."""
-    if isinstance(pairs, ShardFolder):
-        batches: Batches = PairBatches(pairs, config.batch, config.held_out, config.augment, config.seed)
-        count, key, facts = len(pairs), pairs_key(pairs), pairs.facts
-        size, keypoints, provenance = facts.size, facts.keypoints, facts.provenance
-    else:
-        batches, count = LiveBatches(pairs, config.batch, config.augment, config.seed), None
-        size, keypoints, provenance, key = pairs.size, pairs.keypoints, pairs.provenance, live_key(pairs.provenance)
-    return batches, LearnedFrom(size=size, keypoints=keypoints, provenance=provenance, pairs=count, key=key, sources=sources)
-
-
 def _train(
     batches: Batches,
     learned: LearnedFrom,
@@ -171,6 +129,7 @@ class DetectorTrainer(Trainer):
         super().__init__(run, config, config.batch, DataKey(source=learned.key), runtime)
         self.batches, self.learned, self.config = batches, learned, config
         batches.rank, batches.world = runtime.rank, runtime.world
+        self.feed = DeviceBatches(batches, runtime.device) if runtime.augments(config.augment_on) else batches
         torch.manual_seed(derived_seed(config.seed, "weights"))
         self.detector = synchronised(build_detector(config.model, learned.keypoints), runtime).to(runtime.device)
         channels_last(self.detector)
@@ -180,6 +139,10 @@ class DetectorTrainer(Trainer):
         self.held_out = self.batches.held_out()
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
         runtime.prepare(self.detector)
+        self.recorder = None
+        if config.replay and runtime.replays:
+            self.recorder = StepRecorder(self.update, [self.adam], ["step"], runtime.device)
+            self.warm_steps = config.warmup + WARM_STEPS + 1
         self.restore()
 
     def stateful(self) -> dict[str, Stateful]:
@@ -199,24 +162,29 @@ class DetectorTrainer(Trainer):
     def train_step(self) -> dict[str, Tensor]:
         """Do one update. Return the losses of the batch."""
         if self.upcoming is None:
-            self.upcoming = self.batches.ahead(self.step, self.runtime.workers)
+            self.upcoming = self.feed.ahead(self.step, self.runtime.workers)
         config, pairs = self.config, next(self.upcoming).to(self.runtime.device)
+        for group in self.adam.param_groups:
+            group["lr"] = config.rate * min(1.0, (self.step + 1) / max(1, config.warmup))
+        recorder = self.recorder if self.step >= config.warmup else None  # a recorded step keeps its learning rate
+        losses = self.update(*pairs.tensors) if recorder is None else recorder("step", *pairs.tensors)
+        update_average(self.average, self.detector, config.average_decay, self.step)
+        return losses
+
+    def update(self, images: Tensor, keypoints: Tensor, visible: Tensor) -> dict[str, Tensor]:
+        """Do one update on a batch: all of a step's work on the device. Return the losses."""
+        config = self.config
         with self.runtime.autocast():
-            logits = self.detector(pairs.images)
-        weights = keypoint_weights(pairs.keypoints, pairs.visible, config.hidden_weight)
+            logits = self.detector(images)
+        weights = keypoint_weights(keypoints, visible, config.hidden_weight)
         predicted, _ = read_heatmaps(logits)
-        distance = weighted_mean(coordinate_distance(predicted, pairs.keypoints), weights)
-        sigma = max(
-            config.target_sigma, 1 / min(logits.shape[2:])
-        )  # at least half a cell: narrower Gaussians are biased to cell centres
-        excess = weighted_mean(heatmap_cross_entropy(logits, pairs.keypoints, sigma), weights)
+        distance = weighted_mean(coordinate_distance(predicted, keypoints), weights)
+        sigma = max(config.target_sigma, 1 / min(logits.shape[2:]))  # half a cell: narrower ones are biased to cell centres
+        excess = weighted_mean(heatmap_cross_entropy(logits, keypoints, sigma), weights)
         self.adam.zero_grad()
         (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
         average_gradients(self.detector.parameters(), self.runtime)
-        for group in self.adam.param_groups:
-            group["lr"] = config.rate * min(1.0, (self.step + 1) / max(1, config.warmup))
         self.adam.step()
-        update_average(self.average, self.detector, config.average_decay, self.step)
         return {"loss_coordinate": distance.detach(), "loss_heatmap": excess.detach()}
 
     def close(self) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from kpdetect.data.reader import ShardFolder
-from kpdetect.detector.batches import open_pairs
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.detector.held_out import find_keypoints
+from kpdetect.detector.learned import learn_from, open_pairs
 from kpdetect.detector.model import build_detector
-from kpdetect.detector.train import DetectorTrainer, learn_from
+from kpdetect.detector.train import DetectorTrainer
 from kpdetect.pairs import PairSource
 from kpdetect.training.initial_weights import InitialWeights
 from kpdetect.training.loop import BUDGETS

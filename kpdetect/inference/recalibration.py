@@ -8,9 +8,10 @@ from typing import Any
 from kpdetect.config import build_config
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.reader import ShardFolder
-from kpdetect.detector.batches import PairBatches, open_pairs, pairs_key
+from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints, keypoint_layout, share_found
+from kpdetect.detector.learned import open_pairs, pairs_key
 from kpdetect.errors import InputError
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import LAYOUT

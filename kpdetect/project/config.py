@@ -81,7 +81,7 @@ class ProjectConfig(StrictConfig):
 
 
 TRAINED = ("generator", "detector", "refine")
-EXEMPT = ("pairs.count", "generator.replay", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
+EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
 
 
 def project_config(

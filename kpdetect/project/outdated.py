@@ -11,7 +11,7 @@ from typing import Any
 
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
-from kpdetect.detector.batches import is_live, pairs_key
+from kpdetect.detector.learned import is_live, pairs_key
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import LABELS
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record

@@ -2,6 +2,7 @@
 
 config          the settings, and the differences between `refine` and `imm`
 views           two smoothly warped views of every real image, one of them with other colours
+device_views    the same views, made on the device of the networks
 reconstruction  an image drawn from the appearance of one view and the keypoints of another (IMM)
 anchor          the detector that is refined, and pairs that keep its keypoints at their places
 collapse        a check that stops the run if keypoints drift away or move to one point

@@ -14,6 +14,7 @@ from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.reader import ShardFolder
 from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.device_batches import DeviceBatches
 from kpdetect.detector.held_out import calibrate
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.network import read_heatmaps
@@ -108,12 +109,14 @@ class Anchor:
         else:
             self.batches = LiveBatches(pairs, config.batch, augment, config.seed)
         self.batches.rank, self.batches.world = runtime.rank, runtime.world
+        on_device = runtime.augments(config.augment_on)
+        self.feed = DeviceBatches(self.batches, runtime.device) if on_device else self.batches
         self.upcoming: Generator[TrainingPairs, None, None] | None = None
 
     def next(self, step: int) -> TrainingPairs:
         """Return the pairs of a step. After the first call, steps must follow one after the other."""
         if self.upcoming is None:
-            self.upcoming = self.batches.ahead(step, self.runtime.workers)
+            self.upcoming = self.feed.ahead(step, self.runtime.workers)
         return next(self.upcoming).to(self.runtime.device)
 
     def loss(self, detector: nn.Module, pairs: TrainingPairs) -> Tensor:

@@ -17,6 +17,7 @@ from kpdetect.detector.config import DetectorModelConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.training.loop import MOST_IMAGES, MOST_STEPS, TrainingConfig
+from kpdetect.training.runtime import AugmentOn
 
 Method = Literal["refine", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -93,6 +94,10 @@ class RefineConfig(TrainingConfig):
     """Factor, in the loss, of exp(-d^2 / 2 separation_sigma^2) summed over pairs of keypoints (Zhang et al. 2018, Eq. 4)."""
     separation_sigma: float = Field(0.08, gt=0)
     """Distance, in normalised units, at which two keypoints count as close."""
+    augment_on: AugmentOn = "auto"
+    """Where images are varied: `cpu`, `device` (the networks' own), or `auto`: on a GPU if there is one."""
+    replay: bool = True
+    """On one GPU, record steps after the warm-up and replay them: faster, with more GPU memory."""
     steps: int = Field(3_000, ge=1, le=MOST_STEPS)
     """Number of steps to train. Only the warm-up depends on the step."""
     batch: int = Field(32, ge=2, le=MOST_IMAGES)

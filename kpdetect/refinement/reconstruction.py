@@ -18,6 +18,7 @@ from kpdetect.detector.backbone import create_backbone, weights_file
 from kpdetect.errors import CheckpointError, ConfigError
 from kpdetect.files.hashes import file_hash
 from kpdetect.heatmaps import gaussian_heatmaps
+from kpdetect.refinement.config import ReconstructionConfig
 from kpdetect.training.runtime import Runtime, channels_last
 
 LAYERS = 4
@@ -86,6 +87,12 @@ def named_perception(network: str, features: str | None, setting: str, runtime: 
     return perception.to(runtime.device)
 
 
+def perception_of(config: ReconstructionConfig, runtime: Runtime) -> Perception | None:
+    """The network in whose features reconstructions are compared, on the device; None if they are compared in pixels alone."""
+    features = config.features if config.weight else None
+    return named_perception(config.feature_network, features, "reconstruction.features", runtime)
+
+
 def feature_error(drawn: list[Tensor], wanted: list[Tensor]) -> Tensor:
     """Compute the mean over layers of the squared difference, relative to the layer's mean square (scalar)."""
     parts = []
@@ -148,3 +155,26 @@ def shrink(images: Tensor, size: int) -> Tensor:
     if images.shape[-1] == size:
         return images
     return functional.interpolate(images, (size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def reconstruction_losses(
+    decoder: nn.Module, perception: Perception | None, views: tuple[Tensor, Tensor], keypoints: Tensor, runtime: Runtime
+) -> dict[str, Tensor]:
+    """How badly the second view is drawn from its keypoints and the first view's look.
+
+    Args:
+        decoder: draws.
+        perception: gives features that are compared too.
+        views: the first view, as the decoder sees it, and the second, both [batch, 3, side, side].
+        keypoints: [batch, K, 2] of the second view.
+        runtime: device and precision.
+    """
+    look, wanted = views
+    with runtime.autocast():
+        drawn = decoder(look, keypoints)
+        losses = {"loss_pixels": ((drawn - wanted) ** 2).mean()}
+        if perception is not None:
+            with torch.no_grad():
+                target = perception(wanted)
+            losses["loss_features"] = feature_error(perception(drawn), target)
+    return losses

@@ -19,9 +19,10 @@ from kpdetect.coords import to_pixels
 from kpdetect.data.folder import build_cache
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.sample import Squares
-from kpdetect.detector.batches import open_pairs
+from kpdetect.detector.batches import TrainingPairs
 from kpdetect.detector.config import DetectorConfig
-from kpdetect.detector.held_out import find_keypoints, keypoint_layout
+from kpdetect.detector.held_out import find_keypoints, keypoint_layout, keypoints_on_device
+from kpdetect.detector.learned import open_pairs
 from kpdetect.detector.losses import coordinate_distance
 from kpdetect.detector.model import build_detector
 from kpdetect.detector.network import read_heatmaps
@@ -34,10 +35,12 @@ from kpdetect.pairs import PairSource
 from kpdetect.refinement.anchor import Anchor, FirstStage
 from kpdetect.refinement.collapse import Health, closeness, measure_health, require_health
 from kpdetect.refinement.config import RefineConfig
-from kpdetect.refinement.reconstruction import Perception, Reconstruction, feature_error, hide_patches, named_perception, shrink
-from kpdetect.refinement.views import ViewBatches, Views, as_images
+from kpdetect.refinement.device_views import DeviceViews
+from kpdetect.refinement.reconstruction import Reconstruction, hide_patches, perception_of, reconstruction_losses, shrink
+from kpdetect.refinement.views import VIEW_TENSORS, ViewBatches, Views, as_images
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.cuda_graphs import WARM_STEPS, StepRecorder
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import average_gradients, main_first, synchronised
 from kpdetect.training.loop import BUDGETS, Trainer, images_of
@@ -117,7 +120,7 @@ class RefineTrainer(Trainer):
         start: FirstStage | None,
         pairs: ShardFolder | PairSource | None,
     ) -> None:
-        self.perception = _perception(config, runtime)
+        self.perception = perception_of(config.reconstruction, runtime)
         data = DataKey(
             source=cache.key,
             first_stage="" if start is None else file_hash(start.weights),
@@ -143,13 +146,18 @@ class RefineTrainer(Trainer):
             weight_decay=config.weight_decay,
             fused=True,
         )
-        self.views = ViewBatches(cache.images, config, runtime.rank, runtime.world)
+        views = ViewBatches(cache.images, config, runtime.rank, runtime.world)
+        self.views = DeviceViews(views, runtime.device) if runtime.augments(config.augment_on) else views
         self.anchor = None if pairs is None else Anchor(pairs, config, None if start is None else start.config, runtime)
         self.upcoming: Generator[Views, None, None] | None = None
         self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
         self.before = None if start is None else self.find(self.average, self.watched)
         self.healthy = None if self.before is None else measure_health(self.before, self.before)
         runtime.prepare(self.detector, self.decoder)
+        self.recorder = None
+        if config.replay and runtime.replays:
+            self.recorder = StepRecorder(self.update, [self.adam], ["step"], runtime.device)
+            self.warm_steps = config.warmup + WARM_STEPS + 1
         self.restore()
 
     def stateful(self) -> dict[str, Stateful]:
@@ -158,16 +166,31 @@ class RefineTrainer(Trainer):
 
     def train_step(self) -> dict[str, Tensor]:
         """Do one update. Return the losses of the batch."""
-        config = self.config
         views = self._next_views()
+        pairs = () if self.anchor is None else self.anchor.next(self.step).tensors
         self._warm_up()
+        recorder = self.recorder if self.step >= self.config.warmup else None  # a recorded step keeps its learning rates
+        inputs = (self._look(views), *views.tensors, *pairs)
+        losses = self.update(*inputs) if recorder is None else recorder("step", *inputs)
+        update_average(self.average, self.detector, self.config.average_decay, self.step)
+        return losses
+
+    def update(self, look: Tensor, *tensors: Tensor) -> dict[str, Tensor]:
+        """One update on a batch: all of a step's work on the device.
+
+        Args:
+            look: what the decoder sees of the first views.
+            tensors: those of the views, then those of the pairs if there are any.
+        """
+        config, views = self.config, Views.of(tensors[:VIEW_TENSORS])
         with self.runtime.autocast():
             logits = self.detector(views.student)
         keypoints, _ = read_heatmaps(logits)
         losses: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.runtime.device)
         if config.reconstruction.weight:
-            losses |= self.reconstruct(views, keypoints)
+            wanted = shrink(views.second, config.reconstruction.size)
+            losses |= reconstruction_losses(self.decoder, self.perception, (look, wanted), keypoints, self.runtime)
             total = total + config.reconstruction.weight * sum(losses.values())
         if config.agreement_weight:
             losses["loss_agreement"] = self.disagreement(views, keypoints)
@@ -176,34 +199,27 @@ class RefineTrainer(Trainer):
             losses["loss_separation"] = closeness(keypoints, config.separation_sigma).mean()
             total = total + config.separation_weight * losses["loss_separation"]
         if self.anchor is not None:
-            losses["loss_anchor"] = self.anchor.loss(self.detector, self.anchor.next(self.step))
+            losses["loss_anchor"] = self.anchor.loss(self.detector, TrainingPairs.of(tensors[VIEW_TENSORS:]))
             total = total + config.anchor_weight * losses["loss_anchor"]
         self.adam.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         average_gradients([*self.detector.parameters(), *self.decoder.parameters()], self.runtime)
         self.adam.step()
-        update_average(self.average, self.detector, config.average_decay, self.step)
         return {name: value.detach() for name, value in losses.items()}
 
-    def reconstruct(self, views: Views, keypoints: Tensor) -> dict[str, Tensor]:
-        """Draw the second view from its keypoints and the appearance of the first view. Return the errors."""
-        side = self.config.reconstruction.size
-        source, wanted = shrink(views.first, side), shrink(views.second, side)
+    def _look(self, views: Views) -> Tensor:
+        """The first views as the decoder sees them: small, and partly hidden."""
+        rebuild = self.config.reconstruction
+        if not rebuild.weight:
+            return views.first
         hidden = derived_generator(self.config.seed, "hidden", self.step * self.runtime.world + self.runtime.rank)
-        source = hide_patches(source, self.config.reconstruction.hidden, self.config.reconstruction.patch, hidden)
-        with self.runtime.autocast():
-            drawn = self.decoder(source, keypoints)
-            losses = {"loss_pixels": ((drawn - wanted) ** 2).mean()}
-            if self.perception is not None:
-                with torch.no_grad():
-                    target = self.perception(wanted)
-                losses["loss_features"] = feature_error(self.perception(drawn), target)
-        return losses
+        return hide_patches(shrink(views.first, rebuild.size), rebuild.hidden, rebuild.patch, hidden)
 
     def disagreement(self, views: Views, keypoints: Tensor) -> Tensor:
         """Compute the mean distance, in the image, between the student's keypoints and the teacher's mean over both views."""
         with torch.no_grad():
-            first, second = (self.find(self.average, view) for view in (views.first, views.second))
+            both = (views.first, views.second)
+            first, second = (keypoints_on_device(self.average, view, self.runtime)[0] for view in both)
             agreed = (views.warp_first(first) + views.warp_second(second)) / 2
         return coordinate_distance(views.warp_second(keypoints), agreed).mean()
 
@@ -281,9 +297,3 @@ class RefineTrainer(Trainer):
             calibration=calibration,
         )
         save_weights(self.run.weights, "detector", self.average.state_dict(), description)
-
-
-def _perception(config: RefineConfig, runtime: Runtime) -> Perception | None:
-    rebuild = config.reconstruction
-    features = rebuild.features if rebuild.weight else None
-    return named_perception(rebuild.feature_network, features, "reconstruction.features", runtime)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kpdetect.data.reader import ShardFolder
 from kpdetect.data.sample import Sample, read_sample
-from kpdetect.detector.batches import open_pairs
+from kpdetect.detector.learned import open_pairs
 from kpdetect.images.image_files import require_apart
 from kpdetect.pairs import PairSource
 from kpdetect.refinement.anchor import FirstStage

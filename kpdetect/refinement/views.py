@@ -9,7 +9,7 @@ the image, and no map must be inverted.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -26,6 +26,7 @@ from kpdetect.refinement.config import RefineConfig, WarpConfig
 from kpdetect.training.prefetch import prepared
 from kpdetect.training.seeds import derived_generator, derived_seed
 
+CPU = torch.device("cpu")
 CONTROL = 4
 """Number of control points per side, evenly spaced in [-1, 1]."""
 
@@ -53,8 +54,8 @@ class Warps:
 
     def views(self, images: Tensor, size: Size) -> Tensor:
         """Render views [batch, 3, height, width] of images [batch, 3, ..]. Pixels at the border are repeated beyond it."""
-        points, radial = pixel_grid(size)
-        grid = self._map(points.to(images), radial.to(images)).view(-1, *size, 2)
+        points, radial = pixel_grid(size, images.device)
+        grid = self._map(points.to(images.dtype), radial.to(images.dtype)).view(-1, *size, 2)
         return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def part(self, rank: int, world: int) -> Warps:
@@ -133,15 +134,20 @@ def spline_weights() -> Tensor:
 
 
 @cache
-def pixel_grid(size: Size) -> tuple[Tensor, Tensor]:
+def pixel_grid(size: Size, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
     """Compute the normalised centres [1, height * width, 2] of the pixels of an image, and their radial functions."""
     y, x = torch.meshgrid(grid_axis(size[0]), grid_axis(size[1]), indexing="ij")
     points = torch.stack([x, y], dim=-1).view(1, -1, 2)
-    return points, thin_plate(points, control_points(points))
+    radial = thin_plate(points, control_points(points))
+    return points.to(device), radial.to(device)
 
 
 AHEAD = 3
 """Number of batches prepared in advance."""
+
+
+VIEW_TENSORS = 9
+"""Tensors of a batch of views."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +171,19 @@ class Views:
         """Move the batch to a device."""
         return Views(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All tensors of the batch, in the order that `of` takes."""
+        warps = [part for warp in (self.warp_first, self.warp_second) for part in (warp.linear, warp.shift, warp.bends)]
+        return self.first, self.second, self.student, *warps
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor]) -> Views:
+        """The batch with these `tensors`."""
+        first, second, student, *parts = tensors
+        warps = [Warps(linear=linear, shift=shift, bends=bends) for linear, shift, bends in (parts[:3], parts[3:])]
+        return cls(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])
+
 
 class ViewBatches:
     """Endless batches of views. Each of several processes gets every `world`-th of a batch, beginning with number `rank`.
@@ -181,17 +200,25 @@ class ViewBatches:
 
     def at(self, step: int) -> Views:
         """Return the batch of a step, or the part of it that belongs to this process."""
+        chosen, warps = self.drawn(step)
+        images = as_images(np.stack([self.images[index] for index in chosen]))
+        first, second = (warp.views(images, (self.config.side, self.config.side)) for warp in warps)
+        student = self._recoloured(second, self.seed(step))
+        return Views(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])
+
+    def drawn(self, step: int) -> tuple[list[int], list[Warps]]:
+        """Numbers of the images of a step, or of its part that belongs to this process, and the warps of both views."""
         config, batch = self.config, self.config.batch
         source = derived_generator(config.seed, "views", step)
         chosen = torch.randint(len(self.images), (batch,), generator=source).tolist()
-        images = as_images(np.stack([self.images[index] for index in chosen[self.rank :: self.world]]))
         mirrored = (torch.rand(batch, generator=source) < 0.5) & config.flip
         zoom = config.warp.zoom ** torch.rand(batch, generator=source)
         warps = [draw_warps(config.warp, batch, source, mirrored=mirrored, zoom=zoom) for _ in range(2)]
-        warps = [warp.part(self.rank, self.world) for warp in warps]
-        first, second = (warp.views(images, (config.side, config.side)) for warp in warps)
-        student = self._recoloured(second, derived_seed(config.seed, "colours", step * self.world + self.rank))
-        return Views(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])
+        return chosen[self.rank :: self.world], [warp.part(self.rank, self.world) for warp in warps]
+
+    def seed(self, step: int) -> int:
+        """Seed of the changes of the student's views."""
+        return derived_seed(self.config.seed, "colours", step * self.world + self.rank)
 
     def _recoloured(self, views: Tensor, seed: int) -> Tensor:
         pixels = ((views + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

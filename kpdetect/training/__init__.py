@@ -14,6 +14,7 @@ runtime          device, precision and processes, chosen once
 distributed      agreement between the processes of one training
 peers            the processes that torchrun started, and how they end together
 seeds            seeds derived from the seed of a run
+cuda_graphs      a step recorded once and replayed, on a GPU
 averaging        the running average of the weights
 prefetch         batches prepared in advance by threads
 progress_note    the progress of a project as a file, for other processes

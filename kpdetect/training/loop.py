@@ -55,7 +55,7 @@ class TrainingConfig(StrictConfig):
     """Steps between lines of metrics."""
 
 
-BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every")
+BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every", "augment_on", "replay")
 """Keys whose values may change when a run is continued."""
 
 

@@ -21,6 +21,8 @@ BACKEND = "inductor"
 """The compiler of networks."""
 MOST_WORKERS = 8
 """Largest number of threads that prepare batches."""
+AugmentOn = Literal["auto", "cpu", "device"]
+"""Where training images are varied: `auto` is the device of the networks if that is a GPU."""
 DEVICES: tuple[str, ...] = get_args(DeviceName)
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
@@ -58,6 +60,15 @@ class Runtime:
         """
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, available_cores() // processes - 1))
+
+    def augments(self, where: AugmentOn) -> bool:
+        """Whether training images are varied on the device of the networks, as batches."""
+        return where == "device" or (where == "auto" and self.device.type == "cuda")
+
+    @property
+    def replays(self) -> bool:
+        """Whether steps may be recorded and replayed: on one GPU, without compiled networks."""
+        return self.device.type == "cuda" and self.world == 1 and not self.compiled
 
     def autocast(self) -> AbstractContextManager[object]:
         """Make the context in which networks run. Code that computes coordinates keeps them in float32."""

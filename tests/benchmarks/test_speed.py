@@ -17,8 +17,8 @@ from benchmarks.speed.pairs import peak_memory, peak_resident
 from benchmarks.speed.timing import WARM_UP, Share, Spent, median_seconds, median_share, spent
 from generator.config import GeneratorConfig
 from generator.model import Generator
-from generator.training.cuda_graphs import WARM_STEPS
 from kpdetect.training.checkpoints import save_weights
+from kpdetect.training.cuda_graphs import WARM_STEPS
 from kpdetect.training.runtime import resolve_runtime
 from tests.builders.dots import perfect
 from tests.builders.generators import TEST_MODEL

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from generator.training.cuda_graphs import StepRecorder
 from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
+from kpdetect.training.cuda_graphs import StepRecorder
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
 from tests.builders.generators import CONFIG

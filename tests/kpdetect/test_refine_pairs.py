@@ -9,7 +9,8 @@ import torch
 from kpdetect.config import apply_overrides
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.detector.backbone import create_backbone
-from kpdetect.detector.batches import PairBatches, open_pairs
+from kpdetect.detector.batches import PairBatches
+from kpdetect.detector.learned import open_pairs
 from kpdetect.detector.model import build_detector
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError

@@ -1,0 +1,225 @@
+"""Changes of colour, sharpness, noise and cover of a whole batch, on any device.
+
+Drawn from the distributions of `kpdetect.data.augment.PixelChanges`, whose albumentations change one image at a time on the
+CPU. Every change is computed for all images, and each image takes its own: nothing depends on values, so a GPU never waits.
+
+albumentations gives each transform a random generator of its own, all of the same seed, so their first numbers are equal. Of
+an image with a seed of its own, a low number means that it is changed, darkened and covered. Such draws are shared here too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kpdetect.coords import Size
+from kpdetect.data.augment import AugmentConfig
+from kpdetect.data.batch_jpeg import compress
+
+NOTHING, JITTER, GAMMA, GREY = range(4)
+"""What is done to the colours."""
+BLUR, NOISE, JPEG, SHARPEN = range(1, 5)
+"""What is done to the quality; 0 is nothing."""
+LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelDraws:
+    """The changes of each image; numbers are those of `pixel_transform`.
+
+    Attributes:
+        colour, quality: int64 [batch], of the names above.
+        factors: [batch, 3] of brightness, contrast and saturation.
+        hue: [batch], a share of the circle.
+        order: int64 [batch, 4], permutations of brightness, contrast, saturation and hue.
+        gamma: [batch].
+        blur: [batch, 5], the weights of the blur along either axis.
+        deviation: [batch] of the noise in levels.
+        jpeg: [batch], quality.
+        sharp: [batch, 2], alpha and lightness.
+        holes: int64 [batch, 2, 4]: left, top, right, bottom of two patches; right and bottom are outside. Empty ones are none.
+        fills: [batch, 2, 3], their colours as levels.
+    """
+
+    colour: Tensor
+    quality: Tensor
+    factors: Tensor
+    hue: Tensor
+    order: Tensor
+    gamma: Tensor
+    blur: Tensor
+    deviation: Tensor
+    jpeg: Tensor
+    sharp: Tensor
+    holes: Tensor
+    fills: Tensor
+
+
+def draw_pixel_changes(
+    config: AugmentConfig, count: int, size: Size, source: torch.Generator, *, own_seeds: bool = True
+) -> PixelDraws:
+    """Changes of `count` images of `size` (height, width), on the device of the random source.
+
+    Args:
+        own_seeds: whether every image has a seed of its own on the CPU; else one seed serves a batch, and only the decisions
+            on colour and quality share a number.
+    """
+    device = source.device
+
+    def chance(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=source, device=device)
+
+    decided, first, second, choice = chance(), chance(), chance(), chance()
+    sequence, covered = chance(), chance()
+    if own_seeds:
+        decided = sequence = covered = first
+    changed = sequence < config.photometric
+
+    def shared(number: Tensor) -> Tensor:
+        return number if own_seeds else chance()
+
+    places = chance(2, 4)
+    places[:, 0, 0] = shared(choice)
+    quality = shared(first)
+    return PixelDraws(
+        colour=_one_of((2 / 3, 1 / 6, 1 / 6), changed & (decided < 0.8), shared(choice)),
+        quality=_one_of((0.25, 0.25, 0.25, 0.25), changed & (decided < 0.5), shared(choice)),
+        factors=torch.stack([0.6 + 0.8 * shared(first), 0.6 + 0.8 * shared(second), 0.4 + 1.2 * chance()], dim=1),
+        hue=0.1 * chance() - 0.05,
+        order=chance(4).argsort(dim=1),
+        gamma=0.6 + shared(first),
+        blur=_blur_weights(0.5 + 2.5 * shared(first), chance() < 1 / 3),
+        deviation=255 * (0.01 + 0.05 * shared(first)),
+        jpeg=40 + torch.where(quality < 51 / 64, 64 * quality, 51 * chance()).floor(),  # six bits, refused from 51 on
+        sharp=torch.stack([0.2 + 0.4 * shared(first), 0.5 + 0.5 * shared(second)], dim=1),
+        holes=_holes(size, places, covered < config.occlusion, chance() < 0.5),
+        fills=(256 * chance(2, 3)).floor(),
+    )
+
+
+def change_pixels(images: Tensor, draws: PixelDraws, source: torch.Generator) -> Tensor:
+    """Images [batch, 3, height, width] with levels 0 to 255, changed and rounded; the noise comes from the random source."""
+    images = _select(
+        draws.colour, images, {JITTER: _jittered(images, draws), GAMMA: _gamma(images, draws), GREY: _grey(images)}
+    )
+    noise = torch.randn(images.shape, generator=source, device=images.device) * _wide(draws.deviation)
+    qualities = {
+        BLUR: _levels(_blurred(images, draws.blur)),
+        NOISE: _levels(images + noise),
+        JPEG: compress(images.flip(1), draws.jpeg).flip(1),  # albumentations gives OpenCV red for blue
+        SHARPEN: _levels(_sharpened(images, draws.sharp)),
+    }
+    return _covered(_select(draws.quality, images, qualities), draws)
+
+
+def _one_of(weights: tuple[float, ...], applied: Tensor, chance: Tensor) -> Tensor:
+    """Numbers from 1 on with the probabilities `weights` where `applied`, else 0."""
+    limits = torch.tensor(weights, device=chance.device).cumsum(0)[:-1]
+    return (1 + torch.bucketize(chance, limits, right=True)) * applied
+
+
+def _blur_weights(sigma: Tensor, narrow: Tensor) -> Tensor:
+    """Gaussian weights [batch, 5], of which narrow ones have three."""
+    place = torch.arange(-2, 3, device=sigma.device)
+    weights = torch.exp(-0.5 * (place / sigma[:, None]) ** 2)
+    weights = weights * ~(narrow[:, None] & (place.abs() == 2))
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _holes(size: Size, chance: Tensor, covered: Tensor, single: Tensor) -> Tensor:
+    """One or two patches, each 0.1 to 0.3 of the height and width, anywhere in the image."""
+    height, width = size
+    high, wide = ((side * (0.1 + 0.2 * chance[..., axis])).long() for axis, side in enumerate((height, width)))
+    top, left = (chance[..., 2] * (height - high + 1)).long(), (chance[..., 3] * (width - wide + 1)).long()
+    there = torch.stack([covered, covered & ~single], dim=1)
+    return torch.stack([left, top, left + wide * there, top + high * there], dim=-1)
+
+
+def _select(kind: Tensor, images: Tensor, changed: dict[int, Tensor]) -> Tensor:
+    for number, result in changed.items():
+        images = torch.where(_wide(kind) == number, result, images)
+    return images
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
+
+
+def _levels(images: Tensor) -> Tensor:
+    return images.round().clamp(0, 255)
+
+
+def _grey(images: Tensor) -> Tensor:
+    """Rounded luma in all channels."""
+    red, green, blue = (weight * channel for weight, channel in zip(LUMA, images.unbind(dim=1), strict=True))
+    return (red + green + blue)[:, None].round().expand_as(images)
+
+
+def _gamma(images: Tensor, draws: PixelDraws) -> Tensor:
+    return ((images / 255) ** _wide(draws.gamma) * 255).floor()
+
+
+def _jittered(images: Tensor, draws: PixelDraws) -> Tensor:
+    """Brightness, contrast, saturation and hue in each image's own order (torchvision's ColorJitter)."""
+    brightness, contrast, saturation = (_wide(each) for each in draws.factors.unbind(dim=1))
+    for kind in draws.order.unbind(dim=1):
+        grey = _grey(images)
+        mean = grey.mean(dim=(1, 2, 3), keepdim=True)
+        results = {
+            0: _levels(images * brightness),
+            1: _levels(images * contrast + mean * (1 - contrast)),
+            2: _levels(images * saturation + grey * (1 - saturation)),
+            3: _turned(images, draws.hue),
+        }
+        images = _select(kind, images, results)
+    return images
+
+
+def _turned(images: Tensor, hue: Tensor) -> Tensor:
+    """Colours turned on the circle by a share of it, in OpenCV's steps of two degrees."""
+    red, green, blue = images.unbind(dim=1)
+    value, least = images.max(dim=1).values, images.min(dim=1).values
+    spread = (value - least).clamp_min(1e-6)
+    sector = torch.where(
+        value == red,
+        (green - blue) / spread,
+        torch.where(value == green, 2 + (blue - red) / spread, 4 + (red - green) / spread),
+    )
+    place = (sector * 30).round().remainder(180)
+    place = (place + 180 * hue[:, None, None]).remainder(180).floor() / 30  # in sixths of the circle
+    saturation = (255 * (value - least) / value.clamp_min(1)).round() / 255
+    parts = []
+    for offset in (5.0, 3.0, 1.0):  # red, green and blue of a hue, saturation and value
+        k = (offset + place).remainder(6)
+        parts.append(value - value * saturation * torch.minimum(k, 4 - k).clamp(0, 1))
+    return torch.where(_wide(hue) == 0, images, _levels(torch.stack(parts, dim=1)))
+
+
+def _blurred(images: Tensor, weights: Tensor) -> Tensor:
+    batch, channels, height, width = images.shape
+    kernels = weights.repeat_interleave(channels, dim=0)[:, None]
+    rows = functional.pad(images, (2, 2, 2, 2), mode="reflect").view(1, batch * channels, height + 4, width + 4)
+    rows = functional.conv2d(rows, kernels[:, :, None], groups=batch * channels)
+    return functional.conv2d(rows, kernels[..., None], groups=batch * channels).view(images.shape)
+
+
+def _sharpened(images: Tensor, sharp: Tensor) -> Tensor:
+    """The image plus alpha times a Laplacian of eight neighbours, with the centre at 8 + lightness."""
+    padded = functional.pad(images, (1, 1, 1, 1), mode="reflect")
+    around = 9 * functional.avg_pool2d(padded, 3, stride=1)  # the centre too
+    alpha, lightness = _wide(sharp[:, 0]), _wide(sharp[:, 1])
+    return (1 - alpha) * images + alpha * ((9 + lightness) * images - around)
+
+
+def _covered(images: Tensor, draws: PixelDraws) -> Tensor:
+    height, width = images.shape[2:]
+    y = torch.arange(height, device=images.device)[:, None]
+    x = torch.arange(width, device=images.device)
+    for hole, fill in zip(draws.holes.unbind(dim=1), draws.fills.unbind(dim=1), strict=True):
+        left, top, right, bottom = (each[:, None, None] for each in hole.unbind(dim=1))
+        inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+        images = torch.where(inside[:, None], fill[:, :, None, None], images)
+    return images
