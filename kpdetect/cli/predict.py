@@ -128,7 +128,8 @@ def command(
     if result.images:
         print(f"predictions: {out / 'predictions.csv'} ({result.images:,} images)")
         if overlays:
-            print(f"overlays: {out / 'overlays'}")
+            some = f" ({overlays:,} of them; --overlays -1 draws all)" if 0 < overlays < result.images else ""
+            print(f"overlays: {out / 'overlays'}{some}")
     for folder, frames in result.clips:
         print(f"video: {folder} ({frames:,} frames)")
     if result.doubtful:
