@@ -13,5 +13,6 @@ Reading order:
     contest    two computations that take turns, and their row in that table
     trainings, stages
                the contests of the trainings, and of all other stages
+    prediction the contests of predict on files, against the engine that decodes every file whole
     inference  detectors in eager mode, compiled and as ONNX; `predict` as a whole
 """

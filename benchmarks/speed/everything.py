@@ -24,7 +24,7 @@ from kpdetect.files.records import Record, checked
 from kpdetect.training.run_folder import environment, hardware_line
 from kpdetect.training.runtime import resolve_runtime
 
-SOURCES = ("benchmarks.speed.trainings", "benchmarks.speed.stages")
+SOURCES = ("benchmarks.speed.trainings", "benchmarks.speed.stages", "benchmarks.speed.prediction")
 """Modules with a function `contests(setting)`. To add a row, add a contest to one of them, or a module to this list."""
 TOLERANCE = 0.15
 """Share by which a ratio may fall. On a busy machine, two runs of the same code differ by up to a tenth."""

@@ -1,0 +1,61 @@
+"""How fast `predict` is on files: the engine `torch` against the engine `plain`, which decodes every file whole.
+
+Both take turns in one run: on small JPEG files, and on photographs of 12 megapixels, without overlays.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.speed.contest import Contest, Setting
+from kpdetect.images.image_files import list_images, write_image
+from kpdetect.inference.config import PredictConfig
+from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.predictor import Predictor
+from kpdetect.toy.render import render
+from kpdetect.toy.scene import sample_scene
+
+MODEL = Path("faces-128")
+FOLDERS = {"small JPEG files": ((109, 89), 128), "photographs of 12 megapixels": ((3000, 4000), 8)}
+"""Height and width of the files of each folder, and their number."""
+NOISE = 4
+"""Standard deviation of a camera's noise, in levels."""
+
+
+def contests(setting: Setting) -> Iterator[Contest]:
+    """Yield one contest for each of `FOLDERS`."""
+    fast = Predictor.load(MODEL, setting.runtime.device.type, engine="torch")
+    plain = Predictor.load(MODEL, setting.runtime.device.type, engine="plain")
+    for name, (size, count) in FOLDERS.items():
+        number = max(2, count // 4) if setting.quick else count
+        with tempfile.TemporaryDirectory() as folder:
+            draw_photographs(Path(folder), size, number)
+            yield Contest(
+                name=f"predict, {name}",
+                work=partial(predicted, fast, Path(folder)),
+                amount=number,
+                unit="images",
+                base="the engine plain",
+                base_work=partial(predicted, plain, Path(folder)),
+                base_amount=number,
+            )
+
+
+def draw_photographs(folder: Path, size: tuple[int, int], count: int) -> None:
+    """Write cartoon faces of (height, width) with noise as JPEG files."""
+    noise = np.random.default_rng(0).normal(0, NOISE, (*size, 3)).astype(np.int16)
+    for number in range(count):
+        face = cv2.resize(render(sample_scene(0, number), 96).image, size[::-1], interpolation=cv2.INTER_CUBIC)
+        write_image(folder / f"{number:03d}.jpg", (face + noise).clip(0, 255).astype(np.uint8))
+
+
+def predicted(predictor: Predictor, folder: Path) -> None:
+    """Predict a folder without overlays."""
+    with tempfile.TemporaryDirectory() as out:
+        predict_images(predictor, list_images(folder), folder, Path(out), PredictConfig(overlays=0, overwrite=True))
