@@ -29,7 +29,7 @@ def kept_on(parts: Iterable[NDArray[np.uint8]], count: int, device: torch.device
     """Images [count, height, width, 3] from parts of them, on a device as uint8 [count, 3, height, width]."""
     kept, filled = None, 0
     for part in parts:
-        there = torch.from_numpy(np.ascontiguousarray(part)).to(device).permute(0, 3, 1, 2)
+        there = torch.from_numpy(np.array(part)).to(device).permute(0, 3, 1, 2)
         if kept is None:
             kept = torch.empty((count, *there.shape[1:]), dtype=torch.uint8, device=device)
         kept[filled : filled + len(there)] = there

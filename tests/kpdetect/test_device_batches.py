@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import islice
 
 import numpy as np
@@ -106,7 +107,11 @@ def test_a_batch_follows_from_seed_and_step():
 
 def test_images_are_kept_whole_and_copied_in_order():
     images = np.arange(2_500 * 2 * 3 * 3, dtype=np.int64).astype(np.uint8).reshape(2_500, 2, 3, 3)
-    assert np.array_equal(kept_on(chunks(images), len(images), DEVICE).permute(0, 2, 3, 1).numpy(), images)
+    images.flags.writeable = False  # as those of a file; torch warns of them
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = kept_on(chunks(images), len(images), DEVICE)
+    assert np.array_equal(kept.permute(0, 2, 3, 1).numpy(), images)
     stream = copied_ahead(lambda number: (np.array([number]), np.array([2 * number])), 4, DEVICE)
     assert [(int(one), int(two)) for one, two in islice(stream, 3)] == [(4, 8), (5, 10), (6, 12)]
     stream.close()
