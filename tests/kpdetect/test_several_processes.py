@@ -201,19 +201,21 @@ def test_three_processes_predict_what_one_does(small_project, images, tmp_path, 
 def test_a_killed_prediction_goes_on_with_another_number_of_processes(small_project, images, tmp_path, monkeypatch):
     monkeypatch.setattr(image_parts, "SMALLEST", 32)
     predict(small_project, images, tmp_path / "one")
-    read, seen = image_job.read_image_and_hash, list[str]()
+    read, seen = image_job._ImageJob._read, list[str]()
 
-    def killed(path):
-        seen.append(path.name)
-        if path.name == "070.png":
+    def killed(job, number):
+        if job.names[number] == "070.png":
             raise KeyboardInterrupt
-        return read(path)
+        return read(job, number)
 
-    monkeypatch.setattr(image_job, "read_image_and_hash", killed)
+    def noted(job, number):
+        seen.append(job.names[number])
+        return read(job, number)
+
+    monkeypatch.setattr(image_job._ImageJob, "_read", killed)
     with pytest.raises(KeyboardInterrupt):
         predict(small_project, images, tmp_path / "killed")
-    seen.clear()
-    monkeypatch.setattr(image_job, "read_image_and_hash", lambda path: (seen.append(path.name), read(path))[1])
+    monkeypatch.setattr(image_job._ImageJob, "_read", noted)
     together(2, lambda peers: predict(small_project, images, tmp_path / "killed", peers))
     assert min(seen) == "063.png"  # of 81 files the parts of the first 64 are kept
     assert contents(tmp_path / "killed") == contents(tmp_path / "one")
