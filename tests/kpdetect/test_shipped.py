@@ -16,10 +16,10 @@ import kpdetect
 from benchmarks.benchmarking.benchmark import benchmark
 from generator.stream import PairStream
 from kpdetect.cli.main import app
-from kpdetect.cli.train_detector import _has_generator
 from kpdetect.errors import CheckpointError, InputError, OutputError
 from kpdetect.inference.labelling import change_labels
 from kpdetect.inference.packing import pack_model
+from kpdetect.project.detector_training import _has_generator
 from kpdetect.shipped import FOLDER, shipped_models
 from kpdetect.training.checkpoints import find_weights, load_weights, read_description, save_weights
 from kpdetect.training.runtime import resolve_runtime
