@@ -1,14 +1,14 @@
-"""`kpdetect run`: from a folder of images to a detector, keypoints and a report. This package may import all others.
+"""`kpdetect run`: from a folder of images to a detector, keypoints and a report. This package may import all other packages.
 
 config    the settings of a project, and the shares of its training minutes
-outdated  removes stages whose inputs have changed
-price     a forecast of a project's course and needs, measured before it begins
+outdated  removes the results of stages whose inputs have changed
+price     a forecast of the time, memory and disk that a project needs, measured before it begins
 rounds    rounds of self-training
 rounds_config
           the settings of self-training
-stage     a stage, and a function that runs all stages
+stage     a stage of a project, and a function that runs all stages
 chain     the stages of a project
-pipeline  all stages behind one call
+pipeline  a function that runs the whole project
 detector_training, generator_training
-          single trainings behind one call each
+          a function for each single training
 """

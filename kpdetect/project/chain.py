@@ -1,4 +1,4 @@
-"""The stages of a project, each of which does nothing when it is finished already."""
+"""The stages of a project of `kpdetect run`. A stage that is finished does nothing."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from kpdetect.training.peers import Peers
 from kpdetect.training.runtime import Runtime
 
 Last = Literal["generator", "detector", "report"]
-"""Possible ends of a project: the generator, the last detector, or keypoints of the images and a report."""
+"""The last stage of a project: training the generator, training the last detector, or writing the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """The stages of a project. A finished stage does nothing. The attributes are the parameters of `run_project`."""
+    """A project and its stages. The attributes are the parameters of `run_project`."""
 
     images: Path
     out: Path
@@ -52,11 +52,11 @@ class Project:
 
     @property
     def report(self) -> Path:
-        """The HTML page of the report."""
+        """The path of the report, an HTML page."""
         return self.out / "report" / "index.html"
 
     def run(self) -> None:
-        """Say what the project will do and need, and do it."""
+        """Print the forecast of the project, and run all its stages."""
         say(self.price().lines_unless_short)
         run_stages(self.out, self.stages(), self.peers)
 
@@ -66,7 +66,7 @@ class Project:
         return peers_of(self.runtime)
 
     def stages(self) -> list[Stage]:
-        """List all stages, in order."""
+        """List the stages of the project, in the order in which they run."""
         generator = Stage("Train the generator", self.generator)
         if self.last == "generator":
             return [generator]
@@ -88,7 +88,7 @@ class Project:
         return [*trained, *used] if self.last == "report" else trained
 
     def price(self) -> ProjectPrice:
-        """Make the forecast of the stages, which is not measured yet."""
+        """Make the forecast of the project. Nothing is measured before its lines are read."""
         return ProjectPrice(
             images=self.images,
             out=self.out,
@@ -102,7 +102,7 @@ class Project:
         )
 
     def share(self, stage: str) -> float | None:
-        """Compute the training minutes of a stage."""
+        """Compute the training minutes of a stage; None if steps alone limit the project."""
         if self.minutes is None:
             return None
         if self.settings.method == "imm" or self.last == "generator":
@@ -129,7 +129,7 @@ class Project:
         )
 
     def pairs(self) -> None:
-        """Generate pairs."""
+        """Generate pairs of an image and its keypoints with the generator."""
         pairs, out = self.settings.pairs, self.out
         stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
         by_the_first(self.runtime, lambda: discard_outdated(out, stream.provenance))
@@ -144,7 +144,7 @@ class Project:
         )
 
     def detector(self) -> None:
-        """Train the detector on the pairs."""
+        """Train the detector on the generated pairs."""
         by_the_first(self.runtime, lambda: discard_outdated_detector(self.out))
         with labels_follow(self.out / "detector" / WEIGHTS, self.runtime.is_main):
             train_detector(
@@ -157,16 +157,16 @@ class Project:
             )
 
     def refine(self) -> None:
-        """Refine the detector on the images."""
+        """Continue the training of the detector on the real images."""
         by_the_first(self.runtime, lambda: discard_outdated_refinement(self.out))
         self._refine(self.out / REFINED, self.out / "detector", self.out / "pairs", self.share("refine"))
 
     def imm(self) -> None:
-        """Train a detector on the images by IMM."""
+        """Train a detector on the images by the method `imm` (Jakab et al. 2018)."""
         self._refine(self.out / "detector", None, None, self.minutes)
 
     def teach(self, number: int) -> None:
-        """Train the next detector on the predictions of this one."""
+        """Run one round of self-training: train a new detector on the predictions of the previous one."""
         teach_round(
             number,
             self.images,
@@ -195,17 +195,17 @@ class Project:
             )
 
     def predict(self) -> None:
-        """Predict keypoints on the images."""
+        """Predict keypoints on the project's images."""
         device = self.runtime.device.type
         predict_folder(self.out, self.images, self.out / "predictions", device=device, strict=self.strict, peers=self.peers)
 
     def judge(self) -> None:
-        """Judge the keypoints without labels."""
+        """Assess the predicted keypoints without labels, and write the assessment into the project."""
         try:
             judge_project(self.out, self.images, self.runtime)
         except InputError as error:
             log.info(f"the keypoints are not judged: {error}")
 
     def write_report(self) -> None:
-        """Write the report."""
+        """Write the project's report."""
         write_report(self.out, self.report, images=self.images, allow_contaminated=True)  # the page marks contaminated results

@@ -1,4 +1,4 @@
-"""Settings of a project of `kpdetect run`, stage by stage, and the shares of the stages in its training minutes."""
+"""The settings of a project of `kpdetect run`, and how its training minutes are divided among its stages."""
 
 from __future__ import annotations
 
@@ -19,63 +19,69 @@ from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS
 
 REFINED = {"generator": 5.0, "detector": 2.0, "refine": 3.0}
-"""Parts of the training minutes, for a project whose detector is refined on real images."""
+"""Weights by which the stages share the training minutes if the detector is refined on real images."""
 PLAIN = {"generator": 7.0, "detector": 3.0, "refine": 0.0}
-"""Parts of the training minutes, for a project whose detector is not refined."""
+"""Weights by which the stages share the training minutes if the detector is not refined."""
 WHOLE = 10.0
 ROUND = 1.5
-"""Part of the training minutes for each round of self-training, in addition to the other parts."""
+"""Weight of each round of self-training, in addition to the weights of the other stages."""
 
 
 def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
-    """Compute the share of the minutes for a stage, or for each `round`, in a project with a number of rounds."""
+    """Compute the share of a project's training minutes that one stage gets, 0 to 1.
+
+    Args:
+        stage: `generator`, `detector`, `refine` or `round`, which is one round of self-training.
+        refined: whether the detector is refined on real images.
+        rounds: number of rounds of self-training in the project.
+    """
     part = ROUND if stage == "round" else (REFINED if refined else PLAIN)[stage]
     return part / (WHOLE + ROUND * rounds)
 
 
 UNLIMITED = 10**9
-"""Number of steps of a run that ends by time."""
+"""Number of steps that a run gets when only time ends it."""
 Method = Literal["gan", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 
 class PairsConfig(StrictConfig):
-    """Settings of the generated pairs."""
+    """Settings of the generated pairs of an image and its keypoints."""
 
     count: int = Field(20_000, ge=100)
-    """Number of pairs."""
+    """Number of pairs to generate."""
     codec: Literal["jpeg", "raw"] = "jpeg"
-    """Encoding of the images."""
+    """Encoding of the generated images: `jpeg` or `raw` (uncompressed)."""
     shard_size: int = Field(5_000, ge=1)
-    """Number of pairs per shard."""
+    """Number of pairs per shard, which is one HDF5 file."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
-    """Seed of the pairs. Pair i depends on this seed and i."""
+    """Random seed. Pair number i depends only on this seed, on i and on the generator."""
     truncation: float = Field(1.0, gt=0, le=1)
-    """Factor on the noise. Lower values give more typical, less varied images."""
+    """Factor on the generator's input noise. Lower values give more typical, less varied images."""
 
 
 class ProjectConfig(StrictConfig):
     """All settings of a project of `kpdetect run`."""
 
     generator: GeneratorConfig
-    """Training of the generator."""
+    """Settings of the generator's training."""
     pairs: PairsConfig = PairsConfig()
-    """The generated pairs."""
+    """Settings of the generated pairs of an image and its keypoints."""
     method: Method = "gan"
     """Method of discovering keypoints: `gan`, the generator with latent keypoints, or `imm` (Jakab et al. 2018)."""
     detector: DetectorConfig
-    """Training of the detector on pairs."""
+    """Settings of the detector's training on the generated pairs."""
     refined: bool = True
     """Whether the detector is refined on the real images after the training on pairs."""
     refine: RefineConfig = RefineConfig()
-    """Training on real images. With `imm` it is the only training."""
+    """Settings of the training on real images, which is the only training of the method `imm`."""
     rounds: RoundsConfig = RoundsConfig()
-    """Self-training on the real images. `imm` has no rounds."""
+    """Settings of self-training on the real images. The method `imm` has no rounds of self-training."""
 
     @model_validator(mode="before")
     @classmethod
     def _imm_alone(cls, given: Any) -> Any:
-        """Set the number of rounds to 0 if a file sets `imm` and does not mention rounds."""
+        """Set the number of rounds to 0 if the given settings choose the method `imm` and do not mention rounds."""
         rounds = given.get("rounds", {}) if isinstance(given, dict) and given.get("method") == "imm" else None
         return {**given, "rounds": {"count": 0, **rounds}} if isinstance(rounds, dict) else given
 
@@ -98,16 +104,18 @@ def project_config(
     """Make the configuration of a project.
 
     Args:
-        preset: widths of the networks and length of the training: `tiny`, `small` or `paper`; the first two suit a CPU.
+        preset: `tiny`, `small` or `paper`. It sets the widths of the networks and the length of the training. `tiny` and
+            `small` suit a CPU.
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
         keypoints: number of keypoints, 1 to 64.
-        crop: how an image becomes square: its `centre` is cut out, it is padded (`pad`), or stretched (`stretch`).
+        crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
+            aspect ratio.
         seed: seed of all random numbers.
         method: method of discovering keypoints: `gan`, the generator with latent keypoints, or `imm` (Jakab et al. 2018).
-        refined: whether the detector is refined on the real images. `imm` trains on the real images anyway.
+        refined: whether the detector is refined on the real images after the training on pairs. `imm` ignores it.
         model: architecture of the generator.
-        rounds: number of rounds of self-training; 1 by default. It may grow when a project is continued, but not shrink.
-            `imm` has none.
+        rounds: number of rounds of self-training. None means 1 for `gan` and 0 for `imm`, which has no rounds. When a project
+            is continued, the number may grow but not shrink.
 
     Raises:
         ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
@@ -122,7 +130,7 @@ def project_config(
     detector = apply_overrides(preset_config(preset), [f"seed={seed}"])
     common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
-    head = "transposed" if method == "imm" else detector.model.head  # with `imm`, no other head was ever measured
+    head = "transposed" if method == "imm" else detector.model.head  # `imm` was only ever measured with this head
     refine = refine.model_copy(update={"model": detector.model.model_copy(update={"head": head})})
     return ProjectConfig(
         generator=generator,
@@ -136,7 +144,7 @@ def project_config(
 
 
 def changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:
-    """Apply the user's assignments to the settings. With minutes, time ends the stages instead of the preset's steps."""
+    """Apply the user's assignments to the settings. If `minutes` is given, time ends the stages instead of their steps."""
     if minutes is not None:
         settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
     return apply_overrides(settings, overrides)

@@ -1,4 +1,4 @@
-"""Single trainings of detectors as functions: on pairs, on real images, and by IMM."""
+"""Functions that train a detector: on generated pairs, on real images, and by the method IMM (Jakab et al. 2018)."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def train_detector(
     device: DeviceName | Runtime = "auto",
     progress: Listener | None = None,
 ) -> TrainedModel:
-    """Train a detector on generated pairs, or continue the run in `out`.
+    """Train a detector on generated pairs of an image and its keypoints, or continue the training in `out`.
 
     Args:
-        pairs: folder of shards, or a trained generator, whose pairs are drawn while the detector is trained.
+        pairs: folder of shards with pairs, or a trained generator. A generator draws new pairs while the detector is trained.
         out: run folder.
         config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. To continue
             a run it must equal that run's, except for budgets.
@@ -68,16 +68,16 @@ def train_detector(
 
 
 def default_config(out: Path, initial: Path | None) -> DetectorConfig:
-    """Return the preset `tiny`, with the network of the weights that a run in `out` starts from."""
+    """Return the preset `tiny`, with the network of the weights from which the training in `out` starts."""
     base = preset_config("tiny")
     return base if initial is None else base.model_copy(update={"model": starting_network(out, initial)})
 
 
 def live_source(pairs: Path, runtime: Runtime, seed: int) -> PairStream | None:
-    """Return the stream of pairs of a generator; None if `pairs` is a folder of shards.
+    """Return an endless stream of pairs that a generator draws; None if `pairs` is a folder of shards.
 
     Raises:
-        CheckpointError: there is a weights file, but not of a generator.
+        CheckpointError: the folder has a weights file of another network than a generator.
     """
     return PairStream(pairs, runtime, seed=seed) if not (pairs / MANIFEST).exists() and _has_generator(pairs) else None
 
@@ -86,7 +86,7 @@ def _has_generator(path: Path) -> bool:
     try:
         find_weights(path, "generator")
     except CheckpointError:
-        return path.suffix == ".safetensors"  # the error for a missing weights file speaks of weights, not of pairs
+        return path.suffix == ".safetensors"  # the usual error asks for weights, not for pairs
     return True
 
 
@@ -106,18 +106,20 @@ def refine(
 ) -> TrainedModel:
     """Continue training a detector on real, unlabelled images, or continue the run in `out`.
 
-    The detector learns to find the same keypoints in changed views of an image, and keypoints from which the image can be
-    reconstructed.
+    The detector learns two things: to predict the same keypoints in changed views of an image, and to predict keypoints from
+    which the image can be reconstructed.
 
     Args:
-        model: the detector to continue: project folder, run folder, weights file or name of a model of the package.
+        model: the detector to continue: a project folder, run folder, weights file, or the name of a model that comes with
+            kpdetect.
         images: folder of images, searched recursively.
         out: run folder.
         config: the configuration, or its YAML file. To continue a run it must equal that run's, except for budgets.
-        pairs: shards that keep the keypoints where they are; by default the project's own.
+        pairs: folder of shards with generated pairs, which keep the keypoints at their places. By default the pairs of the
+            project of `model`.
         overrides: assignments such as "batch=16", applied last.
-        minutes: training time over all continuations.
-        exclude_lists: text files of image names never to train on.
+        minutes: training time, summed over all continuations.
+        exclude_lists: text files of image names that are never trained on.
         strict: stop at an unreadable image instead of skipping it.
         device: where to compute, or a `Runtime`, which also says the precision.
         progress: called with the progress of the work.
@@ -136,7 +138,7 @@ def refine(
 
 
 def pairs_of(model: Path, pairs: Path | None) -> Path | None:
-    """Return the pairs given, or those of the model's project; None if there are none."""
+    """Return the folder of pairs that the user gave, or that of the model's project; None if neither exists."""
     return model / "pairs" if pairs is None and (model / "pairs" / MANIFEST).exists() else pairs
 
 
@@ -152,12 +154,14 @@ def train_imm(
     device: DeviceName | Runtime = "auto",
     progress: Listener | None = None,
 ) -> TrainedModel:
-    """Train a detector by IMM (Jakab et al. 2018), which reconstructs images from keypoints and needs no generator.
+    """Train a detector by IMM (Jakab et al. 2018), or continue the training in `out`.
+
+    IMM learns keypoints from which it can reconstruct images. It needs no generator.
 
     Args:
         images: folder of images, searched recursively.
         out: run folder.
-        config: the configuration, or its YAML file; by default that of IMM. Keypoints and crop are set in it.
+        config: the configuration, or its YAML file; by default `imm_config()`. It sets the number of keypoints and the crop.
         overrides, minutes, exclude_lists, strict, device, progress: see `refine`.
 
     Raises:
@@ -181,7 +185,7 @@ def _train(
 ) -> TrainedModel:
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
-    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
+    select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
     with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
         weights = refine_detector(
             images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict

@@ -1,4 +1,4 @@
-"""The training of a generator in one call, with the networks that it borrows from the other packages."""
+"""A function that trains a generator, with the pretrained networks that the training uses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def train_generator(
     device: DeviceName | Runtime = "auto",
     progress: Listener | None = None,
 ) -> TrainedModel:
-    """Train a generator on a folder of images, or continue the run in `out`.
+    """Train a generator on a folder of images, or continue the training in `out`.
 
     Args:
         images: folder of images of any sizes, searched recursively.
@@ -41,7 +41,7 @@ def train_generator(
             budgets.
         overrides: assignments such as "seed=3", applied last.
         minutes: training time over all continuations; the run ends at this or at `steps`, whichever is first.
-        exclude_lists: text files of image names never to train on.
+        exclude_lists: text files of image names that are never trained on.
         strict: stop at an unreadable image instead of skipping it.
         init_from: generator whose weights a new run starts from; ignored when a run is continued.
         device: where to compute, or a `Runtime`, which also says the precision.
@@ -56,7 +56,7 @@ def train_generator(
     settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)
     judging = settings.optimiser
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
-    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
+    select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
     with listening(progress):
         weights = train_on_images(
             images,

@@ -1,6 +1,7 @@
-"""Remove the stages of a project whose inputs have changed since, so that they are made again.
+"""Remove the results of stages whose inputs have changed, so that these stages run again.
 
-The last stage is removed first. If the removal is interrupted, the next command still recognises the rest as outdated.
+The results of the last stage are removed first. If the removal is interrupted, the next command still recognises the remaining
+results as outdated.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from kpdetect.training.checkpoints import (
 from kpdetect.training.data_key import first_stage_in
 
 FOUND = "found"
-"""Folder of a round of self-training that holds the predictions of its teacher."""
+"""Folder with the predictions of the teacher, in the folder of a round of self-training."""
 LAST = (MANIFEST, CHECKPOINT, FOUND, "pairs")
-"""Files that show that a stage is outdated. They are removed after all others, in this order."""
+"""Files that show that the results of a stage are outdated. They are removed last, in this order."""
 
 
 def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
-    """Delete the pairs and all later stages if the generator has been trained further since."""
+    """Delete the generated pairs and all later results if the generator was trained further after it drew them."""
     if not (out / "pairs" / MANIFEST).exists():
         return
     if Manifest.read(out / "pairs").facts.provenance.get("generator") != provenance["generator"]:
@@ -44,7 +45,7 @@ def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
 
 
 def discard_outdated_detector(out: Path) -> None:
-    """Delete the detector and all later stages if the pairs have changed since its training began."""
+    """Delete the detector and all later results if the pairs have changed since its training began."""
     checkpoint = out / "detector" / CHECKPOINT
     if not checkpoint.exists():
         return
@@ -54,7 +55,7 @@ def discard_outdated_detector(out: Path) -> None:
 
 
 def discard_outdated_refinement(out: Path) -> None:
-    """Delete the refined detector and all later stages if the detector has been trained further since."""
+    """Delete the refined detector and all later results if it was refined from an earlier state of the detector."""
     checkpoint = out / REFINED / CHECKPOINT
     if not checkpoint.exists():
         return
@@ -64,7 +65,7 @@ def discard_outdated_refinement(out: Path) -> None:
 
 
 def discard_outdated_rounds(out: Path) -> None:
-    """Delete a round and all later rounds if its teacher has changed since."""
+    """Delete a round of self-training and all later results if its teacher has changed since the round began."""
     for stage in detector_stages(out):
         record = out / stage / FOUND / RECORD
         if (number := round_number(stage)) is None or not record.exists():
@@ -76,7 +77,10 @@ def discard_outdated_rounds(out: Path) -> None:
 
 
 def discard_outdated_pupil(out: Path, number: int) -> None:
-    """Delete a round and all later rounds if the predictions of its teacher have changed since."""
+    """Delete round `number` of self-training and all later results if its teacher's predictions have changed.
+
+    The predictions themselves are kept.
+    """
     folder = out / round_folder(number)
     if not (folder / "pairs" / MANIFEST).exists():
         return
@@ -86,7 +90,7 @@ def discard_outdated_pupil(out: Path, number: int) -> None:
 
 
 def _discard(out: Path, first: str, reason: str, keep: tuple[str, ...] = ()) -> None:
-    """Clear a stage except the files in `keep`, and all later stages. Start with the last one."""
+    """Delete the results of the stage `first`, except the files in `keep`, and of all later stages, the last one first."""
     log.info(reason)
     stages = ["pairs", *detector_stages(out), "predictions"]
     for stage in reversed(stages[stages.index(first) :]):
@@ -94,7 +98,7 @@ def _discard(out: Path, first: str, reason: str, keep: tuple[str, ...] = ()) -> 
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = ()) -> None:
-    """Empty the folder of a stage. Labels stay, because a user wrote them, and they record which weights they belong to."""
+    """Delete the contents of a stage's folder, except those in `keep` and the labels, which a user wrote."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir(), key=lambda path: LAST.index(path.name) if path.name in LAST else -1):

@@ -1,16 +1,16 @@
-"""All stages as one call: images -> generator -> pairs -> detector -> refined -> rounds -> keypoints -> report.
+"""A whole project as one call: images -> generator -> pairs -> detector -> refined -> rounds -> keypoints -> report.
 
-With the method `imm`, one stage replaces all stages before the keypoints: IMM trains a detector on the images.
+With the method `imm`, the first stages are replaced by one: IMM (Jakab et al. 2018) trains a detector on the images.
 
 PROJECT/config.yaml   configuration
 PROJECT/generator     run folder of the generator
-PROJECT/pairs         shards
+PROJECT/pairs         shards with generated pairs of an image and its keypoints
 PROJECT/detector      run folder of the detector
 PROJECT/refined       run folder of the detector that is refined on real images
-PROJECT/taught-N      run folder of the detector of round N of self-training, see `kpdetect.project.rounds`
+PROJECT/taught-N      run folder of the detector of round N of self-training (see `kpdetect.project.rounds`)
 PROJECT/predictions   keypoints of the input images
-PROJECT/verdict.json  an assessment of the keypoints without labels
-PROJECT/report        index.html
+PROJECT/verdict.json  an assessment of the keypoints, made without labels
+PROJECT/report        the report, index.html
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """A project folder after `kpdetect.run`.
+    """The project folder that `kpdetect.run` returns.
 
     Attributes:
-        path: the project folder. Every function accepts it as a model.
-        report: the HTML page about the project.
-        plan: after a dry run, the forecast of the project on this machine, one sentence each.
+        path: the project folder. Every function with a parameter `model` accepts it.
+        report: path of the report, an HTML page.
+        plan: sentences that forecast the time, memory and disk that the project needs on this machine. Empty unless the call
+            was a dry run.
     """
 
     path: Path
@@ -57,7 +58,7 @@ class RunResult:
 
     @property
     def weights(self) -> Path:
-        """The weights file of the last detector.
+        """The weights file of the project's last detector.
 
         Raises:
             CheckpointError: the project has no detector.
@@ -66,7 +67,7 @@ class RunResult:
 
     @property
     def predictions(self) -> Predictions:
-        """The keypoints on the project's images.
+        """The keypoints that were predicted on the project's images.
 
         Raises:
             InputError: the project has no predictions.
@@ -75,12 +76,12 @@ class RunResult:
 
     @property
     def verdict(self) -> str:
-        """An assessment of the keypoints, in sentences; empty if there is none."""
+        """The assessment of the keypoints, in sentences; empty if the project has none."""
         return describe_verdict(self.path) or ""
 
     @property
     def results(self) -> list[BenchmarkResult]:
-        """The benchmarks of the project's present weights in PROJECT/results."""
+        """The benchmark results in PROJECT/results that belong to the project's present weights."""
         return [BenchmarkResult(path=path, result=read_result(path)) for path in project_results(self.path)]
 
 
@@ -102,28 +103,31 @@ def run_project(
     device: DeviceName | Runtime = "auto",
     progress: Listener | None = None,
 ) -> RunResult:
-    """Train a detector on a folder of images, predict their keypoints and write a report. Finished stages are kept.
+    """Train a detector on a folder of images, predict their keypoints and write a report.
+
+    A later call with the same folder continues the project. The results of finished stages are kept.
 
     Args:
         images: folder of unlabelled images, searched recursively.
-        out: project folder. The same call again continues there.
+        out: project folder.
         config: the configuration (`kpdetect.project_config`), or its YAML file. To continue a project it must equal that
             project's, except for budgets.
         keypoints: number of keypoints, 10 by default; not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
-        minutes: training time of all stages together, in place of their numbers of steps.
+        minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
         strict: stop at an unreadable image instead of skipping it.
-        init_generator, init_detector: models whose weights these stages start from.
-        last: the last stage: `generator`, `detector` or `report`. The stages up to it share the minutes.
-        dry_run: forecast the course and needs of the project on this machine, and write nothing; see `RunResult.plan`.
+        init_generator, init_detector: models with whose weights the generator and the first detector start.
+        last: the last stage to run: `generator`, `detector` or `report`. The training stages up to it share the minutes.
+        dry_run: write nothing, and forecast the time, memory and disk that the project needs on this machine
+            (`RunResult.plan`).
         device: `auto`, `cpu`, `cuda`, or a `Runtime`, which also sets the precision.
         progress: function that is called with the progress of the work.
 
     Raises:
         KpdetectError: see the message, which says what to do.
-        KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
+        KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     images, out = Path(images), Path(out)
     settings = changed(_chosen(config, keypoints, size), minutes, overrides)
@@ -133,7 +137,7 @@ def run_project(
     require_rounds(out, settings.rounds.count, settings.method)
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
-    select_images(images, set(exclude), out)  # refuse a bad folder before anything is written
+    select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
         RunFolder(out, settings, exempt=free, writes=runtime.is_main and not dry_run)

@@ -1,7 +1,8 @@
-"""The price of a project: a forecast of every stage on this machine, measured before the first one begins.
+"""A forecast of the time, memory and disk that a project needs on this machine, measured before its first stage begins.
 
-Each unfinished training runs a few real steps on a sample of the images, without a result. An untrained generator draws the
-pairs. If a stage has work left, all later stages are priced as new, because they are made again.
+Each unfinished training stage runs a few real steps on a sample of the images, and their result is discarded. The speed of
+drawing pairs is measured with an untrained generator. If a stage has work left, all later stages are forecast from their
+beginning, because they run again.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from kpdetect.training.price import MOST_SECONDS, Price, progress_in
 from kpdetect.training.runtime import Runtime
 
 SHORT_STEPS = 100
-"""Number of steps up to which a stage is not measured, because the stage would end before the measurement."""
+"""Trainings of at most this many steps are not measured, because they end before a measurement would."""
 ENCODED = 16
-"""Number of images that are encoded to measure the size of a pair."""
+"""Number of images that are encoded to measure the disk space of a generated pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,10 @@ class Training:
     """A stage that trains a network.
 
     Attributes:
-        stage: generator, detector, refine, imm or round.
-        folder: its run folder.
-        steps: its budget in steps.
-        minutes: its budget in minutes; None where steps alone limit it.
+        stage: `generator`, `detector`, `refine`, `imm` or `round`.
+        folder: run folder of the stage.
+        steps: largest number of training steps.
+        minutes: training time; None if the steps alone limit the stage.
     """
 
     stage: str
@@ -56,13 +57,13 @@ class Training:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the budget of the stage is used up."""
+        """Whether the stage has used up its steps or its minutes."""
         step, used = progress_in(self.folder, "generator" if self.stage == "generator" else "detector")
         return step >= self.steps or (step > 0 and self.minutes is not None and used >= 60 * self.minutes)
 
     @property
     def title(self) -> str:
-        """The name of the trained network, for a sentence."""
+        """The name of the trained network, as it stands in a sentence."""
         titles = {"refine": "refined detector", "imm": "detector", "round": f"detector of {self.folder.name}"}
         return titles.get(self.stage, self.stage)
 
@@ -73,10 +74,10 @@ def trainings_of(
     """List the stages of a project that train a network, in order, each with its budget.
 
     Args:
-        settings: of the project.
-        out: its folder.
-        ends_with_generator: whether nothing but the generator is trained.
-        share: training minutes of a stage; None where steps alone limit it.
+        settings: settings of the project.
+        out: project folder.
+        ends_with_generator: whether only the generator is trained.
+        share: function that returns the training minutes of a stage; None if the steps alone limit it.
     """
     rounds = [("round", round_folder(number), settings.rounds.steps) for number in range(1, settings.rounds.count + 1)]
     stages = [("generator", "generator", settings.generator.steps), ("detector", "detector", settings.detector.steps)]
@@ -92,7 +93,14 @@ def trainings_of(
 
 
 class Work(NamedTuple):
-    """Work other than training: a verb, a number of items, their name, and the items per second."""
+    """Work other than training.
+
+    Attributes:
+        verb: what the machine does, such as `reads`.
+        amount: number of items.
+        what: name of the items, such as `images`.
+        rate: number of items per second.
+    """
 
     verb: str
     amount: int
@@ -106,18 +114,19 @@ class Work(NamedTuple):
 
     @property
     def line(self) -> Line:
-        """The line that describes the work, with its `logging` level."""
+        """The line of the forecast about this work, with its `logging` level."""
         done = f"{rounded(self.amount):,} in {duration(self.seconds)}"
         return logging.INFO, f"this machine {self.verb} {self.rate:,.1f} {self.what} a second: {done}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplePairs:
-    """A source of pairs that takes no time: images of a sample, with all keypoints in the middle.
+    """A source of pairs for measuring a training: sampled images, with all keypoints in the centre. Drawing takes no time.
 
     Attributes:
         images: uint8 [count, side, side, 3].
-        keypoints: K.
+        keypoints: number of keypoints K.
+
     """
 
     images: Image
@@ -139,13 +148,13 @@ class SamplePairs:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectPrice:
-    """A forecast of a project from measurements of its trainings.
+    """A forecast of a project, from measurements of its training stages.
 
     Attributes:
         images, out, settings, runtime, minutes, exclude, strict: see `kpdetect.project.pipeline.run_project`.
         trainings: the stages that train, in order.
-        predicts: whether keypoints are predicted on all images at the end.
-        seconds: to measure for, at most.
+        predicts: whether the project ends with predictions on all images.
+        seconds: largest duration of all measurements together.
     """
 
     images: Path
@@ -161,22 +170,25 @@ class ProjectPrice:
 
     @cached_property
     def left(self) -> tuple[Training, ...]:
-        """The first unfinished training and all trainings after it."""
+        """The first unfinished training stage and all later ones."""
         places = [place for place, training in enumerate(self.trainings) if not training.is_finished]
         return self.trainings[min(places) :] if places else ()
 
     @property
     def lines_unless_short(self) -> list[Line]:
-        """The lines of the forecast; none if the rest of the training is shorter than the measurement."""
+        """The lines of the forecast; empty if the remaining training is shorter than a measurement of it."""
         return [] if all(training.steps <= SHORT_STEPS for training in self.left) else self.lines()
 
     @property
     def text(self) -> str:
-        """The lines as one text."""
+        """The lines of the forecast as one text."""
         return "\n".join(line for _, line in self.lines()) or f"{self.out}: everything is trained already"
 
     def lines(self) -> list[Line]:
-        """Measure the trainings and describe the needs of the project, with warnings. Without work left, return no lines."""
+        """Measure the remaining training stages, and describe the time, memory and disk that the project needs.
+
+        Warnings are among the lines. If no work is left, there are no lines.
+        """
         if not self.left:
             return []
         sample, side = self.sample, self.settings.generator.model.size
@@ -208,7 +220,7 @@ class ProjectPrice:
 
     @cached_property
     def sample(self) -> Sample:
-        """A sample of the images at the size at which the generator's training reads them."""
+        """A sample of the images, at the size at which the generator's training caches them."""
         return self._sample(cached_side(self.settings.generator.model.size))
 
     def _sample(self, side: int) -> Sample:
@@ -234,7 +246,7 @@ class ProjectPrice:
         )
 
     def _pairs_left(self, squares: Image, needs: list[Needs]) -> Work:
-        """Measure the drawing of the missing pairs, and add their disk space to `needs`."""
+        """Measure how fast the missing pairs can be drawn, and add their disk space to `needs`."""
         settings, folder = self.settings.pairs, self.out / "pairs"
         new = self.left[0].stage == "generator" or not (folder / MANIFEST).exists()
         there = 0 if new else sum(shard.stop - shard.start for shard in Manifest.read(folder).shards)
@@ -253,7 +265,7 @@ class ProjectPrice:
 
 
 def _of_another_round(price: Price, training: Training, batch: int) -> Price:
-    """Compute the price of a round from the speed of the training on pairs, which has the same network."""
+    """Forecast a round of self-training from the measured speed of the training on pairs, which has the same network."""
     left = None if training.minutes is None else 60 * training.minutes
     forecast = replace(price.forecast, seen=0, limit=training.steps * batch, seconds_used=0.0, seconds_left=left)
     return replace(price, forecast=forecast)

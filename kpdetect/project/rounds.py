@@ -1,12 +1,12 @@
 """Self-training: each round trains a detector, the pupil, on the predictions of the previous detector, its teacher.
 
-The teacher's predictions on the real images are averaged over scales and the mirror image. The average is better than a single
-prediction, so the pupil becomes better than its teacher and can be the teacher of the next round. The average removes noise;
-the places of the keypoints stay.
+The teacher predicts each real image at several scales and in mirror image, and the predictions are averaged. The average is
+better than a single prediction, so the pupil becomes better than its teacher. The pupil is the teacher of the next round. The
+average removes noise, but does not move keypoints to other parts of the object.
 
 PROJECT/taught-N         run folder of the pupil of round N
 PROJECT/taught-N/found   predictions of its teacher
-PROJECT/taught-N/pairs   the images and these predictions, as shards
+PROJECT/taught-N/pairs   shards with the images and these predictions
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ def teach_round(
     exclude: Sequence[str] = (),
     strict: bool = False,
 ) -> None:
-    """Train the pupil of a round, or continue its training. A finished round is only compared with its inputs.
+    """Train the pupil of a round, or continue its training.
+
+    If the round is finished, only check that its inputs have not changed.
 
     Args:
-        number: number of the round, from 1.
+        number: number of the round, counted from 1.
         images: folder of images.
-        out: project folder. Its last detector before this round is the teacher.
+        out: project folder. The last detector trained before this round is the teacher.
         config: settings of self-training.
         first: settings of the project's training on pairs.
         runtime: device and precision.
@@ -63,11 +65,11 @@ def teach_round(
     peers = peers_of(runtime)
     folder, teacher = out / round_folder(number), last_detector(out, before=number)
     predictions = make_folder(folder / FOUND)
-    hints = Labels(pairs=labels_of(teacher).pairs)  # the pupil also learns keypoints that are dropped from results
+    hints = Labels(pairs=labels_of(teacher).pairs)  # the pupil also learns the keypoints that a user has dropped from results
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     chosen = [images / name for name in select_images(images, set(exclude), out)]
     _, skipped = predict_images(predictor, chosen, images, predictions, config.look(strict), peers=peers)
-    peers.wait()  # the first process has written the table
+    peers.wait()  # the other processes read the table that the first process wrote
     if skipped:
         log.warning(f"round {number} leaves out {len(skipped)} unreadable images")
     by_the_first(runtime, lambda: discard_outdated_pupil(out, number))

@@ -1,4 +1,4 @@
-"""The settings of self-training, and which of them may change when a project is continued."""
+"""The settings of self-training, and the list of those that may change when a project is continued."""
 
 from __future__ import annotations
 
@@ -15,46 +15,51 @@ from kpdetect.training.checkpoints import detector_stages, round_folder, round_n
 
 
 class RoundsConfig(StrictConfig):
-    """Settings of self-training on the real images."""
+    """Settings of self-training: each round trains a detector on the previous detector's predictions on the real images."""
 
     count: int = Field(1, ge=0, le=9)
-    """Number of rounds. Each round trains a detector with the settings of the training on pairs, except the next three."""
+    """Number of rounds. A round uses the settings of the training on pairs, except for `steps`, `rate` and `scale`."""
     steps: int = Field(1_500, ge=1, le=10**12)
-    """Number of training steps of a round."""
+    """Number of training steps in each round."""
     rate: float = Field(5e-4, gt=0)
-    """Learning rate of a round."""
+    """Learning rate in each round."""
     scale: float = Field(0.4, ge=0, lt=1)
-    """Range of the scaling of images in a round, see `AugmentConfig.scale`."""
+    """Images in a round are scaled by a random factor between 1 / (1 + scale) and 1 + scale."""
     scales: tuple[float, ...] = (1.1, 0.95, 0.8)
-    """Relative sizes of the squares over which the teacher averages, see `PredictConfig.scales`."""
+    """Scales over which the teacher's predictions are averaged (see `PredictConfig.scales`)."""
     flip_average: bool = True
-    """Whether the teacher also averages over the mirror image."""
+    """Whether the average also includes the teacher's predictions on the mirror image."""
 
     _sizes = field_validator("scales")(require_scales)
 
     def pupil(self, first: DetectorConfig) -> DetectorConfig:
-        """Make the training settings of a pupil from those of the project's first detector."""
+        """Make the training settings of a round's detector from those of the project's first detector."""
         augment = first.augment.model_copy(update={"scale": self.scale})
         return first.model_copy(update={"augment": augment, "steps": self.steps, "rate": self.rate})
 
     def look(self, strict: bool) -> PredictConfig:
-        """Make the prediction settings of a teacher."""
+        """Make the settings with which a teacher predicts keypoints."""
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
 NO_ROUNDS = "`method=imm` has no rounds of self-training"
-"""The reason why a number of rounds is refused."""
+"""Reason in the error that refuses rounds of the method `imm`."""
 BUDGET = ("count", "steps")
 """Keys of `RoundsConfig` that may change when a project is continued."""
 
 
 def free_keys(out: Path) -> Iterable[str]:
-    """List the keys of `RoundsConfig` that may change when a project is continued. Before its first round these are all."""
+    """List the keys of `RoundsConfig` that may change when the project in `out` is continued.
+
+    Before the project's first round all keys may change.
+    """
     return BUDGET if _rounds(out) else RoundsConfig.model_fields
 
 
 def require_rounds(out: Path, count: int, method: str = "gan") -> None:
-    """Refuse rounds of `imm`, and fewer rounds than a project has, because it would keep a detector of another number.
+    """Refuse a number of rounds that a project cannot have.
+
+    The method `imm` has no rounds. The number must not be smaller than before, because the detectors of the rounds are kept.
 
     Raises:
         ConfigError: the number of rounds is refused. The message says what to do.

@@ -16,8 +16,8 @@ class Stage(NamedTuple):
     """A stage of a project.
 
     Attributes:
-        title: the line that announces the stage.
-        run: the work of the stage.
+        title: text of the line that announces the stage.
+        run: function that does the work of the stage.
     """
 
     title: str
@@ -25,7 +25,10 @@ class Stage(NamedTuple):
 
 
 def run_stages(out: Path, stages: Sequence[Stage], peers: Peers = ALONE) -> None:
-    """Run stages one after the other. A file in `out` shows their progress. Several processes start each stage together."""
+    """Run stages one after the other, and keep a file in `out` that shows the progress.
+
+    If several processes run the project, they start each stage together.
+    """
     for number, stage in enumerate(stages, start=1):
         peers.wait()
         log.info(f"[{number}/{len(stages)}] {stage.title}")
