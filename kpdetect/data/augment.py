@@ -1,7 +1,7 @@
-"""Augmentation of generated pairs, so that a detector trained on them works on real images.
+"""Augmentation of generated pairs of an image and its keypoints. It makes a detector trained on them work on real images.
 
-One 2x3 matrix moves image and keypoints together, exactly. Changes of colour, blur, noise, compression and occlusion affect
-pixels only and come from albumentations. The result depends on the seed of each pair alone.
+One 2x3 matrix warps both the image and its keypoints, so they stay consistent. albumentations changes the pixels: colour, blur,
+noise, compression and occlusion. The result for a pair depends only on its seed.
 """
 
 from __future__ import annotations
@@ -22,29 +22,38 @@ from kpdetect.images.arrays import Image
 
 
 class AugmentConfig(StrictConfig):
-    """Settings of the augmentation of pairs."""
+    """Settings of the augmentation of pairs of an image and its keypoints."""
 
     scale: float = Field(0.25, ge=0, lt=1)
-    """Images are scaled by a factor between 1 / (1 + scale) and 1 + scale."""
+    """Images are scaled by a random factor between 1 / (1 + scale) and 1 + scale."""
     rotation: float = Field(20.0, ge=0, le=180)
-    """Images are rotated by at most this many degrees."""
+    """Images are rotated by a random angle of at most this many degrees."""
     shift: float = Field(0.1, ge=0, le=1)
-    """Images are moved by at most this share of their side."""
+    """Images are moved along x and y by at most this share of their width and height."""
     photometric: float = Field(0.8, ge=0, le=1)
-    """Probability that colours, sharpness and noise of an image are changed."""
+    """Probability that an image's colours, sharpness and noise are changed."""
     occlusion: float = Field(0.3, ge=0, le=1)
-    """Probability that a patch of an image is covered."""
+    """Probability that one or two patches of an image are covered."""
 
 
 class PairAugmenter:
-    """An augmentation of single pairs. Equal seeds give equal results in every batch, process and thread."""
+    """Augments single pairs of an image and its keypoints. Equal seeds give equal results in every process."""
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
         self.pixels = PixelChanges(config)
 
     def __call__(self, image: Image, keypoints: NDArray[np.float32], seed: int) -> tuple[Image, NDArray[np.float32]]:
-        """Augment an image uint8 [height, width, 3] and its keypoints [K, 2] (normalised; they may leave the image)."""
+        """Augment an image and its keypoints.
+
+        Args:
+            image: uint8 [height, width, 3].
+            keypoints: [K, 2], normalised (x, y).
+            seed: the result depends only on the inputs and this number.
+
+        Returns:
+            Image and keypoints of the same shapes. Keypoints may lie outside the image.
+        """
         height, width = image.shape[:2]
         matrix = self.warp(np.random.default_rng(seed), (height, width))
         warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
@@ -53,7 +62,10 @@ class PairAugmenter:
         return varied, moved.astype(np.float32)
 
     def warp(self, source: np.random.Generator, size: tuple[int, int]) -> Affine:
-        """Draw a random similarity map about the centre of an image of `size` (height, width)."""
+        """Draw a random scaling, rotation and shift about the image's centre, as a matrix [2, 3] on pixel coordinates.
+
+        `size` is (height, width) of the image.
+        """
         config, (height, width) = self.config, size
         factor = (1 + config.scale) ** source.uniform(-1, 1)
         angle = np.deg2rad(source.uniform(-config.rotation, config.rotation))
@@ -66,14 +78,17 @@ class PairAugmenter:
 
 
 class PixelChanges:
-    """Changes of colour, sharpness, noise and occlusion. Each thread has a separate transform, because it has a state."""
+    """Changes an image's colour, sharpness, noise and occlusion.
+
+    Each thread has its own albumentations transform, because a transform keeps a random state.
+    """
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
         self.local = threading.local()
 
     def __call__(self, images: Iterable[Image], seed: int) -> list[Image]:
-        """Change images uint8 [height, width, 3] one after the other, with one seed."""
+        """Change images, uint8 [height, width, 3], one after the other. One seed serves the whole sequence."""
         if not hasattr(self.local, "transform"):
             self.local.transform = pixel_transform(self.config)
         self.local.transform.set_random_seed(seed % 2**32)
@@ -81,8 +96,8 @@ class PixelChanges:
 
 
 def pixel_transform(config: AugmentConfig) -> Any:
-    """Make the albumentations transform, which changes pixels only. It is deterministic after `set_random_seed`."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else albumentations asks the network at import
+    """Make the albumentations transform that changes pixels. After `set_random_seed` its results are reproducible."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # stops a query to the network at import
     import albumentations as A
 
     colour = A.OneOf(

@@ -1,7 +1,7 @@
-"""Varying a whole batch of pairs on any device, as `kpdetect.data.augment.PairAugmenter` varies one pair on the CPU.
+"""Augmentation of a whole batch of pairs of an image and its keypoints, on any device.
 
-Maps and changes are drawn from the same distributions. A map is a float64 matrix, exact for keypoints; images are sampled
-bilinearly and reflected about their border pixels.
+`kpdetect.data.augment.PairAugmenter` does the same to one pair on the CPU. Warps and changes of pixels are drawn from the same
+distributions. A warp is a float64 matrix. Images are sampled bilinearly and reflected about their border pixels.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from kpdetect.data.batch_pixels import change_pixels, draw_pixel_changes
 
 
 def vary_pairs(images: Tensor, keypoints: Tensor, config: AugmentConfig, source: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Vary pairs on the device of the images and of the random source.
+    """Augment a batch of pairs on the device of the images.
+
+    The random source must be on the same device.
 
     Args:
         images: uint8 [batch, 3, height, width].
-        keypoints: float32 [batch, K, 2], normalised; they may leave the frame.
-        config: how much.
-        source: decides everything.
+        keypoints: float32 [batch, K, 2], normalised (x, y).
+        config: settings of the augmentation.
+        source: source of all random numbers.
 
     Returns:
-        Images, float32 in [-1, 1], and keypoints, float32, normalised.
+        Images, float32 in [-1, 1], and keypoints, float32, normalised, both of the input's shapes. Keypoints may lie outside
+        the image.
     """
     count, _, *size = images.shape
     height, width = size
@@ -36,7 +39,11 @@ def vary_pairs(images: Tensor, keypoints: Tensor, config: AugmentConfig, source:
 
 
 def draw_similarities(config: AugmentConfig, count: int, size: Size, source: torch.Generator) -> Tensor:
-    """Random similarities about the centre of images of `size` (height, width), pixels to pixels, float64 [count, 2, 3]."""
+    """Draw random scalings, rotations and shifts about the centre of images of `size` (height, width).
+
+    Returns:
+        Matrices on pixel coordinates, float64 [count, 2, 3].
+    """
     height, width = size
     draws = 2 * torch.rand(count, 4, generator=source, device=source.device, dtype=torch.float64) - 1
     factor = (1 + config.scale) ** draws[:, 0]
@@ -49,7 +56,10 @@ def draw_similarities(config: AugmentConfig, count: int, size: Size, source: tor
 
 
 def warp_keypoints(keypoints: Tensor, maps: Tensor, size: Size) -> Tensor:
-    """Keypoints [batch, K, 2], normalised, moved by maps between pixels of images of `size` (height, width)."""
+    """Apply matrices on pixel coordinates, [batch, 2, 3], to normalised keypoints, [batch, K, 2].
+
+    `size` is (height, width) of the images.
+    """
     sides = torch.tensor([size[1], size[0]], dtype=torch.float64, device=keypoints.device)
     pixels = (keypoints.double() + 1) / 2 * sides - 0.5
     moved = pixels @ maps[:, :, :2].transpose(1, 2) + maps[:, None, :, 2]
@@ -57,7 +67,10 @@ def warp_keypoints(keypoints: Tensor, maps: Tensor, size: Size) -> Tensor:
 
 
 def warp_images(images: Tensor, maps: Tensor) -> Tensor:
-    """Images [batch, channels, height, width] moved by maps between pixels; beyond the border they are reflected."""
+    """Warp images, [batch, channels, height, width], by matrices on pixel coordinates, [batch, 2, 3].
+
+    Beyond the border, images are reflected.
+    """
     height, width = images.shape[2:]
     y, x = torch.meshgrid(
         *(torch.arange(side, dtype=torch.float64, device=images.device) for side in (height, width)), indexing="ij"

@@ -1,7 +1,9 @@
-"""What JPEG does to a batch of images: chroma at half the resolution, and rounded coefficients of 8x8 blocks (ITU-R T.81).
+"""The losses of JPEG compression, applied to a batch of images (ITU-T T.81).
 
-The bytes of a file are never made, so that this runs on a GPU. Quantisation tables and their scaling by quality are those of
-libjpeg; its integer transforms round differently by a level or two.
+Chroma is halved in resolution, and the cosine coefficients of 8x8 blocks are rounded.
+
+No file is encoded, so all of this runs on a GPU. The quantisation tables and their scaling by quality are those of libjpeg.
+Results differ from libjpeg's by one or two levels, because its integer transforms round differently.
 """
 
 from __future__ import annotations
@@ -19,18 +21,26 @@ LUMINANCE = (
     (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
     (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
 )  # fmt: skip
-"""Table K.1 of the standard."""
+"""Quantisation of the luminance, table K.1 of ITU-T T.81."""
 CHROMINANCE = (
     (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99), *[(99,) * 8] * 4,
 )  # fmt: skip
-"""Table K.2 of the standard."""
+"""Quantisation of the chrominance, table K.2 of ITU-T T.81."""
 TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
 
 
 def compress(images: Tensor, quality: Tensor) -> Tensor:
-    """Images [batch, 3, height, width] with levels 0 to 255 after JPEG of a quality [batch] from 1 to 100."""
+    """Apply the losses of JPEG compression.
+
+    Args:
+        images: RGB [batch, 3, height, width], levels 0 to 255.
+        quality: JPEG quality of each image, [batch], 1 to 100.
+
+    Returns:
+        Images of the same shape, with rounded levels 0 to 255.
+    """
     height, width = images.shape[2:]
     padded = functional.pad(images, (0, -width % (2 * BLOCK), 0, -height % (2 * BLOCK)), mode="replicate")
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None, None]
@@ -47,7 +57,7 @@ def _mixed(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
 
 
 def _quantised(planes: Tensor, scale: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Planes [batch, channels, height, width] with rounded coefficients, back as levels."""
+    """Round the cosine coefficients of planes, [batch, channels, height, width], and return the resulting levels."""
     step = ((_constant(table, planes.device) * scale + 50) / 100).floor().clamp(1, 255)[:, :, None, None]
     cosines = _cosines(planes.device)
     count, channels, height, width = planes.shape
@@ -64,7 +74,7 @@ def _constant(values: tuple[tuple[float, ...], ...], device: torch.device) -> Te
 
 @cache
 def _cosines(device: torch.device) -> Tensor:
-    """The orthonormal cosine transform of 8 numbers, [frequency, place]."""
+    """Return the orthonormal cosine transform of 8 numbers, a matrix [frequency, position]."""
     place, frequency = torch.arange(BLOCK, dtype=torch.float64), torch.arange(BLOCK, dtype=torch.float64)[:, None]
     matrix = torch.cos((2 * place + 1) * frequency * math.pi / (2 * BLOCK)) * math.sqrt(2 / BLOCK)
     matrix[0] /= math.sqrt(2)

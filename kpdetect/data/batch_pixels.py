@@ -1,10 +1,11 @@
-"""Changes of colour, sharpness, noise and cover of a whole batch, on any device.
+"""Changes of colour, sharpness, noise and occlusion of a whole batch of images, on any device.
 
-Drawn from the distributions of `kpdetect.data.augment.PixelChanges`, whose albumentations change one image at a time on the
-CPU. Every change is computed for all images, and each image takes its own: nothing depends on values, so a GPU never waits.
+`kpdetect.data.augment.PixelChanges` makes the same changes to one image at a time on the CPU, with albumentations. The changes
+are drawn from the same distributions. Every kind of change is computed for all images, and each image takes the result that was
+drawn for it. So the work does not depend on values on the GPU, and the CPU never waits for them.
 
-albumentations gives each transform a random generator of its own, all of the same seed, so their first numbers are equal. Of
-an image with a seed of its own, a low number means that it is changed, darkened and covered. Such draws are shared here too.
+In albumentations each transform has a random generator, and all generators start from the same seed. So their first numbers are
+equal: a low number means that the image is changed, darkened and covered at once. The same draws are shared here.
 """
 
 from __future__ import annotations
@@ -20,28 +21,30 @@ from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.batch_jpeg import compress
 
 NOTHING, JITTER, GAMMA, GREY = range(4)
-"""What is done to the colours."""
+"""Kinds of change of an image's colours."""
 BLUR, NOISE, JPEG, SHARPEN = range(1, 5)
-"""What is done to the quality; 0 is nothing."""
+"""Kinds of change of an image's quality; 0 means no change."""
 LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelDraws:
-    """The changes of each image; numbers are those of `pixel_transform`.
+    """The changes drawn for each image. Their ranges are those of `pixel_transform`.
 
     Attributes:
-        colour, quality: int64 [batch], of the names above.
-        factors: [batch, 3] of brightness, contrast and saturation.
-        hue: [batch], a share of the circle.
-        order: int64 [batch, 4], permutations of brightness, contrast, saturation and hue.
-        gamma: [batch].
-        blur: [batch, 5], the weights of the blur along either axis.
-        deviation: [batch] of the noise in levels.
-        jpeg: [batch], quality.
-        sharp: [batch, 2], alpha and lightness.
-        holes: int64 [batch, 2, 4]: left, top, right, bottom of two patches; right and bottom are outside. Empty ones are none.
-        fills: [batch, 2, 3], their colours as levels.
+        colour: int64 [batch], NOTHING, JITTER, GAMMA or GREY.
+        quality: int64 [batch], NOTHING, BLUR, NOISE, JPEG or SHARPEN.
+        factors: [batch, 3], factors on brightness, contrast and saturation.
+        hue: [batch], rotation of the hue as a share of the colour circle.
+        order: int64 [batch, 4], order in which brightness, contrast, saturation and hue are changed.
+        gamma: [batch], exponent of the gamma correction.
+        blur: [batch, 5], weights of the blur along each axis.
+        deviation: [batch], standard deviation of the noise in levels.
+        jpeg: [batch], JPEG quality.
+        sharp: [batch, 2], alpha and lightness of the sharpening.
+        holes: int64 [batch, 2, 4], (left, top, right, bottom) of two covered patches. Right and bottom are exclusive. A patch
+            of size 0 covers nothing.
+        fills: [batch, 2, 3], colours of the patches in levels.
     """
 
     colour: Tensor
@@ -61,11 +64,15 @@ class PixelDraws:
 def draw_pixel_changes(
     config: AugmentConfig, count: int, size: Size, source: torch.Generator, *, own_seeds: bool = True
 ) -> PixelDraws:
-    """Changes of `count` images of `size` (height, width), on the device of the random source.
+    """Draw the changes of `count` images of `size` (height, width), on the device of the random source.
 
     Args:
-        own_seeds: whether every image has a seed of its own on the CPU; else one seed serves a batch, and only the decisions
-            on colour and quality share a number.
+        config: settings of the augmentation.
+        count: number of images.
+        size: (height, width) of the images.
+        source: source of the random numbers.
+        own_seeds: whether the same augmentation on the CPU gives every image a seed. If not, one seed serves a batch there, and
+            only the choice of changing colour and the choice of changing quality share a random number.
     """
     device = source.device
 
@@ -93,7 +100,7 @@ def draw_pixel_changes(
         gamma=0.6 + shared(first),
         blur=_blur_weights(0.5 + 2.5 * shared(first), chance() < 1 / 3),
         deviation=255 * (0.01 + 0.05 * shared(first)),
-        jpeg=40 + torch.where(quality < 51 / 64, 64 * quality, 51 * chance()).floor(),  # six bits, refused from 51 on
+        jpeg=40 + torch.where(quality < 51 / 64, 64 * quality, 51 * chance()).floor(),  # 6 bits; above 50 drawn again
         sharp=torch.stack([0.2 + 0.4 * shared(first), 0.5 + 0.5 * shared(second)], dim=1),
         holes=_holes(size, places, covered < config.occlusion, chance() < 0.5),
         fills=(256 * chance(2, 3)).floor(),
@@ -101,7 +108,10 @@ def draw_pixel_changes(
 
 
 def change_pixels(images: Tensor, draws: PixelDraws, source: torch.Generator) -> Tensor:
-    """Images [batch, 3, height, width] with levels 0 to 255, changed and rounded; the noise comes from the random source."""
+    """Apply the drawn changes to images, [batch, 3, height, width] with levels 0 to 255.
+
+    The noise comes from the random source. The results are rounded levels.
+    """
     images = _select(
         draws.colour, images, {JITTER: _jittered(images, draws), GAMMA: _gamma(images, draws), GREY: _grey(images)}
     )
@@ -109,20 +119,20 @@ def change_pixels(images: Tensor, draws: PixelDraws, source: torch.Generator) ->
     qualities = {
         BLUR: _levels(_blurred(images, draws.blur)),
         NOISE: _levels(images + noise),
-        JPEG: compress(images.flip(1), draws.jpeg).flip(1),  # albumentations gives OpenCV red for blue
+        JPEG: compress(images.flip(1), draws.jpeg).flip(1),  # albumentations passes RGB to OpenCV as BGR
         SHARPEN: _levels(_sharpened(images, draws.sharp)),
     }
     return _covered(_select(draws.quality, images, qualities), draws)
 
 
 def _one_of(weights: tuple[float, ...], applied: Tensor, chance: Tensor) -> Tensor:
-    """Numbers from 1 on with the probabilities `weights` where `applied`, else 0."""
+    """Choose a number from 1 on with the probabilities `weights` where `applied` is true, and 0 elsewhere."""
     limits = torch.tensor(weights, device=chance.device).cumsum(0)[:-1]
     return (1 + torch.bucketize(chance, limits, right=True)) * applied
 
 
 def _blur_weights(sigma: Tensor, narrow: Tensor) -> Tensor:
-    """Gaussian weights [batch, 5], of which narrow ones have three."""
+    """Compute Gaussian weights, [batch, 5]. Where `narrow` is true, only the three central weights are above 0."""
     place = torch.arange(-2, 3, device=sigma.device)
     weights = torch.exp(-0.5 * (place / sigma[:, None]) ** 2)
     weights = weights * ~(narrow[:, None] & (place.abs() == 2))
@@ -130,7 +140,7 @@ def _blur_weights(sigma: Tensor, narrow: Tensor) -> Tensor:
 
 
 def _holes(size: Size, chance: Tensor, covered: Tensor, single: Tensor) -> Tensor:
-    """One or two patches, each 0.1 to 0.3 of the height and width, anywhere in the image."""
+    """Choose one or two patches per covered image, each 0.1 to 0.3 of its height and width, anywhere in it."""
     height, width = size
     high, wide = ((side * (0.1 + 0.2 * chance[..., axis])).long() for axis, side in enumerate((height, width)))
     top, left = (chance[..., 2] * (height - high + 1)).long(), (chance[..., 3] * (width - wide + 1)).long()
@@ -153,7 +163,7 @@ def _levels(images: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Rounded luma in all channels."""
+    """Replace all channels by the rounded luma."""
     red, green, blue = (weight * channel for weight, channel in zip(LUMA, images.unbind(dim=1), strict=True))
     return (red + green + blue)[:, None].round().expand_as(images)
 
@@ -163,7 +173,7 @@ def _gamma(images: Tensor, draws: PixelDraws) -> Tensor:
 
 
 def _jittered(images: Tensor, draws: PixelDraws) -> Tensor:
-    """Brightness, contrast, saturation and hue in each image's own order (torchvision's ColorJitter)."""
+    """Change brightness, contrast, saturation and hue, in the order drawn for each image (torchvision's ColorJitter)."""
     brightness, contrast, saturation = (_wide(each) for each in draws.factors.unbind(dim=1))
     for kind in draws.order.unbind(dim=1):
         grey = _grey(images)
@@ -179,7 +189,7 @@ def _jittered(images: Tensor, draws: PixelDraws) -> Tensor:
 
 
 def _turned(images: Tensor, hue: Tensor) -> Tensor:
-    """Colours turned on the circle by a share of it, in OpenCV's steps of two degrees."""
+    """Rotate hues by a share of the colour circle, in OpenCV's steps of two degrees."""
     red, green, blue = images.unbind(dim=1)
     value, least = images.max(dim=1).values, images.min(dim=1).values
     spread = (value - least).clamp_min(1e-6)
@@ -207,7 +217,7 @@ def _blurred(images: Tensor, weights: Tensor) -> Tensor:
 
 
 def _sharpened(images: Tensor, sharp: Tensor) -> Tensor:
-    """The image plus alpha times a Laplacian of eight neighbours, with the centre at 8 + lightness."""
+    """Blend each image with a sharpened one, by the weight alpha. The sharpening kernel has 8 + lightness at its centre."""
     padded = functional.pad(images, (1, 1, 1, 1), mode="reflect")
     around = 9 * functional.avg_pool2d(padded, 3, stride=1)  # the centre too
     alpha, lightness = _wide(sharp[:, 0]), _wide(sharp[:, 1])

@@ -1,8 +1,8 @@
 """An HDF5 file of square images whose pixels are written without HDF5.
 
-HDF5 crashes the process if a write fails (measured: on a full disk, and at a limit on the size of files). So HDF5 only creates
-the small layout of the file. Plain writes, which fail with an ordinary error, add the pixels. The end of the file is reserved
-before HDF5 writes the names there.
+HDF5 crashes the process if a write fails, on a full disk or at a limit on the size of files. So HDF5 creates only the small
+layout of the file. The pixels are added by plain writes, which fail with an ordinary error. HDF5 writes the names after the
+pixels, into space that is reserved before.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from kpdetect.files.temporary import temporary_name
 from kpdetect.images.arrays import Image
 
 TAIL = 1 << 20
-"""Bytes reserved for the data that HDF5 writes after the images, and `TAIL_PER_IMAGE` more for each name and hash."""
+"""Number of bytes reserved for the data that HDF5 writes after the images. `TAIL_PER_IMAGE` bytes are added per image."""
 TAIL_PER_IMAGE = 1 << 10
 COPIED = 1 << 24
 
 
 class SquareFile:
-    """A file whose data set `images` [count, side, side, 3] is written row by row.
+    """An HDF5 file whose data set `images`, uint8 [count, side, side, 3], is written image by image.
 
     Args:
         path: path of the file.
-        count: number of images.
+        count: largest number of images.
         side: side of the images in pixels.
 
     Raises:
@@ -89,7 +89,7 @@ class SquareFile:
 
     @contextmanager
     def opened(self) -> Iterator[h5py.File]:
-        """Open the file with HDF5, for the data other than pixels. All images must be written before."""
+        """Open the file with HDF5, to write data other than pixels. All images must have been appended."""
         os.fsync(self.file.fileno())
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self.file.fileno(), self.offset + self._bytes, TAIL + TAIL_PER_IMAGE * self.count)

@@ -1,7 +1,7 @@
-"""Write pairs as a COCO keypoints data set, `images/*.jpg` and `annotations.json`, for other training programs.
+"""Write pairs of an image and its keypoints as a COCO keypoints data set: `images/*.jpg` and `annotations.json`.
 
-Points are in pixels with integers at pixel centres. The visibility is that of COCO: 2 for visible, 1 for hidden inside the
-image, 0 (with x = y = 0) for outside.
+Coordinates are in pixels, and integers are pixel centres. The visibility is that of COCO: 2 for a visible keypoint, 1 for one
+that is hidden inside the image, and 0 (with x = y = 0) for one outside the image.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ ANNOTATIONS = "annotations.json"
 def write_coco(folder: ShardFolder, out: Path) -> Path:
     """Write every pair of a folder of shards. The annotations are written last, so they exist only if all images do.
 
-    Images of the same pairs are kept. Those of other pairs, of an earlier call, are removed.
+    Images that an earlier call wrote for the same pairs are kept. Images that it wrote for other pairs are removed.
 
     Returns:
-        The annotations file.
+        The path of the annotations file.
+
 
     Raises:
-        OutputError: `out` cannot be written, or a file with such a name exists that no earlier call wrote.
+        OutputError: `out` cannot be written, or a file exists in its place that no earlier call wrote.
     """
     make_folder(out)
     names = [f"images/{index:08d}.jpg" for index in range(len(folder))]

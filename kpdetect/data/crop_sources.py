@@ -1,4 +1,4 @@
-"""The images that crops were cut from. `kpdetect crop` records them with the crops, and later results copy the record."""
+"""Records of the images from which crops were cut. `kpdetect crop` writes them with the crops, and later results copy them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from kpdetect.files.sources import read_sources
 
 
 def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[tuple[str, ...]]:
-    """Read the rows (image, sha256) of the records in a folder, in its subfolders with images, and in its parent folder.
+    """Read which images the crops in a folder were cut from, as rows (image, sha256).
+
+    The records are read from the folder, its subfolders with images, and its parent folder.
 
     Args:
         folder: folder of the images.
         listed: all images in the folder, as relative paths.
-        kept: the images that are used. Originals of the other images are left out.
+        kept: the images that are used. The images behind other crops are left out.
     """
     listed, folder_name = list(listed), folder.resolve().name
     places = {parent for name in listed for parent in PurePosixPath(name).parents} | {PurePosixPath(".")}

@@ -1,4 +1,6 @@
-"""Torch data sets of pairs: a map-style one for shards, with a shuffled order, and an endless one for pairs drawn on demand."""
+"""Torch data sets of pairs of an image and its keypoints.
+
+The map-style one reads shards, in a shuffled order. The endless one draws pairs on demand."""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from kpdetect.training.seeds import derived_seed
 class PairDataset(Dataset[dict[str, Any]]):
     """The pairs of a folder of shards.
 
-    Items are dicts: image uint8 [height, width, 3], keypoints float32 [K, 2] (normalised), visible bool [K], and index; with
-    `masks` also mask uint8 [height, width], 255 on the foreground.
+    Items are dicts with `image`, uint8 [height, width, 3]; `keypoints`, float32 [K, 2], normalised; `visible`, bool [K]; and
+    `index`. With `masks` they also have `mask`, uint8 [height, width], 255 on the foreground.
 
     Args:
         folder: a folder of shards, or its path.
@@ -60,16 +62,16 @@ def read_pairs(folder: Path | str, *, masks: bool = False) -> PairDataset:
 
 
 class LivePairs(IterableDataset[dict[str, Any]]):
-    """Pairs that are drawn on demand, without end unless `stop` is given.
+    """Pairs that are drawn on demand, endlessly unless `stop` is given.
 
-    Items are like those of `PairDataset`, with masks if the source draws masks. Workers and ranks take turns in blocks, so
-    together they draw every pair once.
+    Items are like those of `PairDataset`, with masks if the source draws masks. The loader's workers and the ranks of a
+    distributed training draw different blocks of pairs, so together they draw every pair once.
 
     Args:
         source: source of the pairs.
-        start, stop: first index, and the index after the last one.
+        start, stop: index of the first pair, and the index after the last one. Without `stop` there is no last one.
         rank, world: this process draws every `world`-th block, starting with block `rank`.
-        block: number of pairs drawn at once. The batch size of the generator is fastest.
+        block: number of pairs drawn at once. Drawing is fastest if it is the batch size of the generator.
     """
 
     def __init__(
@@ -98,11 +100,11 @@ def _item(batch: PairBatch, row: int, index: int) -> dict[str, Any]:
 
 
 class ShardShuffle(Sampler[int]):
-    """A shuffled order of pairs that depends on (seed, epoch), reads a few shards at a time, and is split between ranks.
+    """A shuffled order of pairs, which reads a few shards at a time and is split among the ranks of a distributed training.
 
     Args:
         lengths: number of pairs in each shard, `ShardFolder.lengths`.
-        seed: seed. Seed and epoch decide the order.
+        seed: random seed. The order depends on this seed and on the epoch.
         together: number of shards whose pairs are mixed with each other.
         rank, world: this process reads every `world`-th pair, starting with pair `rank`.
         even: leave out up to `world` - 1 pairs of every epoch, so that all ranks have the same number, as
@@ -123,7 +125,7 @@ class ShardShuffle(Sampler[int]):
         self.epoch, self.skip = epoch, done
 
     def order(self) -> NDArray[np.int64]:
-        """Compute the complete order of the epoch, over all ranks."""
+        """Compute the order of the epoch's pairs, for all ranks together."""
         source = np.random.default_rng(derived_seed(self.seed, "shards", self.epoch))
         shards = source.permutation(len(self.starts) - 1)
         mixed = []

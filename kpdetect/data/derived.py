@@ -1,10 +1,10 @@
-"""A record of derived files, which are made from other files and are either current or made again.
+"""A record of derived files. Derived files are made from other files, and made again when those have changed.
 
 `derived.json` in a folder lists the derived files of every kind, with a hash of their source:
 
     {"webdataset": {"source": "0123456789abcdef", "complete": true, "files": {"pairs-00000.tar": 12345}}}
 
-Only files in this list are kept or removed.
+Only files that this list names are reused or removed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Made:
     """The derived files of one kind.
 
     Attributes:
-        source: hash of the source of the files.
-        files: size in bytes by name, relative to the folder. The sizes are None until all files are written.
+        source: hash of the data that the files were made from.
+        files: sizes in bytes, by names relative to the folder. The sizes are None until all files are written.
         complete: whether all files were written.
     """
 
@@ -54,7 +54,7 @@ class Made:
         return made
 
     def whole(self, folder: Path) -> set[str]:
-        """List the names of the files that exist with the size that was written."""
+        """List the names of the files that still have the size with which they were written."""
         unchanged = set()
         for name, size in self.files.items():
             with suppress(OSError):
@@ -66,19 +66,19 @@ class Made:
 
 @contextmanager
 def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Iterator[set[str]]:
-    """Bring the derived files of one kind up to date. The block writes the files that are not current.
+    """Bring the derived files of one kind up to date. The block of the `with` statement writes the missing files.
 
-    Files of an earlier source, and files that are not in `names`, are removed first. If the block fails, the next call with the
-    same source reuses its files.
+    Before the block, files are removed that were made from other data or are not in `names`. If the block fails, the next call
+    with the same `source` reuses the files that it wrote.
 
     Args:
         folder: folder of the files.
         kind: kind of the files, such as `coco`.
-        source: hash of the source of the files and of the settings.
-        names: names of all files, relative to the folder. The block must give each file its final name when it is complete.
+        source: hash of the data that the files are made from, and of the settings.
+        names: names of all files, relative to the folder. The block must give a file its name only when the file is complete.
 
     Yields:
-        The names of files that exist and are current.
+        The names of the files that exist and are up to date. The block need not write them.
 
     Raises:
         OutputError: a file with one of these names exists that no earlier call wrote, or the folder cannot be written.
@@ -100,18 +100,19 @@ def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Ite
 
 @contextmanager
 def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = DERIVED) -> Iterator[set[str]]:
-    """Write all derived files of one kind again. Files of earlier calls that are not in `names` are removed first.
+    """Write all derived files of one kind again, in the block of the `with` statement.
 
-    The record names the files before the block writes the first one. So the next call knows the files that a killed call left.
+    Before the block, files of earlier calls that are not in `names` are removed. The record names the files before the block
+    writes them. So if a call is killed, the next call knows which files it left.
 
     Args:
         folder: folder of the files.
         kind: kind of the files, such as `overlays`.
         names: names of all files, relative to the folder.
-        record: name of the record.
+        record: file name of the record.
 
     Yields:
-        An empty set. The block adds names that it does not write; earlier files with these names are removed.
+        An empty set. The block adds the names of files that it does not write. Earlier files with these names are removed.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -140,13 +141,13 @@ def _sizes(folder: Path, names: Iterable[str]) -> dict[str, int | None]:
 
 
 def adopt(folder: Path, kind: str, names: Iterable[str]) -> None:
-    """Add those of these files that exist to the folder's record."""
+    """Add files to the folder's record, except those that do not exist."""
     if files := _sizes(folder, names):
         _note(folder, kind, Made(source="", files=files))
 
 
 def discard(folder: Path, kinds: Iterable[str] | None = None) -> None:
-    """Remove the files of these kinds, or of all kinds, that the folder's record names."""
+    """Remove the files that the folder's record names, of the given kinds, or of all kinds if `kinds` is None."""
     for kind, made in recorded(folder).items():
         if kinds is None or kind in kinds:
             _remove(folder, made.files)
@@ -154,7 +155,7 @@ def discard(folder: Path, kinds: Iterable[str] | None = None) -> None:
 
 
 def recorded(folder: Path, record: str = DERIVED) -> dict[str, Made]:
-    """Read the folder's record, by kind. Without a record the result is empty.
+    """Read the folder's record as a dict from kind to files. If there is no record, the dict is empty.
 
     Raises:
         FormatError: the record is damaged.
@@ -169,7 +170,7 @@ def recorded(folder: Path, record: str = DERIVED) -> dict[str, Made]:
 
 
 def _note(folder: Path, kind: str, made: Made | None, record: str = DERIVED) -> None:
-    """Add files of one kind to the record, or remove them from it. An empty record is deleted."""
+    """Set the record's entry of one kind, or remove the entry if `made` is None. An empty record is deleted."""
     before = recorded(folder, record)
     others = {name: other for name, other in before.items() if name != kind}
     entries = others if made is None else others | {kind: made}
@@ -189,7 +190,7 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
     try:
         for name in names:
             if root not in (folder / name).parent.resolve().parents and root != (folder / name).parent.resolve():
-                continue  # a link now leads out of the folder
+                continue  # a link has since been put here that leads out of the folder
             (folder / name).unlink(missing_ok=True)
             parents |= {folder / parent for parent in PurePosixPath(name).parents if parent.name}
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Images on the device of the networks: kept there while they fit, else copied ahead of their use from pinned memory."""
+"""Images on the device of the networks. They stay there if they fit; otherwise they are copied there before they are used."""
 
 from __future__ import annotations
 
@@ -13,20 +13,29 @@ from torch import Tensor
 from kpdetect.training.prefetch import prepared
 
 SHARE = 0.4
-"""Share of the free memory of a GPU that images may take."""
+"""Largest share of a GPU's free memory that images may take."""
 CHUNK = 1024
-"""Images that are copied at once."""
+"""Number of images that are copied at once."""
 Arrays = tuple[NDArray[np.generic], ...]
 Kind = TypeVar("Kind")
 
 
 def fits(count: int, device: torch.device) -> bool:
-    """Whether so many bytes of images may stay on a device; on a CPU they are in memory already."""
+    """Tell whether `count` bytes of images may stay on a device. On a CPU they always may."""
     return device.type != "cuda" or count < SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def kept_on(parts: Iterable[NDArray[np.uint8]], count: int, device: torch.device) -> Tensor:
-    """Images [count, height, width, 3] from parts of them, on a device as uint8 [count, 3, height, width]."""
+    """Copy images to a device.
+
+    Args:
+        parts: consecutive parts of the images, uint8 [n, height, width, 3].
+        count: number of images in all parts together.
+        device: where to copy them.
+
+    Returns:
+        The images, uint8 [count, 3, height, width].
+    """
     kept, filled = None, 0
     for part in parts:
         there = torch.from_numpy(np.array(part)).to(device).permute(0, 3, 1, 2)
@@ -40,16 +49,17 @@ def kept_on(parts: Iterable[NDArray[np.uint8]], count: int, device: torch.device
 
 
 def chunks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Consecutive parts of an array, which may be on disk."""
+    """Yield consecutive parts of an array. The array may be memory-mapped."""
     return (images[first : first + CHUNK] for first in range(0, len(images), CHUNK))
 
 
 def copied_ahead(
     make: Callable[[int], Arrays], first: int, device: torch.device, *, ahead: int = 2, workers: int = 1
 ) -> Generator[tuple[Tensor, ...], None, None]:
-    """`make(first)`, `make(first + 1)` and so on as tensors on a device; threads make and copy the next ones meanwhile.
+    """Yield `make(first)`, `make(first + 1)` and so on, as tensors on a device.
 
-    On a GPU the copies start from pinned memory on a stream of their own. The current stream waits for its copy alone.
+    Meanwhile threads make and copy the next ones. On a GPU they are copied from pinned memory on a separate stream. The current
+    stream waits only for the copy that it uses next.
     """
     stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 

@@ -1,4 +1,6 @@
-"""Write pairs into HDF5 shards. An export can be resumed; encoding and writing run while the next pairs are drawn."""
+"""Write pairs of an image and its keypoints into HDF5 files, called shards.
+
+An interrupted export can be resumed. Pairs are encoded and written while the next ones are drawn."""
 
 from __future__ import annotations
 
@@ -20,9 +22,9 @@ from kpdetect.progress import Progress
 from kpdetect.training.peers import ALONE, Peers
 
 AHEAD = 4
-"""Largest number of batches that wait for the disk. Then the generator waits too."""
+"""Largest number of batches that wait to be written. If this many wait, no further pairs are drawn."""
 SHARD_LIMIT = 4 * 2**30
-"""Largest number of bytes of the uncompressed images of one shard."""
+"""Largest size in bytes of the uncompressed images of one shard."""
 
 
 def export_pairs(
@@ -46,9 +48,10 @@ def export_pairs(
         codec: `jpeg` or `raw`.
         shard_size: number of pairs per shard.
         masks: store foreground masks too. The source must draw them.
-        sources: list of the real images behind the pairs, rows (image, sha256). It is written before the first pair.
+        sources: the real images on which the source of the pairs was trained, as rows (image, sha256). They are listed in `out`
+            before the first pair is written.
         workers: number of threads that encode images.
-        peers: processes that write the folder together, in turns.
+        peers: processes that write the folder together. Each shard is written by one of them.
 
     Returns:
         The manifest of all shards.
@@ -73,7 +76,7 @@ def export_pairs(
     todo = [(start, stop) for start, stop in ranges if start not in kept or kept[start].stop < stop]
     if sources and peers.is_main:
         write_sources(out, dict.fromkeys([*read_sources(out), *map(tuple, sources)]))
-    peers.wait()  # pairs must not exist without the list of real images
+    peers.wait()  # pairs must never exist without the list of real images
     if (held := max((shard.stop for shard in known), default=0)) > count:
         log.info(f"{out}: the {held:,} pairs of the same kind in this folder are kept")
     left, share = (sum(stop - start for start, stop in spans) for spans in (todo, ranges))

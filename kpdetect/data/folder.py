@@ -1,7 +1,7 @@
-"""The cache of a folder of images: the images are decoded once into one file, which is then memory-mapped.
+"""The cache of a folder of images. The images are decoded once into one file, which is then memory-mapped.
 
 images.h5     images uint8 [count, side, side, 3] (contiguous), names, sha256 of each file; attributes `key` and `stamp`
-images.stamp  key and a later stamp, if the same images were copied or touched
+images.stamp  key, and a newer stamp if the same images have since been copied or their times have changed
 sources.csv   list of the images in the cache
 skipped.csv   unreadable files, with the reasons
 """
@@ -41,7 +41,7 @@ from kpdetect.progress import Progress
 MIN_IMAGES = 16
 """Smallest number of images. Training is refused with fewer."""
 FEW_IMAGES = 500
-"""Number of images below which a warning is given."""
+"""With fewer images than this, a warning is given."""
 STAMP = ".stamp"
 UNREADABLE = "unreadable"
 """Text in place of the hash of a file that cannot be read."""
@@ -49,7 +49,7 @@ Result = TypeVar("Result")
 
 
 def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> list[str]:
-    """List the images of a folder, as `list_names` does, without those in `exclude` (see `name_lists.without`).
+    """List the names of the images of a folder, without those that `exclude` names (see `name_lists.without`).
 
     Args:
         folder: folder of images, searched recursively.
@@ -74,7 +74,7 @@ def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
 
 
 def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: CropPolicy) -> str:
-    """Compute a hash of the inputs of a cache: names and contents of the files, and the settings of reading and cropping."""
+    """Compute a hash of the image files' names and contents, and of the settings of reading and cropping."""
     digest = hashlib.sha256(_fitting(side, policy).encode())
     for name, content in zip(names, hashes, strict=True):
         digest.update(f"\n{name}\t{content}".encode())
@@ -82,7 +82,7 @@ def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: 
 
 
 def _fitting(side: int, policy: CropPolicy) -> str:
-    """Describe the settings that decide the square images. Automatic levels, the default, are not mentioned."""
+    """Describe the settings by which images become square and 8-bit. The default levels, `auto`, are left out."""
     levels = current_levels().text
     return f"{side}/{policy}" if levels == AUTO else f"{side}/{policy}/{levels}"
 
@@ -92,8 +92,8 @@ class ImageCache:
 
     Attributes:
         images: uint8 [count, side, side, 3].
-        key: see `content_key`.
-        stamp: see `Chosen.stamp`; the stamp at the last reading of the contents. Empty in caches of earlier versions.
+        key: hash of the contents, see `content_key`.
+        stamp: the value of `Chosen.stamp` when the image files were last read. Empty in caches of earlier versions.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,7 +112,7 @@ class ImageCache:
 
 
 def _later_stamp(path: Path, key: str) -> str:
-    """Read the stamp in the file next to a cache with this key; empty if there is none."""
+    """Read the stamp from the file next to a cache; empty if there is no such file, or it belongs to another key."""
     try:
         words = path.with_suffix(STAMP).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
@@ -137,7 +137,7 @@ class Chosen:
     policy: CropPolicy
 
     def stamp(self) -> str:
-        """Compute a hash of names, sizes and times of the files. While it is equal, the contents need not be read again."""
+        """Compute a hash of the files' names, sizes and times. While it stays equal, they need not be read again."""
         digest = hashlib.sha256(_fitting(self.side, self.policy).encode())
         for name in self.names:
             try:
@@ -172,7 +172,7 @@ class Chosen:
 
 
 def _ahead(work: Callable[[str], Result], names: Iterable[str]) -> Iterator[Result]:
-    """Yield results in order, computed by a few threads. Memory does not grow with the number of results."""
+    """Apply `work` to the names in a few threads, and yield the results in order. Memory holds few results."""
     remaining = iter(names)
     with ThreadPoolExecutor(max_workers=4) as pool:
         while block := list(islice(remaining, 256)):
@@ -198,7 +198,7 @@ def build_cache(
         policy: crop policy.
         exclude: names to leave out.
         strict: stop at an unreadable image instead of skipping it.
-        expected_key: key of the images that a continued run was trained on.
+        expected_key: key of the images on which the training was begun that is now continued; None for a new training.
 
     Raises:
         InputError: there are no usable images, none of the names in `exclude` exists, or, with `strict`, one is unreadable.
@@ -216,14 +216,14 @@ def build_cache(
     if cache is not None and cache.stamp == stamp and expected_key in (None, cache.key):
         return cache
     if cache is not None and not cache.stamp and cache.key == expected_key:
-        return cache  # a cache of an earlier version has no stamp and is trusted
+        return cache  # a cache of an earlier version has no stamp, and is taken as current
     key = chosen.key() if cache is not None or expected_key is not None else None
     if expected_key is not None and key != expected_key:
         raise ConfigError(
             f"{out}: this run was trained on other images (files were added, removed or changed, others are excluded, or "
             "`levels` differs); give another `out`, or the same images to continue"
         )
-    if cache is not None and cache.key == key:  # the same contents, copied or touched
+    if cache is not None and cache.key == key:  # the files were copied, or only their times have changed
         write_text(target.with_suffix(STAMP), f"{key} {stamp}\n")  # in a separate file, because HDF5 would write in place
         return cache
     make_folder(out)
@@ -268,7 +268,7 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
             readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
             raise InputError(f"{readable}; the first unreadable one: {skipped[0][1]}")
         rows = [(name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept]
-        write_sources(target.parent, _without_repeats(rows, behind))  # before the cache, which must not exist without it
+        write_sources(target.parent, _without_repeats(rows, behind))  # before the cache, which must not exist without this list
         _write_skipped(target.parent, skipped)
         squares.shrink()
         with squares.opened() as file:
@@ -279,7 +279,7 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
 
 
 def _without_repeats(rows: Iterable[tuple[str, ...]], behind: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Yield the rows, then those rows of `behind` that are not among them."""
+    """Yield the rows, then the rows of `behind` that are not among them."""
     left = dict.fromkeys(behind)
     for row in rows:
         left.pop(row, None)

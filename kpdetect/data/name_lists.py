@@ -1,13 +1,14 @@
-"""Lists of image names, one name per line, as people and programs write them.
+"""Lists of image names, one name per line, in the spellings that people and programs use.
 
-A file is UTF-8, with or without a byte-order mark, with any line endings. kpdetect tries these readings of a line, in this
+A file is UTF-8, with or without a byte-order mark, with any line endings. kpdetect tries to read a line in these ways, in this
 order, and uses the first one that matches an image:
-    exact          the path below the folder; a name without a folder matches a file in any folder
+    exact          the path relative to the folder of images; a bare file name matches a file in any subfolder
     cleaned        without surrounding spaces or quotation marks, with `/` for a backslash, without `./`
-    other folder   an absolute path, a path from the working folder, or a path that repeats the last folders of the folder
-    loose          in other upper or lower case, or with another image ending; only if exactly one name matches
+    other folder   an absolute path, a path relative to the working folder, or a path that begins with the last parts of the
+    folder's path
+    loose          with other upper or lower case, or another image ending; only if exactly one image matches
     first word     the first word of the line, for lists with columns
-Names are compared in Unicode's composed form, which macOS does not write.
+Names are compared in Unicode's composed form (NFC), because macOS may write another form.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ EXAMPLES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The images that a line means.
+    """The images that a line of a list means.
 
     Attributes:
         line: the line in the file.
         names: names of the images, as the folder spells them. Empty if no name matches, or if the match is ambiguous.
-        loose: whether the line matches only with another ending, or in other upper or lower case.
-        several: names that match loosely, if the match is ambiguous.
+        loose: whether the line matches only with another image ending, or with other upper or lower case.
+        several: the names that match, if more than one name matches loosely.
     """
 
     line: str
@@ -67,7 +68,7 @@ class NameIndex:
 
         Args:
             line: a line of a list.
-            loosely: also accept other endings, and other upper or lower case.
+            loosely: also accept other image endings, and other upper or lower case.
             words: also try the first word of the line. Tables do not use this, because their cells are complete names.
         """
         for text in dict.fromkeys((line, *line.split()[:1])) if words else (line,):
@@ -89,7 +90,10 @@ class NameIndex:
 
     @cached_property
     def _folded(self) -> Mapping[bool, tuple[Mapping[str, list[str]], Mapping[str, list[str]]]]:
-        """Images by path (False) and by file name (True), without case, each with and without the ending."""
+        """The images by lower-case path (key False) and by lower-case file name (key True).
+
+        Each value has two mappings: with the ending and without it.
+        """
         folded = {}
         for anywhere, part in ((False, str), (True, _file)):
             cased = self._by(lambda name, part=part: composed(part(name)).casefold())  # type: ignore[misc]
@@ -104,7 +108,7 @@ class NameIndex:
         return dict(names)
 
     def _forms(self, text: str) -> Iterator[tuple[str, bool]]:
-        """Yield the names that a text may mean, in composed form, and whether each may be in any folder."""
+        """Yield the names that a text may mean, in composed form, each with whether it may lie in any folder."""
         text = composed(text)
         bare = text.strip()
         bare = bare[1:-1].strip() if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "\"'" else bare
@@ -116,7 +120,10 @@ class NameIndex:
 
 
 def _from_elsewhere(text: str, above: str, real: str) -> Iterator[str]:
-    """Yield the paths below the folder `above` (`real` without links) that a path from another folder may mean."""
+    """Yield the relative paths that a path from another folder may mean.
+
+    `above` is the folder of images, and `real` is the same folder with links resolved.
+    """
     whole = Path(os.path.abspath(text)).as_posix()
     for folder in (above, real):
         base = folder.rstrip("/") + "/"
@@ -134,7 +141,7 @@ def composed(name: str) -> str:
 
 
 def read_lines(path: Path, parameter: str) -> list[str]:
-    """Read the lines of a list that are not blank.
+    """Read the lines of a list, without blank ones.
 
     Raises:
         InputError: the file is missing, is not a text file, or is empty.
@@ -152,12 +159,12 @@ def read_lines(path: Path, parameter: str) -> list[str]:
 
 
 def excluded_names(folder: Path, lists: Iterable[Path], *, report: bool = True) -> frozenset[str]:
-    """Find the images of a folder that lists leave out, as relative paths.
+    """Find the images of a folder that lists exclude, as paths relative to the folder.
 
     Args:
         folder: folder of images, searched recursively.
         lists: text files of names, see the docstring of this module.
-        report: report names that match no image, or match only loosely.
+        report: log the names that match no image, or match only loosely.
 
     Raises:
         InputError: a list cannot be read, is empty, or matches no image of the folder; or there are no images.
@@ -185,8 +192,8 @@ def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -
     Args:
         path: the list.
         known: the known names, as POSIX paths.
-        parameter: name of the parameter that holds the list, for messages.
-        where: file or folder of the known names, for messages.
+        parameter: name of the parameter that holds the list. Error messages mention it.
+        where: file or folder of the known names. Error messages mention it.
 
     Raises:
         InputError: the list cannot be read or is empty.
@@ -207,11 +214,11 @@ def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -
 
 
 def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
-    """Leave names out that match entries of `exclude`. An entry without a folder matches every file of that name.
+    """Remove the names that match an entry of `exclude`. An entry without a folder matches every file of that name.
 
     Args:
         names: names of images, as paths relative to a folder.
-        exclude: entries, see the docstring of this module.
+        exclude: names of images to leave out.
     """
     names = list(names)
     if not exclude:

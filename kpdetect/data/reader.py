@@ -1,4 +1,6 @@
-"""A folder of shards. It is checked when it is opened, shards are read on demand, and worker processes may use it."""
+"""A folder of shards, which are HDF5 files of pairs of an image and its keypoints.
+
+The folder is checked when it is opened. Shards are read on demand, also by worker processes."""
 
 from __future__ import annotations
 
@@ -25,11 +27,11 @@ from kpdetect.pairs import PairBatch
 NAMED = 5
 """Largest number of missing shards that a message names."""
 OPEN = 8
-"""Largest number of open shards, because each has buffers."""
+"""Largest number of shards that are open at once, because each takes memory."""
 
 
 class ShardFolder:
-    """Pairs on disk, addressed by index.
+    """The pairs in a folder of shards, read by their index.
 
     Raises:
         InputError: there is no manifest.
@@ -75,11 +77,11 @@ class ShardFolder:
 
     @property
     def hash(self) -> str:
-        """A hash that differs for different pairs."""
+        """A hash of the pairs, which differs for different pairs."""
         return bytes_hash("\n".join(shard.sha256 for shard in self.manifest.shards).encode())
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_handles": OrderedDict()}  # open files are never pickled
+        return self.__dict__ | {"_handles": OrderedDict()}  # a pickled copy opens its files itself
 
     def damaged(self) -> list[Shard]:
         """List the shards whose checksum differs from the manifest."""
@@ -94,11 +96,11 @@ class ShardFolder:
             opened = OpenShard(self.folder / shard.file, self.facts, shard.stop - shard.start)
         self._handles[shard.file] = opened  # the last entry is the most recently used one
         while len(self._handles) > OPEN:
-            self._handles.popitem(last=False)  # not closed explicitly, because another thread may read it
+            self._handles.popitem(last=False)  # not closed here, because another thread may be reading it
         return opened
 
     def _look_at_shards(self) -> None:
-        """Check all shards in one process, instead of one process per shard."""
+        """Check all shards in one separate process, instead of one process per shard (see `kpdetect.files.hdf5_guard`)."""
         if not self._looked_at:
             look_at(self.folder / shard.file for shard in self.manifest.shards)
             self._looked_at = True
@@ -141,7 +143,7 @@ class ShardFolder:
         return self._opened(shard), index - shard.start
 
     def batch(self, indices: Iterable[int]) -> PairBatch:
-        """Read pairs in the order of the indices. Without indices the arrays are empty."""
+        """Read the pairs with these indices, in this order. If there are no indices, the arrays are empty."""
         pairs = [self.read(index) for index in indices]
         if not pairs:
             return self._empty(0)
@@ -149,7 +151,7 @@ class ShardFolder:
         return PairBatch(images=np.stack(images), keypoints=np.stack(keypoints), visible=np.stack(visible))
 
     def read_all(self) -> PairBatch:
-        """Read every pair, decoded by a few threads."""
+        """Read every pair. A few threads decode the images."""
         pairs = self._empty(len(self))
         images, keypoints, visible = pairs.images, pairs.keypoints, pairs.visible
         with ThreadPoolExecutor(max_workers=4) as pool:

@@ -1,4 +1,4 @@
-"""A few images of a folder, on which a training can be tried without a cache of all images."""
+"""A few images of a folder, for measuring a training before a cache of all images exists."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import read_image
 
 IMAGES = 64
-"""Largest number of images of a sample."""
+"""Largest number of images in a sample."""
 
 
 class Squares(Protocol):
-    """The images of a training: a cache or a sample.
+    """The images that a training reads: a cache of all images, or a sample of them.
 
     Attributes:
         images: uint8 [count, side, side, 3].
@@ -29,25 +29,25 @@ class Squares(Protocol):
 
     @property
     def images(self) -> NDArray[np.uint8]:
-        """See above."""
+        """The images, uint8 [count, side, side, 3]."""
 
     @property
     def key(self) -> str:
-        """See above."""
+        """Text that differs for different images."""
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Images spread evenly over a folder.
+    """A sample of images, spread evenly over a folder.
 
     Attributes:
         images: uint8 [count, side, side, 3].
-        folder_count: number of images in the folder that a training would use.
+        folder_count: number of images in the folder on which a training would be run.
         rate: speed of reading and cropping images one after the other, in images per second.
-        key: a fixed text that names a sample.
+        key: a fixed text, the same for every sample.
     """
 
     images: NDArray[np.uint8]
@@ -60,7 +60,7 @@ class Sample:
 
     @property
     def folder_bytes(self) -> int:
-        """Bytes of a cache of all images of the folder."""
+        """The size in bytes of a cache of all images in the folder."""
         return self.folder_count * self.images[0].nbytes
 
 

@@ -1,9 +1,9 @@
-"""The format of pairs of image and keypoints on disk.
+"""The format of pairs of an image and its keypoints on disk.
 
 A folder of shards holds `manifest.json` and files `pairs-00000.h5`, .... Each shard is a complete HDF5 file with
 
-    keypoints  float32 [count, K, 2]   normalised (x, y), +-1 are the outer edges of the border pixels
-    visible    bool    [count, K]      inside the image and on the foreground
+    keypoints  float32 [count, K, 2]   normalised (x, y); -1 and 1 are the outer edges of the image
+    visible    bool    [count, K]      whether the keypoint is inside the image and on the foreground
     images     codec raw:  uint8 RGB [count, height, width, 3], one image a chunk
                codec jpeg: uint8 [bytes], the JPEG files one after the other
     offsets    int64 [count + 1]       codec jpeg only: image i is images[offsets[i]:offsets[i + 1]]
@@ -46,7 +46,7 @@ class Facts:
         size: (height, width) of the images.
         keypoints: number of keypoints per pair.
         shard_size: number of pairs per shard. The last shard may hold fewer.
-        provenance: the model and settings that made the pairs. Equal provenance means equal pairs.
+        provenance: the model and settings that made the pairs. If it is equal, the pairs are equal.
         masks: whether foreground masks are stored too.
     """
 
@@ -59,7 +59,7 @@ class Facts:
 
     @property
     def least_bytes(self) -> int:
-        """Smallest number of bytes of a pair in a shard. Keypoints and raw images are stored uncompressed."""
+        """The smallest possible size in bytes of a pair in a shard. Keypoints and raw images are stored uncompressed."""
         return 9 * self.keypoints + (3 * self.size[0] * self.size[1] if self.codec == "raw" else 1)
 
     def attributes(self, start: int, stop: int) -> dict[str, Any]:
@@ -94,16 +94,16 @@ class Manifest:
 
     @property
     def count(self) -> int:
-        """Number of pairs in finished shards."""
+        """The number of pairs in all finished shards."""
         return sum(shard.stop - shard.start for shard in self.shards)
 
     def including(self, shard: Shard) -> Manifest:
-        """Copy the manifest with `shard` at its place."""
+        """Return a copy of the manifest that includes `shard`, in the order of the pairs."""
         others = [other for other in self.shards if other.file != shard.file]
         return replace(self, shards=tuple(sorted([*others, shard], key=lambda other: other.start)))
 
     def write(self, folder: Path) -> None:
-        """Replace the folder's manifest."""
+        """Write the manifest into the folder. An existing one is replaced."""
         shards = [asdict(shard) for shard in self.shards]
         write_json(
             folder / MANIFEST,
@@ -127,7 +127,7 @@ class Manifest:
 
 
 class _ShardRecord(Record):
-    """A finished shard in the file of a manifest."""
+    """A finished shard, as the manifest's file stores it."""
 
     file: BareName
     start: Count
@@ -137,14 +137,14 @@ class _ShardRecord(Record):
 
 
 class _ManifestRecord(Record):
-    """The content of the file of a manifest."""
+    """The content of a manifest's file."""
 
     codec: Codec
     size: tuple[Side, Side]
     keypoints: Annotated[int, Field(ge=1, le=MOST_KEYPOINTS)]
     shard_size: Positive
     provenance: dict[str, Any]
-    masks: bool = False  # not in folders of earlier versions
+    masks: bool = False  # folders of earlier versions lack this value
     shards: tuple[_ShardRecord, ...]
 
     def manifest(self) -> Manifest:
@@ -154,7 +154,7 @@ class _ManifestRecord(Record):
 
 
 def require_same_facts(folder: Path, old: Facts, new: Facts) -> None:
-    """Refuse to mix pairs of different kinds in one folder.
+    """Refuse to add pairs to a folder whose pairs were made differently.
 
     Raises:
         ConfigError: the values differ. The message names the differences.
@@ -180,5 +180,5 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def shard_name(number: int) -> str:
-    """Name the file of shard `number`."""
+    """Return the file name of shard `number`."""
     return f"pairs-{number:05d}.h5"

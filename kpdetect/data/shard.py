@@ -1,6 +1,7 @@
-"""An open shard, and the encoding of its images.
+"""An open shard, which is an HDF5 file of pairs, and the encoding of its images.
 
-Keypoints are read when the shard is opened, images one by one. JPEG images have quality 95 without chroma subsampling.
+Keypoints are read when the shard is opened, and images one by one on demand. JPEG images have quality 95 without chroma
+subsampling.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ REPAIR = "run the same `kpdetect generate` command again; it makes only damaged 
 
 
 class OpenShard:
-    """An open HDF5 file of pairs, addressed by row. It is closed when no object refers to it.
+    """An open HDF5 file of pairs, read by row. It is closed when nothing refers to it any more.
 
     Args:
         path: the file.
@@ -80,7 +81,8 @@ class OpenShard:
         visible: bool [count, K].
 
     Raises:
-        ShardError: the file is damaged, its types or shapes differ from the folder's, or its data lie in other files.
+        ShardError: the file is damaged, its types or shapes differ from those in the manifest, or it links to data in other
+            files.
     """
 
     def __init__(self, path: Path, facts: Facts, count: int) -> None:
@@ -136,7 +138,7 @@ class OpenShard:
             return mask
 
     def pieces(self) -> list[NDArray[np.uint8]]:
-        """Read every JPEG file at once.
+        """Read the JPEG files of all images at once.
 
         Raises:
             ShardError: the shard is damaged.
@@ -146,7 +148,7 @@ class OpenShard:
         return [data[begin:end] for begin, end in zip(self.ends, self.ends[1:], strict=False)]
 
     def read_raw(self, target: NDArray[np.uint8]) -> None:
-        """Read every image of the codec `raw` into `target`, uint8 [count, height, width, 3].
+        """Read all images of a shard of the codec `raw` into `target`, uint8 [count, height, width, 3].
 
         Raises:
             ShardError: the shard is damaged.

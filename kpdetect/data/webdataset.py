@@ -1,4 +1,6 @@
-"""Write pairs as WebDataset tar files, for streaming. The members 00000007.jpg and 00000007.json are one pair."""
+"""Write pairs of an image and its keypoints as WebDataset tar files, for streaming.
+
+The members 00000007.jpg and 00000007.json are one pair."""
 
 from __future__ import annotations
 
@@ -17,12 +19,12 @@ from kpdetect.progress import Progress
 def write_webdataset(folder: ShardFolder, out: Path) -> list[Path]:
     """Write one tar file per shard. A tar file gets its name when it is complete.
 
-    Tar files of the same pairs are kept. Those of other pairs, of an earlier call, are removed.
+    Tar files that an earlier call wrote for the same pairs are kept. Tar files that it wrote for other pairs are removed.
 
     The JSON holds `keypoints` (normalised x, y), `visible` and `index`.
 
     Raises:
-        OutputError: `out` cannot be written, or a file with such a name exists that no earlier call wrote.
+        OutputError: `out` cannot be written, or a file exists in its place that no earlier call wrote.
     """
     make_folder(out)
     names = {shard.file: f"{Path(shard.file).stem}.tar" for shard in folder.manifest.shards}

@@ -1,6 +1,6 @@
-"""One shard, put together in memory and written as a whole.
+"""A writer of one shard, which is an HDF5 file of pairs. The file is assembled in memory and written as a whole.
 
-HDF5 crashes the process when a write fails under it (measured: a full disk ends in an invalid free), so it never sees the disk.
+HDF5 crashes the process if one of its writes fails, for example on a full disk. So it only ever writes to memory.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from kpdetect.pairs import PairBatch
 
 
 class ShardWriter:
-    """A writer of the pairs start <= i < stop of a folder into one file.
+    """Writes the pairs start <= i < stop of a folder into one file.
 
-    It is a context: its end writes the file. After an exception no file is written.
+    It is a context manager. The file is written at the end of the `with` block, but not after an exception.
 
     Args:
-        path: final name.
+        path: path of the file.
         facts: the values that all shards of the folder share.
         start, stop: range of the pairs in this shard.
         pool: threads that encode images.
@@ -98,6 +98,6 @@ class ShardWriter:
         return bytes(self.file.id.get_file_image())
 
     def describe(self) -> Shard:
-        """Make the entry of the finished shard for the manifest."""
+        """Return the manifest's entry of the finished shard."""
         size = self.path.stat().st_size
         return Shard(file=self.path.name, start=self.start, stop=self.stop, bytes=size, sha256=file_hash(self.path))
