@@ -70,7 +70,7 @@ def test_pairs_with_other_keypoints_are_refused(project, blob_folder):
 
 def test_too_few_pairs_are_refused(project, blob_folder):
     write_pairs(project / "one", dots(1))
-    with pytest.raises(InputError, match="one: 1 pair; expected at least 2"):
+    with pytest.raises(InputError, match="one: got 1 pair, expected at least 2"):
         refine(project, blob_folder, "out", pairs=project / "one")
 
 
