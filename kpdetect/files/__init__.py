@@ -1,20 +1,19 @@
-"""Files on disk: written completely or not at all, read within limits and with clear errors.
+"""Files on disk. They are written completely or not at all, and read within limits and with clear errors.
 
-reading    a wrapper that turns any failure to read into one line with the file's name
-temporary  names of files that are being written
-atomic     files that are complete or absent; text and JSON
-folders    folders for results, removed when nothing is written
-names      inputs as names, and file names that stay inside a folder
-listing    the files of a folder, without those that this project writes
+reading    turns any failure to read a file into an error of one line that names the file
+temporary  temporary names of files that are being written
+atomic     writes files that are either complete or absent, and text and JSON files
+folders    folders for results, which are removed if nothing is written into them
+names      names of inputs, and paths of results that stay inside a folder
+listing    lists the files of a folder, without those that this project has written
 files_below
-           many files of one folder, in little memory
-lock       one writer per folder
+           a list of many files of one folder that takes little memory
+lock       a lock, so that only one process writes into a folder
 hashes     short hashes of files
-sources    sources.csv, the real images behind a file
-records    typed records that are read back from files
-json_yaml  JSON and YAML from outside, checked for size and depth before they are parsed
-tables     CSV tables from outside
-hdf5_check the program of a separate process that checks HDF5 files
-hdf5_guard starts this process and keeps its results
-hdf5       HDF5 files from outside, checked before they are read
+sources    sources.csv, the list of the real images that a model or file was made from
+records    the base class of typed records that are read from files
+json_yaml  parses JSON and YAML, within limits of size and depth
+tables     reads CSV tables
+hdf5_check a program that checks HDF5 files in a separate process hdf5_guard starts this program and keeps its results
+hdf5       opens HDF5 files after such a check
 """

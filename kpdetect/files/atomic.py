@@ -1,4 +1,4 @@
-"""Write files that are either complete or absent: under a temporary name, flushed, then renamed."""
+"""Write files that are either complete or absent. A file is written under a temporary name, flushed to disk, and renamed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from kpdetect.files.temporary import sweep, temporary_name
 
 @contextmanager
 def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Iterator[Path]:
-    """Yield a temporary name in the folder of `path`. Rename the file to `path` on success; remove it on failure.
+    """Yield a temporary path next to `path`. After the `with` block rename this file to `path`; on failure remove it.
 
     Args:
-        path: final name.
-        ending: ending of the temporary name, for libraries that choose the format by it.
-        durable: whether the file survives a power failure from now on. If not, `flush_disks` ensures it for many files at once.
+        path: final path.
+        ending: ending of the temporary name, for libraries that choose the file format by the ending.
+        durable: whether to flush the file to disk, so that it survives a power failure. Callers that write many files pass
+            False and call `flush_disks` at the end.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -48,10 +49,10 @@ def replacing(path: Path, *, ending: str = ".part", durable: bool = True) -> Ite
 
 @contextmanager
 def replacing_set(record: Path, *others: Path) -> Iterator[tuple[Path, ...]]:
-    """Replace files that belong together, as `replacing` does. Yield a temporary name of each, the record's first.
+    """Replace files that belong together, as `replacing` does. Yield their temporary paths, the record's first.
 
-    The old record is removed before the first file is replaced, and the new record is written after the last file. So an
-    existing record always belongs to the existing files, even after a process was killed.
+    The old record is removed before the first file is replaced. The new record appears after the last file. So an existing
+    record always describes the existing files, even if a process was killed.
 
     Args:
         record: the file that describes the others.
@@ -66,7 +67,7 @@ def replacing_set(record: Path, *others: Path) -> Iterator[tuple[Path, ...]]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power failure, if the system supports it."""
+    """Flush a folder to disk, so that new names in it survive a power failure, if the system supports it."""
     if os.name != "posix":
         return
     with suppress(OSError):
@@ -78,7 +79,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def flush_disks() -> None:
-    """Wait until all written data are on disk."""
+    """Wait until all data that were written are on disk."""
     if hasattr(os, "sync"):
         os.sync()
 
@@ -100,9 +101,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON. Bytes in paths that are not UTF-8 are escaped (`kpdetect.files.names.shown`)."""
+    """Write `value` as indented JSON. In paths, bytes that are not UTF-8 are escaped (`kpdetect.files.names.shown`)."""
     text = json.dumps(value, indent=2)
-    if "\\udc" in text:  # a reader would refuse the code points for such bytes
+    if "\\udc" in text:  # readers refuse the code points that stand for such bytes
         text = json.dumps(_as_text(value), indent=2)
     write_text(path, text + "\n")
 

@@ -1,4 +1,4 @@
-"""Many files of one folder, in little memory: their names are kept, and a path is made when it is asked for."""
+"""A list of many files of one folder that takes little memory. It keeps names, and makes a path when one is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FilesBelow(Sequence[Path]):
 
     Args:
         folder: the folder.
-        names: POSIX paths of the files relative to it, in the order wanted.
+        names: POSIX paths of the files relative to `folder`, in the order of the list.
     """
 
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ class FilesBelow(Sequence[Path]):
 
 
 def names_below(paths: Sequence[Path], root: Path) -> list[str]:
-    """Name files by their POSIX paths relative to a folder.
+    """Return the POSIX paths of files relative to a folder.
 
     Raises:
         InputError: a file lies outside the folder.
@@ -52,7 +52,7 @@ def names_below(paths: Sequence[Path], root: Path) -> list[str]:
 
 
 def without(files: Sequence[Path], removed: Collection[Path]) -> Sequence[Path]:
-    """Leave files out of a list."""
+    """Return a list of files without those in `removed`."""
     if not isinstance(files, FilesBelow):
         return [file for file in files if file not in removed]
     if not removed:

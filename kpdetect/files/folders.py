@@ -1,4 +1,4 @@
-"""Folders for results. They are created if they can be written, and removed if nothing is written."""
+"""Folders for results. They are created before the work, and removed again if the work writes nothing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kpdetect.files.temporary import LOCK, temporary_name
 
 
 def make_folder(folder: Path) -> Path:
-    """Create `folder` and check that it can be written.
+    """Create `folder`, if it is missing, and check that files can be written into it.
 
     Raises:
         OutputError: `folder` is a file, or cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = temporary_name(folder / "writable")  # after a kill `sweep` removes it
+        probe = temporary_name(folder / "writable")  # if the process is killed, `sweep` removes it later
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:
@@ -30,9 +30,9 @@ def make_folder(folder: Path) -> Path:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Create `folder`. On failure of the block, remove the new folder if it holds no results.
+    """Create `folder`. If the `with` block fails, remove a newly created folder that holds no results.
 
-    Marks and lists of sources do not count as results.
+    Empty marker files and `sources.csv` do not count as results.
 
     Raises:
         OutputError: `folder` is a file, or cannot be created or written.

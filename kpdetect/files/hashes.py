@@ -16,5 +16,5 @@ def file_hash(path: Path) -> str:
 
 
 def bytes_hash(content: bytes) -> str:
-    """Compute the `file_hash` of a file with these bytes."""
+    """Compute the hash that `file_hash` returns for a file with these bytes."""
     return hashlib.sha256(content).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Open HDF5 files from outside. All code of this project opens them here.
+"""Open HDF5 files. All code of this project opens them here.
 
-Another process checks a file first (`kpdetect.files.hdf5_guard`), because a file may refer to other files, or may make the
-library hang or crash.
+Before a file is opened, a separate process checks it (`kpdetect.files.hdf5_guard`). A file from an unknown source may refer to
+other files, or make the HDF5 library hang or crash.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ Size = int | None
 
 
 def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN, **options: Any) -> h5py.File:
-    """Open an HDF5 file for reading. Its whole content must lie in the file.
+    """Open an HDF5 file for reading. The file must not refer to other files.
 
     Args:
         path: the file.
         refused: type of the error for a damaged file.
-        advice: end of the message.
+        advice: advice at the end of the error message.
+
         options: options of `h5py.File`.
 
     Raises:
         InputError: there is no such file.
-        KpdetectError: `refused`; the file is not HDF5, is damaged, or refers to another file.
+        KpdetectError: of the type `refused`; the file is not HDF5, is damaged, or refers to another file.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
@@ -45,7 +46,7 @@ def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: st
 
 @contextmanager
 def opened_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN) -> Iterator[h5py.File]:
-    """Open an HDF5 file for a block, as `open_hdf5` does. Any failure in the block means a damaged file, see `reading`."""
+    """Open an HDF5 file for a `with` block, as `open_hdf5` does. A failure in the block is reported as a damaged file."""
     with reading(path, refused, advice), open_hdf5(path, refused, advice) as file:
         yield file
 
@@ -60,10 +61,12 @@ def array_of(
         name: name of the data set.
         dtype: expected type.
         shape: expected sizes; None for any size.
-        most: largest number of bytes in memory. An uncompressed data set has at most the bytes of its file.
+        most: largest size in memory, in bytes. If None, the data set must be uncompressed, so that it is not larger than its
+            file.
 
     Raises:
-        ValueError: the data set is missing, or has another type or shape. Inside `reading` the file's name is added.
+        ValueError: the data set is missing, or has another type or shape. The context manager `reading` adds the name of the
+            file.
     """
     data = group.get(name)
     if not isinstance(data, h5py.Dataset):
@@ -82,7 +85,7 @@ def array_of(
 
 
 def values_of(group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size, ...]) -> NDArray[Any]:
-    """Read a complete data set after the checks of `array_of`. It is uncompressed, so it is not larger than its file.
+    """Read a complete data set, after the checks of `array_of`. It must be uncompressed.
 
     Raises:
         ValueError: the data set is missing, or has another type or shape.
@@ -93,7 +96,7 @@ def values_of(group: h5py.Group, name: str, dtype: DTypeLike, shape: tuple[Size,
 
 
 def texts_of(group: h5py.Group, name: str, count: Size = None) -> list[str]:
-    """Read a data set of texts [count].
+    """Read a data set of texts. Its length must be `count`, unless `count` is None.
 
     Raises:
         ValueError: the data set is missing, or has another type or shape.

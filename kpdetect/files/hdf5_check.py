@@ -1,13 +1,12 @@
-"""Check HDF5 files in a separate process, so that only this process hangs or crashes: `python -P hdf5_check.py`.
+"""A program that checks HDF5 files: `python -P hdf5_check.py`. It runs in a separate process, which may hang or crash.
 
-The process reads the paths as a JSON list from its standard input. For every file it prints a JSON list: the path, whether the
-message needs no advice, and the message. An empty message means that the file can be read. The program imports nothing of this
-project, so it starts fast.
+The program reads the paths as a JSON list from its standard input. For every file it prints a JSON list of the path, whether
+the message is complete without advice, and the message. An empty message means that the file can be read. The program imports
+nothing of this project, so it starts fast.
 
-An HDF5 file can refer to other files by external and soft links, external storage and virtual data sets. A reader would open
-them silently. So the process checks every link and every data set. It also reads every attribute and every text, and walks
-every index of chunks, because a damaged file can send HDF5 into an endless loop there.
-"""
+An HDF5 file can refer to other files by external and soft links, external storage and virtual data sets. HDF5 would open those
+silently. So the program checks every link and every data set. It also reads every attribute, every text and every index of
+chunks, because a damaged one can send HDF5 into an endless loop."""
 
 from __future__ import annotations
 
@@ -23,20 +22,22 @@ import h5py
 MOST_MEMBERS = 100_000
 """Largest number of groups and data sets in one file."""
 DEEPEST = 8
-"""Largest depth of nested groups."""
+"""Largest depth to which groups may be nested."""
 SECONDS = 5
-"""Seconds of processor time for a file, and one more second for every `BYTES` of it."""
+"""Limit of processor time for a file, in seconds. One second is added for every `BYTES` bytes of the file."""
 BYTES = 1 << 26
 
 
 class RefusedFile(Exception):
-    """A file that is refused. The message needs no further advice."""
+    """The error for a file that is refused. Its message is complete without advice."""
 
 
 def fault_of(path: str) -> tuple[bool, str] | None:
-    """Find the fault of a file, as (whether the message needs no advice, message); None if it can be read.
+    """Find the fault of a file. The HDF5 library may hang or crash here.
 
-    The library may hang or crash here.
+    Returns:
+        Whether the message is complete without advice, and the message; None if the file can be read.
+
     """
     try:
         with h5py.File(path, "r") as file:
@@ -50,7 +51,7 @@ def fault_of(path: str) -> tuple[bool, str] | None:
 
 
 def _members(file: h5py.File) -> Iterator[tuple[Any, str]]:
-    """Yield the file, and every group and data set in it, each with its path."""
+    """Yield the file, and every group and data set in it, each with its path inside the file."""
     left: list[tuple[h5py.Group, int]] = [(file, 0)]
     members = 0
     yield file, "/"
@@ -76,7 +77,10 @@ def _link(group: h5py.Group, name: str) -> Any:
 
 
 def _look_at(member: Any, where: str, size: int) -> None:
-    """Refuse data in other files, and read everything that can hang. Other unreadable parts are left to the reader."""
+    """Refuse a member whose data lie in other files, and read every part that could make HDF5 hang.
+
+    Other unreadable parts are not checked, because they raise an ordinary error when they are read.
+    """
     for name in member.attrs:
         with suppress(Exception):
             member.attrs[name]
@@ -93,7 +97,7 @@ def _look_at(member: Any, where: str, size: int) -> None:
 
 
 def _allow(seconds: float) -> None:
-    """Allow this process a number of seconds of processor time. The system ends the process after that."""
+    """Limit this process to a number of seconds of processor time. After that the system ends the process."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -104,7 +108,7 @@ def _allow(seconds: float) -> None:
 
 
 def main() -> None:
-    """Check the files that the standard input names."""
+    """Check the files whose paths the standard input lists."""
     for path in json.load(sys.stdin):
         with suppress(OSError):
             _allow(SECONDS + os.path.getsize(path) / BYTES)

@@ -1,6 +1,6 @@
-"""Let another process check HDF5 files from outside first, because a damaged file can make the library loop for ever.
+"""Check HDF5 files in a separate process before they are opened. A damaged file can make the HDF5 library hang or crash.
 
-Each file is checked once. The result is kept until the file changes. Files that this process wrote are not checked.
+Each file is checked once, and again if it changes. Files that this process has written are not checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kpdetect.errors import InputError
 from kpdetect.files import hdf5_check
 
 LONGEST = 600
-"""Longest time for all files, in seconds. The limit of processor time is much lower, see `hdf5_check.SECONDS`."""
+"""Time limit of the checking process, in seconds. Each file has a lower limit (`hdf5_check.SECONDS`)."""
 FAILED = 1
 """Exit status of a Python process that ends with an exception."""
 HANGS = "the HDF5 library hangs or crashes when it reads this file"
@@ -30,7 +30,7 @@ class Fault:
 
     Attributes:
         words: description of the fault.
-        whole: whether the description needs no further advice.
+        whole: whether the description is complete without advice.
     """
 
     words: str
@@ -47,13 +47,13 @@ def _stamp(path: Path) -> _Stamp:
 
 
 def written_here(path: Path) -> None:
-    """Record that this process wrote a file, so it is not checked."""
+    """Remember that this process has written a file, so that the file is not checked."""
     with suppress(OSError):
         _known[_stamp(path)] = None
 
 
 def fault_of(path: Path) -> Fault | None:
-    """Find the fault of a file; None if it can be opened.
+    """Find the fault of a file; None if the file can be opened safely.
 
     Raises:
         OSError: the system refuses access to the file.
@@ -65,7 +65,9 @@ def fault_of(path: Path) -> Fault | None:
 
 
 def look_at(paths: Iterable[Path]) -> None:
-    """Check many files in one process, which takes little longer than one file.
+    """Check many files at once in one separate process, which takes little longer than checking one file.
+
+    The results are kept for later calls of `fault_of`.
 
     Raises:
         OSError: the system refuses access to a file.
@@ -80,7 +82,7 @@ def look_at(paths: Iterable[Path]) -> None:
 
 
 def _faults(paths: list[str]) -> dict[str, Fault | None]:
-    """Check files in another process, up to the file at which it ends. Return the fault of each."""
+    """Check files in a separate process, until it ends. Return the faults by path, up to the file at which it ended."""
     output, ended = _output(json.dumps(paths).encode())
     lines = [json.loads(line) for line in output.splitlines()]
     faults = {path: Fault(words, whole) if words else None for path, whole, words in lines}
@@ -95,7 +97,7 @@ def _faults(paths: list[str]) -> dict[str, Fault | None]:
 
 
 def _output(paths: bytes) -> tuple[bytes, int | None]:
-    """Run the process. Return its output and its exit status, None if it did not end."""
+    """Run the checking process. Return its output and its exit status; None if it did not end in time."""
     command = [sys.executable, "-P", os.fspath(Path(hdf5_check.__file__))]
     pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
     try:

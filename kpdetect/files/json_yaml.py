@@ -1,4 +1,4 @@
-"""Parse JSON and YAML from outside, within limits of size, depth and aliases."""
+"""Parse JSON and YAML from unknown sources, within limits of size, depth and YAML aliases."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kpdetect.errors import FormatError, KpdetectError
 from kpdetect.files.reading import reading
 
 LARGEST_JSON = 1 << 30
-"""Largest number of bytes of a JSON file. Annotations of a million images fit."""
+"""Largest size of a JSON file in bytes. The annotations of a million images are smaller."""
 LARGEST_YAML = 200_000
 """Largest number of characters of a YAML text. The longest configuration has 20,000."""
 DEEPEST = 64
-"""Largest depth of nested lists and mappings. The files of this project have fewer than ten levels."""
+"""Largest depth to which lists and mappings may be nested. The files of this project have fewer than ten levels."""
 MOST_ALIASES = 10
-"""Largest number of uses of `*name` in a YAML text. They can enlarge a text at most e^(10/e) = 40 times."""
+"""Largest number of aliases (`*name`) in a YAML text. Ten aliases can enlarge a text at most e^(10/e) = 40 times."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
@@ -30,7 +30,7 @@ def read_json_file(path: Path, refused: type[KpdetectError] = FormatError) -> An
 
     Raises:
         InputError: the file is missing or cannot be read.
-        KpdetectError: `refused`; the file is not JSON, is too large, or is nested too deeply.
+        KpdetectError: of the type `refused`; the file is not JSON, is too large, or is nested too deeply.
     """
     with reading(path, refused):
         if (size := path.stat().st_size) > LARGEST_JSON:
@@ -39,10 +39,10 @@ def read_json_file(path: Path, refused: type[KpdetectError] = FormatError) -> An
 
 
 def parse_json(text: str | bytes, source: Path | str, refused: type[KpdetectError] = FormatError) -> Any:
-    """Parse a JSON text that is part of the file `source`.
+    """Parse a JSON text that was read from the file `source`.
 
     Raises:
-        KpdetectError: `refused`; the text is not JSON, is too large, or is nested too deeply.
+        KpdetectError: of the type `refused`; the text is not JSON, is too large, or is nested too deeply.
     """
     with reading(source, refused):
         return _parsed_json(text.encode("utf-8") if isinstance(text, str) else text)
@@ -58,13 +58,13 @@ def _parsed_json(data: bytes) -> Any:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not valid JSON ({error})") from error
-    if b"\\u" in data:  # refuse single surrogates, except those for bytes of file names
+    if b"\\u" in data:  # refuse lone surrogates, except those that stand for bytes of file names
         json.dumps(value, ensure_ascii=False).encode("utf-8", errors="surrogateescape")
     return value
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """The safe loader of PyYAML, with limits of depth and aliases."""
+    """PyYAML's safe loader, with limits on depth and aliases."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -72,7 +72,7 @@ class _BoundedLoader(yaml.SafeLoader):
         self.aliases = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Check the limits, then compose the node as the safe loader does."""
+        """Check the limits, then compose the node as PyYAML's safe loader does."""
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             self.aliases += 1
@@ -93,8 +93,8 @@ def parse_yaml(text: str) -> Any:
     """Parse a YAML text of plain scalars, lists and mappings.
 
     Raises:
-        Exception: many types (ValueError for an impossible date, YAMLError, KeyError, RecursionError, ...). Callers use
-            `kpdetect.files.reading.reading`, which adds the name of the file.
+        Exception: an invalid text raises many types, such as YAMLError, or ValueError for an impossible date. Callers wrap the
+            call in `kpdetect.files.reading.reading`, which turns them into one error that names the file.
     """
     if len(text) > LARGEST_YAML:
         raise ValueError(f"got {len(text):,} characters, expected at most {LARGEST_YAML:,}")

@@ -1,8 +1,8 @@
-"""List the files of requested types below a folder, each once, and count the files that are left out.
+"""List the files of requested types below a folder, each file once, and count the files that are left out.
 
-Linked folders are followed, and each real folder is read once. Left out are links to folders above, and folders that a command
-of this project has written. Hidden files and folders, and notes and tables (`NOTES`), are left out without a message.
-"""
+Links to folders are followed, and each real folder is read once. Links to a folder above are left out. Folders that a command
+of this project has written are also left out. Hidden files and folders, and notes and tables (`NOTES`), are left out without a
+message."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from kpdetect.messages import log
 NOTES = frozenset(
     {".csv", ".tsv", ".json", ".jsonl", ".txt", ".md", ".yaml", ".yml", ".toml", ".xml", ".ini", ".db", ".log", ".html"}
 )
-"""Endings of files that often lie in folders of images and are not images."""
+"""Endings of notes and tables, which often lie in folders of images."""
 OUTPUT = ".kpdetect-output"
-"""Name of an empty file that marks a folder of results without another mark."""
+"""Name of an empty file that marks a folder of results, if no other file in the folder shows that."""
 _WRITTEN = tuple(
     map(
         frozenset,
@@ -45,22 +45,22 @@ _WRITTEN = tuple(
         ),
     )
 )
-"""Sets of files that mark a folder that a command has written. Folders of crops are not marked, because they are inputs."""
+"""A folder with all names of one of these sets was written by a command. Folders of crops are inputs, so they have no set."""
 _SHOWN = 4
 _said: set[str] = set()
 
 
 @dataclass
 class LeftOut:
-    """The files that a listing leaves out.
+    """Counts and names of the files that a listing leaves out.
 
     Attributes:
-        endings: number of files by ending, in lower case.
-        special: number of named pipes, sockets and devices, whose reading would not end.
-        written: number of files of the requested types, by folder that a command has written.
+        endings: number of files of other types, by lower-case ending.
+        special: number of named pipes, sockets and devices, because reading them might never end.
+        written: number of files of the requested types in folders that a command has written, by folder.
         unnamed: relative paths of files whose names cannot be written into tables.
-        above: links to folders above.
-        closed: folders without permission to read.
+        above: links to folders above them.
+        closed: folders that this user may not read.
     """
 
     endings: Counter[str] = field(default_factory=Counter)
@@ -71,7 +71,10 @@ class LeftOut:
     closed: list[str] = field(default_factory=list)
 
     def line(self, what: str) -> str:
-        """Describe the files in one line; empty if there are none. `what` names the requested type, such as "images"."""
+        """Describe the files that are left out in one line; empty if there are none.
+
+        `what` names the requested type, such as "images".
+        """
         parts = []
         if count := self.endings.total():
             kinds = [f"{number:,} {ending or 'without ending'}" for ending, number in self.endings.most_common()]
@@ -103,7 +106,7 @@ class LeftOut:
 
 
 def say_left_out(place: Path | str, left_out: LeftOut, what: str) -> None:
-    """Log the files that were left out of a folder, once per process. With torchrun only the first process logs."""
+    """Log the files that were left out of a folder, once per process. Under torchrun only the first process logs."""
     line = left_out.line(what)
     message = f"{shown(str(place))}: {line}"
     if line and message not in _said and os.environ.get("RANK", "0") == "0":
@@ -117,19 +120,19 @@ def list_files(folder: Path, suffixes: Collection[str], out: Path | None = None)
     Args:
         folder: the folder; it is searched recursively.
         suffixes: endings in lower case, with their dots.
-        out: folder of results. Its files are left out, unless it is `folder` or a folder above.
+        out: folder of results. Its files are left out, unless `folder` is `out` or lies in it.
 
     Returns:
         The relative paths, and the files that are left out.
     """
     walk = _Walk(folder, frozenset(suffixes), out)
     names = list(walk.names())
-    names.sort(key=lambda name: name.replace("/", "\0"))  # as paths are compared
+    names.sort(key=lambda name: name.replace("/", "\0"))  # sorts as paths compare
     return names, walk.left_out
 
 
 class _Walk:
-    """One pass over a folder."""
+    """One pass over a folder and its subfolders."""
 
     def __init__(self, folder: Path, suffixes: frozenset[str], out: Path | None) -> None:
         self.folder, self.suffixes, self.left_out = folder, suffixes, LeftOut()
@@ -143,7 +146,7 @@ class _Walk:
         while folders or links:
             place = (
                 folders.popleft() if folders else links.popleft()
-            )  # links last, so that a file is named by its path without links
+            )  # links come last, so that a file is listed by its path without links
             if place and not self._enters(place):
                 continue
             try:
@@ -191,7 +194,7 @@ class _Walk:
         return False
 
     def _skip(self, place: str) -> None:
-        """Count the files in a folder of results."""
+        """Count the files in a folder of results, which is left out."""
         count = 0
         for _, folders, files in os.walk(self.folder / place):
             folders[:] = [name for name in folders if not name.startswith(".")]
@@ -201,7 +204,7 @@ class _Walk:
 
 
 def is_written(names: Collection[str]) -> bool:
-    """Tell whether a command of this project wrote a folder with entries of these names."""
+    """Tell from the names of a folder's entries whether a command of this project wrote the folder."""
     return any(mark <= set(names) for mark in _WRITTEN)
 
 
@@ -213,7 +216,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is neither a file nor a dangling link. Readers report dangling links by name."""
+    """Tell whether an entry is something else than a file or a broken link.
+
+    Broken links are listed, because reading them raises an error that names them.
+    """
     try:
         return not entry.is_file() and os.path.exists(entry.path)
     except OSError:

@@ -1,8 +1,7 @@
-"""One writer per output folder.
+"""A lock, so that only one process writes into an output folder.
 
-A command locks the file `.kpdetect.lock` in its output folder. The system releases the lock when the process ends, even by a
-kill. On systems and file systems without such locks, commands work without them.
-"""
+A command locks the file `.kpdetect.lock` in its output folder. The system releases the lock when the process ends, even if it
+is killed. Where the system or file system has no such locks, commands work without them."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ _held: dict[Path, int] = {}
 def writing_into(folder: Path) -> Iterator[None]:
     """Lock a folder, so that only this process writes into it.
 
-    A missing folder is created, and removed again if nothing was written. A process may lock the same folder again. With
-    torchrun the first process holds the lock for all, and the others start after it.
+    A missing folder is created, and removed again if nothing is written into it. A process may lock the same folder several
+    times. Under torchrun the first process holds the lock for all processes. The others start after it has the lock.
 
     Raises:
         OutputError: another process writes there, or the folder cannot be created.
@@ -51,7 +50,7 @@ def writing_into(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if _held.pop(place, None) == handle:  # a forked child has closed its handle
+        if _held.pop(place, None) == handle:  # in a forked child the handle is closed already
             with suppress(OSError):
                 (folder / LOCK).unlink(
                     missing_ok=True
@@ -87,7 +86,7 @@ def _acquire(folder: Path) -> int | None:
 
 
 def require_unlocked(folder: Path) -> None:
-    """Refuse a folder that another process writes into. Nothing is locked or created.
+    """Refuse a folder into which another process is writing. Nothing is locked or created.
 
     Raises:
         OutputError: another process writes there. The message names it.
@@ -128,7 +127,7 @@ def _describe(handle: int) -> None:
         "command": " ".join(words)[:500],
         "since": datetime.now().isoformat(" ", "seconds"),
     }
-    with suppress(OSError):  # on a full disk the lock works without this text
+    with suppress(OSError):  # the lock works without this text, for example on a full disk
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(holder).encode("utf-8", "backslashreplace"), 0)
 
@@ -144,7 +143,7 @@ def _holder(path: Path) -> str:
 
 
 def _forget_in_child() -> None:
-    """Close the parent's locks in a forked child, so that the child does not hold them after the parent's end."""
+    """Close the parent's locks in a forked child. Otherwise the child would hold them after the parent has ended."""
     for handle in _held.values():
         with suppress(OSError):
             os.close(handle)
@@ -157,7 +156,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, for which other processes wait. On a system without such locks, do nothing."""
+    """Hold a lock on a folder during a `with` block. Other processes wait for it. On a system without locks, do nothing."""
     try:
         import fcntl
     except ImportError:  # Windows

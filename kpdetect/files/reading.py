@@ -1,4 +1,4 @@
-"""A wrapper around all code that reads a named file. It turns any failure into one line with the file's name."""
+"""A context manager for code that reads a file. It turns any failure into an error of one line that names the file."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from pydantic import ValidationError
 from kpdetect.errors import FormatError, InputError, KpdetectError
 
 LONGEST = 160
-"""Largest number of characters that a message quotes from a library's error."""
+"""Largest number of characters of a library's error message that is quoted."""
 AGAIN = "the file is damaged, make or copy it again"
 
 
 @contextmanager
 def reading(path: Path | str, refused: type[KpdetectError] = FormatError, advice: str = AGAIN) -> Iterator[None]:
-    """Wrap the code that reads and parses `path`. Errors of this project pass unchanged.
+    """Turn any exception in a `with` block that reads and parses `path` into one error that names the file.
+
+    Errors of this project pass unchanged.
 
     Args:
-        path: file, with which the message begins.
+        path: the file. The message begins with its path.
         refused: type of the error for a damaged file.
-        advice: advice, with which the message ends.
+        advice: advice to the user, at the end of the message.
 
     Raises:
         InputError: the file is missing or the system refuses to read it.
-        KpdetectError: `refused`, for any other exception; Ctrl-C passes.
+        KpdetectError: of the type `refused`, for any other exception. KeyboardInterrupt passes unchanged.
     """
     try:
         yield
@@ -42,7 +44,7 @@ def reading(path: Path | str, refused: type[KpdetectError] = FormatError, advice
         raise refused(f"{path}: reading it needs more memory than there is; {advice}") from error
     except RecursionError as error:
         raise refused(f"{path}: the content is nested too deeply; {advice}") from error
-    except Exception as error:  # libraries raise many types for damaged files; all mean the same to the user
+    except Exception as error:  # libraries raise many types for damaged files
         raise refused(f"{path}: {reason(error)}; {advice}") from error
 
 
@@ -60,6 +62,6 @@ def reason(error: Exception) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """Write a text in one line, cut off after `longest` characters."""
+    """Return a text as one line, cut off after `longest` characters."""
     line = " ".join(text[: 4 * longest].split())
     return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -1,7 +1,8 @@
-"""The base of all records that are read from files, and types of names and numbers in records.
+"""The base class of records that are read from files, and types of the names and numbers in them.
 
-Unknown keys in a record are ignored, because a newer version may write more keys. A record with a changed meaning has another
-`version`, which is refused. Configurations are stricter, see `kpdetect.config`.
+Unknown keys in a record are ignored, because a newer version of kpdetect may write more keys. If the meaning of a record
+changes, its `version` changes too, and older versions of kpdetect refuse it. Configurations are stricter, see
+`kpdetect.config`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from kpdetect.files.reading import AGAIN, reading, shortened
 
 
 class Record(BaseModel):
-    """The base of a record: frozen, with exact types (a number as text is refused) and finite numbers."""
+    """The base class of records.
+
+    Records are frozen. Types must match exactly (a number written as text is refused), and numbers must be finite.
+    """
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="ignore", allow_inf_nan=False, protected_namespaces=(), use_attribute_docstrings=True
@@ -40,7 +44,7 @@ def _relative(name: str) -> str:
 BareName = Annotated[str, AfterValidator(_bare)]
 """The name of a file in the same folder: no separator, no `..`, not absolute."""
 RelativeName = Annotated[str, AfterValidator(_relative)]
-"""A path inside its folder: not absolute, without `..`."""
+"""A path relative to the record's folder, and inside it: not absolute, without `..`."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 """A whole number of at least 0 that fits 64 bits."""
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
@@ -54,19 +58,19 @@ def checked(
     """Check `content`, the parsed JSON of the file `source`, and convert it to a record.
 
     Raises:
-        KpdetectError: `refused`; a field is missing or has a wrong type. The message names it.
+        KpdetectError: of the type `refused`; a field is missing or has a wrong type. The message names the field.
     """
     with reading(source, refused, advice):
-        text = json.dumps(content)  # strict types distinguish lists and tuples in Python values, but not in JSON
+        text = json.dumps(content)  # strict types would refuse a list for a tuple in Python values, but not in JSON
         checked_value: Kind = TypeAdapter(kind).validate_json(text)
         return checked_value
 
 
 def inside(folder: Path, name: str, refused: type[KpdetectError] = FormatError) -> Path:
-    """Make the path of a file that a record names, and check its target if it is a link.
+    """Return the path of a file in `folder` that a record names. If it is a link, its target must lie in the folder too.
 
     Raises:
-        KpdetectError: `refused`; the file lies outside of `folder`.
+        KpdetectError: of the type `refused`; the file lies outside `folder`.
     """
     path = folder / name
     with reading(path, refused):

@@ -1,4 +1,6 @@
-"""`sources.csv`: the list of the real images behind a file, by name and hash. Every later result copies the list."""
+"""`sources.csv`: the list of the real images that a model or file was made from, by name and hash.
+
+Every result that is made from the model or file copies the list."""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from kpdetect.files.names import from_cell, to_cell
 from kpdetect.files.reading import reading
 
 SOURCES = "sources.csv"
-"""Name of the list of real images behind a model, with the columns image and sha256 (see `file_hash`)."""
+"""Name of the list of the real images that a model was trained on. Its columns are image and sha256 (see `file_hash`)."""
 
 
 def write_sources(folder: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write the list of real images behind the files in a folder, as rows (image, sha256)."""
+    """Write the list of the real images that the files in a folder were made from, as rows (image, sha256)."""
     with replacing(folder / SOURCES) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("image", "sha256"))
@@ -25,14 +27,14 @@ def write_sources(folder: Path, rows: Iterable[Sequence[str]]) -> None:
 
 
 def copy_sources(source: Path, target: Path) -> None:
-    """Copy the list of real images from one folder to another, if there is one."""
+    """Copy the list of real images from one folder to another, if the first folder has one."""
     record = source / SOURCES
     if record.exists():
         write_text(target / SOURCES, record.read_text(encoding="utf-8"))
 
 
 def read_sources(folder: Path) -> list[tuple[str, ...]]:
-    """Read the rows of a folder's list. Without a list, or if the file is another table, there are none.
+    """Read the rows of a folder's list of real images; none if there is no list, or the file is another table.
 
     Raises:
         FormatError: the list is damaged.
@@ -61,7 +63,7 @@ def recorded_sources(path: Path) -> list[tuple[str, ...]] | None:
 
 
 def merge_sources(target: Path, *others: Path) -> None:
-    """Add the lists of other folders to that of `target`, so that it names every real image behind a model."""
+    """Add the lists of other folders to that of `target`, so that it names all real images that a model was trained on."""
     rows = dict.fromkeys(row for folder in (target, *others) for row in read_sources(folder))
     if rows:
         write_sources(target, rows)

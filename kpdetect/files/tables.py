@@ -14,14 +14,15 @@ from kpdetect.files.names import to_cell
 def read_table(path: Path, **options: Any) -> pd.DataFrame:
     """Read a CSV table. Its first line must not have more cells than the header.
 
-    Pandas would read additional cells as an index of many levels. With thousands of cells this does not end.
+    Pandas would read the additional cells as an index of many levels. With thousands of cells this takes endless time.
 
     Args:
         path: the file.
         options: options of `pandas.read_csv`.
 
     Raises:
-        Exception: errors of `pandas.read_csv`; ValueError for a first line that is longer than the header.
+        ValueError: the first line has more cells than the header.
+        Exception: any error of `pandas.read_csv`.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
@@ -32,7 +33,7 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Make a table whose texts a spreadsheet does not run as formulas (`kpdetect.files.names.to_cell`). Numbers stay."""
+    """Change the texts of a table so that a spreadsheet does not run them as formulas (`kpdetect.files.names.to_cell`)."""
     return table.map(_cell)
 
 

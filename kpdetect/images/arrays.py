@@ -17,11 +17,19 @@ Image = NDArray[np.uint8]
 CropPolicy = Literal["centre", "pad", "stretch"]
 
 MAX_PADDED = 4 * MAX_PIXELS
-"""Largest number of pixels of a part that reaches beyond its image, such as the square around a panorama."""
+"""Largest number of pixels of an image part that extends beyond the image, such as the padded square around a panorama."""
 
 
 def fit_box(size: tuple[int, int], policy: CropPolicy) -> tuple[float, float, float, float]:
-    """Compute the part (left, top, width, height; pixel edges) of an image of `size` (height, width) that the square shows."""
+    """Compute the part of an image that the square shows.
+
+    Args:
+        size: (height, width) of the image.
+        policy: `centre`, `pad` or `stretch`.
+
+    Returns:
+        (left, top, width, height) of the part in pixels, measured at pixel edges.
+    """
     height, width = size
     if policy == "stretch":
         return 0.0, 0.0, float(width), float(height)
@@ -30,7 +38,7 @@ def fit_box(size: tuple[int, int], policy: CropPolicy) -> tuple[float, float, fl
 
 
 def fit_image(image: Image, size: int, policy: CropPolicy = "centre") -> tuple[Image, Affine]:
-    """Fit an image into a square under a crop policy.
+    """Crop, pad or stretch an image to a square.
 
     Args:
         image: uint8 [height, width, 3].
@@ -38,7 +46,7 @@ def fit_image(image: Image, size: int, policy: CropPolicy = "centre") -> tuple[I
         policy: `centre`, `pad` or `stretch`.
 
     Returns:
-        The square, uint8 [size, size, 3], and the map from the image's pixels to the square's pixels.
+        The square, uint8 [size, size, 3], and the matrix [2, 3] from pixel coordinates of the image to those of the square.
     """
     box = fit_box(image.shape[:2], policy)
     return fit_region(image, box, size), crop_resize_affine(box, (size, size))
@@ -49,11 +57,11 @@ def fit_region(image: Image, box: tuple[float, float, float, float], size: int) 
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) in whole pixels, measured at pixel edges. It may reach beyond the image.
+        box: (left, top, width, height) in whole pixels, measured at pixel edges. The part may extend beyond the image.
         size: side of the square in pixels.
 
     Raises:
-        InputError: the part has more than `MAX_PADDED` pixels, like the square around a very long image.
+        InputError: the part has more than `MAX_PADDED` pixels.
     """
     left, top, width, height = (round(value) for value in box)
     if width * height > MAX_PADDED and width * height > image.shape[0] * image.shape[1]:
@@ -72,7 +80,7 @@ def cut_region(image: Image, box: tuple[int, int, int, int]) -> Image:
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) in pixels, measured at pixel edges. It may reach beyond the image.
+        box: (left, top, width, height) in pixels, measured at pixel edges. The part may extend beyond the image.
     """
     left, top, width, height = box
     if left >= 0 and top >= 0 and left + width <= image.shape[1] and top + height <= image.shape[0]:

@@ -20,34 +20,37 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
 
 MAX_PIXELS = 200_000_000
-"""Largest number of pixels. Larger images are refused by their header, before they are decoded."""
+"""Largest number of pixels of an image. A file whose header states more is refused before it is decoded."""
 HEIF = frozenset({".heic", ".heif"})
-"""Endings of files that need the extra `heic`."""
+"""Endings of files that can be read only if kpdetect is installed with the extra `heic`."""
 READ_AT_ONCE = 64 * 2**20
-"""Largest number of bytes of a file that is kept in memory together with its image."""
+"""Files up to this size in bytes are read into memory at once, for both the hash and the image."""
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
 REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
-"""Tags of a TIFF page. The lowest bit of the first marks a smaller copy of another page."""
+"""Tags of a TIFF page. The lowest bit of `REDUCED_PAGE` marks a smaller copy of another page."""
 ORIENTATION = 0x0112
-"""EXIF tag of the rotation of an image."""
+"""EXIF tag that stores the rotation of an image."""
 SIGNED = 2
-"""Sample format of signed integers."""
+"""Value of the tag `SAMPLE_FORMAT` for signed integers."""
 
 
 @contextmanager
 def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
-    """Open an image file (or its content), read its header and check its size.
+    """Open an image file, read its header and check its size.
+
+    If `content` is given, it is read instead of the file.
 
     Raises:
-        InputError: it is not a regular file or not a readable image, it is empty or too large, or the block cannot decode it.
+        InputError: the file is not a regular file or not a readable image, is empty or too large, or cannot be decoded in the
+            block.
     """
     from PIL import Image as Module
 
-    Module.MAX_IMAGE_PIXELS = None  # the limit is checked below, with a better message
+    Module.MAX_IMAGE_PIXELS = None  # the number of pixels is checked below, with a better message
     if path.exists() and not path.is_file():
         raise InputError(
             f"{path}: not a file; remove it, or give a folder or file of images"
-        )  # reading a pipe would wait for ever
+        )  # reading a pipe might wait for ever
     try:
         if path.suffix.lower() in HEIF:
             _register_heif()
@@ -78,7 +81,7 @@ def opened_and_hashed(path: Path) -> Iterator[tuple[Pillow, str]]:
         if path.is_file() and path.stat().st_size <= READ_AT_ONCE:
             content = path.read_bytes()
     except OSError:
-        pass  # opening the file raises the error
+        pass  # `opened` raises the error
     with opened(path, None if content is None else BytesIO(content)) as picture:
         yield picture, file_hash(path) if content is None else bytes_hash(content)
 
@@ -92,7 +95,7 @@ def _register_heif() -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)  # strerror has no path, which the message already names
+    text = getattr(error, "strerror", None) or str(error)  # `strerror` lacks the path, which the message names already
     text = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, MemoryError):
         return "decoding it needs more memory than there is"
@@ -104,22 +107,22 @@ def decoded(picture: Pillow, name: str) -> NDArray[np.uint8]:
 
     Args:
         picture: an open image.
-        name: name in messages.
+        name: name of the image in error messages.
     """
     from PIL import ImageOps
 
     bits, inverted = _depth(picture)
     deep = deep_colour(picture)
-    picture.load()  # raises an error for truncated data, which OpenCV would fill with grey
+    picture.load()  # raises an error for truncated data; OpenCV would fill them with grey
     if deep is not None:
         picture = _turned_alike(to_eight_bits(deep, 16, name), picture)
-    if picture.getexif().get(ORIENTATION, 1) != 1:  # else it would copy the image
+    if picture.getexif().get(ORIENTATION, 1) != 1:  # avoids a copy of the image
         picture = ImageOps.exif_transpose(picture)
     return _as_rgb(picture, bits, inverted, name)
 
 
 def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:
-    """Make an image of values [height, width, 3] with the same EXIF rotation as another image."""
+    """Make a Pillow image of `values` [height, width, 3] that is rotated as the EXIF data of `picture` say."""
     from PIL import Image as Module
 
     turned = Module.fromarray(values)
@@ -128,7 +131,10 @@ def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:
 
 
 def _depth(picture: Pillow) -> tuple[int, bool]:
-    """Read the bits of a grey image's values without the sign (0 for floating-point), and whether 0 is white."""
+    """Read how many bits a grey image's values have, and whether the value 0 means white.
+
+    The sign is not counted. Floating-point values have 0 bits.
+    """
     if picture.mode == "F":
         return 0, False
     tags = _tags(picture)
@@ -138,12 +144,15 @@ def _depth(picture: Pillow) -> tuple[int, bool]:
 
 
 def _tags(picture: Pillow) -> Any:
-    """Return the tags of a page of a TIFF file; none for other formats."""
+    """Return the tags of the current page of a TIFF file; an empty mapping for other formats."""
     return getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
 
 
 def pages(picture: Pillow) -> list[int]:
-    """List the pages of a TIFF file that are as large as the first page and not reduced copies; [0] for other formats."""
+    """List the indices of a TIFF file's pages, without reduced copies and pages of another size than the first.
+
+    For other formats the list is [0].
+    """
     if picture.format != "TIFF" or getattr(picture, "n_frames", 1) == 1:
         return [0]
     size, pages = picture.size, []
@@ -159,7 +168,7 @@ def require_single(picture: Pillow, path: Path) -> None:
     """Refuse an opened image file of several pages.
 
     Raises:
-        InputError: it has several.
+        InputError: the file has several pages.
     """
     if (count := len(pages(picture))) > 1:
         raise InputError(
@@ -168,7 +177,7 @@ def require_single(picture: Pillow, path: Path) -> None:
 
 
 def frame_numbers(picture: Pillow) -> list[int]:
-    """Places of the pictures of an opened image file that belong to a stack or an animation; one for a single image."""
+    """List the indices of the images in an open file that belong to a stack or an animation. A single image has one index."""
     if picture.format == "TIFF":
         return pages(picture)
     return list(range(getattr(picture, "n_frames", 1)))
@@ -182,5 +191,5 @@ def _as_rgb(picture: Pillow, bits: int, inverted: bool, name: str) -> NDArray[np
         grey = to_eight_bits(values, bits, name)
         return np.repeat((255 - grey if inverted else grey)[..., None], 3, axis=2)
     if picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")  # Pillow warns of the direct way
+        picture = picture.convert("RGBA")  # Pillow warns about the direct conversion
     return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"), dtype=np.uint8).copy()

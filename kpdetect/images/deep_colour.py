@@ -1,7 +1,7 @@
-"""Read colour images of 16 bits per channel, of which Pillow returns the high bytes only.
+"""Read colour images of 16 bits per channel. Pillow returns only the high byte of each of their values.
 
-PNG is decoded by OpenCV, which keeps 16 bits. TIFF is decoded a second time by Pillow with the bytes of each value exchanged,
-which gives the low bytes; so pages of stacks and all of its compressions are read.
+OpenCV decodes PNG files, and keeps 16 bits. Pillow decodes TIFF files twice. The second time the two bytes of each value are
+exchanged, which gives the low bytes. So pages of stacks and all compressions that Pillow supports can be read.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
 
 DEEP = ";16"
-"""Part of Pillow's name of a layout of 16 bits a channel, as `RGB;16L`."""
+"""Part of Pillow's name of a layout with 16 bits per channel, such as `RGB;16L`."""
 EXCHANGED = {"L": "B", "B": "L", "N": "B" if np.little_endian else "L"}
-"""Order of bytes (little, big, the machine's own), and the other one."""
+"""Each byte order in Pillow's names (L little, B big, N that of the machine), and the opposite order."""
 
 
 def deep_colour(picture: Pillow) -> NDArray[np.uint16] | None:
-    """Read the stored values [height, width, 3] of an open image before it is decoded; None for other layouts.
+    """Read the 16-bit values [height, width, 3] of an open image that Pillow has not decoded; None for other images.
 
     Raises:
-        Exception: the decoders raise many types for a damaged file.
+        Exception: the file is damaged. The decoders raise many types.
     """
     layout = _layout(picture)
     if DEEP not in layout or picture.mode.startswith("I"):
@@ -43,7 +43,7 @@ def deep_colour(picture: Pillow) -> NDArray[np.uint16] | None:
 
 
 def _layout(picture: Pillow) -> str:
-    """Pillow's name of how the values of a picture are stored; empty where that is not known."""
+    """Return Pillow's name of the layout in which a file stores its values; empty if it is unknown."""
     if picture.format not in ("PNG", "TIFF") or not getattr(picture, "tile", None):
         return ""
     arguments = picture.tile[0][3]  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ def _layout(picture: Pillow) -> str:
 
 
 def _content(picture: Pillow) -> BytesIO:
-    """Return the content of a picture's file."""
+    """Return the bytes of a picture's file."""
     file: Any = picture.fp  # type: ignore[attr-defined]
     place = file.tell()
     file.seek(0)
@@ -69,7 +69,7 @@ def _from_png(content: bytes) -> NDArray[np.uint16]:
 
 
 def _as_layout(picture: Pillow, layout: str, other: str) -> NDArray[np.uint8]:
-    """Read one byte of each value [height, width, 3], by decoding the page of a picture as another layout."""
+    """Read one byte of each value, as [height, width, 3]. The page is decoded as if its layout were `other`."""
     from PIL import Image as Module
 
     with Module.open(getattr(picture, "filename", "") or _content(picture)) as again:
@@ -80,6 +80,6 @@ def _as_layout(picture: Pillow, layout: str, other: str) -> NDArray[np.uint8]:
 
 
 def _exchanged(tile: Any, layout: str, other: str) -> Any:
-    """Copy Pillow's description of a piece of an image with another layout. Before Pillow 11 it is a plain tuple."""
+    """Copy Pillow's description of a tile of an image, with the layout `other`. Before Pillow 11 it is a plain tuple."""
     arguments = tuple(other if each == layout else each for each in tile[3])
     return tile._replace(args=arguments) if hasattr(tile, "_replace") else (*tile[:3], arguments)

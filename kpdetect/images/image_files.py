@@ -1,9 +1,9 @@
 """Find, read and write images.
 
-Images in memory are uint8 RGB [height, width, 3], rotated as EXIF says. A model sees a square. The crop policy decides the part
-of an image that the square shows:
-    centre   the largest centred square, resized
-    pad      the whole image, centred in a square of its longer side, with repeated edge pixels, resized
+Images in memory are uint8 RGB [height, width, 3], rotated as EXIF says. A network sees a square. The crop policy decides which
+part of an image the square shows:
+    centre   the largest square at the image's centre
+    pad      the whole image, centred in a square of its longer side; its edge pixels are repeated
     stretch  the whole image, with both axes resized to the side of the square
 """
 
@@ -32,14 +32,15 @@ SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".
 
 
 def list_images(folder: Path, out: Path | None = None) -> list[Path]:
-    """List the image files under `folder` as paths, as `list_names` does."""
+    """List the image files under `folder` as paths. See `list_names`."""
     return [folder / name for name in list_names(folder, out)]
 
 
 def list_names(folder: Path, out: Path | None = None) -> list[str]:
     """List the image files under `folder`, sorted, as relative paths with forward slashes.
 
-    Texts take a quarter of the memory of `Path` objects. Files that are left out (see `kpdetect.files.listing`) are logged.
+    The result holds texts, because `Path` objects take four times the memory. Files that are left out are logged (see
+    `kpdetect.files.listing`).
 
     Args:
         folder: the folder; it is searched recursively.
@@ -62,7 +63,7 @@ def list_names(folder: Path, out: Path | None = None) -> list[str]:
 
 
 def require_apart(folder: Path, out: Path) -> None:
-    """Refuse to write results into the folder of the images, because the next call would read them as images.
+    """Refuse a folder of results that is the folder of the images. The next call would read the results as images.
 
     Raises:
         InputError: images and results have the same folder.
@@ -72,7 +73,7 @@ def require_apart(folder: Path, out: Path) -> None:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Read (height, width) of an image as displayed, without decoding it if the format allows this.
+    """Read (height, width) of an image after its EXIF rotation. The image is not decoded, if its format allows this.
 
     Raises:
         InputError: the file is not a readable image, or has more than `MAX_PIXELS` pixels.
@@ -84,7 +85,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def is_turned(path: Path) -> bool:
-    """Tell whether an image is stored rotated by a quarter turn, according to EXIF.
+    """Tell whether EXIF says that an image must be rotated by a quarter turn for display.
 
     Raises:
         InputError: the file is not a readable image, or has more than `MAX_PIXELS` pixels.
@@ -100,12 +101,12 @@ def _turned(picture: Pillow) -> bool:
 def read_image(path: Path) -> Image:
     """Read one image as uint8 RGB [height, width, 3].
 
-    EXIF rotation is applied, alpha is dropped, and more than 8 bits are scaled to 8 (see `kpdetect.images.levels`). Of an
-    animation the first image is read.
+    The EXIF rotation is applied, and an alpha channel is dropped. Values of more than 8 bits are scaled to 8 (see
+    `kpdetect.images.levels`). The first image of an animation is read.
 
     Raises:
-        InputError: the file is missing, damaged, truncated or not an image. Or it has several pages, floating-point pixels
-            without levels, or more than `MAX_PIXELS` pixels.
+        InputError: the file is missing, damaged, truncated or not an image. Also for a file of several pages, of more than
+            `MAX_PIXELS` pixels, or of floating-point pixels if no levels are set.
     """
     with opened(path) as picture:
         require_single(picture, path)
@@ -113,7 +114,7 @@ def read_image(path: Path) -> Image:
 
 
 def readable(paths: Iterable[Path]) -> Iterator[tuple[Path, Image]]:
-    """Yield the readable images with their paths. A warning names each unreadable image and the reason."""
+    """Yield the readable images with their paths. For each unreadable image, log a warning with its path and the reason."""
     for path in paths:
         try:
             yield path, read_image(path)

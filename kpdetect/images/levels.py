@@ -1,12 +1,13 @@
-"""The values that become black and white in images of more than 8 bits.
+"""The levels: the pixel values that are mapped to black and to white, in images of more than 8 bits per channel.
 
-    auto        0 and the largest value of the smallest number of bits (8, 12, 16 or 32) that holds the image's values, because
-                12-bit cameras write 16 bits. If this is less than the bits of the file, a message says so once.
-    full        0 and the largest value of the bits of the file
-    LOW,HIGH    these values; needed for floating-point pixels
 
-The setting holds for a process and the processes it starts, so a command reads all images in the same way. It is recorded with
-predictions and with the training images of a model. Images of 8 bits are not changed.
+    auto        0, and the largest value of 8, 12, 16 or 32 bits: the fewest bits that hold the image's values. (12-bit cameras
+                write files of 16 bits.) If the file has more bits, a message says so once.
+    full        0, and the largest value that the file's number of bits can hold
+    LOW,HIGH    these two values. Images of floating-point pixels need them.
+
+The setting holds for a process and the processes that it starts, so a command reads all images in the same way. The setting is
+recorded with predictions and with the training images of a model. Images of 8 bits are not changed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from kpdetect.messages import log
 
 AUTO, FULL = "auto", "full"
 VARIABLE = "KPDETECT_LEVELS"
-"""Environment variable that holds the setting."""
+"""Environment variable that holds the setting of the levels."""
 BITS = (8, 12, 16, 32)
 EXPECTED = "expected auto, full, or two numbers as LOW,HIGH, such as 0,4095"
 _said = Lock()
@@ -32,11 +33,11 @@ _said = Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """The conversion of values to 8 bits.
+    """A setting of the levels.
 
     Attributes:
-        text: text of the setting.
-        ends: the values of black and white; None if each image decides.
+        text: the setting as the user writes it: `auto`, `full` or `LOW,HIGH`.
+        ends: (low, high), the values that are mapped to black and to white; None if they depend on the image.
     """
 
     text: str
@@ -44,7 +45,7 @@ class Levels:
 
 
 def parse_levels(text: str) -> Levels:
-    """Parse the text of a setting.
+    """Parse a setting of the levels.
 
     Raises:
         InputError: the text is not a setting.
@@ -61,7 +62,7 @@ def parse_levels(text: str) -> Levels:
 
 
 def use_levels(text: str) -> None:
-    """Use a setting for all images from now on, in this process and the processes it starts.
+    """Use a setting of the levels for all images from now on, in this process and the processes that it starts.
 
     Raises:
         InputError: the text is not a setting.
@@ -70,20 +71,20 @@ def use_levels(text: str) -> None:
 
 
 def current_levels() -> Levels:
-    """Return the current setting."""
+    """Return the current setting of the levels."""
     return parse_levels(os.environ.get(VARIABLE, AUTO))
 
 
 def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[np.uint8]:
-    """Convert values to uint8 with the current setting.
+    """Convert pixel values to uint8 with the current setting of the levels.
 
     Args:
-        values: integers or floating-point numbers.
+        values: integers or floating-point numbers, of any shape.
         bits: number of bits of the file's integers, without the sign; 0 for floating-point numbers.
-        name: name of the image in messages.
+        name: name of the image, for messages.
 
     Raises:
-        ValueError: the values are floating-point numbers, and the setting names no levels.
+        ValueError: the values are floating-point numbers, and the setting is not `LOW,HIGH`.
     """
     levels = current_levels()
     if levels.ends is not None:
@@ -97,9 +98,9 @@ def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[
 
 
 def _fewest(values: NDArray[np.generic], bits: int, name: str) -> int:
-    """Return the largest number of the smallest number of bits that holds all values."""
+    """Return the largest value of 8, 12, 16 or 32 bits: the fewest bits that hold all values."""
     largest = int(values.max(initial=0))  # type: ignore[call-overload]
-    # a 16-bit image whose values fit 8 bits is a dark image, because 8-bit cameras write 8 bits
+    # 8-bit cameras write 8-bit files, so a 16-bit image whose values fit 8 bits is a dark image
     choices = [count for count in (*BITS, bits) if largest < 2**count and count <= bits and (count > 8 or bits > 16)]
     fewest = min(choices, default=bits)
     if largest > 0 and fewest < bits and _said.acquire(blocking=False):  # never released, so the message comes once

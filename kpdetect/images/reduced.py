@@ -2,7 +2,8 @@
 
 libjpeg then computes fewer values of each 8x8 block of the file. Pixel i of an image decoded at 1/s covers exactly the pixels
 s * i to s * i + s - 1 of the whole image, so coordinates stay exact. If s does not divide the side of the image, the last row
-and column reach beyond it. The square is a mean over areas, as it is for an image decoded at full size.
+and column extend beyond the image. Each pixel of the network's square is a mean over an area, as for an image decoded at full
+size.
 """
 
 from __future__ import annotations
@@ -26,20 +27,21 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 FACTORS = (8, 4, 2)
 MARGIN = 4
-"""Smallest number of decoded pixels per pixel of the square, along each axis. On photographs of 12 megapixels and a square of
-128 pixels, the square then changes no more than by rounding to 8 bits. 2 would save a tenth of the decoding time."""
+"""Smallest number of decoded pixels per pixel of the network's square, along each axis. For photographs of 12 megapixels and a
+square of 128 pixels, reduced decoding then changes the square no more than rounding to 8 bits does. A value of 2 would save a
+tenth of the decoding time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reduced:
-    """An image that is decoded at full or reduced size.
+    """An image that was decoded at full or reduced size.
 
     Attributes:
         pixels: uint8 RGB [height, width, 3], rotated as EXIF says.
-        factor: number of pixels of the whole image per decoded pixel, along an axis; 1, 2, 4 or 8.
+        factor: number of pixels of the whole image per decoded pixel, along each axis: 1, 2, 4 or 8.
         size: (height, width) of the whole image.
-        origin: (left, top) edge of the decoded pixels, in pixels of the whole image. It is 0, or negative if the rotation made
-            the row or column that reaches beyond the image the first one.
+        origin: (left, top) edge of the decoded pixels, in pixels of the whole image. It is (0, 0) for most images. A value is
+            negative if a rotation moved a row or column that extends beyond the image to the top or left.
     """
 
     pixels: Image
@@ -49,27 +51,31 @@ class Reduced:
 
     @property
     def matrix(self) -> Affine:
-        """Map from pixels of the whole image to the decoded pixels."""
+        """The matrix [2, 3] from pixel coordinates of the whole image to those of the decoded image."""
         shift = [(0.5 - edge) / self.factor - 0.5 for edge in self.origin]
         return np.array([[1 / self.factor, 0, shift[0]], [0, 1 / self.factor, shift[1]]])
 
     def square(self, box: Box, side: int) -> Image:
-        """Resize the part `box` (left, top, width, height; pixel edges of the whole image) to uint8 [side, side, 3]."""
+        """Resize a part of the image to a square, uint8 [side, side, 3].
+
+        `box` is (left, top, width, height) of the part in pixels of the whole image, measured at pixel edges.
+        """
         left, top = ((edge - origin) / self.factor for edge, origin in zip(box[:2], self.origin, strict=True))
         return mean_over_areas(self.pixels, (left, top, box[2] / self.factor, box[3] / self.factor), side)
 
 
 def read_reduced(picture: Pillow, path: Path, factor_of: Callable[[tuple[int, int]], int]) -> Reduced:
-    """Decode an open image.
+    """Decode an open image, at a reduced size if its format allows this.
+
 
     Args:
         picture: image from `opened_and_hashed`.
         path: path of the file, for messages.
-        factor_of: function from (height, width) of the whole image to the factor, 1, 2, 4 or 8. Only JPEG files of grey or
-            YCbCr values are reduced.
+        factor_of: function from (height, width) of the whole image to the factor of reduction: 1, 2, 4 or 8. Only JPEG files of
+            grey or YCbCr values are reduced.
 
     Raises:
-        InputError: see `kpdetect.images.image_files.read_image`, and what `factor_of` raises.
+        InputError: see `kpdetect.images.image_files.read_image`. Errors of `factor_of` pass unchanged.
     """
     require_single(picture, path)
     width, height = picture.size
@@ -86,7 +92,7 @@ def read_reduced(picture: Pillow, path: Path, factor_of: Callable[[tuple[int, in
 
 
 def read_at_least(path: Path, longer: int) -> Reduced:
-    """Read an image file at a reduced size whose longer side has at least `longer` pixels, or at full size.
+    """Read an image file, at a reduced size if its longer side still has at least `longer` pixels then.
 
     Raises:
         InputError: see `kpdetect.images.image_files.read_image`.
@@ -96,18 +102,23 @@ def read_at_least(path: Path, longer: int) -> Reduced:
 
 
 def factor_for(shown: Sequence[float], wanted: float) -> int:
-    """Return the largest factor that leaves at least `wanted` pixels along each side of the shown part; 1 if none does."""
+    """Return the largest factor of reduction that leaves at least `wanted` pixels along each side; 1 if no factor does.
+
+    `shown` has the sides, in pixels, of the part of the image that the square shows.
+    """
     return next((factor for factor in FACTORS if min(shown) >= factor * wanted), 1)
 
 
 def mean_over_areas(image: Image, box: Box, side: int) -> Image:
-    """Resize a part to a square whose pixels are means over areas, even if the edges of areas lie inside pixels.
+    """Resize a part of an image to a square. Each pixel of the square is the mean over its area of the image.
 
-    The sum over a rectangle is a difference of the image's integral, which is bilinear inside each pixel.
+    The areas need not end at pixel edges. The sum over an area is a difference of values of the image's integral, which is
+    bilinear inside each pixel.
 
     Args:
         image: uint8 [height, width, 3].
-        box: (left, top, width, height) at pixel edges. Beyond the image, its edge pixels are repeated.
+        box: (left, top, width, height) of the part in pixels, measured at pixel edges. Beyond the image, its edge pixels are
+            repeated.
         side: side of the square in pixels.
     """
     left, top, width, height = box
@@ -122,7 +133,7 @@ def mean_over_areas(image: Image, box: Box, side: int) -> Image:
 
 
 def _between(values: NDArray[Any], places: NDArray[Any], axis: int) -> NDArray[np.float64]:
-    """Interpolate linearly along an axis."""
+    """Interpolate `values` linearly at fractional indices `places` along an axis."""
     index = np.minimum(places.astype(np.int64), values.shape[axis] - 2)
     share = (places - index).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     return np.asarray(np.take(values, index, axis) * (1 - share) + np.take(values, index + 1, axis) * share)
