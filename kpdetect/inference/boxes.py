@@ -1,7 +1,7 @@
-"""Boxes to predict in, or to crop to: read from a CSV file image,left,top,width,height, or computed from predictions.
+"""Boxes to predict in, or to crop to. They are read from a CSV file, or computed from predicted keypoints.
 
-Boxes around predicted keypoints cut the object, or a part of it, out of images in which it lies anywhere. A generator or
-detector that is trained on such crops sees the object larger.
+The CSV file has the columns image,left,top,width,height. A box around predicted keypoints shows the object, wherever it lies in
+the image. A generator or detector that is trained on crops to such boxes sees the object larger.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LARGEST = 4
 
 
 def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
-    """Read boxes by name of the image or video.
+    """Read a CSV file of boxes. Return the box (left, top, width, height) of each image or video, by its name.
 
     Args:
         path: CSV file with the columns `COLUMNS`, in pixels measured at pixel edges.
-        known: names of the inputs.
+        known: names of the images and videos that may occur in the file.
 
     Raises:
         InputError: the file is missing, or a name in it is not an input.
@@ -87,7 +87,7 @@ def parse_box(text: str, parameter: str) -> Box:
 
 
 def require_overlap(boxes: Mapping[str, Box], name: str, size: tuple[int, int]) -> Box | None:
-    """Return the box of the image `name`, None if it has none.
+    """Return the box of the image `name`, or None if `boxes` has no box for it.
 
     Raises:
         InputError: the box lies outside the image of `size` (height, width), or is much larger than the image.
@@ -105,7 +105,7 @@ def require_overlap(boxes: Mapping[str, Box], name: str, size: tuple[int, int]) 
 
 
 LEAST = 2.0
-"""Width, in pixels, of the box around keypoints that coincide."""
+"""Smallest width of a box, in pixels. It is the width of the box around keypoints that coincide."""
 FRAMES = "expected predictions of images; extract frames with `ffmpeg -i VIDEO FRAMES/%06d.png`, then predict the folder FRAMES"
 """Advice for predictions of a video."""
 
@@ -123,8 +123,9 @@ def found_boxes(
     Args:
         folder: folder that `kpdetect predict` wrote, with predictions of images.
         keypoints: numbers of the keypoints to enclose; all by default.
-        margin: border as a share of the longer side of the keypoints' bounding box, at least 0. Give either this or `like`.
-        like: a detector of the same keypoints. The keypoints fill the square as they filled its training images.
+        margin: border as a share of the longer side of the keypoints' bounding box, at least 0. Give either `margin` or `like`.
+        like: a detector of the same keypoints. The size of the square is chosen so that the keypoints fill it as they fill the
+            images that this detector was trained on.
         min_confidence: images whose mean confidence over these keypoints is lower are left out.
 
     Returns:
@@ -176,7 +177,7 @@ def _around(keypoints_px: NDArray[np.float64], margin: float) -> Box:
 
 
 def _framed(keypoints_px: NDArray[np.float64], layout: Layout) -> Box:
-    """Make a square in which the keypoints have the spread and the mean of the keypoints in training."""
+    """Return a square in which the keypoints have the mean and the spread that they have in the detector's training images."""
     side = max(2 * spread(keypoints_px) / layout.spread, LEAST)  # normalised units are half a side
     left, top = keypoints_px.mean(axis=0) + 0.5 - side * (1 + layout.places.mean(axis=0)) / 2
     return float(left), float(top), side, side

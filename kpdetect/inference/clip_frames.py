@@ -1,7 +1,7 @@
-"""Read frames of a clip in any order, with the same numbers as reading from the start.
+"""Read frames of a clip in any order. A frame has the same number as when the clip is read from the start.
 
-A video is decoded from the nearest key frame before the wanted frame. Where the times of a file do not name every picture, or
-the file cannot be searched exactly, it is decoded from its start.
+A video is decoded from the nearest key frame before the wanted frame. It is decoded from its start if the file does not state
+the time of every frame, or if a search in the file is inexact.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class VideoFrames:
         return self.kept[number]
 
     def _decode(self, number: int) -> bool:
-        """Decode forwards from here or from a key frame. Return False if frame `number` does not come."""
+        """Decode from the current frame or from a key frame until frame `number`. Return False if this frame does not come."""
         key = self._key_before(number)
         if key is not None and not key.number <= self.next <= number:
             self.next = max(key.number, number - KEPT_FRAMES + 1)

@@ -1,4 +1,4 @@
-"""The common base of readers of frames: of a video, a webcam or a stack of pages. A reader holds one frame at a time."""
+"""The common base class of the readers of videos, webcams and stacks of pages. A reader holds one frame at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Frame(NamedTuple):
     """One frame of a clip.
 
     Attributes:
-        number: position in the clip, from 0. Frames that cannot be decoded count too.
+        number: position in the clip, from 0. Frames that cannot be decoded are counted too.
         seconds: presentation time since the first frame; NaN if the file states no times.
         image: uint8 RGB [height, width, 3], rotated and mirrored as a player shows it.
     """
@@ -32,7 +32,7 @@ class ClipReader:
     """An open clip. Subclasses decode it.
 
     Attributes:
-        name: name in messages.
+        name: name of the clip in messages.
         rate: frames per second, on average.
         count: number of frames according to the file; 0 if unknown.
         codec: name of the codec, or of the image format.
@@ -58,7 +58,7 @@ class ClipReader:
         """Release the file or camera."""
 
     def _decoded(self, start: int, end: int | None, stride: int) -> Iterator[Frame]:
-        """Yield the frames for `frames`, in order."""
+        """Decode the clip and yield the frames that `frames` returns, in order."""
         raise NotImplementedError
 
     def frames(self, start: int = 0, end: int | None = None, stride: int = 1) -> Iterator[Frame]:
@@ -66,7 +66,7 @@ class ClipReader:
         yield from self._decoded(start, end, stride)
 
     def shortfall(self, end: int | None = None) -> str:
-        """Return a warning if frames are missing, after `frames`. The text is empty if none is missing."""
+        """Return a warning if frames were missing when `frames` read the clip, and an empty text otherwise."""
         expected = self.count if end is None else min(end, self.count)
         parts = []
         if self.broken and self.read < expected:
@@ -80,7 +80,7 @@ class ClipReader:
 
 
 def is_wanted(number: int, start: int, stride: int) -> bool:
-    """Tell whether a frame is one of every `stride`-th frame from `start`."""
+    """Tell whether frame `number` is read if every `stride`-th frame from `start` on is read."""
     return number >= start and (number - start) % stride == 0
 
 

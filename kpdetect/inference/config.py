@@ -1,4 +1,4 @@
-"""Every choice of `kpdetect predict`."""
+"""The settings of `kpdetect predict`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCALES = (0.25, 2.0)
 
 
 def require_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
-    """Check sizes of squares, and return them unchanged.
+    """Check the scales at which images are predicted, and return them unchanged.
 
     Raises:
         PydanticCustomError: there is no size, or one is out of range. (This is the error of a pydantic validator.)
@@ -37,15 +37,15 @@ class PredictConfig(StrictConfig):
     formats: tuple[str, ...] = ()
     """Formats of other tools to write in addition to predictions.csv, see `kpdetect.inference.formats.choice`."""
     overlays: int = 200
-    """Number of images to draw keypoints on, chosen evenly; negative for all. With 0 videos get no overlay video either."""
+    """Number of images to draw keypoints on, chosen evenly; negative for all. With 0, no overlay videos are written either."""
     min_confidence: float = Field(0.0, ge=0, le=1)
     """Keypoints below this confidence are not drawn, and count as missing in every format except predictions.csv."""
     max_side: int = Field(1920, ge=32)
-    """Longest side of overlays, in pixels. Larger ones are scaled down. This does not change coordinates."""
+    """Longest side of overlays, in pixels. Larger overlays are scaled down. This does not change the written coordinates."""
     strict: bool = False
     """Stop at an unreadable input instead of skipping it."""
     overwrite: bool = False
-    """Predict again, also inputs that the same model has already predicted with the same settings."""
+    """Predict every input again, even if the same model has already predicted it with the same settings."""
     stride: int = Field(1, ge=1)
     """Predict every Nth frame of a video."""
     start: int = Field(0, ge=0)
@@ -57,15 +57,15 @@ class PredictConfig(StrictConfig):
     h264: bool = False
     """Write overlay videos as H.264 instead of MPEG-4 part 2."""
     boxes: Path | None = None
-    """CSV file `image,left,top,width,height`. Inputs are predicted inside their box, inputs without a row whole."""
+    """CSV file of boxes: `image,left,top,width,height`. An input is predicted inside its box, or whole if it has none."""
     two_pass: bool = False
     """Predict, crop to the box around the keypoints, and predict again on the crop."""
     margin: float | None = Field(None, ge=0)
-    """Border of the crop of `two_pass`, on every side, as a share of the longer side of the keypoints' bounding box. None: the
-    crop frames the object as training images did if the weights record that, else 0.4 (`second_pass.border`)."""
+    """Border of the crop of `two_pass`, on every side, as a share of the longer side of the keypoints' bounding box. null: the
+    crop frames the object as training images did. If the weights do not record this, the border is 0.4."""
     scales: tuple[float, ...] = (1.0,)
-    """Average the predictions on squares of these relative sizes with one centre. 1 is the usual square; 0.8 shows a smaller
-    part of the image, enlarged."""
+    """Predict on squares of these relative sizes around the same centre, and average the predictions. 1 is the usual square;
+    0.8 shows a smaller part of the image, enlarged."""
     flip_average: bool = False
     """Average the predictions on the image and on its mirror image."""
     smooth: bool = False
@@ -73,7 +73,7 @@ class PredictConfig(StrictConfig):
     smooth_cutoff: float = Field(1.0, gt=0)
     """Cut-off frequency of the filter at rest, in hertz. Lower values smooth more and lag more."""
     smooth_beta: float = Field(20.0, ge=0)
-    """Rise of the cut-off with speed, in hertz per image side and second. Higher values lag less behind fast motion."""
+    """Rise of the cut-off frequency with speed, in hertz per (image side / second). Higher values lag less in fast motion."""
 
     @field_validator("formats")
     @classmethod
@@ -91,5 +91,5 @@ class PredictConfig(StrictConfig):
         return end
 
     def choices(self) -> dict[str, object]:
-        """List the fields that decide a result. A finished result is used again only if these fields are equal."""
+        """Return the fields that change the predictions. Finished predictions are used again only if these fields are equal."""
         return self.model_dump(mode="json", exclude={"formats", "strict", "overwrite"})

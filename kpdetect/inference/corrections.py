@@ -1,9 +1,9 @@
-"""Keypoints that a person has checked: `corrections.csv`, in the folder of predictions.csv. The predictions stay unchanged.
+"""Keypoints that a person has checked: the file `corrections.csv` in the folder of predictions.csv.
 
-The file has a row per keypoint of every checked image: `image,keypoint,x_px,y_px,visible,by,model,name`. `by` records what the
-person did: `moved` the point, `kept` the detector's place, or `hidden` a point that cannot be seen. A hidden point has no
-coordinates, and its `visible` is 0. `model` is the hash of the detector's weights. `kpdetect benchmark table:FILE` reads this
-file.
+Checking does not change predictions.csv. corrections.csv has a row per keypoint of every checked image, with the columns
+`image,keypoint,x_px,y_px,visible,by,model,name`. `by` says what the person did: `moved` the keypoint, `kept` it where the
+detector predicted it, or marked it as `hidden` because it cannot be seen. A hidden keypoint has no coordinates, and its
+`visible` is 0. `model` is the hash of the detector's weights. `kpdetect benchmark table:FILE` can read this file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Checked:
 
     Attributes:
         at_px: (x, y) in pixels of the image; None if the keypoint cannot be seen.
-        by: whether the person moved, kept or hid the keypoint.
+        by: what the person did with the keypoint: `moved`, `kept` or `hidden`.
     """
 
     at_px: tuple[float, float] | None
@@ -47,7 +47,7 @@ class Corrections:
     """The checked images of a predictions folder.
 
     Attributes:
-        images: checked keypoints by number, by name of the image.
+        images: for each checked image, by its name, the checked keypoints by their numbers.
         model: hash of the weights of the detector that predicted the keypoints.
     """
 
@@ -55,7 +55,7 @@ class Corrections:
     model: str = ""
 
     def with_image(self, image: str, points: Mapping[int, Checked] | None) -> Corrections:
-        """Return a copy with other keypoints of one image; None removes the image."""
+        """Return a copy in which `points` replace the checked keypoints of one image. None removes the image."""
         rest = {name: known for name, known in self.images.items() if name != image}
         return replace(self, images=rest if points is None else {**self.images, image: dict(points)})
 
@@ -76,7 +76,7 @@ class Corrections:
 
 
 def read_corrections(folder: Path) -> Corrections:
-    """Read the corrections in a predictions folder. Without a file there are none.
+    """Read the corrections in a predictions folder. If it has no corrections.csv, no image is checked.
 
     Raises:
         FormatError: the file is damaged. The message names the line.
@@ -107,7 +107,7 @@ def _point(x: str, y: str, by: str) -> Checked:
 
 
 def corrected(predictions: Predictions, corrections: Corrections) -> Predictions:
-    """Apply corrections to predictions. Checked keypoints get confidence 1; hidden ones get NaN and confidence 0."""
+    """Apply corrections to predictions. Visible checked keypoints get confidence 1, hidden ones NaN and confidence 0."""
     if not corrections.images:
         return predictions
     keypoints_px, confidence = predictions.keypoints_px.copy(), predictions.confidence.copy()

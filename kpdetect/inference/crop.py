@@ -27,7 +27,7 @@ from kpdetect.training.peers import ALONE, Peers
 
 BLOCK = 256
 CROPS, KIND = "crops.json", "crops"
-"""Record of the crops in a folder, see `kpdetect.data.derived`. Its usual name would hide the folder from lists of images."""
+"""Record of the crops in a folder, see `kpdetect.data.derived`. With the usual name, the folder would not count as images."""
 
 
 def crop_images(
@@ -43,8 +43,8 @@ def crop_images(
 
     Args:
         images: folder of images, searched recursively.
-        out: folder for the crops. Crops of an earlier call are replaced or removed. Inside `images` the folder is marked, so
-            that lists of `images` leave it out.
+        out: folder for the crops. Crops of an earlier call are replaced or removed. If it lies inside `images`, it is marked,
+            so that later searches of `images` leave it out.
         boxes: one box for all images, or boxes by name of the image; images without a box are left out. A box is (left, top,
             width, height) in pixels measured at pixel edges. Beyond the image, its edge pixels are repeated.
         exclude: names of images to leave out.
@@ -52,7 +52,7 @@ def crop_images(
         peers: processes that make this call together. Each crops a part of the images.
 
     Returns:
-        The reason for every skipped image, by its name.
+        Why each skipped image was skipped, by the name of the image.
 
     Raises:
         InputError: there are no images, none has a box, or two crops would have the same name. With `strict`, also: an image
@@ -91,14 +91,14 @@ def crop_images(
 
 
 def _hashes(images: Path, names: Sequence[str], peers: Peers) -> dict[str, str]:
-    """Compute the hash of every existing image, by name. Each process hashes a part."""
+    """Compute the hash of every existing image, by its name. Each process hashes a part of the images."""
     own = {name: file_hash(images / name) for name in peers.share(names) if (images / name).exists()}
     reasons = dict(pair for part in peers.gathered(own) for pair in part.items())
     return {name: reasons[name] for name in names if name in reasons}
 
 
 def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool) -> dict[str, str]:
-    """Crop images. `targets` holds names of crops by names of images. Return the reasons for skipped images."""
+    """Crop images. `targets` gives the name of each image's crop. Return why images were skipped, by their names."""
 
     def reason(name: str) -> str | None:
         try:

@@ -34,13 +34,13 @@ PACKED = ("detector.safetensors", "generator.safetensors")
 
 
 def describe_file(path: Path, *, verify: bool = False) -> Iterator[str]:
-    """Describe a file or folder that this project wrote, or a model of the package by its name.
+    """Describe a file or folder that this project wrote, or a model that comes with the package.
 
-    Folders are projects, run folders, and folders of shards, predictions, crops or packed weights.
+    A folder may be a project, a run folder, or a folder of shards, predictions, crops or packed weights.
 
     Args:
-        path: the file, folder or name.
-        verify: check the checksums of shards too.
+        path: the file or folder, or the name of a model that comes with the package.
+        verify: also check the checksums of shards.
 
     Raises:
         InputError: the path does not exist, or this project did not write it.

@@ -27,7 +27,10 @@ PICTURES = "pictures"
 
 
 def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, files: Iterable[Path]) -> dict[str, Any]:
-    """Identify a result by everything that decides it: weights, labels, settings and inputs (name, size, time of change)."""
+    """Return the identity of predictions. It differs if the weights, labels, settings or input files differ.
+
+    Of an input file, the identity holds the name, size and time of change.
+    """
     digest = hashlib.sha256()
     for file in files:
         try:
@@ -46,7 +49,7 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
 
 
 def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
-    """Tell whether `folder` holds complete predictions of exactly this stage."""
+    """Tell whether `folder` holds complete predictions with this identity, `stage`; see `stage_of`."""
     if not (folder / RECORD).exists() or not (folder / TABLE).exists():
         return False
     record = read_prediction_record(folder).content
@@ -55,16 +58,17 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
 
 @contextmanager
 def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str], *, keep: bool = False) -> Iterator[None]:
-    """Replace the overlays of earlier predictions in a folder. The block draws the new ones.
+    """Replace the overlays of earlier predictions in a folder. The new ones are drawn inside the `with` block.
 
-    Before the block, overlays and formats of earlier predictions are removed, because nobody could tell them from new ones.
-    The record of finished predictions is removed first. Only files recorded by `kpdetect.data.derived` are removed.
+    Before the block, overlays of earlier predictions and their files in other formats are removed, because nobody could tell
+    them from new ones. The record of finished predictions is removed before them. No other files are removed than those that
+    `kpdetect.data.derived` has recorded.
 
     Args:
         folder: folder of the predictions.
         stage: identity of the new predictions, from `stage_of`.
         names: names of all new overlays, relative to the folder.
-        keep: whether an interrupted call has begun these very predictions. Its overlays stay.
+        keep: whether an interrupted call has begun predictions of the same identity. Its overlays are then kept.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -79,7 +83,7 @@ def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str], *, 
 
 
 def _adopt(folder: Path) -> None:
-    """Record the files that version 0.1.0 derived from its predictions. That version kept no record."""
+    """Record the overlays and other files that version 0.1.0 made from its predictions. That version kept no record."""
     if recorded(folder) or not (folder / RECORD).exists():
         return
     try:
@@ -94,10 +98,10 @@ def _adopt(folder: Path) -> None:
 
 
 def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
-    """Read the reason for every input that the finished predictions in `folder` had to skip.
+    """Read why inputs were skipped in the finished predictions in `folder`, by the names of the inputs.
 
     Raises:
-        InputError: with `strict`, there is such an input.
+        InputError: with `strict`, an input was skipped.
     """
     skipped = read_prediction_record(folder).skipped
     if strict and skipped:

@@ -1,9 +1,9 @@
-"""Implementations that compute a detector's network. All have the same interface and agree in their results.
+"""Implementations ("engines") that compute a detector's network. They have the same interface and agree in their results.
 
-plain   the network layer by layer, as it was trained; benchmarks and studies use it
+plain   the network layer by layer, as it was trained; benchmarks use it
 torch   the network with batch norm folded into the convolutions, and weights laid out for the processor
 onnx    the exported graph in onnxruntime, in float32 on the CPU
-auto    `torch`, or `onnx` if it is faster, see `settled`
+auto    `torch`, or `onnx` if a measurement shows that it is faster, see `settled`
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from kpdetect.training.runtime import EngineName, Runtime
 
 ENGINES: tuple[str, ...] = get_args(EngineName)
 Read = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Normalised keypoints [count, K, 2], and the mass of the heatmaps around them [count, K]."""
+"""Normalised keypoints [count, K, 2], and the heatmap mass around each keypoint [count, K], in [0, 1]."""
 WORTH_MEASURING = 5_000
 """Smallest number of images for which `auto` exports the network and measures both engines. This takes seconds."""
 MEASURED = 8
 """Number of images in a measured call."""
 TURNS = 5
-"""Number of measured calls of each engine. The median counts."""
+"""Number of measured calls of each engine. Their median times are compared."""
 FASTER = 1.1
 """Smallest speed of onnxruntime, as a multiple of the speed of torch, for which `auto` chooses it."""
 AGREEMENT = 0.05
@@ -45,7 +45,7 @@ _chosen: dict[tuple[str, int], EngineName] = {}
 
 
 class Engine(Protocol):
-    """A function from square images to keypoints.
+    """A function from square images to normalised keypoints and their confidence.
 
     Attributes:
         name: name of the implementation, for records.
@@ -122,7 +122,7 @@ class OnnxEngine:
 
 
 def build_engine(name: EngineName, detector: Detector, runtime: Runtime, side: int) -> Engine:
-    """Build an engine by name. `auto` starts as `torch`.
+    """Build an engine by its name. For `auto`, build `torch`; `settled` may replace it later.
 
     Args:
         name: name of the engine.
@@ -141,10 +141,10 @@ def build_engine(name: EngineName, detector: Detector, runtime: Runtime, side: i
 
 
 def settled(engine: Engine, detector: Detector, runtime: Runtime, side: int, weights: str, images: int) -> Engine:
-    """Choose the faster of `torch` and `onnx` for a number of images. A process measures both once per weights file.
+    """Measure which of `torch` and `onnx` is faster, and return it. A process measures both only once per weights file.
 
-    In these cases torch is kept without measuring: onnxruntime is not installed, there are few images, the device is a GPU, the
-    processor computes in bfloat16 (onnxruntime would compute in float32), or several processes must use the same engine.
+    `torch` is kept without measuring in these cases: onnxruntime is not installed, there are few images, the device is a GPU,
+    the CPU computes in bfloat16 (onnxruntime would compute in float32), or several processes must use the same engine.
 
     Args:
         engine: the engine `torch`.

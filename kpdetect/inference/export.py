@@ -1,8 +1,8 @@
 """Export a detector to a file that runs without this project: ONNX, or the format of torch.export.
 
-The input of the graph is `images`, float32 RGB [batch, 3, S, S] in [-1, 1], cropped by the crop policy. The outputs are
-`keypoints`, float32 [batch, K, 2] normalised (x, y), and `confidence`, float32 [batch, K]. The graph computes in float32. It
-returns dropped keypoints too, because the labels of a model apply to its results, not to its network.
+The input of the exported graph is `images`, float32 RGB [batch, 3, S, S] in [-1, 1], cropped by the detector's crop policy. The
+outputs are `keypoints`, float32 [batch, K, 2] normalised (x, y), and `confidence`, float32 [batch, K]. The graph computes in
+float32. It also returns the keypoints that the model's labels drop, because labels apply to results, not to the network.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from kpdetect.inference.predictor import Predictor
 Graph = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """A function from images to keypoints and confidence."""
 RANDOM = 5
-"""Number of random images in a comparison. It must differ from the number that was traced."""
+"""Number of random images in a comparison. It differs from the number of images in the exporter's example."""
 
 
 NOTICED = 0.01
-"""A confidence this far above the lowest one depends on the calibration, so the comparison tests it."""
+"""Only a confidence at least this far above the lowest value of the calibration counts as a test of the calibration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ class Parity:
 
     Attributes:
         images: description of the images that were compared.
-        keypoints: largest distance along an axis, normalised.
-        confidence: largest difference.
-        exercised: whether the detector's confidence rises above the lowest value of its calibration.
+        keypoints: largest difference of a coordinate, in normalised coordinates.
+        confidence: largest difference of a confidence.
+        exercised: whether the detector's confidence rises above the lowest value of its calibration on any of the images.
     """
 
     images: str
@@ -60,7 +60,7 @@ class Parity:
 
 
 def export_onnx(predictor: Predictor, path: Path) -> Graph:
-    """Write an ONNX file and return it as a function that runs in onnxruntime.
+    """Write a detector as an ONNX file. Return a function that runs this file in onnxruntime.
 
     Raises:
         InputError: a package of the extra `onnx` is not installed.
@@ -78,7 +78,7 @@ def export_onnx(predictor: Predictor, path: Path) -> Graph:
 
 
 def export_torch(predictor: Predictor, path: Path) -> Graph:
-    """Write a file for `torch.export.load`, read it back, and return it as a function.
+    """Write a detector as a file for `torch.export.load`. Return a function that runs this file.
 
     Raises:
         InputError: the name does not end in .pt2.
@@ -116,7 +116,7 @@ def check_parity(predictor: Predictor, graph: Graph, images: Sequence[Image] = (
         images: real images, uint8 RGB of any sizes.
 
     Returns:
-        The differences on random images, and on the real images if there are any.
+        The differences on random images, then those on the real images if `images` is not empty.
     """
     random = np.random.default_rng(0).uniform(-1, 1, (RANDOM, 3, predictor.side, predictor.side)).astype(np.float32)
     parities = [_compare(predictor, graph, random, f"{RANDOM} random images")]
@@ -128,7 +128,7 @@ def check_parity(predictor: Predictor, graph: Graph, images: Sequence[Image] = (
 
 
 REAL = 16
-"""Real images on which an exported file is compared with the detector, at most."""
+"""Largest number of real images on which an exported file is compared with the detector."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +137,8 @@ class ExportResult:
 
     Attributes:
         path: the file.
-        side: side in pixels of the square images that it takes.
-        parity: how far its keypoints are from the detector's.
+        side: side in pixels of the square images that the exported detector takes.
+        parity: the differences between the exported detector and the original one.
     """
 
     path: Path
@@ -155,7 +155,7 @@ def export_detector(
         model: project folder, detector run folder, weights file, or name of a model that comes with the package.
         onnx: the ONNX file to write; needs the extra `onnx`.
         torch: the file of torch.export to write; its name ends in .pt2.
-        images: folder of real images to compare on too; the first 16 are used.
+        images: folder of real images. Its first 16 images are used in the comparison, besides random images.
 
     Returns:
         The files written, ONNX first.

@@ -34,7 +34,7 @@ def predict_folder(
         device: `auto`, `cpu` or `cuda`.
         overlays: number of images to draw keypoints on, chosen evenly; negative for all.
         strict: stop at an unreadable image instead of skipping it.
-        overwrite: predict again, also images that the same model has already predicted.
+        overwrite: predict every image again, even if the same model has already predicted it.
         peers: processes that make this call together, see `predict_images`.
 
     Raises:

@@ -34,13 +34,13 @@ from kpdetect.training.peers import ALONE, Peers
 from kpdetect.training.run_folder import environment
 
 DRAWERS, DRAWN_AHEAD = 2, 64
-"""Threads that draw overlays, and overlays that may wait for them; a waiting one takes no memory."""
+"""Number of threads that draw overlays, and largest number of overlays that wait for them. These take no memory."""
 Skipped = dict[str, str]
-"""The reason for every skipped input, by its name."""
+"""Why inputs were skipped, by their names."""
 
 
 class NoneReadableError(InputError):
-    """No image can be read. `skipped` holds the reason for each image."""
+    """No image can be read. `skipped` says for each image, by its name, why it cannot be read."""
 
     def __init__(self, message: str, skipped: Skipped) -> None:
         super().__init__(message)
@@ -56,7 +56,7 @@ def predict_images(
     boxes: Mapping[str, Box] | None = None,
     peers: Peers = ALONE,
 ) -> tuple[Predictions, Skipped]:
-    """Predict image files, or read the results of an earlier, equal call from `out`. A call that was interrupted goes on.
+    """Predict image files. If an equal call has already written its results to `out`, read these. Continue an interrupted call.
 
     Args:
         predictor: the detector.
@@ -104,7 +104,7 @@ def predict_images(
 
 @dataclass(frozen=True, kw_only=True)
 class _Block:
-    """Images of one batch that can be read, with (height, width) of each; `count` counts the others too."""
+    """The readable images of one batch, with the (height, width) of each. `count` also counts the unreadable ones."""
 
     numbers: list[int]
     keypoints: Keypoints
@@ -134,7 +134,7 @@ class _ImageJob:
 
     @property
     def mirror(self) -> list[int] | None:
-        """The partner of each keypoint in the mirror image, as used for averaging."""
+        """The partner of each keypoint in the mirror image, which averaging over the mirror image uses."""
         return None if self.passes.mirror is None else self.passes.mirror.tolist()
 
     @property
@@ -143,12 +143,13 @@ class _ImageJob:
         return [f"{OVERLAYS}/{self.pictures[number]}" for number in sorted(self.drawn)]
 
     def run(self, parts: Parts, peers: Peers, begin: Callable[[], object]) -> None:
-        """Predict this process's share of the parts that are missing.
+        """Predict this process's share of the missing parts.
 
         Args:
             parts: the parts of the prediction.
-            peers: who do them together.
-            begin: is called in every process before the first overlay is drawn, if an image can be read at all.
+            peers: the processes that share the parts.
+            begin: function that is called in every process before the first overlay is drawn. It is not called if no image can
+                be read.
         """
         share = peers.share(parts.spans)
         todo = parts.missing(share)
@@ -168,11 +169,11 @@ class _ImageJob:
             begins.missing()
 
     def result(self, parts: Parts) -> tuple[Predictions, list[str], Skipped]:
-        """Return the predictions of all parts, the hash of each image's file, and the reasons for skipped images.
+        """Return the predictions of all parts, the hash of each image's file, and why images were skipped.
 
         Raises:
             NoneReadableError: no image is readable.
-            InputError: one is not, under `strict`; a part of a call without it may say so.
+            InputError: with `strict`, an image is unreadable. A part that a call without `strict` wrote may report it.
         """
         whole = parts.whole()
         skipped = {self.names[number]: whole.skipped[number] for number in sorted(whole.skipped)}
@@ -259,7 +260,7 @@ class _ImageJob:
                 self.skipped[self.names[number]] = str(outcome)
 
     def _detect(self, numbers: Sequence[int], fitted: Sequence[Fitted]) -> tuple[list[int], Keypoints]:
-        """Predict images. Return the rows of the images that stay readable, and their keypoints. Skip the others."""
+        """Predict images. Return the rows of the images that could be read again, and their keypoints. Skip the others."""
         lost: dict[int, InputError] = {}
 
         def again(row: int, boxes: Sequence[Box]) -> list[Fitted]:  # the image is read again, because it may be large to keep

@@ -1,8 +1,9 @@
-"""Finished parts of a prediction of many images, which are kept until all parts exist.
+"""Finished parts of a prediction of many images. They are kept as files until all parts exist.
 
-After a kill, finished parts are not predicted again. Several processes share the parts. Each part is a file `START-STOP.npz` in
-a hidden folder of the results. Its name begins with a key of everything that decides its content. The division into parts
-depends on the number of images alone, so the number of processes may change between calls.
+If a call is interrupted, the next call does not predict its finished parts again. Several processes share the parts. Each part
+is a file `START-STOP.npz` in a hidden folder inside the folder of results. The name of the hidden folder begins with a key that
+depends on everything that changes the predictions. The division into parts depends only on the number of images, so the number
+of processes may change between calls.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Part:
         confidence: float32 [N, K].
         sizes: int64 [N, 2], (height, width) of each image.
         digests: hash of each image's file.
-        skipped: the reason for every unreadable image of the part, by its position.
+        skipped: why each unreadable image of the part cannot be read, by its position in the list.
     """
 
     numbers: NDArray[np.int64]
@@ -61,12 +62,12 @@ class Parts:
     def __init__(self, out: Path, stage: dict[str, Any], count: int) -> None:
         self.folder = out / FOLDER
         self.key = hashlib.sha256(json.dumps([package_version(), stage], sort_keys=True).encode()).hexdigest()[:16]
-        size = SMALLEST * max(1, -(-count // (SMALLEST * MOST)))  # so that batches are those of one process
+        size = SMALLEST * max(1, -(-count // (SMALLEST * MOST)))  # so that the batches are the same as in a call of one process
         self.spans = [range(start, min(start + size, count)) for start in range(0, count, size)]
 
     @property
     def begun(self) -> bool:
-        """Whether an interrupted call has started exactly these predictions."""
+        """Whether an interrupted call has started predictions of the same identity."""
         return (self.folder / f"{self.key}{BEGUN}").exists()
 
     def begin(self) -> None:
@@ -157,22 +158,22 @@ class Parts:
 
 
 class Beginning:
-    """An action that every process does once, as soon as any of them has something to write.
+    """An action that every process does once, when at least one of the processes has something to write.
 
     Args:
-        action: function that is called in every process at the same time, or in none if no process has something to write.
-        peers: the processes. Each of them calls `here` or `missing`, or both.
+        action: function to call in every process at the same time. If no process has something to write, it is not called.
+        peers: the processes. Each of them calls `here`, `missing`, or first one and then the other.
     """
 
     def __init__(self, action: Callable[[], object], peers: Peers) -> None:
         self.action, self.peers, self.asked = action, peers, False
 
     def here(self) -> None:
-        """Say that this process has something to write."""
+        """Tell the other processes that this one has something to write."""
         self._ask(True)
 
     def missing(self) -> None:
-        """Say that this process has nothing to write, unless `here` was called."""
+        """Tell the other processes that this one has nothing to write. After `here`, do nothing."""
         self._ask(False)
 
     def _ask(self, here: bool) -> None:
@@ -184,7 +185,7 @@ class Beginning:
 
 
 def require_same_inputs(root: Path, stage: Mapping[str, Any], peers: Peers) -> None:
-    """Refuse images that differ between processes, because parts of different lists do not fit together.
+    """Check that all processes see the same images, because they divide one list of images among them.
 
     Args:
         root: folder of the images, for the message.
@@ -192,7 +193,7 @@ def require_same_inputs(root: Path, stage: Mapping[str, Any], peers: Peers) -> N
         peers: the processes.
 
     Raises:
-        InputError: a process sees other files, sizes or times of change than the first.
+        InputError: the files of a process have other names, sizes or times of change than those of the first process.
     """
     seen = peers.gathered(stage["inputs"])
     if other := next((number for number, inputs in enumerate(seen) if inputs != seen[0]), None):

@@ -35,7 +35,7 @@ def change_labels(
     file: Path | None = None,
     clear: bool = False,
 ) -> tuple[Path, Labels, int]:
-    """Add to the labels of a model. If there is a change, write them to the folder of its weights.
+    """Add labels to a model. If this changes its labels, write them to the folder of its weights.
 
     Args:
         model: project folder, detector run folder or weights file.
@@ -43,14 +43,14 @@ def change_labels(
         pairs: texts such as `1,2`, for keypoints that are mirror images of each other.
         links: texts such as `0-1`, for keypoints to join by a line.
         drop: keypoints to leave out of every result.
-        file: YAML file with the fields of `Labels`, to start from in place of the model's labels.
-        clear: start without labels.
+        file: YAML file with the fields of `Labels`. Its labels replace those of the model before the others are added.
+        clear: remove the model's labels before the others are added.
 
     Returns:
         The file of labels, the labels, and the model's K.
 
     Raises:
-        ConfigError: `Labels.require` refuses the labels, for example for an unknown keypoint or a name that occurs twice.
+        ConfigError: the labels are invalid, for example because a keypoint is unknown or a name occurs twice.
         CheckpointError: there is no detector at `model`.
     """
     weights = find_weights(model, "detector")
@@ -76,7 +76,7 @@ def require_own(weights: Path) -> None:
     """Check that labels may be written to the folder of a weights file.
 
     Raises:
-        InputError: the weights come with the package.
+        InputError: the weights belong to a model that comes with the package.
     """
     if is_shipped(weights):
         raise InputError(
@@ -115,7 +115,7 @@ def describe_labels(labels: Labels, keypoints: int) -> Iterator[str]:
 
 
 def sheet_tiles(model: Path, images: Path) -> list[Image]:
-    """Choose images evenly from a folder and crop them as the model sees them, `TILE` pixels wide and high.
+    """Choose images at even distances from a folder and crop them as the model sees them, `TILE` pixels wide and high.
 
     Args:
         model: project folder, detector run folder or weights file.

@@ -34,10 +34,10 @@ class Labels(StrictConfig):
     links: tuple[Pair, ...] = ()
     """Pairs of keypoints that are joined by a line in pictures and by an edge in the formats of other tools."""
     weights: str = ""
-    """Hash of the weights that the labels belong to. Two hashes, with a comma, while one weights file replaces another."""
+    """Hash of the weights that the labels belong to. While one weights file replaces another, both hashes, with a comma."""
 
     def are_of(self, weights: str) -> bool:
-        """Tell whether the labels belong to the weights of this hash."""
+        """Tell whether the labels belong to the weights with this hash."""
         return weights in self.weights.split(",")
 
     def require(self, keypoints: int, source: str) -> None:
@@ -95,7 +95,7 @@ def _at_positions(pairs: Iterable[Pair], place: dict[int, int]) -> tuple[Pair, .
 
 
 def read_labels(weights: Path, keypoints: int) -> Labels:
-    """Read the labels in the folder of a weights file, for a model of K keypoints. Without a file the labels are empty.
+    """Read the labels in the folder of a weights file, for a model of K keypoints. Without this file, return empty labels.
 
     Raises:
         ConfigError: the file is not a YAML file of labels, or does not fit the model.
@@ -120,12 +120,12 @@ def labels_of(weights: Path) -> Labels:
 
 @contextmanager
 def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
-    """Keep the labels of a detector valid while the block trains the same network further and replaces its weights.
+    """Keep the labels of a detector valid while code in the `with` block trains its network further and replaces its weights.
 
     Args:
-        weights: weights file in a run folder; it may not exist yet. Without a checkpoint in the folder a new network is
-            trained, and nothing is kept.
-        writes: whether this process is the one that writes files.
+        weights: weights file in a run folder; it may not exist yet. If the folder holds no checkpoint, a new network is
+            trained, and no labels are kept.
+        writes: whether this process writes the files of the run.
 
     Raises:
         ConfigError: the labels of the continued run cannot be read.
@@ -141,7 +141,7 @@ def labels_follow(weights: Path, writes: bool = True) -> Iterator[None]:
             if labels.are_of(there) and labels.weights != (marked := _marked(there, coming)):
                 write_config(labels.model_copy(update={"weights": marked}), path)
 
-    with announced(weights, mark):  # after a kill at any time the labels are marked for the existing weights
+    with announced(weights, mark):  # so that the labels stay marked for the existing weights if the process is killed
         try:
             yield
         finally:  # an interrupted training has written weights too
@@ -155,7 +155,7 @@ def _marked(there: str | None, coming: str | None) -> str:
 def copy_labels(weights: Path, target: Path) -> None:
     """Copy the labels of a weights file to another weights file with the same keypoints.
 
-    Labels that belong to other weights keep that mark.
+    If the labels are marked as belonging to other weights, the copy has the same mark.
 
     Raises:
         ConfigError: the labels do not fit the model.
@@ -165,11 +165,11 @@ def copy_labels(weights: Path, target: Path) -> None:
 
 @contextmanager
 def labels_copied(weights: Path, target: Path) -> Iterator[None]:
-    """Copy labels, as `copy_labels` does, at the moment in which the block writes `target`. So `target` always has labels.
+    """Copy labels to `target`, as `copy_labels` does, when the `with` block writes it. So `target` is never without labels.
 
     Args:
-        weights: weights file with the labels to copy; without labels nothing is done.
-        target: weights file that the block may write.
+        weights: weights file with the labels to copy. If it has no labels, nothing is copied.
+        target: weights file that the `with` block may write.
 
     Raises:
         ConfigError: the labels do not fit the model.

@@ -43,7 +43,7 @@ class KeypointGraph(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images float32 [batch, 3, S, S] in [-1, 1] to keypoints [batch, K, 2] and confidence [batch, K]."""
         side = self.detector.input_size
-        if images.shape[-1] < side:  # enlarging never aliases; a plain Resize is understood by every runtime
+        if images.shape[-1] < side:  # enlarging needs no antialiasing, and every runtime knows the plain Resize
             images = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
         keypoints, mass = read_heatmaps(self.detector(images))
         return keypoints, self.probability(mass)
@@ -55,9 +55,9 @@ class KeypointGraph(nn.Module):
 
 
 def prepared(detector: Detector, calibration: Calibration, side: int) -> tuple[KeypointGraph, Tensor, dict[str, Any]]:
-    """Build the graph on the CPU, an example of its input, and the dimensions of the input that may vary."""
+    """Build the graph on the CPU. Return it with an example of its input and the dimensions of the input that may vary."""
     graph = KeypointGraph(detector, calibration).cpu().eval()
-    example = torch.zeros(2, 3, side, side)  # the exporter would take a batch of one for a constant
+    example = torch.zeros(2, 3, side, side)  # with one image in the example, the exporter would fix the batch size at one
     return graph, example, {"images": {0: torch.export.Dim("batch", min=1)}}
 
 
@@ -68,7 +68,7 @@ def onnx_model(detector: Detector, calibration: Calibration, side: int, paramete
         detector: the network; it is moved to the CPU.
         calibration: map from heatmap mass to confidence.
         side: side of the square images in pixels.
-        parameter: the requested parameter, which an error message begins with.
+        parameter: the caller's parameter that requested the export. An error message begins with it.
 
     Raises:
         InputError: a package of the extra `onnx` is not installed.

@@ -1,7 +1,7 @@
 """Read, predict, draw and write at the same time, with a limited number of items in memory.
 
-On a CPU each thread reads a few images and computes the network for them. Threads that share one batch would wait for each
-other after every layer. On a busy machine this takes many times as long.
+On a CPU each thread reads a few images and computes the network for them. If the threads shared one batch instead, they would
+wait for each other after every layer. On a busy machine this takes many times as long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kpdetect.training.runtime import MOST_WORKERS, Runtime, available_cores
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 SMALL_BATCH = 8
-"""Number of images in a batch on a CPU. Larger batches are not faster, and small batches spread few images over all threads."""
+"""Number of images in a batch on a CPU. Larger batches are not faster. With small batches, few images still use all threads."""
 
 
 def batch_of(runtime: Runtime) -> int:
@@ -32,8 +32,8 @@ def batch_of(runtime: Runtime) -> int:
 def workers_of(runtime: Runtime) -> int:
     """Return the number of threads that read and predict.
 
-    On a CPU it is the number of torch's threads, and at least two, so that one reads while the other computes. For a GPU it is
-    the number of cores. Processes of torchrun share the cores.
+    On a CPU it is the number of torch's threads, and at least two, so that one reads while the other computes. On a GPU it is
+    the number of CPU cores, divided among the processes that torchrun started on this machine.
     """
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     threads = torch.get_num_threads() if runtime.device.type == "cpu" else available_cores() // processes
@@ -42,7 +42,7 @@ def workers_of(runtime: Runtime) -> int:
 
 @contextmanager
 def predicting_threads(runtime: Runtime) -> Iterator[ThreadPoolExecutor]:
-    """Start threads for `in_order`, which share torch's threads. At the end of the block, waiting calls are cancelled."""
+    """Start threads for `in_order`, and divide torch's threads among them. Cancel waiting calls at the end of the block."""
     before, count = torch.get_num_threads(), workers_of(runtime)
     pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(max(1, before // count),))
     try:
@@ -57,9 +57,9 @@ def in_order(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
 
     Args:
         pool: the threads.
-        call: the function. Its error is raised in the order of the items.
+        call: the function. If it raises an error for an item, the error is raised when this item's result is due.
         items: the items. They are taken one after the other, in the caller's thread.
-        ahead: largest number of running or waiting calls while the caller uses one result.
+        ahead: largest number of running or waiting calls while the caller uses a result.
     """
     waiting = deque[Future[Result]]()
     for item in items:
@@ -71,7 +71,7 @@ def in_order(pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: It
 
 
 class Background:
-    """Calls in background threads. The caller waits only if too many calls are unfinished.
+    """A queue of calls for background threads. `submit` waits only if too many calls are unfinished.
 
     Args:
         threads: number of threads. With one thread, calls keep their order.
@@ -111,5 +111,5 @@ class Background:
             self.stop()
 
     def stop(self) -> None:
-        """End the threads; calls that have not begun are given up."""
+        """End the threads. Calls that have not begun are cancelled."""
         self.pool.shutdown(wait=True, cancel_futures=True)

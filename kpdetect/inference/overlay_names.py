@@ -11,7 +11,10 @@ import numpy as np
 
 
 def picture_names(names: Sequence[str], numbers: Collection[int]) -> dict[int, str]:
-    """Name the overlays of some images, by number: a.png for a.jpg, but a.jpg.png if there is an a.tif too."""
+    """Return the names of the overlay files of the images with these numbers.
+
+    The overlay of a.jpg is a.png. If there is also an image a.tif, it is a.jpg.png.
+    """
     plain = {number: Path(names[number]).with_suffix(".png").as_posix() for number in numbers}
     stems = {name.removesuffix(".png") for name in plain.values()}
     counts = Counter(stem for name in names if (stem := os.path.splitext(name)[0]) in stems)
@@ -19,7 +22,7 @@ def picture_names(names: Sequence[str], numbers: Collection[int]) -> dict[int, s
 
 
 def spread_numbers(count: int, overlays: int) -> set[int]:
-    """Choose `overlays` numbers below `count`, evenly; all of them if that is negative or too large."""
+    """Choose `overlays` evenly spaced numbers below `count`. If `overlays` is negative or above `count`, choose all."""
     if overlays < 0 or overlays >= count:
         return set(range(count))
     return set(np.linspace(0, count - 1, overlays).round().astype(int).tolist())

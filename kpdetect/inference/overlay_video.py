@@ -1,6 +1,7 @@
-"""Write overlay videos with PyAV: MPEG-4 part 2, or H.264, which every browser plays. Frames keep their presentation times.
+"""Write overlay videos with PyAV, as MPEG-4 part 2 or as H.264, which every browser plays.
 
-If an overlay video cannot be written, the reason is kept and the prediction of keypoints continues.
+Each frame keeps its presentation time. If an overlay video cannot be written, the reason is recorded, and the prediction of
+keypoints continues.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ class OverlayWriter:
     """A video file of frames of one size.
 
     Args:
-        path: file. Its ending decides the container format.
+        path: the file. Its ending decides the container format.
         size: (height, width), even numbers.
-        rate: frames per second, if frames have no times.
+        rate: frames per second, used if the frames have no times.
         h264: write H.264 instead of MPEG-4 part 2.
 
     Raises:
@@ -60,7 +61,7 @@ class OverlayWriter:
         self.ticks = -self.step
 
     def add(self, image: Image, seconds: float = math.nan) -> None:
-        """Write a frame, uint8 RGB [height, width, 3], to show at `seconds`; right after the previous frame if that is NaN."""
+        """Write a frame, uint8 RGB [height, width, 3], to show at `seconds`. NaN means right after the previous frame."""
         frame = self.frame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         wanted = self.ticks + self.step if math.isnan(seconds) else round(seconds * TICKS)
         self.ticks = max(self.ticks + 1, wanted)
@@ -86,10 +87,10 @@ class OverlayWriter:
 
 
 class OverlayVideo:
-    """An overlay video. It is opened with the first frame, which sets its size. Odd sides get one more row or column.
+    """An overlay video. The first frame decides its size. A frame with an odd side gets one more row or column.
 
     Attributes:
-        failure: why there is no video; empty while it can be written.
+        failure: why the video cannot be written; empty as long as it can.
     """
 
     def __init__(self, path: Path, temporary: Path, rate: float, h264: bool) -> None:
@@ -114,7 +115,7 @@ class OverlayVideo:
             self._fail(error)
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
+        """Finish the temporary file and rename it to the name of the video."""
         writer, self.writer = self.writer, None
         if writer is None or self.failure:
             return
@@ -128,7 +129,7 @@ class OverlayVideo:
             self._fail(error)
 
     def abandon(self) -> None:
-        """Close the unfinished file."""
+        """Close the temporary file without finishing the video."""
         writer, self.writer = self.writer, None
         if writer is not None:
             with suppress(*failures()):
@@ -151,7 +152,7 @@ class OverlayVideo:
 
 @contextmanager
 def overlay_video(path: Path, rate: float, h264: bool) -> Iterator[OverlayVideo]:
-    """Write a video that gets its name when it is complete. If it cannot be written, its `failure` says why."""
+    """Open an overlay video. Its file appears at `path` only when it is complete. If it fails, its `failure` says why."""
     temporary = temporary_name(path, f".part{path.suffix}")  # the ending decides the container format
     sweep(path.parent)
     video = OverlayVideo(path, temporary, rate, h264)

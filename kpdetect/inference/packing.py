@@ -1,4 +1,7 @@
-"""Pack a model for others: the weights of a project's detector and generator, with the list of real images behind them."""
+"""Write a model as a folder to give to other people.
+
+The folder holds the weights of a project's detector and generator, and a list of the real images that they were trained on.
+"""
 
 from __future__ import annotations
 
@@ -38,18 +41,18 @@ def pack_model(
     """Write a model as a folder: weights, labels, `sources.csv`, licence and model card.
 
     The weights are `detector.safetensors` and, if there is a generator, `generator.safetensors`. They are stored in float16.
-    This moves keypoints by a few hundredths of a pixel and changes generated images by less than 0.1 grey levels on average
-    (measured on models of this package).
+    On average, this moves keypoints by a few hundredths of a pixel and changes generated images by less than 0.1 grey levels
+    (measured on the models that come with this package).
 
     Args:
         project: project folder, run folder or weights file of a detector.
-        out: the folder. Commands accept it as a MODEL. The same model may be packed into it again.
-        measured: entries that replace those in the detector's description.
-        pictures: contents of further files, by name.
-        behind: folders whose lists of real images are added.
+        out: the folder to write. Commands accept it as a MODEL. The same model may be packed into it again.
+        measured: entries that replace those in the description inside the detector's weights file.
+        pictures: contents of further files to write, by the name of the file.
+        behind: folders of training images or pairs. The real images that they were made from are added to `sources.csv`.
 
     Returns:
-        The weights files, then licence, card and picture.
+        The weights files, then licence, model card and its picture.
 
     Raises:
         CheckpointError: there is no detector at `project`.
@@ -77,16 +80,17 @@ def pack_model(
 
 
 def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -> dict[str, Any]:
-    """Pack a model with a confidence that is calibrated again on given pairs; see `kpdetect.inference.recalibration`.
+    """Calibrate the confidence of a model again on given pairs, and pack the model; see `kpdetect.inference.recalibration`.
 
     Args:
-        model: project folder, run folder or weights file of a detector, or the name of a model of the package.
-        pairs: folder of shards to measure on. The real images behind them are added to the packed model's list.
+        model: project folder, run folder or weights file of a detector, or the name of a model that comes with the package.
+        pairs: folder of shards of image-keypoint pairs to measure on. The real images that they were made from are added to the
+            packed model's `sources.csv`.
         out: folder for the packed model; it must differ from the model's folder.
         device: `auto`, `cpu` or `cuda`.
 
     Returns:
-        The new entries of the detector's description.
+        The new entries of the description inside the detector's weights file.
 
     Raises:
         CheckpointError: there is no detector at `model`.
@@ -98,7 +102,7 @@ def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -
     taken = [weights["detector"].resolve().parent, pairs.resolve(), *([model.resolve()] if model.is_dir() else [])]
     if any(folder in inside for folder in taken):
         raise OutputError(f"{out}: this folder is, holds or lies in the folder of the model or the pairs; give another folder")
-    _require_same_model(out, weights, _documents(weights.values()))  # before minutes of measuring
+    _require_same_model(out, weights, _documents(weights.values()))  # before the measurement, which takes minutes
     predictor = Predictor.load(model, device)
     with TemporaryDirectory() as temporary:  # so that `out` stays untouched if the pairs do not fit
         measured = measure_confidence(predictor, pairs, Path(temporary))
@@ -108,7 +112,7 @@ def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -
 
 
 def _weights(project: Path) -> dict[str, Path]:
-    """Find the weights files of the detector and the generator. A run folder or a file may hold the detector only."""
+    """Find the weights files of the detector and, if there is one, of the generator."""
     detector = find_weights(project, "detector")
     try:
         generator = find_weights(project, "generator")
@@ -118,7 +122,7 @@ def _weights(project: Path) -> dict[str, Path]:
 
 
 def _documents(weights: Iterable[Path]) -> dict[str, Path]:
-    """Find licence, card and its picture in the folders of the weights, by name. The first folder takes precedence."""
+    """Find licence, model card and its picture in the folders of the weights. The first folder takes precedence."""
     documents: dict[str, Path] = {}
     for folder in (path.parent for path in weights):
         names = [name for name in (LICENCE, CARD) if name not in documents and (folder / name).is_file()]
@@ -133,7 +137,7 @@ def _documents(weights: Iterable[Path]) -> dict[str, Path]:
 
 
 def _require_same_model(out: Path, weights: Mapping[str, Path], documents: Mapping[str, Path]) -> None:
-    """Refuse a folder that holds another model: other networks, or a licence or card without a detector.
+    """Check that a folder does not hold another model: other networks, or a licence or model card without a detector.
 
     Raises:
         OutputError: the folder holds another model.
@@ -148,14 +152,14 @@ def _require_same_model(out: Path, weights: Mapping[str, Path], documents: Mappi
     if "generator" not in weights and (out / GENERATOR).exists():
         raise OutputError(f"{out / GENERATOR}: this generator belongs to another model; give another folder")
     if (out / "detector.safetensors").exists():
-        return  # the model was packed here before; its licence and card are updated
+        return  # the same model was packed here before; its licence and model card are replaced
     for name, source in documents.items():
         if (out / name).exists() and file_hash(out / name) != file_hash(source):
             raise OutputError(f"{out / name}: this file differs from {source} and would be overwritten; give another folder")
 
 
 def _same_network(there: Path, source: Path, kind: str) -> bool:
-    """Tell whether two files hold the same tensors in float16. Their descriptions may differ."""
+    """Tell whether two weights files hold the same tensors after conversion to float16. Their descriptions may differ."""
     try:
         tensors = _load_halved(there, kind)[0]
     except CheckpointError:

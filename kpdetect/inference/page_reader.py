@@ -16,7 +16,7 @@ class PageReader(ClipReader):
 
     Args:
         path: the file.
-        numbers: places of its pictures, where they are known already; the file is not opened to count them then.
+        numbers: positions of its pictures in the file, if they are already known. None: open the file to count them.
 
     Raises:
         InputError: the file is not a readable image, or its first page cannot be read.

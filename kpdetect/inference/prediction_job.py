@@ -42,11 +42,11 @@ class PredictResult:
     Attributes:
         path: folder of the results.
         parts: the predictions of the images, under the name "", and of every video, under its name.
-        doubtful: number of images and frames in which the detector's mean confidence is below half of its usual one.
-        skipped: the reason for every input that could not be read, or not to its end, by its path below the common folder.
-        gaps: those of `skipped` that were predicted all the same: videos without some frames or without their overlay.
-        refused: reasons why formats could not be written, without repetition. The other formats are written.
-        wrong: reasons why the images, or a video, have no predictions.
+        doubtful: number of images and frames whose mean confidence is below half of the detector's usual mean confidence.
+        skipped: why inputs could not be read, or not to their end, by their paths relative to the common folder of all inputs.
+        gaps: the names in `skipped` that have predictions all the same: videos that lack some frames or the overlay video.
+        refused: why requested formats could not be written. The other formats are written.
+        wrong: why the images together, or single videos, have no predictions.
     """
 
     path: Path
@@ -83,10 +83,10 @@ class PredictResult:
 
     @property
     def predictions(self) -> Predictions:
-        """The predictions of the images, or of the one video.
+        """The predictions of the images, or of the video if the only input is a video.
 
         Raises:
-            InputError: there are several parts; use `parts` or `to_pandas`.
+            InputError: there are images and a video, or several videos; use `parts` or `to_pandas`.
         """
         if len(self.parts) != 1:
             names = ", ".join(name or "images" for name in self.parts)
@@ -96,7 +96,7 @@ class PredictResult:
         return next(iter(self.parts.values()))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Make one table of all keypoints, see `Predictions.to_pandas`. Rows of frames have the column `video` first."""
+        """Make one table of all keypoints, see `Predictions.to_pandas`. With videos, its first column is `video`."""
         tables = []
         for name, predictions in self.parts.items():
             table = predictions.to_pandas()
@@ -209,7 +209,7 @@ class _Job:
         return result
 
     def _finished(self, name: str, predictions: Predictions, folder: Path) -> PredictResult:
-        """Count doubtful images and write the formats. If one format cannot be written, the others still are."""
+        """Count doubtful images and write the requested formats. If one format cannot be written, write the others."""
         result, usual = PredictResult(self.out, {name: predictions}), self.predictor.calibration.usual
         if usual is not None:
             result.doubtful = int((predictions.confidence.mean(axis=1) < usual / 2).sum())
@@ -224,7 +224,7 @@ class _Job:
 
 
 def _require_apart(sources: Sources, out: Path) -> None:
-    """Refuse inputs that a result could overwrite."""
+    """Check that no result would overwrite an input."""
     places = [Path(os.path.realpath(out / name)) for name in (OVERLAYS, VIDEOS, YOLO)]
     real = cache(os.path.realpath)
     for path in chain(sources.images, (clip.source for clip in sources.clips if isinstance(clip.source, Path))):

@@ -31,7 +31,10 @@ class ClipRecord(Record):
 
 
 class PredictionRecord(Record):
-    """The record of predictions: of images with `sizes`, or of a video with `clip`. `content` keeps keys of other versions."""
+    """The content of predictions.json. `sizes` is set for images, and `clip` for a video.
+
+    Keys that this version of kpdetect does not know are kept in `content`.
+    """
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,7 @@
-"""Keypoints of images or frames: in memory, and as predictions.csv with predictions.json, which records their origin."""
+"""Predicted keypoints of images or of a video's frames: in memory, and as the files predictions.csv and predictions.json.
+
+predictions.json records how the keypoints in predictions.csv were made.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,8 @@ class Predictions:
         keypoints_px: float32 [images, K, 2] in the original pixels of each image.
         confidence: float32 [images, K] in [0, 1].
         sizes: int64 [images, 2], (height, width) of each image.
-        skeleton: numbers, names, links and pairs of the keypoints; by default the model's first K, without names.
+        skeleton: numbers, names, links and left-right pairs of the keypoints. None: they have the numbers 0 to K - 1 and no
+            names.
         frames: int64 [images], the number of each frame in its video; None for images.
         rate: frames per second of the video, on average; None for images.
         times: float64 [images], presentation time of each frame in seconds since the first frame of the video, NaN where the
@@ -82,15 +86,15 @@ class Predictions:
 
     @property
     def points(self) -> Skeleton:
-        """The skeleton; a plain one without names if there is none."""
+        """The skeleton. If it is None, a skeleton of all keypoints without names."""
         return self.skeleton or Skeleton.plain(self.keypoints_px.shape[1])
 
     def confident(self, min_confidence: float) -> NDArray[np.float32]:
-        """Copy `keypoints_px` with NaN where the confidence is below `min_confidence`."""
+        """Return a copy of `keypoints_px` that is NaN where the confidence is below `min_confidence`."""
         return np.where((self.confidence >= min_confidence)[..., None], self.keypoints_px, np.float32(np.nan))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Make the long table: a row per image and keypoint, columns `COLUMNS` or `VIDEO_COLUMNS`, and names if any."""
+        """Make a table with a row per image and keypoint. Its columns are `COLUMNS` or `VIDEO_COLUMNS`, and names if any."""
         count, points = self.keypoints_px.shape[1], self.points
         columns: dict[str, Any] = {}
         if self.frames is None:
@@ -111,7 +115,8 @@ class Predictions:
         """Write predictions.csv, then predictions.json. The second file exists only if the first one is complete.
 
         Returns:
-            The predictions as `read` returns them: rounded as in the table, so that overlays and formats agree with it.
+            The predictions as `read` returns them: rounded as in predictions.csv. Overlays and other formats made from them
+            agree with this file.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -136,7 +141,7 @@ class Predictions:
         return self.read(folder)
 
     def part(self, own: slice) -> Predictions:
-        """Take some of the images or frames."""
+        """Select some of the images or frames."""
         arrays = ("keypoints_px", "confidence", "sizes", "frames", "times", "human")
         cut: dict[str, Any] = {name: None if (values := getattr(self, name)) is None else values[own] for name in arrays}
         return replace(self, images=self.images[own], **cut)
@@ -163,7 +168,7 @@ class Predictions:
 
 
 def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, path: Path) -> tuple[NDArray[np.float32], ...]:
-    """Read `keypoints_px` and `confidence` from a table that has exactly the rows its record lists."""
+    """Read `keypoints_px` and `confidence` from a table. Its rows must be exactly those that predictions.json lists."""
     items, count = inputs["images"], len(skeleton.numbers)
     columns = (COLUMNS if inputs.get("frames") is None else VIDEO_COLUMNS) + [NAME_COLUMN] * skeleton.named
     if list(table.columns) != columns or len(table) != len(items) * count:
@@ -184,7 +189,7 @@ def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, pat
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        table = read_table(path, dtype={"image": str, NAME_COLUMN: str})  # "NA" is a name
+        table = read_table(path, dtype={"image": str, NAME_COLUMN: str})  # a keypoint may have the name "NA"
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {AGAIN}") from error
     if "image" in table:

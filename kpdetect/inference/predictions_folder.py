@@ -1,4 +1,4 @@
-"""Predictions read back from the folder that holds them, as a table or as Parquet."""
+"""Read predictions from the folder that holds them, as predictions.csv or as Parquet."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def read_predictions(folder: Path | str) -> Predictions:
     """Read what `kpdetect.predict` wrote about images or about one video.
 
     Args:
-        folder: the folder with `predictions.csv`, for a video OUT/videos/NAME; or this file; or the folder
-            `predictions.parquet`.
+        folder: the folder that holds `predictions.csv` (for a video OUT/videos/NAME), the file `predictions.csv` itself, or the
+            folder `predictions.parquet`.
 
     Raises:
         InputError: a file is missing.

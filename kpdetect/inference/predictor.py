@@ -38,7 +38,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """The square that the network sees of an image.
+    """An image after cropping and resizing to the square that the network sees.
 
     Attributes:
         square: uint8 [side, side, 3].
@@ -94,7 +94,7 @@ class Predictor:
         """Read a detector from a project folder, a run folder or a weights file.
 
         Args:
-            path: the folder or file, or the name of a model of the package.
+            path: the folder or file, or the name of a model that comes with the package.
             device: `auto`, `cpu` or `cuda`.
             labels: labels to use in place of those in the folder of the weights.
             engine: name of the implementation, see `kpdetect.inference.engine`.
@@ -120,7 +120,7 @@ class Predictor:
         return cls(detector, description, digest, runtime, labels, engine)
 
     def settle(self, images: int) -> None:
-        """Under `auto`, choose the engine for so many images, see `kpdetect.inference.engine.settled`."""
+        """Choose the engine for this number of images if `auto` was requested, see `kpdetect.inference.engine.settled`."""
         if self.chooses:
             self.engine = settled(self.engine, self.detector, self.runtime, self.side, self.hash, images)
             self.chooses = self.engine.name == "torch"
@@ -129,8 +129,8 @@ class Predictor:
         """Predict one image, or several.
 
         Args:
-            images: one image as uint8 RGB [height, width, 3] or as a path; or several: a sequence of such images of any
-                sizes, or an array [count, height, width, 3].
+            images: one image, as an array uint8 RGB [height, width, 3] or as a path. Several images are given as a sequence of
+                such arrays and paths, of any sizes, or as one array [count, height, width, 3].
 
         Returns:
             keypoints_px float32 [K, 2] and confidence float32 [K]; for several images [count, K, 2] and [count, K].
@@ -153,7 +153,7 @@ class Predictor:
         return self.predict_fitted([self.fit(image) for image in images])
 
     def fit(self, image: Image | str | Path, box: Box | None = None) -> Fitted:
-        """Make the square that the network sees of an image, or of the part `box` of the image, see `square_box`.
+        """Crop and resize an image, or its part `box`, to the square that the network sees. See `square_box`.
 
         Raises:
             InputError: the image is no RGB image, or the box is less than a pixel wide or high.
@@ -169,15 +169,16 @@ class Predictor:
         return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
 
     def fit_file(self, path: Path, box_of: Callable[[tuple[int, int]], Box | None] = lambda size: None) -> tuple[Fitted, str]:
-        """Make the square that the network sees of an image file, and hash the file. A large JPEG file is decoded at less than
-        its size, see `kpdetect.images.reduced`, unless the engine is `plain`.
+        """Crop and resize an image file to the square that the network sees, and compute the hash of the file.
+
+        Unless the engine is `plain`, a large JPEG file is decoded at a smaller size, see `kpdetect.images.reduced`.
 
         Args:
             path: the file.
-            box_of: gives the part of the image to show, see `fit`, from the image's (height, width).
+            box_of: function from the image's (height, width) to the box for `fit`.
 
         Raises:
-            InputError: the file cannot be read, and what `box_of` raises.
+            InputError: the file cannot be read. Errors of `box_of` are raised too.
         """
 
         def box(size: tuple[int, int]) -> Box:
@@ -195,7 +196,7 @@ class Predictor:
         return Fitted(square=image.square(shown, self.side), matrix=matrix, size=image.size), digest
 
     def fit_parts(self, image: Image, boxes: Sequence[Box]) -> list[Fitted]:
-        """Make the squares that the network sees of several parts of an image."""
+        """Crop and resize several parts of an image to squares that the network sees."""
         return [self.fit(image, box) for box in boxes]
 
     def square_box(self, box: Box) -> Box:
@@ -211,8 +212,8 @@ class Predictor:
 
         Args:
             fitted: squares from `fit`.
-            mirror: int [K]. If given, average with the prediction on the mirrored square, in which keypoint k is number
-                `mirror[k]`. Keypoints with -1 are not averaged.
+            mirror: int [K], number of each keypoint's partner in the mirror image, or -1. If given, average each keypoint with
+                its partner's prediction on the mirrored square. Keypoints with -1 are not averaged. None: no averaging.
 
         Returns:
             `keypoints_px` float32 [count, K, 2] in the original images' pixels, and `confidence` float32 [count, K].
@@ -275,7 +276,7 @@ def _kind(item: Any) -> str:
 
 
 def _advice(item: Any) -> str:
-    """Suggest how to convert an input that is not an image."""
+    """Return advice on how to convert an input that is not an image."""
     if not isinstance(item, np.ndarray):
         convertible = hasattr(item, "convert")  # an image of PIL
         return "give np.asarray(image.convert('RGB'))" if convertible else "give an array or the path of an image file"

@@ -1,6 +1,6 @@
 """Pairs of real images and their predicted keypoints (pseudo-labels).
 
-Another detector can train on such pairs, for example a smaller one, or one that sees other crops.
+Another detector can be trained on such pairs, for example a smaller one, or one that crops images differently.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEAST = 2
 
 
 class PseudoPairs:
-    """Pairs of the images of a predictions folder and their keypoints. Pair i shows image i.
+    """The images of a predictions folder, each as a pair with its predicted keypoints. Pair i holds image i.
 
     Args:
         folders: folders that `kpdetect predict` wrote for the same images. Their keypoints and confidences are averaged.
@@ -50,8 +50,8 @@ class PseudoPairs:
         sources: (name, hash) of every image.
 
     Raises:
-        InputError: there are too few images, or an image is missing or is not the predicted file. Or the folders differ in
-            their images, the sizes of the images, or the number of keypoints.
+        InputError: there are too few images, or an image is missing or has changed since it was predicted. Or the folders
+            differ in their images, the sizes of the images, or the number of keypoints.
         FormatError: the predictions are damaged.
     """
 
@@ -116,8 +116,8 @@ def averaged(folders: Sequence[Path]) -> Predictions:
     """Average several predictions of the same images, in the order of the first folder.
 
     Raises:
-        InputError: there are too few images, or it is a video. Or the folders differ in their images, the sizes of the images,
-            or the number of keypoints.
+        InputError: there are too few images, or the predictions are those of a video. Or the folders differ in their images,
+            the sizes of the images, or the number of keypoints.
         FormatError: the predictions are damaged.
     """
     every = [Predictions.read(folder) for folder in folders]
@@ -138,7 +138,7 @@ def averaged(folders: Sequence[Path]) -> Predictions:
 
 
 def _require_same(folder: Path, record: PredictionRecord, sources: Sequence[tuple[str, str]], images: Path) -> None:
-    """Refuse images that are not the predicted files. In another crop of the same size, keypoints lie at other places."""
+    """Check that the images are the files that were predicted. Other files of the same names may show other crops."""
     predicted, source = record.files, record.source
     if predicted is None:  # earlier versions recorded no hashes
         if source and Path(source).resolve() != images.resolve():
@@ -171,13 +171,13 @@ def write_pseudo_pairs(
     """Write real images and their predicted keypoints as shards.
 
     Args:
-        model: the detector that made the predictions. The real images behind it are recorded too.
+        model: the detector that made the predictions. The real images that it was trained on are recorded with the pairs.
         predictions: folder that `kpdetect predict` wrote for the images.
         images, size, crop, min_confidence, workers: see `PseudoPairs`.
         out: folder of shards.
         codec: `jpeg` or `raw`.
-        others: further detectors and folders of their predictions of the same images, to average with. Keypoint k must mean
-            the same in all of them. This is so if one detector was trained from the other.
+        others: further detectors, each with the folder of its predictions of the same images. All predictions are averaged.
+            Keypoint k must mean the same for all detectors, as it does if one was trained from the other.
         peers: processes that make this call together. Each writes a part of the shards.
 
     Returns:

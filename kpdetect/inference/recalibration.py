@@ -26,16 +26,16 @@ DOUBTFUL = 0.5
 
 
 def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str, Any]:
-    """Measure the confidence of a detector, and the layout of its keypoints unless it was measured on real images.
+    """Calibrate the confidence of a detector. If the layout of its keypoints was not measured on real images, measure it too.
 
     Args:
         predictor: the detector.
-        pairs: folder of shards from the generator that the detector was trained on. Only its held-out share is used. If these
-            are the training pairs, the detector has not seen this share.
+        pairs: folder of shards of pairs from the generator that the detector was trained with. Only the held-out share of the
+            pairs is used. If the detector was trained on this folder, it has not seen the held-out share.
         out: folder for `reliability.png`.
 
     Returns:
-        The new entries of the detector's description.
+        The new entries of the description inside the detector's weights file.
 
     Raises:
         InputError: there are too few pairs, or the pairs have another K, another crop policy or other keypoints.
@@ -70,7 +70,7 @@ def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str
 
 
 def _held_out(description: dict[str, Any], folder: ShardFolder) -> PairBatches:
-    """Open the held-out pairs with the augmentation of the training, or of `refine` for a refined detector."""
+    """Open the held-out pairs, augmented as in the detector's training. For a refined detector, this is its refinement."""
     config = build_config(DetectorConfig, description["config"], source="the detector's weights")
     augment, seed, held_out = config.augment, config.seed, config.held_out
     if refined := description.get("refined"):

@@ -32,8 +32,8 @@ class Layout:
 
     Attributes:
         places: [K, 2], mean place of each keypoint over the images.
-        distances: [K, K], distance of each two keypoints in one image, root mean square over the images. Objects that turn or
-            differ have mean places that are closer together than the keypoints of any image. The distances avoid this error.
+        distances: [K, K], distance between each two keypoints of an image, as root mean square over the images. If objects turn
+            or differ, the mean places are closer together than the keypoints of any image, but these distances are not.
     """
 
     places: NDArray[np.float64]
@@ -41,10 +41,10 @@ class Layout:
 
     @classmethod
     def read(cls, description: dict[str, Any]) -> Layout | None:
-        """Read the layout from a detector's description; None if it holds no layout.
+        """Read the layout from the description inside a detector's weights file. Return None if it holds no layout.
 
         Raises:
-            CheckpointError: the layout does not hold a place of each keypoint and a distance of each two.
+            CheckpointError: the layout lacks the place of a keypoint or the distance between two.
         """
         layout, count = description.get(LAYOUT), int(description["keypoints"])
         if layout is None:
@@ -66,16 +66,18 @@ class Layout:
 
     @property
     def spread(self) -> float:
-        """Root mean square distance of an image's keypoints from their mean."""
+        """Root mean square distance of an image's keypoints from their mean, in normalised units."""
         return float(np.sqrt((self.distances**2).mean() / 2))
 
 
 def border(config: PredictConfig, description: dict[str, Any]) -> float | None:
-    """Return the border of the second box, as a share of the keypoints' bounding box; None to frame it as in training.
+    """Return the border of the second pass's box, as a share of the longer side of the keypoints' bounding box.
+
+    None means that the box frames the keypoints as the training images did.
 
     Args:
         config: settings of the prediction.
-        description: description inside the detector's weights.
+        description: description inside the detector's weights file.
     """
     if config.margin is not None:
         return config.margin
@@ -95,10 +97,10 @@ def second_box(
         picture: the square of the first pass.
         keypoints_px: [K, 2], keypoints of the first pass, in the image's pixels. Keypoints outside the image are moved to its
             edge.
-        confidence: [K]. If three or more keypoints reach `TRUSTED`, and they are not a cluster of neighbours, the others are
-            left out.
-        margin: border, see `border`.
-        layout: layout of these keypoints; needed without a margin.
+        confidence: [K]. If three or more keypoints reach the confidence `TRUSTED`, and they are not a cluster of neighbours,
+            the box is computed from them alone.
+        margin: border of the box, from `border`.
+        layout: layout of these keypoints in training images; required if `margin` is None.
     """
     height, width = picture.size
     inside = np.clip(keypoints_px.astype(np.float64), -0.5, np.array([width, height]) - 0.5)
@@ -116,7 +118,7 @@ def framed_box(edges: NDArray[np.float64], keypoints_px: NDArray[np.float64], la
     """Return the box in which keypoints [count, 2] have the spread and the mean of the keypoints in training.
 
     The box is the first one, with `edges` [[left, top], [right, bottom]], moved and scaled equally in both directions. If the
-    keypoints do not tell the size of the object, the box is only moved.
+    size of the object cannot be computed from the keypoints, the box is only moved.
     """
     low, high = edges
     keypoints = 2 * (keypoints_px + 0.5 - low) / (high - low) - 1

@@ -41,7 +41,7 @@ def is_stack(path: Path) -> bool:
 
 
 def stacked(path: Path) -> tuple[int, ...]:
-    """List the places of the pictures of a file that holds several, see `frame_numbers`; empty for any other file."""
+    """List the positions of the pictures in an image file that holds several, see `frame_numbers`; empty for other files."""
     suffix = path.suffix.lower()
     if suffix not in STACK_SUFFIXES or (suffix == ".png" and not _is_animated_png(path)):
         return ()
@@ -64,12 +64,12 @@ def _is_animated_png(path: Path) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """A video file, or a webcam.
+    """A video file, an image file with several pictures, or a webcam.
 
     Attributes:
         name: name of its folder of results; unique in one command.
         source: path of the file, or number of the webcam.
-        pages: of an image file with several pictures, their places.
+        pages: positions of the pictures in an image file with several pictures; empty for a video or webcam.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Sources:
         root: folder to which the names of images are relative. All paths in this class are absolute.
         images: image files, sorted, without repetition.
         clips: videos and webcams.
-        skipped: the reason for every input whose name cannot be used, by the name.
+        skipped: why inputs are skipped because of their names, by these names.
     """
 
     root: Path
@@ -99,7 +99,7 @@ class Sources:
         return names_below(self.images, self.root)
 
     def clip_file(self, clip: Clip) -> str:
-        """Name a clip: a video by its path below `root`, or by its whole path if it lies elsewhere; a webcam by its name."""
+        """Return a clip's name for messages: a webcam's name, or a video's path, relative to `root` if it lies there."""
         if isinstance(clip.source, int):
             return clip.name
         path = spelt(clip.source)
@@ -178,7 +178,7 @@ class _Search:
             self._add_pattern(text)
 
     def files(self) -> Sequence[Path]:
-        """List all files, sorted. A file with several spellings or links occurs once; unusable names go to `skipped`."""
+        """List all files, sorted. A file that is reached by several paths occurs once. Unusable names go to `skipped`."""
         if not self.single and len(self.below) == 1:  # sorted already, each file once: millions of paths need much memory
             return without(self.below[0], {path for path in self.below[0] if self._is_unusable(path)})
         folder, once = cache(os.path.realpath), dict[tuple[str, str], Path]()
@@ -241,7 +241,7 @@ def _unusable(path: Path) -> str:
 
 
 def _base(pattern: str) -> tuple[Path, list[str]]:
-    """Split a pattern into the folder that it begins with, and the rest of its parts."""
+    """Split a glob pattern into the folder that it begins with, and its other parts."""
     parts = list(Path(pattern).parts)
     count = next(number for number, part in enumerate(parts) if glob.has_magic(part))
     return spelt(Path(*parts[:count])), parts[count:]
@@ -261,7 +261,7 @@ def _matches(text: str, search: _Search) -> list[Path]:
 
 
 def _fits(name: list[str], pattern: list[str]) -> bool:
-    """Tell whether a file, or a folder that contains it, fits a pattern. Both are given as their parts."""
+    """Tell whether a file, or a folder that contains it, fits a pattern. File and pattern are given as lists of path parts."""
     if not pattern:
         return True
     if pattern[0] == "**":
@@ -278,7 +278,7 @@ def _root(folders: Iterable[Path]) -> Path:
 
 
 def _named(videos: Sequence[Path], taken: Iterable[str] = ()) -> list[Clip]:
-    """Name videos by their file name without its ending. Equal names get the parent folder, the ending or a number too."""
+    """Name videos by their file names without the ending. Add the parent folder, the ending or a number to equal names."""
     names = [component(video.stem, video.name) for video in videos]
     reserved = {name.casefold() for name in taken}
     for rename in (

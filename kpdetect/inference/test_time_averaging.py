@@ -27,12 +27,14 @@ partner, and averaging gained nothing."""
 
 
 def find_mirror(predictor: Predictor, sample: Sequence[Fitted], pairs: Sequence[Pair] = ()) -> NDArray[np.int64]:
-    """Find the partner [K] of each keypoint in the mirror image: the keypoint itself on the axis, or -1 for none.
+    """Find the number [K] of each keypoint's partner in the mirror image.
+
+    The partner of a keypoint on the axis is the keypoint itself. A keypoint without a partner gets -1.
 
     Args:
         predictor: the detector.
         sample: images to find partners from.
-        pairs: known partners.
+        pairs: partners that are already known.
     """
     plain, mirrored = [], []
     for at in range(0, len(sample), BATCH):
@@ -50,15 +52,15 @@ def match_mirror(
     Args:
         keypoints: [images, K, 2], normalised keypoints of the images.
         unmirrored: [images, K, 2], normalised keypoints of the mirror images, mapped back.
-        pairs: known partners. They are used whether their places agree or not.
+        pairs: partners that are already known. They are kept, even if their places differ.
 
     Returns:
-        int [K], the partner of each keypoint, -1 for none. The partner of a partner is the keypoint itself.
+        int [K], the number of each keypoint's partner, or -1. If j is the partner of i, then i is the partner of j.
     """
     distance = np.linalg.norm(keypoints[:, :, None] - unmirrored[:, None], axis=-1).mean(axis=0)
     cost = (distance + distance.T) / 2
     alone = np.diag(cost)
-    gain = alone[:, None] + alone[None, :] - 2 * cost  # of pairing i with j, compared with i and j each on the axis
+    gain = alone[:, None] + alone[None, :] - 2 * cost  # gain of pairing i with j, compared with placing both on the axis
     partner = np.arange(len(cost))
     free = np.ones(len(cost), dtype=bool)
     for one, other in pairs:
@@ -84,8 +86,8 @@ class Passes:
     """A detector with the settings of a prediction. It returns the keypoints that the labels do not drop.
 
     Attributes:
-        mirror: int [K], partner of each keypoint in the mirror image, -1 where it is not averaged. None without averaging, or
-            before `learn`.
+        mirror: int [K], number of each keypoint's partner in the mirror image, -1 for keypoints that are not averaged. None
+            before `learn`, and if there is no averaging over the mirror image.
     """
 
     def __init__(self, predictor: Predictor, config: PredictConfig) -> None:
@@ -110,7 +112,7 @@ class Passes:
 
         Args:
             fitted: squares of the images.
-            refit: crops parts of these images, for the second pass and for other scales.
+            refit: function that crops parts of these images to squares, for the second pass and for other scales.
 
         Returns:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
@@ -127,7 +129,7 @@ class Passes:
         return keypoints_px, confidence
 
     def _at_scales(self, fitted: Sequence[Fitted], refit: Refit) -> list[Sequence[Fitted]]:
-        """Crop the images at each scale. All scales except 1 share one call of `refit`, which decodes each image once."""
+        """Crop the images at each scale. One call of `refit` serves all scales except 1, so each image is decoded only once."""
         others = [scale for scale in self.config.scales if scale != 1]
         scaled = [fitted] * (len(self.config.scales) - len(others))
         if others:

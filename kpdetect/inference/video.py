@@ -25,7 +25,7 @@ NO_TIMESTAMPS = 0x80
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Return what PyAV raises on a damaged file; some of its errors are no system errors."""
+    """Return the types of errors that PyAV raises for a damaged file. Some of them are not subclasses of OSError."""
     import av
 
     return OSError, ValueError, av.FFmpegError
@@ -35,9 +35,9 @@ class KeyFrame(NamedTuple):
     """A frame that is decoded without the frames before it.
 
     Attributes:
-        number: its place in the video.
-        shown: presentation time in the stream's unit.
-        stored: decoding time in that unit; what the file is searched by.
+        number: position of the frame in the video, from 0.
+        shown: presentation time, in the time unit of the stream.
+        stored: decoding time in the same unit. FFmpeg searches the file by this time.
     """
 
     number: int
@@ -49,9 +49,8 @@ class VideoReader(ClipReader):
     """A video file.
 
     Attributes:
-        times: presentation times of all pictures, sorted, in the stream's unit.
-        keys: key frames in order; empty where the file's times do not name every picture, so that it has to be read from the
-            start.
+        times: presentation times of all frames, sorted, in the time unit of the stream.
+        keys: key frames in order. Empty if the file does not state the time of every frame; it is then read from the start.
 
     Raises:
         InputError: the file cannot be opened, or holds no video.
@@ -61,7 +60,7 @@ class VideoReader(ClipReader):
         import av
 
         super().__init__()
-        # Ours are the only lines about damaged files. Any other level lets FFmpeg's threads wait for Python's lock, and hang.
+        # kpdetect reports damaged files itself. At any other level, FFmpeg's threads wait for Python's lock and can hang.
         av.logging.set_level(None)
         self.name, self.path = str(path), path
         if not path.is_file() or path.stat().st_size == 0:
@@ -123,7 +122,7 @@ class VideoReader(ClipReader):
         return list(places), [KeyFrame(places[time], time, stored) for time, stored in sorted(keys)] if seekable else []
 
     def _ends_early(self, ends: list[int]) -> bool:
-        """Tell whether the packets end too early. Empty packets of AVI files count as time, not as frames."""
+        """Tell whether the file ends before the duration that it states. Empty packets of AVI files add time, but no frames."""
         stream = self.stream
         if not stream.duration or not ends:
             return True
@@ -166,9 +165,9 @@ class VideoReader(ClipReader):
         self.missing = sorted(set(range(min(last, last if end is None else end))) - seen)
 
     def frames_from(self, key: KeyFrame, start: int) -> Iterator[Frame]:
-        """Yield frames from number `start` on, with the numbers of `frames`, decoded from a key frame before `start`.
+        """Decode from a key frame, and yield the frames from number `start` on. They are numbered as in `frames`.
 
-        Yield nothing if the file cannot be searched with this precision.
+        Yield nothing if the file cannot be searched exactly.
         """
         try:
             self.container.seek(key.stored, stream=self.stream)
@@ -206,7 +205,7 @@ def _is_cover(stream: Any) -> bool:
 
 
 def file_url(path: Path) -> str:
-    """Name a file for FFmpeg, with a protocol, so that FFmpeg does not read a colon in the name as one."""
+    """Write a file name as a URL for FFmpeg. Without a protocol, FFmpeg would take a name with a colon for a URL."""
     return f"file:{os.path.abspath(path)}"
 
 
@@ -224,7 +223,7 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _pictures(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield decoded frames. A packet that cannot be decoded loses its own frames only."""
+    """Yield decoded frames. If a packet cannot be decoded, only its frames are missing."""
     for packet in _packets(container, stream):
         try:
             yield from packet.decode()
@@ -233,7 +232,7 @@ def _pictures(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _pictures_from(container: Any, stream: Any, key: KeyFrame) -> Iterator[Any]:
-    """Yield decoded frames from the packet of a key frame on. A search in the file may end some packets before it."""
+    """Yield decoded frames from the packet of a key frame on. Skip the packets before it that a search may find first."""
     begun = False
     for packet in _packets(container, stream):
         begun = begun or (packet.pts == key.shown and packet.is_keyframe)
@@ -253,7 +252,7 @@ def _picture(frame: Any) -> Image:
 
 
 def _display(frame: Any) -> NDArray[np.int32] | None:
-    """Read the 2x2 part of the display matrix, as signs; None if frames are shown as they are stored."""
+    """Read the 2x2 part of the display matrix, as signs. Return None if frames are shown as they are stored."""
     from av.sidedata.sidedata import Type
 
     data = frame.side_data.get(Type.DISPLAYMATRIX)
@@ -265,7 +264,7 @@ def _display(frame: Any) -> NDArray[np.int32] | None:
 
 
 def _shown(image: Image, signs: NDArray[np.int32]) -> Image:
-    """Rotate and mirror: x' = a x + c y, y' = b x + d y for the matrix [[a, b], [c, d]] (ISO 14496-12)."""
+    """Rotate and mirror an image: x' = a x + c y, y' = b x + d y for the matrix [[a, b], [c, d]] (ISO 14496-12)."""
     (a, b), (c, d) = signs.tolist()
     if a == 0:
         image, a, d = image.transpose(1, 0, 2), c, b

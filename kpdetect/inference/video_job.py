@@ -50,8 +50,8 @@ class OneEuroFilter:
     Args:
         rate: incoming frames per second.
         side: longer side of the frames in pixels, the unit of speed.
-        cutoff: cut-off at rest, in hertz (the paper's mincutoff).
-        beta: rise of the cut-off, in hertz per side and second of speed.
+        cutoff: cut-off frequency at rest, in hertz (`mincutoff` in the one-euro paper).
+        beta: rise of the cut-off frequency with speed, in hertz per (image side / second).
     """
 
     def __init__(self, rate: float, side: float, cutoff: float, beta: float) -> None:
@@ -64,13 +64,13 @@ class OneEuroFilter:
 
         Args:
             keypoints_px: [K, 2].
-            elapsed: seconds since the previous frame; 1 / `rate` by default.
+            elapsed: seconds since the previous frame. None: 1 / `rate`.
         """
         now, rate = keypoints_px.astype(np.float64), self.rate if elapsed is None else 1 / elapsed
         if self.last is None:
             self.last, self.speed = now, np.zeros_like(now)
             return now.astype(np.float32)
-        raw = (now - self.last) * rate / self.side  # sides a second
+        raw = (now - self.last) * rate / self.side  # in sides per second
         self.speed += _share(np.float64(SPEED_CUTOFF), rate) * (raw - self.speed)
         magnitude = np.linalg.norm(self.speed, axis=-1, keepdims=True)
         self.last = self.last + _share(self.cutoff + self.beta * magnitude, rate) * (now - self.last)
@@ -101,7 +101,7 @@ def predict_clip(
         boxes: the box to predict in, by name of the video.
 
     Returns:
-        The predictions, and a warning if frames are missing or the overlay video cannot be written; else "".
+        The predictions, and a warning if frames are missing or the overlay video cannot be written. The warning may be empty.
 
     Raises:
         InputError: the file is not a readable video, or has no frame in the requested range.
@@ -131,7 +131,7 @@ def open_clip(source: Path | int, pages: tuple[int, ...] = ()) -> ClipReader:
 
     Args:
         source: path of the file, or number of the webcam.
-        pages: places of a stack's pictures, where they are known already (`stacked`).
+        pages: positions of the pictures in a stack, if `stacked` has already found them.
 
     Raises:
         InputError: the source cannot be opened.
@@ -211,7 +211,7 @@ class _ClipJob:
 
     @property
     def total(self) -> int | None:
-        """Frames that will be predicted, where the file says how many it has."""
+        """Number of frames that will be predicted; None if the file does not say how many it has."""
         if not self.reader.count:
             return None
         end = min(self.reader.count, self.config.end or self.reader.count)
@@ -228,7 +228,7 @@ class _ClipJob:
             yield block
 
     def _learned(self, blocks: Iterator[list[Frame]]) -> Iterator[list[Frame]]:
-        """Yield the same blocks; learn from the first what averaging needs."""
+        """Yield the same blocks. From the first one, learn the partners of keypoints in the mirror image if they are needed."""
         for block in blocks:
             if self.passes.wants_sample:
                 self.passes.learn([self._fit(frame.image) for frame in block])
@@ -282,7 +282,7 @@ class _ClipJob:
 
 
 def _ahead(blocks: Iterator[list[Frame]]) -> Generator[list[Frame], None, None]:
-    """Yield the same blocks. The next block is decoded while the caller uses one."""
+    """Yield the same blocks. While the caller uses a block, decode the next one."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, blocks, None)
         while (block := coming.result()) is not None:

@@ -1,4 +1,4 @@
-"""The formats of other tools, and a function that writes predictions in some of them."""
+"""The list of formats of other tools, and a function that writes predictions in the requested ones."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ LABELLED = "CollectedData_human.csv"
 
 
 def kind_of(name: str) -> str:
-    """Return the name of a format's files in the record of derived files (`kpdetect.data.derived`)."""
+    """Return the name under which `kpdetect.data.derived` records the files of a format."""
     return f"predictions, {name}"
 
 
 def require_formats(names: Iterable[str]) -> None:
-    """Check the names of formats.
+    """Check that formats of these names exist.
 
     Raises:
         InputError: a format is unknown.

@@ -1,8 +1,8 @@
 """COCO keypoints: one JSON file with the images, one annotation per image, and a category with names and skeleton.
 
-`keypoints` holds x, y, v with v = 2, or 0, 0, 0 if a keypoint is missing or outside the image. Coordinates are pixels with
-integers at pixel centres, like ours. The confidences are in `keypoint_scores`, their mean in `score`. `keypoint_human` is 1 for
-keypoints that a person has checked; their confidence is 1.
+`keypoints` holds three numbers per keypoint: x, y and v = 2, or 0, 0, 0 if it is missing or outside the image. Coordinates are
+pixels with integers at pixel centres, as in predictions.csv. `keypoint_scores` holds the confidences, and `score` their mean.
+`keypoint_human` is 1 for keypoints that a person has checked; their confidence is 1.
 """
 
 from __future__ import annotations

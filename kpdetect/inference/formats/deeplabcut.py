@@ -1,7 +1,8 @@
 """DeepLabCut: one row per frame or image, columns (scorer, bodyparts, coords) with coords x, y, likelihood.
 
-The files are like those of DeepLabCut's `analyze_videos`: the .h5 file is a pandas table under the key `df_with_missing`.
-Coordinates are pixels with integers at pixel centres, like ours. Missing keypoints are NaN and keep their likelihood.
+The files have the layout of those that DeepLabCut's `analyze_videos` writes. The .h5 file holds a pandas table under the key
+`df_with_missing`. Coordinates are pixels with integers at pixel centres, as in predictions.csv. Missing keypoints are NaN and
+keep their likelihood.
 
 Images that a person has checked are also written to CollectedData_human.csv, without likelihood, as DeepLabCut stores labelled
 data.
@@ -48,7 +49,7 @@ def write_dlc_csv(predictions: Predictions, min_confidence: float, folder: Path)
 
 
 def _write_labelled(predictions: Predictions, path: Path) -> None:
-    """Write checked images as labelled data. Without checked images there is no file."""
+    """Write the images that a person has checked as labelled data. If there are none, write no file."""
     if predictions.human is None or not predictions.human.any():
         return
     rows = np.flatnonzero(predictions.human.any(axis=1))
@@ -74,7 +75,7 @@ def write_dlc_h5(predictions: Predictions, min_confidence: float, folder: Path) 
     try:
         # in memory, because HDF5 crashes the process if a write to disk fails
         with pd.HDFStore(H5, mode="w", driver="H5FD_CORE", driver_core_backing_store=0) as store:
-            store.put(KEY, frame, format="table", track_times=False, index=False)  # both would store the time of writing
+            store.put(KEY, frame, format="table", track_times=False, index=False)  # otherwise HDF5 stores the time of writing
             handle: Any = store._handle  # a handle of PyTables, without types
             content: bytes = handle.get_file_image()
     except ImportError as error:

@@ -1,9 +1,10 @@
-"""Label Studio: tasks with our keypoints as predictions, to correct by hand, and the labelling configuration for the tasks.
+"""Label Studio: tasks that hold the predicted keypoints, to correct by hand, and the labelling configuration of these tasks.
 
-Images that a person has checked have an annotation too, which is Label Studio's name for labels of a person.
+The task of an image that a person has already checked also holds an annotation, which is Label Studio's word for hand-made
+labels.
 
-Coordinates are percent of the image's width and height, measured at pixel edges: 100 (x_px + 0.5) / W. Images have addresses
-`/data/local-files/?d=NAME` in Label Studio's local storage. Serve the input folder as the document root of this storage.
+Coordinates are percent of the image's width and height, measured at pixel edges: 100 (x_px + 0.5) / W. A task names its image
+as `/data/local-files/?d=NAME`, a file in Label Studio's local storage. Set the input folder as this storage's document root.
 """
 
 from __future__ import annotations

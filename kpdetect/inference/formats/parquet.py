@@ -1,7 +1,7 @@
-"""Partitioned Parquet: the folder `predictions.parquet` of files that hold 100,000 images each, and a manifest.
+"""Partitioned Parquet: the folder `predictions.parquet`. It holds a manifest, and files of 100,000 images each.
 
-A row is a keypoint of an image, as in predictions.csv, with the size of the image. All columns are plain: strings, integers of
-32 bits and floating point numbers. pandas, DuckDB and Spark read the folder as one table:
+A row holds one keypoint of one image, as in predictions.csv, and the size of the image. All columns have simple types: strings,
+32-bit integers and floating point numbers. pandas, DuckDB and Spark read the folder as one table:
 
     pandas.read_parquet("OUT/predictions.parquet")
     duckdb: SELECT * FROM 'OUT/predictions.parquet/*.parquet'
@@ -33,7 +33,7 @@ IMAGES = 100_000
 
 
 class ParquetFile(Record):
-    """The entry of a file of the folder."""
+    """The manifest's entry for one Parquet file."""
 
     name: RelativeName
     """Name of the file in the folder."""
@@ -42,7 +42,7 @@ class ParquetFile(Record):
 
 
 class ParquetManifest(Record):
-    """The manifest of the folder."""
+    """The manifest of a folder `predictions.parquet`: its files, and what they hold."""
 
     keypoints: Annotated[int, Field(ge=1)]
     """Number of keypoints of each image."""
@@ -63,7 +63,7 @@ def files_of(predictions: Predictions) -> list[str]:
 
 
 def write_parquet(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
-    """Write the folder predictions.parquet. Its manifest comes last.
+    """Write the folder predictions.parquet. The manifest is written last.
 
     Raises:
         InputError: pyarrow is not installed.
@@ -86,7 +86,7 @@ def read_parquet(folder: Path) -> Predictions:
 
     Raises:
         InputError: a file is missing, or pyarrow is not installed.
-        FormatError: a file is damaged, or does not fit the manifest.
+        FormatError: a file is damaged, or differs from its entry in the manifest.
     """
     parquet, path = _pyarrow(), folder / MANIFEST
     manifest = checked(ParquetManifest, read_json_file(path), path, advice=f"not a manifest of predictions; {AGAIN}")
@@ -141,7 +141,7 @@ def _table(part: Predictions, min_confidence: float) -> Any:
 
 
 def _columns(table: Any, manifest: ParquetManifest, images: int) -> dict[str, NDArray[Any]]:
-    """Read the columns of a file: arrays [images] of values per image, and [images, K] of values per keypoint."""
+    """Return the columns of a Parquet file as arrays: [images] for values of an image, [images, K] for values of a keypoint."""
     count = manifest.keypoints
     if table.num_rows != images * count or table["keypoint"].to_pylist() != list(manifest.skeleton.numbers) * images:
         raise FormatError(f"{table.num_rows} rows; expected {count} keypoints of each of {images} images, in order")

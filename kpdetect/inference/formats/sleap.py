@@ -36,7 +36,7 @@ def write_sleap(predictions: Predictions, min_confidence: float, folder: Path) -
         links = np.array(points.links, dtype=np.int64).reshape(-1, 2)
         edges = [[points.names[one], points.names[other]] for one, other in points.links]
         mirrored = [[points.names[one], points.names[other]] for one, other in points.pairs]
-        file.attrs["skeleton_symmetries"] = json.dumps(mirrored)  # where sleap-io reads pairs; other readers know none
+        file.attrs["skeleton_symmetries"] = json.dumps(mirrored)  # the place where sleap-io reads pairs
         file.create_dataset("edge_inds", data=links)
         file.create_dataset("edge_names", data=np.array(edges, dtype=object).reshape(-1, 2), dtype=text)
         clip = predictions.images[0].rpartition("/")[0] if predictions.frames is not None else ""

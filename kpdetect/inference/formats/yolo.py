@@ -1,8 +1,8 @@
 """YOLO pose: `yolo/labels/NAME.txt`, one line `class cx cy w h  x y v  x y v ...` per image, and `yolo/data.yaml`.
 
 Coordinates are shares of the image's width and height, measured at pixel edges: (x_px + 0.5) / W. v is 2, or 0 if a keypoint is
-missing or outside the image. The format has no place for a confidence that every reader accepts, because some read v as an
-integer. So the confidences are in `yolo/confidence/NAME.txt`, one line per image.
+missing or outside the image. A confidence cannot stand in place of v, because some readers read v as an integer. So the
+confidences are in files of their own, `yolo/confidence/NAME.txt`, one line per image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOLDER, DATA = "yolo", "data.yaml"
 
 
 def write_yolo(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
-    """Write yolo/.
+    """Write the folder yolo/.
 
     Raises:
         InputError: the names of two images differ only in their ending. YOLO has one label file for both.
@@ -54,7 +54,7 @@ def _labels(predictions: Predictions) -> list[str]:
 
 def _line(shares: NDArray[np.floating], shown: NDArray[np.bool_]) -> str:
     if not shown.any():
-        return ""  # in YOLO an empty file means: no object
+        return ""  # YOLO reads an empty file as an image without objects
     low, high = shares[shown].min(axis=0), shares[shown].max(axis=0)
     parts = ["0", *(f"{value:.6f}" for value in (*((low + high) / 2), *(high - low)))]
     parts += [f"{x:.6f} {y:.6f} 2" if there else "0 0 0" for (x, y), there in zip(shares, shown, strict=True)]
