@@ -171,10 +171,8 @@ class Predictor:
     def fit_file(self, path: Path, box_of: Callable[[tuple[int, int]], Box | None] = lambda size: None) -> tuple[Fitted, str]:
         """Crop and resize an image file to the square that the network sees, and compute the hash of the file.
 
-        Unless the engine is `plain`, a large JPEG file is decoded at a smaller size, see `kpdetect.images.reduced`.
-
         Args:
-            path: the file.
+            path: the file. Unless the engine is `plain`, large JPEG files are decoded smaller (`kpdetect.images.reduced`).
             box_of: function from the image's (height, width) to the box for `fit`.
 
         Raises:
@@ -212,8 +210,8 @@ class Predictor:
 
         Args:
             fitted: squares from `fit`.
-            mirror: int [K], number of each keypoint's partner in the mirror image, or -1. If given, average each keypoint with
-                its partner's prediction on the mirrored square. Keypoints with -1 are not averaged. None: no averaging.
+            mirror: int [K], number of each keypoint's partner in the mirror image. Each keypoint is averaged with its partner,
+                predicted on the mirrored square. -1: this keypoint is not averaged. None: no averaging.
 
         Returns:
             `keypoints_px` float32 [count, K, 2] in the original images' pixels, and `confidence` float32 [count, K].
