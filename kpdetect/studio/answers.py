@@ -1,8 +1,8 @@
-"""Answers of participants: `answers/NAME.csv` in a study's folder, written whole after every answer.
+"""The answers of a user study's participants: `answers/NAME.csv` in the study's folder, written again after every answer.
 
-Columns: study, seed, participant, number (place in what the participant saw), question, item, left, right, answer (`left`,
-`right` or `equal`) and preferred (a result's name, or `equal`).
-"""
+Columns: study, seed, participant, number (position of the comparison in the participant's order), question, item (file name of
+the pictures), left and right (names of the results shown there), answer (`left`, `right` or `equal`), and preferred (the name
+of the preferred result, or `equal`)."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ COLUMNS = ["study", "seed", "participant", "number", "question", "item", "left",
 CHOICES = ("left", "right", "equal")
 EQUAL = "equal"
 LONGEST_NUMBER = 10
-"""Digits of a place, fewer than which fit."""
+"""A comparison's position with more digits than this is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vote:
-    """One answer, for the tally.
+    """One answer of a participant.
 
     Attributes:
-        participant: who.
-        question: its name.
-        methods: the two results, in the order of the study.
-        preferred: one of them, or `equal`.
+        participant: name of the participant.
+        question: name of the question.
+        methods: names of the two compared results, in the order of the study.
+        preferred: name of the preferred result, or `equal`.
     """
 
     participant: str
@@ -47,15 +47,18 @@ class Vote:
 
 
 def answers_file(folder: Path, participant: str) -> Path:
-    """Where a participant's answers are."""
+    """Return the path of a participant's answers."""
     return folder / FOLDER / f"{safe_name(participant, 'participant')}.csv"
 
 
 def read_answers(folder: Path, participant: str) -> dict[int, str]:
-    """What a participant has answered so far: `left`, `right` or `equal` by place.
+    """Read a participant's answers so far.
+
+    Returns:
+        `left`, `right` or `equal`, by the position of the comparison in the participant's order.
 
     Raises:
-        FormatError: the file is damaged, or of somebody else.
+        FormatError: the file is damaged, or belongs to another participant.
     """
     path = answers_file(folder, participant)
     if not path.is_file():
@@ -70,7 +73,7 @@ def write_answers(folder: Path, study: Study, participant: str, answers: Mapping
     """Write all answers of a participant.
 
     Raises:
-        InputError: an answer to no comparison, or none of `CHOICES`.
+        InputError: an answer belongs to no comparison, or is not one of `CHOICES`.
         OutputError: the folder cannot be written.
     """
     order = shown_order(study, order_number(participant))
@@ -90,11 +93,11 @@ def write_answers(folder: Path, study: Study, participant: str, answers: Mapping
 
 
 def import_answers(folder: Path, study: Study, record: Any, source: str) -> str:
-    """Take the answers that an exported page saved; returns the participant.
+    """Import the answers that an exported page saved. Return the name of the participant.
 
     Raises:
-        InputError: of another study, or of a participant whose answers are here already and differ.
-        FormatError: no such answers.
+        InputError: the answers belong to another study, or differ from answers of the same participant that the study has.
+        FormatError: the record does not hold answers of an exported page.
     """
     with reading(source, FormatError, "not answers of a study page; give the file that the page saved"):
         participant = str(record["participant"]).strip()
@@ -113,10 +116,14 @@ def import_answers(folder: Path, study: Study, record: Any, source: str) -> str:
 
 
 def read_votes(paths: Iterable[Path], methods: Sequence[str] = ()) -> list[Vote]:
-    """Votes in files of answers; `methods` says which result goes first, otherwise their names do.
+    """Read the votes in files of answers.
+
+    Args:
+        paths: the files.
+        methods: names of the results, in the order in which the two results of a vote stand. If empty, they are sorted by name.
 
     Raises:
-        FormatError: a file is no table of answers.
+        FormatError: a file is not a table of answers.
     """
     votes, rank = [], {name: place for place, name in enumerate(methods)}
     for path in paths:

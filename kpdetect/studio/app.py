@@ -1,4 +1,4 @@
-"""Which address does what."""
+"""The web application of the studio: the function for each address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOMS = ("project", "edit", "name", "review", "compare")
 
 
 def build_app(workplace: Workplace) -> Starlette:
-    """The studio, without its guard."""
+    """Build the studio's web application, without the guard (`kpdetect.studio.guard`)."""
     edit, name, review = EditRoom(workplace), NameRoom(workplace), ReviewRoom(workplace)
     project, compare = ProjectRoom(workplace), CompareRoom(workplace)
     routes = [
@@ -78,7 +78,7 @@ def _unknown(request: Request, error: Exception) -> Response:
 
 
 def _about(workplace: Workplace) -> dict[str, Any]:
-    """What the page has to know at its start."""
+    """Return what the page needs at its start."""
     target = workplace.target
     return {
         "target": "" if target is None else str(target),

@@ -1,4 +1,4 @@
-"""One request as a room sees it: a body of limited size, read before anything is done, and errors as one sentence."""
+"""A request to the studio. Its body has a limited size and is read first. Errors become an answer of one sentence."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from kpdetect.errors import InputError, KpdetectError
 from kpdetect.files.json_yaml import parse_json
 
 MAX_JSON = 8 * 2**20
-"""Bytes of a request that is no upload."""
+"""Largest size in bytes of a request that is not an upload."""
 MAX_UPLOAD = 32 * 2**20
-"""Bytes of an uploaded file."""
+"""Largest size in bytes of an uploaded file."""
 Body = TypeVar("Body", bound=StrictConfig)
 
 
 class ConflictError(InputError):
-    """A document was changed elsewhere since this page read it."""
+    """The error for a document that was changed elsewhere after this page read it."""
 
 
 class TooLargeError(InputError):
-    """A request has too many bytes."""
+    """The error for a request with too many bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +37,9 @@ class Call:
     """A request.
 
     Attributes:
-        path: parts of the address.
-        query: what follows the question mark.
-        content: the body.
+        path: named parts of the address.
+        query: parameters after the question mark of the address.
+        content: bytes of the body.
     """
 
     path: Mapping[str, Any]
@@ -47,18 +47,18 @@ class Call:
     content: bytes = b""
 
     def json(self) -> Any:
-        """The body, read as JSON.
+        """Parse the body as JSON.
 
         Raises:
-            InputError: it is not JSON, or nested too deeply.
+            InputError: the body is not JSON, or is nested too deeply.
         """
         return parse_json(self.content, "request", InputError)
 
     def body(self, kind: type[Body]) -> Body:
-        """The body as a record.
+        """Parse the body as a record.
 
         Raises:
-            InputError: it is not JSON.
+            InputError: the body is not JSON.
             ConfigError: a key or value is wrong.
         """
         values = self.json()
@@ -67,10 +67,10 @@ class Call:
         return build_config(kind, values, source="request")
 
     def number(self, name: str, default: int) -> int:
-        """A whole number of at least 0 from the query.
+        """Read a whole number of at least 0 from the query.
 
         Raises:
-            InputError: it is something else.
+            InputError: the value is not such a number.
         """
         text = self.query.get(name, str(default))
         if not (text.isdecimal() and int(text) < 2**63):
@@ -82,11 +82,11 @@ Action = Callable[[Call], "Response | dict[str, Any] | list[Any]"]
 
 
 def answer(action: Action, limit: int = MAX_JSON) -> Callable[[Request], Any]:
-    """An endpoint that does `action` outside of the event loop.
+    """Make an endpoint that runs `action` in a thread, outside the event loop.
 
     Args:
-        action: gives a response, or what is sent as JSON.
-        limit: most bytes of a body.
+        action: function from a request to a response, or to a value that is sent as JSON.
+        limit: largest size of a request's body in bytes.
     """
 
     async def endpoint(request: Request) -> Response:
@@ -116,7 +116,7 @@ def _refusal(error: Exception, status: int) -> Response:
 
 
 async def _limited(request: Request, limit: int) -> bytes:
-    """The body, refused by its announced length, and again by what comes."""
+    """Read the body of a request. Refuse it if its announced length or its actual length is over the limit."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > limit:
         raise TooLargeError(_too_large(limit))

@@ -1,4 +1,4 @@
-"""The room Compare: studies are made, answered, sent elsewhere, taken back and tallied."""
+"""The studio's Compare page: user studies are made, answered, exported, imported and tallied."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ STUDIES = "studies"
 
 
 class NewStudy(StrictConfig):
-    """What the page asks for."""
+    """A request to make a user study."""
 
     name: str
-    """Of the study."""
+    """Name of the study."""
     sources: dict[str, int] = Field(min_length=2)
-    """Name of each result, ours first, and the number of its folder."""
+    """Index of the folder of each result, by the name of the result. The user's own method comes first."""
     seed: int = Field(1, ge=0)
-    """Of choice, order and sides."""
+    """Random seed for the choice of comparisons, their order, and their sides."""
     per_question: int = Field(5, ge=1, le=1000)
-    """Comparisons of each question and pair."""
+    """Number of comparisons for each question and each pair of results."""
     questions: str | None = None
-    """YAML; the four of the paper without."""
+    """Questions as YAML text. None means the four questions of the LatentKeypointGAN paper."""
 
 
 class Answered(StrictConfig):
     """A participant's answers."""
 
     participant: str
-    """Who."""
+    """Name of the participant."""
     version: str
-    """Of the answers that the page read."""
+    """Version of the participant's answers that the page read."""
     answers: dict[int, str]
-    """By place."""
+    """Answers, by the position of the comparison in the participant's order."""
 
 
 class CompareRoom:
-    """Studies in the studio's folder."""
+    """Answers the requests of the Compare page about the user studies in the studio's folder."""
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace, self.lock = workplace, Lock()
 
     def describe(self, call: Call) -> dict[str, Any]:
-        """Folders that can be compared, and the studies there are."""
+        """List the folders that can be compared, and the existing studies."""
         root = self.workplace.out / STUDIES
         folders = sorted(path.parent for path in root.glob(f"*/{RECORD}")) if root.is_dir() else []
         return {
@@ -68,7 +68,7 @@ class CompareRoom:
         }
 
     def make(self, call: Call) -> dict[str, Any]:
-        """Make a study."""
+        """Make a user study."""
         wanted, sources = call.body(NewStudy), self._sources()
         name = safe_name(wanted.name, "study")
         for number in wanted.sources.values():
@@ -82,7 +82,7 @@ class CompareRoom:
         return self._summary(folder)
 
     def trial(self, call: Call) -> dict[str, Any]:
-        """What a participant sees, and has answered."""
+        """Return the comparisons that a participant sees, and the answers so far."""
         folder, study = self._study(call)
         participant = _participant(call.query.get("participant", ""))
         answers = read_answers(folder, participant)
@@ -96,7 +96,7 @@ class CompareRoom:
         }
 
     def answer(self, call: Call) -> dict[str, Any]:
-        """Keep a participant's answers."""
+        """Save a participant's answers."""
         folder, study = self._study(call)
         given = call.body(Answered)
         participant = _participant(given.participant)
@@ -107,7 +107,7 @@ class CompareRoom:
             return {"version": file_version(path), "file": str(path)}
 
     def picture(self, call: Call) -> Response:
-        """A picture of a study."""
+        """Return a picture of a study."""
         folder, _ = self._study(call)
         path = (folder / PICTURES / str(call.path["file"])).resolve()
         if (folder / PICTURES).resolve() not in path.parents or not path.is_file():
@@ -115,26 +115,26 @@ class CompareRoom:
         return FileResponse(path, media_type="image/png")
 
     def tally(self, call: Call) -> dict[str, Any]:
-        """The table so far."""
+        """Return the table of all answers so far."""
         folder, study = self._study(call)
         lines = tally(read_votes(sorted((folder / FOLDER).glob("*.csv")), study.methods))
         return {"lines": [asdict(line) for line in lines], "markdown": markdown(lines)}
 
     def page(self, call: Call) -> Response:
-        """The study as one file."""
+        """Return the study as one HTML file, for participants elsewhere."""
         folder, study = self._study(call)
         headers = {"Content-Disposition": f'attachment; filename="{folder.name}.html"'}
         return HTMLResponse(study_page(folder, study), headers=headers)
 
     def take(self, call: Call) -> dict[str, Any]:
-        """Import what an exported page saved."""
+        """Import the answers that an exported page saved."""
         folder, study = self._study(call)
         with self.lock:
             participant = import_answers(folder, study, call.json(), "this file")
         return {"participant": participant}
 
     def _sources(self) -> list[Path]:
-        """Folders given with --compare, then results that lie in the opened folder or in the studio's own."""
+        """List the folders given with --compare, then folders of results in the opened and in the studio's folder."""
         starts = [self.workplace.folder, self.workplace.out, *self.workplace.predictions]
         found = [path.parent for start in starts if start is not None for path in sorted(start.glob("*/edits.json"))]
         found += [path for path in self.workplace.predictions if (path / "overlays").is_dir()]

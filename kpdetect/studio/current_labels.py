@@ -1,4 +1,6 @@
-"""Predictions under the names, pairs and links that their model has now: people name keypoints after they have predicted."""
+"""Show predictions with the present names, mirror pairs and links of their model's keypoints.
+
+Users often name keypoints after the predictions were made."""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ class CurrentLabels:
     """The labels of one model.
 
     Args:
-        model: project, run folder or weights file; None for no model.
+        model: project folder, run folder or weights file; None if there is no model.
     """
 
     def __init__(self, model: Path | None) -> None:
@@ -25,14 +27,14 @@ class CurrentLabels:
 
     @property
     def version(self) -> tuple[int, int]:
-        """When weights and labels were written, in nanoseconds; (0, 0) where there are none."""
+        """Return when weights and labels were last written, in nanoseconds. The time of a missing file is 0."""
         weights = self._weights()
         return (0, 0) if weights is None else (_written(weights), _written(weights.parent / LABELS))
 
     def on(self, predictions: Predictions, model: str) -> Predictions:
-        """Predictions of the weights with hash `model`, as this model would make them now; those of other weights as they are.
+        """Return predictions with this model's present labels, if the model has the weights with the hash `model`.
 
-        Keypoints that were dropped since are left out.
+        Predictions of other weights are returned unchanged. Keypoints that a user has since dropped are left out.
         """
         labels = self._labels(model)
         if labels is None:
@@ -57,7 +59,7 @@ class CurrentLabels:
             return None
 
     def _labels(self, model: str) -> Labels | None:
-        """The labels, if they belong to the weights with this hash."""
+        """Return the model's labels if they belong to the weights with this hash; otherwise None."""
         version, weights = self.version, self._weights()
         if weights is None:
             return None
@@ -71,7 +73,7 @@ def _labels_of(weights: Path) -> Labels | None:
     try:
         return read_labels(weights, int(read_description(weights)["keypoints"]))
     except (CheckpointError, ConfigError):
-        return None  # the room Name says what is wrong with them
+        return None  # the Name page shows the error
 
 
 def _written(path: Path) -> int:

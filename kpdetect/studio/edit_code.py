@@ -1,4 +1,4 @@
-"""What was done in the room Edit, as a `kpdetect edit` command and as Python; both draw the same picture again."""
+"""The edits of the studio's Edit page as a `kpdetect edit` command and as a Python program. Both draw the same picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNCHANGED = "# nothing is changed yet"
 
 
 def command_of(request: EditRequest, photo: Path | None, out: str = "edited") -> str:
-    """The command; its picture is `edited/images/NNNNNN.png`."""
+    """Write the `kpdetect edit` command of the edits. It writes its picture to `edited/images/NNNNNN.png`."""
     if request.edits.empty:
         return UNCHANGED
     words = ["kpdetect", "edit", request.model, "--out", out, "--samples", str(request.sample)]
@@ -38,7 +38,7 @@ def _plain(value: Any) -> str:
 
 
 def python_of(request: EditRequest, edits: Edits, photo: Path | None) -> str:
-    """A program whose `image` is the picture, uint8 [height, width, 3]."""
+    """Write the Python program of the edits. Its variable `image` is the picture, uint8 [height, width, 3]."""
     lines = [f"from {Editor.__module__} import Editor"]
     if photo is not None:
         lines = ["import kpdetect", *lines, f"from {find_pose.__module__} import find_pose"]
@@ -49,7 +49,7 @@ def python_of(request: EditRequest, edits: Edits, photo: Path | None) -> str:
 
 
 def _calls(request: EditRequest, edits: Edits, photo: Path | None) -> list[str]:
-    """Every step, in the order of `Edits.apply`."""
+    """List the Python call of every step, in the order in which `Edits.apply` makes them."""
     share = "" if edits.share == 1 else f", share={_plain(edits.share)}"
     local = ", local=True" if edits.local else ""
     calls = []

@@ -1,4 +1,4 @@
-"""The room Edit: samples of a generator, changed and drawn again as the page asks, and what was done saved as files."""
+"""The studio's Edit page: generated images are edited, drawn again after each change, and saved as files."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ from kpdetect.studio.uploads import store_photo
 from kpdetect.studio.workplace import Workplace
 
 KEPT = 2
-"""Generators held in memory."""
+"""Number of generators that are kept in memory."""
 FRAMES = 16
-"""Of a saved animation, from before to after."""
+"""Number of frames of a saved animation, from the original to the edited image."""
 SAVED, PHOTOS = "edits", "photos"
 ENDINGS = {"png": ".png", "gif": ".gif", "json": ".json"}
 
 
 class EditRoom:
-    """Draws what pages ask for, one picture at a time."""
+    """Answers the requests of the Edit page. One picture is drawn at a time."""
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace, self.lock, self.threads = workplace, Lock(), torch.get_num_threads()
@@ -55,7 +55,7 @@ class EditRoom:
         self.poses: dict[tuple[str, str], NDArray[np.float32]] = {}
 
     def describe(self, call: Call) -> dict[str, Any]:
-        """What can be done with a model."""
+        """Describe a model and the edits that it supports."""
         model = call.query.get("model", "")
         editor = self._editor(model)
         config = editor.stream.network.config
@@ -73,7 +73,7 @@ class EditRoom:
         }
 
     def sample(self, call: Call) -> Response:
-        """The picture of a sample, as PNG."""
+        """Return the unedited picture of a sample as PNG."""
         truncation = call.query.get("truncation", "1")
         try:
             factor = float(truncation)
@@ -88,7 +88,11 @@ class EditRoom:
         return Response(_png(image), media_type="image/png")
 
     def draw(self, call: Call) -> Response:
-        """The edited sample: length of a JSON header as four bytes, the header, then the picture's RGB bytes."""
+        """Draw the edited sample.
+
+        Returns:
+            Four bytes with the length of a JSON header, the header, and the picture's RGB bytes.
+        """
         request = call.body(EditRequest)
         with self.lock, self._threads(request.quick):
             editor = self._for(request)
@@ -110,7 +114,7 @@ class EditRoom:
         return Response(struct.pack("<I", len(text)) + text + image.tobytes(), media_type="application/octet-stream")
 
     def photo(self, call: Call) -> dict[str, Any]:
-        """Keep a photo that was dropped on the page, and find its keypoints."""
+        """Store a photo that the user dropped on the page, and predict its keypoints."""
         name = store_photo(self.workplace, PHOTOS, unquote(call.query.get("name", "photo")), call.content)
         model = call.query.get("model", "")
         with self.lock:
@@ -118,7 +122,7 @@ class EditRoom:
         return {"photo": name}
 
     def save(self, call: Call) -> dict[str, Any]:
-        """Write the picture, the animation or the edits into the studio's folder."""
+        """Save the picture, the animation or the edits in the studio's folder."""
         request, kind = call.body(EditRequest), str(call.path["kind"])
         if kind not in ENDINGS:
             raise InputError(f"{kind}: expected one of {', '.join(ENDINGS)}")
@@ -139,14 +143,14 @@ class EditRoom:
         return {"path": str(path), "url": f"/api/edit/saved/{path.name}"}
 
     def saved(self, call: Call) -> Response:
-        """A file that `save` wrote, to be downloaded."""
+        """Return a file that `save` wrote, for download."""
         path = self.workplace.target_for(f"{SAVED}/{call.path['name']}")
         if not path.is_file():
             raise InputError(f"{path.name}: no such file")
         return FileResponse(path, filename=path.name)
 
     def opened(self, call: Call) -> dict[str, Any]:
-        """The request in a JSON file that `save` wrote."""
+        """Read the edits from a JSON file that `save` wrote."""
         record = call.json()
         state = record.get("studio") if isinstance(record, dict) else None
         if not isinstance(state, dict):
@@ -167,8 +171,12 @@ class EditRoom:
 
     @contextmanager
     def _threads(self, quick: bool) -> Iterator[None]:
-        """As many as a command has, whose last bits depend on them; for a drag one, since the browser needs a core too."""
-        torch.set_num_threads(1 if quick else self.threads)  # of the calling thread
+        """Set the number of threads while a picture is drawn.
+
+        Results depend on it in their last bits, so it is that of a command. During a drag it is 1, to leave a core for the
+        browser.
+        """
+        torch.set_num_threads(1 if quick else self.threads)  # holds for the calling thread
         try:
             yield
         finally:
@@ -183,7 +191,7 @@ class EditRoom:
         raise InputError(f"{SAVED}: too many files of sample {request.sample}; move some away")
 
     def _editor(self, model: str) -> Editor:
-        """The generator of a model; the latest few are kept."""
+        """Load the generator of a model. The last few are kept in memory."""
         path = self.workplace.model(model)
         if model not in self.editors:
             self.editors[model] = Editor.load(path)
@@ -193,7 +201,7 @@ class EditRoom:
         return self.editors[model]
 
     def _for(self, request: EditRequest) -> Editor:
-        """The same weights with a request's seed and truncation."""
+        """Return the model's editor with the seed and truncation of a request."""
         editor = copy.copy(self._editor(request.model))
         editor.stream = copy.copy(editor.stream)
         editor.stream.seed, editor.stream.truncation = request.seed, request.truncation
@@ -216,7 +224,10 @@ class EditRoom:
 
 
 def _points(editor: Editor, parts: Parts) -> list[dict[str, Any]]:
-    """Every part: number of its keypoint, place in pixels (null where it is removed), and whether it is a copy."""
+    """Describe every drawn part for the page: the number of its keypoint, its (x, y) in pixels, and whether it is a copy.
+
+    The position of a removed keypoint is None.
+    """
     places = _rounded(editor.keypoints_px(parts)[0])
     return [
         {"keypoint": number, "at": at, "copy": row >= parts.own}

@@ -1,4 +1,6 @@
-"""What the room Edit has changed, as the options of `kpdetect edit`: one text for drawing, for the command and for Python."""
+"""The edits of the studio's Edit page, stored as options of `kpdetect edit`.
+
+The picture, the command and the Python program are all made from these options, so they agree."""
 
 from __future__ import annotations
 
@@ -14,56 +16,56 @@ from generator.editing.options import Edits, read_edits
 from kpdetect.config import StrictConfig
 
 DIGITS = 2
-"""Decimals of pixels, degrees, factors and shares; what is drawn is what the command says."""
+"""Number of decimals of pixels, degrees, factors and shares. Values are rounded before drawing, so that the command agrees."""
 
 
 class Shifted(StrictConfig):
-    """Keypoints, and how far they are moved or copied."""
+    """Keypoints, and the distance by which they are moved or copied."""
 
     keypoints: tuple[int, ...] = Field(min_length=1)
     """Numbers of keypoints."""
     by: tuple[float, float]
-    """Pixels (x, y)."""
+    """Distance (x, y) in pixels."""
 
 
 class Look(StrictConfig):
-    """Keypoints that look as in another sample."""
+    """Keypoints that take their appearance from another sample."""
 
     sample: int = Field(ge=0)
-    """The other sample."""
+    """Number of the other sample."""
     keypoints: tuple[int, ...] = Field(min_length=1)
     """Numbers of keypoints."""
 
 
 class EditState(StrictConfig):
-    """Everything that is changed on a sample."""
+    """All edits of one sample."""
 
     pose_from: int | None = Field(None, ge=0)
-    """Sample whose keypoints are taken."""
+    """Number of the sample from which the positions of all keypoints are taken; None to keep them."""
     photo: str | None = None
-    """Name of an uploaded photo whose keypoints are taken instead."""
+    """Name of an uploaded photo from which the positions of all keypoints are taken instead."""
     scale: float = Field(1.0, gt=0)
-    """Factor on all keypoints about their mean."""
+    """Factor by which all keypoints are scaled about their mean."""
     rotate: float = 0.0
-    """Degrees, clockwise."""
+    """Angle in degrees by which all keypoints are rotated clockwise."""
     moves: tuple[Shifted, ...] = ()
-    """Moved keypoints."""
+    """Keypoints that are moved."""
     local: bool = False
-    """Whether moves leave more of the rest as it is."""
+    """Whether a move changes less of the rest of the image."""
     looks: tuple[Look, ...] = ()
-    """Looks of other samples."""
+    """Keypoints that take their appearance from other samples."""
     background_from: int | None = Field(None, ge=0)
-    """Sample whose background is taken."""
+    """Number of the sample from which the background is taken; None to keep it."""
     add: tuple[Shifted, ...] = ()
-    """Keypoints drawn once more."""
+    """Keypoints of which a copy is drawn."""
     remove: tuple[int, ...] = ()
-    """Keypoints drawn no more."""
+    """Numbers of keypoints that are not drawn."""
     mix: float = Field(1.0, ge=0, le=1)
-    """How far pose, looks and background go."""
+    """Share by which pose, appearance and background change towards the other sample, 0 to 1."""
 
     @property
     def takes(self) -> bool:
-        """Whether anything is taken from elsewhere."""
+        """Whether anything is taken from another sample or a photo."""
         return self.pose_from is not None or self.photo is not None or bool(self.looks) or self.background_from is not None
 
     @property
@@ -74,25 +76,24 @@ class EditState(StrictConfig):
 
 
 class EditRequest(StrictConfig):
-    """A sample of a model, and what is changed."""
+    """A sample of a model, and its edits."""
 
     model: str
-    """As commands take it."""
+    """Text that names the model, as commands take it."""
     seed: int = Field(0, ge=0)
-    """First half of a sample's address."""
+    """Random seed of the samples."""
     truncation: float = Field(1.0, gt=0, le=1)
-    """Factor on the noise."""
+    """Factor on the generator's input noise. Lower values give more typical samples."""
     sample: int = Field(0, ge=0)
-    """Second half."""
+    """Number of the sample. Together with the seed it decides the sample."""
     edits: EditState = EditState()
-    """What is changed."""
+    """Edits of the sample."""
     quick: bool = False
-    """Whether a drag goes on. The picture then may differ from the command's by a grey level here and there; the one that is
-    drawn when the drag ends does not."""
+    """Whether the user is dragging. During a drag, pixels may differ from the command's picture by one grey level."""
 
 
 def options_of(state: EditState) -> dict[str, Any]:
-    """The options of `kpdetect edit`, by the names of its arguments and with the texts that it is given; without the photo."""
+    """Return the options of `kpdetect edit` as texts, by the names of its arguments, without the photo."""
     values: dict[str, Any] = {}
     if state.pose_from is not None:
         values["pose_from"] = state.pose_from
@@ -117,28 +118,33 @@ def options_of(state: EditState) -> dict[str, Any]:
 
 
 def edits_of(editor: Editor, state: EditState, pose: NDArray[np.float32] | None = None) -> Edits:
-    """What `kpdetect edit` would do with these options; `pose` are the keypoints found in the photo.
+    """Make the edits that `kpdetect edit` makes with these options.
+
+    Args:
+        editor: editor of the model.
+        state: the edits of the page.
+        pose: keypoints that were predicted on the photo; None without a photo.
 
     Raises:
-        InputError: as of that command.
+        InputError: an option is invalid, as in `kpdetect edit`.
     """
     return Edits() if state.empty else read_edits(editor, pose=pose, **options_of(state))
 
 
 def before_moves(edits: Edits) -> Edits:
-    """Only what happens to keypoints before they are moved."""
+    """Return only those edits that change keypoints before single keypoints are moved."""
     return replace(edits, moves=(), local=False, appearance_from=(), background_from=None, add=(), remove=())
 
 
 def shift_text(shift: Shifted) -> str:
-    """As in `--move 3:5,-2`."""
+    """Write a shift as in `--move 3:5,-2`."""
     return f"{listed(shift.keypoints)}:{_text(shift.by[0])},{_text(shift.by[1])}"
 
 
 def listed(numbers: tuple[int, ...]) -> str:
-    """As in `--remove 1,2`."""
+    """Write numbers as in `--remove 1,2`."""
     return ",".join(map(str, numbers))
 
 
 def _text(value: float) -> str:
-    return f"{round(value, DIGITS) + 0.0:.10g}"  # + 0.0: no -0
+    return f"{round(value, DIGITS) + 0.0:.10g}"  # + 0.0 turns -0.0 into 0.0

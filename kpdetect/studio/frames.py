@@ -1,4 +1,4 @@
-"""Pictures behind predictions: image files by name, and frames of a video by number."""
+"""The images of a folder of predictions: image files, or frames of a video."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ from kpdetect.inference.sources import is_stack
 from kpdetect.studio.workplace import Workplace, source_of
 
 THUMBNAIL, LONGEST = 96, 1600
-"""Longer sides in pixels of pictures in the filmstrip and on the page."""
+"""Lengths in pixels of the longer side of an image in the filmstrip and on the page."""
 KEPT_BYTES = 256 * 2**20
-"""Encoded pictures held in memory."""
+"""Largest size in bytes of all encoded images that are kept in memory."""
 
 
 class Source(Protocol):
-    """Where pictures come from."""
+    """A source of the images of predictions."""
 
     def picture(self, row: int) -> Image:
-        """The picture that row `row` of the predictions was made from."""
+        """Read the image of row `row` of the predictions."""
 
 
 class ImageFolder:
-    """Files below a folder, or one file."""
+    """Image files below a folder, or a single image file."""
 
     def __init__(self, workplace: Workplace, folder: Path, names: list[str]) -> None:
         self.workplace, self.folder, self.names = workplace, folder, names
 
     def picture(self, row: int) -> Image:
-        """Image file number `row`."""
+        """Read image file number `row`."""
         return read_image(self.workplace.inside(self.folder / self.names[row]))
 
 
 class Frames:
-    """Frames of a video or stack by number; opened when the first one is wanted."""
+    """Frames of a video or an image stack. The file is opened when the first frame is needed."""
 
     def __init__(self, path: Path, numbers: list[int]) -> None:
         self.path, self.numbers = path, numbers
         self.opened: PageFrames | VideoFrames | None = None
 
     def picture(self, row: int) -> Image:
-        """The frame of row `row`."""
+        """Read the frame of row `row` of the predictions."""
         if self.opened is None:
             self.opened = PageFrames(self.path) if is_stack(self.path) else VideoFrames(self.path)
         return self.opened.frame(self.numbers[row])
 
 
 class Pictures:
-    """Encoded pictures of one folder of predictions; those used last are kept."""
+    """The encoded images of one folder of predictions. Those used last are kept in memory."""
 
     def __init__(self, workplace: Workplace, folder: Path, predictions: Predictions) -> None:
         self.source = _source(workplace, folder, predictions)
@@ -65,10 +65,10 @@ class Pictures:
         self.kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
 
     def jpeg(self, row: int, thumbnail: bool) -> bytes:
-        """A picture as JPEG, scaled down to `THUMBNAIL` or `LONGEST`.
+        """Return an image as JPEG, scaled down to `THUMBNAIL` or `LONGEST`.
 
         Raises:
-            InputError: it is not there, or cannot be read.
+            InputError: the image is missing, or cannot be read.
         """
         side = THUMBNAIL if thumbnail else LONGEST
         with self.lock:

@@ -1,7 +1,8 @@
-"""Who may ask the studio: only pages that it served itself, opened by whoever has the token.
+"""Refuse requests that do not come from the studio's own page, opened with the secret token.
 
-A page of another site cannot reach it (Origin, Sec-Fetch-Site), nor through a name that was pointed at this machine (Host), nor
-can another user of this machine (token). The page itself may load nothing from elsewhere (Content-Security-Policy).
+The headers Origin and Sec-Fetch-Site show requests from pages of other sites. The header Host shows requests through another
+name of this machine. Other users of this machine do not know the token. A Content-Security-Policy forbids the page to load
+anything from elsewhere.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ CLOSED = "This page belongs to a running studio. Open the address that `kpdetect
 
 
 class Guard:
-    """Passes requests on that come from the studio's own page.
+    """Passes on only requests that come from the studio's own page.
 
     Args:
-        app: the studio.
+        app: the studio's web application.
         token: the secret in the address that the command prints.
-        port: where the studio listens.
+        port: the port on which the studio listens.
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
@@ -43,9 +44,9 @@ class Guard:
         self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Check one request, and pass it on or refuse it."""
         if scope["type"] != "http":
-            return  # no websockets, nothing to start or end
+            return  # the studio has no websockets, and no start or end events
         headers = Headers(scope=scope)
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         by_address = scope["method"] == "GET" and secrets.compare_digest(given.encode(), self.token.encode())

@@ -1,9 +1,8 @@
-"""How long a drag in the room Edit takes to be seen: `python -m kpdetect.studio.latency MODEL...`.
+"""Measure the time from a drag on the studio's Edit page to its picture: `python -m kpdetect.studio.latency MODEL...`.
 
-A real browser (the system's Chromium, driven by playwright) drags a keypoint, as often as a mouse reports. The page itself
-takes the time from each pointer event to the frame of the screen that shows its picture; positions that a newer one overtook
-are not drawn.
-"""
+The system's Chromium, driven by playwright, drags a keypoint at the rate of a mouse. The page measures the time from each
+pointer event to the screen frame that shows its picture. If a newer event comes before a picture is drawn, the older event is
+skipped."""
 
 from __future__ import annotations
 
@@ -29,20 +28,20 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
-"""Of a browser that runs as root, without a screen, and asks nobody on the network."""
+"""Arguments of a browser that runs as root, without a screen, and without access to the network."""
 EVENTS, EVERY_MS = 120, 16
-"""Pointer events of a drag, and the time between them."""
+"""Number of pointer events of a drag, and the time between them in milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Milliseconds from pointer to picture.
+    """Times in milliseconds from pointer events to their pictures.
 
     Attributes:
-        model: its name.
-        side: of its images in pixels.
-        drawn: pictures seen during the drag.
-        median, p95, worst: over these.
+        model: name of the model.
+        side: side of its images in pixels.
+        drawn: number of pictures that were shown during the drag.
+        median, p95, worst: median, 95th percentile and maximum of their times.
     """
 
     model: str
@@ -54,10 +53,10 @@ class Latency:
 
 
 def find_browser() -> str:
-    """The system's Chromium.
+    """Return the path of the system's Chromium.
 
     Raises:
-        InputError: there is none.
+        InputError: Chromium is not installed.
     """
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
@@ -66,10 +65,10 @@ def find_browser() -> str:
 
 
 def measure_latency(model: str, events: int = EVENTS) -> Latency:
-    """Drag a keypoint of a model's first sample and take the times.
+    """Drag a keypoint of a model's first sample and measure the times.
 
     Raises:
-        InputError: no browser, no driver, or no such model.
+        InputError: the browser, its driver or the model is missing.
     """
     try:
         from playwright.sync_api import sync_playwright
@@ -95,13 +94,13 @@ def _dragged(browser: Any, served: Served, events: int) -> tuple[int, list[float
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(served.address.replace("/?", "/edit?"))
     page.wait_for_selector("body[data-drawing='no']", timeout=120_000)
-    page.wait_for_selector(".thumb:nth-child(24) img[src]", timeout=120_000)  # the samples are drawn, nothing else goes on
+    page.wait_for_selector(".thumb:nth-child(24) img[src]", timeout=120_000)  # nothing else is being drawn
     box = page.locator(".stage .point[data-id='0'] .dot").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     for step in range(events):
-        if step == 10:  # the first pictures warm everything up
+        if step == 10:  # a first drag warms the model and the browser up
             page.evaluate("window.studio.latencies.length = 0")
         angle = 2 * math.pi * step / 60
         page.mouse.move(x + 20 * math.sin(angle), y + 12 * (1 - math.cos(angle)))
@@ -112,7 +111,7 @@ def _dragged(browser: Any, served: Served, events: int) -> tuple[int, list[float
 
 
 def main() -> None:
-    """Print a line per model."""
+    """Print one line per model."""
     parser = argparse.ArgumentParser(prog="python -m kpdetect.studio.latency", description=__doc__)
     parser.add_argument("models", nargs="*", default=MODELS, help="models to drag in; three of the package unless given")
     for model in parser.parse_args().models:

@@ -1,4 +1,4 @@
-"""The room Name: a model's keypoints on a dozen images, and its labels, saved where `kpdetect label` saves them."""
+"""The studio's Name page: a model's keypoints on a dozen images, and its labels, which are saved as `kpdetect label` does."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import find_weights, read_detector_description
 
 SHOWN, SIDE = 12, 384
-"""Images beside each other, and the side in pixels of each."""
+"""Number of images on the page, and the side in pixels of each."""
 
 
 class SavedLabels(StrictConfig):
-    """What the page sends to be saved."""
+    """Labels that the page sends for saving."""
 
     model: str
-    """As commands take it."""
+    """Text that names the model, as commands take it."""
     version: str
-    """Of the labels that the page read."""
+    """Version of the labels that the page read."""
     names: dict[int, str]
-    """Name of a keypoint."""
+    """Names of keypoints, by their numbers."""
     pairs: tuple[tuple[int, int], ...]
-    """Mirror images of each other."""
+    """Pairs of keypoints that are mirror images of each other."""
     links: tuple[tuple[int, int], ...]
-    """Joined by a line."""
+    """Pairs of keypoints that are joined by a line in drawings."""
     drop: tuple[int, ...]
-    """Left out of results."""
+    """Numbers of keypoints that are left out of results."""
 
 
 class NameRoom:
-    """Shows a detector's keypoints and keeps its labels."""
+    """Answers the requests of the Name page: shows a detector's keypoints and saves its labels."""
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace, self.lock = workplace, Lock()
         self.shown: dict[str, tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]] = {}
 
     def describe(self, call: Call) -> dict[str, Any]:
-        """Labels and keypoints of a model."""
+        """Return the labels of a model, and its keypoints on the images of the page."""
         model = call.query.get("model", "")
         weights = find_weights(self.workplace.model(model), "detector")
         count = read_detector_description(weights).keypoints
@@ -81,7 +81,7 @@ class NameRoom:
         }
 
     def image(self, call: Call) -> Response:
-        """One of the images, as the model sees it."""
+        """Return one of the images, cropped as the model sees it."""
         number = int(call.path["number"])
         with self.lock:
             tiles = self._tiles(call.query.get("model", ""))[0]
@@ -91,7 +91,7 @@ class NameRoom:
         return Response(encoded.tobytes(), media_type="image/jpeg")
 
     def save(self, call: Call) -> dict[str, Any]:
-        """Write the labels, checked as `kpdetect label` checks them."""
+        """Check the labels as `kpdetect label` does, and save them."""
         saved = call.body(SavedLabels)
         weights = find_weights(self.workplace.model(saved.model), "detector")
         path = weights.parent / LABELS
@@ -106,7 +106,12 @@ class NameRoom:
             return {"version": file_version(path), "file": str(path)}
 
     def _tiles(self, model: str) -> tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]:
-        """Images, keypoints [images, K, 2] in their pixels, confidence [images, K], and where the images are from."""
+        """Return the images of the page and the model's keypoints on them.
+
+        Returns:
+            The images, keypoints [images, K, 2] in their pixels, confidence [images, K], and a text that names the images'
+            origin.
+        """
         if model not in self.shown:
             path = self.workplace.model(model)
             predictor = Predictor.load(path)
@@ -116,7 +121,7 @@ class NameRoom:
         return self.shown[model]
 
     def _images(self, model: Path, predictor: Predictor) -> tuple[list[Image], str]:
-        """A dozen spread over the known images; without any, what the model's generator draws."""
+        """Choose a dozen images, spread over the images that are known. If none are, the model's generator draws them."""
         folder = self.workplace.images
         if folder is not None and model == self.workplace.target:
             paths = list_images(folder)

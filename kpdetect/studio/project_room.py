@@ -1,4 +1,4 @@
-"""The room Project: where a run stands, read from its files alone; the run in the other process notices nothing."""
+"""The studio's Project page: the progress of a project or run. Only files are read, so a running training is not disturbed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from kpdetect.training.progress_note import NOTE
 from kpdetect.training.run_folder import read_metrics
 
 SHOWN_POINTS = 300
-"""Of each curve."""
+"""Largest number of points of a curve."""
 SILENT_SECONDS = 90
-"""A run that has noted nothing for so long is taken to have stopped; a step may be slow."""
+"""A run that has not written its progress for this many seconds counts as stopped. A single step may be slow."""
 NOT_PLOTTED = frozenset({"step", "images", "seconds", "rate"})
 REPORT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
 
 
 class ProjectRoom:
-    """Reads a project, or a run folder alone."""
+    """Answers the requests of the Project page about a project or a single run folder."""
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace = workplace
 
     def describe(self, call: Call) -> dict[str, Any]:
-        """Stages, what goes on now, curves and sample sheets."""
+        """Return the stages, the present progress, the curves and the sample sheets."""
         folder = self.workplace.folder
         if folder is None:
             return {"folder": None, "target": str(self.workplace.target or "")}
@@ -50,7 +50,7 @@ class ProjectRoom:
         }
 
     def sheet(self, call: Call) -> Response:
-        """A sample sheet of a stage."""
+        """Return a sample sheet of a stage."""
         folder = self._required()
         stage, step = str(call.path["stage"]), int(call.path["step"])
         if stage not in _stages(folder):
@@ -61,7 +61,7 @@ class ProjectRoom:
         return FileResponse(path, media_type="image/png", headers={"Cache-Control": "private, max-age=600"})
 
     def report(self, call: Call) -> Response:
-        """The finished report, which may load nothing from elsewhere."""
+        """Return the finished report. The page is not allowed to load anything from elsewhere."""
         path = self.workplace.inside(self._required() / "report" / "index.html")
         if not path.is_file():
             raise InputError("no report yet; `kpdetect run` writes it when it is through")
@@ -95,18 +95,18 @@ class ProjectRoom:
 
 
 def _detector(folder: Path) -> dict[str, Any]:
-    """Whether there is a detector, and how many of its keypoints have names."""
+    """Return whether the project has a detector, and how many of its keypoints have names."""
     try:
         weights = find_weights(folder, "detector")
         return {"detector": True, "named": len(labels_of(weights).names)}
     except CheckpointError:
         return {"detector": False, "named": 0}
     except ConfigError:
-        return {"detector": True, "named": 0}  # the room Name says what is wrong with the names
+        return {"detector": True, "named": 0}  # the Name page shows the error
 
 
 def _stages(folder: Path) -> list[str]:
-    """Trained stages of a project; of a run folder alone, itself."""
+    """List the training stages of a project that have begun. A single run folder is its only stage."""
     return ["."] if (folder / "metrics.jsonl").is_file() else ["generator", *detector_stages(folder)]
 
 
@@ -121,7 +121,7 @@ def _title(name: str) -> str:
 
 
 def _now(folder: Path) -> dict[str, Any] | None:
-    """What the run noted last, and how long ago; None where nothing runs."""
+    """Return the progress that the run wrote last, and how long ago; None if nothing is running."""
     try:
         note = read_json(folder / NOTE)
         with reading(folder / NOTE):
@@ -132,7 +132,7 @@ def _now(folder: Path) -> dict[str, Any] | None:
 
 
 def _steps(where: Path) -> int | None:
-    """Steps that a run is to train; None where the clock ends it, or nobody knows."""
+    """Return the number of steps that a run is to train; None if time ends the run, or if the number is unknown."""
     try:
         with reading(where / "config.yaml"):
             steps = int(parse_yaml((where / "config.yaml").read_text(encoding="utf-8"))["steps"])
@@ -142,7 +142,10 @@ def _steps(where: Path) -> int | None:
 
 
 def _curves(metrics: list[dict[str, Any]]) -> dict[str, list[list[float]]]:
-    """Every number that was logged, over the step; of many lines an even choice with the last."""
+    """Return the curve of every logged number over the steps.
+
+    Of long curves, evenly spread points and the last one are returned.
+    """
     names = dict.fromkeys(name for line in metrics for name, value in line.items() if isinstance(value, int | float))
     curves = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""The room Review: predictions of images or a video, and what a person corrects in them."""
+"""The studio's Review page: predictions on images or a video, and a user's corrections of them."""
 
 from __future__ import annotations
 
@@ -27,36 +27,36 @@ from kpdetect.studio.workplace import Workplace
 
 
 class CheckedPoint(StrictConfig):
-    """A keypoint as the page sends it."""
+    """A checked keypoint, as the page sends it."""
 
     at: tuple[float, float] | None
-    """(x, y) in pixels; None where it is not to be seen."""
+    """(x, y) in pixels; None if the keypoint is not visible."""
     by: Literal["moved", "kept", "hidden"]
-    """What the person did."""
+    """What the user did with the keypoint."""
 
 
 class CheckedImage(StrictConfig):
-    """An image as the page sends it."""
+    """A checked image, as the page sends it."""
 
     row: int = Field(ge=0)
-    """Which image or frame."""
+    """Row of the image or frame in the predictions."""
     version: str
-    """Of its corrections that the page read."""
+    """Version of the image's corrections that the page read."""
     points: dict[int, CheckedPoint] | None
-    """By the model's number; None forgets what was checked."""
+    """Checked keypoints, by their numbers in the model; None removes the image's corrections."""
 
 
 class Export(StrictConfig):
-    """Formats to be written."""
+    """A request to export predictions to other formats."""
 
     formats: tuple[str, ...] = Field(min_length=1)
-    """Names as of `kpdetect predict --format`."""
+    """Names of the formats, as in `kpdetect predict --format`."""
     min_confidence: float = Field(0.0, ge=0, le=1)
-    """Unchecked keypoints below are missing there."""
+    """Unchecked keypoints with a lower confidence count as missing."""
 
 
 class ReviewRoom:
-    """Shows predictions and keeps corrections."""
+    """Answers the requests of the Review page: shows predictions and saves corrections."""
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace, self.lock = workplace, Lock()
@@ -65,11 +65,11 @@ class ReviewRoom:
         self.pictures: dict[Path, tuple[int, Pictures]] = {}
 
     def sets(self, call: Call) -> list[dict[str, Any]]:
-        """Folders of predictions."""
+        """List the folders of predictions."""
         return [{"name": folder.name, "folder": str(folder)} for folder in self.workplace.predictions]
 
     def describe(self, call: Call) -> dict[str, Any]:
-        """All points of a folder, and its corrections."""
+        """Return all predicted keypoints of a folder, and their corrections."""
         folder = self._folder(call)
         predictions, corrections = self._predictions(folder), read_corrections(folder)
         points = predictions.points
@@ -93,7 +93,7 @@ class ReviewRoom:
         }
 
     def picture(self, call: Call) -> Response:
-        """An image or frame as JPEG."""
+        """Return an image or frame as JPEG."""
         folder, row = self._folder(call), int(call.path["row"])
         predictions = self._predictions(folder)
         if row >= len(predictions.images):
@@ -102,7 +102,7 @@ class ReviewRoom:
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
     def correct(self, call: Call) -> dict[str, Any]:
-        """Keep one image as the person left it."""
+        """Save the corrections of one image."""
         folder, checked = self._folder(call), call.body(CheckedImage)
         predictions = self._predictions(folder)
         if checked.row >= len(predictions.images):
@@ -118,7 +118,7 @@ class ReviewRoom:
         return {"version": _version(after, image), "checked": _plain(after.images.get(image, {})), "file": str(folder / TABLE)}
 
     def export(self, call: Call) -> dict[str, Any]:
-        """Write formats of other tools beside the predictions, checked keypoints as the person left them."""
+        """Write the predictions in formats of other tools, with the user's corrections, into their folder."""
         folder, wanted = self._folder(call), call.body(Export)
         with self.lock:
             written = write_formats(self._predictions(folder), wanted.formats, folder, wanted.min_confidence)
@@ -131,7 +131,7 @@ class ReviewRoom:
         return self.workplace.predictions[number]
 
     def _predictions(self, folder: Path) -> Predictions:
-        """Read again when the record or the model's labels were written again."""
+        """Return the predictions of a folder. They are read again if their record or the model's labels have changed."""
         written = (folder / RECORD).stat().st_mtime_ns if (folder / RECORD).is_file() else 0
         version = (written, self.labels.version)
         if folder not in self.read or self.read[folder][0] != version:
@@ -148,7 +148,7 @@ class ReviewRoom:
 
 
 def _required(points: dict[int, CheckedPoint], predictions: Predictions, row: int) -> dict[int, Checked]:
-    """Points of an image, checked against its size and the model's keypoints."""
+    """Check the keypoints that the page sent against the size of the image and the model's keypoints."""
     height, width = predictions.sizes[row].tolist()
     known = set(predictions.points.numbers)
     for number, point in points.items():
@@ -166,7 +166,7 @@ def _required(points: dict[int, CheckedPoint], predictions: Predictions, row: in
 
 
 def _seconds(predictions: Predictions) -> list[float] | None:
-    """When each frame of a video is shown; None for images, and where the file does not say."""
+    """Return the time of each video frame in seconds; None for images, and if the file has no times."""
     if predictions.frames is None:
         return None
     times = predictions.frames / (predictions.rate or 1.0) if predictions.times is None else predictions.times

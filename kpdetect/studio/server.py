@@ -1,4 +1,4 @@
-"""Serves the studio to this machine alone, and opens it in the browser."""
+"""Serve the studio, only to this machine, and open it in the browser."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A studio that listens, and is answered by `run`.
+    """A studio that is ready to answer requests.
 
     Attributes:
-        server: uvicorn's.
-        listening: bound to `HOST`.
-        address: with the token, to be opened.
+        server: the uvicorn server.
+        listening: the socket, bound to `HOST`.
+        address: address of the page, with the secret token.
     """
 
     server: uvicorn.Server
@@ -33,7 +33,7 @@ class Served:
     address: str
 
     def run(self) -> None:
-        """Answer until Ctrl-C, or until `server.should_exit` is set."""
+        """Answer requests until Ctrl-C, or until `server.should_exit` is set."""
         try:
             self.server.run(sockets=[self.listening])
         finally:
@@ -41,12 +41,12 @@ class Served:
 
 
 def open_studio(workplace: Workplace, port: int = 0) -> Served:
-    """A studio that listens on 127.0.0.1; port 0 takes a free one.
+    """Open a studio that listens on 127.0.0.1. Port 0 means any free port.
 
     Raises:
         InputError: the port is in use.
     """
-    # asyncio switches Nagle's algorithm off only where the protocol is named; with it every answer waits 40 ms
+    # asyncio switches Nagle's algorithm off only if the protocol is named; otherwise every answer waits 40 ms
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -63,7 +63,7 @@ def open_studio(workplace: Workplace, port: int = 0) -> Served:
 
 
 def run_studio(workplace: Workplace, port: int = 0, browser: bool = True) -> None:
-    """Open the studio in the browser and answer until Ctrl-C."""
+    """Open the studio in the browser, and answer requests until Ctrl-C."""
     served = open_studio(workplace, port)
     print(f"studio: {served.address}", flush=True)
     print(f"saves in: {workplace.out}; Ctrl-C ends it, what was saved stays", file=sys.stderr, flush=True)

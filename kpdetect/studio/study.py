@@ -1,8 +1,10 @@
-"""The paper's user study (appendix D) as a folder: questions, the results that are compared, and copies of their pictures.
+"""A user study as in appendix D of the LatentKeypointGAN paper.
 
-study.json          what is asked, and of which pictures
-pictures/           METHOD/KIND/NAME, copied, so that later results change nothing
-answers/NAME.csv    of one participant, see `kpdetect.studio.answers`
+Its folder holds the questions, the comparisons, and copies of the compared pictures:
+
+study.json          the questions and comparisons
+pictures/           METHOD/KIND/NAME, copies, so that the study does not change with later results
+answers/NAME.csv    answers of one participant, see `kpdetect.studio.answers`
 """
 
 from __future__ import annotations
@@ -27,19 +29,19 @@ from kpdetect.images.image_files import SUFFIXES, read_image, write_image
 RECORD, PICTURES = "study.json", "pictures"
 Kind = Literal["before", "appearance", "images"]
 CAPTIONS: Mapping[Kind, str] = {"before": "original", "appearance": "look taken from", "images": "edited"}
-"""What a picture is called on the page."""
+"""Name of each kind of picture on the page."""
 
 
 class Question(StrictConfig):
-    """What is asked of two results."""
+    """A question about two compared results."""
 
     name: str = Field(min_length=1)
-    """In tables: the aspect."""
+    """Name of the question in tables."""
     text: str = Field(min_length=1)
-    """To the participant."""
+    """Text of the question, as the participant reads it."""
     shows: tuple[Kind, ...] = Field(("images",), min_length=1)
-    """Pictures of a result that are shown beside each other: `images` are edited, `before` are originals, `appearance` are
-    those whose look was taken."""
+    """Kinds of pictures of a result that are shown next to each other: `images` are edited pictures, `before` are originals,
+    `appearance` are the pictures from which the appearance was taken."""
 
 
 QUESTIONS = (
@@ -60,35 +62,35 @@ QUESTIONS = (
         shows=("before", "appearance", "images"),
     ),
 )
-"""The four of appendix D."""
+"""The four questions of appendix D of the LatentKeypointGAN paper."""
 
 
 class Item(StrictConfig):
-    """One comparison."""
+    """One comparison of two results."""
 
     question: int = Field(ge=0)
-    """Which question."""
+    """Index of the question."""
     name: str
-    """File name of the pictures."""
+    """File name of the compared pictures."""
     methods: tuple[int, int]
-    """The two results compared, the earlier one first."""
+    """Indices of the two compared results, the smaller one first."""
 
 
 class Study(StrictConfig):
-    """What is asked."""
+    """A user study: its questions, results and comparisons."""
 
     name: str
-    """Of the study."""
+    """Name of the study."""
     seed: int = Field(1, ge=0)
-    """The order of the comparisons and the sides follow from it; the paper's is 1."""
+    """Random seed of the comparisons' order and sides. The LatentKeypointGAN paper uses 1."""
     methods: tuple[str, ...] = Field(min_length=2)
-    """Names of the results; the first is ours."""
+    """Names of the compared results. The first one is the user's own method."""
     questions: tuple[Question, ...] = Field(min_length=1)
-    """In order."""
+    """Questions, in the order in which they are asked."""
     items: tuple[Item, ...] = Field(min_length=1)
     """All comparisons."""
     files: dict[str, RelativeName]
-    """METHOD/KIND/NAME, and the file below `pictures`."""
+    """Path below `pictures` of each picture METHOD/KIND/NAME."""
 
     @model_validator(mode="after")
     def _complete(self) -> Study:
@@ -102,10 +104,10 @@ class Study(StrictConfig):
 
 
 def read_questions(text: str, source: str) -> tuple[Question, ...]:
-    """Questions of one's own from YAML: a list of `name`, `text` and `shows`.
+    """Read a user's own questions from YAML: a list of entries with `name`, `text` and `shows`.
 
     Raises:
-        FormatError: it is no such list.
+        FormatError: the text is not such a list.
         ConfigError: a question has an unknown key, or a wrong value.
     """
     with reading(source, advice="expected a list of questions, each with name, text and shows"):
@@ -128,14 +130,15 @@ def make_study(
 
     Args:
         out: folder of the study.
-        name: of the study.
-        folders: of results of each method, ours first: what `kpdetect edit` wrote, or folders of images.
-        questions: what is asked; those that some results lack pictures for are left out.
-        per_question: comparisons of each question and pair of methods; 5 in the paper.
-        seed: of the choice.
+        name: name of the study.
+        folders: folder of results of each method, the user's own method first. Each is a folder that `kpdetect edit` wrote, or
+            a folder of images.
+        questions: the questions. A question is left out if a result lacks the pictures that it shows.
+        per_question: number of comparisons for each question and pair of methods; 5 in the LatentKeypointGAN paper.
+        seed: random seed of the choice of comparisons, their order, and their sides.
 
     Raises:
-        InputError: fewer than two results, no picture in all of them, or nothing that can be asked.
+        InputError: there are fewer than two results, no picture is in all of them, or no question can be asked.
         OutputError: the folder cannot be written.
     """
     if len(folders) < 2:
@@ -180,7 +183,7 @@ def _items(
 
 
 def _pictures(folder: Path) -> dict[str, dict[str, Path]]:
-    """Files of each kind by their name; what lies in no folder of a kind counts as `images`."""
+    """List the pictures of a folder, by kind and name. Pictures that lie in no folder of a kind count as `images`."""
     kinds = {kind: _named(folder / kind) for kind in CAPTIONS}
     if not kinds["images"]:
         kinds["images"] = _named(folder) or _named(folder / "overlays")
@@ -198,7 +201,7 @@ def _named(folder: Path) -> dict[str, Path]:
 
 
 def _donors(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """The sample whose look `kpdetect edit` took, for every edited image."""
+    """Find, for every edited image, the sample from which `kpdetect edit` took the appearance."""
     try:
         record = read_json(folder / "edits.json")
         sample = int(record["edits"]["appearance_from"][0]["sample"])
@@ -212,8 +215,8 @@ def read_study(folder: Path) -> Study:
     """Read study.json.
 
     Raises:
-        InputError: no study there.
-        ConfigError: it is damaged.
+        InputError: the folder has no study.
+        ConfigError: the study is damaged.
     """
     if not (folder / RECORD).is_file():
         raise InputError(f"{folder}: no {RECORD} here; give a folder that the studio made")
@@ -224,10 +227,10 @@ def read_study(folder: Path) -> Study:
 
 
 def safe_name(text: str, what: str) -> str:
-    """A name that can be a file's.
+    """Make a file name from a text.
 
     Raises:
-        InputError: nothing of it can.
+        InputError: the text has no character that a file name may have.
     """
     name = re.sub(r"[^\w-]+", "-", text.strip()).strip("-")[:60]
     if not name:

@@ -1,9 +1,8 @@
-"""In which order a participant sees the comparisons, and which result stands on which side.
+"""The order in which a participant of a user study sees the comparisons, and the side of each result.
 
-There are `ORDERS` orders, all from the study's seed; a participant's name chooses one (FNV-1a), so that the page in the
-studio and the page that was sent elsewhere agree. In each order every question shows each result on the left as often as on
-the right, or once more.
-"""
+There are `ORDERS` orders, which follow from the study's seed. A hash of the participant's name (FNV-1a) chooses one of them. So
+the studio and an exported page choose the same order. In each order, every question shows each result on the left as often as
+on the right, or once more."""
 
 from __future__ import annotations
 
@@ -19,11 +18,11 @@ ORDERS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One comparison as it is shown.
+    """A comparison as a participant sees it.
 
     Attributes:
-        item: which one of the study's.
-        left, right: which results.
+        item: index of the comparison in the study.
+        left, right: indices of the results on the left and on the right.
     """
 
     item: int
@@ -32,7 +31,7 @@ class Shown:
 
 
 def order_number(participant: str) -> int:
-    """Which order a participant sees."""
+    """Compute the number of the order that a participant sees."""
     digest = 0x811C9DC5
     for byte in participant.encode():
         digest = ((digest ^ byte) * 0x01000193) & 0xFFFFFFFF
@@ -40,7 +39,10 @@ def order_number(participant: str) -> int:
 
 
 def shown_order(study: Study, number: int) -> list[Shown]:
-    """All comparisons of a study in order `number`: questions one after the other, comparisons shuffled inside each."""
+    """List all comparisons of a study in order `number`.
+
+    The questions follow one another. The comparisons of each question are shuffled.
+    """
     source = np.random.default_rng([study.seed, number])
     flipped = _flipped(study, source)
     order: list[int] = []
@@ -55,7 +57,10 @@ def shown_order(study: Study, number: int) -> list[Shown]:
 
 
 def _flipped(study: Study, source: np.random.Generator) -> list[bool]:
-    """Whether each comparison shows its first result on the right: half of each question and pair, one more or less by lot."""
+    """Choose for each comparison whether its first result is shown on the right.
+
+    This holds for half of the comparisons of each question and pair. Of an odd number, chance decides about one more or less.
+    """
     groups: dict[tuple[int, tuple[int, int]], list[int]] = defaultdict(list)
     for index, item in enumerate(study.items):
         groups[item.question, item.methods].append(index)

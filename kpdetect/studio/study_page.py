@@ -1,4 +1,4 @@
-"""A study as one HTML file that needs nothing else, for participants elsewhere; it saves their answers as a file to import."""
+"""A user study as one self-contained HTML file, for participants elsewhere. It saves their answers as a file to import."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-s
 
 
 def trial_of(study: Study, order: int) -> list[dict[str, Any]]:
-    """What a participant of an order sees: questions by number, and pictures of both sides by their file below `pictures`."""
+    """List what the participants with order number `order` see.
+
+    Each entry has the index of the question, and the pictures of both sides as paths below `pictures`.
+    """
     shown = []
     for each in shown_order(study, order):
         item = study.items[each.item]
@@ -30,7 +33,7 @@ def trial_of(study: Study, order: int) -> list[dict[str, Any]]:
 
 
 def study_page(folder: Path, study: Study) -> str:
-    """The page: pictures as data addresses, all orders, and the module that asks."""
+    """Make the HTML page of a study. It contains the pictures as data addresses, all orders, and the JavaScript module."""
     static = resources.files("kpdetect.studio").joinpath("static")
     pictures = {name: _address(folder / PICTURES / name) for name in sorted(set(study.files.values()))}
     facts = {
@@ -42,7 +45,7 @@ def study_page(folder: Path, study: Study) -> str:
     }
     script = static.joinpath("trial.js").read_text(encoding="utf-8").replace("export ", "")
     style = static.joinpath("studio.css").read_text(encoding="utf-8")
-    content = json.dumps(facts).replace("<", "\\u003c")  # no end of the script inside it
+    content = json.dumps(facts).replace("<", "\\u003c")  # the data must not end the script element
     return f"""<!doctype html>
 <html lang="en">
 <head>

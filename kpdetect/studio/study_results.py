@@ -1,4 +1,4 @@
-"""What `kpdetect study` does: answers of exported pages taken in, and all answers tallied."""
+"""The work of `kpdetect study`: importing the answers of exported pages, and tallying all answers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kpdetect.studio.tally import markdown, tally
 
 
 def table_of(results: Sequence[Path]) -> str:
-    """The table of studies and files of answers, as Markdown.
+    """Tally studies and files of answers as a Markdown table.
 
     Raises:
-        InputError: a path that is neither, or no answers.
-        FormatError: damaged answers.
+        InputError: a path is neither a study nor a file of answers, or there are no answers.
+        FormatError: a file of answers is damaged.
     """
     votes = []
     for path in results:
@@ -35,11 +35,11 @@ def table_of(results: Sequence[Path]) -> str:
 
 
 def import_files(results: Sequence[Path], files: Iterable[Path]) -> Iterator[str]:
-    """Add answers of exported pages to a study; gives the participants.
+    """Add the answers of exported pages to a study. Yield the names of the participants.
 
     Raises:
-        InputError: not one study, or answers that do not belong to it.
-        FormatError: damaged answers.
+        InputError: `results` is not exactly one study, or the answers do not belong to it.
+        FormatError: a file of answers is damaged.
     """
     for file in files:
         if len(results) != 1 or not (results[0] / RECORD).is_file():

@@ -1,9 +1,11 @@
-"""Answers as the paper's Table 4: shares in favour of each of two results and of neither, with 95 % intervals.
+"""Tally the answers of user studies, in the form of Table 4 of the LatentKeypointGAN paper.
 
-Answers of one participant resemble each other, so the intervals are Wilson's for an effective number of answers: their number
-divided by Kish's design effect 1 + (answers per participant - 1) * intraclass correlation, the correlation from a one-way
-analysis of variance over participants (0 if negative). With one participant there is no telling, and the number of answers
-stands.
+The table shows the shares of answers in favour of each of two results, and of neither, with 95 % intervals.
+
+Answers of one participant resemble each other, so they count less than independent answers. The intervals are Wilson's, for an
+effective number of answers. It is the number of answers divided by Kish's design effect,
+1 + (answers per participant - 1) * intraclass correlation. The correlation comes from a one-way analysis of variance over
+participants, and is 0 if negative. With one participant it cannot be estimated, and the effect is 1.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from numpy.typing import NDArray
 from kpdetect.studio.answers import EQUAL, Vote
 
 Z = 1.959963984540054
-"""Of a two-sided 95 % interval."""
+"""Quantile of the normal distribution for a two-sided 95 % interval."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """A share of answers in percent, and its interval."""
+    """A share of answers in percent, and its 95 % interval."""
 
     percent: float
     low: float
@@ -36,10 +38,10 @@ class Tallied:
     """One line of the table.
 
     Attributes:
-        question: the aspect.
-        ours, other: the results.
-        favour, against, equal: shares of the answers.
-        votes, participants: how many.
+        question: name of the question.
+        ours, other: names of the two compared results.
+        favour, against, equal: shares of the answers for `ours`, for `other` and for neither.
+        votes, participants: numbers of answers and of participants.
     """
 
     question: str
@@ -53,7 +55,7 @@ class Tallied:
 
 
 def tally(votes: Sequence[Vote]) -> list[Tallied]:
-    """One line per question and pair of results, in the order of the first votes."""
+    """Tally votes into one line per question and pair of results, in the order in which these first occur."""
     groups: dict[tuple[str, tuple[str, str]], list[Vote]] = defaultdict(list)
     for vote in votes:
         groups[vote.question, vote.methods].append(vote)
@@ -76,7 +78,12 @@ def _tallied(question: str, pair: tuple[str, str], votes: Sequence[Vote]) -> Tal
 
 
 def share(chosen: Sequence[bool], people: Sequence[str]) -> Share:
-    """How often something was chosen, [answers], and by whom each time."""
+    """Compute a share of answers with its interval.
+
+    Args:
+        chosen: whether each answer counts for the share, [answers].
+        people: participant of each answer, [answers].
+    """
     values = np.array(chosen, np.float64)
     count = len(values) / design_effect(values, people)
     low, high = wilson(float(values.mean()), count)
@@ -84,7 +91,7 @@ def share(chosen: Sequence[bool], people: Sequence[str]) -> Share:
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of `count` answers."""
+    """Compute Wilson's 95 % interval of a share of `count` answers."""
     middle = share + Z * Z / (2 * count)
     reach = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
     scale = 1 + Z * Z / count
@@ -92,7 +99,7 @@ def wilson(share: float, count: float) -> tuple[float, float]:
 
 
 def design_effect(values: NDArray[np.float64], people: Sequence[str]) -> float:
-    """Kish's: by how much the answers of one participant being alike widens an interval; at least 1."""
+    """Compute Kish's design effect, at least 1. The effective number of answers is their number divided by it."""
     groups = [values[np.array(people) == person] for person in dict.fromkeys(people)]
     total, number = len(values), len(groups)
     if number < 2 or total == number:
@@ -106,7 +113,7 @@ def design_effect(values: NDArray[np.float64], people: Sequence[str]) -> float:
 
 
 def markdown(lines: Sequence[Tallied]) -> str:
-    """The table, its columns as in the paper's Table 4."""
+    """Write the table as Markdown. Its columns are those of Table 4 of the LatentKeypointGAN paper."""
     head = ["Aspect", "Method to compare", "In favour of ours", "In favour of others", "Equal", "Answers", "Participants"]
     rows = [
         [

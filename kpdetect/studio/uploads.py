@@ -1,4 +1,6 @@
-"""Files that are dropped on the page: limited in bytes (`kpdetect.studio.call`) and, before anything is decoded, in pixels."""
+"""Image files that a user drops on the page. Their size in bytes is limited (`kpdetect.studio.call`).
+
+Their number of pixels is checked before they are decoded."""
 
 from __future__ import annotations
 
@@ -12,26 +14,26 @@ from kpdetect.images.image_files import read_image
 from kpdetect.studio.workplace import Workplace
 
 MAX_PIXELS = 50_000_000
-"""Of an uploaded picture."""
+"""Largest number of pixels of an uploaded image."""
 ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "GIF": ".gif"}
-"""Formats that are taken."""
+"""File ending of each accepted format."""
 
 
 def store_photo(workplace: Workplace, folder: str, name: str, content: bytes) -> str:
-    """Keep an uploaded picture in the studio's folder; the same picture is kept once.
+    """Store an uploaded image in the studio's folder. An image with the same content is stored only once.
 
     Args:
-        workplace: knows the folder.
-        folder: name of a folder in it.
-        name: what the file is called on the user's side; only its letters and digits are used.
-        content: of the file.
+        workplace: the studio's folders.
+        folder: name of a subfolder of the studio's folder.
+        name: name of the file on the user's machine. Only its letters and digits are used.
+        content: bytes of the file.
 
     Returns:
-        The file's name in the folder.
+        The file's name in the subfolder.
 
     Raises:
-        InputError: it is no picture of these formats, is damaged, or has too many pixels.
-        OutputError: it cannot be written.
+        InputError: the file is not an image of an accepted format, is damaged, or has too many pixels.
+        OutputError: the file cannot be written.
     """
     ending = _ending(content)
     stem = re.sub(r"[^A-Za-z0-9]+", "-", name.rpartition(".")[0] or name).strip("-")[:40] or "photo"
@@ -49,10 +51,10 @@ def store_photo(workplace: Workplace, folder: str, name: str, content: bytes) ->
 
 
 def _ending(content: bytes) -> str:
-    """By what the file is, read from its header alone."""
+    """Return the file ending for the format that the header of the content states."""
     from PIL import Image as Pillow
 
-    Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked below
+    Pillow.MAX_IMAGE_PIXELS = None  # the number of pixels is checked below
     try:
         with Pillow.open(BytesIO(content), formats=list(ENDINGS)) as picture:
             kind, (width, height) = picture.format or "", picture.size

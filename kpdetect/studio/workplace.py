@@ -1,4 +1,4 @@
-"""What the studio was opened on, and the only folders that it reads from and writes to."""
+"""The models and folders that the studio was opened on. The studio reads and writes only in these folders."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from kpdetect.shipped import shipped_folder, shipped_models
 from kpdetect.training.checkpoints import find_weights
 
 EXAMPLE = "faces-64"
-"""The shipped model that pages begin with where no model was given."""
+"""Name of the model that comes with kpdetect, with which pages begin if no model was given."""
 FOLDER = "studio"
-"""What the studio saves in a project."""
+"""Name of the subfolder of a project in which the studio saves its files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workplace:
-    """Folders of one studio.
+    """The models and folders of one studio.
 
     Attributes:
-        target: the model, project or predictions as given; None where nothing was.
-        out: folder for pictures, edits and studies; made when something is saved.
-        models: what can be edited or named: the text that commands take, by the text.
-        predictions: folders with predictions, those of videos too.
-        images: folder of images, where it is known.
-        compared: folders given to be compared.
-        roots: resolved folders; nothing outside is read.
+        target: path of the model, project or predictions that the user gave; None if nothing was given.
+        out: folder for pictures, edits and studies. It is created when something is saved.
+        models: models that can be edited or named, by the texts that name them in commands.
+        predictions: folders of predictions, on images and on videos.
+        images: folder of images; None if it is unknown.
+        compared: folders that the user gave for comparison.
+        roots: folders with links resolved. Nothing outside them is read.
     """
 
     target: Path | None
@@ -44,20 +44,20 @@ class Workplace:
 
     @property
     def folder(self) -> Path | None:
-        """The project or run folder that the studio was opened on."""
+        """The project or run folder that the studio was opened on; None if it was opened on something else."""
         return self.target if self.target is not None and self.target.is_dir() else None
 
     @property
     def first_model(self) -> str:
-        """The model that pages begin with."""
+        """The text that names the model with which pages begin."""
         own = "" if self.target is None else str(self.target)
         return next((name for name in (own, EXAMPLE) if name in self.models), self.models[0])
 
     def inside(self, path: Path) -> Path:
-        """A path with its links resolved, if it lies in one of the studio's folders.
+        """Resolve the links of a path, and check that it lies in one of the studio's folders.
 
         Raises:
-            InputError: it lies elsewhere.
+            InputError: the path lies elsewhere.
         """
         real = path.resolve()
         if not any(real == root or root in real.parents for root in self.roots):
@@ -65,10 +65,10 @@ class Workplace:
         return real
 
     def target_for(self, name: str) -> Path:
-        """Path of a file to be written in the studio's own folder, links resolved.
+        """Return the path of a file to write in the studio's own folder, with links resolved.
 
         Raises:
-            InputError: it would lie elsewhere.
+            InputError: the path lies elsewhere.
         """
         real = (self.out / name).resolve()
         if self.out.resolve() not in real.parents:
@@ -76,10 +76,12 @@ class Workplace:
         return real
 
     def new_file(self, name: str) -> Path:
-        """`target_for`, in a folder that is made and marked as results, so that no command takes its pictures for images.
+        """Return the path of a file to write, as `target_for` does, and create its folder.
+
+        The folder is marked as a folder of results, so that no command reads its pictures as images.
 
         Raises:
-            InputError: it would lie elsewhere.
+            InputError: the path lies elsewhere.
             OutputError: the folder cannot be written.
         """
         path = self.target_for(name)
@@ -88,10 +90,10 @@ class Workplace:
         return path
 
     def model(self, text: str) -> Path:
-        """The model that a page means.
+        """Return the path of a model that a page names.
 
         Raises:
-            InputError: it is none of `models`.
+            InputError: the text is not in `models`.
         """
         if text not in self.models:
             raise InputError(f"model {text}: not one of {', '.join(self.models)}")
@@ -106,17 +108,18 @@ def open_workplace(
     predictions: Path | None = None,
     compared: Sequence[Path] = (),
 ) -> Workplace:
-    """What a call of `kpdetect studio` means.
+    """Find the models and folders that a call of `kpdetect studio` means.
 
     Args:
-        target: project, run folder, weights file, name of a shipped model, or a folder of `kpdetect predict`.
-        out: where to save; `studio` in the target, or here, unless given.
-        images: folder of images for the rooms Name and Review.
-        predictions: a folder of `kpdetect predict`.
-        compared: folders of images to compare.
+        target: project folder, run folder, weights file, the name of a model that comes with kpdetect, or a folder that
+            `kpdetect predict` wrote; None for an example model.
+        out: folder in which to save. By default it is the folder `studio` in the target, or in the working folder.
+        images: folder of images for the Name and Review pages.
+        predictions: folder that `kpdetect predict` wrote.
+        compared: folders of images to compare on the Compare page.
 
     Raises:
-        InputError: something that was named does not exist, or is of no use.
+        InputError: a path does not exist, or the studio cannot use it.
     """
     for given in (images, predictions, *compared):
         if given is not None and not given.is_dir():
@@ -157,14 +160,14 @@ def _has(model: Path, kind: str) -> bool:
 
 
 def _predictions(target: Path | None, given: Path | None) -> list[Path]:
-    """Folders with predictions: of images first, then of each video."""
+    """List the folders of predictions: first that of the images, then those of videos."""
     starts = [path for path in (given, target, target / "predictions" if target is not None else None) if path is not None]
     folders = [folder for start in starts for folder in (start, *sorted(start.glob(f"{VIDEOS}/*")))]
     return [folder for folder in dict.fromkeys(folders) if (folder / TABLE).is_file() and (folder / RECORD).is_file()]
 
 
 def source_of(folder: Path) -> Path | None:
-    """The folder of images, or the video file, that a folder of predictions was made from; None where it is not there."""
+    """Return the folder of images or the video file of a folder of predictions; None if it no longer exists."""
     try:
         source = read_prediction_record(folder).source
     except (InputError, FormatError):
