@@ -13,7 +13,7 @@ from kpdetect.cli import options
 
 
 class TableName(str, Enum):
-    """Ablation tables of the paper."""
+    """Ablation tables of the LatentKeypointGAN paper."""
 
     table2 = "table2"
     table3 = "table3"
@@ -27,43 +27,53 @@ Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searc
 Data = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="Annotated data set in its official layout. Without it, only the generated images are measured."
+        "--data",
+        help="Folder of the annotated data set, with its official file names. "
+        "Without it, only the generated images are measured.",
     ),
 ]
-MinutesEach = Annotated[float, typer.Option("--minutes-each", min=0, help="Training minutes per cell of the table.")]
-ProtocolName = Annotated[str, typer.Option("--protocol", help="Name of the protocol; `kpdetect benchmark list` shows them.")]
+MinutesEach = Annotated[float, typer.Option("--minutes-each", min=0, help="Minutes of training for each cell of the table.")]
+ProtocolName = Annotated[
+    str, typer.Option("--protocol", help="Name of the benchmark protocol. `kpdetect benchmark list` prints all names.")
+]
 Test = Annotated[
     bool,
     typer.Option(
         "--test/--cross-validate",
-        help="--test measures on the test images, for a report. --cross-validate leaves them out, for choosing a model.",
+        help="--test: measure on the test images, for numbers to publish. "
+        "--cross-validate: leave them out, for choosing a model.",
     ),
 ]
 Cells = Annotated[
     list[str] | None,
     typer.Option(
-        "--cells", metavar="PATTERN", help="Train only the cells that fit this pattern, for example k06-*; repeatable."
+        "--cells", metavar="PATTERN", help="Train only the cells whose names match this pattern, for example k06-*. Repeatable."
     ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of cells to train at the same time.")]
 Keypoints = Annotated[
-    int, typer.Option("--keypoints", "-k", help="Number of keypoints; ignored where the table varies this number.")
+    int, typer.Option("--keypoints", "-k", help="Number of keypoints. Ignored by tables that vary this number.")
 ]
-Size = Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")]
-Refine = Annotated[bool, typer.Option("--refine/--no-refine", help="Train the detectors on the real images too.")]
+Size = Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")]
+Refine = Annotated[
+    bool, typer.Option("--refine/--no-refine", help="After the generated images, train each detector on the real images too.")
+]
 Count = Annotated[
-    int, typer.Option("--count", min=2, help="Number of generated images to compare with real ones; the paper uses 50,000.")
+    int,
+    typer.Option("--count", min=2, help="Number of images to generate and compare with real images. The paper uses 50,000."),
 ]
 FeaturesName = Annotated[
     str,
     typer.Option(
-        help="Network that the images are compared by: imagenet (extra: imagenet), random, or a file of Inception's weights."
+        help="Network whose features compare the images: imagenet (needs the pip extra imagenet), random, or a file of "
+        "Inception "
+        "weights."
     ),
 ]
 
 
 def ablate(
-    table: Annotated[TableName, typer.Argument(help="Table of the paper.")],
+    table: Annotated[TableName, typer.Argument(help="Number of the table in the LatentKeypointGAN paper.")],
     images: Images,
     out: options.Out,
     minutes_each: MinutesEach,
@@ -85,7 +95,10 @@ def ablate(
     precision: options.PrecisionOption = options.Precision.auto,
     overrides: options.Set = None,
 ) -> None:
-    """Make one of the paper's ablation tables from your own images. Every cell is trained in a separate process."""
+    """Reproduce an ablation table of the LatentKeypointGAN paper on your own images.
+
+    Every cell of the table is trained in a separate process.
+    """
     run(**locals())
 
 
@@ -111,12 +124,15 @@ def ladder(
     precision: options.PrecisionOption = options.Precision.auto,
     overrides: options.Set = None,
 ) -> None:
-    """Train the tuned generator, remove its parts one by one, and measure each step, as `kpdetect ablate table3`."""
+    """Train the tuned generator and four reduced versions, and compare them. Same as `kpdetect ablate table3`.
+
+    Each version lacks one part more than the one before.
+    """
     run(TableName.table3, **locals())
 
 
 def run(table: TableName, images: Path, out: Path, cells: list[str] | None, jobs: int, **chosen: Any) -> None:
-    """Train the cells of a table and print its path. `chosen` holds the options that all cells share."""
+    """Train the cells of a table and print the path of the table. `chosen` holds the options that all cells share."""
     from benchmarks.ablations.config import AblationConfig
     from benchmarks.ablations.run import run_ablation
     from kpdetect.config import build_config

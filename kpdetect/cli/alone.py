@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 STAGES = ("generator", "pairs", "detector", "refined", "predictions")
-"""Folders of a project that a command may write into as `--out`. Rounds of self-training (taught-N) are such folders too."""
+"""Folders of a project that a command may write into as `--out`, besides the folders `taught-N` of self-training."""
 ROUND = "taught-"
 
 
 def alone(command: Callable[..., None]) -> Callable[..., None]:
-    """Make a command refuse to write into its `out` while another process writes there. A dry run writes nothing."""
+    """Make a command refuse to start while another process writes into its `out`. A dry run needs no lock."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ def alone(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _wait_for_the_lock() -> None:
-    """Under torchrun no process begins before the first one holds the folder for all."""
+    """Wait, under torchrun, until the first process has locked the folder for all."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         from kpdetect.training.peers import Peers
 
@@ -42,7 +42,7 @@ def _wait_for_the_lock() -> None:
 def writing_alone(out: Path) -> Iterator[None]:
     """Lock a folder, so that only this process writes into it.
 
-    The folder of a stage is locked while its project runs. A project is locked while a command writes into one of its stages.
+    A lock on a project folder also locks its stages, such as `generator`. A lock on a stage also locks the project folder.
 
     Raises:
         OutputError: another process writes into the folder.

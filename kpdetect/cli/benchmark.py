@@ -11,17 +11,22 @@ from kpdetect.errors import InputError
 
 Protocol = Annotated[
     str,
-    typer.Argument(help="Name of a protocol (`kpdetect benchmark list` shows them), or table:FILE for your own annotations."),
+    typer.Argument(help="Name of a benchmark protocol, table:FILE for your own annotations, or list to print all names."),
 ]
 Model = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        help="A trained detector: project folder, run folder or weights file. Without it, only the baselines are measured.",
+        help="Trained detector: project folder, run folder, weights file or the name of a model that comes with the package. "
+        "Without it, only the baselines are measured.",
     ),
 ]
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Data set in its official layout; for table:FILE, the folder of its images.")
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Folder of the annotated data set, with its official file names. For table:FILE: the folder of the images.",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder for the predictions and the result. (default: MODEL/results)")
@@ -30,7 +35,7 @@ Predictions = Annotated[
     Path | None,
     typer.Option(
         "--predictions",
-        help="Predictions to measure: predictions.h5 of an earlier benchmark, or a folder of `kpdetect predict`.",
+        help="Measure these predictions: predictions.h5 of an earlier benchmark, or a folder that `kpdetect predict` wrote.",
     ),
 ]
 Checkpoint = Annotated[
@@ -38,40 +43,49 @@ Checkpoint = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="HASH",
-        help="Hash of the model to measure, where predictions.h5 holds several; its first characters suffice.",
+        help="Hash of the model to measure, if predictions.h5 holds several models. The first characters suffice.",
     ),
 ]
 AllowContaminated = Annotated[
-    bool, typer.Option("--allow-contaminated", help="Measure a model that was trained on test images. Its row is marked.")
+    bool,
+    typer.Option(
+        "--allow-contaminated",
+        help="Measure the model even if it was trained on test images. Its row in the table is then marked.",
+    ),
 ]
 CrossValidate = Annotated[
     bool,
     typer.Option(
-        "--cross-validate", help="Measure on the fitting images alone and leave the test images out, for choosing a model."
+        "--cross-validate",
+        help="Cross-validate on the fitting images and leave the test images out. Use this to choose a model.",
     ),
 ]
 Normaliser = Annotated[
     str,
     typer.Option(
-        "--normaliser", help="For table:FILE: divide distances by box, image, pixel, or the distance of two landmarks, a,b."
+        "--normaliser",
+        help="For table:FILE: the unit of distances. box, image: square root of that area. pixel. "
+        "A,B: distance of landmarks A and B.",
     ),
 ]
 FitList = Annotated[
-    Path | None, typer.Option("--fit-list", help="For table:FILE: text file with the names of the images to fit on.")
+    Path | None,
+    typer.Option("--fit-list", help="For table:FILE: text file with the names of the images that the regression is fitted on."),
 ]
 TestList = Annotated[
-    Path | None, typer.Option("--test-list", help="For table:FILE: text file with the names of the images to test on.")
+    Path | None,
+    typer.Option("--test-list", help="For table:FILE: text file with the names of the images that the error is measured on."),
 ]
 Supervised = Annotated[
     list[int] | None,
     typer.Option(
         "--supervised",
         metavar="LABELS",
-        help="Also train a supervised detector on this number of labelled images, for comparison; repeatable.",
+        help="For comparison, also train a supervised detector on this number of annotated images. Repeatable.",
     ),
 ]
 SupervisedMinutes = Annotated[
-    float, typer.Option("--supervised-minutes", min=0, help="Training minutes of each supervised detector.")
+    float, typer.Option("--supervised-minutes", min=0, help="Minutes of training for each supervised detector.")
 ]
 
 
@@ -90,7 +104,10 @@ def command(
     supervised: Supervised = None,
     supervised_minutes: SupervisedMinutes = 30.0,
 ) -> None:
-    """Measure a detector's error on annotated landmarks, and compare it with the mean shape and baselines."""
+    """Measure a detector's error on annotated landmarks and compare it with baselines.
+
+    One baseline always predicts the mean position of each landmark. Its error is called the floor.
+    """
     from benchmarks.benchmarking.benchmark import benchmark
     from benchmarks.benchmarking.model_choice import cross_validate_model
 

@@ -9,32 +9,39 @@ import typer
 
 
 def command(
-    predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote, with predictions of images.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote for images (not for videos).")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="CSV file to write: image,left,top,width,height in pixels.")
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="CSV file to write, with the columns image,left,top,width,height in pixels."
+        ),
     ],
     keypoints: Annotated[
         str | None,
         typer.Option(
-            metavar="N,M,...", help="Numbers of the keypoints to enclose, for example those of the head. (default: all)"
+            metavar="N,M,...",
+            help="Numbers of the keypoints that the square encloses, for example those of the head. (default: all)",
         ),
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(min=0, help="Border around the keypoints, as a share of the longer side of their bounding box."),
+        typer.Option(min=0, help="Border around the keypoints, as a fraction of the longer side of their bounding box."),
     ] = None,
     like: Annotated[
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Choose the border so that the keypoints fill the square as they did in this detector's training.",
+            help="Trained detector. Choose the border so that the keypoints fill the square as in its training images.",
         ),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out images whose keypoints have a lower mean confidence.")
+        float, typer.Option(min=0, max=1, help="Leave out images whose keypoints have a mean confidence below this value.")
     ] = 0.0,
 ) -> None:
-    """Write a square around the keypoints of each image, for `kpdetect crop --boxes` or `kpdetect predict --crop-boxes`."""
+    """Write a file with a square box around the keypoints of each image.
+
+    `kpdetect crop --boxes` and `kpdetect predict --crop-boxes` read this file.
+    """
     from kpdetect.errors import InputError
     from kpdetect.inference.boxes import found_boxes, write_boxes
 

@@ -11,13 +11,26 @@ from kpdetect.cli import options
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A project folder or shipped name; it must hold a generator and a detector.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for control.json and the picture control.png.")],
-    count: Annotated[int, typer.Option("--count", min=1, help="Number of pairs of generated images.")] = 200,
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Project folder, or the name of a model that comes with the package. It must hold a generator and a detector."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the numbers, control.json, and a figure, control.png.")],
+    count: Annotated[
+        int,
+        typer.Option(
+            "--count", min=1, help="Number of pairs of generated images that exchange keypoints, embeddings or background."
+        ),
+    ] = 200,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Measure what keypoints, embeddings and background each change in generated images (the paper's table 9)."""
+    """Measure what the keypoints, embeddings and background of a generator control in its images.
+
+    The measurement is that of table 9 of the LatentKeypointGAN paper.
+    """
     from benchmarks.studies.controllability import describe_control, write_control
     from kpdetect.training.runtime import resolve_runtime
 

@@ -12,20 +12,21 @@ from kpdetect.cli import options
 
 
 class PairFormat(str, Enum):
-    """Formats of other programs."""
+    """Formats of image-keypoint pairs that other programs read."""
 
     coco = "coco"
     webdataset = "webdataset"
 
 
 def command(
-    pairs: Annotated[Path, typer.Argument(help="Folder of shards made by `kpdetect generate`.")],
+    pairs: Annotated[Path, typer.Argument(help="Folder of generated image-keypoint pairs, written by `kpdetect generate`.")],
     out: options.Out,
     format_: Annotated[
-        PairFormat, typer.Option("--format", help="coco writes JPEG files and annotations.json; webdataset writes tar files.")
+        PairFormat,
+        typer.Option("--format", help="Format to write. coco: JPEG files and annotations.json. webdataset: tar files."),
     ],
 ) -> None:
-    """Convert pairs to a format that other training programs read."""
+    """Convert generated image-keypoint pairs to a format that other training programs read."""
     from kpdetect.data.coco import write_coco
     from kpdetect.data.derived import rewritten
     from kpdetect.data.reader import ShardFolder

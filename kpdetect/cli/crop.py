@@ -14,32 +14,38 @@ from kpdetect.cli import options
 def command(
     images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the crops and nothing else. Every call replaces the earlier crops.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for the crops. It must hold nothing else. Each run of the command replaces the crops in it.",
+        ),
     ],
     boxes: Annotated[
         Path | None,
         typer.Option(
             "--boxes",
             metavar="FILE",
-            help="CSV file image,left,top,width,height in pixels. Images without a row are left out.",
+            help="CSV file with the columns image,left,top,width,height in pixels. Images without a row are not cropped.",
         ),
     ] = None,
     box: Annotated[
-        str | None, typer.Option("--box", metavar="L,T,W,H", help="One box for all images: left, top, width, height in pixels.")
+        str | None,
+        typer.Option("--box", metavar="L,T,W,H", help="One box for all images: left, top, width and height in pixels."),
     ] = None,
     exclude_list: Annotated[
         list[Path] | None,
         typer.Option(
             "--exclude-list",
             metavar="FILE",
-            help="Text file of image names to leave out; repeatable. Names of crops end in .png.",
+            help="Text file with the names of images to leave out, one per line. Repeatable.",
         ),
     ] = None,
     strict: options.Strict = False,
 ) -> None:
-    """Cut boxes out of images. Training works best where the object fills most of the image.
+    """Cut the object out of each image. Training works best if the object fills most of the image.
 
-    Under torchrun each process crops a part of the images.
+    Under torchrun each process crops some of the images.
     """
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.errors import InputError

@@ -1,6 +1,6 @@
 """`kpdetect doctor`.
 
-Examine the installation: import every important package and let some of them do a small task.
+The command imports every important package, and lets some packages do a small task.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        subject: the package or resource.
-        state: its version or condition.
-        remedy: how to repair it; empty where it works.
+        subject: name of the package or resource.
+        state: version of the package, or condition of the resource.
+        remedy: how to repair it; empty if it works.
     """
 
     subject: str
@@ -113,7 +113,7 @@ def _disk() -> Finding:
 
 
 def command() -> None:
-    """Check the installation: list the packages, the broken ones, and how to repair them."""
+    """Check the installation. List the packages, and say how to repair the broken ones."""
 
     findings = examine()
     for finding in findings:

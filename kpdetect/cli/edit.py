@@ -11,50 +11,70 @@ import typer
 from kpdetect.cli import options
 
 UNSEEN = 0.5
-"""Grey levels. The command warns of images whose mean change is below this."""
+"""Mean change of an image, in grey levels, below which the command warns that the edit is invisible."""
 
 
-Model = Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the images. It replaces an earlier edit in that folder.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for the edited images. An earlier edit in this folder is replaced.")
+]
 Samples = Annotated[
     str,
-    typer.Option(metavar="I-J|I,J", help="Numbers of the generated images to edit, as `kpdetect generate` counts them."),
+    typer.Option(
+        metavar="I-J|I,J",
+        help="Numbers of the samples (generated images) to edit. `kpdetect generate` with the same seed counts them from 0.",
+    ),
 ]
 PoseFrom = Annotated[
-    str | None, typer.Option(metavar="J|IMAGE", help="Take the keypoints of sample J, or those detected in a real image.")
+    str | None,
+    typer.Option(
+        metavar="J|IMAGE",
+        help="Use the keypoints of sample J, or the keypoints that the model's detector finds in the file IMAGE.",
+    ),
 ]
-Scale = Annotated[float, typer.Option(help="Scale all keypoints about their mean.")]
-Rotate = Annotated[float, typer.Option(metavar="DEGREES", help="Turn all keypoints about their mean, clockwise.")]
+Scale = Annotated[float, typer.Option(help="Scale all keypoints about their mean position by this factor.")]
+Rotate = Annotated[float, typer.Option(metavar="DEGREES", help="Turn all keypoints clockwise about their mean position.")]
 Move = Annotated[
-    list[str] | None, typer.Option(metavar="K:DX,DY", help="Move a keypoint right by DX and down by DY pixels; repeatable.")
+    list[str] | None, typer.Option(metavar="K:DX,DY", help="Move keypoint K right by DX and down by DY pixels. Repeatable.")
 ]
-Local = Annotated[bool, typer.Option("--local", help="Change less of the image far from the moved keypoints; needs --move.")]
+Local = Annotated[bool, typer.Option("--local", help="With --move: change less of the image far from the moved keypoints.")]
 AppearanceFrom = Annotated[
     list[str] | None,
-    typer.Option(metavar="J[:K,K]", help="Take the appearance of all or some keypoints of sample J; repeatable."),
+    typer.Option(
+        metavar="J[:K,K]", help="Use the appearance of sample J, for all keypoints or for the keypoints K. Repeatable."
+    ),
 ]
-BackgroundFrom = Annotated[int | None, typer.Option(metavar="J", min=0, help="Take the background of sample J.")]
+BackgroundFrom = Annotated[int | None, typer.Option(metavar="J", min=0, help="Use the background of sample J.")]
 Add = Annotated[
     list[str] | None,
-    typer.Option(metavar="K:DX,DY", help="Draw a keypoint a second time, DX pixels right and DY down; repeatable."),
+    typer.Option(
+        metavar="K:DX,DY", help="Draw keypoint K a second time, DX pixels to the right and DY pixels down. Repeatable."
+    ),
 ]
-Remove = Annotated[list[str] | None, typer.Option(metavar="K", help="Leave a keypoint out; repeatable.")]
+Remove = Annotated[list[str] | None, typer.Option(metavar="K", help="Draw the image without keypoint K. Repeatable.")]
 Mix = Annotated[
     float | None,
     typer.Option(
-        metavar="SHARE", min=0, max=1, help="Share of the other sample to mix in, with the options --...-from. (default: 1)"
+        metavar="SHARE",
+        min=0,
+        max=1,
+        help="Share of sample J that --pose-from, --appearance-from and --background-from mix in. (default: 1)",
     ),
 ]
 Steps = Annotated[
-    int, typer.Option(min=0, help="Also write this many frames between the image before and after, and a looping GIF.")
+    int,
+    typer.Option(min=0, help="Also write this many frames from the original to the edited image, and a looping GIF. 0: none."),
 ]
 Truncation = Annotated[
-    float, typer.Option(help="Factor in (0, 1] on the noise. Lower values give more typical, less varied images.")
+    float,
+    typer.Option(
+        help="Factor on the random input of the generator, above 0 and at most 1. "
+        "Lower values give more typical, less varied images."
+    ),
 ]
 
 
 def command(
-    model: Model,
+    model: options.Generator,
     out: Out,
     samples: Samples = "0-7",
     pose_from: PoseFrom = None,
@@ -72,9 +92,9 @@ def command(
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Edit generated images: move, exchange, mix, add or remove their keypoints.
+    """Edit generated images by moving, exchanging, mixing, adding or removing their keypoints.
 
-    K in an option is a keypoint's number, its name (see `kpdetect label`), numbers such as 1,2, or all.
+    In the options, K is the number of a keypoint, its name (see `kpdetect label`), several numbers such as 1,2, or all.
     """
     from generator.editing.editor import Editor
     from generator.editing.options import read_edits, read_sample, read_samples
@@ -115,7 +135,7 @@ def command(
 
 
 def _detector(model: Path, image: str | None, device: str) -> Any:
-    """Load the detector of the generator's project. It finds the keypoints of a photo."""
+    """Load the detector that belongs to the generator, to find the keypoints in a photo."""
     from kpdetect.errors import CheckpointError
     from kpdetect.inference.predictor import Predictor
 

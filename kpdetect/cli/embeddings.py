@@ -11,13 +11,23 @@ from kpdetect.cli import options
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for embeddings.png, .csv and .json.")],
-    count: Annotated[int, typer.Option("--count", min=5, help="Number of generated images.")] = 200,
+    model: options.Generator,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for embeddings.png, embeddings.csv and embeddings.json.")],
+    count: Annotated[
+        int,
+        typer.Option(
+            "--count",
+            min=5,
+            help="Number of images to generate. Each gives one embedding for each keypoint and for the background.",
+        ),
+    ] = 200,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Plot the embeddings of keypoints and background in 2D, by t-SNE and PCA (the paper's figure 13)."""
+    """Plot the embeddings of a generator's keypoints and background in 2D, by t-SNE and PCA.
+
+    The plot is that of figure 13 of the LatentKeypointGAN paper.
+    """
     from benchmarks.studies.embeddings import describe_embeddings, write_embeddings
     from kpdetect.training.runtime import resolve_runtime
 

@@ -7,18 +7,30 @@ from typing import Annotated
 
 import typer
 
+from kpdetect.cli import options
+
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
-    onnx: Annotated[Path | None, typer.Option("--onnx", metavar="FILE", help="Write an ONNX file (extra: onnx).")] = None,
+    model: options.Detector,
+    onnx: Annotated[
+        Path | None, typer.Option("--onnx", metavar="FILE", help="Write this ONNX file. Needs the pip extra onnx.")
+    ] = None,
     torch: Annotated[
-        Path | None, typer.Option("--torch", metavar="FILE", help="Write a file of torch.export; its name ends in .pt2.")
+        Path | None,
+        typer.Option("--torch", metavar="FILE", help="Write this file with torch.export. Its name must end in .pt2."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of real images on which to compare the file with the detector.")
+        Path | None,
+        typer.Option(
+            "--images",
+            help="Folder of real images. The keypoints of the exported file are compared with the detector's on some of them.",
+        ),
     ] = None,
 ) -> None:
-    """Export a detector for use without kpdetect, and compare the exported file's keypoints with the detector's."""
+    """Export a detector to a file that runs without kpdetect.
+
+    The keypoints that the exported file finds are then compared with those of the detector.
+    """
     from kpdetect.inference.export import export_detector
 
     for written in export_detector(model, onnx=onnx, torch=torch, images=images):

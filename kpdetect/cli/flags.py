@@ -10,7 +10,7 @@ PARAMETER = re.compile(r"`(?P<name>[a-z][a-z0-9_]*)(?P<assigned>=(?P<value>[^`]*
 
 
 def as_flags(text: str, options: Mapping[str, str]) -> str:
-    """Replace parameters in backticks by options.
+    """Replace the parameters in backticks in a message by options.
 
     Args:
         text: a message, for example "`exclude_list` names.txt: is empty".

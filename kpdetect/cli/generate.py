@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,20 +18,37 @@ class Codec(str, Enum):
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained generator: run folder, project folder or weights file.")],
+    model: options.Generator,
     out: options.Out,
-    count: Annotated[int, typer.Option(min=1, help="Number of pairs in all. A larger number than before adds pairs.")] = 20_000,
+    count: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Total number of pairs. To add pairs to the folder, run the command again with a larger number."
+        ),
+    ] = 20_000,
     codec: Annotated[
-        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: lossless, five times larger.")
+        Codec,
+        typer.Option(
+            help="Encoding of the images. jpeg: quality 95 without chroma subsampling. raw: lossless, about five times larger."
+        ),
     ] = Codec.jpeg,
-    shard_size: Annotated[int, typer.Option(min=1, help="Pairs per shard.")] = 5_000,
-    truncation: Annotated[float, typer.Option(help="Factor in (0, 1] on the noise. Lower: more typical, less varied.")] = 1.0,
-    masks: Annotated[bool, typer.Option("--masks", help="Also store the foreground mask of every image.")] = False,
+    shard_size: Annotated[int, typer.Option(min=1, help="Number of pairs in each shard (HDF5 file).")] = 5_000,
+    truncation: Annotated[
+        float,
+        typer.Option(
+            help="Factor on the random input of the generator, above 0 and at most 1. "
+            "Lower values give more typical, less varied images."
+        ),
+    ] = 1.0,
+    masks: Annotated[bool, typer.Option("--masks", help="Also store the mask of the object in each image.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Number of threads that encode images.")] = 2,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Generate pairs of image and keypoints, as HDF5 shards. Under torchrun each process writes some of the shards."""
+    """Generate image-keypoint pairs and write them into HDF5 files, called shards.
+
+    Under torchrun each process writes some of the shards.
+    """
     from generator.export import export_pairs
 
     pairs = export_pairs(

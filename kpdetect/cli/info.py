@@ -9,8 +9,12 @@ import typer
 
 
 def command(
-    path: Annotated[Path, typer.Argument(help="File or folder that kpdetect wrote, or the name of a shipped model.")],
-    verify: Annotated[bool, typer.Option("--verify", help="Also check the checksums of shards.")] = False,
+    path: Annotated[
+        Path, typer.Argument(help="File or folder that kpdetect wrote, or the name of a model that comes with the package.")
+    ],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="For image-keypoint pairs: also check the checksums of their files.")
+    ] = False,
 ) -> None:
     """Describe a file or folder that kpdetect wrote."""
     from benchmarks.describe import describe_measurements

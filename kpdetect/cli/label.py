@@ -14,31 +14,48 @@ from kpdetect.cli import options
 
 def command(
     model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
-    names: Annotated[list[str] | None, typer.Option("--name", metavar="N=NAME", help="Name keypoint N; repeatable.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--name", metavar="N=NAME", help="Give keypoint N a name. Repeatable.")
+    ] = None,
     pairs: Annotated[
         list[str] | None,
-        typer.Option("--pair", metavar="N,M", help="Keypoints N and M are left and right of a pair; repeatable."),
+        typer.Option(
+            "--pair",
+            metavar="N,M",
+            help="Mark keypoint N as the left and M as the right of the same part, for example the eyes. Repeatable.",
+        ),
     ] = None,
     links: Annotated[
-        list[str] | None, typer.Option("--link", metavar="N-M", help="Join keypoints N and M by a line; repeatable.")
+        list[str] | None,
+        typer.Option("--link", metavar="N-M", help="Draw a line between keypoints N and M in pictures. Repeatable."),
     ] = None,
     drop: Annotated[
-        list[int] | None, typer.Option("--drop", metavar="N", help="Leave keypoint N out of predictions; repeatable.")
+        list[int] | None, typer.Option("--drop", metavar="N", help="Leave keypoint N out of predictions. Repeatable.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="YAML file with names, pairs, links and drop, to start from.")
+        Path | None,
+        typer.Option("--file", help="Start from the labels in this YAML file, with the keys names, pairs, links and drop."),
     ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove the earlier labels first.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove all labels that the model has, before the other options apply.")
+    ] = False,
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of images. All keypoints are drawn on some of them, as one picture.")
+        Path | None,
+        typer.Option(
+            "--images",
+            help="Folder of images. Write one picture that shows all keypoints and their numbers on some of these images.",
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", help="File for this picture. (default: keypoints.png in the folder of the weights)"),
+        typer.Option("--sheet", help="File for the picture of --images. (default: keypoints.png in the folder of the weights)"),
     ] = None,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Name keypoints, pair left with right, link them, or drop useless ones. Without options, show the labels."""
+    """Name the keypoints of a detector, pair left with right, link them by lines, or drop useless ones.
+
+    Without options, print the present labels.
+    """
     from kpdetect.cli.alone import writing_alone
     from kpdetect.inference.labelling import SHEET, change_labels, describe_labels, draw_sheet, sheet_tiles
     from kpdetect.inference.labels import LABELS

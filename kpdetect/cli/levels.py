@@ -14,14 +14,14 @@ Option = Annotated[
     typer.Option(
         "--levels",
         metavar="auto|full|LOW,HIGH",
-        help="Pixel values that become black and white, for images of more than 8 bits. "
-        "auto (the default) detects 12-bit values stored in 16 bits.",
+        help="Pixel values LOW,HIGH that are mapped to black and to white, for images of more than 8 bits per channel. "
+        "full: the whole range of the type. auto (the default): the same, or 0,4095 if a 16-bit image has no larger value.",
     ),
 ]
 
 
 def with_levels(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the option to a command. Its value holds for all images that the command reads."""
+    """Add the option `--levels` to a command. It applies to all images that the command reads."""
 
     @wraps(command)
     def run(*args: Any, levels: str | None = None, **kwargs: Any) -> None:

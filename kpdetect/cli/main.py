@@ -22,7 +22,7 @@ from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_im
 app = typer.Typer(
     name="kpdetect",
     cls=Verbs,
-    help="Find keypoints in images that nobody has labelled.",
+    help="Learn keypoints from images that nobody has labelled, and find them in new images.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,7 +47,7 @@ UsageError: Any = typer.BadParameter.__base__
 
 
 def main() -> None:
-    """Run a command. An error that the user can repair is one line and exit code 2; Ctrl-C is exit code 130."""
+    """Run the command line. Print an error that the user can repair as one line, and exit with 2. Ctrl-C exits with 130."""
     try:
         require_text(sys.argv[1:])
         with interrupts_end_imports(), console(with_flags):
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def with_flags(text: str) -> str:
-    """Replace parameters in a message of the library by the options of the current verb."""
+    """Replace the parameters that a message of the library names by the options of the current verb."""
     if "`" not in text or len(sys.argv) < 2:
         return text
     group: Any = typer.main.get_command(app)
@@ -85,12 +85,14 @@ def with_flags(text: str) -> str:
 
 
 def require_text(arguments: Sequence[str]) -> None:
-    """Refuse names that are not UTF-8 before anything is written. Most libraries cannot open such files, some crash.
+    """Refuse names that are not UTF-8 before anything is written.
+
+    Most libraries cannot open files with such names, and some crash.
 
     A folder of inputs may have such a name, because its files are opened relative to the folder.
 
     Raises:
-        InputError: the name of a file, of the folder of results, or another argument is not UTF-8.
+        InputError: an argument is not UTF-8, and it is not a folder of inputs.
     """
     for before, argument in zip(["", *arguments], arguments, strict=False):
         option, value = ("", argument) if not argument.startswith("-") else argument.partition("=")[::2]

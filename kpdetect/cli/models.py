@@ -15,7 +15,7 @@ def _side(weights: Path, kind: str) -> int:
 
 
 def command() -> None:
-    """List the trained models that come with the package. Commands accept their names in place of a path."""
+    """List the trained models that come with the package. Other commands accept these names as MODEL."""
     from kpdetect.shipped import shipped_models
     from kpdetect.training.checkpoints import find_weights
 

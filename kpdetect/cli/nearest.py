@@ -11,15 +11,23 @@ from kpdetect.cli import options
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained generator: project or run folder, weights file, or shipped name.")],
+    model: options.Generator,
     images: Annotated[Path, typer.Argument(help="Folder of images that the generator was trained on.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for nearest.json and a picture of the closest pairs.")],
-    count: Annotated[int, typer.Option("--count", min=1, help="Number of generated images.")] = 1_000,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Folder for the distances, nearest.json, and a picture of the most similar images, nearest.png."
+        ),
+    ],
+    count: Annotated[int, typer.Option("--count", min=1, help="Number of images to generate.")] = 1_000,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Check whether a generator copies training images: measure each generated image's distance to the nearest one."""
+    """Check whether a generator copies its training images.
+
+    The command measures the distance from each generated image to the most similar training image.
+    """
     from benchmarks.studies.nearest import describe_nearest, nearest_training_images
     from kpdetect.training.runtime import resolve_runtime
 

@@ -1,4 +1,4 @@
-"""Options that several verbs share, each described once."""
+"""Options and arguments that several verbs share, each described once."""
 
 from __future__ import annotations
 
@@ -15,27 +15,48 @@ if TYPE_CHECKING:
     from kpdetect.training.price import Price
     from kpdetect.training.runtime import Runtime
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results. The same command again continues there.")]
-Minutes = Annotated[float | None, typer.Option(min=0, help="Stop after this many minutes, summed over all continuations.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for the results. Run the same command again to continue an interrupted run.")
+]
+Minutes = Annotated[
+    float | None, typer.Option(min=0, help="Stop after this many minutes of training, counting earlier runs of the command.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all random numbers. The same seed gives the same results.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set one value of the configuration, for example seed=3; repeatable."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one field of the configuration, for example seed=3. Repeatable."),
 ]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML configuration to start from, in place of a preset.")
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="YAML file to read the configuration from, such as config.yaml of an earlier run."
+    ),
 ]
 Exclude = Annotated[
     list[Path] | None,
-    typer.Option("--exclude-list", metavar="FILE", help="Text file of image names to leave out, one per line; repeatable."),
+    typer.Option(
+        "--exclude-list", metavar="FILE", help="Text file with the names of images to leave out, one per line. Repeatable."
+    ),
 ]
 InitFrom = Annotated[
     Path | None,
     typer.Option(
-        "--init-from", metavar="MODEL", help="Weights file, run folder or project folder whose weights to start from."
+        "--init-from", metavar="MODEL", help="Start from the weights in this weights file, run folder or project folder."
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
+Detector = Annotated[
+    Path,
+    typer.Argument(
+        help="Trained detector: project folder, run folder, weights file, or the name of a model that comes with the package."
+    ),
+]
+Generator = Annotated[
+    Path,
+    typer.Argument(
+        help="Trained generator: project folder, run folder, weights file, or the name of a model that comes with the package."
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first image that cannot be read, instead of skipping it.")]
 
 
 class Method(str, Enum):
@@ -46,7 +67,7 @@ class Method(str, Enum):
 
 
 class Preset(str, Enum):
-    """Sizes of network and schedule."""
+    """Sizes of the networks and lengths of the training."""
 
     tiny = "tiny"
     small = "small"
@@ -98,42 +119,68 @@ class CropName(str, Enum):
 
 
 PresetOption = Annotated[
-    Preset, typer.Option("--preset", help="Widths of the networks and length of the training; tiny and small suit a CPU.")
+    Preset, typer.Option("--preset", help="Size of the networks and length of the training. tiny and small suit a CPU.")
 ]
 ModelOption = Annotated[
     Model,
-    typer.Option("--model", help="Architecture of the generator. From tuned to base, each name leaves one more part out."),
+    typer.Option(
+        "--model",
+        help="Architecture of the generator. The names are cumulative: each one removes the part it names and every part "
+        "named before it. "
+        "base, the last one, also grows its image size during training.",
+    ),
 ]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Device to compute on.")]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Device to compute on. auto: the GPU if there is one, else the CPU.")
+]
 PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="Number format. bfloat16 is faster on hardware that supports it.")
+    Precision,
+    typer.Option(
+        "--precision", help="Number format of the networks. auto: bfloat16 where the hardware supports it, else float32."
+    ),
 ]
 EngineOption = Annotated[
-    Engine, typer.Option("--engine", help="Library that runs the network: torch, onnx (onnxruntime), or auto, the faster one.")
+    Engine,
+    typer.Option(
+        "--engine",
+        help="Library that runs the detector. onnx: onnxruntime. plain: PyTorch without the speed-ups of torch. "
+        "auto: onnx or torch, the faster one.",
+    ),
 ]
 CompileOption = Annotated[
     bool,
     typer.Option(
-        "--compile", help="Compile the networks (torch.compile). This takes minutes at the start and can be slower on a CPU."
+        "--compile",
+        help="Compile the networks with torch.compile. This takes minutes at the start. "
+        "On a CPU the training can become slower.",
     ),
 ]
 TensorboardOption = Annotated[
-    bool, typer.Option("--tensorboard", help="Also write metrics as TensorBoard events, in RUN/events (extra: tensorboard).")
+    bool,
+    typer.Option(
+        "--tensorboard",
+        help="Also write the training metrics for TensorBoard, into OUT/events. Needs the pip extra tensorboard.",
+    ),
 ]
 DryRun = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Forecast the course and needs of the training on this machine, and stop. Nothing is written."
+        "--dry-run",
+        help="Measure this machine's speed, print the time, memory and disk that the training needs, and stop. "
+        "Nothing is written.",
     ),
 ]
 CropOption = Annotated[
     CropName,
-    typer.Option("--crop", help="How an image becomes square: cut out its centre, pad it, or stretch it."),
+    typer.Option(
+        "--crop",
+        help="How each image is made square. centre: cut out its centre. pad: add borders. stretch: change its proportions.",
+    ),
 ]
 
 
 def assignments(context: typer.Context, fields: Mapping[str, str]) -> list[str]:
-    """Turn options into assignments `field=value`. With --config, options left at their default are ignored.
+    """Turn options into assignments `field=value`. With --config, only options on the command line count.
 
     Args:
         context: context of the command.
@@ -145,10 +192,10 @@ def assignments(context: typer.Context, fields: Mapping[str, str]) -> list[str]:
 
 
 def refuse_with_config(context: typer.Context, *names: str) -> None:
-    """Refuse options that --config decides.
+    """Refuse options that set what the file of --config sets.
 
     Raises:
-        InputError: one of the options is on the command line, as well as --config.
+        InputError: the command line has both --config and one of the options.
     """
     for name in names:
         if context.params["config"] is not None and is_given(context, name):
@@ -156,13 +203,13 @@ def refuse_with_config(context: typer.Context, *names: str) -> None:
 
 
 def is_given(context: typer.Context, name: str) -> bool:
-    """Tell whether an option is on the command line, and not at its default."""
+    """Tell whether an option is given on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
 def print_price(price: Price, runtime: Runtime) -> None:
-    """Print the forecast of a dry run, in one process, with options in place of parameters."""
+    """Print the forecast of a dry run from the first process only. Parameters in it are printed as options."""
     from kpdetect.cli.main import with_flags
 
     if runtime.is_main:

@@ -9,10 +9,17 @@ import typer
 
 
 def command(
-    project: Annotated[Path, typer.Argument(help="A trained model: project folder, run folder or weights file of a detector.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the packed model. Every command accepts it as a model.")],
+    project: Annotated[
+        Path, typer.Argument(help="Trained model: the project folder, run folder or weights file of a detector.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the packed model. Other commands accept this folder as MODEL.")
+    ],
 ) -> None:
-    """Pack a model for others: its weights in float16, the list of its training images, its licence and its model card."""
+    """Pack a model into one small folder to share it.
+
+    The folder holds the weights in float16, the list of the training images, the licence and the model card.
+    """
     from kpdetect.inference.packing import pack_model
 
     for path in pack_model(project, out):

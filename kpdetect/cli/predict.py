@@ -11,21 +11,25 @@ import typer
 from kpdetect.cli import options
 from kpdetect.messages import warn_of_skipped
 
-Model = Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")]
 Inputs = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="Images, folders, videos, quoted patterns or webcam:0, in any mix.")
+    list[str],
+    typer.Argument(
+        metavar="INPUT...", help="Images, folders, videos, file patterns in quotes, or webcam:0. Several inputs may be mixed."
+    ),
 ]
 Formats = Annotated[
     str,
     typer.Option(
         "--format",
-        help="Also write these formats, separated by commas: dlc-csv,dlc-h5,coco,sleap,yolo,label-studio,parquet.",
+        help="Formats to write in addition to predictions.csv, separated by commas: dlc-csv, dlc-h5, coco, sleap, yolo, "
+        "label-studio, parquet.",
     ),
 ]
 Overlays = Annotated[
     int,
     typer.Option(
-        help="Number of images to draw the keypoints on; -1 for all. With 0, no overlays of images or videos are written."
+        help="Number of overlays to write: copies of images with their keypoints drawn. -1: all images. "
+        "0: none, also for videos."
     ),
 ]
 MinConfidence = Annotated[
@@ -33,59 +37,76 @@ MinConfidence = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Keypoints below this confidence count as missing in every format except predictions.csv.",
+        help="Mark keypoints below this confidence as missing, in every format except predictions.csv.",
     ),
 ]
-MaxSide = Annotated[int, typer.Option(min=32, help="Longest side of overlays, in pixels.")]
-Stride = Annotated[int, typer.Option(min=1, help="Use every Nth frame of a video.")]
-Start = Annotated[int, typer.Option(min=0, help="Number of the first frame to use; videos start with 0.")]
-End = Annotated[int | None, typer.Option(min=1, help="Number of the frame to stop before. (default: the last frame)")]
-Trail = Annotated[
-    int, typer.Option(min=0, help="Number of earlier frames whose keypoints an overlay video shows as a fading trail.")
+MaxSide = Annotated[int, typer.Option(min=32, help="Longest side of the overlays in pixels. Larger images are reduced.")]
+Stride = Annotated[int, typer.Option(min=1, help="Use only every Nth frame of a video.")]
+Start = Annotated[int, typer.Option(min=0, help="Number of the first video frame to use. Frames are counted from 0.")]
+End = Annotated[
+    int | None, typer.Option(min=1, help="Stop before the video frame of this number. (default: use all frames to the end)")
 ]
-H264 = Annotated[bool, typer.Option("--h264", help="Write overlay videos as H.264, which every browser plays.")]
+Trail = Annotated[
+    int,
+    typer.Option(
+        min=0, help="In the overlay of a video, also show the keypoints of this many earlier frames, as a fading trail."
+    ),
+]
+H264 = Annotated[bool, typer.Option("--h264", help="Write the overlays of videos as H.264, which every browser plays.")]
 Smooth = Annotated[bool, typer.Option("--smooth", help="Smooth the keypoints of videos over time with a one-euro filter.")]
 SmoothCutoff = Annotated[
-    float, typer.Option(help="Cut-off frequency of the filter at rest, in hertz. Lower values smooth more.")
+    float,
+    typer.Option(help="With --smooth: cut-off frequency in hertz for keypoints that do not move. Lower values smooth more."),
 ]
 SmoothBeta = Annotated[
     float,
-    typer.Option(min=0, help="Rise of the cut-off with speed, in hertz per image side and second. Higher values lag less."),
+    typer.Option(
+        min=0,
+        help="With --smooth: how much the cut-off frequency rises with the speed of a keypoint, in hertz per image side and "
+        "second. "
+        "Higher values lag less behind fast motion.",
+    ),
 ]
 TwoPass = Annotated[
-    bool, typer.Option("--two-pass", help="Predict, crop the image to the keypoints, and predict again on the crop.")
+    bool, typer.Option("--two-pass", help="Find the keypoints, crop the image around them, and find them again in the crop.")
 ]
 Margin = Annotated[
     float | None,
     typer.Option(
         min=0,
-        help="Border of the crop of --two-pass, as a share of the longer side of the keypoints' bounding box. "
+        help="With --two-pass: border of the crop, as a fraction of the longer side of the keypoints' bounding box. "
         "(default: as in training if the weights record it, else 0.4)",
     ),
 ]
 Scales = Annotated[
     str,
-    typer.Option(help="Average the predictions on squares of these relative sizes, separated by commas: 1,0.9,0.8."),
+    typer.Option(
+        help="Predict on squares of these relative sizes around the same centre, and average the keypoints. Example: 1,0.9,0.8."
+    ),
 ]
 FlipAverage = Annotated[
-    bool, typer.Option("--flip-average", help="Average the predictions on the image and on its mirror image.")
+    bool, typer.Option("--flip-average", help="Predict on the image and on its mirror image, and average the keypoints.")
 ]
 Boxes = Annotated[
     Path | None,
     typer.Option(
         "--crop-boxes",
         metavar="FILE",
-        help="CSV file image,left,top,width,height. Images are predicted inside their box; others whole.",
+        help="CSV file with the columns image,left,top,width,height in pixels. Keypoints are sought inside the box. "
+        "Images without a row are used whole.",
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Predict again, also inputs that this model has already predicted.")
+    bool,
+    typer.Option(
+        "--overwrite", help="Predict all inputs again, also those that already have predictions of this model in the folder."
+    ),
 ]
 
 
 def command(
     ctx: typer.Context,
-    model: Model,
+    model: options.Detector,
     inputs: Inputs,
     out: options.Out,
     formats: Formats = "csv",
@@ -110,9 +131,10 @@ def command(
     engine: options.EngineOption = options.Engine.auto,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
-    """Detect keypoints in images and videos. Writes a table in pixels of the original images, and overlays.
+    """Find keypoints in images and videos.
 
-    Under torchrun each process predicts a part of the images and some of the videos.
+    The results are a table, predictions.csv, in pixels of the original images, and overlays with the keypoints drawn.
+    Under torchrun each process takes some of the images and videos.
     """
     from kpdetect.config import build_config
     from kpdetect.errors import InputError

@@ -14,32 +14,40 @@ from kpdetect.cli.generate import Codec
 def command(
     model: Annotated[
         Path,
-        typer.Argument(help="Detector that made the predictions: project folder, run folder, weights file or shipped name."),
+        typer.Argument(
+            help="Detector that made the predictions: project folder, run folder, weights file or the name of a model that "
+            "comes with the package."
+        ),
     ],
-    predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote for the images.")],
-    images: Annotated[Path, typer.Argument(help="Folder of the images.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote for IMAGES.")],
+    images: Annotated[Path, typer.Argument(help="Folder of the real images that were predicted.")],
     out: options.Out,
     also: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             "--also",
             metavar="MODEL PREDICTIONS",
-            help="A second detector and its predictions, to average with. One of the two detectors must come from the other.",
+            help="Second detector and its predictions. The keypoints of both are averaged. "
+            "One of the detectors must have been trained from the other.",
         ),
     ] = None,
-    size: Annotated[int, typer.Option(min=32, max=512, help="Side of the square images in the pairs, in pixels.")] = 128,
+    size: Annotated[int, typer.Option(min=32, max=512, help="Side in pixels of the square images in the pairs.")] = 128,
     crop: options.CropOption = options.CropName.centre,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Training ignores keypoints below this confidence.")
+        float,
+        typer.Option(min=0, max=1, help="Mark keypoints below this confidence as missing. Training on the pairs ignores them."),
     ] = 0.0,
     codec: Annotated[
-        Codec, typer.Option(help="jpeg: quality 95 without chroma subsampling; raw: lossless, five times larger.")
+        Codec,
+        typer.Option(
+            help="Encoding of the images. jpeg: quality 95 without chroma subsampling. raw: lossless, about five times larger."
+        ),
     ] = Codec.jpeg,
     workers: Annotated[int, typer.Option(min=1, help="Number of threads that read and encode images.")] = 2,
 ) -> None:
-    """Write real images and their predicted keypoints as pairs, to train another detector on.
+    """Write real images and the keypoints predicted in them as image-keypoint pairs, to train another detector.
 
-    Under torchrun each process writes a part of the shards.
+    Under torchrun each process writes some of the files.
     """
     from kpdetect.inference.pseudo_labels import write_pseudo_pairs
     from kpdetect.training.peers import Peers

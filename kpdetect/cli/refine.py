@@ -18,13 +18,14 @@ Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searc
 
 def refine(
     ctx: typer.Context,
-    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
+    model: options.Detector,
     images: Images,
     out: options.Out,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of shards. Training on them too keeps the keypoints on their places. (default: the project's pairs)"
+            help="Folder of generated image-keypoint pairs. They keep each keypoint on its part of the object. "
+            "(default: the pairs of the project)"
         ),
     ] = None,
     minutes: options.Minutes = None,
@@ -39,10 +40,10 @@ def refine(
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Continue training a detector on real images.
+    """Train a detector further on real images without annotations.
 
-    The detector learns to find the same keypoints in changed views of an image, and keypoints from which the image can be
-    reconstructed.
+    The detector learns to find the same keypoints in an image and in a warped copy of it.
+    The image must also be reconstructible from the keypoints.
     """
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.project.detector_training import pairs_of
@@ -68,7 +69,7 @@ def imm(
     ctx: typer.Context,
     images: Images,
     out: options.Out,
-    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
+    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
     crop: options.CropOption = options.CropName.centre,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
@@ -82,7 +83,10 @@ def imm(
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a detector by IMM (Jakab et al. 2018), which reconstructs images from keypoints and needs no generator."""
+    """Train a detector by the method of Jakab et al. (2018), known as IMM.
+
+    The detector learns by reconstructing real images from keypoints. It needs no generator.
+    """
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.project.detector_training import train_imm
     from kpdetect.refinement.config import imm_config

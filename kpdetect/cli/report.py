@@ -10,7 +10,10 @@ import typer
 
 def command(
     project: Annotated[
-        Path | None, typer.Argument(help="Project folder of `kpdetect run`. Leave it out for a page about results alone.")
+        Path | None,
+        typer.Argument(
+            help="Project folder that `kpdetect run` wrote. Without it, the page shows only the benchmark results of --result."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="HTML file to write. (default: PROJECT/report/index.html)")
@@ -19,14 +22,14 @@ def command(
         list[Path] | None,
         typer.Option(
             "--result",
-            help="Benchmark result (JSON) or folder of results to show; repeatable. "
-            "(default: results of the project's weights in PROJECT/results)",
+            help="Benchmark result (a JSON file) to show, or a folder of them. Repeatable. "
+            "(default: the results in PROJECT/results that belong to the project's detector)",
         ),
     ] = None,
     allow_contaminated: Annotated[
         bool,
         typer.Option(
-            "--allow-contaminated", help="Also show results of models that were trained on test images. They are marked."
+            "--allow-contaminated", help="Also show results of models that were trained on test images, and mark them."
         ),
     ] = False,
 ) -> None:

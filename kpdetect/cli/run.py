@@ -9,32 +9,52 @@ import typer
 
 from kpdetect.cli import options
 
+MethodOption = Annotated[
+    options.Method,
+    typer.Option(
+        help="Method. gan: a generator draws images from keypoints, and the detector learns from them. "
+        "imm: the detector learns by reconstructing real images (Jakab et al., 2018)."
+    ),
+]
+Refine = Annotated[
+    bool,
+    typer.Option(
+        "--refine/--no-refine",
+        help="After training on generated image-keypoint pairs, train the detector on the real images too.",
+    ),
+]
+Rounds = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=9,
+        help="Number of rounds of self-training at the end. A round trains a new detector on averaged predictions of the "
+        "previous one. (default: 1; 0 with --method imm)",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Minutes of training for the whole project, counting earlier runs of the command.",
+    ),
+]
+Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
+
 
 def command(
     ctx: typer.Context,
-    images: Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")],
+    images: Images,
     out: options.Out,
-    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
-    size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
+    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
+    size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
-    method: Annotated[
-        options.Method,
-        typer.Option(
-            help="gan trains on images that a generator draws from keypoints; imm reconstructs real images (Jakab et al. 2018)."
-        ),
-    ] = options.Method.gan,
-    refine: Annotated[
-        bool, typer.Option("--refine/--no-refine", help="Train the detector on the real images too, after the pairs.")
-    ] = True,
-    rounds: Annotated[
-        int | None,
-        typer.Option(min=0, max=9, help="Number of rounds of self-training at the end. (default: 1; 0 with --method imm)"),
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help="Training minutes of the whole project. The stages share them.")
-    ] = None,
+    method: MethodOption = options.Method.gan,
+    refine: Refine = True,
+    rounds: Rounds = None,
+    minutes: Minutes = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
     strict: options.Strict = False,
@@ -42,13 +62,17 @@ def command(
     precision: options.PrecisionOption = options.Precision.auto,
     compile_: options.CompileOption = False,
     tensorboard: options.TensorboardOption = False,
-    init_generator: Annotated[Path | None, typer.Option(metavar="MODEL", help="Start from this trained generator.")] = None,
-    init_detector: Annotated[Path | None, typer.Option(metavar="MODEL", help="Start from this trained detector.")] = None,
+    init_generator: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Start from the weights of this trained generator.")
+    ] = None,
+    init_detector: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Start from the weights of this trained detector.")
+    ] = None,
     dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a detector on a folder of images, predict their keypoints, and write a report."""
+    """Train a generator and a detector on a folder of images, find the keypoints in the images, and write a report."""
     import shlex
 
     from kpdetect.cli.main import with_flags

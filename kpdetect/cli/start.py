@@ -1,4 +1,4 @@
-"""The start of the command. From here on Ctrl-C ends it without a traceback, even while packages are loaded."""
+"""The start of the command `kpdetect`. Ctrl-C ends the command without a traceback, even while packages are loaded."""
 
 from __future__ import annotations
 

@@ -13,24 +13,30 @@ def command(
         Path | None,
         typer.Argument(
             metavar="[PROJECT|MODEL]",
-            help="Project folder, run folder, weights file, shipped name, or a folder that `kpdetect predict` wrote.",
+            help="Project folder, run folder, weights file, the name of a model that comes with the package, "
+            "or a folder that `kpdetect predict` wrote.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page on this machine; 0 takes a free port.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page on this machine. 0: any free port.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
-    images: Annotated[Path | None, typer.Option("--images", help="Folder of images for the rooms Name and Review.")] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of images to show on the studio's pages Name and Review.")
+    ] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", help="Folder that `kpdetect predict` wrote, to review and correct.")
     ] = None,
     compare: Annotated[
         list[Path] | None,
-        typer.Option("--compare", metavar="DIR", help="Folder of results to compare in a user study; repeatable."),
+        typer.Option("--compare", metavar="DIR", help="Folder of result images to compare in a user study. Repeatable."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to save into. (default: PROJECT/studio, or ./studio)")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Folder for everything that is saved on the page. (default: PROJECT/studio, or ./studio)"
+        ),
     ] = None,
 ) -> None:
-    """Open a local page in the browser: look at a run, edit images, name and correct keypoints, compare results."""
+    """Open a local page in the browser to watch a run, edit images, name and correct keypoints, and compare results."""
     from kpdetect.errors import InputError
 
     try:

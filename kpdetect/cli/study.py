@@ -9,20 +9,23 @@ import typer
 
 
 def command(
-    results: Annotated[list[Path], typer.Argument(help="Folders of studies from the studio, or CSV files of answers.")],
+    results: Annotated[
+        list[Path], typer.Argument(help="Folders of user studies that `kpdetect studio` saved, or CSV files of answers.")
+    ],
     imported: Annotated[
         list[Path] | None,
         typer.Option(
             "--import",
             metavar="FILE",
-            help="File of answers from an exported page, to add to the study; repeatable. Needs exactly one study.",
+            help="File of one participant's answers, from an exported page. It is added to the study. Repeatable. "
+            "Needs exactly one study.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Markdown file for the table. (default: print it)")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Markdown file for the table. (default: print the table)")
     ] = None,
 ) -> None:
-    """Count the answers of a user study as in the paper's table 4, with 95 % intervals."""
+    """Count the answers of a user study, with 95 % intervals, as in table 4 of the LatentKeypointGAN paper."""
     from kpdetect.files.atomic import write_text
     from kpdetect.studio.study_results import import_files, table_of
 

@@ -18,21 +18,29 @@ class Format(str, Enum):
 
 
 def command(
-    results: Annotated[list[Path], typer.Argument(help="JSON results of `kpdetect benchmark`, or folders of them.")],
+    results: Annotated[list[Path], typer.Argument(help="JSON files that `kpdetect benchmark` wrote, or folders of them.")],
     format_: Annotated[
-        Format | None, typer.Option("--format", help="Format of the table. (default: by the ending of --out, else markdown)")
+        Format | None,
+        typer.Option("--format", help="Format of the table. (default: chosen by the ending of --out, or markdown)"),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="File to write (.md, .tex or .csv). (default: print the table)"),
     ] = None,
-    headline: Annotated[bool, typer.Option("--headline", help="Show only the headline regression of each protocol.")] = False,
+    headline: Annotated[
+        bool,
+        typer.Option("--headline", help="Show only the main regression of each protocol, which the protocol's papers use."),
+    ] = False,
     allow_contaminated: Annotated[
         bool,
-        typer.Option("--allow-contaminated", help="Also show models that were trained on test images. Their rows are marked."),
+        typer.Option("--allow-contaminated", help="Also show models that were trained on test images, and mark their rows."),
     ] = False,
 ) -> None:
-    """Put several benchmark results into one table, with intervals, floors, differences and published numbers."""
+    """Put several benchmark results into one table.
+
+    The table shows errors with intervals, differences between methods, and published numbers.
+    It also shows the error of the mean shape, called the floor.
+    """
     from benchmarks.tables.table_files import make_table
 
     text = make_table(

@@ -1,4 +1,4 @@
-"""Commands under torchrun: several processes do one command together, and only the first one prints messages."""
+"""Run a command in the processes of torchrun. They share the work, and only the first process prints messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kpdetect.progress import unheard
 
 
 def together(command: Callable[..., None]) -> Callable[..., None]:
-    """Make the processes of torchrun do a command together. Without torchrun nothing changes."""
+    """Make the processes of torchrun share a command. Without torchrun the command is not changed."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -55,7 +55,7 @@ def in_one_process(verb: str, command: Callable[..., None]) -> Callable[..., Non
 
 @contextmanager
 def speaking(speaks: bool) -> Iterator[None]:
-    """Inside the block, a process that does not speak prints errors, but no results, progress or warnings."""
+    """Silence a process inside the block, unless `speaks` is true. A silent process prints only errors."""
     if speaks:
         yield
         return

@@ -11,11 +11,11 @@ from kpdetect.cli import options
 
 def command(
     out: options.Out,
-    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 4_000,
+    count: Annotated[int, typer.Option(min=1, help="Number of images to draw.")] = 4_000,
     size: Annotated[int, typer.Option(min=16, max=1024, help="Side of the images in pixels.")] = 64,
     seed: options.Seed = 0,
 ) -> None:
-    """Draw a data set of cartoon faces with exactly known keypoints."""
+    """Draw a data set of cartoon faces whose landmarks are known exactly."""
     from kpdetect.progress import Progress
     from kpdetect.toy.dataset import write_toy
 

@@ -15,7 +15,8 @@ def command(
     pairs: Annotated[
         Path,
         typer.Argument(
-            help="Folder of shards from `kpdetect generate`, or a generator, which then draws pairs during training."
+            help="Folder of image-keypoint pairs from `kpdetect generate`, or a trained generator, which then draws pairs "
+            "during the training."
         ),
     ],
     out: options.Out,
@@ -31,7 +32,7 @@ def command(
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a detector on generated pairs. Under torchrun several processes train together."""
+    """Train a detector on generated image-keypoint pairs. Under torchrun several processes share the training."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.trial import detector_price

@@ -16,16 +16,22 @@ if TYPE_CHECKING:
 
 def command(
     ctx: typer.Context,
-    images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
+    images: Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")],
     out: options.Out,
-    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, 1 to 64.")] = 10,
-    size: Annotated[int, typer.Option(help="Side of the generated images: 32, 64, 128, 256 or 512.")] = 64,
+    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
+    size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
     minutes: options.Minutes = None,
     image_budget: Annotated[
-        int | None, typer.Option("--images", min=1, help="Stop after this many training images, summed over all continuations.")
+        int | None,
+        typer.Option(
+            "--images",
+            min=1,
+            help="Stop once this many images have been shown in training, counting repeated images and earlier runs of the "
+            "command.",
+        ),
     ] = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
@@ -39,14 +45,15 @@ def command(
         int,
         typer.Option(
             min=0,
-            help="Stop after this many measurements of the distance to real images without improvement; 0 never stops early.",
+            help="Stop when this many successive measurements show no smaller distance between generated and real images. "
+            "0: do not measure.",
         ),
     ] = 0,
     dry_run: options.DryRun = False,
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a generator on a folder of images. Under torchrun several processes train together."""
+    """Train a generator that draws images from keypoints. Under torchrun several processes share the training."""
     from generator.architectures import generator_config
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.project.generator_training import train_generator

@@ -13,45 +13,55 @@ from kpdetect.cli.alone import alone
 from kpdetect.cli.levels import with_levels
 from kpdetect.cli.together import in_one_process, together
 
-VERBS = {
-    "run": "run:command",
-    "crop": "crop:command",
-    "boxes": "boxes:command",
-    "train-generator": "train_generator:command",
-    "generate": "generate:command",
-    "pseudo-label": "pseudo_label:command",
-    "convert": "convert:command",
-    "train-detector": "train_detector:command",
-    "predict": "predict:command",
-    "label": "label:command",
-    "calibrate": "calibrate:command",
-    "edit": "edit:command",
-    "export": "export:command",
-    "pack": "pack:command",
-    "models": "models:command",
-    "measure": "measure:command",
-    "controllability": "controllability:command",
-    "embeddings": "embeddings:command",
-    "nearest": "nearest:command",
-    "benchmark": "benchmark:command",
-    "table": "table:command",
-    "report": "report:command",
-    "studio": "studio:command",
-    "study": "study:command",
-    "toy": "toy:command",
-    "info": "info:command",
-    "doctor": "doctor:command",
-    "refine": "refine:refine",
-    "imm": "refine:imm",
-    "ablate": "ablate:ablate",
-    "ladder": "ablate:ladder",
+GROUPS = {
+    "Learn": {
+        "run": "run:command",
+        "train-generator": "train_generator:command",
+        "generate": "generate:command",
+        "train-detector": "train_detector:command",
+        "refine": "refine:refine",
+        "pseudo-label": "pseudo_label:command",
+        "imm": "refine:imm",
+        "crop": "crop:command",
+        "boxes": "boxes:command",
+    },
+    "Use": {
+        "predict": "predict:command",
+        "label": "label:command",
+        "calibrate": "calibrate:command",
+        "edit": "edit:command",
+        "studio": "studio:command",
+        "study": "study:command",
+    },
+    "Measure": {
+        "benchmark": "benchmark:command",
+        "table": "table:command",
+        "report": "report:command",
+        "measure": "measure:command",
+        "nearest": "nearest:command",
+        "controllability": "controllability:command",
+        "embeddings": "embeddings:command",
+        "ablate": "ablate:ablate",
+        "ladder": "ablate:ladder",
+    },
+    "Share": {
+        "export": "export:command",
+        "pack": "pack:command",
+        "convert": "convert:command",
+        "models": "models:command",
+        "info": "info:command",
+        "doctor": "doctor:command",
+        "toy": "toy:command",
+    },
 }
-"""The module in `kpdetect.cli` and the function of each verb, in the order of the help."""
+"""The groups of the help, and for each verb the module in `kpdetect.cli` and the function. README has the same groups."""
+VERBS = {verb: place for verbs in GROUPS.values() for verb, place in verbs.items()}
+"""The module and the function of each verb, in the order of the help."""
 READS_IMAGES = frozenset({
     "run", "crop", "train-generator", "pseudo-label", "predict", "label", "calibrate", "edit", "export", "measure",
     "embeddings", "nearest", "benchmark", "report", "studio", "refine", "imm", "ablate", "ladder",
 })  # fmt: skip
-"""Verbs that have `--levels`."""
+"""Verbs with the option `--levels`."""
 WRITES_FOLDER = frozenset({
     "run", "crop", "train-generator", "generate", "pseudo-label", "convert", "train-detector", "predict", "calibrate", "edit",
     "pack", "measure", "controllability", "embeddings", "nearest", "benchmark", "toy", "refine", "imm", "ablate", "ladder",
@@ -60,11 +70,11 @@ WRITES_FOLDER = frozenset({
 UNDER_TORCHRUN = frozenset({
     "run", "crop", "train-generator", "generate", "pseudo-label", "train-detector", "predict", "measure", "refine", "imm",
 })  # fmt: skip
-"""Verbs that several processes of torchrun do together."""
+"""Verbs that the processes of torchrun share. Other verbs refuse to run under torchrun."""
 
 
 class Verbs(TyperGroup):
-    """The group of `VERBS`. Its help shows the verbs' docstrings and does not build their options."""
+    """The command `kpdetect` with its verbs. Its help shows the verbs' docstrings and does not build their options."""
 
     listing = False
 
@@ -73,7 +83,7 @@ class Verbs(TyperGroup):
         self.commands = dict.fromkeys(VERBS)  # type: ignore[assignment]  # only names, for suggestions to mistyped ones
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """List the names in the order of the help."""
+        """List the names of the verbs in the order of the help."""
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -83,7 +93,8 @@ class Verbs(TyperGroup):
         module, _, function = VERBS[cmd_name].partition(":")
         callback = getattr(import_module(f"kpdetect.cli.{module}"), function)
         if self.listing:
-            return TyperCommand(cmd_name, help=inspect.cleandoc(callback.__doc__))
+            panel = next(group for group, verbs in GROUPS.items() if cmd_name in verbs)
+            return TyperCommand(cmd_name, help=inspect.cleandoc(callback.__doc__), rich_help_panel=panel)
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         if cmd_name in WRITES_FOLDER:
             callback = alone(callback)

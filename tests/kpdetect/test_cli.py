@@ -218,3 +218,11 @@ def test_ablations_are_refused_before_anything_is_trained(tmp_path):
         result = CliRunner().invoke(app, arguments)
         assert reason in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_help_groups_the_verbs_in_order():
+    shown = CliRunner().invoke(app, ["--help"]).output
+    places = [shown.index(f" {group} ─") for group in verbs.GROUPS]
+    assert list(verbs.GROUPS) == ["Learn", "Use", "Measure", "Share"]
+    assert places == sorted(places)
+    assert places[1] < shown.index("predict ") < places[2] < shown.index("benchmark ") < places[3]
