@@ -1,19 +1,19 @@
-"""The latent-keypoint generator: draws images from keypoints, so that it knows where the keypoints are.
+"""The latent-keypoint generator. It draws each image from keypoints, so the positions of the keypoints in the image are known.
 
 Reading order:
-    config         every choice, with its source
+    config         every setting, with its source
     presets        the sizes of networks and schedules, by name
     architectures  the named models
-    keypoints      noises of image i from (seed, i) alone; noises to keypoints and embeddings
+    keypoints      the noises of image i, which depend on (seed, i) alone; keypoints and embeddings from noises
     layers         the factorised style convolution, SPADE, AdaIN
-    growing        models that begin with small images
+    growing        models whose training begins with small images
     synthesis      the foreground network and its mask, and the background network
-    model          keypoints, foreground and background put together
+    model          the whole generator, from noises to images
     stream         image-keypoint pairs, addressed by index
     sheet          sample sheets
-    export         pairs of a trained generator into shards
+    export         image-keypoint pairs of a trained generator, written to HDF5 files (shards)
     training/      the adversaries, the losses and the training loop
-    editing/       images with parts moved, exchanged, mixed or removed
+    editing/       edits of generated images: move, exchange, mix or remove parts
 """
 
 from __future__ import annotations

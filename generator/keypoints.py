@@ -1,4 +1,6 @@
-"""Keypoint generator (paper 3.1): noises to keypoint positions, keypoint embeddings and a background embedding.
+"""Keypoint generator: computes keypoint positions, keypoint embeddings and a background embedding from noises.
+
+Source: the LatentKeypointGAN paper (He et al. 2021), section 3.1.
 
 The noises of image i depend on (seed, i) alone, not on the batch, process or machine.
 """
@@ -22,7 +24,7 @@ class Latents:
 
     Attributes:
         pose: [batch, noise] ~ N(0, 1); decides the keypoints.
-        appearance: [batch, noise] ~ N(0, 1); decides how the parts look.
+        appearance: [batch, noise] ~ N(0, 1); decides the appearance of the parts.
         background: [batch, noise] ~ N(0, 1); decides the background.
         centre: [batch, 2] ~ U(-1, 1); origin of the background's positional encoding.
     """
@@ -39,7 +41,7 @@ class Latents:
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor]) -> Latents:
-        """Build latents from the result of `tensors`."""
+        """Build latents from four tensors in the order of `tensors`."""
         return cls(**{field.name: tensor for field, tensor in zip(fields(cls), tensors, strict=True)})
 
     def to(self, device: torch.device) -> Latents:
@@ -47,11 +49,11 @@ class Latents:
         return Latents.of([tensor.to(device) for tensor in self.tensors])
 
     def part(self, rank: int, world: int) -> Latents:
-        """Return every `world`-th image from the `rank`-th on."""
+        """Return the noises of one process: every `world`-th image, from image `rank` on."""
         return Latents.of([tensor[rank::world] for tensor in self.tensors])
 
     def scaled(self, truncation: float) -> Latents:
-        """Scale pose and appearance towards their mean by a factor in (0, 1]: more typical, less varied images."""
+        """Multiply pose and appearance by a factor in (0, 1]; a lower factor gives more typical, less varied images."""
         return Latents(
             pose=self.pose * truncation,
             appearance=self.appearance * truncation,
@@ -73,7 +75,7 @@ def latents_of(seed: int, start: int, stop: int, width: int) -> Latents:
 
 
 def draw_latents(count: int, width: int, source: torch.Generator) -> Latents:
-    """Draw latents for a training step; much faster than `latents_of`, but dependent on the batch."""
+    """Draw the latents of a training step. This is much faster than `latents_of`, but an image's noises depend on its batch."""
     noise = torch.randn(3, count, width, generator=source)
     centre = torch.rand(count, 2, generator=source) * 2 - 1
     return Latents(pose=noise[0], appearance=noise[1], background=noise[2], centre=centre)
@@ -93,8 +95,8 @@ class Parts:
         background: [batch, embedding], w_bg.
         centre: [batch, 2], origin of the background's positional encoding.
         presence: [batch, parts], factor on each part's heatmap, 0 for a removed part; None where all are 1.
-        copies: the keypoint of each further part, a copy of it (paper 4.5, "adding peaks").
-        anchors: [batch, keypoints, 2], reference points of a positional start; None for the keypoints themselves.
+        copies: for each part after the model's keypoints, the keypoint that it copies (paper 4.5, "adding peaks").
+        anchors: [batch, keypoints, 2], reference points of a positional start (first feature map); None: the keypoints.
     """
 
     keypoints: Tensor
@@ -107,17 +109,17 @@ class Parts:
 
     @property
     def origins(self) -> Tensor:
-        """The points [batch, keypoints, 2] that a positional start is relative to."""
+        """Reference points [batch, keypoints, 2] of a positional start."""
         return self.keypoints[:, : self.own] if self.anchors is None else self.anchors
 
     @property
     def own(self) -> int:
-        """Number of parts that are keypoints of the model; the others are copies."""
+        """Number of parts that are keypoints of the model; all later parts are copies."""
         return self.keypoints.shape[1] - len(self.copies)
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The number of the keypoint of each part."""
+        """For each part, the number of its keypoint."""
         return (*range(self.own), *self.copies)
 
 
@@ -138,7 +140,7 @@ def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def spread_evenly(count: int, radius: float) -> Tensor:
-    """Spread positions [count, 2] evenly over a disc, in a sunflower pattern with mean 0 (Vogel 1979)."""
+    """Spread positions [count, 2] evenly over a disc, with mean 0, in the pattern of a sunflower's seeds (Vogel 1979)."""
     number = torch.arange(count, dtype=torch.float64)
     distance, angle = radius * ((number + 0.5) / count).sqrt(), number * math.pi * (3 - 5**0.5)
     places = torch.stack([distance * angle.cos(), distance * angle.sin()], dim=1)
@@ -146,7 +148,7 @@ def spread_evenly(count: int, radius: float) -> Tensor:
 
 
 class KeypointGenerator(nn.Module):
-    """A network from noises to `Parts`. It computes in float32, since bfloat16 loses whole pixels."""
+    """A network that computes `Parts` from noises. It computes in float32, because bfloat16 errs by whole pixels."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -184,7 +186,7 @@ class KeypointGenerator(nn.Module):
         return overall[:, None] * self.constants if self.kind == "multiplied" else overall[:, None] + self.constants
 
     def forward(self, latents: Latents) -> Parts:
-        """Draw the parts of a batch."""
+        """Compute the parts of a batch."""
         with torch.autocast(latents.pose.device.type, enabled=False):
             return Parts(
                 keypoints=self.positions(latents.pose),

@@ -1,4 +1,7 @@
-"""Layers of the image generator: positional start, factorised style convolution, SPADE, AdaIN, margin-keeping up-sampling."""
+"""Layers of the image generator: first feature maps, factorised style convolution, SPADE, AdaIN, up-sampling with a margin.
+
+"The paper" is LatentKeypointGAN (He et al. 2021).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def grow(features: Tensor, margin: int) -> Tensor:
 
 
 def crop(features: Tensor, border: int) -> Tensor:
-    """Remove `border` pixels on every side. Negative padding keeps the gradient channels-last; a slice does not."""
+    """Remove `border` pixels on every side, by negative padding: its gradient stays channels-last, that of a slice does not."""
     return functional.pad(features, (-border,) * 4) if border else features
 
 
@@ -39,9 +42,9 @@ class PositionalStart(nn.Module):
     L is linear, so L(p - k) = (sum_j W_j) p - sum_j W_j k_j + b: one small product per image and one per axis.
 
     Args:
-        points: number of points the encoding is relative to.
-        width: channels, even.
-        size: side of the map without margin.
+        points: number of points that the encoding is relative to.
+        width: number of channels, even.
+        size: side of the map in pixels, without margin.
         margin: pixels added on every side.
     """
 
@@ -51,7 +54,7 @@ class PositionalStart(nn.Module):
         self.size, self.margin = size, margin
 
     def forward(self, points: Tensor) -> Tensor:
-        """Points [batch, points, 2], normalised, to features [batch, width, side, side], side = size + 2 margin."""
+        """Encode normalised points [batch, points, 2] as features [batch, width, side, side], side = size + 2 margin."""
         axis = grid_axis(self.size, self.margin, like=points)
         with torch.autocast(points.device.type, enabled=False):
             offset = functional.linear(points.flatten(1), self.linear.weight, -self.linear.bias)
@@ -80,10 +83,10 @@ Behind = tuple[Tensor, Tensor]
 class StyleConv(nn.Module):
     """3x3 convolution over the keypoint style map S_j = H_j w_j (paper Eq. 2), without building that map.
 
-    The map has keypoints x embedding channels. Contracting the kernel with the embeddings first leaves a per-image kernel
-    over the heatmaps alone, and a Gaussian heatmap is a product of one factor per axis, so the convolution is two batched
-    matrix products. The background part's heatmap is not such a product, so its one channel is convolved directly. The
-    result is exact: borders are zero-padded as in the convolution over the concatenated map.
+    The map would have keypoints x embedding channels. The kernel is first contracted with the embeddings. This gives each image
+    a kernel over the heatmaps alone. A Gaussian heatmap is a product of one factor per axis, so the convolution becomes two
+    batched matrix products. The background part's heatmap is not such a product, so this channel is convolved directly. The
+    result equals the convolution over the map exactly; borders are zero-padded in both.
 
     Args:
         keypoints: number of keypoint parts.
@@ -110,9 +113,14 @@ class StyleConv(nn.Module):
         behind: Behind | None = None,
         copies: tuple[int, ...] = (),
     ) -> Tensor:
-        """Heatmap factors [batch, parts, height] and [.., width], and embeddings, to [batch, out, height, width].
+        """Compute features [batch, out, height, width] from heatmap factors and embeddings.
 
-        Parts after the keypoints are copies of the keypoints `copies` and share their kernels.
+        Args:
+            along_y: heatmap factors [batch, parts, height].
+            along_x: heatmap factors [batch, parts, width].
+            embeddings: [batch, parts, embedding].
+            behind: heatmap and embedding of the background part; None without one.
+            copies: for each part after the keypoints, the number of the keypoint that it copies and whose kernel it uses.
         """
         batch, count, width = along_x.shape
         outputs, height = len(self.bias), along_y.shape[2]
@@ -135,7 +143,7 @@ class StyleConv(nn.Module):
 class Spade(nn.Module):
     """Spatially adaptive normalisation from keypoints: (1 + gamma) * BatchNorm(x) + beta.
 
-    Paper Eq. 9, which prints gamma; 1 + gamma is SPADE's code.
+    This is Eq. 9 of the paper, with 1 + gamma as in SPADE's code; the paper prints gamma.
     """
 
     one: Tensor
@@ -157,7 +165,7 @@ class Spade(nn.Module):
         behind: Behind | None = None,
         copies: tuple[int, ...] = (),
     ) -> Tensor:
-        """Features [batch, width, height, width] of the same shape, normalised and restyled."""
+        """Normalise features [batch, channels, height, width], then scale and shift them by the style."""
         style = functional.relu(self.style(*heat, embeddings, behind, copies))
         style = style.contiguous(memory_format=torch.channels_last)
         assert self.scale_shift.bias is not None
@@ -167,7 +175,7 @@ class Spade(nn.Module):
 
 
 class InstanceNorm(torch.autograd.Function):
-    """Instance normalisation whose gradient stays channels-last: measured 3 times faster on CPU than group_norm's own."""
+    """Instance normalisation whose gradient stays channels-last; on a CPU it was measured 3 times faster than group_norm."""
 
     @staticmethod
     def forward(context: Any, features: Tensor) -> Tensor:
@@ -182,7 +190,7 @@ class InstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        """Dx = scale * (g - mean(g) - normed * mean(g * normed))."""
+        """Compute dx = scale * (g - mean(g) - normed * mean(g * normed))."""
         normed, scale = context.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         mean = gradient.mean(dim=(2, 3), keepdim=True, dtype=scale.dtype)
@@ -200,7 +208,7 @@ class AdaIn(nn.Module):
         self.scale_shift = nn.Linear(embedding, 2 * width)
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
-        """Features [batch, width, height, width] restyled by embedding [batch, embedding]."""
+        """Normalise features [batch, channels, height, width], then scale and shift them by embedding [batch, embedding]."""
         gamma, beta = self.scale_shift(embedding)[:, :, None, None].chunk(2, dim=1)
         return torch.addcmul(beta, InstanceNorm.apply(features), 1 + gamma)  # type: ignore[no-untyped-call]
 
@@ -222,7 +230,7 @@ class StyleMap:
         self.known_behind: dict[int, Tensor] = {}
 
     def at(self, side: int) -> tuple[Tensor, Tensor]:
-        """Return heatmap factors for a map of `side` pixels plus margin."""
+        """Return the heatmap factors of both axes, for a map of `side` pixels plus margin."""
         if side not in self.known:
             self.known[side] = self.axes(side, self.margin)
         return self.known[side]

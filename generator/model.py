@@ -1,4 +1,4 @@
-"""The whole generator: noises, parts, foreground, background, blend."""
+"""The whole generator: it computes parts from noises, draws foreground and background, and blends them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Drawing:
         image: [batch, channels, size, size] in (-1, 1).
         keypoints: [batch, keypoints, 2], normalised.
         embeddings: [batch, keypoints, embedding].
-        mask: [batch, 1, size, size] in (0, 1); 1 is foreground. Without a separate background: the nearest keypoint's heatmap.
+        mask: [batch, 1, size, size] in (0, 1); 1 is foreground. Without a separate background it is the nearest
+            keypoint's heatmap.
         foreground: [batch, channels, size, size], or None without a separate background.
         background: [batch, channels, size, size], or None without a separate background.
     """
@@ -35,10 +36,10 @@ class Drawing:
 
 
 class Generator(nn.Module):
-    """LatentKeypointGAN (paper 3 and appendix B); the blend with a separate background is in image space.
+    """LatentKeypointGAN (He et al. 2021, section 3 and appendix B). Foreground and background are blended as images.
 
     Attributes:
-        stage: the default stage. A progressive model that stopped early draws smaller images.
+        stage: image size and fade-in weight of `draw` by default; smaller than full size if a progressive model stopped early.
     """
 
     def __init__(self, config: ModelConfig) -> None:

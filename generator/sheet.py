@@ -15,7 +15,7 @@ from kpdetect.draw import draw_keypoints
 from kpdetect.training.runtime import Runtime
 
 COLUMNS = 12
-"""Latents on the sheets of a training run."""
+"""Number of images on a sheet of a training run."""
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -30,15 +30,17 @@ def to_levels(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def draw_samples(generator: Generator, seed: int, stage: Stage, runtime: Runtime) -> NDArray[np.uint8]:
-    """Draw the sheet of a stage of training, always from the same latents so that sheets are comparable."""
+    """Draw the sample sheet at one point of training. All sheets use the same latents, so that they are comparable."""
     latents = latents_of(seed, 0, COLUMNS, generator.config.noise_width).to(runtime.device)
     with runtime.autocast():
         return sample_sheet(generator(latents, stage))
 
 
 def sample_sheet(drawing: Drawing) -> NDArray[np.uint8]:
-    """Draw a generated batch as one picture, uint8 [5 * side, batch * side, 3] (3 rows without a separate
-    background); small images are enlarged."""
+    """Draw a generated batch as one picture, uint8 [5 * side, batch * side, 3].
+
+    Without a separate background there are 3 rows instead of 5. Small images are enlarged.
+    """
     size = drawing.image.shape[-1]
     plain, mask = to_uint8(drawing.image), to_uint8(drawing.mask * 2 - 1)
     points = to_pixels(drawing.keypoints.float().cpu().numpy(), (size, size))

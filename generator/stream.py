@@ -1,7 +1,7 @@
-"""Image-keypoint pairs, endless and addressed by index: pair i follows from (weights, seed, i) alone.
+"""An endless stream of image-keypoint pairs. Pair i depends only on the weights, the seed, the truncation and i.
 
-Keypoints come from a float64 product rounded to 2^-20, so they are equal on every machine and in every batch. Images are
-drawn in float32 in batches of one fixed size (the last bits of a convolution depend on its batch size).
+Keypoints are computed in float64 and rounded to 2^-20, so they are equal on every machine and in every batch. Images are drawn
+in float32 in batches of one fixed size, because the last bits of a convolution depend on its batch size.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ from kpdetect.training.model_description import GeneratorDescription
 from kpdetect.training.runtime import DeviceName, Runtime, as_runtime, channels_last
 
 BATCH = 64
-"""Images per batch; always the same."""
+"""Number of images per batch."""
 GRID = 2.0**-20
 """Keypoints are rounded to multiples of this step."""
 
 
 def load_generator(path: Path) -> tuple[Generator, GeneratorDescription]:
-    """Load a trained generator in evaluation mode and its description, from weights, a run folder or a project folder.
+    """Load a trained generator and its description from a weights file, a run folder or a project folder.
+
+    The generator is in evaluation mode.
 
     Raises:
-        CheckpointError: there are no weights, or they are not of a generator of this version.
+        CheckpointError: there is no weights file, or its content is not a generator of this version.
     """
     weights = find_weights(path, "generator")
     tensors, description = load_described(weights, GeneratorDescription)
@@ -54,13 +56,13 @@ def load_generator(path: Path) -> tuple[Generator, GeneratorDescription]:
 
 
 class PairStream:
-    """A `PairSource` over a trained generator.
+    """Image-keypoint pairs of a trained generator, as a `PairSource`.
 
     Args:
-        model: weights, run folder or project folder of a generator, or the name of a model of the package.
-        device: where to draw, or a `Runtime`; drawing is in float32 whatever its precision.
-        seed: first half of every pair's address.
-        truncation: factor in (0, 1] on pose and appearance noise; 1 draws the whole distribution.
+        model: weights file, run folder or project folder of a generator, or the name of a model that comes with the package.
+        device: name of the device that draws, or a `Runtime`, whose precision is ignored: images are drawn in float32.
+        seed: seed of the noises.
+        truncation: factor in (0, 1] on pose and appearance noise; a lower factor gives more typical, less varied images.
         masks: whether pairs come with foreground masks.
     """
 
@@ -94,7 +96,7 @@ class PairStream:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """The generator, seed and truncation behind the pairs, JSON-ready."""
+        """A JSON-ready record of the generator, seed and truncation that determine the pairs."""
         known = self.description
         training = {
             "images_seen": known.images_seen,
@@ -106,7 +108,7 @@ class PairStream:
         return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": training}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Yield the pairs start <= i < stop in order, at most `BATCH` at once.
+        """Yield the pairs start <= i < stop in order, in batches of at most `BATCH` pairs.
 
         Raises:
             InputError: start is below 0.
@@ -127,7 +129,7 @@ class PairStream:
         )
 
     def tensors(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw the pairs start <= i < stop, at most `BATCH`, and leave them on the device (`kpdetect.pairs.TensorSource`)."""
+        """Draw at most `BATCH` pairs start <= i < stop as tensors on the device; see `kpdetect.pairs.TensorSource`."""
         drawing, count = self.draw(start), stop - start
         keypoints = drawing.keypoints[:count]
         return to_levels(drawing.image[:count]), keypoints, visible_keypoints(keypoints, drawing.mask[:count])
@@ -139,7 +141,7 @@ class PairStream:
 
     @torch.no_grad()
     def parts(self, start: int, stop: int) -> Parts:
-        """Return the parts behind the images start <= i < stop."""
+        """Return the parts (keypoints and embeddings) of the images start <= i < stop."""
         latents = latents_of(self.seed, start, stop, self.network.config.noise_width).scaled(self.truncation)
         positions = torch.tanh(self.exact(latents.pose.double()) / self.network.config.pose_divisor)
         keypoints = (positions.view(stop - start, -1, 2) / GRID).round().mul(GRID).float()

@@ -1,9 +1,9 @@
-"""Keypoint network (paper 3.3, appendix B): keypoints and embeddings to colours and a foreground mask, or to whole images.
+"""The two networks that draw images (LatentKeypointGAN, He et al. 2021).
 
-Background network (paper appendix B): the same blocks as the foreground, with AdaIN from one embedding in place of SPADE.
+The foreground network (paper 3.3, appendix B) draws the object and its mask, or the whole image, from keypoints and embeddings.
 
-The paper does not state the start of the background network. Ours is the positional encoding of one random centre, which is
-independent of the keypoints.
+The background network (paper appendix B) has the same blocks, with AdaIN from one embedding instead of SPADE. The paper does
+not state its first feature map. We use the positional encoding of one random centre, which is independent of the keypoints.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from generator.layers import AdaIn, LearnedStart, PositionalStart, Spade, StyleM
 
 
 class BackgroundBlock(nn.Module):
-    """The residual block of the foreground with AdaIN, for `ModelConfig.block` resnet."""
+    """A residual block with AdaIN, for the background network of models whose `ModelConfig.block` is resnet."""
 
     def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class BackgroundBlock(nn.Module):
         self.conv_short = kaiming_conv(inputs, outputs, kernel=1) if inputs != outputs else nn.Identity()
 
     def forward(self, features: Tensor, embedding: Tensor) -> Tensor:
-        """Features [batch, inputs, height, width] to [batch, outputs, height, width]."""
+        """Compute features [batch, outputs, height, width] from features [batch, inputs, height, width]."""
         inner = self.conv_first(functional.leaky_relu(self.first(features, embedding), SLOPE, inplace=True))
         inner = self.conv_second(functional.leaky_relu(self.second(inner, embedding), SLOPE, inplace=True))
         return self.conv_short(features) + inner  # type: ignore[no-any-return]
@@ -55,7 +55,7 @@ class Background(nn.Module):
         self.to_image = kaiming_conv(pairs[-1][1], config.channels, kernel=1)
 
     def forward(self, centre: Tensor, embedding: Tensor) -> Tensor:
-        """Centre [batch, 2] and embedding [batch, embedding] to colours [batch, channels, size, size] in (-1, 1)."""
+        """Draw colours [batch, channels, size, size] in (-1, 1) from centre [batch, 2] and embedding [batch, embedding]."""
         features = self.start(centre[:, None])
         for index in range(len(self.blocks if self.residual else self.convs)):
             if index:
@@ -87,7 +87,7 @@ def restyle(layer: Spade | AdaIn, features: Tensor, style: StyleMap, side: int) 
 
 
 class KeypointBlock(nn.Module):
-    """Style, leaky ReLU, 3x3 convolution (paper fig. 11)."""
+    """A block of style layer, leaky ReLU and 3x3 convolution (paper fig. 11)."""
 
     def __init__(self, inputs: int, outputs: int, side: int, config: ModelConfig) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class KeypointBlock(nn.Module):
         self.conv = kaiming_conv(inputs, outputs)
 
     def forward(self, features: Tensor, style: StyleMap) -> Tensor:
-        """Features [batch, inputs, side + 2 margin, ...] to [batch, outputs, ...] of the same size."""
+        """Compute features [batch, outputs, side + 2 margin, ...] from features [batch, inputs, ...] of the same size."""
         return self.conv(functional.leaky_relu(restyle(self.spade, features, style, self.side), SLOPE, inplace=True))  # type: ignore[no-any-return]
 
 
@@ -112,7 +112,7 @@ class ResidualBlock(nn.Module):
             self.short, self.conv_short = style_layer(inputs, config), kaiming_conv(inputs, outputs, kernel=1)
 
     def forward(self, features: Tensor, style: StyleMap) -> Tensor:
-        """Features [batch, inputs, side + 2 margin, ...] to [batch, outputs, ...] of the same size."""
+        """Compute features [batch, outputs, side + 2 margin, ...] from features [batch, inputs, ...] of the same size."""
         straight = features
         if hasattr(self, "short"):
             straight = self.conv_short(restyle(self.short, features, style, self.side))
@@ -122,7 +122,7 @@ class ResidualBlock(nn.Module):
 
 
 class Foreground(nn.Module):
-    """The foreground network: the object and its mask, or whole images without a separate background network.
+    """The foreground network. It draws the object and its mask; without a separate background network it draws whole images.
 
     Progressive models have one output per image size; `stage` chooses it.
     """
@@ -183,7 +183,7 @@ class Foreground(nn.Module):
 
 
 def foreground_mask(logits: Tensor | None, style: StyleMap, size: int) -> Tensor:
-    """Compute the mask [batch, 1, size, size] in (0, 1) from mask logits, or else as the nearest keypoint's heatmap."""
+    """Compute the mask [batch, 1, size, size] in (0, 1) from mask logits; without them, the nearest keypoint's heatmap."""
     if logits is not None:
         return logits.sigmoid()
     return nearest_heat(*style.axes(size, margin=0))[:, None]

@@ -4,9 +4,9 @@
     fly, other = editor.sample(3), editor.sample(5)
     image = editor.draw(editor.move(fly, "4", (6, -2)))[0]
 
-Every method returns new `Parts` and leaves its arguments unchanged. Pixels are those of the generated image, x to the right,
-y down. An edit that the architecture does not support raises InputError, and so do parts of another model. Parts may leave
-the frame between edits; `draw` raises InputError if one is outside.
+The methods that edit return new `Parts` and leave their arguments unchanged. Pixels are those of the generated image, x to the
+right, y down. A method raises InputError if the architecture does not support the edit, or if the parts are of another model.
+Parts may leave the frame between edits; `draw` raises InputError if a part is outside.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kpdetect.training.runtime import DeviceName, resolve_runtime
 ALL = "all"
 """The name that selects every keypoint."""
 Which = SupportsIndex | str | Sequence[SupportsIndex | str] | NDArray[np.integer]
-"""A choice of keypoints: a number, a name, `all`, several with commas, or a sequence or array of numbers and names."""
+"""A choice of keypoints: a number, a name, several of them separated by commas, `all`, or a sequence of numbers and names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Sampled(Parts):
     """Parts that record the generator they come from.
 
     Attributes:
-        generator: hash of its weights file.
+        generator: hash of the generator's weights file.
     """
 
     generator: str
@@ -55,7 +55,7 @@ class Editor:
 
     Attributes:
         stream: the generator and its samples.
-        names: the names of all K keypoints, from `kpdetect label`; by default `keypoint3` and so on.
+        names: the names of all K keypoints, from `kpdetect label`; the default name of keypoint 3 is `keypoint3`.
     """
 
     def __init__(self, stream: PairStream, labels: Labels | None = None) -> None:
@@ -66,8 +66,8 @@ class Editor:
         """Load a generator from weights, a run folder, a project folder or a name of `kpdetect models`.
 
         Raises:
-            CheckpointError: there is no generator.
-            ConfigError: the labels next to the detector's weights do not fit.
+            CheckpointError: there is no generator at `model`.
+            ConfigError: the labels file next to the detector's weights does not fit the generator's keypoints.
             InputError: an unusable device or truncation.
         """
         path = Path(model)
@@ -84,7 +84,7 @@ class Editor:
         return self.stream.size
 
     def sample(self, index: SupportsIndex) -> Parts:
-        """Return the parts of image `index` of `kpdetect generate`, as a batch of one."""
+        """Return the parts of one sample, as a batch of one. `kpdetect generate` draws the same sample as its image `index`."""
         number = _integer(index)
         if number is None or not 0 <= number < 2**63:
             raise InputError(f"sample {index}: no such sample; expected a whole number, 0 or more")
@@ -133,7 +133,7 @@ class Editor:
         return number
 
     def move(self, parts: Parts, which: Which, by_px: tuple[float, float], *, local: bool = False) -> Parts:
-        """Shift keypoints by (x, y) pixels; `local` changes distant image regions less, see `editing.moved`."""
+        """Shift keypoints by (x, y) pixels; with `local`, distant image regions change less (`editing.parts.moved`)."""
         self._require_keypoints(parts)
         if local and self.stream.network.config.start != "positional":
             raise InputError("local: this model has a learned start (model.start=learned); its moves are local without it")
@@ -143,7 +143,7 @@ class Editor:
         """Put one keypoint of one image at (x, y) in pixels.
 
         Raises:
-            InputError: several keypoints, or a place outside of the image.
+            InputError: several keypoints are chosen, or the place is outside of the image.
         """
         self._require_keypoints(parts)
         numbers = self.numbers(which)
@@ -164,7 +164,7 @@ class Editor:
         return editing.turned(parts, scale=scale, degrees=degrees)
 
     def pose(self, parts: Parts, source: Parts | NDArray[np.floating], share: float = 1.0) -> Parts:
-        """Take the keypoints of another sample, or normalised keypoints [K, 2], such as a detector predicts in a photo."""
+        """Take the keypoints of another sample, or normalised keypoints [K, 2], such as a detector's prediction in a photo."""
         self._require_keypoints(parts)
         _require_share(share)
         if isinstance(source, Parts):

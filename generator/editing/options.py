@@ -1,7 +1,7 @@
 """The edits of a sample, read from the options of `kpdetect edit`.
 
-Edits apply in this order, whatever the order of the options: pose, scale and rotation, moves, appearance, background, added
-parts, removed parts.
+The order of the options makes no difference. Edits always apply in this order: pose, scale and rotation, moves, appearance,
+background, added parts, removed parts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Shift:
 
 @dataclass(frozen=True, kw_only=True)
 class Donor:
-    """A sample and the keypoints whose appearance it gives."""
+    """A sample, and the keypoints whose appearance is taken from it."""
 
     sample: int
     keypoints: tuple[int, ...]
@@ -44,13 +44,13 @@ class Edits:
     """The changes to a sample.
 
     Attributes:
-        pose_from: sample that gives the keypoints.
-        pose: keypoints [K, 2], normalised, in place of `pose_from`.
+        pose_from: number of the sample whose keypoints are taken; None to keep the keypoints.
+        pose: normalised keypoints [K, 2] to take instead of a sample's; None without them.
         scale, degrees: factor and clockwise rotation of all keypoints about their mean.
         moves: shifts of keypoints; several shifts of one keypoint add up.
         local: whether moves change distant image regions less, see `generator.editing.parts.moved`.
-        appearance_from: samples that give embeddings.
-        background_from: sample that gives the background.
+        appearance_from: samples whose embeddings are taken, each for some keypoints.
+        background_from: number of the sample whose background is taken; None to keep the background.
         add: keypoints drawn a second time, and the shift of the copy.
         remove: keypoints that are not drawn.
         share: in [0, 1], weight of the pose, appearance and background of the other samples.
@@ -91,13 +91,13 @@ class Edits:
 
     @property
     def sources(self) -> list[tuple[str, int]]:
-        """The borrowed properties, each with the number of its sample."""
+        """The properties that are taken from other samples, each with the number of that sample."""
         sources = [] if self.pose_from is None else [("pose", self.pose_from)]
         sources += [(f"look {_listed(donor.keypoints)}", donor.sample) for donor in self.appearance_from]
         return sources if self.background_from is None else [*sources, ("background", self.background_from)]
 
     def to_record(self) -> dict[str, Any]:
-        """Return the edits JSON-ready, without unchanged fields."""
+        """Return the edits as a JSON-ready record, without the fields that have their default values."""
         values = asdict(self) | {"pose": None if self.pose is None else self.pose.tolist()}
         return {edit.name: values[edit.name] for edit in fields(self) if values[edit.name] != edit.default}
 
@@ -122,14 +122,14 @@ def read_edits(
     Args:
         editor: the editor, which knows the names of the keypoints.
         pose_from, pose, scale, local, background_from: as in `Edits`.
-        rotate: degrees.
-        move, add: `K:DX,DY`, pixels.
-        appearance_from: `J` or `J:K`.
-        remove: `K`.
-        mix: `Edits.share`.
+        rotate: clockwise rotation of all keypoints about their mean, in degrees.
+        move, add: texts `K:DX,DY`, keypoint K and its shift in pixels.
+        appearance_from: texts `J` or `J:K`: sample J, and keypoint K (without K, all keypoints).
+        remove: keypoints to remove.
+        mix: see `Edits.share`; None for 1.
 
     Raises:
-        InputError: a text that cannot be read, an unknown keypoint, options that contradict each other, or none.
+        InputError: a text cannot be read, a keypoint is unknown, options contradict each other, or there is no edit.
     """
     moves, added = _shifts(editor, "move", move), _shifts(editor, "add", add)
     donors = tuple(_donor(editor, text) for text in appearance_from)
@@ -167,7 +167,7 @@ def _require_consistent(
     remove: Sequence[str],
     donors: Sequence[Donor],
 ) -> None:
-    """Check that no keypoint named by number or name is also removed; `all` may include removed keypoints."""
+    """Check that no option names a keypoint that is also removed; `all` may include removed keypoints."""
     named = {"move": [text.rpartition(":")[0] for text in move], "add": [text.rpartition(":")[0] for text in add]}
     named["appearance_from"] = [text.partition(":")[2] for text in appearance_from]
     removed = {number for text in remove for number in editor.numbers(text)}
@@ -215,10 +215,10 @@ def read_sample(text: str, option: str) -> int:
 
 
 def read_samples(text: str) -> list[int]:
-    """Read numbers of samples, as in `0-7` or `3,5` or both.
+    """Read numbers of samples, such as `0-7`, `3,5` or `0-7,12`.
 
     Raises:
-        InputError: something else, or more than `MOST`.
+        InputError: the text does not list samples, or lists more than `MOST`.
     """
     numbers: dict[int, None] = {}
     for item in text.split(","):

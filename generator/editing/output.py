@@ -32,18 +32,18 @@ from kpdetect.training.run_folder import environment
 
 RECORD, TABLE, SHEET, LOOP = "edits.json", "edits.csv", "sheet.png", "edit.gif"
 SHOWN, COLUMNS = 16, 4
-"""Most samples on the sheet and in the animation, and the animation's columns."""
+"""Largest number of samples on the sheet and in the animation; number of columns of the animation."""
 FRAME_MS = 80
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edited:
-    """Samples before and after.
+    """Samples before and after an edit.
 
     Attributes:
-        samples: their numbers.
-        parts: before and after, of each.
-        before, after: uint8 [samples, height, width, 3].
+        samples: numbers of the samples.
+        parts: for each sample, its parts before and after the edit.
+        before, after: the images, uint8 [samples, height, width, 3].
     """
 
     samples: list[int]
@@ -58,7 +58,7 @@ class Edited:
 
 
 def edit_samples(editor: Editor, samples: Sequence[int], edits: Edits) -> Edited:
-    """Edit samples. Each is drawn in a batch of its own, so an image does not depend on the other samples.
+    """Edit samples. Each sample is a separate batch, so its image does not depend on the other samples.
 
     Raises:
         InputError: the model does not support an edit, or an edit moves a keypoint out of the frame.
@@ -84,13 +84,14 @@ def write_edited(
     """Write edited samples and delete the files of an earlier edit in the folder.
 
     Args:
-        editor: the editor that drew them.
-        edited: the samples.
+        editor: the editor that drew the samples.
+        edited: the samples before and after the edits.
         edits: the edits that were applied.
-        out: folder; `images/`, `before/`, `donors/` (the source samples), `sheet.png`, `edits.csv` and
-            `edits.json` are written, the last one last.
-        steps: frames from before to after, both included, in `frames/`, and as a loop in `edit.gif`; 0 for none.
-        photo: the real image behind `edits.pose`.
+        out: folder for `images/`, `before/`, `donors/` (the source samples), `sheet.png`, `edits.csv` and, written last,
+            `edits.json`.
+        steps: number of frames from before to after, both included. They are written to `frames/`, and as a loop to `edit.gif`.
+            0 for no frames.
+        photo: the real image in which `edits.pose` was detected; None without one.
 
     Raises:
         OutputError: `out` cannot be written.
@@ -188,8 +189,8 @@ def write_loop(path: Path, frames: Sequence[Image]) -> None:
 def sheet(editor: Editor, edited: Edited, edits: Edits, photo: Photo | None = None) -> Image:
     """Draw one sheet with a row per sample (`SHOWN` at most).
 
-    Columns: before, its keypoints, the source samples, after, its keypoints with lines from their old positions, and the
-    difference, scaled so that the largest is white.
+    The columns are: the image before, its keypoints, the source samples, the image after, its keypoints with lines from their
+    old positions, and the difference of the two images. The largest difference is white.
     """
     count = min(len(edited.samples), SHOWN)
     before, after = edited.before[:count], edited.after[:count]

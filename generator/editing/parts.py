@@ -1,9 +1,12 @@
-"""Edits of parts: pure functions from `Parts` to new `Parts` (paper 4.2 to 4.5; short paper 3.1).
+"""Edits of parts: pure functions from `Parts` to new `Parts`.
+
+Source: the LatentKeypointGAN paper (He et al. 2021), sections 4.2 to 4.5, and section 3.1 of its four-page version.
 
 Parts are moved, exchanged between images, mixed, removed and drawn twice; `Generator.draw` draws the result.
 `generator.editing.editor` adds the model, names and pixels.
 
-`chosen` are numbers of keypoints; a keypoint's copies go with it. `share` is the weight of the other image: 0 changes nothing.
+`chosen` are numbers of keypoints; each edit applies to the copies of these keypoints too. `share` is the weight of the other
+image, from 0 (nothing changes) to 1.
 """
 
 from __future__ import annotations
@@ -18,14 +21,14 @@ from torch import Tensor
 from generator.keypoints import Parts
 
 Share = float | Tensor
-"""A weight in [0, 1]; a tensor has one per image, [batch]."""
+"""A weight in [0, 1], or a tensor [batch] with a weight per image."""
 
 
 def moved(parts: Parts, chosen: Collection[int], by: tuple[float, float], *, local: bool = False) -> Parts:
     """Shift keypoints by (x, y), normalised.
 
-    A positional start is relative to all keypoints (Eq. 8), so one move changes every feature. `local` keeps the reference
-    points of the start, so distant regions stay the same; this is not in the paper.
+    A positional start (first feature map) is relative to all keypoints (Eq. 8), so one move changes every feature. With
+    `local`, the start keeps its reference points, so distant regions stay the same; this is not in the paper.
     """
     step = parts.keypoints.new_zeros(len(parts.numbers), 2)
     step[_places(parts, chosen)] = step.new_tensor(by)
@@ -44,7 +47,10 @@ def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
 
 
 def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
-    """Move the model's keypoints towards [batch or 1, keypoints, 2], normalised; copies keep their distance."""
+    """Move the model's keypoints towards `keypoints` [batch or 1, keypoints, 2], normalised.
+
+    A copy keeps its distance from its keypoint.
+    """
     own, weight = parts.keypoints[:, : parts.own], _share(parts, share)
     aim = keypoints.to(own).expand_as(own)
     target = torch.lerp(own, aim, weight)
@@ -54,7 +60,7 @@ def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
 
 
 def with_appearance(parts: Parts, other: Parts, chosen: Collection[int] | None = None, share: Share = 1.0) -> Parts:
-    """Take the embeddings of the chosen keypoints of `other`; by default of all."""
+    """Take the embeddings of the chosen keypoints from `other`; by default of all keypoints."""
     places = _places(parts, range(parts.own) if chosen is None else chosen)
     theirs = other.embeddings[:, [parts.numbers[place] for place in places]]
     embeddings = parts.embeddings.clone()

@@ -21,7 +21,7 @@ class Photo:
 
     Attributes:
         square: uint8 [size, size, 3], the detector's input square at the generator's size.
-        record: JSON-ready: the file, the detector, its confidence.
+        record: JSON-ready description: the file, the detector, and the detector's confidence.
     """
 
     square: Image
@@ -36,7 +36,7 @@ class Detector(Protocol):
     crop: CropPolicy
 
     def fit(self, image: Image) -> Any:
-        """Return the square that the network sees of an image."""
+        """Return the square of an image that the network sees, uint8 [side, side, 3]."""
 
     def read_squares(self, squares: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Predict normalised keypoints [count, K, 2] and confidence [count, K]."""
@@ -46,7 +46,7 @@ def find_pose(detector: Detector, image: Path | str, editor: Editor) -> tuple[ND
     """Predict normalised keypoints [K, 2] in a real image, and describe the image for the record.
 
     Args:
-        detector: of the same project as the generator; `kpdetect.load` gives one.
+        detector: detector of the same project as the generator, for example from `kpdetect.load`.
         image: file of the real image.
         editor: the generator.
 

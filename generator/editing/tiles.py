@@ -1,4 +1,7 @@
-"""Tiles of sheets that compare images: plain, with keypoints, differences; small images are enlarged by a whole factor."""
+"""Tiles for sheets that compare images. A tile shows an image, an image with keypoints, or a difference of two images.
+
+Small images are enlarged by a whole factor.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from kpdetect.images.arrays import Image
 from kpdetect.skeleton import Skeleton
 
 LEAST_WHITE = 6
-"""Grey levels that are scaled to white at least, so that noise stays dark."""
+"""Smallest difference in grey levels that may be scaled to white, so that noise stays dark."""
 
 
 def plain_tiles(images: NDArray[np.uint8]) -> list[Image]:
@@ -29,7 +32,11 @@ def marked_tiles(
     skeleton: Skeleton | None = None,
     before_px: NDArray[np.floating] | None = None,
 ) -> list[Image]:
-    """Draw keypoints [images, K, 2] on images, and with `skeleton` their numbers or names; lines come from `before_px`."""
+    """Draw keypoints [images, K, 2] on images.
+
+    With `skeleton`, the numbers or names of the keypoints are drawn too. With `before_px` [images, K, 2], a line leads
+    from each old position to the new one.
+    """
     return [
         draw_keypoints(
             image,
@@ -50,7 +57,7 @@ def difference_tiles(images: NDArray[np.uint8], before: NDArray[np.uint8]) -> li
 
 
 def sheet_of(columns: Sequence[tuple[str, Sequence[Image]]]) -> Image:
-    """Join columns of equal tiles under their names."""
+    """Join columns into one picture, with the name of each column above it. All tiles have the same size."""
     width = columns[0][1][0].shape[1]
     strip = np.full((20, width * len(columns), 3), 255, np.uint8)
     for number, (name, _) in enumerate(columns):

@@ -2,14 +2,14 @@
 
 augmentation   changes to the images that the discriminator sees, for small data sets
 batches        real images for training
-discriminator  real or generated, from pixels
-features       real or generated, from feature maps of a trained network
-losses         one function per term of the paper
+discriminator  the discriminator that sees pixels
+features       the discriminator that sees feature maps of a trained network
+losses         one function per loss of the LatentKeypointGAN paper
 adversary      both discriminators and their updates
-optimisers     learning rates by part of the network and by stage
+optimisers     learning rates by part of the generator and by stage of progressive growing
 batch_norm     batch-norm statistics of the averaged weights
 collapse       detection of collapsed runs
 stopping       early stopping
 train          the training loop
-trial          the price of a training, before it begins
+trial          the time, memory and disk that a training will need, measured before it begins
 """

@@ -26,12 +26,12 @@ from kpdetect.training.seeds import derived_generator
 
 
 class Adversary:
-    """A discriminator of pixels and, with a feature network, a discriminator of its feature maps.
+    """The discriminators: one that sees pixels and, with a feature network, one that sees the network's feature maps.
 
     Args:
         config: the run's configuration.
         runtime: device and precision.
-        network: the feature network, on the runtime's device.
+        network: the feature network, on the runtime's device; None for the discriminator of pixels alone.
 
     Attributes:
         pixel_discriminator: the discriminator of pixels; `adam_pixels` is its optimiser.
@@ -65,7 +65,7 @@ class Adversary:
         return [network for network in both if network is not None]
 
     def stateful(self) -> dict[str, Stateful]:
-        """The discriminators and their optimisers, by their names in a checkpoint."""
+        """The discriminators and their optimisers. The keys are their names in a checkpoint."""
         pixels: dict[str, Stateful] = {"discriminator": self.pixel_discriminator, "adam_discriminator": self.adam_pixels}
         if self.feature_discriminator is None:
             return pixels
@@ -78,7 +78,7 @@ class Adversary:
 
         Args:
             description: the description of the earlier generator's weights.
-            feature_weights: hash of the network behind this run's feature maps, or None.
+            feature_weights: hash of the weights of this run's feature network; None without one.
         """
         networks: dict[str, nn.Module] = {"discriminator": self.pixel_discriminator}
         width = (description.config or {}).get("optimiser", {}).get("feature_width")
@@ -92,7 +92,13 @@ class Adversary:
         return bool(self.config.optimiser.r1_weight) and step % self.config.optimiser.r1_every == 0
 
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
-        """Update every discriminator on images [batch, channels, size, size]; returns metrics, with `r1` where it is due."""
+        """Update every discriminator once and return its metrics.
+
+        Args:
+            real, drawn: real and generated images [batch, channels, size, size].
+            step: number of the step; in steps with a gradient penalty, the metrics include it as `r1`.
+            stage: the stage of progressive growing.
+        """
         real, drawn = self.changed(real, "real", step), self.changed(drawn.detach().float(), "fake", step)
         both = torch.cat([real, drawn])
         with self.runtime.autocast():
@@ -111,7 +117,7 @@ class Adversary:
         return {name: value.detach() for name, value in (metrics | penalty).items()}
 
     def loss(self, drawn: Tensor, step: int, stage: Stage) -> dict[str, tuple[float, Tensor]]:
-        """Return weight and value of the generator's loss under each discriminator; no gradient reaches the discriminators."""
+        """Return weight and value of the generator's loss for each discriminator; the discriminators get no gradient."""
         drawn = self.changed(drawn.float(), "drawn", step)
         with self._frozen(), self.runtime.autocast():
             losses = {"loss_generator": (1.0, self.loss_generator(self.pixel_discriminator(drawn, stage)).mean())}
@@ -121,7 +127,7 @@ class Adversary:
         return losses
 
     def changed(self, images: Tensor, which: str, step: int) -> Tensor:
-        """Augment images as the discriminators see them."""
+        """Augment images before the discriminators see them."""
         source = derived_generator(self.config.seed, "diffaugment", which, step)
         return augment(images, self.config.optimiser.diffaugment, source)
 

@@ -1,4 +1,4 @@
-"""Batch-norm statistics of averaged weights, measured anew because the training network has other weights."""
+"""Batch-norm statistics for the averaged weights. They are measured anew, because those of training belong to other weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BATCH = 64
 
 @torch.no_grad()
 def recalibrate(generator: Generator, seed: int, batches: int = 16) -> None:
-    """Set the statistics of `generator` to the mean over `batches` batches of latents; leaves it in evaluation mode."""
+    """Set the batch-norm statistics of `generator` to the mean over `batches` batches, and switch to evaluation mode."""
     norms = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)]
     device = next(generator.parameters()).device
     momenta = [norm.momentum for norm in norms]

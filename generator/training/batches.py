@@ -1,4 +1,4 @@
-"""Real images for training: batch t follows from (seed, t) alone; random crops and flips."""
+"""Real images for training, with random crops and flips. Batch t depends on (seed, t) alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kpdetect.training.runtime import Runtime
 from kpdetect.training.seeds import derived_generator
 
 OVERSIZE = 1.25
-"""Images are cached this much larger than they are trained at, so that a random crop loses no detail."""
+"""Factor from the side of training images to the side of cached images, so that a random crop loses no detail."""
 
 
 CPU = Runtime(device=torch.device("cpu"), compute=torch.float32)
@@ -25,7 +25,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def cached_side(size: int) -> int:
-    """Return the side of the cached images for a training size."""
+    """Return the side of the cached images in pixels, for a size of training images."""
     return round(size * OVERSIZE)
 
 
@@ -53,7 +53,7 @@ class RealBatches:
         self.stream: Generator[Tensor, None, None] | None = None
 
     def take(self, step: int) -> Tensor:
-        """Return the batch of a step, as `at`; a thread prepares the next batch in the meantime."""
+        """Return the same batch as `at`, and start a thread that prepares the next batch."""
         if self.stream is None or step != self.next_step:
             self.close()
             self.stream = prepared(self.at, step, ahead=1, workers=1)

@@ -1,7 +1,8 @@
-"""Detection of collapsed runs, whose losses still look smooth.
+"""Detection of collapsed runs. Their losses may still look smooth.
 
-The signs, each over many consecutive steps: keypoints are the same in every image; all images look the same; the
-discriminator's loss is zero, so the generator learns nothing. (`kpdetect.training.loop` checks that losses are finite.)
+A run has collapsed if one of three signs lasts for many consecutive steps. The keypoints are the same in every image. All
+images look the same. The discriminator's loss is zero, so the generator learns nothing.
+`kpdetect.training.loop` checks that losses are finite.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ADVICE = {
 
 
 def observed(drawing: Drawing) -> dict[str, Tensor]:
-    """Measure a generated batch; scalars, keypoints in normalised units and pixels from -1 to 1."""
+    """Measure a generated batch. Results are scalars: keypoints in normalised units, pixel values from -1 to 1."""
     keypoints, images = drawing.keypoints.detach(), drawing.image.detach().float()
     return {
         "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
@@ -36,11 +37,11 @@ def observed(drawing: Drawing) -> dict[str, Tensor]:
 
 
 class CollapseWatch:
-    """A count of consecutive steps for each sign of collapse.
+    """A count of consecutive steps with each sign of collapse.
 
     Args:
-        config: thresholds.
-        batch: images per step.
+        config: the thresholds and the patience.
+        batch: number of images per step.
     """
 
     def __init__(self, config: CollapseConfig, batch: int) -> None:
@@ -53,7 +54,7 @@ class CollapseWatch:
         self.counts = dict.fromkeys(self.least, 0)
 
     def look(self, step: int, metrics: dict[str, float]) -> str | None:
-        """Count a step; return the fault once it has lasted for `patience` steps."""
+        """Check the metrics of a step. Return the fault if it has lasted for `config.patience` steps, else None."""
         if step * self.batch < self.config.after_images:
             return None
         for name, least in self.least.items():
@@ -64,7 +65,7 @@ class CollapseWatch:
 
     @property
     def suspicious(self) -> bool:
-        """Whether a sign has lasted for a while, so that the state must not be saved."""
+        """Whether a sign has lasted for over a tenth of the patience; then no checkpoint may be saved."""
         return any(count > self.config.patience // 10 for count in self.counts.values())
 
     def state_dict(self) -> dict[str, Any]:

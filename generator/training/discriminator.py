@@ -1,4 +1,7 @@
-"""Discriminator (paper fig. 12): per resolution a 4x4 convolution of stride 2 and a 3x3 convolution, then one linear layer."""
+"""The discriminator of the LatentKeypointGAN paper (He et al. 2021, fig. 12).
+
+Each resolution has a 4x4 convolution of stride 2 and a 3x3 convolution. One linear layer follows.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from generator.layers import kaiming_conv
 
 
 class HalvingBlock(nn.Module):
-    """One resolution with a residual link around it (the short paper's discriminator is a residual network)."""
+    """One resolution with a residual link. The discriminator of the four-page LatentKeypointGAN paper is a residual network."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -24,19 +27,19 @@ class HalvingBlock(nn.Module):
         self.short = kaiming_conv(inputs, outputs, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features [batch, inputs, side, side] to [batch, outputs, side / 2, side / 2]."""
+        """Compute features [batch, outputs, side / 2, side / 2] from features [batch, inputs, side, side]."""
         inner = functional.leaky_relu(self.conv(functional.leaky_relu(self.halve(features), SLOPE)), SLOPE)
         return (inner + self.short(functional.avg_pool2d(features, 2))) * 0.5**0.5  # type: ignore[no-any-return]
 
 
 class Discriminator(nn.Module):
-    """Images [batch, channels, size, size] in [-1, 1] to logits [batch]; positive means real.
+    """A network from images [batch, channels, size, size] in [-1, 1] to logits [batch]; a positive logit means real.
 
     Args:
-        size: side of the images.
-        widths: channels after each halving.
-        channels: of the images.
-        residual: residual links.
+        size: side of the images in pixels.
+        widths: number of channels after each halving.
+        channels: number of channels of the images.
+        residual: whether there are residual links.
     """
 
     def __init__(self, size: int, widths: Sequence[int], channels: int = 3, residual: bool = False) -> None:
@@ -59,10 +62,10 @@ class GrowingDiscriminator(nn.Module):
     """A discriminator with an entry (fromRGB) at each image size; new entries are faded in with the generator (paper fig. 12).
 
     Args:
-        sizes: sides of the images, ascending.
-        widths: channels after each halving of the largest.
-        channels: of the images.
-        residual: residual links.
+        sizes: sides of the images in pixels, ascending.
+        widths: number of channels after each halving of the largest images.
+        channels: number of channels of the images.
+        residual: whether there are residual links.
     """
 
     def __init__(self, sizes: Sequence[int], widths: Sequence[int], channels: int = 3, residual: bool = False) -> None:

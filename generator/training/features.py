@@ -1,8 +1,10 @@
-"""A second discriminator, of feature maps of a frozen, trained network (Projected GAN, Sauer et al. 2021, sections 3 and 4).
+"""A second discriminator. It sees the feature maps of a frozen, trained network.
 
-Fixed random convolutions mix the maps over channels and depths, so that all of them carry signal. One head per map judges each
-position. Differences from the paper: the loss is `optimiser.loss`; maps are scaled to unit mean square; the finest map is not
-used; the discriminator of pixels remains.
+Source: Projected GAN (Sauer et al. 2021), sections 3 and 4. Fixed random convolutions mix the maps over channels and depths, so
+that the discriminator uses all of them. One head per map judges each position.
+
+There are four differences from Projected GAN. The loss is the setting `optimiser.loss`. Maps are scaled to unit mean square.
+The finest map is not used. The discriminator of pixels remains.
 """
 
 from __future__ import annotations
@@ -36,18 +38,19 @@ class FeatureNetwork(Protocol):
 
 
 Extract = Callable[[Tensor], Sequence[Tensor]]
-"""Images [batch, 3, size, size] in [-1, 1] to maps [batch, channels, side, side], each half as large as the one before."""
+"""A function from images [batch, 3, size, size] in [-1, 1] to feature maps [batch, channels, side, side]. Each map is half as
+large as the map before it."""
 LOGIT_SCALE = 3.0
-"""Initial factor of the heads' outputs: with spectral normalisation alone logits stay near 0."""
+"""Initial factor of the heads' outputs. Without it, spectral normalisation would keep the logits near 0."""
 
 
 class FeatureDiscriminator(nn.Module):
-    """Images [batch, channels, size, size] in [-1, 1] to logits [batch, places]; positive means real.
+    """A network from images [batch, channels, size, size] in [-1, 1] to logits [batch, places]; a positive logit means real.
 
     Args:
-        extract: computes the feature maps. It is frozen, and a plain function, so it is not part of the state.
-        channels: of each map.
-        width: channels of the mixed maps and of the heads.
+        extract: function that computes the feature maps. Its network is frozen and not part of this network's state.
+        channels: number of channels of each map.
+        width: number of channels of the mixed maps and of the heads.
     """
 
     def __init__(self, extract: Extract, channels: Sequence[int], width: int) -> None:
@@ -65,7 +68,7 @@ class FeatureDiscriminator(nn.Module):
         return torch.cat([scale * head(features).float().flatten(1) for head, features, scale in judged], dim=1)
 
     def mixed(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Mix deeper maps into the shallower ones; returns the maps, finest first."""
+        """Mix deeper maps into shallower maps, and return all maps, finest first."""
         mixed: list[Tensor] = []
         layers = list(zip(maps, self.mix_channels, self.mix_depths, strict=True))
         for features, over_channels, over_depths in reversed(layers):
@@ -81,8 +84,8 @@ def require_maps(network: FeatureNetwork, size: int, device: torch.device) -> No
     """Check that the maps of a network can be mixed.
 
     Raises:
-        ConfigError: there are fewer than three, or they are not [batch, channels, side, side],
-            each half as large as the one before.
+        ConfigError: there are fewer than three maps, a map is not [batch, channels, side, side], or a map is not half as large
+            as the map before it.
     """
     with torch.no_grad():
         shapes = [tuple(each.shape[1:]) for each in network(torch.zeros(1, 3, size, size, device=device))]

@@ -1,4 +1,4 @@
-"""The losses of the two networks, per image (paper 3.4 and appendix F)."""
+"""The losses of generator and discriminator, per image (LatentKeypointGAN, He et al. 2021, section 3.4 and appendix F)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ADVERSARIAL: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tenso
     "logistic": (generator_loss, discriminator_loss),
     "hinge": (hinge_generator_loss, hinge_discriminator_loss),
 }
-"""Losses of generator and discriminator by name."""
+"""The losses of generator and discriminator, by the name of the adversarial loss."""
 
 
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
@@ -58,8 +58,8 @@ def contrastive_loss(embeddings: Tensor, temperature: float) -> Tensor:
     """Compute the supervised contrastive loss of keypoint embeddings (paper Eq. 11, Khosla et al. 2020).
 
     The loss pulls embeddings [batch, keypoints, embedding] of the same keypoint together and pushes others apart.
-    Embeddings have unit length. The sum over positives is inside the mean over anchors and divided by their number, as in
-    Khosla et al.'s L_out. Returns [1].
+    Embeddings are first scaled to unit length. The loss of an embedding is the mean over the other embeddings of its keypoint, as in
+    L_out of Khosla et al. The result is the mean over all embeddings, in the shape [1].
     """
     batch, count, _ = embeddings.shape
     flat = functional.normalize(embeddings.float().flatten(0, 1), dim=1)

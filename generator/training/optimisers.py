@@ -1,4 +1,4 @@
-"""Learning rates of the generator's parts (paper 3.1, appendix E)."""
+"""Learning rates of the generator's parts (LatentKeypointGAN, He et al. 2021, section 3.1 and appendix E)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parameter_groups(generator: Generator, config: GeneratorConfig) -> list[dict
 
 
 def set_rates(adam: torch.optim.Optimizer, config: GeneratorConfig, stage: Stage) -> None:
-    """Set the rates of `parameter_groups`; the keypoint generator rests while a size is faded in (appendix E)."""
+    """Set the rates of `parameter_groups`; while a size is faded in, the keypoint generator's rate is 0 (appendix E)."""
     groups, optimiser = adam.param_groups, config.optimiser
     if len(groups) > 1:
         working = 0.0 if stage.adapting and optimiser.rest_when_adapting else 1.0

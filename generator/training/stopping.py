@@ -1,7 +1,7 @@
 """Early stopping: measure the distance between generated and real images during training and keep the best weights.
 
-The paper stops early at its highest resolution, where images got worse late in training (appendix G). The caller provides the
-distance, because training must not depend on the packages of feature networks.
+The LatentKeypointGAN paper (He et al. 2021) stops training early at its highest resolution, because images got worse late in
+training (appendix G). The caller provides the distance, because training must not depend on the packages of feature networks.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ STATE = ("best", "best_step", "waited", "weights")
 
 
 class DistanceWatch:
-    """The best weights so far and the number of measurements since.
+    """The best weights so far, and the number of measurements since then.
 
     Args:
         config: the interval and the patience.
-        distance_to: the distance.
-        batches: real images as training sees them.
+        distance_to: builds the function that measures the distance, from real images.
+        batches: the real images, cropped as in training.
         seed: seed of the generated images, the same at each measurement.
 
     Attributes:
-        best: the least distance, at step `best_step`.
+        best: the least distance; it was measured at step `best_step`.
         weights: the network's weights at that step; empty before the first measurement.
     """
 
@@ -64,7 +64,7 @@ class DistanceWatch:
         )
 
     def look(self, step: int, network: Generator) -> float:
-        """Measure a network in evaluation mode, with its own batch-norm statistics; returns its distance."""
+        """Measure and return the distance of a network, which must be in evaluation mode with statistics of its weights."""
         if self.distance is None:
             self.distance = self.distance_to(self._real())
         distance = self.distance(self._drawn(network))

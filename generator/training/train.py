@@ -1,7 +1,7 @@
-"""Training of the generator: train_step -> update: the adversary learns -> update_generator.
+"""Training of the generator.
 
-One fake batch serves both updates: the discriminators learn from it detached, then the generator through the updated
-discriminators, which saves a forward pass.
+`train_step` calls `update`, in which first the discriminators learn (`Adversary.learn`) and then the generator
+(`update_generator`). Both learn from the same generated batch, which saves a forward pass.
 """
 
 from __future__ import annotations
@@ -65,18 +65,20 @@ def train_generator(
     """Train a generator on a folder of images, or continue the run in `out`.
 
     Args:
-        images: folder of images, any sizes.
+        images: folder of images of any sizes.
         out: run folder.
-        config: the configuration; to continue a run it must equal that run's, except for budgets.
+        config: the configuration. To continue a run, it must equal that run's configuration, except for budgets such as
+            `steps`.
         runtime: device and precision.
-        minutes: training time over all continuations; the run ends at this or at `config.steps`, whichever is first.
+        minutes: training time in minutes, over all calls that continue the run. The run ends at this time or at `config.steps`,
+            whichever is first. None for no limit.
         exclude: names of images to leave out of training.
-        strict: stop at an unreadable image.
-        initial: generator whose weights a new run starts from, with the discriminators of its run folder if there are any;
-            ignored when a run is continued.
+        strict: whether an unreadable image is an error; otherwise it is left out.
+        initial: generator whose weights a new run starts from; None for random weights. The discriminators of its run folder are
+            loaded too, if there are any. It is ignored when a run is continued.
         distance_to: the distance for early stopping; required if `config.stopping.patience` is not 0.
         feature_network: the network of `config.optimiser.features`, on the runtime's device; required if that is set.
-        share: `minutes` as a share of the user's minutes, for the advice if there are too few.
+        share: `minutes` divided by the minutes that the user gave for all stages; for the advice if these are too few.
 
     Returns:
         The weights file, model.safetensors.
@@ -84,7 +86,7 @@ def train_generator(
     Raises:
         InputError, ConfigError, CheckpointError, OutputError: see their messages.
         TrainingError: a loss is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: after the current step is finished and saved.
+        KeyboardInterrupt: the user stopped the run; the current step has been finished and saved.
     """
     if config.stopping.patience and distance_to is None:
         raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or set patience to 0")
@@ -147,7 +149,7 @@ class GeneratorTrainer(Trainer):
         self.restore()
 
     def _recorder(self, runtime: Runtime) -> StepRecorder | None:
-        """Build the recorder that replays steps on a GPU; None on other devices."""
+        """Build the recorder that records steps on a GPU and replays them; None on other devices."""
         if not self.config.replayable or not runtime.replays:
             return None
         kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
@@ -166,7 +168,7 @@ class GeneratorTrainer(Trainer):
 
     @property
     def stage(self) -> Stage:
-        """The current stage: image size and fade-in weight."""
+        """The current stage of progressive growing: image size and fade-in weight."""
         return stage_at(self.step * self.config.optimiser.batch, self.config.model, self.config.growth)
 
     def start_from(self, initial: InitialWeights) -> None:
@@ -186,7 +188,7 @@ class GeneratorTrainer(Trainer):
             initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
-        """Update each network once; returns the metrics of the batch."""
+        """Update each network once, and return the metrics of the batch."""
         config, stage = self.config, self.stage
         real = seen_at(self.batches.take(self.step), stage)
         set_rates(self.adam_generator, config, stage)
@@ -203,7 +205,7 @@ class GeneratorTrainer(Trainer):
         return metrics | self.carried
 
     def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
-        """Update each network once on real images and on images of latents: all of a step's work on the device."""
+        """Update each network once on real images and on images drawn from latents: all work of a step on the device."""
         stage = self.stage
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)
@@ -211,7 +213,7 @@ class GeneratorTrainer(Trainer):
         return metrics | self.update_generator(drawing, latents, stage)
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
-        """List periodic work with its interval in steps. The distance comes before the checkpoint, which stores it."""
+        """List periodic tasks, each with its interval in steps. The distance comes before the checkpoint, which stores it."""
         measuring = [] if self.watch is None else [(self.config.stopping.every, self.measure)]
         return [*measuring, *super().periodic()]
 
@@ -249,7 +251,7 @@ class GeneratorTrainer(Trainer):
             super().save()
 
     def update_generator(self, drawing: Drawing, latents: Latents, stage: Stage) -> dict[str, Tensor]:
-        """Update the generator by its adversarial losses and the active losses on parts."""
+        """Update the generator by its adversarial losses and by those losses on parts that are active."""
         losses = self.adversary.loss(drawing.image, self.step, stage) | self.losses_on_parts(drawing, latents, stage)
         self.adam_generator.zero_grad()
         sum(weight * value for weight, value in losses.values()).backward()  # type: ignore[union-attr]
@@ -275,12 +277,15 @@ class GeneratorTrainer(Trainer):
         return losses
 
     def write_sheet(self) -> None:
-        """Write a sheet of fixed latents, drawn with the averaged weights."""
+        """Write a sample sheet, drawn with the averaged weights from latents that are the same for every sheet."""
         sheet = draw_samples(self.average, self.config.seed, self.stage, self.runtime)
         write_image(self.run.sample(self.step), sheet)
 
     def write_weights(self) -> None:
-        """Write the averaged weights with new batch-norm statistics, or the best weights so far, and their description."""
+        """Write weights and their description. They are the best weights of early stopping, if there are any.
+
+        Otherwise they are the averaged weights, with batch-norm statistics measured anew.
+        """
         config, watch = self.config, self.watch if self.watch is not None and self.watch.weights else None
         self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)

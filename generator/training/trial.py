@@ -1,4 +1,4 @@
-"""The price of training a generator, measured on a sample of the images; nothing is written."""
+"""The time, memory and disk that training a generator will need, measured on a sample of the images. Nothing is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 
 DRAWN = 64
-"""Pairs that are drawn to measure how fast they come; an eighth where these take longer than `LONG_SECONDS`."""
+"""Number of pairs that are drawn to measure the rate. Only an eighth is drawn if that eighth takes `LONG_SECONDS` or longer."""
 LONG_SECONDS = 0.5
 
 
@@ -37,7 +37,7 @@ def generator_price(
     initial: Path | None = None,
     feature_network: FeatureNetwork | None = None,
 ) -> Price:
-    """Say what `train_generator` would do and need with the same arguments.
+    """Forecast what `train_generator` would do, and the time, memory and disk it would need, with the same arguments.
 
     Raises:
         InputError, ConfigError, CheckpointError: as `train_generator` would.
@@ -59,7 +59,7 @@ def sampled_generator_price(
     feature_network: FeatureNetwork | None = None,
     seconds: float = MOST_SECONDS,
 ) -> Price:
-    """Say what training a generator on the folder of a sample would do and need, measured for at most so many seconds."""
+    """Forecast the training of a generator on the folder that a sample comes from; measure for at most `seconds`."""
 
     def trial() -> GeneratorTrainer:
         return GeneratorTrainer(unwritten(config), sample, config, runtime, feature_network=feature_network)
@@ -69,7 +69,7 @@ def sampled_generator_price(
 
 @torch.no_grad()
 def drawing_rate(config: GeneratorConfig, runtime: Runtime) -> float:
-    """Pairs per second that an untrained generator draws."""
+    """Measure the pairs per second that an untrained generator draws."""
     network = Generator(config.model).eval().to(runtime.device)
     channels_last(network)
 
