@@ -74,8 +74,8 @@ def train_generator(
             whichever is first. None for no limit.
         exclude: names of images to leave out of training.
         strict: whether an unreadable image is an error; otherwise it is left out.
-        initial: generator whose weights a new run starts from; None for random weights. The discriminators of its run folder are
-            loaded too, if there are any. It is ignored when a run is continued.
+        initial: generator whose weights a new run starts from; None for random weights. The discriminators of its run folder
+            are loaded too, if there are any. It is ignored when a run is continued.
         distance_to: the distance for early stopping; required if `config.stopping.patience` is not 0.
         feature_network: the network of `config.optimiser.features`, on the runtime's device; required if that is set.
         share: `minutes` divided by the minutes that the user gave for all stages; for the advice if these are too few.
