@@ -58,8 +58,8 @@ def contrastive_loss(embeddings: Tensor, temperature: float) -> Tensor:
     """Compute the supervised contrastive loss of keypoint embeddings (paper Eq. 11, Khosla et al. 2020).
 
     The loss pulls embeddings [batch, keypoints, embedding] of the same keypoint together and pushes others apart.
-    Embeddings are first scaled to unit length. The loss of an embedding is the mean over the other embeddings of its keypoint, as
-    in L_out of Khosla et al. The result is the mean over all embeddings, in the shape [1].
+    Embeddings are first scaled to unit length. The loss of an embedding is the mean over the other embeddings of its keypoint,
+    as in L_out of Khosla et al. The result is the mean over all embeddings, in the shape [1].
     """
     batch, count, _ = embeddings.shape
     flat = functional.normalize(embeddings.float().flatten(0, 1), dim=1)
