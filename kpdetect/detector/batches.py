@@ -1,6 +1,6 @@
-"""Augmented batches of pairs, from folders of shards or drawn during the training.
+"""Augmented batches of image-keypoint pairs, read from folders of shards or drawn during the training.
 
-Batch t depends on (seed, t) alone. The next batches are prepared while one is used.
+Batch t depends only on the seed and t. While a batch is used, the next ones are prepared.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Pair = tuple[Image, NDArray[np.float32], NDArray[np.bool_]]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPairs:
-    """One batch of pairs.
+    """One batch of image-keypoint pairs, as tensors.
 
     Attributes:
         images: float32 [batch, 3, height, width] in [-1, 1].
@@ -55,12 +55,12 @@ class TrainingPairs:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """Images, keypoints and visible."""
+        """The tensors `images`, `keypoints` and `visible`."""
         return self.images, self.keypoints, self.visible
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor]) -> TrainingPairs:
-        """Make the batch with these `tensors`."""
+        """Make a batch from images, keypoints and visible."""
         images, keypoints, visible = tensors
         return cls(images=images, keypoints=keypoints, visible=visible)
 
@@ -82,16 +82,16 @@ def as_tensors(batch: PairBatch) -> TrainingPairs:
 
 
 class Batches(ABC):
-    """Endless augmented batches, and held-out pairs without augmentation.
+    """An endless sequence of augmented batches, and held-out pairs. Subclasses read or draw the pairs.
 
     Args:
         batch: number of pairs per batch.
         augment: settings of the augmentation.
-        seed: seed. Seed and step decide a batch.
+        seed: random seed. A batch depends only on the seed and its step.
     """
 
     rank, world = 0, 1
-    """Part of every batch that this process prepares: every `world`-th pair, starting with pair `rank`."""
+    """Number of this process, and number of processes. A process prepares every `world`-th pair of a batch, from `rank` on."""
 
     def __init__(self, batch: int, augment: AugmentConfig, seed: int) -> None:
         self.batch, self.seed = batch, seed
@@ -100,7 +100,7 @@ class Batches(ABC):
 
     @abstractmethod
     def pair(self, place: int) -> Pair:
-        """Return the pair at a place in the endless order of training, without augmentation."""
+        """Return the pair at position `place` of the endless sequence of training pairs, without augmentation."""
 
     @property
     @abstractmethod
@@ -144,15 +144,15 @@ class Batches(ABC):
 
 
 class PairBatches(Batches):
-    """Batches of the pairs of a folder of shards.
+    """Augmented batches of the pairs in a folder of shards.
 
     Args:
         folder: folder of shards.
         batch: number of pairs per batch.
-        held_out: share of the pairs that is held out. Every n-th pair is held out, whatever the number of pairs.
+        held_out: share of the pairs that is held out. Every n-th pair is held out, with n = 1 / `held_out`, rounded.
         augment: settings of the augmentation.
-        seed: seed. Seed and step decide a batch.
-        memory: if all pairs decode to fewer bytes than this, they are kept in memory.
+        seed: random seed. A batch depends only on the seed and its step.
+        memory: number of bytes. If all decoded pairs need less, they are kept in memory.
     """
 
     def __init__(
@@ -175,22 +175,22 @@ class PairBatches(Batches):
 
     @property
     def held_out_indices(self) -> NDArray[np.int64]:
-        """The indices of the held-out pairs."""
+        """The numbers of the held-out pairs in the folder."""
         return np.arange(0, len(self.folder), self.every)
 
     def held_out_pairs(self, limit: int) -> PairBatch:
-        """Return the first `limit` held-out pairs. Every n-th pair is held out."""
+        """Return the first `limit` held-out pairs."""
         return self.folder.batch(int(index) for index in self.held_out_indices[:limit])
 
     def pair(self, place: int) -> Pair:
-        """Return the pair at place p: position p mod count of epoch p // count."""
+        """Return the pair at `place`. With n training pairs, it is pair number `place` mod n of epoch `place` // n."""
         index = self.index(place)
         if self.kept is not None:
             return self.kept.images[index], self.kept.keypoints[index], self.kept.visible[index]
         return self.folder.read(index)
 
     def index(self, place: int) -> int:
-        """Return the number, in the folder, of the pair at a place."""
+        """Return the number that the pair at position `place` of the training sequence has in the folder."""
         epoch, position = divmod(place, self.count)
         return int(self._order(epoch)[position])
 
@@ -201,7 +201,7 @@ class PairBatches(Batches):
 
     @property
     def image_bytes(self) -> int:
-        """Bytes of all images, decoded."""
+        """Number of bytes of all images when decoded."""
         height, width = self.size
         return len(self.folder) * height * width * 3
 
@@ -214,15 +214,15 @@ class PairBatches(Batches):
 
 
 class LiveBatches(Batches):
-    """Batches of pairs that are drawn during the training, each pair once (as the paper's 200,000 pairs).
+    """Augmented batches of pairs that are drawn during the training. Each pair is used once.
 
-    Several processes take turns in whole blocks, so each process draws only its own pairs.
+    Several processes take turns in whole blocks of pairs, so each process draws only the pairs that it uses.
 
     Args:
         source: source of the pairs. Its first `HELD_OUT_LIVE` pairs are held out.
         batch: number of pairs per batch.
         augment: settings of the augmentation.
-        seed: seed of the augmentation.
+        seed: random seed of the augmentation.
     """
 
     def __init__(self, source: PairSource, batch: int, augment: AugmentConfig, seed: int) -> None:
@@ -232,7 +232,7 @@ class LiveBatches(Batches):
         self.most_blocks = 2  # a batch may need two blocks
 
     def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
-        """Yield batches as other batches do. Workers may request blocks in any order; each block is drawn once."""
+        """Yield the batches from `step` on, as `Batches.ahead` does. Threads request blocks in any order; each is drawn once."""
         self.most_blocks = 2 + workers
         return super().ahead(step, workers)
 
@@ -247,7 +247,7 @@ class LiveBatches(Batches):
         )
 
     def pair(self, place: int) -> Pair:
-        """Return the pair at a place. With one process, place p is pair HELD_OUT_LIVE + p of the source."""
+        """Return the pair at position `place` of the training sequence. In one process, it is pair HELD_OUT_LIVE + `place`."""
         number, row = self.drawn_place(place)
         if number not in self.blocks:
             (self.blocks[number],) = self.source.batches(number * BLOCK, (number + 1) * BLOCK)
@@ -262,8 +262,8 @@ class LiveBatches(Batches):
         return self.source.size
 
     def drawn_place(self, place: int) -> tuple[int, int]:
-        """Return the source's block of the pair at a place, and the row in it."""
-        turn, rank = divmod(place, self.world)  # the places of this process have its rank as remainder
+        """Return the block of the source that holds the pair at position `place`, and the pair's row in the block."""
+        turn, rank = divmod(place, self.world)  # place mod world is the rank of this process
         number, row = divmod(turn, BLOCK)
         number = HELD_OUT_LIVE // BLOCK + number * self.world + rank
         return number, row

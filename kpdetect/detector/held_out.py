@@ -21,10 +21,10 @@ from kpdetect.training.runtime import Runtime
 
 
 class Patience:
-    """A counter of measurements since the best one.
+    """A counter of measurements since the smallest error.
 
     Args:
-        limit: number of measurements without a new best one until patience is exhausted; 0: never.
+        limit: number of measurements without a new smallest error after which the training should end. 0: never.
     """
 
     def __init__(self, limit: int) -> None:
@@ -66,7 +66,7 @@ def find_keypoints(detector: nn.Module, images: Tensor, runtime: Runtime) -> tup
 
 @torch.no_grad()
 def keypoints_on_device(detector: nn.Module, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
-    """Predict as `find_keypoints`; return tensors on the runtime's device."""
+    """Predict keypoints and heatmap mass as `find_keypoints` does, as tensors on the runtime's device."""
     parts = []
     for part in images.split(64):
         with runtime.autocast():
@@ -84,9 +84,9 @@ def keypoint_layout(keypoints: Tensor) -> dict[str, list[list[float]]]:
 
 
 def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: Path) -> Calibration:
-    """Calibrate the confidence on augmented held-out pairs and as many decoys.
+    """Calibrate the confidence on augmented held-out pairs, and on a decoy made from each.
 
-    Every second pair and its decoy fit the map. The other pairs are drawn in `folder`/reliability.png.
+    The calibration is fitted to every second pair and its decoy. `folder`/reliability.png shows how well it fits the others.
     """
     pairs = batches.held_out_varied()
     keypoints, mass = find_keypoints(detector, pairs.images, runtime)
@@ -107,20 +107,29 @@ def calibrate(detector: nn.Module, batches: Batches, runtime: Runtime, folder: P
 
 
 def share_found(keypoints: Tensor, pairs: TrainingPairs) -> float:
-    """Compute the share of the pairs' keypoints inside the image to which the predictions [count, K, 2] are near."""
+    """Compute the share of found keypoints: those inside the image whose predictions [count, K, 2] are near them."""
     found, inside = _found(keypoints, pairs)
     return float(found[inside].float().mean())
 
 
 def _found(keypoints: Tensor, pairs: TrainingPairs) -> tuple[Tensor, Tensor]:
-    """Tell whether keypoints [count, K, 2] are near those of pairs, and whether those lie in the image; bool [count, K]."""
+    """Tell for each predicted keypoint whether it is near the true one, and whether the true one lies in the image.
+
+    Args:
+        keypoints: predictions [count, K, 2].
+        pairs: the true keypoints.
+
+    Returns:
+        Two arrays, bool [count, K].
+    """
     return coordinate_distance(keypoints, pairs.keypoints) <= NEAR, (pairs.keypoints.abs() <= 1).all(dim=-1)
 
 
 def decoys(images: Tensor) -> Tensor:
     """Make decoys: images [count, 3, height, width] with the same texture but no object.
 
-    An image is cut into `TILES` x `TILES` tiles, and no tile stays at its place. The rest at the right and lower edge stays.
+    Each image is cut into `TILES` x `TILES` equal tiles, and every tile is moved. Pixels at the right and lower edge that do
+    not fill a tile stay in place.
     """
     count, channels, *size = images.shape
     across = min(TILES, *size)

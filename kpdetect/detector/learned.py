@@ -1,4 +1,7 @@
-"""The pairs that a detector is trained on: folders of shards that can be used, texts that tell them apart, and batches."""
+"""The image-keypoint pairs that a detector is trained on.
+
+They come from a folder of shards, or from a source that draws them during the training. A text, the key, identifies them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
 
     Args:
         pairs: folder of shards.
-        keypoints: K that the pairs must have; any K by default.
+        keypoints: number of keypoints that the pairs must have. None: any number.
 
     Raises:
         InputError: the images are not square, there are too few pairs, or K differs.
@@ -47,17 +50,17 @@ def open_pairs(pairs: Path, keypoints: int | None = None) -> ShardFolder:
 
 
 def live_key(provenance: dict[str, Any]) -> str:
-    """Make the key of pairs that are drawn during the training. It differs for different sources."""
+    """Make the key of pairs that are drawn during the training. Different sources have different keys."""
     return f"{LIVE}{json.dumps(provenance, sort_keys=True)}"
 
 
 def is_live(key: str) -> bool:
-    """Tell whether a key is from `live_key`."""
+    """Tell whether a key belongs to pairs that are drawn during the training, see `live_key`."""
     return key.startswith(LIVE)
 
 
 def pairs_key(folder: ShardFolder) -> str:
-    """Make the key of a folder of pairs. It differs for different pairs."""
+    """Make the key of the pairs in a folder. Different pairs have different keys."""
     return f"{len(folder)}/{'/'.join(shard.sha256 for shard in folder.manifest.shards)}"
 
 
@@ -67,11 +70,11 @@ class LearnedFrom:
 
     Attributes:
         size: (height, width) of the images.
-        keypoints: K.
+        keypoints: number of keypoints of each pair.
         provenance: the model and settings that made the pairs.
         pairs: number of pairs; None if they are drawn during the training.
-        key: text that differs for different pairs.
-        sources: folder with the list of real images behind the pairs.
+        key: text that identifies the pairs, see `pairs_key` and `live_key`.
+        sources: folder with `sources.csv`, the list of the real images that the pairs were made from.
     """
 
     size: tuple[int, int]

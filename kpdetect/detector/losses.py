@@ -1,4 +1,4 @@
-"""Losses per pair and keypoint. The trainer weights and averages them."""
+"""Losses of single keypoints. The trainer computes their weighted mean over all keypoints of a batch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kpdetect.heatmaps import gaussian_heatmaps
 
 
 def coordinate_distance(predicted: Tensor, keypoints: Tensor) -> Tensor:
-    """Compute the Euclidean distance [batch, keypoints] between two sets [batch, keypoints, 2], in normalised units."""
+    """Compute the Euclidean distance [batch, keypoints] between predicted and true keypoints, in normalised units."""
     return torch.linalg.vector_norm(predicted - keypoints, dim=-1)
 
 
 def heatmap_cross_entropy(logits: Tensor, keypoints: Tensor, sigma: float) -> Tensor:
-    """Compute the excess cross-entropy [batch, keypoints] of the heatmap with respect to a target Gaussian.
+    """Compute the Kullback-Leibler divergence [batch, keypoints] of each heatmap from a target Gaussian, in nats.
 
-    This is the Kullback-Leibler divergence, in nats.
+    This is the cross-entropy minus the entropy of the target.
 
     Args:
         logits: [batch, keypoints, height, width].

@@ -24,12 +24,12 @@ def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: b
     Args:
         config: settings of the network.
         keypoints: K.
-        initialise: read `backbone_weights`. A trained detector does not need them.
+        initialise: whether to read `backbone_weights`. False if the weights of a trained detector are loaded afterwards.
 
     Raises:
         ConfigError: timm has no such backbone, the backbone returns no feature maps for images of `input_size`, or its weights
             are not installed.
-        CheckpointError: `backbone_weights` is missing or does not fit.
+        CheckpointError: the file `backbone_weights` is missing, or its tensors do not fit the backbone.
     """
     weights = config.backbone_weights if initialise else None
     if weights is not None:
@@ -42,14 +42,14 @@ def build_detector(config: DetectorModelConfig, keypoints: int, *, initialise: b
 
 
 def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
-    """Read the network of a training that starts from the weights of `initial`.
+    """Read the settings of the network for a training that starts from the weights of the detector `initial`.
 
     Args:
-        run: run folder; if it holds a configuration, its network counts and `initial` is not read.
-        initial: weights file, run folder, project folder or name of a shipped model.
+        run: run folder. If it already holds a configuration, the settings are read from it, and `initial` is not read.
+        initial: weights file, run folder, project folder, or name of a model that comes with the package.
 
     Raises:
-        CheckpointError, ConfigError: no detector there, or a damaged one.
+        CheckpointError, ConfigError: there is no detector at `initial`, or it is damaged.
     """
     if (run / CONFIG).exists():
         return read_config(DetectorConfig, run / CONFIG).model
@@ -58,7 +58,7 @@ def starting_network(run: Path, initial: Path) -> DetectorModelConfig:
 
 
 def _backbone(config: DetectorModelConfig, weights: Path | None, initialise: bool) -> tuple[nn.Module, list[int]]:
-    """Build the backbone and list the channels of its feature maps; a trained detector needs timm for unusual networks only."""
+    """Build the backbone and list the channels of its feature maps. For a trained detector, avoid timm if possible."""
     known = None if initialise else resnet(config.backbone)
     if known is not None:
         return known, known.channels
@@ -70,7 +70,7 @@ def _backbone(config: DetectorModelConfig, weights: Path | None, initialise: boo
 
 @torch.no_grad()
 def _require_feature_maps(backbone: nn.Module, channels: int, config: DetectorModelConfig) -> None:
-    """Refuse networks that accept one image size only, or put channels last, before the first step."""
+    """Check that a backbone accepts images of `input_size`, and returns feature maps whose channels come before the sides."""
     side = config.input_size
     backbone_name, advice = f"model.backbone {config.backbone}", "choose a ResNet such as resnet18"
     try:

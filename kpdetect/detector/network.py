@@ -19,7 +19,7 @@ class HeatmapHead(nn.Module):
 
     Args:
         inputs: channels of the features.
-        width: channels of every stage.
+        width: channels after every transposed convolution.
         stages: number of 4x4 transposed convolutions with stride 2.
         keypoints: number of heatmaps.
     """
@@ -44,7 +44,7 @@ class HeatmapHead(nn.Module):
 
 
 PEAK_RADIUS = 0.15
-"""The confidence is the probability mass within this distance of the prediction, in normalised units."""
+"""The confidence is the heatmap's probability mass within this distance of the keypoint, in normalised units."""
 
 
 class Detector(nn.Module):
@@ -53,7 +53,7 @@ class Detector(nn.Module):
     Args:
         backbone: network from images to a list of feature maps, finest first.
         head: network from the last feature map to heatmaps. A `PyramidHead` gets all feature maps.
-        input_size: side to which images are resized first.
+        input_size: side in pixels to which images are resized before the backbone.
     """
 
     def __init__(self, backbone: nn.Module, head: nn.Module, input_size: int) -> None:
@@ -73,11 +73,11 @@ def read_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Read keypoints and confidence from heatmap logits [batch, keypoints, h, w].
 
     Returns:
-        keypoints [batch, keypoints, 2], normalised float32; and confidence [batch, keypoints] in [0, 1]. The confidence is the
-        probability mass within `PEAK_RADIUS` of the prediction. It is low if a heatmap is flat or has two peaks.
+        Keypoints [batch, keypoints, 2], normalised float32, and confidence [batch, keypoints] in [0, 1]. The confidence is the
+        heatmap's probability mass within `PEAK_RADIUS` of the keypoint. It is low if the heatmap is flat or has two peaks.
     """
     keypoints, probabilities = soft_argmax(logits)
     axis_y, axis_x = grid_axis(logits.shape[2], like=probabilities), grid_axis(logits.shape[3], like=probabilities)
     squared = (axis_x - keypoints[..., 0:1])[..., None, :] ** 2 + (axis_y - keypoints[..., 1:2])[..., None] ** 2
     mass = (probabilities * (squared <= PEAK_RADIUS**2)).sum(dim=(2, 3))
-    return keypoints, mass.clamp(max=1.0)  # rounding of the softmax can exceed 1
+    return keypoints, mass.clamp(max=1.0)  # rounding errors of the softmax can add up to more than 1

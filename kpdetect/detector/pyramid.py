@@ -9,11 +9,11 @@ from torch.nn import functional
 
 
 class PyramidHead(nn.Module):
-    """A head from feature maps to heatmap logits. Coarse maps tell the keypoint, fine maps its exact place.
+    """A head from feature maps to heatmap logits. Coarse maps tell keypoints apart, and fine maps locate them exactly.
 
     Args:
-        inputs: channels of the backbone's maps, finest first.
-        width: channels of every stage.
+        inputs: channels of the backbone's feature maps, finest first.
+        width: channels of every feature map inside the head.
         stages: number of times that the coarsest map is enlarged and the next finer map is added, at most up to the finest.
         keypoints: number of heatmaps.
     """

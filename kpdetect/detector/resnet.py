@@ -1,7 +1,7 @@
-"""The smaller ResNets (He et al. 2016) with timm's names of weights, for trained detectors.
+"""The smaller ResNets (He et al. 2016), for trained detectors. Their weights have the same names as in timm.
 
-A trained detector needs the layers only. Building them here spares `kpdetect predict` the import of timm, which takes longer
-than that of torch. Training builds its networks with timm; a test compares the two.
+If a detector is already trained, its backbone can be built without timm. This saves `kpdetect predict` the import of timm,
+which takes longer than that of torch. Training builds its backbones with timm; a test compares the two.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ WIDTHS = (64, 128, 256, 512)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A network by name.
+    """The differences between the ResNets.
 
     Attributes:
-        blocks: of each stage.
-        tiered: whether it begins with three 3x3 convolutions and averages before it skips a stride (timm's `t`), instead of
-            one 7x7 convolution.
+        blocks: number of blocks in each stage.
+        tiered: whether the network is of timm's kind `t`. It then begins with three 3x3 convolutions instead of one 7x7
+            convolution, and its shortcuts average pixels instead of skipping them.
     """
 
     blocks: tuple[int, int, int, int]
@@ -36,7 +36,7 @@ KINDS = {
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions and a way past them."""
+    """A residual block: two 3x3 convolutions and a shortcut past them."""
 
     def __init__(self, inputs: int, width: int, stride: int, tiered: bool) -> None:
         super().__init__()
@@ -51,17 +51,17 @@ class Block(nn.Module):
             self.downsample = nn.Sequential(*pool, skip, nn.BatchNorm2d(width))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features [batch, inputs, h, w] to [batch, width, h / stride, w / stride]."""
+        """Map features [batch, inputs, h, w] to features [batch, width, h / stride, w / stride]."""
         past = features if self.downsample is None else self.downsample(features)
         changed = self.bn2(self.conv2(self.act1(self.bn1(self.conv1(features)))))
         return self.act2(changed.add_(past))  # type: ignore[no-any-return]
 
 
 class ResNet(nn.Module):
-    """Images to feature maps.
+    """A network from images to feature maps.
 
     Attributes:
-        channels: of each feature map, finest first.
+        channels: number of channels of each feature map, finest first.
     """
 
     def __init__(self, kind: Kind) -> None:
@@ -78,7 +78,7 @@ class ResNet(nn.Module):
             inputs = width
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images [batch, 3, height, width] to five maps, of a half to a thirty-second of their sides."""
+        """Map images [batch, 3, height, width] to five feature maps, with 1/2, 1/4, 1/8, 1/16 and 1/32 of their sides."""
         maps = [self.act1(self.bn1(self.conv1(images)))]
         features = self.maxpool(maps[0])
         for number in range(1, len(WIDTHS) + 1):
@@ -100,5 +100,5 @@ def _stem() -> nn.Sequential:
 
 
 def resnet(name: str) -> ResNet | None:
-    """The network of this name; None where this file does not know it."""
+    """Build the ResNet with this timm name. Return None if this module does not have it."""
     return ResNet(KINDS[name]) if name in KINDS else None

@@ -1,4 +1,4 @@
-"""Train a detector on pairs."""
+"""Train a detector on image-keypoint pairs."""
 
 from __future__ import annotations
 
@@ -51,16 +51,17 @@ def train_detector(
     Args:
         pairs: folder of shards.
         out: run folder.
-        config: settings. To continue a run they must equal its settings, except for the budgets.
+        config: settings. To continue a run they must equal its settings, except for those in `kpdetect.training.loop.BUDGETS`.
         runtime: device and precision.
-        minutes: training time, summed over all continuations. The run ends after this time or after `config.steps`.
-        initial: detector whose weights a new run starts from. It is not read when a run is continued.
+        minutes: training time, counting earlier calls that trained the same run. The run ends after this time or after
+            `config.steps`. None: only `config.steps` ends it.
+        initial: detector whose weights a new run starts from. It is not read when a run is continued. None: random weights.
 
     Returns:
         The weights file, model.safetensors.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError, OutputError: see the messages.
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see `kpdetect.errors`.
         TrainingError: a loss is not finite. The last good checkpoint is kept.
         KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
@@ -82,7 +83,7 @@ def train_detector_live(
 
     Args:
         source: source of the pairs.
-        sources: folder with the list of real images behind the source.
+        sources: folder with `sources.csv`, the list of the real images that the generator was trained on.
         out, config, runtime, minutes, initial: see `train_detector`.
 
     Returns:
@@ -119,7 +120,7 @@ def _train(
 
 
 class DetectorTrainer(Trainer):
-    """The training of a detector, with one network, its optimiser and its averaged weights."""
+    """The training of a detector. It holds the network, the optimiser and the averaged weights."""
 
     kind = "detector"
 
@@ -153,14 +154,14 @@ class DetectorTrainer(Trainer):
         """Load the weights of a trained detector.
 
         Raises:
-            CheckpointError: the weights have another shape.
+            CheckpointError: the weights do not fit this network.
         """
         initial.load_into(self.detector, self.average)
         if self.runtime.is_main:
             initial.record(self.run)
 
     def train_step(self) -> dict[str, Tensor]:
-        """Do one update. Return the losses of the batch."""
+        """Update the network on the next batch. Return the losses of the batch."""
         if self.upcoming is None:
             self.upcoming = self.feed.ahead(self.step, self.runtime.workers)
         config, pairs = self.config, next(self.upcoming).to(self.runtime.device)
@@ -172,14 +173,14 @@ class DetectorTrainer(Trainer):
         return losses
 
     def update(self, images: Tensor, keypoints: Tensor, visible: Tensor) -> dict[str, Tensor]:
-        """Do one update on a batch: all of a step's work on the device. Return the losses."""
+        """Update the network on a given batch, and return the losses. All work is done on the device of the network."""
         config = self.config
         with self.runtime.autocast():
             logits = self.detector(images)
         weights = keypoint_weights(keypoints, visible, config.hidden_weight)
         predicted, _ = read_heatmaps(logits)
         distance = weighted_mean(coordinate_distance(predicted, keypoints), weights)
-        sigma = max(config.target_sigma, 1 / min(logits.shape[2:]))  # half a cell: narrower ones are biased to cell centres
+        sigma = max(config.target_sigma, 1 / min(logits.shape[2:]))  # half a cell; narrower biases predictions
         excess = weighted_mean(heatmap_cross_entropy(logits, keypoints, sigma), weights)
         self.adam.zero_grad()
         (config.coordinate_weight * distance + config.heatmap_weight * excess).backward()  # type: ignore[no-untyped-call]
@@ -195,7 +196,7 @@ class DetectorTrainer(Trainer):
 
     @property
     def closing_memory(self) -> int:
-        """Bytes of the augmented held-out pairs and their decoys, on which the confidence is calibrated at the end."""
+        """Number of bytes of the held-out pairs and decoys on which the confidence is calibrated at the end."""
         return 2 * HELD_OUT_VARIED * self.held_out.images[0].nbytes
 
     def predict_held_out(self) -> tuple[Tensor, Tensor]:
@@ -203,7 +204,7 @@ class DetectorTrainer(Trainer):
         return find_keypoints(self.average, self.held_out.images, self.runtime)
 
     def held_out_error(self) -> float:
-        """Measure the mean distance on held-out pairs, over keypoints inside the image, in percent of the image's side."""
+        """Measure the mean error of the keypoints inside the held-out images, in percent of the image's side."""
         return self._error_of(self.predict_held_out()[0])
 
     def _error_of(self, predicted: Tensor) -> float:
@@ -215,7 +216,7 @@ class DetectorTrainer(Trainer):
         return self.patience.exhausted
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
-        """List periodic work. The measurement comes first, because the checkpoint stores it."""
+        """List the work that is done every few steps. The measurement comes before the checkpoint, which stores it."""
         return [(self.config.sample_every, self.measure), *super().periodic()]
 
     def measure(self) -> None:
@@ -225,7 +226,7 @@ class DetectorTrainer(Trainer):
         self.run.log(step=self.step, held_out_percent=round(error, 4))
 
     def write_sheet(self) -> None:
-        """Draw held-out pairs, with true keypoints in the upper and predicted keypoints in the lower of two rows."""
+        """Draw held-out pairs in two rows: above with their true keypoints, below with the predicted ones."""
         predicted, confidence = self.predict_held_out()
         pixels = ((self.held_out.images[:SHEET_IMAGES] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         size = pixels.shape[1:3]
@@ -257,5 +258,5 @@ class DetectorTrainer(Trainer):
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Compute the mean of values [batch, keypoints] with weights of the same shape; 0 if all weights are 0."""
+    """Compute the weighted mean of values [batch, keypoints]. Return 0 if all weights are 0."""
     return (values * weights).sum() / weights.sum().clamp_min(1e-6)

@@ -1,4 +1,7 @@
-"""Measure the price of training a detector on pairs, with real steps. Nothing is written."""
+"""Forecast the time, memory and disk that the training of a detector needs.
+
+Some steps of the training are run and measured. Nothing is written.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,10 @@ def detector_price(
     minutes: float | None = None,
     initial: Path | None = None,
 ) -> Price:
-    """Forecast what `train_detector` does and needs; for a source of pairs, what `train_detector_live` does and needs.
+    """Forecast the time, memory and disk that `train_detector` needs. For a source of pairs, forecast `train_detector_live`.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError: the training would raise this error too.
+        InputError, ConfigError, ShardError, CheckpointError: the training would raise the same error.
     """
     RunFolder(out, config, exempt=BUDGETS, writes=False)
     if initial is not None:
@@ -52,16 +55,16 @@ def pairs_price(
     seconds: float = MOST_SECONDS,
     fresh: bool = False,
 ) -> Price:
-    """Forecast what a training on pairs does and needs.
+    """Forecast the time, memory and disk that a training on pairs needs.
 
     Args:
-        pairs: the pairs, or their source.
+        pairs: folder of pairs, or source that draws them during the training.
         out: run folder of the training.
         config: settings of the training.
         runtime: device and precision.
-        minutes: training time.
+        minutes: training time; None if only `config.steps` ends the run.
         seconds: longest time of the measurement.
-        fresh: forecast a new run, even if `out` holds a run to continue.
+        fresh: forecast a new run, even if `out` holds a run that the training would continue.
     """
 
     def trial() -> DetectorTrainer:

@@ -45,11 +45,11 @@ class PredictionRecord(Record):
     sizes: dict[RelativeName, Size] | None = None
     """(height, width) of each image in pixels, by name."""
     clip: ClipRecord | None = None
-    """The video."""
+    """The record of the video; None for images."""
     model: str = "unknown"
-    """Hash of the weights."""
+    """Hash of the detector's weights file."""
     description: dict[str, Any] = Field(default_factory=dict)
-    """The description inside the weights file."""
+    """The description inside the detector's weights file."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """The settings of the prediction."""
     engine: str | None = None
@@ -59,7 +59,7 @@ class PredictionRecord(Record):
     files: dict[str, str] | None = None
     """Hash of each image, by name; None in records of earlier versions."""
     skipped: dict[str, str] = Field(default_factory=dict)
-    """The reason for every skipped input, by name."""
+    """Why inputs were skipped, by their names."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> PredictionRecord:

@@ -37,9 +37,9 @@ VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
 """Last column of the table. It is there if the model's keypoints have names."""
 BLOCK = 100_000
-"""Images whose rows are in memory while a table is written."""
+"""Number of images whose rows are in memory at a time while a table is written."""
 PARQUET = "predictions.parquet"
-"""Folder of the same table in Parquet, see `kpdetect.inference.formats.parquet`."""
+"""Name of the folder that holds the predictions as Parquet files, see `kpdetect.inference.formats.parquet`."""
 TABLE, VIDEOS = "predictions.csv", "videos"
 
 

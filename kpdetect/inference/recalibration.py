@@ -20,9 +20,9 @@ from kpdetect.training.run_folder import code_commit
 LEAST_PAIRS = 50
 """Smallest number of held-out pairs. With fewer pairs the probability is too uncertain."""
 LEAST_FOUND = 0.1
-"""Smallest share of keypoints that the detector must find. With a smaller share, the pairs belong to other keypoints."""
+"""Smallest share of the pairs' keypoints that the detector must find. If it finds fewer, the pairs show other keypoints."""
 DOUBTFUL = 0.5
-"""Share of found keypoints below which the pairs may belong to other keypoints."""
+"""Share of found keypoints below which the pairs may show other keypoints, so that a warning is given."""
 
 
 def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str, Any]:

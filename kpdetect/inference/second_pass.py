@@ -15,15 +15,15 @@ from kpdetect.inference.predictor import Box, Fitted
 TRUSTED = 0.3
 """Keypoints of at least this confidence decide the box of the second pass, if there are three of them."""
 MIN_BOX = 0.1
-"""Smallest box of the second pass, as a share of the first one. Keypoints that coincide are wrong."""
+"""Smallest box of the second pass, as a share of the first pass's box. Keypoints in a smaller box coincide and are wrong."""
 MAX_ZOOM = 1.5
-"""Largest box that is framed as in training, as a multiple of the first one."""
+"""Largest box of the second pass that is framed as in training, as a multiple of the first pass's box."""
 MIN_SPREAD = 0.05
-"""Smallest spread in training, in normalised units, of keypoints that tell the size of the object."""
+"""Smallest spread of keypoints in training, in normalised units, for which they tell the size of the object."""
 LAYOUT = "keypoint_layout"
-"""Key of the layout of the keypoints in a detector's description, see `Layout`."""
+"""Key of the layout of the keypoints in the description inside a detector's weights file, see `Layout`."""
 UNKNOWN_MARGIN = 0.4
-"""Border of the second box if the weights do not record the layout."""
+"""Border of the second pass's box if the weights file does not record the layout."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ from kpdetect.inference.second_pass import Layout, border, second_box
 SAMPLE = 64
 """Number of images from which partners are found."""
 AGREEMENT = 0.2
-"""Largest mean distance of partners, in normalised units (0.2 is a tenth of the frame). Beyond it a keypoint is not averaged.
-In cross-validation on two sets of faces, 0.2 and 0.3 were as good as pairs named by hand. With 0.1 most keypoints had no
+"""Largest mean distance of partners, in normalised units (0.2 is a tenth of the image). Beyond it, a keypoint has no partner.
+In cross-validation on two sets of faces, 0.2 and 0.3 were as good as partners named by hand. With 0.1 most keypoints had no
 partner, and averaging gained nothing."""
 
 

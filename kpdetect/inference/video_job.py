@@ -41,7 +41,7 @@ from kpdetect.training.interrupts import StopRequest
 from kpdetect.training.run_folder import environment
 
 SPEED_CUTOFF = 1.0
-"""Cut-off in hertz of the filter for the speed itself (the paper's dcutoff)."""
+"""Cut-off frequency of the filter that smooths the speed, in hertz (`dcutoff` in the one-euro paper)."""
 
 
 class OneEuroFilter:
@@ -83,9 +83,9 @@ def _share(cutoff: NDArray[np.float64] | np.float64, rate: float) -> NDArray[np.
 
 
 DRAWN_AHEAD = 8
-"""Predicted frames that wait in memory to be drawn, at most."""
+"""Largest number of predicted frames that wait in memory to be drawn."""
 BLOCK_BYTES = 32 * 2**20
-"""Largest memory of the frames decoded at the same time; at least one frame is decoded."""
+"""Largest number of bytes of the frames that are decoded together. A single frame may be larger."""
 
 
 def predict_clip(

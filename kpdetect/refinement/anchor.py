@@ -1,4 +1,4 @@
-"""The detector that is refined, and the pairs that keep its keypoints at their places."""
+"""The detector that is refined, and the image-keypoint pairs that keep its keypoints at their places."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from kpdetect.training.runtime import Runtime
 
 @contextmanager
 def fixed_statistics(network: nn.Module) -> Iterator[None]:
-    """Inside the block, batch normalisation uses the statistics of the batch and does not change its running statistics."""
+    """Keep the running statistics of batch normalisation unchanged in the `with` block. It uses those of the batch."""
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -43,7 +43,7 @@ def fixed_statistics(network: nn.Module) -> Iterator[None]:
 
 
 class FirstStage:
-    """The weights of the detector that is refined, and their description."""
+    """The weights of the detector that is refined, and the description in its weights file."""
 
     def __init__(self, weights: Path, tensors: dict[str, Tensor], description: DetectorDescription) -> None:
         self.weights, self.tensors, self.description = weights, tensors, description
@@ -51,12 +51,12 @@ class FirstStage:
 
     @classmethod
     def load(cls, model: Path) -> FirstStage:
-        """Read the detector. Of a project it is the detector that was trained on pairs, even if there is a refined one.
+        """Read the detector to refine. From a project, read the one that was trained on pairs, even if a refined one exists.
 
-        A weights file, a run folder or a model of the package may hold a refined detector. Its training then continues.
+        A weights file, a run folder or a model that comes with the package may hold a refined detector. It is refined again.
 
         Raises:
-            CheckpointError: there is no detector, its weights are damaged, or it was trained by IMM.
+            CheckpointError: there is no detector at `model`, its weights are damaged, or it was trained by `imm`.
         """
         first = model / "detector"
         weights = find_weights(first if first.is_dir() else model, "detector")
@@ -69,7 +69,7 @@ class FirstStage:
 
     @property
     def refined_before(self) -> list[dict[str, Any]]:
-        """Records of the detector's earlier trainings on real images, the oldest first."""
+        """Records of earlier refinements of this detector, the oldest first."""
         known = self.description
         if known.refined is None:
             return []
@@ -89,12 +89,13 @@ class FirstStage:
 
 
 class Anchor:
-    """The detector's losses on pairs, with the colours and occlusion of the views.
+    """The detector's losses on pairs. The images of the pairs get the same changes of colour and occlusion as the real images.
 
     Args:
-        pairs: the shards, or a source that draws pairs during the training.
+        pairs: folder of shards of pairs, or a source that draws pairs during the training.
         config: configuration of the training on real images.
-        first: configuration of the detector that is refined, whose held-out pairs are held out again; None without one.
+        first: configuration of the detector that is refined. The pairs held out from its training are held out again. None if
+            no detector is refined.
         runtime: device and precision.
     """
 
@@ -120,7 +121,7 @@ class Anchor:
         return next(self.upcoming).to(self.runtime.device)
 
     def loss(self, detector: nn.Module, pairs: TrainingPairs) -> Tensor:
-        """Compute the loss (scalar) with the batch statistics of the pairs. The running statistics do not change."""
+        """Compute the detector's loss (scalar) on pairs, with `fixed_statistics`."""
         with self.runtime.autocast(), fixed_statistics(detector):
             logits = detector(pairs.images)
         weights = keypoint_weights(pairs.keypoints, pairs.visible, 1.0)

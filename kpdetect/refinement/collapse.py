@@ -1,4 +1,4 @@
-"""Stop a run whose keypoints drift away from those of the first detector, or move to one point. The losses do not show this."""
+"""Stop a run whose keypoints drift away from those of the refined detector, or move to one point. Losses do not show this."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Health:
     """Statistics of the averaged detector's keypoints on fixed real images, in normalised units.
 
     Attributes:
-        spread: standard deviation of the keypoints within an image, mean over images.
-        motion: standard deviation of a keypoint between images, mean over keypoints.
-        drift: mean distance to the keypoints of the detector that the run started from; 0 without one.
+        spread: standard deviation of the keypoints within an image, as mean over the images.
+        motion: standard deviation of a keypoint between images, as mean over the keypoints.
+        drift: mean distance to the keypoints of the detector that the run started from; 0 if it started from random weights.
     """
 
     spread: float
@@ -27,14 +27,18 @@ class Health:
 
 
 def measure_health(keypoints: Tensor, before: Tensor | None) -> Health:
-    """Measure the health of keypoints [images, K, 2]. `before` are the keypoints of the detector that the run started from."""
+    """Measure the spread, motion and drift of keypoints [images, K, 2].
+
+    `before` holds the keypoints [images, K, 2] of the detector that the run started from; None if it started from random
+    weights.
+    """
     drift = 0.0 if before is None else float(torch.linalg.vector_norm(keypoints - before, dim=-1).mean())
     spread = float(keypoints.std(dim=1, correction=0).mean())
     return Health(spread=spread, motion=float(keypoints.std(dim=0, correction=0).mean()), drift=drift)
 
 
 def require_health(health: Health, start: Health | None, config: RefineConfig, folder: str) -> None:
-    """Stop a run whose keypoints have collapsed. Without a first detector there is no comparison and no stop.
+    """Raise an error if the keypoints have collapsed. If no detector is refined, do nothing, because there is no comparison.
 
     Raises:
         TrainingError: the keypoints have collapsed.
@@ -52,7 +56,10 @@ def require_health(health: Health, start: Health | None, config: RefineConfig, f
 
 
 def closeness(keypoints: Tensor, sigma: float) -> Tensor:
-    """Compute, for keypoints [batch, K, 2], the sum over the other keypoints of exp(-d^2 / 2 sigma^2), [batch, K]."""
+    """Compute how close each keypoint is to the others: the sum over them of exp(-d^2 / 2 sigma^2), [batch, K].
+
+    `keypoints` are [batch, K, 2], and d is the distance of two keypoints.
+    """
     squared = ((keypoints[:, :, None] - keypoints[:, None]) ** 2).sum(dim=-1)
     near = torch.exp(-squared / (2 * sigma**2))
-    return near.sum(dim=-1) - 1  # without the keypoint itself
+    return near.sum(dim=-1) - 1  # the keypoint itself adds 1 to the sum

