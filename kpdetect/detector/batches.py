@@ -232,7 +232,7 @@ class LiveBatches(Batches):
         self.most_blocks = 2  # a batch may need two blocks
 
     def ahead(self, step: int, workers: int = 1) -> Generator[TrainingPairs, None, None]:
-        """Yield the batches from `step` on, as `Batches.ahead` does. Threads request blocks in any order; each is drawn once."""
+        """Yield batches from `step` on, as `Batches.ahead` does. Threads request blocks in any order; none is drawn twice."""
         self.most_blocks = 2 + workers
         return super().ahead(step, workers)
 
