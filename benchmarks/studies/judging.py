@@ -52,7 +52,7 @@ def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> 
     """
     if stream is None:
         return None
-    learned = predictor.description.get("provenance", {}).get("generator") == stream.hash
+    learned = (predictor.description.provenance or {}).get("generator") == stream.hash
     return stream if learned or (model / "generator").is_dir() else None
 
 
@@ -114,5 +114,5 @@ def _generator_hash(project: Path) -> str | None:
 def _images_seen(predictor: Predictor, stream: PairStream | None) -> int | None:
     if stream is not None:
         return stream.description.images_seen
-    seen = predictor.description.get("provenance", {}).get("training", {}).get("images_seen")
+    seen = (predictor.description.provenance or {}).get("training", {}).get("images_seen")
     return None if seen is None else int(seen)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.files.atomic import replacing
+from kpdetect.training.model_description import CalibrationDescription
 
 NEAR = 0.1
 """A keypoint within this distance of its true place counts as found (normalised units; 0.1 is 5 % of the image's side)."""
@@ -49,12 +50,11 @@ class Calibration:
         return {"near": NEAR, "mass": list(self.mass), "probability": list(self.probability), "usual": self.usual}
 
     @classmethod
-    def read(cls, description: dict[str, Any] | None) -> Calibration:
+    def read(cls, description: CalibrationDescription | None) -> Calibration:
         """Read the calibration from its entry in a weights file. Without this entry, the confidence equals the mass."""
-        if not description:
+        if description is None:
             return cls(mass=(0.0, 1.0), probability=(0.0, 1.0))
-        usual = description.get("usual")  # not in weights of earlier versions
-        return cls(mass=tuple(description["mass"]), probability=tuple(description["probability"]), usual=usual)
+        return cls(mass=description.mass, probability=description.probability, usual=description.usual)
 
 
 def fit_calibration(

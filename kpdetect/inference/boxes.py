@@ -196,7 +196,7 @@ def write_boxes(boxes: dict[str, Box], path: Path) -> None:
 
 def _layout(like: Path, folder: Path, predictions: Predictions) -> Layout:
     weights = find_weights(like, "detector")
-    layout = Layout.read(read_detector_description(weights).content)
+    layout = Layout.read(read_detector_description(weights))
     if layout is None:
         raise InputError(f"{weights}: there is no {LAYOUT}; give a copy made by `kpdetect calibrate`, or give `margin`")
     count = read_prediction_record(folder).description.get("keypoints", max(predictions.points.numbers) + 1)

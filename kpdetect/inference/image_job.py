@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,10 +95,10 @@ def predict_images(
         if not peers.is_main:
             return Predictions.none(predictor.skeleton), {}
         predictions, digests, skipped = job.result(parts)
-    record = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
+    record: dict[str, Any] = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
     record["engine"] = predictor.engine.name
     record["files"] = dict(zip(predictions.images, digests, strict=True))
-    predictions = predictions.write(out, {**stage, "description": predictor.description, **record})
+    predictions = predictions.write(out, {**stage, "description": predictor.description.content, **record})
     parts.remove()
     return predictions, skipped
 

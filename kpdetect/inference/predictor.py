@@ -25,7 +25,9 @@ from kpdetect.images.reduced import MARGIN, factor_for, read_reduced
 from kpdetect.inference.engine import build_engine, settled
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.messages import log
-from kpdetect.training.checkpoints import fill, find_weights, load_weights, require_widths
+from kpdetect.training.checkpoints import fill, find_weights, require_widths
+from kpdetect.training.described_weights import load_described
+from kpdetect.training.model_description import DetectorDescription
 from kpdetect.training.runtime import DEVICES, DeviceName, EngineName, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
@@ -73,7 +75,7 @@ class Predictor:
     def __init__(
         self,
         detector: Detector,
-        description: dict[str, Any],
+        description: DetectorDescription,
         weights_hash: str,
         runtime: Runtime,
         labels: Labels | None = None,
@@ -82,9 +84,9 @@ class Predictor:
         channels_last(detector)
         self.detector = detector.eval().requires_grad_(False).to(runtime.device)
         self.description, self.hash, self.runtime = description, weights_hash, runtime
-        self.calibration = Calibration.read(description.get("calibration"))
-        self.keypoints = int(description["keypoints"])
-        self.side, self.crop = int(description["pair_size"][0]), description["crop"]
+        self.calibration = Calibration.read(description.calibration)
+        self.keypoints = description.keypoints
+        self.side, self.crop = description.pair_size[0], description.crop
         self.engine, self.chooses = build_engine(engine, self.detector, runtime, self.side), engine == "auto"
         self.labels = labels or Labels()
         self.skeleton = self.labels.skeleton(self.keypoints)
@@ -107,13 +109,13 @@ class Predictor:
         if device not in DEVICES:
             raise InputError(f"`device={device}`: expected one of {', '.join(DEVICES)}")
         weights = find_weights(path, "detector")
-        tensors, description = load_weights(weights, "detector")
-        config = build_config(DetectorConfig, description["config"], source=str(weights))
+        tensors, description = load_described(weights, DetectorDescription)
+        config = build_config(DetectorConfig, description.config, source=str(weights))
         require_widths([config.model.head_width], tensors, weights)
-        detector = build_detector(config.model, int(description["keypoints"]), initialise=False)
+        detector = build_detector(config.model, description.keypoints, initialise=False)
         fill(detector, tensors, weights)
         runtime = resolve_runtime(cast(DeviceName, device))
-        labels = labels or read_labels(weights, int(description["keypoints"]))
+        labels = labels or read_labels(weights, description.keypoints)
         digest = file_hash(weights)
         if labels.weights and not labels.are_of(digest):
             log.warning(f"{weights.parent / LABELS} was written for other weights; check the labels with `kpdetect label`")

@@ -15,6 +15,7 @@ from kpdetect.detector.learned import open_pairs, pairs_key
 from kpdetect.errors import InputError
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import LAYOUT
+from kpdetect.training.model_description import DetectorDescription
 from kpdetect.training.run_folder import code_commit
 
 LEAST_PAIRS = 50
@@ -63,17 +64,17 @@ def measure_confidence(predictor: Predictor, pairs: Path, out: Path) -> dict[str
         )
     calibration = calibrate(predictor.detector, batches, predictor.runtime, out)
     measured: dict[str, Any] = {"calibration": calibration.description()}
-    real = "refined" in description or "pseudo_labels_of" in description.get("provenance", {})
-    if not real or LAYOUT not in description:
+    real = description.refined is not None or "pseudo_labels_of" in (description.provenance or {})
+    if not real or description.keypoint_layout is None:
         measured[LAYOUT] = keypoint_layout(keypoints)
     return measured | {"calibrated_on": {"pairs": pairs_key(folder), "found": round(share, 4), "commit": code_commit()}}
 
 
-def _held_out(description: dict[str, Any], folder: ShardFolder) -> PairBatches:
+def _held_out(description: DetectorDescription, folder: ShardFolder) -> PairBatches:
     """Open the held-out pairs, augmented as in the detector's training. For a refined detector, this is its refinement."""
-    config = build_config(DetectorConfig, description["config"], source="the detector's weights")
+    config = build_config(DetectorConfig, description.config, source="the detector's weights")
     augment, seed, held_out = config.augment, config.seed, config.held_out
-    if refined := description.get("refined"):
+    if refined := description.refined:
         augment = AugmentConfig(photometric=refined["photometric"], occlusion=refined["occlusion"])
-        seed, held_out = refined["seed"], description.get("held_out") or held_out
+        seed, held_out = refined["seed"], description.held_out or held_out
     return PairBatches(folder, config.batch, held_out, augment, seed, memory=0)

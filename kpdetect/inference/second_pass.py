@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.errors import CheckpointError
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.predictor import Box, Fitted
+from kpdetect.training.model_description import DetectorDescription
 
 TRUSTED = 0.3
 """Keypoints of at least this confidence decide the box of the second pass, if there are three of them."""
@@ -40,25 +39,10 @@ class Layout:
     distances: NDArray[np.float64]
 
     @classmethod
-    def read(cls, description: dict[str, Any]) -> Layout | None:
-        """Read the layout from the description inside a detector's weights file. Return None if it holds no layout.
-
-        Raises:
-            CheckpointError: the layout lacks the place of a keypoint or the distance between two.
-        """
-        layout, count = description.get(LAYOUT), int(description["keypoints"])
-        if layout is None:
-            return None
-        try:
-            places, distances = (np.asarray(layout[name], dtype=np.float64) for name in ("places", "distances"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{LAYOUT} in the weights is damaged ({error}); train the detector again") from error
-        if places.shape != (count, 2) or distances.shape != (count, count):
-            raise CheckpointError(
-                f"{LAYOUT} in the weights: got shapes {list(places.shape)} and {list(distances.shape)}, "
-                f"expected {count} keypoints; train the detector again"
-            )
-        return cls(places=places, distances=distances)
+    def read(cls, description: DetectorDescription) -> Layout | None:
+        """Read the layout from the description inside a detector's weights file. Return None if it holds no layout."""
+        layout = description.keypoint_layout
+        return None if layout is None else cls(places=np.array(layout.places), distances=np.array(layout.distances))
 
     def of(self, keypoints: NDArray[np.integer] | NDArray[np.bool_]) -> Layout:
         """Select the layout of some keypoints."""
@@ -70,7 +54,7 @@ class Layout:
         return float(np.sqrt((self.distances**2).mean() / 2))
 
 
-def border(config: PredictConfig, description: dict[str, Any]) -> float | None:
+def border(config: PredictConfig, description: DetectorDescription) -> float | None:
     """Return the border of the second pass's box, as a share of the longer side of the keypoints' bounding box.
 
     None means that the box frames the keypoints as the training images did.
@@ -81,7 +65,7 @@ def border(config: PredictConfig, description: dict[str, Any]) -> float | None:
     """
     if config.margin is not None:
         return config.margin
-    return None if config.two_pass and LAYOUT in description else UNKNOWN_MARGIN
+    return None if config.two_pass and description.keypoint_layout is not None else UNKNOWN_MARGIN
 
 
 def second_box(

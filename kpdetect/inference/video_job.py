@@ -119,7 +119,7 @@ def predict_clip(
             predictions = job.run(stop, stage)
             note = "; ".join(filter(None, ["" if stop.requested else reader.shortfall(config.end), job.remark()]))
         mirror = None if job.passes.mirror is None else job.passes.mirror.tolist()
-        record = {"description": predictor.description, "crop": predictor.crop, "mirror": mirror}
+        record = {"description": predictor.description.content, "crop": predictor.crop, "mirror": mirror}
         record |= {"skipped": {clip.name: note} if note else {}, "environment": environment()}
         record["engine"] = predictor.engine.name
         predictions = predictions.write(out, {**stage, **record})

@@ -6,6 +6,7 @@ from torch import nn
 
 from kpdetect.detector.network import Detector
 from kpdetect.inference.predictor import Predictor
+from tests.builders.descriptions import detector_description
 from tests.builders.runtimes import CPU
 
 
@@ -27,7 +28,7 @@ def dots(height, width, *places_px):
 
 def perfect(crop="pad", side=128, labels=None):
     """A detector that finds the dots."""
-    description = {"keypoints": 2, "pair_size": [side, side], "crop": crop}
+    description = detector_description(keypoints=2, pair_size=[side, side], crop=crop)
     return Predictor(Detector(Brightness(), nn.Identity(), side), description, "0" * 16, CPU, labels)
 
 

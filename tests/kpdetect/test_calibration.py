@@ -1,9 +1,12 @@
 """Confidence as a probability: fitted, applied, and measured on hand-computed numbers."""
 
+import json
+
 import numpy as np
 import pytest
 
 from kpdetect.detector.calibration import Calibration, fit_calibration, reliability
+from kpdetect.training.model_description import CalibrationDescription
 
 
 def test_a_rising_map_between_its_corners():
@@ -21,7 +24,7 @@ def test_fitting_finds_the_share_that_was_found():
     found = np.array([True] * 2 + [False] * 8 + [True] * 9 + [False])
     calibration = fit_calibration(mass, found)
     assert calibration(np.array([0.3, 0.7])).tolist() == pytest.approx([0.2, 0.9])
-    assert Calibration.read(calibration.description()) == calibration
+    assert Calibration.read(CalibrationDescription.model_validate_json(json.dumps(calibration.description()))) == calibration
 
 
 @pytest.mark.parametrize(("value", "level"), [(True, 11 / 12), (False, 1 / 12)])

@@ -23,7 +23,7 @@ from kpdetect.inference.labelling import change_labels
 from kpdetect.inference.packing import pack_calibrated, pack_model
 from kpdetect.inference.recalibration import LEAST_PAIRS, _held_out
 from kpdetect.shipped import FOLDER
-from kpdetect.training.checkpoints import load_weights, read_description, save_weights
+from kpdetect.training.checkpoints import load_weights, read_description, read_detector_description, save_weights
 from tests.builders.detectors import dots, near_the_middle, write_pairs
 from tests.builders.runtimes import CPU
 
@@ -143,7 +143,7 @@ def test_a_refined_detector_keeps_the_layout_of_real_images(project, pairs, tmp_
     layout = {"places": [[0.0, 0.0]] * 3, "distances": [[0.0] * 3] * 3}
     told = {**description, "refined": refined, "held_out": 0.04, "keypoint_layout": layout}
     save_weights(weights, "detector", tensors, told)
-    batches = _held_out(read_description(weights), ShardFolder(pairs))
+    batches = _held_out(read_detector_description(weights), ShardFolder(pairs))
     assert (batches.every, batches.seed, batches.augmenter.config.scale) == (25, 4, AugmentConfig().scale)
     assert batches.augmenter.config.occlusion == 0
     assert "keypoint_layout" not in pack_calibrated(project, pairs, tmp_path / "copy", "cpu")

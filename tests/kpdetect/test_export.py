@@ -18,6 +18,7 @@ from kpdetect.inference.export import check_parity, export_onnx, export_torch
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.onnx_graph import KeypointGraph
 from kpdetect.inference.predictor import Predictor
+from tests.builders.descriptions import detector_description
 from tests.builders.dots import dots, perfect
 from tests.builders.runtimes import CPU
 
@@ -41,7 +42,7 @@ def learned(side, input_size):
     head = HeatmapHead(8, 8, 1, 5)
     nn.init.normal_(head.heatmaps.weight, std=60)
     calibration = {"mass": [0.1, 0.4, 0.9], "probability": [0.05, 0.6, 0.95]}
-    description = {"keypoints": 5, "pair_size": [side, side], "crop": "pad", "calibration": calibration}
+    description = detector_description(keypoints=5, pair_size=[side, side], crop="pad", calibration=calibration)
     return Predictor(Detector(Edges(), head, input_size), description, "ab" * 8, CPU, Labels(names={1: "nose"}))
 
 
@@ -75,7 +76,7 @@ def test_parity_sees_a_difference(tmp_path):
 
 def test_parity_says_where_confidence_was_not_exercised():
     calibration = {"mass": [0.3, 0.9], "probability": [0.0, 1.0]}  # a random image's peaks hold little mass
-    description = {"keypoints": 2, "pair_size": [128, 128], "crop": "pad", "calibration": calibration}
+    description = detector_description(keypoints=2, pair_size=[128, 128], crop="pad", calibration=calibration)
     predictor = Predictor(perfect().detector, description, "ab" * 8, CPU)
     graph = KeypointGraph(predictor.detector, predictor.calibration)
     random, real = check_parity(

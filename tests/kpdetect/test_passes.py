@@ -1,6 +1,8 @@
 """Second looks and mirror images: where they look, and that they bring what they promise."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,9 @@ from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import MIN_BOX, UNKNOWN_MARGIN, Layout, border, framed_box, keypoint_box, second_box
 from kpdetect.inference.test_time_averaging import Passes, match_mirror, scaled_box
+from kpdetect.training import model_description
+from kpdetect.training.model_description import DetectorDescription
+from tests.builders.descriptions import detector_description
 from tests.builders.dots import dots, perfect
 from tests.builders.runtimes import CPU
 
@@ -85,7 +90,7 @@ def test_the_size_in_training_is_that_of_single_images():
     turned = torch.tensor(BEFORE).float() @ turns.transpose(1, 2)
     told = keypoint_layout(turned)
     assert np.abs(told["places"]).max() < 1e-4
-    known = Layout.read({"keypoints": 3, "keypoint_layout": told})
+    known = Layout.read(detector_description(keypoints=3, pair_size=[9, 9], crop="pad", keypoint_layout=told))
     assert known is not None
     middle = BEFORE - BEFORE.mean(axis=0)
     assert known.spread == pytest.approx(np.sqrt((middle**2).sum(axis=1).mean()), abs=1e-4)
@@ -106,23 +111,23 @@ def test_a_trusted_cluster_does_not_decide_alone():
     "told", [{"places": [[0, 0]]}, {"places": [[0, 0]], "distances": [[0]]}, {"places": "here", "distances": [[0]]}, 3]
 )
 def test_a_damaged_layout_is_named(told):
-    predictor = perfect()
-    predictor.description["keypoint_layout"] = told
-    with pytest.raises(CheckpointError, match="keypoint_layout in the weights(: got shapes| is damaged)"):
-        Passes(predictor, PredictConfig())
+    known = detector_description(keypoints=2, pair_size=[9, 9], crop="pad")
+    text = json.dumps({**known.content, "keypoint_layout": told})
+    with pytest.raises(CheckpointError, match="weights: .*keypoint_layout"):
+        model_description.described(DetectorDescription, text, Path("weights"))
 
 
 def test_what_a_border_is_by_default():
-    knowing = {"keypoint_layout": described(BEFORE)}
-    assert border(PredictConfig(two_pass=True), {}) == UNKNOWN_MARGIN
+    common = {"keypoints": 3, "pair_size": [9, 9], "crop": "pad"}
+    knowing, plain = detector_description(**common, keypoint_layout=described(BEFORE)), detector_description(**common)
+    assert border(PredictConfig(two_pass=True), plain) == UNKNOWN_MARGIN
     assert border(PredictConfig(two_pass=True), knowing) is None
     assert border(PredictConfig(), knowing) == UNKNOWN_MARGIN  # as records say that were made before
     assert border(PredictConfig(two_pass=True, margin=0), knowing) == 0
 
 
 def test_dropped_keypoints_do_not_count_for_the_frame():
-    predictor = sided(Labels(drop=(1,)))
-    predictor.description["keypoint_layout"] = described([[-0.5, 0.0], [9.0, 9.0], [0.5, 0.0]])
+    predictor = sided(Labels(drop=(1,)), keypoint_layout=described([[-0.5, 0.0], [9.0, 9.0], [0.5, 0.0]]))
     image, asked = dots(120, 120, (29.5, 59.5), (100, 20), (59.5, 59.5)), []
 
     def refit(boxes):
@@ -165,8 +170,8 @@ class Sided(nn.Module):
         return [30 * torch.stack([left, right, shifted[:, 2]], dim=1)]
 
 
-def sided(labels=None):
-    description = {"keypoints": 3, "pair_size": [120, 120], "crop": "stretch"}
+def sided(labels=None, **known):
+    description = detector_description(keypoints=3, pair_size=[120, 120], crop="stretch", **known)
     return Predictor(Detector(Sided(), nn.Identity(), 120), description, "0" * 16, CPU, labels)
 
 

@@ -17,6 +17,7 @@ from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.predictions import COLUMNS, Predictions
 from kpdetect.inference.predictor import BATCH, Predictor
 from kpdetect.training.checkpoints import read_description, save_weights
+from tests.builders.descriptions import detector_description
 from tests.builders.runtimes import CPU
 
 PLACES_PX = np.array([[61.0, 40.0], [48.0, 63.0]])
@@ -40,7 +41,7 @@ def picture(height, width):
 
 
 def perfect(crop, side=128):
-    description = {"keypoints": 2, "pair_size": [side, side], "crop": crop}
+    description = detector_description(keypoints=2, pair_size=[side, side], crop=crop)
     return Predictor(Detector(Brightness(), nn.Identity(), side), description, "0" * 16, CPU)
 
 
