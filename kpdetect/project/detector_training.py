@@ -41,19 +41,20 @@ def train_detector(
 
     Args:
         pairs: folder of shards with pairs, or a trained generator. A generator draws new pairs while the detector is trained.
-        out: run folder.
-        config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. To continue
-            a run it must equal that run's, except for budgets.
+        out: run folder, for checkpoints, logs and weights.
+        config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. When a run
+            is continued, only the keys in `kpdetect.training.loop.BUDGETS`, such as `steps`, may change.
         overrides: assignments such as "batch=16", applied last.
-        minutes: training time over all continuations; the run ends at this or at `steps`, whichever is first.
-        init_from: detector whose weights a new run starts from; ignored when a run is continued.
-        device: where to compute, or a `Runtime`, which also says the precision.
-        progress: called with the progress of the work.
+        minutes: training time, summed over all continuations. The run ends at this time or at `steps`, whichever comes first.
+        init_from: detector with whose weights a new run starts. It is ignored when a run is continued.
+        device: `auto`, `cpu`, `cuda`, or a `Runtime`, which also sets the precision.
+        progress: function that is called with the progress of the work.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
-        TrainingError: a loss is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: after the current step is finished and saved.
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: an input or output cannot be used. The message says
+            why.
+        TrainingError: a loss is not finite. The last good checkpoint is kept.
+        KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     pairs, out, initial = Path(pairs), Path(out), as_path(init_from)
     settings = apply_overrides(chosen_config(config, DetectorConfig, lambda: default_config(out, initial)), overrides)
@@ -113,21 +114,23 @@ def refine(
         model: the detector to continue: a project folder, run folder, weights file, or the name of a model that comes with
             kpdetect.
         images: folder of images, searched recursively.
-        out: run folder.
-        config: the configuration, or its YAML file. To continue a run it must equal that run's, except for budgets.
+        out: run folder, for checkpoints, logs and weights.
+        config: the configuration, or its YAML file. When a run is continued, only the keys in `kpdetect.training.loop.BUDGETS`,
+            such as `steps`, may change.
         pairs: folder of shards with generated pairs, which keep the keypoints at their places. By default the pairs of the
             project of `model`.
         overrides: assignments such as "batch=16", applied last.
         minutes: training time, summed over all continuations.
         exclude_lists: text files of image names that are never trained on.
         strict: stop at an unreadable image instead of skipping it.
-        device: where to compute, or a `Runtime`, which also says the precision.
-        progress: called with the progress of the work.
+        device: `auto`, `cpu`, `cuda`, or a `Runtime`, which also sets the precision.
+        progress: function that is called with the progress of the work.
 
     Raises:
-        InputError, ConfigError, ShardError, CheckpointError, OutputError: see their messages.
+        InputError, ConfigError, ShardError, CheckpointError, OutputError: an input or output cannot be used. The message says
+            why.
         TrainingError: a loss is not finite, or the keypoints collapse; the last good checkpoint is kept.
-        KeyboardInterrupt: after the current step is finished and saved.
+        KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     require_free(overrides)
     model, anchors = Path(model), pairs_of(Path(model), as_path(pairs))
@@ -160,7 +163,7 @@ def train_imm(
 
     Args:
         images: folder of images, searched recursively.
-        out: run folder.
+        out: run folder, for checkpoints, logs and weights.
         config: the configuration, or its YAML file; by default `imm_config()`. It sets the number of keypoints and the crop.
         overrides, minutes, exclude_lists, strict, device, progress: see `refine`.
 

@@ -36,21 +36,21 @@ def train_generator(
 
     Args:
         images: folder of images of any sizes, searched recursively.
-        out: run folder.
-        config: the configuration (`generator_config`), or its YAML file. To continue a run it must equal that run's, except for
-            budgets.
+        out: run folder, for checkpoints, logs and weights.
+        config: the configuration (`generator_config`), or its YAML file. When a run is continued, only the keys in
+            `kpdetect.training.loop.BUDGETS`, such as `steps`, may change.
         overrides: assignments such as "seed=3", applied last.
-        minutes: training time over all continuations; the run ends at this or at `steps`, whichever is first.
+        minutes: training time, summed over all continuations. The run ends at this time or at `steps`, whichever comes first.
         exclude_lists: text files of image names that are never trained on.
         strict: stop at an unreadable image instead of skipping it.
-        init_from: generator whose weights a new run starts from; ignored when a run is continued.
-        device: where to compute, or a `Runtime`, which also says the precision.
-        progress: called with the progress of the work.
+        init_from: generator with whose weights a new run starts. It is ignored when a run is continued.
+        device: `auto`, `cpu`, `cuda`, or a `Runtime`, which also sets the precision.
+        progress: function that is called with the progress of the work.
 
     Raises:
-        InputError, ConfigError, CheckpointError, OutputError: see their messages.
-        TrainingError: a loss is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: after the current step is finished and saved.
+        InputError, ConfigError, CheckpointError, OutputError: an input or output cannot be used. The message says why.
+        TrainingError: a loss is not finite. The last good checkpoint is kept.
+        KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     images, out, runtime = Path(images), Path(out), as_runtime(device)
     settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)

@@ -110,8 +110,9 @@ def run_project(
     Args:
         images: folder of unlabelled images, searched recursively.
         out: project folder.
-        config: the configuration (`kpdetect.project_config`), or its YAML file. To continue a project it must equal that
-            project's, except for budgets.
+        config: the configuration (`kpdetect.project_config`), or its YAML file. When a project is continued, only the keys in
+            `EXEMPT` (`kpdetect.project.config`), such as `pairs.count`, and those of `kpdetect.project.rounds_config.free_keys`
+            may change.
         keypoints: number of keypoints, 10 by default; not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
@@ -126,7 +127,7 @@ def run_project(
         progress: function that is called with the progress of the work.
 
     Raises:
-        KpdetectError: see the message, which says what to do.
+        KpdetectError: an input, setting or output cannot be used. The message says what to do.
         KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     images, out = Path(images), Path(out)

@@ -1,9 +1,9 @@
 """Draw cartoon faces with exactly known keypoints, as a test data set.
 
 Reading order
-    scene       every varying factor, its range, and the random scene i of a seed
+    scene       the varying factors of a face, their ranges, and random scenes
     geometry    the places of a scene's outlines and keypoints in the image
     background  the background behind the head
-    render      image, object mask, keypoints and visibility of a scene
-    dataset     a folder of such images, whose writing can be interrupted and continued
+    render      draws the image and the mask of a scene
+    dataset     writes a folder of such images; an interrupted call can be continued
 """

@@ -15,23 +15,29 @@ Canvas = NDArray[np.float32]
 """A supersampled RGB image [side, side, 3], values 0 to 255."""
 Colour = tuple[float, float, float]
 SHIFT = 8
-"""OpenCV draws at whole numbers of 2^-SHIFT pixels."""
+"""OpenCV rounds coordinates to multiples of 2^-SHIFT pixels."""
 
 
 def rgb(hue: float, saturation: float, value: float) -> Colour:
-    """Convert hue (any real; whole numbers are red), saturation and value in 0 to 1 to red, green, blue in 0 to 255."""
+    """Convert hue, saturation and value to (red, green, blue) from 0 to 255.
+
+    Args:
+        hue: any number. Whole numbers are red.
+        saturation: 0 to 1.
+        value: 0 to 1.
+    """
     red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
     return 255 * red, 255 * green, 255 * blue
 
 
 def fill(canvas: NDArray[np.float32] | NDArray[np.uint8], outline: NDArray[np.float64], colour: Colour | int) -> None:
-    """Fill a polygon [N, 2] in pixels of `canvas`, in place."""
+    """Fill a polygon in `canvas`, in place. `outline` [N, 2] is in pixels of the canvas."""
     fixed = np.rint(outline * (1 << SHIFT)).astype(np.int32)
     cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_8, SHIFT)  # type: ignore[call-overload]
 
 
 def paint_background(background: Backdrop, side: int) -> Canvas:
-    """Make a canvas [side, side, 3] that shows `background`."""
+    """Draw a background on a new canvas [side, side, 3]."""
     first, second = rgb(*background.first), rgb(*background.second)
     if background.kind == "gradient":
         return _gradient(first, second, background.angle, side)

@@ -2,12 +2,12 @@
 
     images/000000.png ...   RGB
     masks/000000.png ...    255 where the head (with hair) is visible, else 0
-    keypoints.csv           image, keypoint (a name), x_px, y_px, visible (1 or 0); written after the last image
+    keypoints.csv           image, keypoint (its name), x_px, y_px, visible (1 or 0); written after the last image
     toy.json                seed, size, version, count, keypoint names, split rule; written last
-    toy.unfinished.json     seed, size, version and count of the data set, only while images are drawn
+    toy.unfinished.json     seed, size, version and count; exists only while images are drawn
 
-Image i depends on (seed, i, size) alone. So an interrupted data set can be continued, a finished one can be extended, and a
-lost image is drawn again.
+Image i depends only on (seed, i, size). So an interrupted data set can be continued, a finished one can be extended, and a lost
+image can be drawn again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kpdetect.toy.scene import MAX_SEED, sample_scene
 __all__ = ["KEYPOINT_NAMES", "read_description", "write_toy"]
 
 VERSION = 1
-"""Version of the drawing. It rises if the same (seed, index, size) gives another image."""
+"""Version of the drawing. It rises when a change of the code gives another image for the same (seed, index, size)."""
 RECORD, UNFINISHED, KEYPOINTS = "toy.json", "toy.unfinished.json", "keypoints.csv"
 SPLIT = "index mod 5: 0, 1, 2 fit; 3 validate; 4 test"
 MIN_SIZE = 16
@@ -50,8 +50,8 @@ def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Repo
         out: the folder; it is created if it is missing.
         count: number of images.
         size: side of the square images in pixels.
-        seed: seed of the data set.
-        report: function that is called with the number of images drawn since its last call.
+        seed: random seed of the data set.
+        report: function that is called with the number of images drawn since the last call; None to report nothing.
 
     Raises:
         ConfigError: `count`, `size` or `seed` is out of range, or the folder holds another data set.
@@ -65,11 +65,11 @@ def write_toy(out: Path, count: int, size: int = 64, seed: int = 0, report: Repo
     _remove_beyond(out, total)
     missing = [index for index in range(total) if not all(_is_whole(path) for path in _paths(out, index))]
     if finished == total and not missing and (out / KEYPOINTS).exists():
-        _remove(out / UNFINISHED)  # left by a killed call for more images
+        _remove(out / UNFINISHED)  # a killed call for more images has left these
         return
     for folder in (out, out / "images", out / "masks"):
         make_folder(folder)
-    (out / "masks" / OUTPUT).touch()  # so that no command reads masks as images
+    (out / "masks" / OUTPUT).touch()  # marks the folder, so that no command reads masks as images
     if missing:
         write_json(out / UNFINISHED, {**identity, "count": total})
     for index in missing:
@@ -110,7 +110,7 @@ def _read_record(path: Path, keys: Sequence[str]) -> dict[str, Any]:
 
 
 def _finished_count(out: Path, identity: dict[str, int]) -> int:
-    """Count the images of the finished data set in `out`, 0 if there is none. Refuse folders with other files."""
+    """Return the number of images of the finished data set in `out`; 0 if there is none. Refuse folders with other files."""
     for name in (RECORD, UNFINISHED):
         if (out / name).exists():
             record = read_description(out) if name == RECORD else _read_record(out / name, list(identity))
@@ -132,7 +132,10 @@ def _refuse_other(out: Path, record: dict[str, Any], identity: dict[str, int]) -
 
 
 def _remove_beyond(out: Path, count: int) -> None:
-    """Remove the images of an unfinished call for more than `count` images. Its record stays until the end."""
+    """Remove the images from number `count` on, which an unfinished call for more images has left.
+
+    The record of that call is removed at the end.
+    """
     if not (out / UNFINISHED).exists():
         return
     record = _read_record(out / UNFINISHED, ())
@@ -151,7 +154,7 @@ def _is_whole(path: Path) -> bool:
         with open(path, "rb") as file:
             file.seek(-len(PNG_END), os.SEEK_END)
             return file.read() == PNG_END
-    except OSError:  # missing, or shorter than the end mark
+    except OSError:  # the file is missing, or shorter than a PNG end mark
         return False
 
 
@@ -163,7 +166,7 @@ def _write_pictures(out: Path, index: int, size: int, seed: int) -> None:
 
 
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write and rename a PNG file without waiting for the disk, because `_is_whole` detects lost files."""
+    """Write a PNG file without waiting for the disk. If a power failure damages it, `_is_whole` detects that."""
     encoded = cv2.imencode(".png", np.ascontiguousarray(picture))[1]
     with replacing(path, durable=False) as temporary:
         temporary.write_bytes(encoded.tobytes())

@@ -1,7 +1,7 @@
-"""Drawing a scene: polygons at `supersample` times the size, averaged over areas, then lit.
+"""Draw a scene. Polygons are drawn at `supersample` times the size, averaged over areas, and then lit.
 
-Filled polygons have no soft edges of their own: the average of supersample^2 samples per pixel makes them smooth. A fill
-includes the samples its outline touches, about half a sample more on every side, so shapes grow a little and stay centred.
+Filled polygons have hard edges. The average of supersample^2 samples per pixel makes them smooth. A filled polygon includes the
+samples that its outline touches. So shapes grow by about half a sample on every side, and stay centred.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=-1)
 _ARC = np.linspace(0.0, 2 * np.pi, 48, endpoint=False)
 WIDE_CIRCLE = np.stack([np.cos(_ARC), np.sin(_ARC)], axis=-1)
 HAIR = np.where(WIDE_CIRCLE[:, 1:] > 0, np.sign(WIDE_CIRCLE) * np.abs(WIDE_CIRCLE) ** [0.5, 1.0], WIDE_CIRCLE)
-"""A circle with its lower half made nearly square."""
+"""Outline of the hair: a circle whose lower half is nearly square."""
 CURVE = np.linspace(-1.0, 1.0, 9)
 EYE_WIDTH = 0.21
 IRIS = 0.12
@@ -45,31 +45,31 @@ IRIS = 0.12
 
 @dataclass(frozen=True)
 class Rendered:
-    """One drawn scene."""
+    """A drawn scene."""
 
     image: NDArray[np.uint8]
-    """RGB [size, size, 3]."""
+    """RGB image, uint8 [size, size, 3]."""
     mask: NDArray[np.uint8]
-    """[size, size]: 255 where the head with its hair covers at least half the pixel and nothing is before it, else 0."""
+    """Mask [size, size]: 255 where the head with its hair covers at least half the pixel and is not occluded; 0 elsewhere."""
     keypoints_px: NDArray[np.float64]
-    """Exact (x, y) [P, 2] in pixels, in the order of `KEYPOINT_NAMES`."""
+    """Exact keypoints (x, y) [P, 2] in pixels, in the order of `KEYPOINT_NAMES`."""
     visible: NDArray[np.bool_]
-    """[P]: inside the frame and not occluded."""
+    """Whether each keypoint is inside the image and not occluded, [P]."""
 
 
 class Painter:
-    """Fills outlines of a scene's frames on a supersampled canvas."""
+    """Fills outlines on a supersampled canvas. The outlines are in coordinate frames of the scene (see `geometry`)."""
 
     def __init__(self, geometry: Geometry, canvas: Canvas, supersample: int) -> None:
         self.geometry, self.canvas, self.supersample = geometry, canvas, supersample
         self.mask = np.zeros(canvas.shape[:2], dtype=np.uint8)
 
     def head(self, outline: Points, colour: Colour, *, solid: int | None = None) -> None:
-        """Fill an outline [N, 2] of the head's frame; `solid` is what it writes into the mask, None leaves it."""
+        """Fill an outline [N, 2] of the head frame. `solid` is written into the mask; None leaves the mask unchanged."""
         self._fill(self.geometry.head_to_frame(outline), colour, solid)
 
     def face(self, outline: Points, colour: Colour, lift: float = 1.0) -> None:
-        """Fill an outline [N, 2] of the face's frame."""
+        """Fill an outline [N, 2] of the face frame. See `Geometry.face_to_head` for `lift`."""
         self._fill(self.geometry.face_to_frame(outline, lift), colour, None)
 
     def _fill(self, outline_px: Points, colour: Colour, solid: int | None) -> None:
@@ -83,9 +83,9 @@ def render(scene: Scene, size: int, *, supersample: int = SUPERSAMPLE) -> Render
     """Draw a scene.
 
     Args:
-        scene: what to draw.
+        scene: the scene to draw.
         size: side of the square image in pixels.
-        supersample: samples per pixel along each axis.
+        supersample: number of samples per pixel along each axis.
     """
     painter = Painter(Geometry(scene, size), paint_background(scene.background, size * supersample), supersample)
     _paint_head(painter, scene)
@@ -136,7 +136,7 @@ def _paint_head(painter: Painter, scene: Scene) -> None:
     hair = np.array([0.0, middle]) + HAIR * np.array([parts.head_width + parts.hair_volume, half])
     painter.head(hair, _hair(scene, 0.8), solid=255)
     ears = parts.head_width - 0.02
-    hidden = 0.35 * sin(radians(scene.pose.yaw))  # the ear on the side it turns to goes behind
+    hidden = 0.35 * sin(radians(scene.pose.yaw))  # the ear on the side to which the head turns moves behind it
     for side in (-1.0, 1.0):
         ear = _ellipse(np.array([side * ears - hidden, 0.06]), 0.13, 0.20)
         painter.head(ear, _skin(scene, 0.85), solid=255)
@@ -149,7 +149,7 @@ def _paint_fringe(painter: Painter, scene: Scene) -> None:
     edge = hairline(scene, 0.97 * scene.parts.head_width * CURVE)
     turned = painter.geometry.face_to_head(edge)
     left, right = (np.arctan2(y, x / scene.parts.head_width) for x, y in (turned[0], turned[-1]))
-    angles = np.linspace(right, left - 2 * np.pi if left > 0 else left, 14)  # over the top, where y is negative
+    angles = np.linspace(right, left - 2 * np.pi if left > 0 else left, 14)  # across the top of the head, where y is negative
     cap = 1.03 * np.stack([scene.parts.head_width * np.cos(angles), np.sin(angles)], axis=-1)
     painter.head(np.concatenate([turned, cap]), _hair(scene), solid=255)
 

@@ -1,7 +1,7 @@
-"""A scene: every factor of one cartoon face. Each factor is drawn uniformly and independently of all others.
+"""A scene: all factors that decide one cartoon face. Each factor is drawn uniformly and independently of the others.
 
-Lengths inside the face are in head units: 1 is half the head's height. The origin of the head's frame is the middle of the
-head. In an upright face x points to the right and y down; left means smaller x.
+Lengths inside the face are in head units: 1 is half the head's height. The origin is the centre of the head. In an upright face
+    x points to the right and y down; left means smaller x.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def between(low: float, high: float) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """The place and rotation of the head. Angles are in degrees; x, y and diameter are shares of the image's side."""
+    """The position, size and rotation of the head. Angles are in degrees; x, y and diameter are shares of the image's side."""
 
     x: float = between(0.44, 0.56)
     y: float = between(0.46, 0.58)
@@ -38,20 +38,20 @@ class Pose:
     roll: float = between(-25.0, 25.0)
     """Rotation in the image plane, clockwise."""
     yaw: float = between(-20.0, 20.0)
-    """Positive moves the inner parts towards larger x."""
+    """Rotation about the vertical axis. A positive angle moves the parts of the face towards larger x."""
     pitch: float = between(-14.0, 14.0)
-    """Positive moves the inner parts down."""
+    """Rotation about the horizontal axis. A positive angle moves the parts of the face down."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceParts:
-    """Shapes within the head, in head units."""
+    """Shapes of the parts of the head, in head units."""
 
     head_width: float = between(0.78, 0.92)
     jaw: float = between(0.05, 0.30)
-    """Narrowing of the chin, compared with an ellipse."""
+    """Narrowing of the chin, relative to an ellipse."""
     hairline: float = between(0.56, 0.74)
-    """Height of the hairline's middle above the head's centre."""
+    """Height of the middle of the hairline above the head's centre."""
     parting: float = between(-0.18, 0.18)
     """Slope of the hairline."""
     hair_length: float = between(0.0, 1.0)
@@ -65,24 +65,24 @@ class FaceParts:
     gaze_y: float = between(-0.03, 0.03)
     brow_raise: float = between(-0.05, 0.11)
     brow_asymmetry: float = between(-0.05, 0.05)
-    """The right brow is lifted and the left one lowered by this much."""
+    """Distance by which the right brow is raised and the left one is lowered."""
     brow_tilt: float = between(-24.0, 24.0)
-    """Degrees; positive lowers the inner ends."""
+    """Rotation of the brows in degrees. A positive angle lowers their inner ends."""
     nose_length: float = between(0.14, 0.34)
-    """Distance from the line of the eyes to the tip, beyond a fixed bridge."""
+    """Length of the nose from the line of the eyes to its tip, in addition to a fixed length."""
     mouth_height: float = between(0.50, 0.62)
-    """Depth of the mouth's middle below the head's centre."""
+    """Distance of the middle of the mouth below the head's centre."""
     mouth_shift: float = between(-0.13, 0.13)
     mouth_width: float = between(0.20, 0.40)
-    """Half the distance between the corners."""
+    """Half the distance between the corners of the mouth."""
     mouth_open: float = between(0.0, 0.20)
     smile: float = between(-0.11, 0.15)
-    """Height of the corners above the middle of the mouth."""
+    """Height of the mouth's corners above its middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Colours:
-    """Hue, saturation and value of each material, all in [0, 1]."""
+    """Hue, saturation and value of each material. Hues are on a circle of length 1; saturation and value are in [0, 1]."""
 
     skin_hue: float = between(0.035, 0.105)
     skin_saturation: float = between(0.28, 0.58)
@@ -98,13 +98,13 @@ class Colours:
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """A brightness that changes linearly across the frame."""
+    """A brightness that changes linearly across the image."""
 
     gain: float = between(0.75, 1.12)
     direction: float = between(0.0, 360.0)
     """Direction towards the bright side, in degrees."""
     slope: float = between(0.0, 0.30)
-    """Relative change from the middle of the image to its border."""
+    """Relative change of the brightness from the middle of the image to its border."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,25 +119,25 @@ class Backdrop:
     period: float
     """Period of stripes and blobs, as a share of the image's side."""
     texture: int
-    """Seed of positions and noise."""
+    """Random seed of the positions of stripes and blobs, and of the noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Occluder:
-    """A plain object in front of the head. Lengths and place are in head units, in the head's frame."""
+    """An object of one colour in front of the head. Its position and lengths are in head units, in the head frame."""
 
     kind: str
     x: float
     y: float
     radius: float
-    """Radius of the disc. Half the thickness of a bar is 0.6 times this, half its length 3 times this."""
+    """Radius of a disc. Half the thickness of a bar is 0.6 times this value, and half its length is 3 times this value."""
     angle: float
     colour: tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Every factor of one image. The image depends on these factors alone."""
+    """All factors of one image. The image depends only on them."""
 
     pose: Pose
     parts: FaceParts
@@ -148,7 +148,7 @@ class Scene:
 
 
 def sample_scene(seed: int, index: int) -> Scene:
-    """Draw scene number `index` of the data set `seed`. Nothing else influences the scene.
+    """Draw the scene number `index` of the data set with the seed `seed`. The scene depends only on these two numbers.
 
     Raises:
         ConfigError: `seed` or `index` is outside 0 to 2^63 - 1.
@@ -169,7 +169,7 @@ def sample_scene(seed: int, index: int) -> Scene:
 
 @cache
 def factor_ranges(kind: Callable[..., object]) -> dict[str, tuple[float, float]]:
-    """Return the range (low, high) of each factor of a group, in the order in which the factors are drawn."""
+    """Return the range (low, high) of each factor of a group, such as `Pose`, in the order in which the factors are drawn."""
     return {entry.name: entry.metadata["range"] for entry in fields(kind)}  # type: ignore[arg-type]
 
 
