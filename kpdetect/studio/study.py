@@ -28,7 +28,7 @@ from kpdetect.images.image_files import SUFFIXES, read_image, write_image
 
 RECORD, PICTURES = "study.json", "pictures"
 Kind = Literal["before", "appearance", "images"]
-CAPTIONS: Mapping[Kind, str] = {"before": "original", "appearance": "look taken from", "images": "edited"}
+CAPTIONS: Mapping[Kind, str] = {"before": "original", "appearance": "appearance taken from", "images": "edited"}
 """Name of each kind of picture on the page."""
 
 

@@ -270,11 +270,11 @@ def test_questions_of_ones_own_going_back_stopping_and_wrong_files(watched: Watc
     (tmp_path / "own.yaml").write_text("- name: Sharpness\n  text: Which image is sharper?\n  shows: [images]\n")
     page.fill("#study-name", "own")
     page.set_input_files("input[accept='.yaml,.yml']", tmp_path / "wrong.yaml")
-    page.get_by_text("Those of wrong.yaml.").wait_for()
+    page.get_by_text("The questions of wrong.yaml.").wait_for()
     page.click("#make")
     assert "expected a list of questions, each with name, text and shows" in page.inner_text(said)
     page.set_input_files("input[accept='.yaml,.yml']", tmp_path / "own.yaml")
-    page.get_by_text("Those of own.yaml.").wait_for()
+    page.get_by_text("The questions of own.yaml.").wait_for()
     page.click("#make")
     page.get_by_label("Participant of own").fill("Ann")
     page.keyboard.press("Enter")
@@ -284,7 +284,7 @@ def test_questions_of_ones_own_going_back_stopping_and_wrong_files(watched: Watc
     page.get_by_role("button", name="Back").click()
     assert page.get_attribute("[data-answer='equal']", "aria-pressed") == "true"
     page.keyboard.press("ArrowLeft")
-    page.get_by_role("button", name="Stop here, go on later").click()
+    page.get_by_role("button", name="Stop here, continue later").click()
     page.get_by_text("Answered by Ann (1).").wait_for()
     answers = (project / "studio" / "studies" / "own" / "answers" / "Ann.csv").read_text().splitlines()
     assert [line.split(",")[8] for line in answers[1:]] == ["left"]

@@ -424,7 +424,7 @@ def test_review_by_keys_alone(review: Any, project: Path) -> None:
     assert place(review, "3") == pytest.approx((before[0] + 5, before[1]), abs=0.01)
     review.keyboard.press("ArrowLeft")
     review.locator(".strip [data-row='1'][aria-pressed='false']").wait_for()
-    review.get_by_label("Only what nobody has checked").check()
+    review.get_by_label("Only unchecked pictures").check()
     assert review.locator(".strip button").count() == 5
 
 
@@ -553,5 +553,5 @@ def test_keys_open_rooms_and_their_list(opened: Watched) -> None:
     page.wait_for_url("**/review")
     opened.ready()
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # "Go to the room"
+    page.keyboard.press("Enter")  # "Go to the content of the page"
     assert page.evaluate("document.activeElement.id") == "room"

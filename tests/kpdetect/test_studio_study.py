@@ -48,7 +48,7 @@ def test_the_look_that_was_taken_is_found(tmp_path: Path) -> None:
     study = make_study(tmp_path / "s", "s", {"a": tmp_path / "a", "b": tmp_path / "b"})
     assert len(study.questions) == 4
     shown = trial_of(study, 0)[-1]
-    assert [picture["caption"] for picture in shown["left"]] == ["original", "look taken from", "edited"]
+    assert [picture["caption"] for picture in shown["left"]] == ["original", "appearance taken from", "edited"]
     assert read_image(tmp_path / "s" / "pictures" / shown["left"][1]["file"])[0, 0, 0] == 7
 
 

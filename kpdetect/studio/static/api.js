@@ -1,4 +1,4 @@
-// Requests to the studio's own server; what is wrong comes back as one sentence.
+// Requests to the studio's server. It answers an error with one sentence.
 import { h } from "./dom.js";
 
 export class Refusal extends Error {
@@ -20,7 +20,7 @@ async function answered(request) {
   try {
     sentence = (await response.json()).error || sentence;
   } catch {
-    // no sentence in it: the one above stands
+    // the answer has no sentence: keep the one above
   }
   throw new Refusal(sentence, response.status);
 }
@@ -39,7 +39,7 @@ export async function upload(path, file) {
   return (await answered(fetch(path, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file }))).json();
 }
 
-// A picture: four bytes of length, a JSON header, then RGB.
+// Reads a picture: four bytes with the length of a JSON header, the header, then RGB bytes.
 export async function draw(request) {
   const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) };
   const bytes = await (await answered(fetch("/api/edit/draw", sent))).arrayBuffer();

@@ -1,4 +1,4 @@
-// The frame around the rooms: which one is open, the theme, the keys.
+// The frame around the five pages (called rooms in the code): which page is open, the theme, and the keys.
 import { get, sayWrong } from "./api.js";
 import { h, typing } from "./dom.js";
 
@@ -14,7 +14,7 @@ function themeButton() {
     try {
       localStorage.setItem("kpdetect-theme", theme);
     } catch {
-      // storage is switched off: the choice holds for this page
+      // the browser's storage is switched off: the choice holds until the page is closed
     }
     show();
   };
@@ -23,7 +23,7 @@ function themeButton() {
 
 function keysDialog(keys) {
   const dialog = document.getElementById("help");
-  const rows = [...keys, ["1 … 5", "open a room"], ["?", "show these keys"]];
+  const rows = [...keys, ["1 … 5", "open a page"], ["?", "show these keys"]];
   document.getElementById("help-text").replaceChildren(
     h("h2", {}, "Keys"),
     h("table", {}, h("tbody", {}, rows.map(([key, what]) => h("tr", {}, h("th", { scope: "row" }, key), h("td", {}, what))))),
@@ -57,7 +57,7 @@ async function start() {
     keysDialog(module.KEYS);
     await module.open(host, about);
   } catch (error) {
-    host.replaceChildren(h("section", { class: "empty" }, h("h1", {}, "This room cannot be opened"), h("p", {}, error.message)));
+    host.replaceChildren(h("section", { class: "empty" }, h("h1", {}, "This page cannot be opened"), h("p", {}, error.message)));
     sayWrong(error);
   }
   document.body.dataset.ready = "yes";

@@ -1,9 +1,9 @@
-// The room Compare: the paper's user study.
+// The Compare page: user studies, as in appendix D of the LatentKeypointGAN paper.
 import { get, post, say, sayWrong, upload } from "./api.js";
 import { fileButton, h, labelled } from "./dom.js";
 import { runTrial } from "./trial.js";
 
-export const KEYS = [["← →", "in a study: the left or the right one is better"], ["↓", "in a study: both are equal"], ["Tab, Enter", "everywhere else"]];
+export const KEYS = [["← →", "in a study: the left or the right result is better"], ["↓", "in a study: both results are equal"], ["Tab, Enter", "go to a button or field, and use it"]];
 
 class CompareRoom {
   constructor(host) {
@@ -13,7 +13,7 @@ class CompareRoom {
   async start() {
     this.data = await get("/api/compare");
     const cards = [...this.data.studies.map((study) => this.card(study)), this.form()];
-    this.host.replaceChildren(h("h1", {}, "Compare results with people's eyes"), h("p", { class: "soft" }, "The user study of the paper (appendix D): two results side by side, three answers, tallied as in its Table 4."), h("div", { class: "cards" }, cards));
+    this.host.replaceChildren(h("h1", {}, "Compare results in a user study"), h("p", { class: "soft" }, "Participants see two results next to each other and prefer one of them or neither. The study and its table follow appendix D and Table 4 of the LatentKeypointGAN paper."), h("div", { class: "cards" }, cards));
   }
 
   card(study) {
@@ -48,13 +48,13 @@ class CompareRoom {
     const cell = (share) => h("td", { class: "number" }, `${share.percent.toFixed(1)} %`, h("br"), h("small", {}, `${share.low.toFixed(1)} to ${share.high.toFixed(1)}`));
     const head = ["Aspect", "Compared", "Ours", "Other", "Equal", "Answers"].map((text) => h("th", { scope: "col" }, text));
     const rows = lines.map((line) => h("tr", {}, h("td", {}, line.question), h("td", {}, `${line.ours} against ${line.other}`), cell(line.favour), cell(line.against), cell(line.equal), h("td", { class: "number" }, line.votes)));
-    place.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)), h("p", { class: "soft" }, "In favour of each, with 95 % intervals."));
+    place.replaceChildren(h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)), h("p", { class: "soft" }, "Shares of the answers for each result and for neither, with 95 % intervals."));
   }
 
   form() {
     const { sources, questions } = this.data;
     if (sources.length < 2) {
-      return h("section", { class: "panel" }, h("h2", {}, "A new study"), h("p", {}, "Two result folders are needed, of kpdetect edit or of images with equal names:"), h("pre", { class: "code" }, "kpdetect edit OURS --out ours --samples 0-31 --appearance-from 40\nkpdetect edit OTHER --out other --samples 0-31 --appearance-from 40\nkpdetect studio --compare ours --compare other"));
+      return h("section", { class: "panel" }, h("h2", {}, "A new study"), h("p", {}, "A study needs two folders of results. Each is a folder of kpdetect edit, or a folder of images with the same names. For example:"), h("pre", { class: "code" }, "kpdetect edit OURS --out ours --samples 0-31 --appearance-from 40\nkpdetect edit OTHER --out other --samples 0-31 --appearance-from 40\nkpdetect studio --compare ours --compare other"));
     }
     const rows = sources.map((source, number) => {
       const taken = h("input", { type: "checkbox", checked: number < 2, "aria-label": `Compare ${source.folder}` });
@@ -68,13 +68,13 @@ class CompareRoom {
     const asked = h("ul", { class: "soft" }, questions.map((question) => h("li", {}, `${question.name}: ${question.text}`)));
     const choose = fileButton("Questions of your own (YAML)…", ".yaml,.yml", async (file) => {
       own = await file.text();
-      asked.replaceChildren(h("li", {}, `Those of ${file.name}.`));
+      asked.replaceChildren(h("li", {}, `The questions of ${file.name}.`));
     });
     const make = async () => {
       const chosen = rows.filter((row) => row.taken.checked);
       const names = chosen.map((row) => row.name.value.trim());
       if (chosen.length < 2) return say("Choose at least two folders.", { wrong: true });
-      if (new Set(names).size < names.length || names.includes("")) return say("Give each folder a name of its own.", { wrong: true });
+      if (new Set(names).size < names.length || names.includes("")) return say("Give each folder a different name.", { wrong: true });
       const wanted = Object.fromEntries(chosen.map((row) => [row.name.value.trim(), rows.indexOf(row)]));
       try {
         await post("/api/compare", { name: name.value, sources: wanted, seed: Number(seed.value), per_question: Number(count.value), questions: own });
@@ -88,12 +88,12 @@ class CompareRoom {
       { class: "panel" },
       h("h2", {}, "A new study"),
       labelled("Name", name),
-      h("h3", {}, "Results to compare, ours first"),
+      h("h3", {}, "Results to compare, your own method first"),
       h("table", {}, h("tbody", {}, rows.map((row) => row.row))),
       h("h3", {}, "Questions"),
       asked,
       h("div", { class: "row" }, ...choose),
-      h("div", { class: "row" }, labelled("Comparisons of each question", count), labelled("Seed of order and sides", seed)),
+      h("div", { class: "row" }, labelled("Comparisons of each question", count), labelled("Random seed of order and sides", seed)),
       h("button", { type: "button", class: "main", id: "make", onclick: make }, "Make the study"),
     );
   }
@@ -102,7 +102,7 @@ class CompareRoom {
     if (!participant.trim()) return say("Give a name or number of the participant.", { wrong: true });
     const base = `/api/compare/${encodeURIComponent(study.name)}`;
     const trial = await get(`${base}/trial?participant=${encodeURIComponent(participant)}`);
-    document.getElementById("messages").replaceChildren(); // what was wrong before is not the participant's
+    document.getElementById("messages").replaceChildren(); // earlier messages do not concern the participant
     let version = trial.version;
     let saving = Promise.resolve();
     const save = (answers) => {
@@ -117,7 +117,7 @@ class CompareRoom {
     const done = async (finished) => {
       await saving;
       await this.start();
-      say(finished ? `Thank you, ${trial.participant}. All answers are saved.` : "Stopped; the answers given are saved.");
+      say(finished ? `Thank you, ${trial.participant}. All answers are saved.` : "Stopped. The answers so far are saved.");
     };
     runTrial(this.host, { questions: trial.questions, order: trial.order, answers: trial.answers, address: (file) => `${base}/picture/${file}`, save, done });
   }

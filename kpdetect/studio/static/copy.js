@@ -1,4 +1,4 @@
-// Text to be copied into a terminal or a program.
+// Text with a button that copies it for a terminal or a program.
 import { say, sayWrong } from "./api.js";
 import { h } from "./dom.js";
 
@@ -7,12 +7,12 @@ export function copyButton(title, text, given = {}) {
   return h("button", { type: "button", "aria-label": `Copy the ${title}`, onclick: copy, ...given }, "Copy");
 }
 
-// A command that is to be typed.
+// A command for the terminal.
 export function commandLine(text, title = "command") {
   return h("div", { class: "command" }, h("code", {}, text), copyButton(title, () => text));
 }
 
-// As a shell reads it.
+// Quotes a text for a shell.
 export function quoted(path) {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'"'"'`)}'`;
 }

@@ -1,4 +1,4 @@
-// Elements by name, attributes and children; listeners by their property, such as onclick.
+// Makes elements from a name, attributes and children. Listeners are given as properties, such as onclick.
 const SVG = "http://www.w3.org/2000/svg";
 
 export function h(tag, given = {}, ...children) {

@@ -1,4 +1,4 @@
-// Pictures as they are asked for: one request at a time, and of what is asked meanwhile only the newest.
+// Requests pictures one at a time. Of the requests made meanwhile, only the newest is sent.
 import { draw, sayWrong } from "./api.js";
 
 export class Drawer {
@@ -7,7 +7,7 @@ export class Drawer {
     this.show = show;
     this.wanted = null;
     this.busy = false;
-    this.latencies = []; // milliseconds from a pointer's event to its picture, newest last
+    this.latencies = []; // milliseconds from a pointer event to its picture, newest last
   }
 
   ask(request, extra = {}) {
@@ -34,7 +34,7 @@ export class Drawer {
     document.body.dataset.drawing = "no";
   }
 
-  // The picture is seen with the next frame of the screen.
+  // The picture becomes visible with the next frame of the screen.
   note(since) {
     requestAnimationFrame(() => {
       this.latencies.push(performance.now() - since);
@@ -43,7 +43,7 @@ export class Drawer {
   }
 }
 
-// How far two pictures are apart: mean over channels, the largest white; nothing to see below 6 grey levels.
+// The difference of two pictures, averaged over channels. White stands for the largest difference, and for at least 6 grey levels.
 export function difference(after, before) {
   const picture = new ImageData(after.width, after.height);
   const apart = new Float32Array(after.width * after.height);

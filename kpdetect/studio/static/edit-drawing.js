@@ -1,4 +1,4 @@
-// The pictures of the room Edit, drawn one after the other: before, after, and the other one of an exchange.
+// The pictures of the Edit page, drawn one after the other: before, after, and the other picture of an exchange.
 import { Drawer } from "./edit-draw.js";
 import * as changed from "./edit-state.js";
 
@@ -12,7 +12,7 @@ export class Drawing {
     this.partnerDrawer = new Drawer((result) => this.showPartner(result));
   }
 
-  // since: when the pointer was moved that asks; then a quick picture is enough
+  // since: time of the pointer event during a drag, for which a quick picture is enough
   ask(state, { since } = {}) {
     const { picture } = this.room;
     const refused = since ? undefined : () => this.takeBack();

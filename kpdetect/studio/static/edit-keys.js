@@ -1,19 +1,19 @@
-// What the keys of the room Edit do.
+// The keys of the Edit page.
 import { typing } from "./dom.js";
 
 export const KEYS = [
   ["Tab", "to the next keypoint, sample or button"],
-  ["Space", "choose the keypoint, or drop the choice"],
+  ["Space", "choose the keypoint, or undo its choice"],
   ["Arrows", "move the keypoint by 1 px (Shift: 5 px, Alt: 0.2 px)"],
   ["Delete", "remove the chosen parts"],
   ["A / N", "choose all parts / none"],
   ["X", "exchange the chosen parts with another sample"],
-  ["L", "take the look of the chosen parts from another sample"],
-  ["B (hold)", "the picture before"],
-  ["D", "the difference"],
+  ["L", "take the appearance of the chosen parts from another sample"],
+  ["B (hold)", "show the picture before the edits"],
+  ["D", "show the difference from the picture before the edits"],
   ["K", "hide or show the keypoints"],
   ["Ctrl-Z, Ctrl-Y", "undo, redo"],
-  ["Esc", "stop picking a sample"],
+  ["Esc", "stop choosing a sample"],
 ];
 
 export function pressed(room, event) {

@@ -1,11 +1,11 @@
-// Where dragged parts go: edits from edits. Nothing here touches the page.
+// Computes new edits when parts are dragged. This module does not change the page.
 import * as changed from "./edit-state.js";
 
 export function numberOf(id) {
   return Number(id.replace(/^copy-\d+-/, ""));
 }
 
-// The edits in which the part `id` is `step` pixels farther, and with it all chosen ones if it is one of them.
+// Returns the edits after the part `id` has moved by `step` pixels. If it is chosen, all chosen parts move with it.
 export function moved(edits, id, step, { points, chosen, size }) {
   const copy = /^copy-(\d+)-/.exec(id);
   if (copy) {
@@ -23,13 +23,13 @@ export function moved(edits, id, step, { points, chosen, size }) {
   return changed.withMoves(edits, moves);
 }
 
-// A step that leaves no point outside of the picture.
+// Limits a step so that no point leaves the picture.
 function within([x, y], points, [height, width]) {
   const limit = (step, places, whole) => Math.min(Math.max(step, -0.5 - Math.min(...places)), whole - 0.5 - Math.max(...places));
   return [limit(x, points.map((point) => point.x), width), limit(y, points.map((point) => point.y), height)];
 }
 
-// The point nearest to a place, no farther than a share of the longer side; null where there is none.
+// Returns the point nearest to a place; null if none is within a share of the longer side.
 export function nearest(points, [x, y], size, share = 0.15) {
   const far = (point) => Math.hypot(point.x - x, point.y - y);
   const best = points.filter((point) => !point.gone).reduce((one, other) => (one && far(one) <= far(other) ? one : other), null);

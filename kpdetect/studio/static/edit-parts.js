@@ -1,4 +1,4 @@
-// The parts of the picture as chips to choose from, and what else is done to the chosen ones.
+// The parts of the picture as chips to choose from, and the buttons that copy or remove chosen parts.
 import { h } from "./dom.js";
 import * as changed from "./edit-state.js";
 
@@ -8,10 +8,10 @@ export class Parts {
     this.room = room;
     const button = (text, action, given = {}) => h("button", { type: "button", onclick: action, ...given }, text);
     this.chips = h("div", { class: "chips", role: "group", "aria-label": "Parts" });
-    this.addButton = button("Draw them once more", () => this.add(), { id: "add" });
+    this.addButton = button("Draw a copy of them", () => this.add(), { id: "add" });
     this.removeButton = button("Remove them", () => this.remove(), { id: "remove" });
     const choices = h("div", { class: "row" }, button("All", () => room.choose(room.all())), button("None", () => room.choose([])));
-    this.element = h("section", { class: "panel" }, h("h2", {}, "Parts"), h("p", { class: "soft" }, "The keypoints of the picture. Click to choose."), this.chips, choices, h("div", { class: "stack" }, this.addButton, this.removeButton));
+    this.element = h("section", { class: "panel" }, h("h2", {}, "Parts"), h("p", { class: "soft" }, "Each keypoint of the picture stands for one part. Click to choose parts."), this.chips, choices, h("div", { class: "stack" }, this.addButton, this.removeButton));
   }
 
   show() {

@@ -1,10 +1,10 @@
-// The edited picture with its keypoints, the other one of an exchange, and how to look at them.
+// The edited picture with its keypoints, the other picture of an exchange, and the buttons that change the view.
 import { h } from "./dom.js";
 import { difference } from "./edit-draw.js";
 import * as changed from "./edit-state.js";
 import { PointView } from "./points.js";
 
-const SMALL = 1; // mean grey levels of a change that is hardly seen
+const SMALL = 1; // a mean change of fewer grey levels is hardly visible
 
 export class Picture {
   // room: state, history, chosen, info, lit; commit(change), undo(), redo(), label(number)
@@ -80,11 +80,11 @@ export class Picture {
     const apart = before ? difference(after, before) : { mean: 0 };
     this.view.paint({ after, before: before || after, difference: apart.picture || after }[this.shows]);
     const faint = apart.mean < SMALL ? "; press “Difference” to see where, or try other parts" : "";
-    const by = apart.mean > 0 ? `changed by ${apart.mean.toFixed(1)} of 255 grey levels${faint}` : "unchanged";
+    const by = apart.mean > 0 ? `changed by ${apart.mean.toFixed(1)} of 255 grey levels on average${faint}` : "unchanged";
     this.caption.textContent = `Sample ${this.room.state.sample}, ${this.shows === "after" ? by : this.shows}`;
   }
 
-  // points: { id, number, copy, x, y, gone }; base: where they were before they were moved
+  // points: { id, number, copy, x, y, gone }; base: their places before they were moved
   showPoints(points, base) {
     const { chosen, info, lit } = this.room;
     const shown = points.filter((point) => !point.gone);
@@ -96,7 +96,7 @@ export class Picture {
         chosen: chosen.has(point.number),
         lit: point.number === lit,
         text: this.room.label(point.number),
-        title: `${info.names[point.number]}${point.copy ? ", drawn once more" : ""}`,
+        title: `${info.names[point.number]}${point.copy ? ", copy" : ""}`,
       })),
     );
     const moved = shown.filter((point) => !point.copy && base[point.number] && Math.hypot(point.x - base[point.number][0], point.y - base[point.number][1]) > 0.3);

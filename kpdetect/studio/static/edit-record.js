@@ -1,4 +1,4 @@
-// What was done: change by change, as a command, as Python, and as files.
+// The edits: as a list of changes, as a command, as Python, and as files.
 import { post, say, sayWrong } from "./api.js";
 import { copyButton } from "./copy.js";
 import { fileButton, h } from "./dom.js";
@@ -9,10 +9,10 @@ export class Record {
   constructor(room) {
     this.room = room;
     this.list = h("ul", { class: "changes" });
-    this.changesPanel = h("section", { class: "panel" }, h("h2", {}, "What was done"), this.list);
+    this.changesPanel = h("section", { class: "panel" }, h("h2", {}, "Edits so far"), this.list);
     this.command = h("pre", { class: "code", id: "command", tabindex: "0" });
     this.python = h("pre", { class: "code", id: "python", tabindex: "0" });
-    this.codePanel = h("section", { class: "panel" }, h("h2", {}, "The same, without this page"), copied("Command", this.command), copied("Python", this.python));
+    this.codePanel = h("section", { class: "panel" }, h("h2", {}, "The same edits without this page"), copied("Command", this.command), copied("Python", this.python));
     const save = (kind, text) => h("button", { type: "button", dataset: { save: kind }, onclick: () => this.save(kind) }, text);
     const open = fileButton("Open edits…", ".json,application/json", (file) => this.open(file), { id: "open" });
     this.savePanel = h("section", { class: "panel" }, h("h2", {}, "Save"), h("div", { class: "row" }, save("png", "Picture (PNG)"), save("gif", "Animation (GIF)"), save("json", "Edits (JSON)"), ...open));
@@ -27,7 +27,7 @@ export class Record {
     if (!lines.length) this.list.replaceChildren(h("li", { class: "soft" }, "Nothing yet."));
   }
 
-  // The code of the picture, and of the other one of an exchange.
+  // Shows the code of the picture, and of the other picture of an exchange.
   showCode(result, other) {
     this.command.textContent = result.command + (other ? `\n${other.command.replace("--out edited", "--out other")}` : "");
     this.python.textContent = result.python + (other ? `\n# the other picture\n${other.python.split("\n").slice(3).join("\n").replaceAll("parts", "other").replace("image =", "other_image =")}` : "");

@@ -1,4 +1,4 @@
-// The samples of the room Edit: a grid to click or drag from, and what a click on it means.
+// The samples of the Edit page: a grid of pictures, and the action of a click on one of them.
 import { h, labelled } from "./dom.js";
 
 const MANY = 24;
@@ -20,7 +20,7 @@ export class Samples {
     this.modelBox = h("select", { onchange: () => room.restart({ model: this.modelBox.value }) }, models.map((name) => h("option", { value: name }, name)));
     this.seedBox = h("input", { type: "number", min: 0, step: 1, onchange: () => room.restart({ seed: Math.max(0, Math.round(Number(this.seedBox.value) || 0)) }) });
     this.typicalBox = h("input", { type: "number", min: 0.1, max: 1, step: 0.1, onchange: () => room.restart({ truncation: Math.min(1, Math.max(0.1, Number(this.typicalBox.value) || 1)) }) });
-    const more = h("details", {}, h("summary", {}, "Other samples"), labelled("Seed", this.seedBox), labelled("Truncation (less is more typical)", this.typicalBox));
+    const more = h("details", {}, h("summary", {}, "Other samples"), labelled("Seed", this.seedBox), labelled("Truncation (lower values: more typical samples)", this.typicalBox));
     return h("div", {}, labelled("Model", this.modelBox), more);
   }
 
@@ -44,7 +44,7 @@ export class Samples {
     return h("button", given, h("img", { alt: "", dataset: { later: this.address(sample) } }), h("span", {}, sample));
   }
 
-  // One after the other, and never while a picture is drawn that somebody waits for.
+  // Draws one after the other, and never while the user waits for a picture.
   async load() {
     const turn = (this.turn += 1);
     for (const image of this.thumbs.querySelectorAll("img")) {
@@ -70,13 +70,13 @@ export class Samples {
     else room.takeSample(sample, room.picking);
   }
 
-  // Parts are chosen and a sample is clicked: what is it for?
+  // Asks what to do with a clicked sample while parts are chosen.
   offer(sample) {
     const { room } = this;
     const parts = room.partsText();
     const button = (text, what, given = {}) => h("button", { type: "button", dataset: { offer: what || "open" }, onclick: () => room.takeSample(sample, what), ...given }, text);
     const exchange = button(`Exchange ${parts} with it`, "exchange", { class: "main" });
-    this.ask(`Sample ${sample}: what to do with it?`, exchange, button(`Take the look of ${parts} from it`, "look"), button("Edit this sample instead", null));
+    this.ask(`Sample ${sample}: what to do with it?`, exchange, button(`Take the appearance of ${parts} from it`, "look"), button("Edit this sample instead", null));
     exchange.focus();
   }
 
@@ -87,7 +87,7 @@ export class Samples {
     this.banner.scrollIntoView({ block: "nearest" });
   }
 
-  // Waits for a click on the sample to take something from.
+  // Waits for a click on the sample from which something is taken.
   startPicking(text) {
     this.ask(text);
     this.element.classList.add("picking");

@@ -1,4 +1,4 @@
-// What is changed on a sample, as `kpdetect edit` takes it. Nothing here touches the page.
+// The edits of a sample, as `kpdetect edit` takes them. This module does not change the page.
 export const UNCHANGED = {
   pose_from: null,
   photo: null,
@@ -23,7 +23,7 @@ export function moveOf(edits, keypoint) {
   return edits.moves.find((move) => move.keypoints[0] === keypoint)?.by ?? [0, 0];
 }
 
-// Every keypoint has a move of its own, so that dragging it again replaces the move.
+// Every keypoint has at most one move. Dragging it again replaces the move.
 export function withMoves(edits, moves) {
   const kept = edits.moves.filter((move) => !moves.some(([keypoint]) => move.keypoints[0] === keypoint));
   const added = moves.map(([keypoint, x, y]) => ({ keypoints: [keypoint], by: [round(x), round(y)] })).filter((move) => move.by[0] || move.by[1]);
@@ -34,7 +34,7 @@ export function withCopy(edits, index, x, y) {
   return { ...edits, add: edits.add.map((copy, place) => (place === index ? { ...copy, by: [round(x), round(y)] } : copy)) };
 }
 
-// The look of keypoints from a sample; a keypoint has one donor.
+// Takes the appearance of keypoints from a sample. A keypoint takes it from one sample only.
 export function withLook(edits, sample, keypoints) {
   const rest = withoutLooks(edits, keypoints).looks;
   const same = rest.find((look) => look.sample === sample);
@@ -48,7 +48,7 @@ export function withoutLooks(edits, keypoints) {
   return { ...edits, looks: looks.filter((look) => look.keypoints.length) };
 }
 
-// What is removed is neither moved, copied nor given another look.
+// A removed keypoint is not moved or copied, and its appearance is not changed.
 export function withRemoved(edits, keypoints) {
   const kept = (list) => list.filter((each) => !keypoints.includes(each.keypoints[0]));
   const remove = [...new Set([...edits.remove, ...keypoints])].sort((one, other) => one - other);
@@ -70,20 +70,20 @@ export function named(keypoints, names, all) {
   return nameless ? `${words.length > 1 ? "parts" : "part"} ${list}` : list;
 }
 
-// Every change in words, and the edits without it.
+// Lists every change in words, each with the edits that remain without it.
 export function changes(edits, names) {
   const all = names.length;
   const list = [];
   if (edits.pose_from !== null) list.push([`Pose of sample ${edits.pose_from}`, { ...edits, pose_from: null }]);
   if (edits.photo !== null) list.push(["Pose of the photo", { ...edits, photo: null }]);
   if (edits.scale !== 1) list.push([`Scaled by ${edits.scale}`, { ...edits, scale: 1 }]);
-  if (edits.rotate !== 0) list.push([`Turned by ${edits.rotate}°`, { ...edits, rotate: 0 }]);
+  if (edits.rotate !== 0) list.push([`Rotated by ${edits.rotate}°`, { ...edits, rotate: 0 }]);
   for (const move of edits.moves) {
     const text = `Moved ${named(move.keypoints, names, all)} by ${move.by[0]}, ${move.by[1]} px`;
     list.push([text, { ...edits, moves: edits.moves.filter((each) => each !== move) }]);
   }
   for (const look of edits.looks) {
-    const text = `Look of ${named(look.keypoints, names, all)} from sample ${look.sample}`;
+    const text = `Appearance of ${named(look.keypoints, names, all)} from sample ${look.sample}`;
     list.push([text, { ...edits, looks: edits.looks.filter((each) => each !== look) }]);
   }
   if (edits.background_from !== null) list.push([`Background of sample ${edits.background_from}`, { ...edits, background_from: null }]);

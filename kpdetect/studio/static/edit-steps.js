@@ -1,4 +1,4 @@
-// The three steps to exchange parts of two samples, or to take their look: always on the page, the next one marked.
+// The three steps to exchange parts of two samples, or to take their appearance. The next step is marked.
 import { h } from "./dom.js";
 
 export class Steps {
@@ -6,11 +6,11 @@ export class Steps {
   constructor(room) {
     this.room = room;
     const button = (text, what, given) => h("button", { type: "button", id: what, onclick: () => room.startPicking(what), ...given }, text);
-    this.buttons = [button("Exchange them…", "exchange", { class: "main" }), button("Take their look…", "look", {})];
+    this.buttons = [button("Exchange them…", "exchange", { class: "main" }), button("Take their appearance…", "look", {})];
     const step = (number, title, ...parts) => h("li", {}, h("b", {}, `${number}. ${title}`), ...parts);
     this.first = h("span", {});
     this.third = h("span", {});
-    this.items = [step(1, "Choose parts", this.first), step(2, "Exchange or take", h("div", { class: "stack" }, this.buttons)), step(3, "Click the other one", this.third)];
+    this.items = [step(1, "Choose parts", this.first), step(2, "Exchange or take", h("div", { class: "stack" }, this.buttons)), step(3, "Click the other sample", this.third)];
     this.element = h("ol", { class: "steps", "aria-label": "To exchange parts of two samples" }, this.items);
   }
 
@@ -20,9 +20,9 @@ export class Steps {
     for (const button of this.buttons) button.disabled = !can;
     const now = picks ? 2 : chosen.size ? 1 : 0;
     this.items.forEach((item, number) => (number === now ? item.setAttribute("aria-current", "step") : item.removeAttribute("aria-current")));
-    this.first.textContent = chosen.size ? `Chosen: ${this.room.partsText()}.` : "Click both eyes in the picture, or pull a frame round them.";
-    const waiting = state.partner === null ? "Or drop a sample of the list on a keypoint: the part looks as there." : `Exchanged with sample ${state.partner}; both pictures are below.`;
+    this.first.textContent = chosen.size ? `Chosen: ${this.room.partsText()}.` : "Click parts in the picture, for example both eyes, or drag a frame around them.";
+    const waiting = state.partner === null ? "Or drop a sample on a keypoint: the part takes its appearance from that sample." : `The parts were exchanged with sample ${state.partner}. Both pictures are below.`;
     this.third.textContent = picks ? "← in the list on the left." : waiting;
-    if (!info.can.look) this.first.textContent = "This model draws its parts alike in every sample: there is no look to exchange.";
+    if (!info.can.look) this.first.textContent = "This model draws the parts of all samples with the same appearance, so there is nothing to exchange.";
   }
 }

@@ -1,4 +1,4 @@
-// What changes the whole picture: pose and background of another sample or photo, size, turn, mix.
+// Edits of the whole picture: pose and background of another sample or photo, size, rotation and mix.
 import { say, sayWrong, upload } from "./api.js";
 import { fileButton, h } from "./dom.js";
 
@@ -11,10 +11,10 @@ export class Whole {
     this.backgroundButton = button("Background of another sample…", "background");
     this.photoButton = fileButton("Pose of a photo… (or drop one here)", "image/*", (file) => this.takePhoto(file), { id: "photo" });
     this.localBox = h("input", { type: "checkbox", id: "local", onchange: () => room.commit({ edits: { ...room.state.edits, local: this.localBox.checked } }) });
-    this.localField = h("label", {}, this.localBox, "Moves change little else (local)");
+    this.localField = h("label", {}, this.localBox, "Moves change less of the rest (local)");
     this.sliders = {
       scale: this.slider("Size", "scale", { min: 0.5, max: 1.5, step: 0.01 }, (value) => `${Math.round(value * 100)} %`),
-      rotate: this.slider("Turn", "rotate", { min: -45, max: 45, step: 1 }, (value) => `${value}°`),
+      rotate: this.slider("Rotation", "rotate", { min: -45, max: 45, step: 1 }, (value) => `${value}°`),
       mix: this.slider("Mix", "mix", { min: 0, max: 1, step: 0.01 }, (value) => `${Math.round(value * 100)} %`),
     };
     const rows = Object.values(this.sliders).map((slider) => slider.row);
@@ -43,14 +43,14 @@ export class Whole {
     for (const [name, slider] of Object.entries(this.sliders)) slider.set(edits[name]);
     const taken = edits.pose_from !== null || edits.photo !== null || edits.looks.length > 0 || edits.background_from !== null;
     this.sliders.mix.input.disabled = !taken;
-    this.sliders.mix.row.title = taken ? "How far pose, look and background go" : "Take a pose, a look or a background first";
+    this.sliders.mix.row.title = taken ? "How far pose, appearance and background change" : "First take a pose, an appearance or a background";
   }
 
   async takePhoto(file) {
     const { room } = this;
     const { model } = room.state;
     try {
-      say("Looking for the keypoints of the photo…");
+      say("Predicting the keypoints of the photo…");
       const { photo } = await upload(`/api/edit/photo?model=${encodeURIComponent(model)}&name=${encodeURIComponent(file.name)}`, file);
       if (room.state.model === model) room.commit({ edits: { ...room.state.edits, photo, pose_from: null } });
     } catch (error) {

@@ -1,4 +1,4 @@
-// The room Edit: what is changed on a sample, and its picture.
+// The Edit page: the edits of a sample, and its picture.
 import { get, say, sayWrong } from "./api.js";
 import { h } from "./dom.js";
 import { Drawing } from "./edit-drawing.js";
@@ -33,7 +33,7 @@ class EditRoom {
       const stored = JSON.parse(sessionStorage.getItem(STORED));
       if (stored && about.models.includes(stored.model)) return stored;
     } catch {
-      // nothing was stored, or storage is switched off
+      // nothing was stored, or the browser's storage is switched off
     }
     return fresh;
   }
@@ -67,7 +67,7 @@ class EditRoom {
       area: (ids, event) => this.choose(ids.map(numberOf), event.shiftKey),
     });
     this.note = h("p", { class: "hint", hidden: true });
-    const picture = h("section", { class: "panel" }, h("h1", {}, "Edit what the generator draws"), h("p", { class: "soft" }, "Drag a keypoint to move its part. To exchange parts of two pictures, such as the eyes of two faces:"), this.steps.element, this.note, this.picture.element);
+    const picture = h("section", { class: "panel" }, h("h1", {}, "Edit images that the generator draws"), h("p", { class: "soft" }, "Drag a keypoint to move its part. To exchange parts of two pictures, such as the eyes of two faces, take three steps:"), this.steps.element, this.note, this.picture.element);
     const right = h("div", {}, this.parts.element, this.whole.element, this.record.changesPanel, this.record.savePanel);
     this.host.replaceChildren(h("div", { class: "edit" }, this.samples.element, h("div", {}, picture, this.record.codePanel), right));
   }
@@ -100,7 +100,7 @@ class EditRoom {
   takeSample(sample, what) {
     const { edits } = this.state;
     const parts = [...this.chosen];
-    if (what && sample === this.state.sample) return say("That is the sample which you edit. Click another one.", { wrong: true });
+    if (what && sample === this.state.sample) return say("You are editing this sample. Click another one.", { wrong: true });
     this.stopPicking();
     if (what === "exchange") this.commit({ edits: changed.withLook(edits, sample, parts), partner: sample });
     else if (what === "look") this.commit({ edits: changed.withLook(edits, sample, parts) });
@@ -123,9 +123,9 @@ class EditRoom {
   pickingText() {
     const texts = {
       exchange: `Click the sample to exchange ${this.partsText()} with.`,
-      look: `Click the sample whose ${this.partsText()} to take.`,
-      pose: "Click the sample whose pose to take.",
-      background: "Click the sample whose background to take.",
+      look: `Click the sample from which to take the appearance of ${this.partsText()}.`,
+      pose: "Click the sample from which to take the pose.",
+      background: "Click the sample from which to take the background.",
     };
     return texts[this.picking];
   }
@@ -136,14 +136,14 @@ class EditRoom {
     if (this.info) this.steps.show();
   }
 
-  // Dropping a sample on a keypoint takes its look there; on the picture, of the chosen parts or of all.
+  // A sample that is dropped on a keypoint gives its appearance to that part; on the picture, to the chosen parts or to all.
   dropped(id, event) {
     const text = event.dataTransfer.getData("text/x-kpdetect-sample");
     if (!text) return;
     event.stopPropagation();
     const own = id === null ? [] : [numberOf(id)];
     const parts = own.length && !this.chosen.has(own[0]) ? own : this.chosen.size ? [...this.chosen] : own.length ? own : this.all();
-    if (!this.info.can.look) return say("This model draws its parts alike in every sample.", { wrong: true });
+    if (!this.info.can.look) return say("This model draws the parts of all samples with the same appearance.", { wrong: true });
     this.stopPicking();
     this.commit({ edits: changed.withLook(this.state.edits, Number(text), parts) });
   }
@@ -181,7 +181,7 @@ class EditRoom {
     this.choose(others.length < this.chosen.size ? others : [...others, number]);
   }
 
-  // A click between keypoints means the nearest one: parts are larger than their keypoints.
+  // A click between keypoints chooses the nearest one, because parts are larger than their keypoints.
   pick(id, at) {
     const number = id === null ? nearest(this.points, at, this.info.size)?.number : numberOf(id);
     if (number !== undefined) this.toggle(number);
@@ -244,7 +244,7 @@ class EditRoom {
     try {
       sessionStorage.setItem(STORED, JSON.stringify(this.state));
     } catch {
-      // storage is switched off: the work is gone with the tab
+      // the browser's storage is switched off: the edits are lost when the tab is closed
     }
     if (this.info && this.state.model !== this.info.model) return void this.loadModel().catch(sayWrong);
     const { model, seed, truncation, sample } = this.state;

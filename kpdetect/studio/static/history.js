@@ -1,4 +1,4 @@
-// What was done, with undo and redo without limit; every state is a value that nobody changes.
+// The history of edits, with unlimited undo and redo. A state is a value that is never changed.
 export class History {
   constructor(first) {
     this.past = [];
@@ -28,7 +28,7 @@ export class History {
   }
 }
 
-// Ctrl-Z and Ctrl-Shift-Z or Ctrl-Y of a room.
+// The keys of a page for undo (Ctrl-Z) and redo (Ctrl-Shift-Z or Ctrl-Y).
 export function undoKeys(history, show) {
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.target.matches?.("input[type=text], textarea")) return;

@@ -1,4 +1,4 @@
-// The room Name: keypoints on a dozen images; names, left-right pairs, links, dropped ones.
+// The Name page: keypoints on a dozen images, their names, left-right pairs and links, and keypoints that are dropped.
 import { get, post, say, sayWrong } from "./api.js";
 import { commandLine, quoted } from "./copy.js";
 import { h, labelled, typing } from "./dom.js";
@@ -7,17 +7,17 @@ import { PointView } from "./points.js";
 
 export const KEYS = [
   ["Tab", "to the next keypoint or field"],
-  ["Enter", "on a keypoint: what the tool does; in a name: to the next name"],
+  ["Enter", "on a keypoint: apply the tool; in a name: go to the next name"],
   ["E, P, L, D", "the tools Name, Pair, Link, Drop"],
   ["Ctrl-S", "save"],
   ["Ctrl-Z, Ctrl-Y", "undo, redo"],
-  ["Esc", "forget the first of two keypoints"],
+  ["Esc", "undo the choice of the first of two keypoints"],
 ];
 const TOOLS = {
   name: ["Name", "Click a keypoint in any picture, type what it is, and press Enter."],
-  pair: ["Pair left–right", "Click the left and the right one of a pair, such as the two eyes. Clicking a pair again parts it."],
+  pair: ["Pair left–right", "Click the left and the right one of a pair, such as the two eyes. Clicking a pair again separates it."],
   link: ["Link", "Click two keypoints to join them by a line. Clicking them again removes it."],
-  drop: ["Drop", "Click a keypoint that means nothing; it is left out of all results. Click it again to keep it."],
+  drop: ["Drop", "Click a keypoint that marks no fixed place of the object. It is left out of all results. Click it again to keep it."],
 };
 
 const same = ([one, other], [first, second]) => (one === first && other === second) || (one === second && other === first);
@@ -42,10 +42,10 @@ class NameRoom {
     this.redoButton = h("button", { type: "button", onclick: () => this.history.redo() && this.show() }, "Redo");
     this.place = h("p", { class: "soft" });
     this.next = h("div", {});
-    const head = ["", "", "Name", "Mirror image", "Sure", ""].map((text) => h("th", { scope: "col" }, text));
+    const head = ["", "", "Name", "Mirror image", "Confidence", ""].map((text) => h("th", { scope: "col" }, text));
     const table = h("table", { class: "keypoints" }, h("thead", {}, h("tr", {}, head)), this.rows);
     const right = h("aside", { class: "panel sticky" }, labelled("Model", this.modelBox), h("div", { class: "row" }, this.saveButton, this.undoButton, this.redoButton), this.place, this.next, table);
-    const left = h("section", { class: "panel" }, h("h1", {}, "Say what the keypoints are"), this.tools, this.hint, this.tiles);
+    const left = h("section", { class: "panel" }, h("h1", {}, "Name the keypoints"), this.tools, this.hint, this.tiles);
     this.host.replaceChildren(h("div", { class: "name" }, left, right));
     document.addEventListener("keydown", (event) => this.key(event));
     addEventListener("beforeunload", (event) => this.dirty && !this.info.fixed && event.preventDefault());
@@ -70,7 +70,7 @@ class NameRoom {
     for (let number = 0; number < info.images; number += 1) this.addView(number);
     this.buildRows();
     this.use(this.tool);
-    if (info.stale) say("The weights have changed since these names were given. Look whether they still fit, then save.", { wrong: true });
+    if (info.stale) say("The weights have changed since these names were given. Check that the names still fit, then save.", { wrong: true });
   }
 
   addView(number) {
@@ -196,17 +196,17 @@ class NameRoom {
     this.redoButton.disabled = !this.history.future.length;
     this.showNext();
     const name = this.model.split("/").at(-1);
-    this.place.textContent = this.info.fixed ? `${name} comes with the package, so its names cannot be saved. To name a copy: kpdetect pack ${name} --out my-${name}, then kpdetect studio my-${name}.` : `${this.dirty ? "Not saved yet. " : ""}Kept in ${this.info.file}, as by kpdetect label. Shown: ${this.info.source}.`;
+    this.place.textContent = this.info.fixed ? `${name} comes with the package, so its names cannot be saved. To name a copy: kpdetect pack ${name} --out my-${name}, then kpdetect studio my-${name}.` : `${this.dirty ? "Not saved yet. " : ""}The labels are saved in ${this.info.file}, as by kpdetect label. Shown are ${this.info.source}.`;
   }
 
-  // Where the names go once they are saved.
+  // Shows what the user can do next with the saved names.
   showNext() {
     const { predictions, model } = this.about;
     const some = Object.keys(this.state.names).length > 0 && !this.dirty && !this.info.fixed;
     const key = `${some} ${this.model}`;
     if (this.nextKey === key) return;
     this.nextKey = key;
-    const review = predictions && this.model === model ? h("p", {}, "Next: ", h("a", { href: "/review" }, "check the predictions and export them"), " with these names. Other images:") : h("p", {}, "Next: predict images with these names, for DeepLabCut for example:");
+    const review = predictions && this.model === model ? h("p", {}, "Next: ", h("a", { href: "/review" }, "check the predictions and export them"), " with these names. Other images:") : h("p", {}, "Next: predict keypoints with these names, for example for DeepLabCut:");
     this.next.replaceChildren(...(some ? [review, commandLine(`kpdetect predict ${quoted(this.model)} IMAGES --out found --format dlc-csv`)] : []));
   }
 
@@ -238,12 +238,12 @@ class NameRoom {
     }
   }
 
-  // Somebody else saved meanwhile: say so, and let the person decide which labels stand.
+  // The labels were saved elsewhere in the meantime: say so, and let the user decide which labels to keep.
   async conflict(error) {
     sayWrong(error);
     const info = await get(`/api/name?model=${encodeURIComponent(this.model)}`);
     this.version = info.version;
-    say("Press Save again to put yours in its place, or reload the page to take theirs.", { wrong: true });
+    say("Press Save again to replace the other labels with yours, or reload the page to use the other labels.", { wrong: true });
   }
 }
 

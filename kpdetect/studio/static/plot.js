@@ -1,4 +1,4 @@
-// Lines over a step or a frame, as SVG; one cursor, marks, and a click that says where.
+// An SVG plot of lines over steps or frames, with a cursor and marks. A click returns its place on the axis.
 import { h, s } from "./dom.js";
 
 const LEFT = 46;

@@ -1,9 +1,9 @@
-// A picture with keypoints on it that can be chosen, dragged, reached by Tab, and zoomed.
+// A picture that can be zoomed, with keypoints that can be chosen, dragged and reached by Tab.
 // Coordinates are pixels of the picture, integers at pixel centres: the picture goes from -0.5 to width - 0.5.
 import { h, s } from "./dom.js";
 
-const RADIUS = 7; // of a keypoint, in pixels of the screen
-const STILL = 3; // pixels within which a press is a click
+const RADIUS = 7; // radius of a keypoint in screen pixels
+const STILL = 3; // a press that moves fewer pixels is a click
 
 export class PointView {
   // listeners: pick(id, event, [x, y]), drag(id, x, y, event), dragged(id), hover(id), key(id, event), drop(id, event), area(ids), zoom
@@ -98,7 +98,7 @@ export class PointView {
     for (const point of this.points) {
       const node = this.nodes.get(point.id);
       const looks = JSON.stringify([unit, this.view.x, point.x < middle, point]);
-      if (node.looks === looks) continue; // of a drag one keypoint changes, not all
+      if (node.looks === looks) continue; // unchanged: a drag changes only some keypoints
       node.looks = looks;
       const [reach, halo, ring, dot, text] = node.children;
       for (const circle of [reach, halo, ring, dot]) {
@@ -177,7 +177,7 @@ export class PointView {
     this.panTo(-0.5, -0.5, 1);
   }
 
-  // Of keypoints that lie on each other, the one whose middle is nearest to the pointer.
+  // If keypoints overlap, returns the one whose centre is nearest to the pointer.
   idOf(event) {
     const id = event.target.closest?.(".point")?.dataset.id ?? null;
     if (id === null || !(event instanceof MouseEvent)) return id;

@@ -1,4 +1,4 @@
-// The room Project: where a run stands, from its files, every few seconds.
+// The Project page: the progress of a run, read from its files every few seconds.
 import { get, sayWrong } from "./api.js";
 import { commandLine, quoted } from "./copy.js";
 import { h } from "./dom.js";
@@ -40,9 +40,9 @@ class ProjectRoom {
       h("section", { class: "empty" },
         h("h1", {}, "No project is open"),
         h("p", {}, about.target ? `The studio was opened on the model ${about.target}, which has no training to watch.` : "The studio was opened without a project."),
-        h("p", {}, "A folder of pictures becomes a project by:"),
+        h("p", {}, "These commands train on a folder of pictures and open the project here:"),
         h("pre", {}, "kpdetect run photos/ --out runs/photos --minutes 90\nkpdetect studio runs/photos"),
-        h("p", {}, "The second command works while the first one is still training, in another terminal. Meanwhile ", h("a", { href: "/edit" }, "edit what a shipped model draws"), ".")),
+        h("p", {}, "Run the second command in another terminal while the first one is training. Meanwhile ", h("a", { href: "/edit" }, "edit images of a model that comes with kpdetect"), ".")),
     );
   }
 
@@ -59,7 +59,7 @@ class ProjectRoom {
     this.showNext(project);
   }
 
-  // What to do with a project that has a detector.
+  // Shows what the user can do next with a project that has a detector.
   showNext({ folder, detector, named, predictions }) {
     const key = JSON.stringify([detector, named, predictions]);
     if (this.nextKey === key) return;
@@ -67,7 +67,7 @@ class ProjectRoom {
     this.next.hidden = !detector;
     const names = h("li", {}, h("a", { href: "/name" }, named ? "Change the names of the keypoints" : "Name the keypoints"), named ? ` (${named} named)` : ": left eye, tail, …");
     const check = predictions && h("li", {}, h("a", { href: "/review" }, "Check the predictions, and export them"), " to DeepLabCut, COCO, Label Studio and others");
-    const more = h("li", {}, "Predict other images or videos, for DeepLabCut for example:", commandLine(`kpdetect predict ${quoted(folder)} IMAGES --out found --format dlc-csv`));
+    const more = h("li", {}, "Predict keypoints on other images or videos, for example for DeepLabCut:", commandLine(`kpdetect predict ${quoted(folder)} IMAGES --out found --format dlc-csv`));
     this.next.replaceChildren(h("h2", {}, "What next"), h("ol", { class: "next" }, ...[names, check, more].filter(Boolean)));
   }
 
@@ -82,15 +82,15 @@ class ProjectRoom {
         const share = now.total ? now.done / now.total : null;
         if (share !== null) parts.push(h("progress", { value: share, max: 1, "aria-label": "Share of this stage that is done" }));
       }
-      parts.push(h("small", {}, `Last word of the run ${span(now.silent)} ago.`));
-    } else if (now) parts.push(h("p", {}, `The run has said nothing for ${span(now.silent)}; it has stopped or is interrupted. Repeat its command to continue.`));
+      parts.push(h("small", {}, `The run wrote its progress ${span(now.silent)} ago.`));
+    } else if (now) parts.push(h("p", {}, `The run has written no progress for ${span(now.silent)}. It has stopped or was interrupted. Repeat its command to continue.`));
     else if (alive) {
       const figure = (value, text) => h("div", {}, h("span", { class: "big" }, value), h("small", {}, text));
       const left = alive.steps && alive.rate ? ((alive.steps - alive.step) * (alive.images / alive.step)) / alive.rate : null;
       parts.push(h("p", {}, alive.title), h("div", { class: "figures" }, figure(alive.rate, "images per second"), figure(span(left), "left"), figure(short(alive.images), "images done")));
     } else if (report) parts.push(h("p", {}, "Finished. The report is below."));
-    else if (stages.length) parts.push(h("p", {}, "Nothing is running here. Repeat the command that made this folder to continue."));
-    else parts.push(h("p", {}, "Nothing has been trained here yet."));
+    else if (stages.length) parts.push(h("p", {}, "Nothing is running. To continue, repeat the command that made this folder."));
+    else parts.push(h("p", {}, "Nothing has been trained in this folder yet."));
     this.now.replaceChildren(...parts);
   }
 
@@ -101,7 +101,7 @@ class ProjectRoom {
       return h("li", {}, h("button", { type: "button", "aria-pressed": String(chosen), onclick: () => ((this.stage = stage.name), this.read().catch(sayWrong)) }, h("b", {}, stage.title), h("span", {}, facts || "begun")));
     });
     const focused = this.stages.contains(document.activeElement) ? [...this.stages.querySelectorAll("button")].indexOf(document.activeElement) : -1;
-    if (pairs) rows.push(h("li", { class: "soft" }, "Pairs are generated."));
+    if (pairs) rows.push(h("li", { class: "soft" }, "Pairs of an image and its keypoints have been generated."));
     this.stages.replaceChildren(...rows);
     if (focused >= 0) this.stages.querySelectorAll("button")[focused]?.focus();
   }
@@ -121,14 +121,14 @@ class ProjectRoom {
     this.curves.hidden = !stage || !Object.values(stage.curves).some((points) => points.length > 1);
     if (this.curves.hidden) return;
     const charts = Object.entries(stage.curves).filter(([, points]) => points.length > 1).map(([name, points]) => plot({ title: name.replaceAll("_", " "), lines: [{ points }] }));
-    this.curves.replaceChildren(h("h2", {}, `${stage.title}: what was logged, over the step`), h("div", { class: "charts" }, charts));
+    this.curves.replaceChildren(h("h2", {}, `${stage.title}: logged values over the steps`), h("div", { class: "charts" }, charts));
   }
 
   showReport({ report }) {
     this.report.hidden = !report;
     if (!report || this.reported) return;
     this.reported = true;
-    const alone = h("a", { target: "_blank" }, "in a tab of its own");
+    const alone = h("a", { target: "_blank" }, "open in a separate tab");
     const frame = h("iframe", { class: "report", title: "Report of the project", sandbox: "" });
     const inTheme = () => (alone.href = frame.src = `/report#${document.documentElement.dataset.theme}`);
     document.addEventListener("kpdetect-theme", inTheme);

@@ -1,15 +1,15 @@
-// What the keys of the room Review do.
+// The keys of the Review page.
 import { typing } from "./dom.js";
 
 export const KEYS = [
-  ["← →", "the picture before, the next one"],
-  ["Enter", "all points of this picture are right: check it, and go on"],
-  ["H", "the chosen keypoint is not to be seen"],
-  ["R", "take the detector's points back"],
-  ["J", "to the next jump"],
+  ["← →", "the previous or the next picture"],
+  ["Enter", "all keypoints of this picture are right: mark it as checked, and show the next one"],
+  ["H", "the chosen keypoint is not visible"],
+  ["R", "restore the detector's keypoints"],
+  ["J", "to the next picture in which a keypoint jumps"],
   ["Arrows on a keypoint", "move it by 1 px (Shift: 5 px, Alt: 0.2 px)"],
   ["+ − 0", "zoom in, out, whole picture (also the wheel; drag to pan)"],
-  ["Ctrl-Z", "take the last correction back"],
+  ["Ctrl-Z", "undo the last correction"],
 ];
 
 export function pressed(room, event) {

@@ -1,6 +1,6 @@
-// In which order frames are shown, and where keypoints jump. Nothing here touches the page.
+// The order in which frames are shown, and the frames in which keypoints jump. This module does not change the page.
 
-// How far each keypoint moves from the frame before, as a share of the image's longer side; the most of all keypoints.
+// The distance by which keypoints move from the previous frame, as a share of the image's longer side. The largest of all keypoints counts.
 export function steps(points, sizes) {
   return points.map((now, row) => {
     if (!row) return 0;
@@ -9,7 +9,7 @@ export function steps(points, sizes) {
   });
 }
 
-// Rows where the step is far above the usual one: beyond 6 median absolute deviations, and 5 % of the side.
+// Rows whose distance is far above the median: by more than 6 scaled median absolute deviations, and above 5 % of the side.
 export function jumps(moved) {
   const sorted = (values) => [...values].sort((one, other) => one - other);
   const median = (values) => sorted(values)[Math.floor(values.length / 2)] ?? 0;
@@ -26,7 +26,7 @@ export function orderOf(kind, confidence, moved) {
   return rows;
 }
 
-// Of long series the least and most of each bin, so that no peak is lost.
+// Of a long series, returns the smallest and largest value of each bin, so that no peak is lost.
 export function thinned(points, bins = 400) {
   if (points.length <= 2 * bins) return points;
   const size = points.length / bins;

@@ -1,4 +1,4 @@
-// The settings beside the picture of the room Review: what is shown, curves over time, export.
+// The panels next to the picture of the Review page: what is shown, curves over time, and export.
 import { post, say, sayWrong } from "./api.js";
 import { h, labelled } from "./dom.js";
 import { plot } from "./plot.js";
@@ -22,9 +22,9 @@ export class Shown {
     this.sortBox = h("select", { onchange: () => room.sort() }, ORDERS.map(([value, text]) => h("option", { value }, text)));
     this.undoneBox = h("input", { type: "checkbox", onchange: () => room.sort() });
     this.namesBox = h("input", { type: "checkbox", checked: true, onchange: () => room.showPoints() });
-    this.least = slider("Sure by", { min: 0, max: 1, step: 0.01, "aria-label": "Least confidence" });
+    this.least = slider("Least confidence", { min: 0, max: 1, step: 0.01, "aria-label": "Least confidence" });
     this.trail = slider("Trail", { min: 0, max: 50, step: 1, "aria-label": "Trail" });
-    this.element = h("section", { class: "panel" }, h("h2", {}, "Show"), labelled("Predictions", this.setBox), labelled("Order", this.sortBox), h("label", {}, this.undoneBox, "Only what nobody has checked"), this.least.row, this.trail.row, h("label", {}, this.namesBox, "Names"));
+    this.element = h("section", { class: "panel" }, h("h2", {}, "Show"), labelled("Predictions", this.setBox), labelled("Order", this.sortBox), h("label", {}, this.undoneBox, "Only unchecked pictures"), this.least.row, this.trail.row, h("label", {}, this.namesBox, "Names"));
   }
 
   get leastConfidence() {
@@ -75,8 +75,8 @@ export class Export {
   constructor(room) {
     this.room = room;
     this.formats = h("div", { class: "row" });
-    const note = h("p", { class: "soft" }, "Checked points go out as a person's labels. kpdetect benchmark table:FILE takes corrections.csv as annotations.");
-    this.nameless = h("p", { class: "hint" }, "The keypoints have no names yet. ", h("a", { href: "/name" }, "Name them first"), ": the files then have the names.");
+    const note = h("p", { class: "soft" }, "Checked keypoints are exported as annotations made by a person. kpdetect benchmark table:FILE reads corrections.csv as annotations.");
+    this.nameless = h("p", { class: "hint" }, "The keypoints have no names yet. ", h("a", { href: "/name" }, "Name them first"), ", so that the files contain the names.");
     this.element = h("section", { class: "panel" }, h("h2", {}, "Export"), this.nameless, this.formats, h("button", { type: "button", id: "export", onclick: () => this.write() }, "Write the files"), note);
   }
 

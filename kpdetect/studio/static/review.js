@@ -1,4 +1,4 @@
-// The room Review: what a detector predicted, and what a person corrects.
+// The Review page: a detector's predictions, and a user's corrections of them.
 import { get, post, say, sayWrong } from "./api.js";
 import { h } from "./dom.js";
 import { PointView } from "./points.js";
@@ -27,11 +27,11 @@ class ReviewRoom {
     this.title = h("h1", {});
     this.note = h("p", { class: "soft" });
     this.checkButton = button("All right, next", () => this.check(), { class: "main", id: "check" });
-    this.hideButton = button("Not seen", () => this.hide(), { title: "The chosen keypoint is not to be seen" });
-    this.resetButton = button("Reset", () => this.reset(), { title: "Back to the detector's points" });
+    this.hideButton = button("Not visible", () => this.hide(), { title: "The chosen keypoint is not visible" });
+    this.resetButton = button("Reset", () => this.reset(), { title: "Restore the detector's keypoints" });
     this.undoButton = button("Undo", () => this.undo());
     this.jumpButton = button("Next jump", () => this.nextJump());
-    const bar = h("div", { class: "row", role: "toolbar", "aria-label": "Picture" }, button("←", () => this.step(-1), { "aria-label": "The picture before" }), button("→", () => this.step(1), { "aria-label": "The next picture" }), this.checkButton, this.hideButton, this.resetButton, this.undoButton, this.jumpButton, button("−", () => this.view.zoomBy(1 / 1.4), { "aria-label": "Zoom out" }), button("+", () => this.view.zoomBy(1.4), { "aria-label": "Zoom in" }), button("Whole", () => this.view.whole(), { "aria-label": "The whole picture" }));
+    const bar = h("div", { class: "row", role: "toolbar", "aria-label": "Picture" }, button("←", () => this.step(-1), { "aria-label": "The previous picture" }), button("→", () => this.step(1), { "aria-label": "The next picture" }), this.checkButton, this.hideButton, this.resetButton, this.undoButton, this.jumpButton, button("−", () => this.view.zoomBy(1 / 1.4), { "aria-label": "Zoom out" }), button("+", () => this.view.zoomBy(1.4), { "aria-label": "Zoom in" }), button("Whole", () => this.view.whole(), { "aria-label": "The whole picture" }));
     [this.shown, this.curves, this.export] = [new Shown(this, sets), new Curves(this), new Export(this)];
     const side = h("div", {}, this.shown.element, this.curves.element, this.export.element);
     const left = h("div", {}, h("section", { class: "panel" }, this.title, this.note, bar, this.view.element, this.strip.element));
@@ -64,7 +64,7 @@ class ReviewRoom {
     this.jumpButton.textContent = `Next jump (${this.jumps.length})`;
     if (confidence.length === 0) throw new Error("these predictions are empty");
     this.sort(true);
-    if (this.data.otherModel) say("The corrections here were made on the predictions of other weights. Look whether the numbers still mean the same.", { wrong: true });
+    if (this.data.otherModel) say("The corrections were made on the predictions of other weights. Check that the keypoint numbers still mean the same.", { wrong: true });
   }
 
   sort(first = false) {
@@ -72,7 +72,7 @@ class ReviewRoom {
     const checked = (row) => this.isChecked(row);
     this.order = this.shown.undoneBox.checked ? order.filter((row) => !checked(row)) : order;
     if (!this.order.length) {
-      say("Everything here is checked.");
+      say("All pictures are checked.");
       this.shown.undoneBox.checked = false;
       this.order = order;
     }
@@ -96,7 +96,7 @@ class ReviewRoom {
   thumb(row) {
     const sure = this.data.confidence[row].reduce((sum, value) => sum + value, 0) / this.data.numbers.length;
     const text = this.data.frames ? String(this.data.frames[row]) : this.data.images[row].split("/").at(-1);
-    return { image: `/api/review/${this.set}/picture/${row}?small=1`, text: `${Math.round(sure * 100)} % · ${text}`, title: `${this.name(row)}, sure by ${Math.round(sure * 100)} %`, done: this.isChecked(row) };
+    return { image: `/api/review/${this.set}/picture/${row}?small=1`, text: `${Math.round(sure * 100)} % · ${text}`, title: `${this.name(row)}, confidence ${Math.round(sure * 100)} %`, done: this.isChecked(row) };
   }
 
   go(row) {
@@ -143,7 +143,7 @@ class ReviewRoom {
     if (later !== undefined) this.go(later);
   }
 
-  // Where a keypoint is: as a person left it, else as the detector said.
+  // Returns the place of a keypoint: as the user left it, otherwise as the detector predicted it.
   place(row, place) {
     const known = this.known(row)[this.data.numbers[place]];
     if (known) return { at: known.at, by: known.by, sure: known.at ? 1 : 0 };
@@ -160,16 +160,16 @@ class ReviewRoom {
       shown.map(({ place, at, by, sure }) => ({
         id: String(place), x: at[0], y: at[1], colour: colours[place], chosen: place === this.chosen, hollow: by === "moved", faint: !by && sure < 0.3,
         text: this.shown.namesBox.checked ? `${names[place].replace(/^keypoint(?=\d+$)/, "")}${by === "moved" ? " ✎" : by === "kept" ? " ✓" : ""}` : "",
-        title: `${names[place]}, ${by ? { moved: "moved by hand", kept: "checked" }[by] : `sure by ${Math.round(sure * 100)} %`}`,
+        title: `${names[place]}, ${by ? { moved: "moved by hand", kept: "checked" }[by] : `confidence ${Math.round(sure * 100)} %`}`,
       })),
     );
     const at = new Map(shown.map((point) => [point.place, point.at]));
     const lines = links.filter(([one, other]) => at.has(one) && at.has(other)).map(([one, other]) => ({ kind: "link", path: [at.get(one), at.get(other)] }));
     this.view.setLines([...this.trails(shown), ...lines]);
     const hidden = found.filter((point) => point.by === "hidden").length;
-    const state = this.isChecked(this.row) ? "Checked." : Object.keys(this.known(this.row)).length ? "Partly corrected." : "As the detector said.";
+    const state = this.isChecked(this.row) ? "Checked." : Object.keys(this.known(this.row)).length ? "Partly corrected." : "As the detector predicted.";
     this.title.textContent = this.name(this.row);
-    this.note.textContent = `${this.order.indexOf(this.row) + 1} of ${this.order.length}. ${state}${hidden ? ` ${hidden} not to be seen.` : ""} Drag a keypoint to correct it; every correction is saved at once.`;
+    this.note.textContent = `${this.order.indexOf(this.row) + 1} of ${this.order.length}. ${state}${hidden ? ` ${hidden} not visible.` : ""} Drag a keypoint to correct it. Every correction is saved at once.`;
     this.resetButton.disabled = !Object.keys(this.known(this.row)).length;
     this.undoButton.disabled = !this.undone.length;
     this.curves.pointBox.value = String(this.chosen);
@@ -255,7 +255,7 @@ class ReviewRoom {
     this.save(last.row, last.points, false);
   }
 
-  // Shown at once, then saved, one after the other.
+  // Corrections are shown at once, and saved one after the other.
   save(row, points, undoable = true) {
     const image = this.data.images[row];
     if (undoable) this.undone.push({ row, points: this.known(row) });

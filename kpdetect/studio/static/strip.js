@@ -1,10 +1,10 @@
-// A filmstrip of any length: only what is seen is on the page.
+// A filmstrip of any length. Only its visible part is on the page.
 import { h } from "./dom.js";
 
 const WIDE = 106;
 
 export class Strip {
-  // make(row) gives { image, text, title, done }
+  // make(row) returns { image, text, title, done }
   constructor(make, pick) {
     this.make = make;
     this.pick = pick;

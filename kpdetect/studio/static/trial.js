@@ -1,4 +1,4 @@
-// A participant's comparisons, one after the other. Also inlined into the page that is sent elsewhere: it imports nothing.
+// A participant's comparisons, one after the other. This file imports nothing, because an exported page contains it.
 function make(tag, given = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(given)) {
@@ -9,7 +9,7 @@ function make(tag, given = {}, ...children) {
   return element;
 }
 
-// trial: { questions, order, answers }; address(file) of a picture; save(answers) keeps them; done() when all are given.
+// trial: { questions, order, answers }. address(file) returns a picture's address, save(answers) saves them, done() ends the trial.
 export function runTrial(host, { questions, order, answers, address, save, done }) {
   const given = { ...answers };
   let at = order.findIndex((_, number) => given[number] === undefined);
@@ -44,7 +44,7 @@ export function runTrial(host, { questions, order, answers, address, save, done 
     const { question, left, right } = order[at];
     const button = (text, answer) => make("button", { type: "button", onclick: () => choose(answer), "data-answer": answer, "aria-pressed": String(given[at] === answer) }, text);
     const back = make("button", { type: "button", class: "quiet", disabled: at === 0, onclick: () => ((at -= 1), show()) }, "Back");
-    const leave = make("button", { type: "button", class: "quiet", onclick: () => stop(false) }, "Stop here, go on later");
+    const leave = make("button", { type: "button", class: "quiet", onclick: () => stop(false) }, "Stop here, continue later");
     host.replaceChildren(
       make("section", { class: "trial" },
         make("p", { class: "soft" }, `${at + 1} of ${order.length}`),
@@ -59,14 +59,14 @@ export function runTrial(host, { questions, order, answers, address, save, done 
   show();
 }
 
-// Which of the orders a participant sees: FNV-1a of the name, as in kpdetect.studio.study_order.
+// The number of the order that a participant sees: FNV-1a of the name, as in kpdetect.studio.study_order.
 export function orderNumber(participant, orders) {
   let digest = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(participant)) digest = Math.imul(digest ^ byte, 0x01000193) >>> 0;
   return digest % orders;
 }
 
-// The page that was sent elsewhere: asks for a name, keeps answers in the browser, saves them as a file.
+// The exported page: asks for a name, keeps the answers in the browser, and saves them as a file.
 export function runAlone(host, facts) {
   document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   const name = make("input", { type: "text", id: "participant", "aria-label": "Your name or number" });
@@ -85,7 +85,7 @@ export function runAlone(host, facts) {
       try {
         localStorage.setItem(key, JSON.stringify(answers));
       } catch {
-        // storage is switched off: the answers live until the page is closed
+        // the browser's storage is switched off: the answers are kept until the page is closed
       }
     };
     const order = facts.orders[orderNumber(participant, facts.orders.length)];
@@ -95,10 +95,10 @@ export function runAlone(host, facts) {
   const finish = (participant, answers, finished, count, all) => {
     const record = JSON.stringify({ study: facts.study, seed: facts.seed, participant, answers }, null, 2);
     const link = make("a", { class: "button", id: "answers", href: `data:application/json,${encodeURIComponent(record)}`, download: `answers-${participant.replace(/[^\p{L}\p{N}-]+/gu, "-")}.json` }, "Save my answers");
-    host.replaceChildren(make("section", { class: "empty" }, make("h1", {}, finished ? "Thank you" : "Stopped"), make("p", {}, `${count} of ${all} answers are given. Save them as a file, and send it back to whoever gave you this page.`), make("p", {}, link), make("p", {}, make("button", { type: "button", onclick: start }, "Go on, or another participant"))));
+    host.replaceChildren(make("section", { class: "empty" }, make("h1", {}, finished ? "Thank you" : "Stopped"), make("p", {}, `You have given ${count} of ${all} answers. Save them as a file, and send it to the person who gave you this page.`), make("p", {}, link), make("p", {}, make("button", { type: "button", onclick: start }, "Continue, or start with another participant"))));
   };
   const start = () => {
-    host.replaceChildren(make("section", { class: "empty" }, make("h1", {}, facts.study), make("p", {}, `${facts.orders[0].length} questions. In each, two results stand beside each other: say which one is better, or that they are equal. The left and right arrow keys answer too; the arrow down means equal.`), make("p", {}, "Your name or number ", name, " ", make("button", { type: "button", id: "begin", onclick: begin }, "Begin"))));
+    host.replaceChildren(make("section", { class: "empty" }, make("h1", {}, facts.study), make("p", {}, `${facts.orders[0].length} comparisons. Each shows two results next to each other. Answer which one is better, or that they are equal. The arrow keys answer too: left, right, and down for equal.`), make("p", {}, "Your name or number ", name, " ", make("button", { type: "button", id: "begin", onclick: begin }, "Begin"))));
   };
   name.onkeydown = (event) => event.key === "Enter" && begin();
   start();
