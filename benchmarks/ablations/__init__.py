@@ -1,8 +1,8 @@
-"""The paper's tables of ablations, one project per cell.
+"""The ablation tables of the LatentKeypointGAN paper (He et al. 2021). Each cell of a table is a separate training.
 
-config          the settings that all cells share, and where the files lie
+config          the settings that all cells share, and the layout of the folder
 tables          the cells of each table (ablations.toml)
-cell            one cell in a process of its own
+cell            training and measurement of one cell, in a separate process
 ablation_table  a table of finished cells as Markdown, CSV and JSON
-run             all cells of a table
+run             training of all cells of a table
 """

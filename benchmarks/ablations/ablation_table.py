@@ -1,4 +1,4 @@
-"""A table of ablations as Markdown to read, CSV to compute with and JSON with everything."""
+"""A table of ablations as Markdown for readers, as CSV for computations, and as JSON with all details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Measured = dict[str, dict[str, Any]]
 
 
 def write_ablation(table: AblationTable, out: Path, config: AblationConfig, failed: dict[str, str]) -> Path:
-    """Write the table of the finished cells; returns the Markdown's path.
+    """Write the table of the finished cells, and return the path of the Markdown file.
 
     Raises:
         OutputError: `out` cannot be written.
@@ -49,7 +49,7 @@ def read_cells(table: AblationTable, out: Path) -> Measured:
 
 
 def as_row(entry: AblationEntry, measured: Measured, failed: dict[str, str]) -> dict[str, Any]:
-    """Describe an entry with its provenance, for the CSV."""
+    """Describe an entry and the source of its values, for the CSV."""
     name = entry.cell.name if entry.cell else ""
     known = measured.get(name, {})
     row: dict[str, Any] = {"row": entry.row, "column": entry.column, "measure": entry.measure, "cell": name}
@@ -65,7 +65,7 @@ def as_row(entry: AblationEntry, measured: Measured, failed: dict[str, str]) -> 
 
 
 def value_of(entry: AblationEntry, measured: Measured) -> float | str | None:
-    """Return our value of an entry; None if it is not measured."""
+    """Return our measured value of an entry; None if it has not been measured."""
     known = measured.get(entry.cell.name, {}) if entry.cell else {}
     value = known.get(entry.measure)
     return value["verdict"] if isinstance(value, dict) else value

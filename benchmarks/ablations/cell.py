@@ -1,12 +1,15 @@
-"""One cell of a table in a separate process: generator -> pairs -> detector -> error, distance, control.
+"""One cell of an ablation table, in a separate process.
+
+The process trains a generator, draws image-keypoint pairs, and trains a detector on them. It measures the detector's error, the
+Frechet distance of the generated images, and whether the keypoints control the image.
 
     python -m benchmarks.ablations.cell OUT NAME
 
 OUT/cells/NAME is a project of `kpdetect run`; `cell.json` describes the training, `measured.json` holds the results. A
 repeated call waits for a running call and then continues its work.
 
-The process ends with its parent, however the parent ends. Otherwise an orphaned training and a repeated command would train
-in the same folder.
+The process ends when its parent ends, even if the parent is killed. Otherwise an orphaned process and a repeated command would
+train in the same folder.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
 ATTENDED = "--attended"
-"""The argument of a child process whose standard input is a pipe that its parent holds open."""
+"""Argument of a process that must end with its parent. Its standard input is a pipe that the parent keeps open."""
 
 
 def end_with_parent() -> None:
@@ -123,7 +126,10 @@ def run_cell(out: Path, name: str) -> None:
 
 
 def measured_error(config: AblationConfig, folder: Path) -> dict[str, Any]:
-    """Measure the headline error with its interval or spread, the error with bias if it differs, and the floor."""
+    """Measure the error of the protocol's main regression with its interval or spread, and the error of the mean shape (floor).
+
+    If the main regression has no bias, the error with bias is measured too.
+    """
     import pandas as pd
 
     data, results = Path(config.data), folder / "results"
@@ -164,7 +170,7 @@ def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runti
 
 
 def main() -> None:
-    """Run the command; print errors of the user as one line."""
+    """Run the command; print an error of the user as one line."""
     out, name, *attended = sys.argv[1:]
     if attended == [ATTENDED]:
         end_with_parent()

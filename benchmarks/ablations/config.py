@@ -34,11 +34,12 @@ class AblationConfig(StrictConfig):
     images: str
     """Folder of unlabelled images."""
     data: str = ""
-    """Annotated data set. Without it, only generators are trained and only their images are measured."""
+    """Folder of the annotated data set. Without it, no detectors are trained and only generated images are measured."""
     protocol: str = "mafl-aligned"
-    """Protocol of the errors."""
+    """Name of the protocol by which errors are measured."""
     test: bool = False
-    """Measure on the test images, for a report, instead of cross-validation inside the fitting images, for a choice."""
+    """Whether errors are measured on the test images, for a report. Otherwise they are cross-validated inside the fitting
+    images, for choosing a model."""
     minutes_each: float = Field(gt=0)
     """Training minutes of each cell, all stages together."""
     keypoints: int = Field(10, ge=1, le=64)
@@ -50,7 +51,7 @@ class AblationConfig(StrictConfig):
     crop: CropPolicy = "centre"
     """Crop policy of the images."""
     refined: bool = False
-    """Train the detectors on the real images too."""
+    """Whether the training of each detector ends with refinement on the real images."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of all random values."""
     exclude_lists: tuple[str, ...] = ()

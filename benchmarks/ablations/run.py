@@ -1,4 +1,4 @@
-"""An ablation table of the paper on any images: train each unfinished cell in a process of its own, then write the table.
+"""An ablation table of the paper on any images: train each unfinished cell in a separate process, then write the table.
 
 A repeated command skips finished cells, continues interrupted cells and tries failed cells again.
 Tables 7, 8 and 9 share their cells.
@@ -36,23 +36,23 @@ Report = Callable[[str], object]
 def run_ablation(
     name: str, out: Path, config: AblationConfig, *, cells: Sequence[str] = (), jobs: int = 1, report: Report = log.info
 ) -> Path:
-    """Train and measure the missing cells of a table and write it; returns its path.
+    """Train and measure the unfinished cells of a table, write the table, and return its path.
 
     Args:
         name: table2, table3, table6, table7, table8 or table9.
         out: folder of the ablations.
-        config: the settings of all cells; to continue a folder they must equal its settings.
+        config: the settings of all cells; in a folder of an earlier call they must equal the settings of that call.
         cells: patterns of cell names, such as `k06-*`; by default all cells.
         jobs: cells trained at the same time.
-        report: gets a line when a cell begins or ends, and at the end the table.
+        report: function that gets a line when a cell begins or ends, and the table at the end.
 
     Raises:
-        InputError: an unknown table or protocol, no such cell, unusable images or data, or test images among the images.
-        FormatError: damaged annotations.
+        InputError: a table, protocol or cell is unknown, images or data are unusable, or the images include test images.
+        FormatError: the annotations are damaged.
         OutputError: `out` holds other files.
-        ConfigError: settings that do not fit, or the folder holds a table with another configuration.
-        TrainingError: cells have failed; the others are in the table.
-        KeyboardInterrupt: Ctrl-C or termination, after the running cells have saved.
+        ConfigError: settings do not fit each other, or `out` holds a table with other settings.
+        TrainingError: some cells have failed; the table holds the finished cells.
+        KeyboardInterrupt: the user stopped the command; the running cells have saved their work.
     """
     table = build_table(name, config)
     chosen = choose_cells(table, cells)
@@ -98,11 +98,11 @@ def choose_cells(table: AblationTable, patterns: Sequence[str]) -> list[Cell]:
 
 
 def check_data(config: AblationConfig) -> None:
-    """Check that images and annotations can be measured after the training.
+    """Check, before any training, that errors can be measured on the images and annotations.
 
     Raises:
-        InputError: unusable images or data, or test images among the images.
-        FormatError: damaged annotations.
+        InputError: images or data are unusable, or the images include test images.
+        FormatError: the annotations are damaged.
     """
     names = config.image_names()
     if not config.data:
@@ -117,7 +117,7 @@ def check_data(config: AblationConfig) -> None:
 
 
 def seen_test_images(paths: Sequence[Path], landmark_set: LandmarkSet) -> list[str]:
-    """List the test images that are among `paths`: by name if names identify images, otherwise by content."""
+    """List the test images among `paths`. Images are compared by name if names identify them, otherwise by content."""
     tested = [landmark_set.images[index] for index in landmark_set.test]
     if landmark_set.names_identify:
         stems = {path.stem for path in paths}

@@ -1,4 +1,7 @@
-"""The tables: rows and columns in the paper's order, the training behind each cell, and the published numbers."""
+"""The ablation tables of the LatentKeypointGAN paper (He et al. 2021): rows, columns, trainings and published numbers.
+
+Rows and columns are in the paper's order.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,9 @@ class Cell:
     Attributes:
         name: name of the cell's folder.
         model: architecture of the generator.
-        overrides: settings of this cell alone, as for `kpdetect run --set`.
-        keypoints: number of keypoints, or 0 for the table's number.
-        located: whether keypoints determine positions; otherwise no detector is trained.
+        overrides: settings of this cell alone, as texts KEY=VALUE of `kpdetect run --set`.
+        keypoints: number of keypoints; 0 for `AblationConfig.keypoints`.
+        located: whether the model has keypoints with positions; otherwise no detector is trained.
     """
 
     name: str
@@ -49,7 +52,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationEntry:
-    """One number of a table: row and column, training, measure and the published number."""
+    """One number of a table: its row and column, its training (cell), its measure, and the published number."""
 
     row: str
     column: str
@@ -60,7 +63,7 @@ class AblationEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class AblationTable:
-    """A table of the paper; `source` names the data of its published numbers."""
+    """A table of the paper; `source` names the data set of its published numbers."""
 
     name: str
     title: str
@@ -70,7 +73,7 @@ class AblationTable:
 
     @property
     def cells(self) -> list[Cell]:
-        """The cells in order."""
+        """The cells in the order of the table."""
         return list(dict.fromkeys(entry.cell for entry in self.entries if entry.cell is not None))
 
 
@@ -85,14 +88,14 @@ def _embedding(method: str) -> tuple[str, Cell]:
 
 
 _VARIANTS = {"table2": _ablation, "table6": _embedding}
-"""Our label and the training for each published method in these tables."""
+"""For each of these tables, a function from a published method to the label of its row and its cell."""
 
 
 def build_table(name: str, config: AblationConfig) -> AblationTable:
     """Build a table for the data of `config`.
 
     Raises:
-        InputError: an unknown table or protocol, or one that needs annotated data without any.
+        InputError: the table or protocol is unknown, or the table needs annotated data and `config` has none.
     """
     if name not in TABLES:
         raise InputError(f"ablate {name}: expected one of {', '.join(TABLES)}")
@@ -118,7 +121,7 @@ def build_table(name: str, config: AblationConfig) -> AblationTable:
 
 
 def _variants(name: str) -> Iterator[AblationEntry]:
-    """Yield tables 2 and 6: one variant of the base model per row."""
+    """Yield the entries of table 2 or 6, which have one variant of the base model per row."""
     methods = dict.fromkeys(number.method for number in published_table(_place(name)))
     for method in methods:
         values = {number.unit: number.value for number in published_table(_place(name)) if number.method == method}
@@ -127,7 +130,7 @@ def _variants(name: str) -> Iterator[AblationEntry]:
 
 
 def _ladder(columns: list[str]) -> Iterator[AblationEntry]:
-    """Yield table 3: the other methods, then the ladder from the tuned model to the base model."""
+    """Yield the entries of table 3: other methods, then the models from tuned to base, each without one more component."""
     published = {number.method: number.value for number in published_table("table 3") if number.column in columns}
     for method, percent in published.items():
         if method not in LADDER_PUBLISHED.values():
@@ -139,7 +142,7 @@ def _ladder(columns: list[str]) -> Iterator[AblationEntry]:
 
 
 def _grid(grid: dict[str, list[Any]], published: list[list[Any]], measure: Measure) -> Iterator[AblationEntry]:
-    """Yield tables 7, 8 and 9, which share one grid of trainings."""
+    """Yield the entries of table 7, 8 or 9, which share one grid of trainings."""
     for tau, numbers in zip(grid["tau"], published, strict=True):
         for keypoints, number in zip(grid["keypoints"], numbers, strict=True):
             cell = Cell(

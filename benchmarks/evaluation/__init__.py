@@ -3,10 +3,10 @@
 contamination     whether the model was trained on test images
 prediction_file   predictions.h5: keypoints by data set and checkpoint
 predict           the keypoints of a detector on a data set, written to a predictions file
-measured_model    the subject of a benchmark: a model, its predictions, or the baselines alone
+measured_model    what a benchmark measures: a model, stored predictions, or the baselines alone
 regression        least squares from predicted keypoints to annotated landmarks
 baselines         the mean shape, a fixed grid, pixels, and features of a random network
-supervised        the ceiling: a detector that is trained on labels
+supervised        the ceiling, a supervised reference: a detector that is trained on labels
 result_row        one row of a result
 evaluate          the rows of a result, from predictions, data and a protocol
 cross_validation  the cross-validated error inside the fitting images

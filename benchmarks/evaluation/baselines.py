@@ -1,12 +1,13 @@
 """Baselines that a detector must beat.
 
-Mean shape: the mean landmarks of the fitting images, for every image. A detector whose error is not clearly lower has learned
-nothing.
+Mean shape: the mean landmarks of the fitting images are the prediction for every image. Its error is called the floor. A
+detector whose error is not clearly below the floor has learned nothing.
 
 Random features: the error of the same regression on the features of an untrained network. A ResNet-18 with random weights
-sees the image, stretched to 128x128. Its map at 1/4 resolution is averaged over 8x8 cells, so that the features encode
-positions. Of all maps and cell counts, this choice had the lowest cross-validated error on face images; globally pooled
-features never beat the mean shape. Features have no origin, so their regression always has a bias. There are three rows:
+sees the image, stretched to 128x128. Its feature map at 1/4 resolution is averaged over 8x8 cells, so that the features encode
+positions. Of all maps and numbers of cells, this choice had the lowest cross-validated error on face images. Features that are
+averaged over the whole image never beat the mean shape. Features have no origin, so their regression always has a bias. There
+are three rows:
 
 - as many principal components as the keypoints have coordinates, so that the regressions have equally many inputs;
 - the number of principal components with the lowest error in 5-fold cross-validation inside the fitting images;
@@ -14,10 +15,10 @@ features never beat the mean shape. Features have no origin, so their regression
 
 Which of the last two has the lower error differs between data sets.
 
-Pixels: the image as a 32x32 grey picture, reduced and regressed in the same three ways.
+Pixels: the features are the pixels of the image as a 32x32 grey picture, reduced and regressed in the same three ways.
 
-A fixed grid of keypoints is the same in every image, so its regression has only a constant term. Papers report this baseline.
-Without a bias it shows how much of an error the constant term explains.
+Fixed grid: the keypoints are the same in every image, so their regression can only predict a constant. Papers report this
+baseline. In a regression without bias, constant keypoints act as a bias.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Features:
     Attributes:
         fit: float32 [fitting images, columns].
         test: float32 [test images, columns].
-        name: name in tables.
+        name: name of the baseline in tables.
         ridge: whether ridge regression is used under every protocol.
     """
 
@@ -65,7 +66,7 @@ class Features:
 
 
 def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: int = SEED) -> Features:
-    """Compute spatially pooled features of a network with random weights; the module's docstring describes them.
+    """Compute features of a network with random weights, averaged over cells of the image; see the module's docstring.
 
     Raises:
         InputError: an image file is damaged.
@@ -76,7 +77,7 @@ def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: i
 
 
 def pixel_features(landmark_set: LandmarkSet) -> Features:
-    """Reduce the images to small grey pictures.
+    """Compute the pixels of the images as 32x32 grey pictures.
 
     Raises:
         InputError: an image file is damaged.

@@ -1,4 +1,4 @@
-"""Contamination: compare the model's record of real images (`sources.csv`) with the test images.
+"""Contamination: whether a model was trained on test images. The model's record of its training images (`sources.csv`) tells.
 
 A test image counts as seen if the model was trained on a file with the same bytes. Where file names identify images (CelebA),
 an equal name without its ending counts too, because resized copies have other bytes. The check does not detect images of the

@@ -1,8 +1,9 @@
 """The cross-validated error inside the fitting images, to choose between models without using the test images.
 
-There are five folds and ten shuffles. A regression that is fitted on four folds predicts the images of the fifth. Images that
-belong together, such as consecutive frames, are in one fold. The spread over shuffles shows the influence of the random folds;
-it does not show how models would differ on other images.
+The fitting images are divided into five folds. A regression that is fitted on four folds predicts the images of the fifth.
+Images that belong together, such as consecutive frames, are in one fold. This is repeated ten times with other random folds
+(shuffles). The spread over the shuffles shows the influence of the random folds. It does not show how models differ on other
+images.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True, kw_only=True)
 class CrossValidated:
-    """One row of the table: errors in the protocol's metric, averaged over the shuffles.
+    """One row of the table of cross-validated errors, in the protocol's metric, averaged over the shuffles.
 
     Attributes:
         method: `mean shape` or the name of the model.
@@ -170,9 +171,9 @@ def write_csv(
     Args:
         rows: the result of `cross_validate`.
         path: path of the table.
-        landmark_set: what was measured on.
-        model: hash of the weights.
-        contamination: which of the images the model was trained on.
+        landmark_set: the annotated images.
+        model: hash of the model's weights.
+        contamination: which annotated images the model was trained on.
 
     Raises:
         OutputError: the file cannot be written.

@@ -1,7 +1,7 @@
-"""The second stage of a benchmark: compute the rows of a result from predictions, annotated images and a protocol.
+"""Compute the rows of a result from predictions, annotated images and a protocol. This is the second stage of a benchmark.
 
-Every regression of the protocol gives a row for the model, a row for the mean shape (floor), and a row for each baseline.
-Errors are measured on the test images alone, in the coordinates of the regression's frame.
+Each regression of the protocol has a row for the model, for the mean shape (whose error is called the floor), and for each
+other baseline. Errors are measured on the test images alone, in the coordinates of the regression's frame.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Points = NDArray[np.floating]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One regression, fitted and measured.
+    """The result of one regression that was fitted and measured.
 
     Attributes:
         score: errors over the test images.
-        errors: error [test images, landmarks] in percent of the unit; NaN where hidden.
+        errors: errors [test images, landmarks] in percent of the image's unit length; NaN where hidden.
         predicted: predicted landmarks [test images, landmarks, 2], in the coordinates of the regression's frame.
         rank: rank of the regression's input; 0 without a regression.
         columns: number of values per image in the regression's input; 0 without a regression.
@@ -88,7 +88,7 @@ class Placed:
         return Evaluation(score=score, errors=errors, predicted=points, rank=rank, columns=columns)
 
     def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
-        """Measure the errors of the linear map from keypoints [images, keypoints, 2] or features [images, columns]."""
+        """Fit a linear map from keypoints [images, keypoints, 2] or features [images, columns], and measure its errors."""
         regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge, exchanged=self.exchanged, names=self.names)
         return self.measure(regression(test), regression.rank, regression.columns)
 
@@ -139,13 +139,13 @@ def evaluate(
     supervised: Sequence[tuple[str, Predictions]] = (),
     method: str = "kpdetect",
 ) -> list[MeasuredRow]:
-    """Compute all rows of a result, headline first, and within a regression the model first.
+    """Compute all rows of a result. The protocol's main regression (headline) comes first, and in each regression the model.
 
     Args:
         predictions: keypoints of at least the fitting and test images, or None for the baselines alone.
         landmark_set: annotated images.
         protocol: the protocol of the measurement.
-        features: features of the fitting and test images, in the order of the set's indices.
+        features: features of the fitting and test images, one entry per baseline, in the order of the set's indices.
         supervised: names and predictions of supervised detectors; they are measured without a regression.
         method: name of the model in its rows.
 
@@ -186,7 +186,7 @@ def evaluate_regression(
 def _backward(
     keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
 ) -> list[MeasuredRow]:
-    """Evaluate the regression from landmarks to keypoints; leave out images with hidden landmarks. Floor: mean keypoints."""
+    """Evaluate the regression from landmarks to keypoints, on images without hidden landmarks. Its floor: mean keypoints."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     landmarks = regression.frame.place(landmark_set.landmarks_px, landmark_set.sizes, regression.origin)
     unit = place(landmark_set, protocol, regression).unit
@@ -252,7 +252,7 @@ def _baselines(
 def _rows(
     candidates: Sequence[Candidate], protocol: Protocol, regression: Regression, names: Sequence[str] | None = None
 ) -> list[MeasuredRow]:
-    """Build the rows of one regression; the rows of other methods hold the model's error minus their own error."""
+    """Build the rows of one regression. The rows of other methods also hold the model's error minus their own error."""
     model = candidates[0].evaluation if candidates[0].kind == "model" else None
     rows = []
     for candidate in candidates:

@@ -48,7 +48,8 @@ class LabelCount:
 def label_counts(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, method: str) -> list[LabelCount]:
     """Measure errors with 1, 5, 10, 50, 100, 500 and all labels.
 
-    The rows are those of every forward regression in the headline's frame, and of the mean shape.
+    There are rows for every regression from keypoints to landmarks in the frame of the protocol's main regression (headline),
+    and for the mean shape.
 
     Args:
         keypoints_px: [images of the set, keypoints, 2] in pixels of the images as the model sees them.

@@ -1,4 +1,4 @@
-"""The subject of a benchmark: a model whose keypoints are predicted first, stored predictions, or the baselines alone."""
+"""What a benchmark measures (its subject): a model, stored predictions, or the baselines alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
 
 METHODS = {"imm": "IMM", "refine": "kpdetect, refined"}
-"""The name of a model's rows by the method of its last training stage."""
+"""The method name of a model's rows, by the name of its last training stage. IMM is the method of Jakab et al. (2018)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,11 @@ class Source:
     """The source of predictions, as the user names it.
 
     Attributes:
-        model: weights file, detector folder, project folder or name of a shipped model.
+        model: weights file, detector folder, project folder, or name of a model that comes with the package; None without a
+            model.
         predictions: stored predictions to measure: `predictions.h5` of an earlier benchmark, or a folder of `kpdetect predict`.
-            If `model` is set too, the predictions must come from that model.
-        checkpoint: the checkpoint in `predictions.h5`, as the hash of its weights or the beginning of the hash.
+            None without them. If `model` is set too, the predictions must come from that model.
+        checkpoint: which model's predictions to take from `predictions.h5`: the hash of its weights, or the hash's beginning.
     """
 
     model: Path | None = None
@@ -48,7 +49,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """The predictions to measure and the model behind them.
+    """The predictions to measure, and the model that made them.
 
     Attributes:
         predictions: keypoints, or None for the baselines alone.
@@ -97,7 +98,7 @@ def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_
 
 
 def method_name(description: dict[str, Any]) -> str:
-    """Return the name of a detector's rows, from the training method that its weights record."""
+    """Return the method name for a detector's rows; it depends on the training method that the weights record."""
     name = "kpdetect, self-trained" if "pseudo_labels_of" in description.get("provenance", {}) else "kpdetect"
     return METHODS.get(description.get("refined", {}).get("method", ""), name)
 

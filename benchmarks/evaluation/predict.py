@@ -1,4 +1,4 @@
-"""The first stage of a benchmark: predict keypoints of a data set's images and store them in `predictions.h5`.
+"""Predict the keypoints of a data set's images and store them in `predictions.h5`. This is the first stage of a benchmark.
 
 The model sees the protocol's crop of an image file. Its keypoints are stored in pixels of the whole file. A later call uses
 the stored predictions only if weights, images, crops and code are unchanged.

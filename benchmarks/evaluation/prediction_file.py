@@ -5,8 +5,8 @@
         confidence          float32 [images, K] in [0, 1]
         images              UTF-8 [images], paths relative to the data set's image folder
         sizes               int64 [images, 2], (height, width)
-        contents            ASCII [images], hash of each image file's bytes; then ! and the levels (`kpdetect.images.levels`) if
-                            they are not automatic; then @ and left, top, width, height of the region that the model sees
+        contents            ASCII [images]: the hash of each image file's bytes; ! and the levels (`kpdetect.images.levels`) if
+                            they are not automatic; @ and left, top, width, height of the region that the model sees
         seen                bool [images], whether the model's record of training images lists the image; absent without record
         @model              JSON: hash and description of the weights, minutes of training
         @environment        JSON: commit, versions, hardware, time

@@ -21,9 +21,9 @@ from benchmarks.metrics.nme import exchange_names
 from kpdetect.errors import InputError
 
 PENALTIES = tuple(float(value) for value in np.logspace(-2, 6, 17))
-"""Ridge penalties to choose from, for inputs in pixels or standardised inputs."""
+"""Ridge penalties to choose from; inputs are in pixels or standardised."""
 ROUNDS = 50
-"""Largest number of fits if names may be exchanged."""
+"""Largest number of repeated fits, if names of landmarks may be exchanged."""
 Fitted = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Weights [columns, targets] and constant terms [targets]."""
 

@@ -21,14 +21,14 @@ class Row:
         kind: `model`, `floor` (the mean shape), `baseline` (any other), or `ceiling` (a detector trained on labels).
         regression: name of the regression within the protocol.
         bias: whether the regression has a constant term.
-        headline: whether this regression is the protocol's headline.
+        headline: whether this regression is the protocol's main regression (headline).
         mean_of_ratios, ratio_of_means, median, interval95: see `NmeScore`.
         per_point: mean of ratios by landmark name; None for a landmark that no test image shows.
         pck: percentage of points with an error up to a threshold, by the protocol's thresholds.
         auc: area under the PCK curve up to the last threshold, in percent.
         rank, columns: see `Evaluation`.
         difference: the model's error minus this row's error in the same regression; None for the model, or without a model.
-        note: caveat about this row for the reader, or empty.
+        note: caution about this row for the reader; empty without one.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")

@@ -1,9 +1,13 @@
 """The result file: JSON, schema `kpdetect-result`, with the rows, the data, the code and the model. Reading checks every field.
 
-The table of errors holds the error of every test image and landmark under the headline regression, for comparisons and
-reports. It is the CSV file `<name>-errors.csv` next to the result. Its columns are `image,landmark,true_x_px,true_y_px`; with
-a model, the predicted landmark `x_px,y_px`; and for each row a column `error of METHOD`, in the protocol's metric. Cells of
-hidden landmarks are empty.
+The table of errors is the CSV file `<name>-errors.csv` next to the result, for comparisons and reports. It holds the error of
+every test image and landmark in the protocol's main regression (headline). Its columns are:
+
+    image, landmark, true_x_px, true_y_px    the annotated landmark
+    x_px, y_px                               the predicted landmark, with a model
+    error of METHOD                          one column per method, in the protocol's metric
+
+Cells of hidden landmarks are empty.
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ class ErrorTable:
 
 
 def error_table(rows: Sequence[MeasuredRow], landmark_set: LandmarkSet, protocol: Protocol) -> ErrorTable:
-    """Build the table of errors of a result's headline rows."""
+    """Build the table of errors from the rows of the protocol's main regression."""
     regression, test = protocol.headline, landmark_set.test
     headline = [measured for measured in rows if measured.row.headline]
     model = [measured.evaluation.predicted for measured in headline if measured.row.kind == "model"]
@@ -154,20 +158,20 @@ class Result:
     Attributes:
         protocol: name of the protocol.
         metric: error measure of all rows, in words.
-        thresholds: error thresholds of the PCK columns.
+        thresholds: errors up to which a point counts as correct in the PCK columns (percentage of correct keypoints).
         protocol_source: source of the protocol.
-        data: name of the data set, which states if the data set is incomplete.
+        data: name of the data set; an incomplete data set has another name.
         data_folder: folder of the images, as the user wrote it.
         lists: hash of each list that defines the split.
         fitted, tested: numbers of fitting and of test images.
-        notes: caveats for the reader.
+        notes: cautions for the reader.
         contamination: whether the model was trained on test images, in words.
         contaminated: True if the model was trained on test images; then its rows have a note.
         model: see `MeasuredModel`; None for the baselines alone.
         environment: commit, versions, hardware and time of the benchmark.
         seed: seed of the baselines and of the resampling.
         errors: hash of the table of errors.
-        rows: all rows, headline first.
+        rows: all rows; those of the protocol's main regression (headline) come first.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -211,12 +215,12 @@ class Result:
         return tuple(row for row in self.rows if row.headline)
 
     def only_headline(self) -> Result:
-        """Return the result without the other regressions."""
+        """Return the result with the rows of the protocol's main regression alone."""
         return replace(self, rows=self.headline)
 
 
 def result_name(protocol: str, data: str, model: MeasuredModel | None) -> str:
-    """Join the names of protocol and data and the beginnings of the hashes of the model and of its table of predictions."""
+    """Return the name of a result: the names of protocol and data, and the beginnings of the model's hashes."""
     return "_".join([protocol.replace("/", "-"), data.replace("/", "-"), *_keys(model)])
 
 

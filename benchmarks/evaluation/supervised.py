@@ -1,7 +1,7 @@
-"""The ceiling: a detector of the same kind, trained on annotated fitting images instead of generated pairs.
+"""The ceiling, a supervised reference: a detector that is trained on annotated fitting images instead of generated pairs.
 
-The annotated images are written as a folder of pairs, so that augmentation, losses and resuming are the same as for other
-detectors. The detector predicts landmarks, which are measured without a regression.
+The annotated images are written as a folder of image-keypoint pairs, so that augmentation, losses and the continuation of
+training are the same as for other detectors. The detector predicts landmarks, which are measured without a regression.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def train_supervised(
         landmark_set: annotated images; no test image is read.
         protocol: protocol that names the landmarks.
         labels: number of annotated images to train on.
-        minutes: training time over all continuations.
+        minutes: training time in minutes, over all calls that continue the training.
         out: folder for pairs and detector.
         runtime: device and precision.
 
@@ -94,7 +94,7 @@ def train_supervised(
 
     Raises:
         InputError: `labels` is below 2 or above the number of fitting images.
-        ConfigError: `out` holds a detector that was trained on other labels.
+        ConfigError: `out` holds a detector that was trained on other annotated images.
     """
     pairs = AnnotatedPairs(landmark_set, protocol, labels)
     export_pairs(pairs, out / "pairs", labels, codec="raw")

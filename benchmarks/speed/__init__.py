@@ -7,12 +7,13 @@ Reading order:
     operations floating-point operations of a call, and of its convolutions alone
     generator  training steps, the factorised style convolution, and a profile by operator
     counts     parameters and operations of every model
-    data       folders of images: listing, packing, recognising; memory
-    pairs      export against drawing alone, training from shards against training from memory, memory use
-    everything one table of all long computations, compared with an earlier table
-    contest    two computations that take turns, and their row in that table
+    data       folders of images: time to list, pack and recognise them, and peak memory
+    pairs      image-keypoint pairs: export against drawing alone, training from shards (HDF5 files) against
+               training from memory, and peak memory
+    everything all long computations in one table, compared with an earlier table (`all`)
+    contest    two computations that take turns, and their row in the table of `everything`
     trainings, stages
-               the contests of the trainings, and of all other stages
-    prediction the contests of predict on files, against the engine that decodes every file whole
+               the contests of trainings, and of everything else
+    prediction the contests of `predict` on files: engine `torch` against engine `plain`, which decodes whole files
     inference  detectors in eager mode, compiled and as ONNX; `predict` as a whole
 """

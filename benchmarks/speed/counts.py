@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
-    """Report the table; returns its rows JSON-ready.
+    """Report the table, and return its rows JSON-ready.
 
     Raises:
         ConfigError: an unknown model or preset.

@@ -1,8 +1,8 @@
 """Speed of turning folders of images into training data: `python -m benchmarks.speed data`.
 
-A folder has N names, which are hard links to a few small JPEG files. It is listed, packed and opened again. Then the files'
-times are changed, and the folder is recognised by its contents. Each folder has a separate process, whose peak memory is
-printed.
+A folder has N names, which are hard links to a few small JPEG files. The measured steps are: list the folder, pack it into a
+cache, open the cache again, and, after the files' times have changed, recognise the folder by its contents. Each folder is
+measured in a separate process, whose peak memory is printed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kpdetect.data.folder import build_cache
 from kpdetect.images.image_files import list_names, write_image
 
 PICTURES = 500
-"""Number of different pictures behind the names."""
+"""Number of different pictures that the names link to."""
 IN_A_FOLDER = 10_000
 """Number of names in one folder."""
 PHASES = {
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
-    """Report files per second and peak memory; returns them JSON-ready."""
+    """Report files per second and peak memory, and return them JSON-ready."""
     rows, folders = [], []
     for count in options.files:
         with tempfile.TemporaryDirectory(dir=options.within) as folder:
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def link_pictures(folder: Path, count: int, side: int) -> None:
-    """Fill `folder`/images with `count` names of `PICTURES` different pictures."""
+    """Fill `folder`/images with `count` hard links to `PICTURES` different pictures of `side` pixels."""
     source = np.random.default_rng(0)
     for number in range(PICTURES):
         smooth = source.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(-(-side // 4), axis=0).repeat(-(-side // 4), axis=1)

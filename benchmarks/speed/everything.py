@@ -31,12 +31,12 @@ TOLERANCE = 0.15
 
 
 class SpeedTable(Record):
-    """A saved table."""
+    """A speed table in a file."""
 
     quick: bool
     """Whether the table was measured with `--quick`."""
     rows: tuple[Row, ...]
-    """The rows."""
+    """The rows of the table."""
     environment: dict[str, Any]
     """Commit, versions and hardware."""
 
@@ -55,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
-    """Report the table and what is slower than in the earlier one; returns both JSON-ready.
+    """Report the table and the rows that are slower than in the earlier table, and return both JSON-ready.
 
     Raises:
-        InputError: the tolerance is no share, or there is no earlier table.
+        InputError: the tolerance is not a share from 0 to 1, or the earlier table does not exist.
         FormatError: the earlier table is damaged.
     """
     if not 0 < options.tolerance < 1:
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def measured_rows(setting: Setting) -> Iterator[Row]:
-    """Measure the rows of all sources one after the other."""
+    """Measure the rows of all modules of `SOURCES`, one after the other."""
     for source in SOURCES:
         for contest in import_module(source).contests(setting):
             yield row_of(contest, setting)

@@ -1,9 +1,11 @@
-"""How fast generators train: `python -m benchmarks.speed generator`.
+"""Speed of training generators: `python -m benchmarks.speed generator`.
 
-A step is one update of each network on one batch, gradient penalty included at its own rate. FLOP are those of convolutions and
-matrix products, counted by torch. The peak is a large channels-last convolution on the same machine in the same precision,
-measured in the same run. `against convolutions` is a step's time over that of its convolutions alone, forward and backward,
-each repeated by itself; `waiting for data` is the share of a step in which it waits for real images.
+A step is one update of each network on one batch. Only some steps have a gradient penalty, so results are averaged over its
+period. FLOP are the operations of convolutions and matrix products, counted by torch. The peak is the rate of a large
+channels-last convolution in the same precision, measured in the same run.
+
+`against convolutions` is the time of a step, divided by the time that its convolutions alone need, forward and backward.
+`waiting for data` is the share of a step's time in which the step waits for real images.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ from kpdetect.training.runtime import Runtime, resolve_runtime
 
 MODES = ("eager", "replayed", "compiled")
 IMAGES = 64
-"""Noise pictures that are trained on."""
+"""Number of pictures of noise in the training set."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this part."""
+    """Add the arguments of this part to its parser."""
     parser.add_argument("--presets", nargs="+", default=["tiny", "small"], help="of tiny, small, paper")
     parser.add_argument("--sizes", nargs="+", type=int, default=[32, 64, 128], help="of 32, 64, 128, 256, 512")
     parser.add_argument("--precisions", nargs="+", default=["bfloat16", "float32"])
@@ -57,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
-    """Report what is measured; returns it JSON-ready.
+    """Report the measurements, and return them JSON-ready.
 
     Raises:
-        KpdetectError: an unknown preset, size or device.
+        KpdetectError: a preset, size or device is unknown.
     """
     tables = [style_table(resolve_runtime(given.device, "float32"), given.seconds)]
     report(tables[0])
@@ -90,13 +92,13 @@ def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def speed_markdown(rows: list[dict[str, str]]) -> str:
-    """Render rows with the same keys as a Markdown table."""
+    """Render rows, which have equal keys, as a Markdown table."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding: int = 128, side: int = 84) -> str:
-    """Compare FLOP and time of the concatenated and the factorised style convolution, batch 8, with the backward pass."""
+    """Compare FLOP and time of the concatenated and the factorised style convolution, forward and backward, at batch 8."""
     torch.manual_seed(0)
     conv = StyleConv(keypoints, embedding, 128).to(runtime.device)
     points = torch.rand(8, keypoints, 2, device=runtime.device) * 2 - 1
@@ -185,7 +187,7 @@ def step_seconds(trainer: GeneratorTrainer, seconds: float) -> tuple[float, floa
 def step_rows(
     trainer: GeneratorTrainer, name: str, precision: str, modes: Sequence[str], peak: float, seconds: float
 ) -> Iterator[dict[str, str]]:
-    """Measure the images per second of full steps, their FLOP, and the share of the peak that they reach."""
+    """Measure full steps: images per second, FLOP, and the share of the peak that the steps reach."""
     batch, recorder = trainer.config.optimiser.batch, trainer.recorder
     trainer.recorder = None
     per_image = over_a_period(trainer, count_flop) / batch

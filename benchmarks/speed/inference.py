@@ -1,9 +1,9 @@
 """Speed of a detector: `python -m benchmarks.speed inference MODEL --images DIR`.
 
-The rates are images per second of the network with the reading of its heatmaps, at batch 1 and 32. They are measured in eager
-mode as in `kpdetect predict`, compiled by torch.compile, and as ONNX in onnxruntime. The rate of `predict`, from files to
-table, is shown as a share of the eager rate. A rate is the median over repetitions after a warm-up. It depends on the machine,
-which is printed too.
+A rate is the number of images per second, from the input squares to keypoints, at batch 1 or 32. The network runs in three
+modes: eager, as in `kpdetect predict`; compiled by torch.compile; and as ONNX in onnxruntime. The rate of all of `predict`,
+from files to table, is also shown as a share of the eager rate. A rate is the median over repetitions after a warm-up. It
+depends on the machine, which is printed too.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Rate:
     """A measured speed.
 
     Attributes:
-        what: `eager`, `compiled`, `onnx`, or `predict`.
+        what: the measured computation: `eager`, `compiled`, `onnx`, or `predict`.
         batch: images per call.
-        images_per_second: median over the repetitions.
+        images_per_second: the rate; the median over the repetitions.
         share: rate as a share of the eager rate at the same batch; None for the eager rate.
         processor_share: the same share by processor time, which other work hardly changes; None except for `predict`.
     """
@@ -80,7 +80,7 @@ def measure(predictor: Predictor, images: Path | None, seconds: float, kinds: Se
 
 
 def _predict_rate(predictor: Predictor, images: Path) -> Rate:
-    """Measure `predict` from files to table, without overlays, in turns with the network alone on as many squares."""
+    """Measure `predict` from files to table, without overlays. It takes turns with the network alone on as many squares."""
     paths = list_images(images)
     squares = _squares(predictor.side, BATCH)
     predicted, alone = [], []
@@ -138,7 +138,7 @@ _RUNNERS: dict[str, Callable[[Predictor], Callable[[np.ndarray], object]]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this part."""
+    """Add the arguments of this part to its parser."""
     parser.add_argument("model", type=Path, help="project folder, run folder or weights file of a detector")
     parser.add_argument("--images", type=Path, help="folder of images for the rate of predict")
     parser.add_argument("--seconds", type=float, default=5.0, help="seconds of each measurement")
@@ -147,7 +147,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
-    """Report rates as they come; returns them JSON-ready.
+    """Report each rate as soon as it is measured, and return all rates JSON-ready.
 
     Raises:
         KpdetectError: the model or the images cannot be used.

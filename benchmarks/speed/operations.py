@@ -19,7 +19,7 @@ CONVOLUTIONS = (torch.ops.aten.convolution, torch.ops.aten.convolution_backward)
 
 @dataclass(frozen=True)
 class Like:
-    """The shape, strides, type and device of a tensor, without its values."""
+    """A description of a tensor without its values: shape, strides, type and device."""
 
     shape: tuple[int, ...]
     stride: tuple[int, ...]
@@ -27,15 +27,15 @@ class Like:
     device: torch.device
 
     def made(self) -> Tensor:
-        """Create such a tensor with normally distributed values."""
+        """Create a tensor of this description with normally distributed values."""
         reach = 1 + sum((length - 1) * step for length, step in zip(self.shape, self.stride, strict=True))
         return torch.randn(reach, dtype=self.dtype, device=self.device).as_strided(self.shape, self.stride)
 
 
 class OperationCounter(TorchDispatchMode):
-    """Counter of floating-point operations, by the formulas of torch, and of convolutions by their arguments.
+    """Counter of floating-point operations (by the formulas of torch) and of convolutions (by their arguments).
 
-    Unlike torch's FlopCounterMode, it does not follow modules, which fails under `autograd.grad`.
+    Unlike torch's FlopCounterMode, it does not follow modules, because that fails under `autograd.grad`.
 
     Attributes:
         total: FLOP of convolutions and matrix products.

@@ -1,8 +1,11 @@
-"""How fast pairs are made and learned from: `python -m benchmarks.speed pairs GENERATOR`.
+"""Speed of exporting pairs and of training on them: `python -m benchmarks.speed pairs GENERATOR`.
 
-Export is compared with drawing alone, training from shards with training from memory. They take short turns, and a share is the
-median over the turns, so that other work on the machine meets both; memory is the peak of a process that exports pictures which
-cost nothing to draw, and of one that reads pairs from all over such shards in their shuffled order.
+Pairs are generated images with their keypoints; shards are HDF5 files of pairs. Export is compared with drawing alone, and
+training from shards with training from memory. The two computations take short turns, so that other work on the machine slows
+both. A share is the median over the turns.
+
+Peak memory is measured in two processes. One exports prepared pictures. The other reads pairs from all of these shards in a
+shuffled order.
 """
 
 from __future__ import annotations
@@ -37,11 +40,11 @@ from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
 READ = 10_000
-"""Pairs read while memory is watched."""
+"""Number of pairs that are read when peak memory is measured."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of this part."""
+    """Add the arguments of this part to its parser."""
     parser.add_argument("model", type=Path, help="project folder, run folder or weights file of a generator")
     parser.add_argument("--pairs", type=int, default=512, help="pairs per turn of the export")
     parser.add_argument("--steps", type=int, default=10, help="training steps per turn")
@@ -53,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
-    """Report what is measured; returns it JSON-ready.
+    """Report the measurements, and return them JSON-ready.
 
     Raises:
         KpdetectError: the generator cannot be used.
@@ -66,7 +69,7 @@ def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 
 def measure_memory(counts: list[int], report: Report) -> dict[str, dict[str, float]]:
-    """Measure the peak resident memory in MiB of export and of reading, for each number of pairs."""
+    """Measure the peak resident memory, in MiB, of export and of reading, for each number of pairs."""
     peak_of: dict[str, dict[str, float]] = {"exported": {}, "read": {}}
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +81,7 @@ def measure_memory(counts: list[int], report: Report) -> dict[str, dict[str, flo
 
 
 def measure_export(stream: PairStream, count: int, turns: int, folder: Path, report: Report) -> dict[str, Any]:
-    """Pairs per second drawn alone and exported, and bytes per pair; `folder` gets the pairs."""
+    """Measure pairs per second of drawing alone and of export to `folder`, and bytes per exported pair."""
     turns_of: dict[str, list[Spent]] = {"drawn": [], "jpeg": [], "raw": []}
     sizes = {}
     stream.draw(0)
@@ -100,18 +103,18 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path, rep
 
 
 def draw_alone(stream: PairStream, count: int) -> None:
-    """Draw `count` pairs and keep none."""
+    """Draw `count` pairs without keeping them."""
     for start in range(0, count, BATCH):
         stream.draw(start)
 
 
 def median_rate(count: int, turns: list[Spent]) -> float:
-    """Things per second by the clock, median over turns of `count` of them."""
+    """Compute the rate per second by the clock: the median over turns, each of which processes `count` things."""
     return count / float(np.median([turn.seconds for turn in turns]))
 
 
 def measure_feeding(pairs: Path, steps: int, turns: int, runtime: Runtime, folder: Path, report: Report) -> dict[str, Any]:
-    """Training images per second with pairs read from shards, and as a share of those kept in memory."""
+    """Measure the images per second of training from memory and from shards, and the ratio of the two rates."""
     config = apply_overrides(DetectorConfig(), ["sample_every=1000000", "checkpoint_every=1000000"])
     trainers = {
         kind: _trainer(pairs, config, runtime, folder / kind, limit) for kind, limit in (("memory", 2**40), ("shards", 0))
@@ -147,12 +150,12 @@ def _trainer(pairs: Path, config: DetectorConfig, runtime: Runtime, out: Path, l
 
 
 class Pictures:
-    """A source of smooth 64 px pictures that cost nothing to draw."""
+    """A source of pairs with prepared pictures of 64 px, which need no time to draw."""
 
     keypoints, size, provenance = 10, (64, 64), {"generator": "noise"}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """The same for every batch."""
+        """Yield the pairs start <= i < stop; all batches have the same pictures."""
         noise = np.random.default_rng(0).integers(0, 256, (BATCH, 8, 8, 3), dtype=np.uint8)
         pixels = noise.repeat(8, axis=1).repeat(8, axis=2)
         for first in range(start, stop, BATCH):
@@ -162,12 +165,12 @@ class Pictures:
 
 
 def export_pictures(folder: Path, count: int) -> None:
-    """Write shards of `count` pictures."""
+    """Write shards with `count` pairs of `Pictures`."""
     export_pairs(Pictures(), folder, count)
 
 
 def read_shuffled(folder: Path, count: int) -> None:
-    """Read `READ` of `count` pairs, from all shards, in the shuffled order of an epoch."""
+    """Read about `READ` of the `count` pairs, from all shards, in the shuffled order of an epoch."""
     shards = ShardFolder(folder)
     data, order = PairDataset(shards), ShardShuffle(shards.lengths, seed=0)
     for index in islice(order, 0, None, max(1, count // READ)):
@@ -175,7 +178,7 @@ def read_shuffled(folder: Path, count: int) -> None:
 
 
 def peak_memory(call: str) -> float:
-    """Peak resident memory, MiB, of a process that makes one of the calls above."""
+    """Measure the peak resident memory in MiB of a process that runs `call`, code that calls a function of this module."""
     names = "export_pictures, peak_resident, read_shuffled"
     code = f"from pathlib import Path; from benchmarks.speed.pairs import {names}\n{call}\nprint(peak_resident())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -183,9 +186,9 @@ def peak_memory(call: str) -> float:
 
 
 def peak_resident() -> float:
-    """Peak resident memory of this process, MiB."""
+    """Return the peak resident memory of this process in MiB."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux's ru_maxrss begins with that of the process that started this one
+    if status.exists():  # on Linux, ru_maxrss begins with the peak of the parent process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,6 +1,6 @@
-"""How fast `predict` is on files: the engine `torch` against the engine `plain`, which decodes every file whole.
+"""Speed of `predict` on files: the engine `torch` against the engine `plain`, which decodes every file whole.
 
-Both take turns in one run: on small JPEG files, and on photographs of 12 megapixels, without overlays.
+The engines take turns in one run, without overlays: on small JPEG files, and on photographs of 12 megapixels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kpdetect.toy.scene import sample_scene
 
 MODEL = Path("faces-128")
 FOLDERS = {"small JPEG files": ((109, 89), 128), "photographs of 12 megapixels": ((3000, 4000), 8)}
-"""Height and width of the files of each folder, and their number."""
+"""For each folder, (height, width) of its files in pixels, and their number."""
 NOISE = 4
 """Standard deviation of a camera's noise, in levels."""
 
@@ -48,7 +48,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
 
 
 def draw_photographs(folder: Path, size: tuple[int, int], count: int) -> None:
-    """Write cartoon faces of (height, width) with noise as JPEG files."""
+    """Write `count` cartoon faces with noise, of `size` (height, width), as JPEG files."""
     noise = np.random.default_rng(0).normal(0, NOISE, (*size, 3)).astype(np.int16)
     for number in range(count):
         face = cv2.resize(render(sample_scene(0, number), 96).image, size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -56,6 +56,6 @@ def draw_photographs(folder: Path, size: tuple[int, int], count: int) -> None:
 
 
 def predicted(predictor: Predictor, folder: Path) -> None:
-    """Predict a folder without overlays."""
+    """Predict the images of a folder without overlays."""
     with tempfile.TemporaryDirectory() as out:
         predict_images(predictor, list_images(folder), folder, Path(out), PredictConfig(overlays=0, overwrite=True))

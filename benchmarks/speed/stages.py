@@ -1,4 +1,4 @@
-"""Contests of what is not training: reading images, drawing and exporting pairs, predicting."""
+"""Contests of all other stages than training: reading images, drawing and exporting pairs, predicting."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
 IMAGES = 256
-"""JPEG files of `SIDE` pixels that are read and predicted."""
+"""Number of JPEG files of `SIDE` pixels that are read and predicted."""
 SIDE = 128
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """Each with files of its own, which are removed afterwards."""
+    """Yield the contests; each writes files of its own and removes them afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         for number, picture in enumerate(smooth_pictures(IMAGES, SIDE)):

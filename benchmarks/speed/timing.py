@@ -1,4 +1,4 @@
-"""Timing calls, and comparing them."""
+"""Time calls, and compare their times."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from typing import Any
 import torch
 
 Report = Callable[[str], object]
-"""Gets every line as soon as it is measured; the command prints it."""
+"""A function that gets each line as soon as it is measured, such as `print`."""
 WARM_UP = 3
-"""Calls before anything is timed."""
+"""Number of calls before the timed calls."""
 
 
 def median_seconds(call: Callable[[], object], seconds: float) -> float:
-    """Median duration of a call that is repeated for about `seconds`, at least three times; waits for a GPU to finish."""
+    """Measure the median duration of a call, which is repeated for about `seconds`, at least three times.
+
+    On a GPU, the work of the calls is waited for.
+    """
     for _ in range(WARM_UP):
         call()
     finish()
@@ -31,17 +34,17 @@ def median_seconds(call: Callable[[], object], seconds: float) -> float:
 
 
 def finish() -> None:
-    """Wait for a GPU to have done what it was asked for."""
+    """Wait until a GPU has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """What a call took.
+    """The duration of a call.
 
     Attributes:
-        seconds: by the clock.
+        seconds: seconds by the clock.
         processor: seconds of processor time, all threads together; other work on the machine hardly changes it.
     """
 
@@ -50,7 +53,7 @@ class Spent:
 
 
 def spent(call: Callable[[], object]) -> Spent:
-    """Time one call; waits for a GPU to finish."""
+    """Time one call, including its work on a GPU."""
     began, busy = time.perf_counter(), time.process_time()
     call()
     finish()
@@ -59,11 +62,13 @@ def spent(call: Callable[[], object]) -> Spent:
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """How fast one thing is as a share of another that does the same amount, medians over turns.
+    """The rate of one computation as a share of the rate of another one; the median over turns.
+
+    Both computations process equally many things in a turn.
 
     Attributes:
-        clock: by the clock.
-        processor: by processor time, which is what remains of `clock` where all cores are busy, with this or with other work.
+        clock: share by the clock.
+        processor: share by processor time; `clock` comes close to it if all cores are busy.
     """
 
     clock: float
@@ -74,7 +79,7 @@ class Share:
 
 
 def median_share(turns: Sequence[Spent], whole: Sequence[Spent]) -> Share:
-    """Share of `whole` that `turns` reach, turn by turn."""
+    """Compute the share of the rate of `whole` that `turns` reach; each turn is compared with the same turn of `whole`."""
     return Share(
         clock=statistics.median(one.seconds / other.seconds for one, other in zip(whole, turns, strict=True)),
         processor=statistics.median(one.processor / other.processor for one, other in zip(whole, turns, strict=True)),
@@ -86,14 +91,14 @@ class Stopwatch:
 
     Attributes:
         call: the function.
-        seconds: of all calls so far.
+        seconds: duration of all calls so far, in seconds.
     """
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self.call, self.seconds = call, 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it."""
+        """Call the function and add the call's duration to `seconds`."""
         began = time.perf_counter()
         try:
             return self.call(*arguments)

@@ -1,4 +1,7 @@
-"""Contests of the three trainings: the generator's step against a convolution, the others against steps on a ready batch."""
+"""Contests of the three trainings: generator, detector on generated pairs, and refinement on real images.
+
+A step of the generator is compared with a convolution. A step of the others is compared with a step on a prepared batch.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,10 @@ READY = "the same on a batch that is ready"
 
 
 class SmoothPairs:
-    """Pairs of smooth pictures that cost nothing to draw.
+    """A source of image-keypoint pairs with prepared pictures, which need no time to draw.
 
     Args:
-        side: of the pictures in pixels.
+        side: side of the pictures in pixels.
     """
 
     keypoints, provenance = KEYPOINTS, {"generator": "noise"}
@@ -40,7 +43,7 @@ class SmoothPairs:
         self.size, self.images = (side, side), smooth_pictures(64, side)
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Pairs start <= i < stop, in order, in batches."""
+        """Yield the pairs start <= i < stop, in order, in batches."""
         for first in range(start, stop, len(self.images)):
             count = min(len(self.images), stop - first)
             keypoints, visible = np.zeros((count, KEYPOINTS, 2), np.float32), np.ones((count, KEYPOINTS), bool)
@@ -48,14 +51,14 @@ class SmoothPairs:
 
 
 def smooth_pictures(count: int, side: int) -> np.ndarray:
-    """Pictures uint8 [count, side, side, 3] of 8x8 blocks of one colour each."""
+    """Draw pictures uint8 [count, side, side, 3]; each is divided into 8x8 blocks of one colour."""
     noise = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
     factor = -(-side // 8)
     return np.ascontiguousarray(noise.repeat(factor, axis=1).repeat(factor, axis=2)[:, :side, :side])
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """The generator, the detector on pairs, and training on real images."""
+    """Yield the contests of the generator, of the detector on generated pairs, and of refinement on real images."""
     runtime, side = setting.runtime, 64 if setting.quick else 128
     base = convolution(runtime)
     with tempfile.TemporaryDirectory() as folder:
@@ -84,13 +87,13 @@ def contests(setting: Setting) -> Iterator[Contest]:
 
 
 def train_step(trainer: Trainer) -> None:
-    """One optimisation step."""
+    """Run one training step."""
     trainer.train_step()
     trainer.step += 1
 
 
 def _against_ready(name: str, trainer: Any, ready: Any) -> Iterator[Contest]:
-    """A trainer against another of the same kind that gets one prepared batch again and again."""
+    """Yield the contest of a trainer against another trainer of its kind, which gets the same prepared batch in every step."""
     train_step(ready)
     for part in (ready, getattr(ready, "anchor", None)):
         if part is not None:
@@ -113,7 +116,7 @@ def _against_ready(name: str, trainer: Any, ready: Any) -> Iterator[Contest]:
 
 
 def _endless(batches: Generator[Any, None, None]) -> Generator[Any, None, None]:
-    """The next batch for ever; its threads end at once."""
+    """Yield the next batch for ever, and end the threads that prepare batches."""
     batch = next(batches)
     batches.close()
     while True:

@@ -67,11 +67,9 @@ def train_generator(
     Args:
         images: folder of images of any sizes.
         out: run folder.
-        config: the configuration. To continue a run, it must equal that run's configuration, except for budgets such as
-            `steps`.
+        config: the configuration; to continue a run, it must equal that run's, except for budgets such as `steps`.
         runtime: device and precision.
-        minutes: training time in minutes, over all calls that continue the run. The run ends at this time or at `config.steps`,
-            whichever is first. None for no limit.
+        minutes: training time over all calls; the run ends then, or earlier at `config.steps`. None for no limit of time.
         exclude: names of images to leave out of training.
         strict: whether an unreadable image is an error; otherwise it is left out.
         initial: generator whose weights a new run starts from; None for random weights. The discriminators of its run folder
@@ -282,10 +280,7 @@ class GeneratorTrainer(Trainer):
         write_image(self.run.sample(self.step), sheet)
 
     def write_weights(self) -> None:
-        """Write weights and their description. They are the best weights of early stopping, if there are any.
-
-        Otherwise they are the averaged weights, with batch-norm statistics measured anew.
-        """
+        """Write the best weights of early stopping, or else the averaged weights with new batch-norm statistics."""
         config, watch = self.config, self.watch if self.watch is not None and self.watch.weights else None
         self.average.stage = stage = replace(self.stage, alpha=1.0)
         recalibrate(self.average, config.seed + 1)
