@@ -255,7 +255,7 @@ class RefineTrainer(Trainer):
         super().save()
 
     def health(self) -> Health:
-        """Measure the keypoints of the averaged detector on the first `WATCHED` images, see `measure_health`."""
+        """Measure the keypoints that the averaged detector predicts on the watched images, see `measure_health`."""
         return measure_health(self.find(self.average, self.watched), self.before)
 
     def write_sheet(self) -> None:

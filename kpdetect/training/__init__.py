@@ -1,26 +1,26 @@
-"""The parts that every training uses, whatever network it trains.
+"""The parts that the trainings of generators and detectors share.
 
 run_folder       the folder of a run: configuration, environment, metrics
 model_description
                  the description inside a weights file, as a checked record
 trained_model    the result of a training, as functions return it
-checkpoints      weights and checkpoints, written whole and read back safely
+checkpoints      files of weights and checkpoints: never left half written, and checked when they are read
 described_weights
-                 the tensors of a weights file with its description as a record
-data_key         the training data of a run, as a text of hashes
+                 the tensors and the description of a weights file, read together
+data_key         a text of hashes that identifies the training data of a run
 optimiser_state  checks of an optimiser's state in a checkpoint
 initial_weights  the trained weights that a new run starts from
-runtime          device, precision and processes, chosen once
+runtime          device, precision and processes of a training
 distributed      agreement between the processes of one training
-peers            the processes that torchrun started, and how they end together
+peers            communication between the processes that torchrun started, and their common end
 seeds            seeds derived from the seed of a run
-cuda_graphs      a step recorded once and replayed, on a GPU
+cuda_graphs      a training step that is recorded once and replayed, on a GPU
 averaging        the running average of the weights
 prefetch         batches prepared in advance by threads
 progress_note    the progress of a project as a file, for other processes
-interrupts       Ctrl-C and termination, after the current step
+interrupts       Ctrl-C and termination, which take effect after the current step
 machine          memory and disk of this machine
-forecast         the expected course and needs of a training, and the numbers of images that suffice
+forecast         sentences about the time, memory and disk that a training needs, and about whether it is long enough
 loop             the training loop: budgets, metrics, checkpoints, stopping and continuing
-price            the forecast before a training begins, measured with trial steps
+price            measures some training steps, to forecast the time, memory and disk before a training begins
 """

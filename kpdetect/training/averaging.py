@@ -12,13 +12,16 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def averaged_copy(module: Module) -> Module:
-    """Make a frozen copy in evaluation mode, which `update_average` updates."""
+    """Copy a network, for `update_average`. The copy is in evaluation mode, and its weights get no gradients."""
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, module: nn.Module, decay: float, step: int) -> None:
-    """Move `average` towards `module`. The decay rises over the first steps; buffers are copied."""
+    """Move the weights of `average` towards those of `module`, and copy the buffers.
+
+    The share that is kept rises over the first steps to `decay`.
+    """
     decay = min(decay, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - decay)
     for kind in {buffer.dtype for buffer in average.buffers()}:  # buffers of one type are copied together

@@ -1,8 +1,9 @@
 """Checkpoints and weights files.
 
-A checkpoint holds everything that is needed to continue a run exactly. It is a `torch.save` of plain tensors, numbers, strings
-and containers, so it loads with `weights_only=True`. A weights file is the result of a run. It is a safetensors file; its
-metadata is a JSON string that describes the model and its origin. Both get their final name when they are complete.
+A checkpoint holds everything that is needed to continue a run exactly. `torch.save` writes it, and it holds only tensors,
+numbers, strings and containers, so that `torch.load` can read it with `weights_only=True`. A weights file is the result of a
+run. It is a safetensors file. Its metadata, a JSON string, describe the model and its origin. Both files get their final name
+only when they are complete.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_VERSION = 1
 WEIGHTS_VERSION = 1
 REFINED = "refined"
-"""Name of the folder of a project that holds the detector after training on real images."""
+"""Name of the folder in a project that holds the detector after refinement on real images."""
 TAUGHT = "taught"
-"""Beginning of the names of the folders of self-training in a project: taught-1, taught-2, ..."""
+"""Beginning of the names of a project's folders for rounds of self-training: taught-1, taught-2, ..."""
 
 
 def save_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
@@ -102,7 +103,7 @@ def load_checkpoint_header(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _require_stored(path: Path) -> None:
-    """Refuse an archive with compressed members. Torch writes none, and a small compressed file may hold terabytes."""
+    """Check that an archive has no compressed members. A small compressed file may unpack to terabytes; torch writes none."""
     with zipfile.ZipFile(path) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("compressed")
@@ -126,7 +127,7 @@ _announced: dict[Path, list[Callable[[str], None]]] = {}
 
 @contextmanager
 def announced(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Inside the block, call `say` with the hash of new weights right before their file gets the name `path`."""
+    """Call `say` when the `with` block writes weights to `path`, with their hash and right before their file gets this name."""
     listeners = _announced.setdefault(Path(os.path.abspath(path)), [])
     listeners.append(say)
     try:
@@ -173,7 +174,7 @@ def _metadata(path: Path) -> str:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except Exception as error:  # safetensors raises many types for damaged files
+    except Exception as error:  # safetensors raises many types of errors for damaged files
         raise CheckpointError(
             f"{path}: damaged weights file ({reason(error)}); copy the file again, or train the model again"
         ) from error
@@ -210,10 +211,10 @@ def load_weights(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Load the tensors of a weights file into the network that its description names.
+    """Load the tensors of a weights file into a network. The network was built from the description in the same file.
 
     Raises:
-        CheckpointError: the tensors do not fit.
+        CheckpointError: the tensors do not fit the network.
     """
     with reading(
         source, CheckpointError, "the weights do not fit the network that their description names; train the model again"
@@ -222,7 +223,7 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
 
 
 def require_widths(widths: Iterable[int], tensors: dict[str, Tensor], source: Path) -> None:
-    """Refuse a description with many more channels than the tensors have, before memory is allocated for the network.
+    """Check that a description does not have many more channels than the tensors, before the network is built in memory.
 
     Args:
         widths: numbers of channels in the description.
@@ -247,7 +248,7 @@ def detector_stages(project: Path) -> list[str]:
 
 
 def last_detector(project: Path, *, before: int) -> Path:
-    """Find the weights file of the last detector of a project before a round of self-training.
+    """Find the weights file of the last detector that a project trained before a round of self-training.
 
     Raises:
         CheckpointError: there is no such detector.
@@ -265,7 +266,7 @@ def round_folder(number: int) -> str:
 
 
 def round_number(stage: str) -> int | None:
-    """Return the number of the round of self-training in a folder of a project, from 1; None for another folder."""
+    """Return the number, from 1, of the round of self-training that a project folder's name states. None for other names."""
     number = stage.removeprefix(f"{TAUGHT}-")
     return int(number) if number.isdecimal() and stage == round_folder(int(number)) else None
 
@@ -280,7 +281,7 @@ def find_weights(path: Path, kind: str) -> Path:
 
     Args:
         path: the weights file, its run folder, its project folder, a folder of `kpdetect pack`, or the name of a model that
-            comes with the package (`kpdetect models`). Of a project, the last detector is found (`detector_stages`).
+            comes with the package (`kpdetect models`). In a project, the last of the `detector_stages` is taken.
         kind: "generator" or "detector".
 
     Raises:

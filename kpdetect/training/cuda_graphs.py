@@ -1,8 +1,8 @@
 """A step's work on a GPU, recorded once and then replayed (CUDA graphs).
 
-Small networks leave a GPU idle: Python launches thousands of operations more slowly than the GPU runs them. A replay is one
-launch. A recorded step may differ only in the values of its inputs: no branch depends on the step, nothing is drawn at random
-on the CPU, and no value is read back.
+If networks are small, a GPU runs operations faster than Python launches them. A replay launches all operations of a step at
+once. Steps may be recorded if they differ only in the values of their inputs. So no branch may depend on the step, no random
+number may come from the CPU, and no value may be read back to the CPU.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from torch import Tensor
 from kpdetect.messages import log
 
 WARM_STEPS = 3
-"""Steps of each kind before recording: in the first steps libraries choose kernels and optimisers create their state."""
+"""Number of steps of each kind before recording. In these steps libraries choose kernels and optimisers create their state."""
 Outputs = dict[str, Tensor]
 
 
 @dataclass
 class Recording:
-    """A graph, and the tensors that it writes."""
+    """A recorded CUDA graph, with the output tensors that each replay fills."""
 
     graph: Any
     outputs: Outputs
 
 
 class StepRecorder:
-    """A step that is replayed after every kind of step has run a few times.
+    """A training step that runs normally a few times, is then recorded, and is replayed from then on.
 
-    If recording fails, it logs a warning and continues without. Before torch 2.12, a failure does not free the memory cached
-    until then.
+    If recording fails, a warning is logged and the steps run normally. Before torch 2.12, the memory that was cached until then
+    is not freed.
 
     Args:
-        work: the function from inputs to tensors by name; may update weights through the optimisers.
-        optimisers: all optimisers that `work` uses; their learning rates must not change afterwards.
-        kinds: names of the kinds of step.
+        work: function that does the work of a step and returns tensors by name. It may update weights through `optimisers`.
+        optimisers: all optimisers that `work` uses. Their learning rates must not change after the recording.
+        kinds: names of the kinds of step. Each kind is recorded separately.
         device: the device of all tensors.
     """
 
@@ -55,10 +55,10 @@ class StepRecorder:
         self.recordings: dict[Hashable, Recording] = {}
         self.given_up = False
         self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()  # shared by all kinds: only outputs outlive a replay
+        self.pool = torch.cuda.graph_pool_handle()  # one pool for all kinds: after a replay only outputs are used
 
     def __call__(self, kind: Hashable, *inputs: Tensor) -> Outputs:
-        """Run `work` on inputs, which always have the same shapes; `kind` names the kind of step."""
+        """Run or replay `work` on inputs. The inputs of a kind of step must always have the same shapes."""
         if self.given_up:
             return self.work(*inputs)
         if not self.inputs:
@@ -75,7 +75,7 @@ class StepRecorder:
         return {name: value.clone() for name, value in recording.outputs.items()}
 
     def _aside(self) -> Outputs:
-        """Run the work without a graph, on the stream that records later."""
+        """Run `work` without recording, on the CUDA stream that is used for recording later."""
         current = torch.cuda.current_stream(self.stream.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
@@ -84,7 +84,7 @@ class StepRecorder:
         return outputs
 
     def _record(self, kind: Hashable) -> bool:
-        """Record the work without running it; return whether this succeeded."""
+        """Record `work` without running it. Return whether this succeeded."""
         graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self.stream.device)
         groups = [group for optimiser in self.optimisers for group in optimiser.param_groups]
         for group in groups:

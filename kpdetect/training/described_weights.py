@@ -1,4 +1,4 @@
-"""The tensors of a weights file together with its description as a typed record."""
+"""Read the tensors of a weights file together with its description, as a typed record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def load_described(path: Path, kind: type[Kind]) -> tuple[dict[str, Tensor], Kin
 
     Args:
         path: the weights file.
-        kind: record of the description: `GeneratorDescription` or `DetectorDescription`.
+        kind: type of the description: `GeneratorDescription` or `DetectorDescription`.
 
     Raises:
         CheckpointError: the file is missing, damaged, of another kind or version, or holds values that are not numbers.

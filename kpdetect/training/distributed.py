@@ -1,8 +1,8 @@
 """Training in several processes that torchrun starts, one per GPU (or per share of a CPU).
 
 Every process computes its part of each batch, and the gradients are averaged, so all processes keep equal parameters. Only the
-first process writes, measures and decides when to stop. On CUDA, batch normalisation is synchronised. Torch cannot do this on a
-CPU, where each process normalises its part separately.
+first process writes, measures and decides when to stop. On CUDA, batch normalisation uses the statistics of the whole batch. On
+a CPU torch does not support this, so each process uses the statistics of its part.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Module = TypeVar("Module", bound=nn.Module)
 def joined_runtime(
     device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
 ) -> Iterator[Runtime]:
-    """Make the runtime of this process. Inside the block, the processes that torchrun started are connected.
+    """Make the runtime of this process, and connect the processes that torchrun started in the `with` block.
 
-    Processes that were connected before stay so after the block (`kpdetect.training.peers.joined`).
+    If the processes were connected before the block, they stay connected after it (`kpdetect.training.peers.joined`).
 
     Raises:
-        InputError: CUDA or TensorBoard is requested and not available; or see `joined`.
-        PeerError: see `joined`.
+        InputError: CUDA or TensorBoard is requested and not available. Or `joined` raises it.
+        PeerError: `joined` raises it.
     """
     runtime = resolve_runtime(device, precision, compiled=compiled, events=events)
     gpu = runtime.device.type == "cuda"
@@ -43,7 +43,7 @@ def joined_runtime(
 
 
 def require_divisible(batch: int, runtime: Runtime) -> None:
-    """Refuse a batch that the processes cannot share evenly.
+    """Check that the processes can share a batch evenly.
 
     Raises:
         ConfigError: the batch is not a multiple of the number of processes.
@@ -56,7 +56,7 @@ def require_divisible(batch: int, runtime: Runtime) -> None:
 
 @contextmanager
 def main_first(runtime: Runtime) -> Iterator[None]:
-    """Run the block in the first process before the other processes run it.
+    """Run the `with` block in the first process, and after that in the other processes.
 
     Raises:
         SystemExit: in the other processes, if the first one fails. Only the first one reports the error.
@@ -74,7 +74,7 @@ def main_first(runtime: Runtime) -> Iterator[None]:
 
 
 def by_the_first(runtime: Runtime, action: Callable[[], object]) -> None:
-    """Do something in the first process alone, while the others wait."""
+    """Call `action` in the first process, while the other processes wait."""
     with main_first(runtime):
         if runtime.is_main:
             action()
@@ -86,7 +86,7 @@ def peers_of(runtime: Runtime) -> Peers:
 
 
 def synchronised(module: Module, runtime: Runtime) -> Module:
-    """Synchronise the batch normalisation of a module, if there are several processes on CUDA."""
+    """Make the batch normalisation of a module use the whole batch of all processes, if several processes use CUDA."""
     if runtime.world == 1 or runtime.device.type != "cuda":
         return module
     converted: Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
@@ -95,7 +95,7 @@ def synchronised(module: Module, runtime: Runtime) -> Module:
 
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter], runtime: Runtime) -> None:
-    """Replace every gradient by its mean over the processes, in one message."""
+    """Replace every gradient by its mean over the processes. All gradients are exchanged at once."""
     if runtime.world == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -116,7 +116,7 @@ def agreed(decision: bool, runtime: Runtime) -> bool:
 
 
 def anywhere(happened: bool, runtime: Runtime) -> bool:
-    """Tell every process whether something has happened in any of them."""
+    """Tell every process whether `happened` is true in any of them."""
     if runtime.world == 1:
         return happened
     message = torch.tensor([float(happened)], device=runtime.device)

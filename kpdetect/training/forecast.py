@@ -1,6 +1,6 @@
-"""Forecast the course and needs of a training on this machine, in sentences, with warnings.
+"""Describe, in sentences, the time, memory and disk that a training needs on this machine, with warnings.
 
-This is the one place of the numbers that say how much training is enough.
+Only this module holds the numbers of images that a training needs to see.
 """
 
 from __future__ import annotations
@@ -12,29 +12,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MASK_IMAGES, KEYPOINT_IMAGES = 15_000, 100_000
-"""Numbers of images after which the mask of `tiny` at 64 pixels usually looks like the object, and keypoints stay on parts."""
+"""Numbers of images after which the mask usually resembles the object, and keypoints usually stay on the same parts. They were
+measured with the preset `tiny` at 64 pixels."""
 ENOUGH: Mapping[str, tuple[tuple[int, str], ...]] = {
     "generator": (
         (MASK_IMAGES, "the mask needs about {:,} images to look like the object"),
         (KEYPOINT_IMAGES, "keypoints need about {:,} images to keep to their parts"),
     )
 }
-"""Numbers of images that a stage needs, each with its purpose, the smallest first. Other stages have no guidance."""
+"""For each kind of training, the numbers of images that it needs, each with its purpose, the smallest first."""
 MEMORY_SHARE = 0.9
-"""Share of the memory above which a warning is given."""
+"""A warning is given if a training needs more than this share of the memory."""
 Line = tuple[int, str]
-"""A sentence with its level of `logging`."""
+"""A `logging` level, and a sentence."""
 
 
 class Needs(NamedTuple):
     """Memory and disk that a training needs, in bytes.
 
     Attributes:
-        memory: at its peak.
-        memory_there: of the GPU or of the machine; None if the system does not say.
-        disk: still to be written.
-        disk_there: free where it is written.
-        gpu: whether the memory is a GPU's.
+        memory: largest memory that is used at one time.
+        memory_there: memory of the GPU or of the machine; None if the system does not tell it.
+        disk: size of the files that are still to be written.
+        disk_there: free space on the disk that they are written to.
+        gpu: whether `memory` and `memory_there` are memory of a GPU.
     """
 
     memory: int
@@ -46,15 +47,15 @@ class Needs(NamedTuple):
 
 @dataclass(frozen=True)
 class Forecast:
-    """The expected course of a run.
+    """The expected speed and length of a run. Numbers of images count repeated images and earlier calls that trained the run.
 
     Attributes:
         rate: images per second.
-        seen: images seen so far, over all continuations.
-        limit: most images of the run, over all continuations.
-        seconds_used: training time used already.
-        seconds_left: training time left; None if only `limit` ends the run.
-        stage: what is trained.
+        seen: number of images shown in training so far.
+        limit: number of images after which the run ends.
+        seconds_used: training time so far, in seconds.
+        seconds_left: remaining training time in seconds; None if only `limit` ends the run.
+        stage: what is trained, for example `generator`.
     """
 
     rate: float
@@ -66,27 +67,27 @@ class Forecast:
 
     @property
     def images(self) -> int:
-        """Images that the network will have seen at the end."""
+        """Number of images that the network will have seen at the end of the run."""
         if self.seconds_left is None:
             return max(self.seen, self.limit)
         return max(self.seen, min(self.limit, self.seen + int(self.rate * self.seconds_left)))
 
     @property
     def seconds(self) -> float:
-        """Training time until the end, in seconds."""
+        """Remaining training time in seconds."""
         return max(0, self.images - self.seen) / self.rate
 
     def minutes_for(self, images: int) -> float:
-        """Return the minutes of training, including past ones, until the network has seen a number of images."""
+        """Return the minutes of training, including those so far, until the network has seen this number of images."""
         return (self.seconds_used + max(0, images - self.seen) / self.rate) / 60
 
 
 def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
-    """Describe the forecast, with a warning if the images are too few; each line with its `logging` level.
+    """Describe a forecast in lines, each with its `logging` level. Warn if the network will see too few images.
 
     Args:
         forecast: the forecast.
-        share: the stage's share of the user's minutes.
+        share: share of the user's minutes that this training gets, if the minutes are divided among several trainings.
     """
     expected = (
         f"this machine trains the {forecast.stage} on {forecast.rate:.1f} images a second: in {duration(forecast.seconds)} "
@@ -96,7 +97,7 @@ def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
 
 
 def enough_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
-    """Warn if a stage will see fewer images than it needs, with advice. The list is empty if they suffice."""
+    """Warn, with advice, if the network will see fewer images than it needs. Otherwise return an empty list."""
     for images, purpose in ENOUGH.get(forecast.stage, ()):
         if forecast.images < images:
             return [(logging.WARNING, f"these are few images: {purpose.format(images)}; {_advice(forecast, share)}")]

@@ -1,8 +1,8 @@
 """Start a new run from existing weights: `--init-from`.
 
-The new run is not a continuation: only the shapes of the networks must be equal, and optimisers and step count start from zero.
-The run folder keeps `initial.json`, so a continued run does not need the old weights. Its list of real images includes those
-behind the old weights.
+The new run does not continue the old one. Only the shapes of the networks must be equal, and optimisers and step count start
+from zero. `initial.json` in the run folder records the old weights, which are not needed to continue the new run. The new run's
+list of real images includes those that the old weights were trained on.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class InitialWeights:
 
     Attributes:
         path: the weights file.
-        tensors: the tensors in the file, by name.
-        description: the description in the file.
+        tensors: the tensors in the weights file, by name.
+        description: the description in the weights file.
     """
 
     def __init__(self, path: Path, tensors: dict[str, Tensor], description: ModelDescription) -> None:
@@ -59,11 +59,11 @@ class InitialWeights:
 
     @property
     def checkpoint(self) -> Path:
-        """Path of the checkpoint of the same run; it may not exist."""
+        """Path of the checkpoint in the folder of the weights file. It may not exist."""
         return self.path.with_name(CHECKPOINT)
 
     def companion(self, name: str) -> dict[str, Tensor] | None:
-        """Read the state of another network of the same run from its checkpoint; None if it is missing."""
+        """Read the state of another network, `name`, from the checkpoint of the same run. Return None if it is missing."""
         if not self.checkpoint.exists():
             return None
         state: dict[str, Tensor] | None = load_checkpoint(self.checkpoint, self.description.kind).get(name)
@@ -74,7 +74,7 @@ class InitialWeights:
         return state
 
     def record(self, run: RunFolder) -> None:
-        """Record these weights in the run folder, and add the real images behind them to the run's list."""
+        """Record these weights in the folder of the new run. Add their real training images to the list of the run."""
         if not run.writes:
             return
         record = {
@@ -89,7 +89,7 @@ class InitialWeights:
 
 
 def forget_beginning(run: RunFolder) -> None:
-    """Remove the record of initial weights before the first checkpoint, because a killed run may be started differently."""
+    """Remove the record of initial weights if the run has no checkpoint yet. The next call may start it from other weights."""
     (run.folder / RECORD).unlink(missing_ok=True)
 
 
@@ -113,6 +113,6 @@ def load_fitting(network: nn.Module, tensors: dict[str, Tensor], source: Path) -
 
 
 def began_with(run: RunFolder) -> dict[str, Any] | None:
-    """Read the record of `InitialWeights.record`; None for a run that started from random weights."""
+    """Read the record of the weights that a run started from. Return None if it started from random weights."""
     path = run.folder / RECORD
     return checked(dict[str, Any], read_json(path), path) if path.exists() else None

@@ -1,4 +1,4 @@
-"""Ctrl-C and termination, after which a long computation finishes its step and saves."""
+"""Handle Ctrl-C and termination: a long computation finishes its current step and saves before it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 SAME_SECONDS = 1.0
-"""Signals within this time are one request, because torchrun repeats a Ctrl-C that the terminal has already sent."""
+"""Signals within this time in seconds count as one, because torchrun repeats a Ctrl-C that the terminal has already sent."""
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C has stopped. Typer returns it for KeyboardInterrupt."""
 STOPPED = "stopped; finished work is saved; run the same command again to continue"
@@ -20,10 +20,10 @@ STOPPED = "stopped; finished work is saved; run the same command again to contin
 
 @contextmanager
 def interrupts_end_imports() -> Iterator[None]:
-    """Inside the block, SIGINT during an import ends the process with one line. At other times it raises KeyboardInterrupt.
+    """Make SIGINT (Ctrl-C) during an import end the process with one line, in the `with` block.
 
-    During their import, packages in C turn KeyboardInterrupt into other errors, or lose it. If SIGINT is ignored or has another
-    handler, nothing changes.
+    When nothing is imported, SIGINT raises KeyboardInterrupt as usual. During an import, compiled packages turn
+    KeyboardInterrupt into other errors, or lose it. If SIGINT is ignored or has another handler, nothing changes.
     """
     usual = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,8 +2,8 @@
 
     run_until -> train_step (of the subclass) -> periodic work, a list of (every, action)
 
-All random numbers of step t follow from (seed, t), so a checkpoint needs no random state. On the same CPU, a continued run is
-bit-equal to an uninterrupted one; a GPU adds numbers in no fixed order. No schedule reads the clock.
+All random numbers of step t depend only on the seed and t, so a checkpoint holds no random state. On a CPU, a continued run is
+bit-equal to an uninterrupted one. A GPU adds numbers in no fixed order. No schedule depends on elapsed time.
 """
 
 from __future__ import annotations
@@ -46,31 +46,31 @@ class TrainingConfig(StrictConfig):
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of all random numbers."""
     steps: int = Field(1, ge=1, le=MOST_STEPS)
-    """Number of steps to train. No schedule depends on it, so a finished run can be continued."""
+    """Number of steps to train. No learning rate depends on it, so a finished run can be continued."""
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints."""
     sample_every: int = Field(500, ge=1)
-    """Steps between sample sheets. Before the first of these, sheets come after 30 seconds, 1 minute, 2, 4 and so on."""
+    """Steps between sample sheets. Earlier sheets are drawn after 30 seconds, 1 minute, 2 minutes, 4 minutes and so on."""
     log_every: int = Field(50, ge=1)
     """Steps between lines of metrics."""
 
 
 BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every", "augment_on", "replay")
-"""Keys whose values may change when a run is continued."""
+"""Keys of the configuration whose values may change when a run is continued."""
 
 
 SAVE_SECONDS = 300.0
-"""Longest time between checkpoints, however slow the steps are. The result does not depend on it."""
+"""Longest time between checkpoints in seconds, however slow the steps are. It does not change the result of a training."""
 
 
 EARLY_SHEET_SECONDS = 30.0
-"""Training time of the first sample sheet. The next sheets come after twice the time each, until the first `sample_every`."""
+"""Training time of the first sample sheet, in seconds. It doubles from sheet to sheet until the first `sample_every`."""
 PACE_SECONDS, LEAST_PACE_STEPS = 8.0, 10
-"""Time for which a run measures its speed before its forecast. A run limited by steps uses a tenth of them, at least 10."""
+"""Seconds and steps for which a run measures its speed. A run limited by steps measures a tenth of them, but at least 10."""
 
 
 def images_of(run: RunFolder, kind: str) -> str | None:
-    """Read the key of the images that a run was trained on; None before its first checkpoint."""
+    """Read the key of the images that a run is trained on. Return None if it has no checkpoint yet."""
     return images_in(str(load_checkpoint(run.checkpoint, kind).get("data", ""))) if run.checkpoint.exists() else None
 
 
@@ -79,7 +79,7 @@ class Trainer(ABC):
 
     Args:
         run: folder of the run.
-        config: the run's configuration.
+        config: configuration of the run.
         batch: number of images per step.
         data: key of the training data. A continued run must have the same key.
         runtime: device and precision.
@@ -88,11 +88,11 @@ class Trainer(ABC):
     kind: ClassVar[str]
     """Name of the trained network in checkpoints."""
     share = 1.0
-    """This training's share of the user's minutes, for the advice if there are too few."""
+    """Share of the user's minutes that this training gets. The advice about too few minutes uses it."""
     warm_steps = 3
-    """First steps that are slower than the others."""
+    """Number of steps at the start that are slower than the others."""
     other_data: str = "other data (files were added, removed or changed, or others are excluded)"
-    """Description of the difference, for a checkpoint with other training data."""
+    """What an error message says about a checkpoint of other training data."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: DataKey, runtime: Runtime) -> None:
         require_divisible(batch, runtime)
@@ -119,26 +119,26 @@ class Trainer(ABC):
         """Write the weights file, the result of the run."""
 
     def forecast(self, rate: float, steps: int, seconds_left: float | None) -> list[Line]:
-        """Forecast the run from its measured speed, in lines with levels of `logging`.
+        """Forecast the rest of the run from its measured speed, in lines with their `logging` levels.
 
         Args:
             rate: steps per second.
-            steps: the last step that the budget allows.
-            seconds_left: remaining time; None if only steps limit the run.
+            steps: number of the step at which the run ends.
+            seconds_left: remaining training time; None if only `steps` ends the run.
         """
         seen, limit = self.step * self.batch, steps * self.batch
         forecast = Forecast(rate * self.batch, seen, limit, self.seconds, seconds_left, self.kind)
         return [*forecast_lines(forecast, self.share), *needs_lines(self.needs(self.run.folder))]
 
     def needs(self, folder: Path) -> Needs:
-        """Measure the memory and disk of this training, after some steps. `folder` is the folder that it writes into."""
+        """Measure the memory and disk that this training needs, after some steps. `folder` is the folder it writes to."""
         device, state = self.runtime.device, sum(tensor_bytes(part.state_dict()) for part in self.stateful().values())
         memory = peak_memory(device) + self.closing_memory
-        return Needs(memory, memory_there(device), 3 * state, disk_there(folder), device.type == "cuda")  # old, new, weights
+        return Needs(memory, memory_there(device), 3 * state, disk_there(folder), device.type == "cuda")  # checkpoints, weights
 
     @property
     def closing_memory(self) -> int:
-        """Bytes that the end of the training needs on top of its steps."""
+        """Number of bytes that the end of the training needs in addition to those of its steps."""
         return 0
 
     def close(self) -> None:
@@ -146,20 +146,20 @@ class Trainer(ABC):
         return
 
     def is_done(self) -> bool:
-        """Tell whether more training gains nothing. The run then ends before its budget."""
+        """Tell whether more training would not help. The run then ends before its budget is used up."""
         return False
 
     @property
     def kept(self) -> str:
-        """A sentence about the checkpoint of a failed run."""
+        """A sentence that says which checkpoint of a failed run is kept."""
         return "the last good checkpoint is kept" if self.run.checkpoint.exists() else "there is no checkpoint yet"
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
-        """List periodic work, as (number of steps between two calls, function)."""
+        """List the work that is done every few steps, as (number of steps between two calls, function)."""
         return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
 
     def run_until(self, steps: int, minutes: float | None) -> None:
-        """Train up to a number of steps, or minutes summed over all continuations. Save at the end and on Ctrl-C.
+        """Train until a number of steps or minutes, counting those of earlier calls. Save at the end and on Ctrl-C.
 
         Raises:
             TrainingError: a loss is not finite. The last good checkpoint is kept.
@@ -173,13 +173,13 @@ class Trainer(ABC):
         left = None if minutes is None else max(0.0, budget - self.seconds)
         pace, early = self._pace(steps, left), _next_sheet(self.seconds)
         start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
-        with StopRequest() as stop, closing(self):  # until the end, because torchrun passes a signal on more than once
+        with StopRequest() as stop, closing(self):  # until the end of the run, because torchrun sends a signal more than once
             with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
                 while self._goes_on(steps, budget, stop):
                     began = time.monotonic()
                     metrics = self.train_step()
                     self.step += 1
-                    self._require_finite(metrics)  # waits for the device, whose work counts
+                    self._require_finite(metrics)  # waits for the device, so that its work is timed
                     self.seconds += time.monotonic() - began
                     if self.runtime.is_main:
                         bar.update(self.batch, **_losses(metrics))
@@ -198,7 +198,7 @@ class Trainer(ABC):
             raise KeyboardInterrupt
 
     def _pace(self, steps: int, left: float | None) -> Pace:
-        """Measure the speed for 8 seconds, or shorter if the budget is small."""
+        """Make a measurement of the speed that lasts `PACE_SECONDS`, or less if the budget is small."""
         seconds = PACE_SECONDS if left is None else min(PACE_SECONDS, left / 10)
         return Pace(self.warm_steps, seconds, steps=max(LEAST_PACE_STEPS, (steps - self.step) // 10))
 
@@ -228,7 +228,7 @@ class Trainer(ABC):
         )
 
     def _require_finite(self, metrics: dict[str, Tensor]) -> None:
-        """Check the losses of every step, before anything is saved."""
+        """Check that the losses of a step are finite, before anything is saved."""
         finite = bool(torch.stack([value.detach().float() for value in metrics.values()]).isfinite().all())
         if anywhere(not finite, self.runtime):  # all processes must stop together, else the others wait for ever
             raise TrainingError(
@@ -240,9 +240,9 @@ class Trainer(ABC):
         """Make the description for the weights file.
 
         Args:
-            config: configuration, from which a reader builds the network.
+            config: configuration from which a reader of the weights file builds the network.
             kept_step: step of the weights; by default the last step.
-            entries: further entries of this kind of training, as values for JSON.
+            entries: further entries, as values for JSON.
         """
         seen = (self.step if kept_step is None else kept_step) * self.batch
         progress: dict[str, Any] = {"step": self.step} | ({} if kept_step is None else {"kept_step": kept_step})

@@ -1,4 +1,4 @@
-"""Measure the memory and disk of this machine: the peak use of a process, and the available amount."""
+"""Measure memory and disk: the peak memory of this process, and the memory and free disk space of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 def peak_resident() -> int:
     """Read the peak resident memory of this process in bytes; 0 if the system does not tell it."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux's ru_maxrss begins with that of the process that started this one
+    if status.exists():  # on Linux, ru_maxrss starts with the peak of the process that started this one
         line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "VmHWM: 0 kB")
         return int(line.split()[1]) * 2**10
     if os.name != "posix":
@@ -24,7 +24,7 @@ def peak_resident() -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Read the peak memory of this process on a device, in bytes. For a CPU it is the memory of the process."""
+    """Read the peak memory of this process on a device, in bytes. For a CPU it is the peak resident memory."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else peak_resident()
 
 

@@ -1,7 +1,8 @@
 """The description inside a weights file: a record that is checked when the file is read.
 
-Every key except kind and version is optional, because files of earlier versions lack some. `GeneratorDescription` and
-`DetectorDescription` list the keys that a usable file needs. Keys of newer versions are kept, see `content`.
+In `ModelDescription`, every key except kind and version is optional, because files of earlier versions lack some keys.
+`GeneratorDescription` and `DetectorDescription` list the keys that a usable file needs. Unknown keys, which newer versions may
+have written, are kept, see `content`.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ class CalibrationDescription(Record):
     """The map from heatmap mass to probability, see `kpdetect.detector.calibration`."""
 
     mass: tuple[Share, ...] = Field(min_length=1)
-    """Masses of the corner points, not falling."""
+    """Heatmap masses of the corner points, equal or rising, in [0, 1]."""
     probability: tuple[Share, ...]
-    """Probabilities of the corner points."""
+    """Probabilities of the corner points, in [0, 1]."""
     near: float | None = None
-    """Distance within which a keypoint counts as found, in normalised units."""
+    """Distance from the true place within which a keypoint counts as found, in normalised units."""
     usual: Share | None = None
-    """Mean confidence on held-out pairs; not in weights of earlier versions."""
+    """Mean confidence of the keypoints in held-out pairs; None in weights files of earlier versions."""
 
     @model_validator(mode="after")
     def _rising(self) -> CalibrationDescription:
@@ -42,12 +43,12 @@ class CalibrationDescription(Record):
 
 
 class LayoutDescription(Record):
-    """The layout of the keypoints in training, see `kpdetect.inference.second_pass.Layout`."""
+    """The layout of the keypoints in training images, see `kpdetect.inference.second_pass.Layout`."""
 
     places: tuple[tuple[float, float], ...]
     """Mean place of each keypoint [K, 2], normalised."""
     distances: tuple[tuple[float, ...], ...]
-    """Root mean square distance of each two keypoints [K, K], normalised."""
+    """Root mean square distance between each two keypoints [K, K], in normalised units."""
 
 
 class ModelDescription(Record):
@@ -56,65 +57,65 @@ class ModelDescription(Record):
     model_config = ConfigDict(extra="allow")
 
     kind: str
-    """Kind of the model: generator or detector."""
+    """Kind of the model: `generator` or `detector`."""
     version: int
-    """Version of the format."""
+    """Version of the format of weights files."""
     config: dict[str, Any] | None = None
     """The configuration of the training."""
     step: Count | None = None
     """Number of training steps."""
     kept_step: Count | None = None
-    """The step of the weights, if they are not those of the last step."""
+    """The step that the weights are from; None if they are from the last step."""
     distance: float | None = None
-    """Distance of a generator's images to the real images, if the training stopped by this distance."""
+    """Distance between the images of a generator and the real images; None if training was not stopped by this distance."""
     images_seen: Count | None = None
-    """Number of images or pairs in all steps together."""
+    """Number of images or pairs that training has shown in all steps, counting repeated ones."""
     minutes: NotNegative | None = None
     """Training time in minutes."""
     training_images: Count | None = None
     """Number of real images in the training data."""
     began_with: dict[str, Any] | None = None
-    """The weights that the training started from."""
+    """Record of the weights that the training started from; None if they were random."""
     feature_weights: str | None = None
-    """Hash of the network in whose features images were compared."""
+    """Hash of the trained network in whose features images were compared; None if there was none."""
     data: str | None = None
-    """Key of the training images."""
+    """Key of the training images, see `kpdetect.training.data_key`."""
     drawn_size: Side | None = None
-    """Side of the images that a generator draws; by default that of its configuration."""
+    """Side in pixels of the images that a generator draws; None: the side in its configuration."""
     keypoints: Keypoints | None = None
-    """K of a detector."""
+    """Number of keypoints of a detector."""
     pair_size: tuple[Side, Side] | None = None
-    """(height, width) of the images that a detector was trained on."""
+    """(height, width) in pixels of the images that a detector was trained on."""
     crop: CropPolicy | None = None
-    """Crop policy of a detector."""
+    """How a detector crops images to a square: centre, pad or stretch."""
     provenance: dict[str, Any] | None = None
     """The model and settings that made a detector's pairs."""
     pairs: Count | None = None
-    """Number of pairs."""
+    """Number of pairs that a detector was trained on; None if they were drawn during the training."""
     held_out_percent: NotNegative | None = None
-    """Mean error on held-out pairs, in percent of the image's side."""
+    """Mean distance between a detector's keypoints and the true ones on held-out pairs, in percent of the image's side."""
     held_out: NotNegative | None = None
     """Share of the pairs that was held out while the detector was refined."""
     keypoint_layout: LayoutDescription | None = None
-    """Layout of the keypoints in training."""
+    """Layout of a detector's keypoints in training images."""
     calibration: CalibrationDescription | None = None
-    """Map from heatmap mass to confidence."""
+    """Map from a detector's heatmap mass to its confidence."""
     calibrated_on: dict[str, Any] | None = None
-    """The pairs of a later calibration by `kpdetect calibrate`."""
+    """Record of the pairs on which `kpdetect calibrate` calibrated the confidence again; None if it was not used."""
     first_stage: str | None = None
-    """Hash of the detector that was refined."""
+    """Hash of the detector that was refined on real images; None if none was."""
     refined: dict[str, Any] | None = None
-    """Configuration of the training on real images."""
+    """Configuration of a detector's training on real images; None if it was trained on pairs alone."""
     refined_before: tuple[dict[str, Any], ...] | None = None
-    """Records of earlier trainings on real images."""
+    """Records of earlier trainings on real images, the oldest first."""
     drift: float | None = None
-    """Mean distance by which the training on real images moved the keypoints, normalised."""
+    """Mean distance by which the training on real images moved the keypoints, in normalised units."""
     spread: float | None = None
-    """Standard deviation of the keypoints within an image, normalised."""
+    """Standard deviation of the keypoints within an image, in normalised units."""
     commit: str | None = None
     """Git commit of the code that trained the model."""
     hardware: dict[str, Any] | None = None
-    """Hardware of the training."""
+    """Hardware that trained the model."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -123,13 +124,13 @@ class ModelDescription(Record):
 
 
 class GeneratorDescription(ModelDescription):
-    """The description of a usable generator."""
+    """The description in a generator's weights file, with all keys that its use needs."""
 
     config: dict[str, Any]
 
 
 class DetectorDescription(ModelDescription):
-    """The description of a usable detector."""
+    """The description in a detector's weights file, with all keys that its use needs."""
 
     config: dict[str, Any]
     keypoints: Keypoints

@@ -1,4 +1,7 @@
-"""States in a checkpoint. The state of an optimiser is checked, because torch loads any state and fails in the next step."""
+"""States in a checkpoint, and a check of an optimiser's state.
+
+Without the check, torch would load any state and fail in the next step.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from torch.optim import Optimizer
 
 
 class Stateful(Protocol):
-    """A network, an optimiser or anything else with a state."""
+    """A network, an optimiser, or another object whose state a checkpoint holds."""
 
     def state_dict(self) -> Any:
-        """Return the state: tensors, numbers, strings and containers of them."""
+        """Return the state. It consists of tensors, numbers, strings and containers of them."""
 
     def load_state_dict(self, state: Any, /) -> Any:
         """Restore a state from `state_dict`."""
@@ -68,7 +71,7 @@ def _require_average(name: str, value: Any, parameter: Tensor) -> None:
 
 
 def _alike(mine: Any, theirs: Any) -> bool:
-    """Tell whether two options have the same type: numbers, lists of equal length, truth values, or None."""
+    """Tell whether two options have the same type. Types are number, list of a certain length, truth value and None."""
     if isinstance(mine, bool) or mine is None:
         return isinstance(theirs, bool) or theirs is None
     if isinstance(mine, int | float):

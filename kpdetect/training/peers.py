@@ -1,7 +1,8 @@
-"""The processes of one command that torchrun started: their communication, and their common end.
+"""The processes of one command that torchrun started ("peers"): their communication, and their common end.
 
-Each process does a part of the work, and the first one writes the common files. If a process fails, is killed, or its machine
-is lost, the others end, and one of them says so in one line. With torchrun's `--max-restarts` all of them start again.
+Each process does a part of the work, and the first one writes the common files. If a process fails or is killed, or its machine
+no longer answers, the others end too. One of them reports this in one line. With torchrun's `--max-restarts` all of them start
+again.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from kpdetect.training.interrupts import INTERRUPTED
 Value = TypeVar("Value")
 
 PATIENCE = timedelta(days=30)
-"""Longest time that a process waits for a running process. Some parts of the work may take hours longer than others."""
+"""Longest time that a process waits for another running process. Some parts of the work take hours longer than others."""
 START = timedelta(minutes=10)
 """Longest time that a process waits for the others to start."""
 LOST = timedelta(seconds=120)
@@ -48,14 +49,14 @@ ENDED = "another process of this command ended, or torchrun stopped it; run the 
 
 @dataclass(frozen=True, kw_only=True)
 class Peers:
-    """Process `rank` of the `world` processes of one command."""
+    """The processes of one command, as seen by one of them: process number `rank` of `world` processes."""
 
     rank: int = 0
     world: int = 1
 
     @classmethod
     def here(cls) -> Peers:
-        """Return the processes that this process has joined with `joined`; otherwise this process alone."""
+        """Return the processes that `joined` has connected with this one. Without `joined` it is this process alone."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls()
         return cls(rank=distributed.get_rank(), world=distributed.get_world_size())
@@ -70,7 +71,7 @@ class Peers:
         return items[self.rank :: self.world]
 
     def gathered(self, value: Value) -> list[Value]:
-        """Return the values of all processes by rank, in every process."""
+        """Return, in every process, the list of all processes' values in the order of their ranks."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world
@@ -78,7 +79,7 @@ class Peers:
         return values
 
     def agreed(self, value: Value) -> Value:
-        """Return the value of the first process, in every process."""
+        """Return, in every process, the value of the first process."""
         return self.gathered(value)[0]
 
     def wait(self) -> None:
@@ -105,14 +106,14 @@ def package_version() -> str:
 
 @contextmanager
 def joined(*, gpu: bool = False) -> Iterator[Peers]:
-    """Inside the block, connect the processes that torchrun started. The block ends when all processes reach its end.
+    """Connect the processes that torchrun started, in the `with` block. It ends when all processes have reached its end.
 
     Args:
-        gpu: whether GPUs communicate too. `torch.cuda.set_device` must be called before.
+        gpu: whether the processes also exchange tensors between GPUs. Call `torch.cuda.set_device` first.
 
     Raises:
         InputError: the processes have different arguments, or torchrun did not start them.
-        PeerError: another process ended before the work was done. One process raises it; the others end silently.
+        PeerError: another process ended before the work was done. Only one process raises it; the others end silently.
     """
     if world_size() == 1 or distributed.is_initialized():
         yield Peers.here()
@@ -139,11 +140,11 @@ def joined(*, gpu: bool = False) -> Iterator[Peers]:
 
 
 def _met() -> Any:
-    """Open the store of torchrun, after a check that every process runs the same command.
+    """Open torchrun's store, through which the processes communicate. Check that every process runs the same command.
 
     Raises:
-        InputError: there is no torchrun, or another process has other arguments.
-        PeerError: the other processes have not started.
+        InputError: torchrun did not start this process, or another process has other arguments.
+        PeerError: the other processes have not started in time.
     """
     if missing := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise InputError(
@@ -152,7 +153,7 @@ def _met() -> Any:
     rank, world = int(os.environ["RANK"]), world_size()
     try:
         common, _, _ = next(rendezvous("env://", rank, world, timeout=START))
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # the store survives a restart
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # a restart keeps the store
         store = PrefixStore(f"kpdetect-{attempt}-{next(_joins)}", common)
         store.set(f"command/{rank}", json.dumps([package_version(), *sys.argv[1:]]))
         commands = [json.loads(store.get(f"command/{other}")) for other in range(world)]
@@ -173,7 +174,7 @@ def _met() -> Any:
 
 @contextmanager
 def _termination() -> Iterator[None]:
-    """Inside the block, SIGTERM raises PeerError once. Torchrun sends SIGTERM to all processes after one has failed."""
+    """Make the first SIGTERM in the `with` block raise PeerError. Torchrun sends it to all processes after one has failed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -194,9 +195,9 @@ def _termination() -> Iterator[None]:
 
 
 class _Watch:
-    """A thread that checks the other processes again and again, and ends this process if one is lost.
+    """A thread that checks the other processes every `BEAT` seconds, and ends this process if one of them is lost.
 
-    A killed process is detected at once, because its connections close. A process on a lost machine is detected after `LOST`.
+    A killed process is detected at once, because its connections close. If a machine is lost, this is detected after `LOST`.
     """
 
     def __init__(self, store: Any) -> None:
@@ -208,7 +209,7 @@ class _Watch:
         self.thread.start()
 
     def finish(self) -> None:
-        """Wait until every process has reached the end.
+        """Wait until every process has finished its work.
 
         Raises:
             PeerError: a process has failed.
@@ -220,14 +221,14 @@ class _Watch:
             raise PeerError(ENDED)
 
     def fail(self) -> None:
-        """Tell the others that this process ends before its work is done."""
+        """Tell the other processes that this one ends before its work is done."""
         self.failed = True
         self.over.set()
         self.changed.set()
         self.thread.join(GRACE)
 
     def reported(self, error: BaseException) -> BaseException:
-        """Choose the error to raise in this process. Only one process says why the command ends."""
+        """Choose the error to raise in this process, so that only one of the processes says why the command ends."""
         error = PeerError(ENDED) if is_lost_connection(error) else error
         expected = isinstance(error, (KpdetectError, KeyboardInterrupt))
         if not expected or self._is_first():
@@ -258,7 +259,7 @@ class _Watch:
             self.changed.wait(BEAT)
 
     def _end(self) -> None:
-        """End this process unless it already ends: by the handler of SIGTERM first, then by force."""
+        """End this process: first by SIGTERM, then by force if it has not ended. Do nothing if it is already ending."""
         if self.failed or self.done:
             return
         _thread.interrupt_main(signal.SIGTERM)
@@ -271,14 +272,14 @@ class _Watch:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Tell whether an error of torch says that another process does not answer."""
+    """Tell whether an error from torch means that another process does not answer."""
     if isinstance(error, distributed.DistError):
         return True
     return type(error) is RuntimeError and any(word in str(error) for word in ("gloo", "Connection", "NCCL"))
 
 
 def _leave() -> None:
-    """End the process at once. Threads of gloo outlive their group and can abort the process while it ends."""
+    """End the process at once, because threads of gloo (torch's communication on CPUs) can crash it while it ends normally."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -14,9 +14,9 @@ def prepared(make: Callable[[int], Batch], step: int, *, ahead: int, workers: in
     """Yield `make(step)`, `make(step + 1)` and so on, in order. Close the iterator to end the threads.
 
     Args:
-        make: function that makes the batch of a step. With several workers, several threads call it at the same time.
+        make: function that makes the batch of a step. If there are several workers, they call it at the same time.
         step: the first step.
-        ahead: smallest number of batches in preparation. Every worker prepares at least one.
+        ahead: number of batches that are prepared at the same time. Every worker prepares at least one.
         workers: number of threads.
     """
     with ThreadPoolExecutor(workers) as pool:

@@ -1,8 +1,10 @@
-"""Measure the price of a training with real steps of a temporary trainer that writes nothing.
+"""Forecast the time, memory and disk that a training needs. This is called its price.
+
+A temporary trainer, the trial, runs some steps, which are measured. It writes nothing:
 
     trial = a trainer in the run folder `unwritten(config)` -> price_of(trial, out, ...) -> lines
 
-The random numbers of the process are put back afterwards, so that a training that follows gives the same bits.
+Afterwards torch's random state is restored, so that a training in the same process gives the same result as without a trial.
 """
 
 from __future__ import annotations
@@ -27,19 +29,19 @@ from kpdetect.training.run_folder import RunFolder
 NOWHERE = Path(os.devnull) / "trial"
 """A run folder that cannot exist. No run continues from it, and nothing is written to it."""
 MOST_SECONDS = 20.0
-"""Longest time for which a command measures, in seconds."""
+"""Longest time in seconds for which a command measures steps before a training."""
 LEAST_SECONDS = 0.2
 """Shortest time for which a training is measured, in seconds, even if its budget is smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """The expected course and the needs of a training.
+    """The time, memory and disk that a training needs.
 
     Attributes:
-        forecast: its course.
-        needs: its memory and disk.
-        share: the stage's share of the user's minutes.
+        forecast: the speed and length of the training.
+        needs: the memory and disk of the training.
+        share: share of the user's minutes that this training gets, if the minutes are divided among several trainings.
     """
 
     forecast: Forecast
@@ -48,24 +50,24 @@ class Price:
 
     @property
     def lines(self) -> list[Line]:
-        """Describe the price in lines, each with its `logging` level."""
+        """Describe time, memory and disk in lines, each with its `logging` level."""
         return [*forecast_lines(self.forecast, self.share), *needs_lines(self.needs)]
 
 
 def unwritten(config: StrictConfig) -> RunFolder:
-    """Make the run folder of a trial. It is empty, and nothing is written to it."""
+    """Make a run folder for a trial. It does not exist on disk, and nothing is written to it."""
     return RunFolder(NOWHERE, config, writes=False)
 
 
 @contextmanager
 def unchanged_randomness() -> Iterator[None]:
-    """Restore torch's random state after the block, on the CPU and on every GPU."""
+    """Restore torch's random state, on the CPU and on every GPU, after the `with` block."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         yield
 
 
 def progress_in(folder: Path, kind: str) -> tuple[int, float]:
-    """Read the steps and seconds of training of a run folder; zeros before its first checkpoint.
+    """Read the number of steps and seconds that a run has been trained. They are 0 before its first checkpoint.
 
     Raises:
         CheckpointError: the checkpoint is damaged or of another kind.
@@ -77,13 +79,13 @@ def progress_in(folder: Path, kind: str) -> tuple[int, float]:
 
 
 def steps_per_second(trainer: Trainer, seconds: float, steps: float = float("inf")) -> float:
-    """Train for a number of seconds or steps, and for at least two steps. The first steps, which are slower, do not count."""
+    """Train for a number of seconds or steps, but at least two steps. Return the speed without the slow first steps."""
     pace = Pace(skipped=trainer.warm_steps, seconds=0.8 * seconds, steps=steps, most=seconds)
     elapsed, rate = 0.0, None
     while not agreed(rate is not None, trainer.runtime):
         began = time.monotonic()
         for value in trainer.train_step().values():
-            float(value)  # waits for the device
+            float(value)  # waits until the device has finished the step
         trainer.step += 1
         elapsed += time.monotonic() - began
         rate = pace.measured(elapsed) if rate is None else rate
@@ -100,15 +102,15 @@ def price_of(
     seconds: float = MOST_SECONDS,
     fresh: bool = False,
 ) -> Price:
-    """Measure a trial and forecast the course and needs of the training in `out`.
+    """Run and measure a trial, and forecast the time, memory and disk that the training in `out` needs.
 
     Args:
-        make: makes the trial.
+        make: function that makes the trial.
         out: run folder of the training; it is only read.
-        steps, minutes: its budget, over all continuations.
-        images: bytes of the images that it will store in `out`.
-        seconds: to measure for, at most; less if the budget is short.
-        fresh: whether the training is begun anew whatever is in `out`.
+        steps, minutes: budget of the training, counting earlier calls that trained the same run.
+        images: number of bytes of the images that the training will store in `out`.
+        seconds: longest time of the measurement. It is shorter if the budget is small.
+        fresh: forecast a new run, even if `out` holds a run that the training would continue.
     """
     with unchanged_randomness():
         trial = make()

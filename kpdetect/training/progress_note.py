@@ -1,4 +1,4 @@
-"""The progress of a project, as a small file for other processes."""
+"""The progress of a project as a small file, which other processes can read."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from kpdetect.files.atomic import replacing
 from kpdetect.progress import Status, listening
 
 NOTE = "progress.json"
-"""Name of the file in the project's folder. It exists while the project runs."""
+"""Name of the progress file in the project's folder. It exists while the project runs."""
 NOTE_SECONDS = 2.0
-"""Seconds between two updates of the file."""
+"""Seconds between two updates of the progress file."""
 
 
 @contextmanager
 def noted_in(folder: Path, **entries: Any) -> Iterator[None]:
-    """Write the progress of all work in the block to the folder's `NOTE`, with further entries.
+    """Write the progress of all work in the `with` block to the file `NOTE` in a folder, with further entries.
 
-    The work does not fail if the file cannot be written. The file is removed when the work ends or fails. A killed process
-    leaves it.
+    The work does not fail if the file cannot be written. The file is removed when the work ends or fails. If the process is
+    killed, the file stays.
     """
     note = _Note(folder / NOTE, entries)
     note.write({})

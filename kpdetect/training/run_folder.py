@@ -1,4 +1,4 @@
-"""The run folder, which holds everything about one training.
+"""The run folder, which holds the settings, progress and results of one training.
 
 config.yaml        the complete configuration, with comments
 environment.json   commit, versions, hardware, start time
@@ -41,10 +41,10 @@ class RunFolder:
         folder: the folder.
         config: configuration of the run.
         exempt: dotted keys whose values may change when the run is continued.
-        writes: whether this process writes files. Of several processes, one writes.
+        writes: whether this process writes files. If several processes train together, only one writes.
 
     Raises:
-        ConfigError: the folder holds a run with another configuration. The message names the differences.
+        ConfigError: the folder holds a run with another configuration. The message lists the differences.
         OutputError: the folder cannot be written.
     """
 
@@ -67,7 +67,7 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether the run has done any work. A run that was refused at its start may be started with other settings."""
+        """Whether the run has done any work. If it failed before, it may be started again with other settings."""
         return any(path.name not in (LOCK, CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
 
     @property
@@ -90,7 +90,7 @@ class RunFolder:
         return self.folder / "samples" / f"{step:07d}.png"
 
     def write_events(self, step: int) -> None:
-        """Also write metrics as TensorBoard events from now on, in `events/`. Earlier events after `step` are hidden."""
+        """From now on, also write metrics as TensorBoard events in `events/`. Hide existing events of steps after `step`."""
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.events = SummaryWriter(str(self.folder / "events"), purge_step=step + 1)  # type: ignore[no-untyped-call]
@@ -106,7 +106,7 @@ class RunFolder:
             file.write(json.dumps(values) + "\n")
 
     def rewind(self, step: int) -> None:
-        """Drop metrics after `step`. A killed run repeats the steps after its last checkpoint."""
+        """Remove the metrics of steps after `step`. A run that was killed repeats the steps after its last checkpoint."""
         if not self.metrics.exists():
             return
         lines = self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -119,7 +119,7 @@ def _step(line: str) -> float:
 
 
 def _values(line: str) -> dict[str, Any] | None:
-    """Parse a line of metrics; None for a line that a kill has cut off, or another text."""
+    """Parse a line of metrics. Return None if it is not one, for example because the process was killed while it wrote."""
     try:
         values = parse_json(line, "metrics")
     except FormatError:
@@ -129,7 +129,7 @@ def _values(line: str) -> dict[str, Any] | None:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read the metrics of a run, complete lines only. Without a file the list is empty."""
+    """Read the metrics of a run. Skip incomplete lines. Return an empty list if there is no file."""
     if not path.exists():
         return []
     with reading(path):
@@ -138,7 +138,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def environment() -> dict[str, Any]:
-    """Describe commit, package versions and hardware of this machine, as values for JSON."""
+    """Describe the commit of the code, the versions of packages and the hardware, as values for JSON."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": code_commit(),
@@ -176,7 +176,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """Describe processor, cores, memory and accelerator of this machine."""
+    """Describe the processor, cores, memory and GPU of this machine, as values for JSON."""
     import torch
 
     from kpdetect.training.runtime import available_cores

@@ -1,4 +1,4 @@
-"""Device and precision of a computation, chosen once and passed on as a value."""
+"""The device, precision and processes of a computation. A command chooses them once and passes them to all functions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Precision = Literal["auto", "float32", "bfloat16"]
 EngineName = Literal["auto", "torch", "onnx", "plain"]
 """Implementations that compute a trained detector, see `kpdetect.inference.engine`."""
 BACKEND = "inductor"
-"""The compiler of networks."""
+"""Name of torch's compiler for networks."""
 MOST_WORKERS = 8
 """Largest number of threads that prepare batches."""
 AugmentOn = Literal["auto", "cpu", "device"]
-"""Where training images are varied: `auto` is the device of the networks if that is a GPU."""
+"""Where training images are augmented: on the CPU, or on the device of the networks. `auto`: on the device if it is a GPU."""
 DEVICES: tuple[str, ...] = get_args(DeviceName)
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
@@ -32,10 +32,10 @@ class Runtime:
     """The device, precision and processes of a training.
 
     Attributes:
-        device: device of networks and batches.
+        device: device that holds networks and batches.
         compute: number type of convolutions and matrix products.
-        rank: number of this process, from 0.
-        world: number of processes.
+        rank: number of this process among those of the command, from 0.
+        world: number of processes of the command.
         compiled: whether networks are compiled (torch.compile). Checkpoints do not depend on it.
         events: whether metrics are also written as TensorBoard events.
     """
@@ -49,29 +49,29 @@ class Runtime:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes."""
+        """Whether this process writes files. Only the first process does."""
         return self.rank == 0
 
     @property
     def workers(self) -> int:
         """Number of threads that prepare batches.
 
-        On a CPU it is one, because the CPU also computes. For a GPU it depends on the process's share of the cores.
+        On a CPU it is one, because the CPU also computes the network. On a GPU it depends on this process's share of the cores.
         """
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, available_cores() // processes - 1))
 
     def augments(self, where: AugmentOn) -> bool:
-        """Whether training images are varied on the device of the networks, as batches."""
+        """Whether training images are augmented as batches on the device of the networks. `where` is the setting."""
         return where == "device" or (where == "auto" and self.device.type == "cuda")
 
     @property
     def replays(self) -> bool:
-        """Whether steps may be recorded and replayed: on one GPU, without compiled networks."""
+        """Whether steps may be recorded and replayed. This needs a single GPU and networks that are not compiled."""
         return self.device.type == "cuda" and self.world == 1 and not self.compiled
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Make the context in which networks run. Code that computes coordinates keeps them in float32."""
+        """Make the context in which networks run with this precision. Code that computes coordinates uses float32 in it."""
         return torch.autocast(self.device.type, dtype=self.compute, enabled=self.compute != torch.float32)
 
     def prepare(self, *networks: nn.Module) -> None:
@@ -88,13 +88,13 @@ def available_cores() -> int:
 def resolve_runtime(
     device: DeviceName = "auto", precision: Precision = "auto", *, compiled: bool = False, events: bool = False
 ) -> Runtime:
-    """Choose device and precision.
+    """Choose the device and the precision of a command.
 
-    `auto` chooses CUDA if there is a CUDA device, and bfloat16 if the hardware supports it. Each process that torchrun starts
-    gets a GPU.
+    The device `auto` is CUDA if there is a CUDA device. The precision `auto` is bfloat16 if the hardware supports it. With
+    torchrun, each process gets its own GPU.
 
     Raises:
-        InputError: an unknown device or precision; CUDA or TensorBoard is requested and not available.
+        InputError: the device or precision is unknown, or CUDA or TensorBoard is requested and not available.
     """
     for name, value, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
         if value not in known:
@@ -113,10 +113,10 @@ def resolve_runtime(
 
 
 def as_runtime(device: DeviceName | Runtime, precision: Precision = "auto") -> Runtime:
-    """Return a runtime as it is, or that of a device.
+    """Return a `Runtime` unchanged, or make one for the name of a device.
 
     Raises:
-        InputError: an unknown or missing device.
+        InputError: the device is unknown or missing.
     """
     return device if isinstance(device, Runtime) else resolve_runtime(device, precision)
 

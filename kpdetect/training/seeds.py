@@ -1,4 +1,4 @@
-"""Seeds derived from names, so that step t can be repeated without the steps before it."""
+"""Random seeds derived from names and numbers. They allow a step to be repeated without the steps before it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 def derived_seed(*names: int | str) -> int:
-    """Make a 63-bit seed that depends on all `names`, for example (seed, "latents", step)."""
+    """Compute a 63-bit seed that depends on all `names`, for example (seed, "latents", step)."""
     text = "/".join(str(name) for name in names).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
 

@@ -1,4 +1,4 @@
-"""The result of a training, as functions return it."""
+"""The result that a training function returns."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class TrainedModel:
 
     Attributes:
         path: the run folder.
-        weights: the weights file in it, which every function takes as a model.
+        weights: the weights file in the run folder. Functions accept it as a model.
     """
 
     path: Path
     weights: Path
 
     def to_pandas(self) -> pd.DataFrame:
-        """The metrics that the training logged, one row per logged step."""
+        """Make a table of the metrics that the training logged, one row per logged step."""
         import pandas as pd
 
         return pd.DataFrame(read_metrics(self.path / "metrics.jsonl"))
