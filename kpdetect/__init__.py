@@ -2,29 +2,29 @@
 
     kpdetect.load("runs/faces")(image)  ->  keypoints_px, confidence
 
-The commands are functions of this package, of `generator` and of `benchmarks`. Importing a package loads nothing heavy: a name
-of `__all__` is imported when it is first used. Reading order, from the ground up:
+The commands are functions of this package, of `generator` and of `benchmarks`. Importing the package is fast, because a name of
+`__all__` is imported only when it is first used. To read the code, begin with the modules that import no others:
     errors      every error that a user can cause
     lazy_names  public names that are imported when they are first used
     coords      pixels and normalised coordinates
-    files/      files on disk, written whole and read with bounds
+    files/      files on disk: never left half written, and read with limits on their size
     images/     images as files and as pixels
     config      configurations: checked models, YAML files, `--set a.b=c`
-    heatmaps    keypoints to heatmaps and back
-    pairs       pairs of image and keypoints, the interface between generator and detector
+    heatmaps    conversion of keypoints to heatmaps and back
+    pairs       image-keypoint pairs, which generators draw and detectors are trained on
     skeleton    names, links and left-right partners of keypoints
     draw        pictures of keypoints
     shipped     trained models that come with the package
     messages, progress, console
                 messages and progress of the library, and their output on a terminal
-    training/   the parts that every training uses
+    training/   the parts that the trainings of generators and detectors share
     data/       folders of images, folders of pairs
-    detector/   a network from an image to heatmaps of keypoints
-    refinement/ training on real images
+    detector/   the detector, a network from an image to heatmaps of keypoints, and its training on pairs
+    refinement/ training of a detector on real images
     inference/  using a trained detector
-    toy/        cartoon faces with exact keypoints
-    project/    `kpdetect run`; on top of `benchmarks` and `generator`
-    studio/     a local page to look, edit, name, review and compare
+    toy/        generated cartoon faces with exactly known keypoints
+    project/    `kpdetect run`, which also uses the packages `benchmarks` and `generator`
+    studio/     a local web page to view, edit, name, review and compare results
     cli/        the commands
 """
 
@@ -117,11 +117,11 @@ def load(path: str | Path, device: str = "auto", engine: EngineName = "auto") ->
     Args:
         path: project folder, detector run folder, weights file, or name of a model that comes with the package.
         device: "auto", "cpu" or "cuda".
-        engine: implementation that computes the network: "auto", "torch", "onnx", or "plain" as in benchmarks.
+        engine: implementation that computes the network: "auto", "torch", "onnx" or "plain" (see `kpdetect.inference.engine`).
 
     Returns:
-        A callable: image (uint8 RGB [height, width, 3], or a path, or a list of either) to `keypoints_px` float32 [K, 2] in
-        the image's pixels and `confidence` float32 [K] in [0, 1]; for a list, both with a leading axis.
+        A function from an image (uint8 RGB [height, width, 3], or a path) to `keypoints_px`, float32 [K, 2] in pixels of the
+        image, and `confidence`, float32 [K] in [0, 1]. For a list of images, both results have a leading axis.
 
     Raises:
         CheckpointError: there is no detector, or its weights are damaged.

@@ -1,4 +1,4 @@
-"""Configurations: frozen pydantic models, YAML files with comments, `--set a.b=c`, and differences of two configurations."""
+"""Configurations: frozen pydantic models, YAML files with comments, `--set a.b=c`, and a comparison of two configurations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kpdetect.files.reading import reading, reason, shortened
 
 
 class StrictConfig(BaseModel):
-    """The base of every configuration: frozen, with a docstring per field. Unknown keys are refused."""
+    """The base class of every configuration. It is frozen, has a docstring per field, and refuses unknown keys."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=(), allow_inf_nan=False
@@ -27,14 +27,14 @@ class StrictConfig(BaseModel):
 Width = Annotated[int, Field(ge=1, le=1 << 14)]
 """Number of channels of a layer."""
 Momentum = Annotated[float, Field(ge=0, lt=1)]
-"""Momentum of Adam: the share of a mean that is kept from step to step."""
+"""A beta of the optimiser Adam: the share of its running mean that is kept from step to step."""
 LARGEST_SEED = 2**63 - 1
 """Largest seed that torch accepts on every device."""
 Config = TypeVar("Config", bound=StrictConfig)
 
 
 def build_config(kind: type[Config], values: Mapping[str, Any], source: str = "configuration") -> Config:
-    """Validate `values` into a configuration.
+    """Check `values` and make a configuration of them. An error message begins with `source`.
 
     Raises:
         ConfigError: a key is unknown (the message suggests the nearest one), or a value is out of range.
@@ -52,13 +52,13 @@ def _explain(kind: type[StrictConfig], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'{_suggestion(kind, key)}"
     why = shortened(first["msg"].removeprefix("Value error, "), 400)
-    if isinstance(first["input"], dict):  # several values contradict each other; they are too many to show
+    if isinstance(first["input"], dict):  # the values contradict each other, and are too many to show
         return f"{key}: {why}" if key else why
     return f"{key or 'value'} = {_shown(first['input'])} is not valid: {why}"
 
 
 def _shown(value: Any) -> str:
-    """Write a value in one short line. Lists and numbers may be very long."""
+    """Write a value as one short line, for a message. Long lists and numbers are shortened."""
     try:
         return shortened(repr(value), 80)
     except ValueError:  # too many digits
@@ -75,7 +75,7 @@ def _suggestion(kind: type[StrictConfig], key: str) -> str:
 
 
 def config_keys(kind: type[StrictConfig], prefix: str = "") -> Iterable[str]:
-    """Yield all dotted keys of a configuration, depth first."""
+    """Yield the dotted keys of all fields of a configuration, for example `model.head_width`."""
     for name, field in kind.model_fields.items():
         nested = field.annotation
         if isinstance(nested, type) and issubclass(nested, StrictConfig):
@@ -85,7 +85,7 @@ def config_keys(kind: type[StrictConfig], prefix: str = "") -> Iterable[str]:
 
 
 def apply_overrides(config: Config, overrides: Iterable[str]) -> Config:
-    """Copy `config` and apply assignments `a.b=c`. Values are parsed as YAML.
+    """Return a copy of `config` with assignments such as `model.head_width=64`. Values are parsed as YAML.
 
     Raises:
         ConfigError: an assignment is malformed, a key is unknown, or a value is invalid.
@@ -115,7 +115,7 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     """Read a YAML configuration.
 
     Args:
-        kind: type of the configuration, or a configuration. The latter supplies the values that the file does not name.
+        kind: type of the configuration, or a configuration whose values are used for keys that the file lacks.
         path: the file.
 
     Raises:
@@ -129,7 +129,7 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except ConfigError:
         raise
-    except Exception as error:  # PyYAML raises many types
+    except Exception as error:  # PyYAML raises many types of errors
         raise ConfigError(f"{path}: not valid YAML ({reason(error)}); expected lines of 'key: value'") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         got = type(values).__name__ if not isinstance(values, dict) else "keys that are not texts"
@@ -140,7 +140,7 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
 
 
 def chosen_config(config: Config | Path | str | None, kind: type[Config] | Config, default: Callable[[], Config]) -> Config:
-    """Return the configuration that a caller gives: itself, the path of its YAML file (see `read_config`), or the default.
+    """Return `config` if it is a configuration, read it if it is the path of a YAML file, and return `default` if it is None.
 
     Raises:
         ConfigError: the file is missing or damaged.
@@ -178,7 +178,7 @@ def _commented(config: StrictConfig, indent: str) -> Iterable[str]:
 
 
 def differences(old: StrictConfig, new: StrictConfig, exempt: Iterable[str] = ()) -> list[str]:
-    """List a line `key: old -> new` for every field that differs, except the dotted keys in `exempt`."""
+    """Return a line `key: old -> new` for every field that differs, except for the dotted keys in `exempt`."""
     before, after = dict(_flat(old.model_dump(mode="json"))), dict(_flat(new.model_dump(mode="json")))
     keys = [key for key in {**before, **after} if key not in set(exempt)]
     return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]

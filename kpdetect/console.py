@@ -1,4 +1,8 @@
-"""Show messages and progress of the library on standard error: a moving line on a terminal, occasional lines elsewhere."""
+"""Show messages and progress of the library on standard error.
+
+On a terminal, one line of progress is updated in place. Elsewhere, for example in a log file, a new line is written now and
+then.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ PLAIN_PAUSE = 20.0
 
 
 class _Messages(logging.Handler):
-    """A handler that writes to the current standard error."""
+    """A logging handler that writes to `sys.stderr`, even if it has been replaced."""
 
     def __init__(self, wording: Callable[[str], str]) -> None:
         super().__init__()
@@ -31,10 +35,10 @@ class _Messages(logging.Handler):
 
 
 class ProgressLine:
-    """A listener that prints progress.
+    """A listener that prints progress to standard error.
 
     Args:
-        pause: seconds between two lines; by default it depends on whether standard error is a terminal.
+        pause: seconds between two lines. None: `TERMINAL_PAUSE` if standard error is a terminal, else `PLAIN_PAUSE`.
     """
 
     def __init__(self, pause: float | None = None) -> None:
@@ -43,7 +47,7 @@ class ProgressLine:
         self.shown: dict[str, float] = {}
 
     def __call__(self, status: Status) -> None:
-        """Print the status, unless the last line is too recent."""
+        """Print the status, unless the last line was printed less than `pause` seconds ago."""
         now = time.monotonic()
         if not status.ended and now - self.shown.setdefault(status.label, now) < self.pause:
             return
@@ -69,7 +73,7 @@ def line(status: Status) -> str:
 
 @contextmanager
 def console(wording: Callable[[str], str] = str) -> Iterator[None]:
-    """Inside the block, show messages and progress on standard error.
+    """Show messages and progress on standard error in the `with` block.
 
     Args:
         wording: function that changes each message before it is shown.

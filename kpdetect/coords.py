@@ -1,4 +1,4 @@
-"""Coordinates. All coordinate frames are defined here.
+"""Coordinates: the definition of pixel and normalised coordinates, and conversions between them.
 
 Convention
     Points are (x, y), x to the right, y down. Sizes are (height, width).
@@ -54,19 +54,19 @@ def apply_affine(matrix: Affine, points_px: NDArray[np.floating]) -> NDArray[np.
 
 
 def invert_affine(matrix: Affine) -> Affine:
-    """Invert an affine map."""
+    """Invert an affine map. Map and inverse are matrices [2, 3]."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.concatenate([linear, -(linear @ matrix[:, 2:])], axis=1)
 
 
 def compose_affine(second: Affine, first: Affine) -> Affine:
-    """Compose two affine maps: apply `first`, then `second`."""
+    """Compose two affine maps, matrices [2, 3], to the map that applies `first` and then `second`."""
     linear = second[:, :2] @ first[:, :2]
     return np.concatenate([linear, second[:, :2] @ first[:, 2:] + second[:, 2:]], axis=1)
 
 
 def crop_resize_affine(box: tuple[float, float, float, float], size: Size) -> Affine:
-    """Make the map from an image's pixels to those of its crop `box`, resized to `size`.
+    """Compute the affine map from pixels of an image to pixels of its crop `box` after resizing to `size`.
 
     Args:
         box: left, top, width, height of the crop in pixels, measured at pixel *edges*: (0, 0, W, H) is the whole image.

@@ -1,4 +1,4 @@
-"""Draw keypoints on images: one colour per keypoint, confidence as opacity, and small images enlarged."""
+"""Draw keypoints on images. Each keypoint has its own colour, confidence is shown as opacity, and small images are enlarged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Place = tuple[int, int]
 
 
 def keypoint_colour(number: int) -> tuple[int, int, int]:
-    """Choose the RGB colour of a keypoint. Beyond `PALETTE`, neighbouring numbers get very different hues."""
+    """Return the RGB colour of the keypoint with this number. Beyond `PALETTE`, successive numbers get very different hues."""
     if number < len(PALETTE):
         return PALETTE[number]
     hue = (number * _GOLDEN) % 1.0
@@ -54,12 +54,12 @@ def draw_keypoints(
     Args:
         image: uint8 RGB [height, width, 3].
         keypoints_px: [K, 2] in pixels of the image. Points outside the image, or NaN, are left out.
-        confidence: [K] in [0, 1], drawn as opacity (at least `MIN_OPACITY`). Without it, keypoints are opaque.
+        confidence: [K] in [0, 1], drawn as opacity (at least `MIN_OPACITY`). None: keypoints are opaque.
         numbers: write the number of each keypoint next to it, or its name if `skeleton` has one.
-        skeleton: links to draw, and numbers of the keypoints, which decide the colours.
+        skeleton: the skeleton of the keypoints. Its links are drawn, and its keypoint numbers decide the colours.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
         min_side: images with a shorter side below this are enlarged by a whole factor.
-        max_side: largest longer side of an enlarged image.
+        max_side: images are not enlarged beyond this longer side, in pixels.
 
     Returns:
         uint8 [factor * height, factor * width, 3], factor = 1 for images of at least `min_side` pixels.
@@ -79,7 +79,7 @@ def draw_keypoints(
         start, end = places[one], places[other]
         if start is not None and end is not None:
             thickness, seen = max(1, radius // 2), float(min(opacity[one], opacity[other]))
-            _line(canvas, start, end, (0, 0, 0), thickness + 2, seen)  # a dark edge, visible on white objects
+            _line(canvas, start, end, (0, 0, 0), thickness + 2, seen)  # a dark edge, which is visible on white objects
             _line(canvas, start, end, (255, 255, 255), thickness, seen)
     for index, place in enumerate(places):
         if place is not None:
@@ -90,15 +90,15 @@ def draw_keypoints(
 
 def _label(skeleton: Skeleton, index: int) -> str:
     name, number = skeleton.names[index], skeleton.numbers[index]
-    return name if name != default_name(number) and name.isascii() else str(number)  # OpenCV draws ASCII letters only
+    return name if name != default_name(number) and name.isascii() else str(number)  # OpenCV can only draw ASCII characters
 
 
 def _places(keypoints_px: NDArray[np.floating], size: tuple[int, ...], factor: int) -> list[_Place | None]:
-    """Compute the canvas pixels of the keypoints inside an image of `size`; None for other keypoints."""
+    """Compute the place of each keypoint on the enlarged image, in whole pixels; None for a keypoint outside the image."""
     height, width = size
     places: list[_Place | None] = []
     for x, y in np.asarray(keypoints_px, dtype=np.float64):
-        inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5  # False for NaN
+        inside = -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5  # the comparison is False for NaN
         places.append((round((x + 0.5) * factor - 0.5), round((y + 0.5) * factor - 0.5)) if inside else None)
     return places
 
@@ -141,7 +141,7 @@ def _point(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, i
 
 
 def _stamp(canvas: Image, box: tuple[int, int, int, int], paint: Callable[[Image, int, int], None], opacity: float) -> None:
-    """Paint on a copy of the part `box` (left, top, right, bottom) of the canvas, and blend the copy in."""
+    """Paint on a copy of the part `box` (left, top, right, bottom) of the canvas, and blend it into the canvas."""
     left, top = max(0, box[0]), max(0, box[1])
     part = canvas[top : max(0, box[3]), left : max(0, box[2])]
     if part.size:
@@ -177,15 +177,15 @@ def draw_overlay(
     max_side: int,
     trails_px: Sequence[NDArray[np.floating]] = (),
 ) -> Image:
-    """Scale an image down to `max_side`, or up by a whole factor, and draw keypoints, links, names and trails.
+    """Draw keypoints, links, names and trails on an image. Scale a large image down to `max_side`, and enlarge a small one.
 
     Args:
         image: uint8 RGB [height, width, 3].
         keypoints_px: [K, 2] in pixels of the image. NaN is not drawn.
-        confidence: [K], drawn as opacity.
+        confidence: [K] in [0, 1], drawn as opacity.
         skeleton: skeleton of the K keypoints.
-        max_side: largest longer side of the result in pixels.
-        trails_px: keypoints [K, 2] of earlier frames, oldest first.
+        max_side: largest longer side of the result, in pixels.
+        trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
     """
     height, width = image.shape[:2]
     share = max_side / max(height, width)

@@ -1,25 +1,25 @@
-"""Every error that a user can cause, in one tree.
+"""The classes of all errors that a user can cause.
 
     KpdetectError
     ├── InputError       an image, a folder or an argument is not usable
     │   └── NoneReadableError   none of several images can be read
     ├── ConfigError      a configuration value or key is wrong, or differs from that of the run
-    ├── FormatError      a file that should follow one of our formats does not
-    │   └── ShardError   the same, for a shard or a shard folder
+    ├── FormatError      a file is not in the format that kpdetect expects
+    │   └── ShardError   the same, for a shard or a folder of shards
     ├── CheckpointError  a checkpoint or a weights file is damaged or belongs to another model
     ├── OutputError      a result cannot be written (permissions, full disk, existing files)
     ├── PeerError        another process of the same command ended
     └── TrainingError    training collapsed, or its result is not usable
 
-A message is one line. It names the subject, the value got, the value expected, and what to do. The command line prints it and
-exits with code 2.
+A message is one line. It names the file or parameter, the value found, the value expected, and what to do. The command line
+prints the message and exits with code 2.
 """
 
 from __future__ import annotations
 
 
 class KpdetectError(Exception):
-    """The base of the tree. The command line returns `exit_code`."""
+    """The base class of all errors that a user can cause. The command line exits with `exit_code`."""
 
     exit_code = 2
 
@@ -33,7 +33,7 @@ class ConfigError(KpdetectError):
 
 
 class FormatError(KpdetectError):
-    """A file that should follow one of our formats does not."""
+    """A file is not in the format that kpdetect expects."""
 
 
 class ShardError(FormatError):

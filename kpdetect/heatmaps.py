@@ -1,7 +1,8 @@
 """Convert keypoints to heatmaps on pixel grids, and heatmaps to keypoints.
 
-All values are float32 or wider. In bfloat16 the precision near 1 is only a whole pixel of a 512-pixel image.
-Source of the generator's Gaussian: LatentKeypointGAN (2021), Eq. 2, `H(p) = exp(-|p - k|^2 / tau)`, tau in normalised units.
+All values are float32 or float64, because bfloat16 near 1 is only precise to a whole pixel of a 512-pixel image.
+The generator's Gaussian is that of the LatentKeypointGAN paper, Eq. 2: `H(p) = exp(-|p - k|^2 / tau)`, with tau in squared
+normalised units.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from kpdetect.coords import Size
 
 
 def grid_axis(length: int, margin: int = 0, *, like: Tensor | None = None) -> Tensor:
-    """Compute normalised centres [length + 2 * margin] of a row of `length` pixels with `margin` more at each end.
+    """Compute the normalised centres [length + 2 * margin] of a row of pixels: `length` pixels, and `margin` more at each end.
 
-    The type is float32, or float64 if `like` is float64. The device is that of `like`.
+    The result is on the device of `like`. Its type is float64 if `like` is float64, else float32.
     """
     device = None if like is None else like.device
     index = torch.arange(-margin, length + margin, dtype=_wide(like), device=device)
@@ -32,7 +33,7 @@ def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) ->
     Args:
         keypoints: [batch, keypoints, 2], normalised.
         size: (height, width) of the grid without its margin.
-        tau: width of the Gaussian in squared normalised units (2 * sigma^2).
+        tau: squared width of the Gaussian, 2 * sigma^2, in squared normalised units.
         margin: pixels added on every side.
 
     Returns:
@@ -45,7 +46,7 @@ def gaussian_axes(keypoints: Tensor, size: Size, tau: float, margin: int = 0) ->
 
 
 def _gaussian(distance: Tensor, tau: float) -> Tensor:
-    """Compute exp(-d^2 / tau), and 0 below 1e-15, because products of smaller values are denormal and slow on a CPU."""
+    """Compute exp(-d^2 / tau). Values below 1e-15 become 0, because products of them would be denormal and slow on a CPU."""
     values = torch.exp(-(distance**2) / tau)
     return values * (values > 1e-15)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 
 def lazy_names(package: str, places: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` of a package.
+    """Make the functions `__getattr__` and `__dir__` of a package whose public names are imported when they are first used.
 
     Args:
         package: name of the package.
-        places: for each public name its place as "module:attribute".
+        places: for each public name, the module and attribute to import, as "module:attribute".
     """
 
     def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 
 class _Writable(logging.Filter):
-    """A filter that writes bytes that are not UTF-8 as \\xe9, so that every stream and file can hold the message."""
+    """A filter that writes undecodable bytes of file names as \\xe9, so that every stream and file can hold the message."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) & 0xFF:02x}", record.getMessage())
@@ -31,7 +31,7 @@ SHOWN = 5
 
 
 def warn_of_skipped(subject: str, reasons: Sequence[str], what: str = "skipped") -> None:
-    """Warn that inputs were skipped, or name another outcome in `what`, with the first `SHOWN` reasons."""
+    """Warn that inputs were skipped, and give the first `SHOWN` reasons. `what` names another outcome than "skipped"."""
     lines = [f"{what} {len(reasons)} {subject}:", *(f"  {reason}" for reason in reasons[:SHOWN])]
     if len(reasons) > SHOWN:
         lines.append(f"  and {len(reasons) - SHOWN} more")

@@ -1,4 +1,4 @@
-"""Pairs of image and keypoints: the interface between sources of pairs and trainings on pairs."""
+"""Image-keypoint pairs. Generators and other sources draw them, and detectors are trained on them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NOWHERE = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class PairBatch:
-    """Consecutive pairs.
+    """A batch of image-keypoint pairs with consecutive numbers.
 
     Attributes:
         images: uint8 RGB [batch, height, width, 3].
-        keypoints: float32 [batch, keypoints, 2], normalised (x, y); values outside [-1, 1] are legal.
-        visible: bool [batch, keypoints]; inside the image and on the foreground.
-        masks: uint8 [batch, height, width], 255 on the foreground; None if they are not requested.
+        keypoints: float32 [batch, keypoints, 2], normalised (x, y). A keypoint may lie outside the image, that is [-1, 1].
+        visible: bool [batch, keypoints], whether the keypoint lies inside the image and on the foreground.
+        masks: uint8 [batch, height, width], 255 on the foreground and 0 elsewhere; None if they were not requested.
     """
 
     images: NDArray[np.uint8]
@@ -48,11 +48,11 @@ def fit_labelled(
 
 
 class PairSource(Protocol):
-    """A source of endless pairs, addressed by index. Pair i depends on the source and i alone."""
+    """A source of any number of image-keypoint pairs. Pair number i depends only on the source and on i."""
 
     @property
     def keypoints(self) -> int:
-        """Number of keypoints per pair."""
+        """Number of keypoints of each pair."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -60,18 +60,18 @@ class PairSource(Protocol):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Checkpoint hash, seed and settings of the pairs, as values for JSON. Equal provenance means equal pairs."""
+        """Hash of the weights, seed and settings, as values for JSON. If two sources have equal ones, their pairs are equal."""
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Yield pairs start <= i < stop, in order, in batches."""
+        """Yield the pairs with the numbers start <= i < stop in batches, in this order."""
 
 
 @runtime_checkable
 class TensorSource(Protocol):
-    """A source of pairs that can leave them on the device where it draws them."""
+    """A source of pairs that can return them as tensors on the device on which it draws them."""
 
     def tensors(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw the pairs start <= i < stop, which lie in one batch of the source.
+        """Draw the pairs with the numbers start <= i < stop. They must belong to one batch of the source.
 
         Returns:
             Images uint8 [count, 3, height, width], keypoints float32 [count, K, 2], normalised, and visible bool [count, K].

@@ -1,4 +1,6 @@
-"""Progress of long work: finished items, speed and remaining time, for functions that listen. By default none listens.
+"""Progress of long work: finished items, speed and remaining time. Functions that listen are called with it.
+
+By default no function listens. For example, this prints the progress of a prediction:
 
 with kpdetect.progress.listening(print):
     kpdetect.predict("faces-64", ["photos"], "keypoints")
@@ -23,7 +25,7 @@ class Status:
         done: number of finished items, including those of earlier runs.
         total: number of items in all; None if only time limits the work.
         rate: items per second in this run.
-        remaining: estimated remaining seconds; None without a limit.
+        remaining: estimated remaining seconds; None if nothing limits the work.
         ended: whether this is the last status of the work.
         values: further numbers, for example losses.
     """
@@ -39,14 +41,14 @@ class Status:
 
 
 Listener = Callable[[Status], None]
-"""Called after every batch of finished items, from the thread that does the work."""
+"""A function that is called after every batch of finished items, in the thread that does the work."""
 
 _listeners: list[Listener] = []
 
 
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
-    """Call `listener` with every status of the work in the block. With None nothing changes."""
+    """Call `listener` with every status of the work in the `with` block. If it is None, do nothing."""
     if listener is None:
         yield
         return
@@ -59,7 +61,7 @@ def listening(listener: Listener | None) -> Iterator[None]:
 
 @contextmanager
 def unheard() -> Iterator[None]:
-    """Inside the block, call no listener."""
+    """Call no listener in the `with` block."""
     kept = _listeners[:]
     _listeners.clear()
     try:
@@ -69,13 +71,13 @@ def unheard() -> Iterator[None]:
 
 
 class Pace:
-    """A single measurement of the speed of a run, in steps per second. The first steps, which are slower, do not count.
+    """A single measurement of the speed of a run, in steps per second. The slow steps at the start are not measured.
 
     Args:
-        skipped: number of first steps that do not count.
-        seconds: shortest time of the measurement.
-        steps: number of measured steps after which it ends earlier.
-        most: training time in seconds after which the measurement ends in any case, after at least two steps.
+        skipped: number of steps at the start that are not measured.
+        seconds: time in seconds after which the measurement ends.
+        steps: number of measured steps after which the measurement ends earlier.
+        most: training time in seconds after which the measurement ends in any case, but not before two steps.
     """
 
     def __init__(
@@ -109,14 +111,14 @@ class Pace:
 
 
 class Progress:
-    """A counter of finished items that reports count and speed to the listeners.
+    """A counter of finished items, which reports their number and the speed to the listeners.
 
     Args:
-        total: number of items; None if only time limits the work.
+        total: number of items in all; None if only time limits the work.
         label: name of the work, for example "train generator".
         unit: name of the items, for example "images".
         start: number of items that an earlier run finished.
-        seconds: time budget in seconds, or None. It decides the remaining time if it ends first.
+        seconds: time budget in seconds, or None. The remaining time is that until the items or the budget end.
     """
 
     def __init__(
@@ -134,18 +136,18 @@ class Progress:
             self._tell({}, ended=True)
 
     def update(self, count: int, **values: float) -> None:
-        """Add `count` finished items; `values` are shown after the rate."""
+        """Add `count` finished items, and report them with further numbers, `values`."""
         self.done += count
         self._tell(values, ended=False)
 
     @property
     def rate(self) -> float:
-        """Items per second since the start of this run."""
+        """Finished items per second since the start of this run."""
         return (self.done - self.start) / max(time.monotonic() - self.began, 1e-9)
 
     @property
     def remaining(self) -> float | None:
-        """Estimated seconds until the items or the time budget end; None without either."""
+        """Estimated seconds until the items are finished or the time budget ends; None if there is no limit."""
         limits = []
         if self.total is not None and self.rate > 0:
             limits.append((self.total - self.done) / self.rate)

@@ -1,8 +1,8 @@
 """Trained models that come with the package, by name.
 
-Each model is a folder `models/NAME` in the package: `detector.safetensors`, `generator.safetensors`, `sources.csv` (the list of
-real images behind them), `README.md` (the model card), `LICENSE` (the licence of the weights) and `model.toml` (summary,
-licence, data).
+Each model is a folder `models/NAME` in the package. It holds the weights `detector.safetensors` and `generator.safetensors`,
+`sources.csv` (the list of the real images that they were trained on), `README.md` (the model card), `LICENSE` (the licence of
+the weights) and `model.toml` (summary, licence and data).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ FOLDER = Path(__file__).parent / "models"
 
 @dataclass(frozen=True, kw_only=True)
 class Shipped:
-    """A model of the package.
+    """A model that comes with the package.
 
     Attributes:
-        name: name, which commands accept in place of a path.
-        folder: folder of its files.
-        summary: a line about its keypoints and its images.
+        name: name of the model. Commands accept it in place of a path.
+        folder: folder that holds the model's files.
+        summary: a line about the model's keypoints and images.
         licence: licence of the weights, which differs from that of the code.
-        data: description of its training data.
+        data: description of the model's training data.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Shipped:
 
 
 def shipped_models() -> list[Shipped]:
-    """List all models of the package, in the order of their names."""
+    """List all models that come with the package, in the order of their names."""
     return [
         Shipped(name=card.parent.name, folder=card.parent, **tomllib.loads(card.read_text(encoding="utf-8")))
         for card in sorted(FOLDER.glob("*/model.toml"))
@@ -42,12 +42,15 @@ def shipped_models() -> list[Shipped]:
 
 
 def shipped_folder(path: Path) -> Path | None:
-    """Find the folder of the model with a bare name; None for paths, unknown names and names of existing files."""
+    """Find the folder of a model that comes with the package, by its name.
+
+    Return None if `path` has several parts, is not the name of such a model, or names an existing file.
+    """
     folder = FOLDER / path.name
     bare = len(path.parts) == 1 and not path.exists()
     return folder if bare and (folder / "model.toml").is_file() else None
 
 
 def is_shipped(weights: Path) -> bool:
-    """Tell whether a file belongs to the package, in which nothing may be written."""
+    """Tell whether a file belongs to a model that comes with the package. Nothing may be written to such a model's folder."""
     return FOLDER.resolve() in weights.resolve().parents

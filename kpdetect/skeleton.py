@@ -1,7 +1,7 @@
 """The skeleton of a model: names, links and left-right partners of its keypoints.
 
-A skeleton lists the keypoints that are not dropped. A `position` is an index of this list. A `number` is the number of a
-keypoint in the model.
+A skeleton lists the keypoints that the user's labels do not drop. A `position` is an index of this list. A `number` is the
+number of a keypoint in the model, which also counts dropped keypoints.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_KEYPOINTS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Skeleton:
-    """The keypoints of a result.
+    """The keypoints of a result, with their names, links and left-right partners.
 
     Attributes:
         numbers: number of each keypoint in the model.
@@ -37,7 +37,7 @@ class Skeleton:
 
     @classmethod
     def plain(cls, count: int) -> Skeleton:
-        """Make the skeleton of all keypoints of a model, with default names."""
+        """Make the skeleton of all `count` keypoints of a model, with default names."""
         return cls(numbers=tuple(range(count)), names=tuple(default_name(number) for number in range(count)))
 
     @property
@@ -46,7 +46,7 @@ class Skeleton:
         return any(name != default_name(number) for number, name in zip(self.numbers, self.names, strict=True))
 
     def mirror(self) -> NDArray[np.int64]:
-        """Return the position [K] of each keypoint's partner in a mirrored image; its own position if it has none."""
+        """Return the position [K] of each keypoint's partner in a mirrored image. Without a partner it is its own position."""
         partner = np.arange(len(self.numbers))
         for one, other in self.pairs:
             partner[one], partner[other] = other, one
@@ -63,7 +63,7 @@ class Skeleton:
 
     @classmethod
     def from_record(cls, record: Any, source: str) -> Skeleton:
-        """Read values from `to_record`. `source` names the file in an error.
+        """Make a skeleton from the values that `to_record` returns. `source` names the file in error messages.
 
         Raises:
             FormatError: the values are not a skeleton.
@@ -72,7 +72,7 @@ class Skeleton:
 
 
 class SkeletonRecord(Record):
-    """A skeleton in the record of predictions."""
+    """The skeleton as it is stored in predictions.json and other files."""
 
     numbers: tuple[Count, ...]
     names: tuple[str, ...]
@@ -96,5 +96,5 @@ class SkeletonRecord(Record):
 
 
 def default_name(number: int) -> str:
-    """Make the default name of a keypoint."""
+    """Return the default name of a keypoint, for example `keypoint3`."""
     return f"keypoint{number}"

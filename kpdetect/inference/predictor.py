@@ -131,8 +131,7 @@ class Predictor:
         """Predict one image, or several.
 
         Args:
-            images: one image, as an array uint8 RGB [height, width, 3] or as a path. Several images are given as a sequence of
-                such arrays and paths, of any sizes, or as one array [count, height, width, 3].
+            images: an image (array uint8 RGB [height, width, 3], or path), a list of images, or [count, height, width, 3].
 
         Returns:
             keypoints_px float32 [K, 2] and confidence float32 [K]; for several images [count, K, 2] and [count, K].
@@ -212,8 +211,7 @@ class Predictor:
 
         Args:
             fitted: squares from `fit`.
-            mirror: int [K], number of each keypoint's partner in the mirror image. Each keypoint is averaged with its partner,
-                predicted on the mirrored square. -1: this keypoint is not averaged. None: no averaging.
+            mirror: int [K], partner to average each keypoint with, on the mirrored square; -1 for none. None: no averaging.
 
         Returns:
             `keypoints_px` float32 [count, K, 2] in the original images' pixels, and `confidence` float32 [count, K].
