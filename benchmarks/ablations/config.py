@@ -41,11 +41,11 @@ class AblationConfig(StrictConfig):
     """Whether errors are measured on the test images, for a report. Otherwise they are cross-validated inside the fitting
     images, for choosing a model."""
     minutes_each: float = Field(gt=0)
-    """Training minutes of each cell, all stages together."""
+    """Training time of each cell in minutes: generator and detector together."""
     keypoints: int = Field(10, ge=1, le=64)
-    """Number of keypoints, unless the table varies it."""
+    """Number of keypoints, for tables that do not vary it."""
     size: int = 64
-    """Side of the generated images."""
+    """Side of the generated images in pixels."""
     preset: Preset = "tiny"
     """Preset of the networks."""
     crop: CropPolicy = "centre"
@@ -57,11 +57,11 @@ class AblationConfig(StrictConfig):
     exclude_lists: tuple[str, ...] = ()
     """Files of image names to leave out of training."""
     overrides: tuple[str, ...] = ()
-    """Further settings of every cell, as for `kpdetect run --set`."""
+    """Further settings of every cell, as texts KEY=VALUE of `kpdetect run --set`."""
     count: int = Field(5_000, ge=2)
-    """Number of generated images for the distance, and most real images (paper: 50,000)."""
+    """Number of generated images for the Frechet distance (paper: 50,000). At most this many real images are used."""
     features: str = "imagenet"
-    """Features of the distance: imagenet, random, or a file of Inception's weights for FID."""
+    """Network whose features the distance compares: `imagenet`, `random`, or a file with Inception's weights, for FID."""
     device: DeviceName = "auto"
     """Device of the computation."""
     precision: Precision = "auto"

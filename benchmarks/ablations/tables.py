@@ -28,7 +28,7 @@ LADDER_PUBLISHED = {
     "no-positional": "LatentKeypointGAN, also without positional start",
     "no-margin": "LatentKeypointGAN, also without margin",
 }
-"""The rows of table 3 by our name of the model."""
+"""For each of our names of the models, the method's name in table 3."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ class BenchmarkResult:
     Attributes:
         path: the result file; `table.md`, `table.csv`, `<name>-errors.csv` and `<name>-labels.csv` lie next to it.
         result: the content of the result file.
-        labels: errors of the model with fewer fitting images; empty for the baselines alone.
+        labels: errors of the model if the regression is fitted on fewer images; empty for the baselines alone.
     """
 
     path: Path
@@ -105,7 +105,8 @@ def benchmark(
             `kpdetect.predict`.
         checkpoint: the model to use from a `predictions.h5` with several models, as a hash or its beginning.
         allow_contaminated: whether to measure a model that was trained on test images; its rows have a note.
-        normaliser: unit of the errors for an annotation file: `box`, `image`, `pixel`, or two landmarks as `left,right`.
+        normaliser: unit of the errors for an annotation file: `box`, `image`, `pixel`, or two landmarks as `left,right`; see
+            `benchmarks.protocol.definition`.
         fit_list, test_list: for an annotation file, files with the names of the images to fit and to test on; both or none.
         baselines: measure random features and pixels; the mean shape and the grid are always measured.
         supervised: numbers of labels of detectors that are trained on annotated fitting images.

@@ -37,10 +37,10 @@ class CrossValidationResult:
     """The result of `benchmarks.cross_validate`.
 
     Attributes:
-        path: the table, CSV.
-        rows: its lines.
+        path: path of the table, a CSV file.
+        rows: the rows of the table.
         images: the annotated images.
-        contamination: whether the model saw the images.
+        contamination: whether the model was trained on the images.
     """
 
     path: Path
@@ -49,13 +49,13 @@ class CrossValidationResult:
     contamination: Contamination
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per method and regression."""
+        """Return a table with a row per method and regression."""
         import pandas as pd
 
         return pd.DataFrame([asdict(row) for row in self.rows])
 
     def to_markdown(self) -> str:
-        """The table that `kpdetect benchmark --cross-validate` prints."""
+        """Render the table that `kpdetect benchmark --cross-validate` prints."""
         return f"{cross_validation_markdown(self.rows, self.images)}\n\nimages: {self.contamination}\n"
 
 
@@ -74,15 +74,17 @@ def cross_validate_model(
 ) -> CrossValidationResult:
     """Measure a detector, or stored predictions, by cross-validation inside the fitting images, for choosing between models.
 
-    Test images are not predicted. Arguments are those of `benchmark`; a folder of `predictions` need not have the test images.
+    Test images are not predicted, and stored predictions may lack them.
 
     Args:
         protocol, model, data, predictions, checkpoint, normaliser, fit_list, test_list, progress: see `benchmark`.
         out: folder for the table; by default `results` in the model's folder, or the folder of the predictions.
 
     Raises:
-        InputError: no model, unknown protocol, missing data, predictions of other images, or too few fitting images.
-        FormatError: damaged annotations.
+        InputError: there is no model, the protocol is unknown, data are missing, the predictions belong to other images, or
+        there
+            are too few fitting images.
+        FormatError: the annotations are damaged.
         OutputError: `out` cannot be written.
     """
     source = Source(model=as_path(model), predictions=as_path(predictions), checkpoint=checkpoint)
@@ -105,7 +107,7 @@ def _cross_validation(source: Source, landmark_set: LandmarkSet, protocol: Proto
 
 
 def _fitting_keypoints(source: Source, landmark_set: LandmarkSet, out: Path) -> tuple[NDArray[np.floating], Subject]:
-    """Keypoints [fitting images, K, 2] in pixels of the images as shown, and the subject behind them."""
+    """Return keypoints [fitting images, K, 2] in pixels of the images as the model sees them, and the measured subject."""
     if source.predictions is not None:
         subject = find_subject(source, landmark_set, out, allow_contaminated=True)
         assert subject.predictions is not None

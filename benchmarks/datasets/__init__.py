@@ -1,7 +1,7 @@
 """Annotated data sets.
 
 regions             the regions of images that a protocol crops
-landmarks           images, landmarks and splits in memory
+landmarks           images, landmarks and their split into fitting and test images, in memory
 annotation_table    tables of landmarks with one line per image
 annotation_formats  annotation files in the formats of other tools
 coco                COCO keypoints

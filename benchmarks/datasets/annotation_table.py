@@ -1,7 +1,7 @@
 """Tables with one line per image: `image, NAME_x, NAME_y, ...` in pixels of the image file, empty for a hidden point.
 
-The column `NAME_visible` (0 or 1) may hide a point that has coordinates. Other columns are kept as text. The table is read
-line by line, so that messages can name the line.
+If a column `NAME_visible` holds 0, the point is hidden although it has coordinates. Other columns are kept as text. The table
+is read line by line, so that messages can name the line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kpdetect.errors import FormatError, InputError
 
 MARGIN = 0.5
-"""Points may lie outside of their image by this share of its side, for example for an animal that the border cuts off."""
+"""Points may lie outside of their image by this share of its side, for example if the border cuts off an animal."""
 VISIBLE = "_visible"
 """Ending of the columns that hide points."""
 TRUTHS = {"1": True, "true": True, "0": False, "false": False}
@@ -34,8 +34,9 @@ class AnnotationTable:
         points_px: float64 [images, landmarks, 2]; NaN where hidden.
         lines: line of each image in the file, for messages.
         extra: other columns by name, a text per image.
-        places: place of each image's annotation, for messages; None if the source is one file of lines.
-        sizes: (height, width) [images, 2] that the file states, 0 for an image without; None if the file states no size.
+        places: where each image's annotation is, for messages; None if all annotations are lines of one file.
+        sizes: (height, width) [images, 2] that the file states, 0 for an image without a stated size; None if the file states
+            no sizes.
     """
 
     path: Path
@@ -96,7 +97,7 @@ class AnnotationTable:
         return self.points_px[:, [self.landmarks.index(name) for name in landmarks]]
 
     def require_inside(self, sizes: NDArray[np.integer], rows: NDArray[np.integer] | None = None) -> None:
-        """Check that points lie inside of their images, or near them (see `MARGIN`).
+        """Check that points lie inside of their images, or at most `MARGIN` outside.
 
         Args:
             sizes: (height, width) [rows, 2] of the image files.
@@ -151,7 +152,7 @@ class AnnotationTable:
         """Check that each of the images `rows` has a visible point.
 
         Raises:
-            FormatError: an image has none.
+            FormatError: an image has no visible point.
         """
         empty = np.isnan(self.points_px[rows]).all(axis=(1, 2))
         if empty.any():
@@ -159,10 +160,10 @@ class AnnotationTable:
             raise FormatError(f"{self.where(row)}: {self.images[row]} shows no keypoint; leave the image out")
 
     def require_level(self, first: str, second: str) -> None:
-        """Check that two points, such as eyes, lie side by side in most images; swapped columns put them above each other.
+        """Check that two points, such as eyes, lie side by side in most images. With swapped columns they would not.
 
         Raises:
-            FormatError: they do not.
+            FormatError: in most images, one of the points lies above the other.
         """
         gap = np.abs(self.points_px[:, self.landmarks.index(first)] - self.points_px[:, self.landmarks.index(second)])
         steep = gap[:, 1] > gap[:, 0]
@@ -177,8 +178,8 @@ def read_wide(path: Path) -> AnnotationTable:
 
     Raises:
         InputError: the file does not exist.
-        FormatError: a column lacks its partner, a line has too many or too few values, or a value is not a number. The
-            message names the line.
+        FormatError: of the columns `NAME_x` and `NAME_y` one is missing, a line has too many or too few values, or a value is
+            not a number. The message names the line.
     """
     rows = read_rows(path)
     number, header = next(rows, (1, []))

@@ -29,7 +29,7 @@ OFFICIAL_LISTS = ("2003c1b639046405", "abd1c30049ae2687")
 """`names_hash` of the 19,000 training and the 1,000 testing names of MAFL."""
 LANDMARKS = 5
 Annotations = dict[str, tuple[int, list[float]]]
-"""For each image name its line in the table, and its numbers."""
+"""For each image name, the number of its line in the table, and the numbers in the line."""
 
 
 def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:

@@ -1,8 +1,8 @@
 """COCO keypoints: JSON with images, annotations and categories.
 
-The file may have one kind of object with keypoints, and one such object per image. Objects of categories without keypoints
-(boxes, masks) are left out. The file is checked for consistency: ids are unique, `num_keypoints` is the number of keypoints
-with a visibility above 0, and `width` and `height` are those of the picture as displayed (see
+All objects with keypoints must have the same keypoint names, and an image may have one such object. Objects of categories
+without keypoints (boxes, masks) are left out. The file is checked for consistency: ids are unique, `num_keypoints` is the
+number of keypoints with a visibility above 0, and `width` and `height` are those of the picture as displayed (see
 `AnnotationTable.require_sizes`).
 """
 

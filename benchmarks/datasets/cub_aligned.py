@@ -4,7 +4,7 @@
     train.csv, test.csv                  idx,fname,fname_original,category
     train_kp.npy, test_kp.npy            [images, 15, 3]: x and y as shares of the image's sides, and 1 where visible
 
-Coordinates in pixels are the shares times the image's size, as the release describes.
+Coordinates in pixels are these shares, multiplied by the image's size, as the release describes.
 """
 
 from __future__ import annotations

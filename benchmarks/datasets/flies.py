@@ -3,9 +3,9 @@
     landmarks.csv        image, head_x, head_y, thorax_x, ... in pixels of the image file, empty where missing
     images/FRAME_FLY.png
 
-The points come from a supervised tracker, not from people. Neighbouring frames look alike, so the split is by time: frames
-below 900 fit, frames 900 to 999 are reserved for validation, and frames from 1,200 on test. For cross-validation, `BLOCK`
-consecutive frames form a group.
+The points come from a supervised tracker, not from people. Neighbouring frames look alike, so the split is by time. The
+regression is fitted on frames below 900 and tested on frames from 1,200 on; frames 900 to 999 are reserved for validation. For
+cross-validation, `BLOCK` consecutive frames form a group.
 """
 
 from __future__ import annotations

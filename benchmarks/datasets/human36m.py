@@ -3,8 +3,8 @@
     S1/WithBackground/Directions.../000123.jpg
     S1/Landmarks/Directions.../000123.mat        keypoints_2d, [32, 2]: row and column as shares of the image's sides
 
-Subjects 1, 5, 6, 7, 8, 9 fit and subject 11 tests; recordings of six actions are used. The row comes first, as in the code of
-AutoLink and StableKeypoints; the error does not depend on this order.
+The regression is fitted on subjects 1, 5, 6, 7, 8, 9 and tested on subject 11. Recordings of six actions are used. We read the
+row first, as in the code of AutoLink and StableKeypoints; the error does not depend on this order.
 """
 
 from __future__ import annotations

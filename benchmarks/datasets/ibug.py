@@ -5,8 +5,8 @@
 A .pts file holds `version: 1`, `n_points: 68`, `{`, a line `x y` per point, `}`. Coordinates begin at 1 (MATLAB), so 1 is
 subtracted. The image has the same name and ends in .jpg or .png.
 
-The split is the usual one, by Ren et al. (2014). AFW and both training sets fit. The test sets of HELEN and LFPW are the
-common test set, IBUG is the challenging test set, and all three are the full test set.
+The split is the usual one, by Ren et al. (2014). The regression is fitted on AFW and both training sets. The common test set is
+the test sets of HELEN and LFPW, the challenging test set is IBUG, and the full test set is all three.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Label Studio's export "JSON": a list of tasks, each an image with the regions that people marked in it.
 
-Only the regions in `annotations` are read, which people marked. Skipped tasks and tasks without annotations are left out, and
-so are regions that are not keypoints. Coordinates of a keypoint are percentages of the image's width and height, measured at
+Only regions in `annotations` are read, because people marked these. Skipped tasks, tasks without annotations, and regions that
+are not keypoints are left out. Coordinates of a keypoint are percentages of the image's width and height, measured at
 pixel edges: x_px = x / 100 W - 0.5. The size W x H that a region states must be that of the picture as displayed (see
 `AnnotationTable.require_sizes`).
 """
@@ -101,7 +101,7 @@ def read_label_studio(path: Path, content: list[Any]) -> AnnotationTable:
 
 
 def _image(data: dict[str, Any], where: str) -> str:
-    """Return the name of a task's image: a file in local storage, an uploaded file, or the path of an address."""
+    """Return the name of a task's image, which is a file in local storage, an uploaded file, or a web address."""
     address = data.get("image")
     if not isinstance(address, str) or not address:
         raise FormatError(f"{where}: data has no text `image`; call the image `$image` in the labelling interface")

@@ -36,9 +36,9 @@ class LandmarkSet:
             a landmark is hidden or not annotated.
         fit: indices of the images that the regression is fitted on.
         test: indices of the images that the error is measured on.
-        names_identify: whether a file name refers to the same picture in every copy of the data set.
-        lists: lists or tables that define the split, as the hash of each one's content by its name.
-        notes: caveats for the reader of a result.
+        names_identify: whether equal file names mean the same picture, in all copies of the data set.
+        lists: the lists or tables that define the split: the hash of each file's content, by its name.
+        notes: cautions for the reader of a result.
         groups: int [images], the group of each image. Images of one group look alike, so cross-validation keeps them in one
             fold. None if there are no groups.
         regions: the region of each file that the protocol crops; None if images are whole files.
@@ -99,7 +99,7 @@ class LandmarkSet:
 
     @property
     def used(self) -> NDArray[np.int64]:
-        """Indices of the fitting and test images, ascending; a benchmark needs predictions for them."""
+        """Indices of the fitting and test images, ascending. A benchmark needs predictions for these images."""
         return np.sort(np.concatenate([self.fit, self.test]))
 
     @property
@@ -188,7 +188,7 @@ def assemble(
         protocol: protocol whose crop is applied.
         facts: name, folder and lists of the data set.
         fit, test: rows of the table to fit and to test on.
-        boxes: [images, 4] left, top, width, height of the boxes at the centre of the crops, in pixels at pixel edges; by
+        boxes: [images, 4] left, top, width, height of the boxes on which the crops are centred, in pixels at pixel edges; by
             default the boxes around the visible points.
         sizes: [images, 2] (height, width) of the image files; by default they are read from the files.
 

@@ -3,8 +3,8 @@
     landmarks.csv     image, part, label_ok, lefteye_x, lefteye_y, ..., rightmouth_y in pixels of the image file
     PART/NAME.jpg
 
-Lines with label_ok 0 are not used. The data set has no split of these images. The images of each part are sorted by name;
-index mod 5 in {0, 1, 2} fits, 3 is reserved for validation, 4 tests.
+Lines with label_ok 0 are not used. The data set has no split of these images. The images of each part are therefore sorted by
+name and split by index mod 5: 0, 1 and 2 are fitting images, 3 is reserved for validation, and 4 is a test image.
 """
 
 from __future__ import annotations

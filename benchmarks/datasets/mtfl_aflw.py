@@ -1,11 +1,11 @@
-"""MTFL (Zhang et al. 2014) in its official layout: faces from LFW and from the web to fit, faces from AFLW to test.
+"""MTFL (Zhang et al. 2014) in its official layout. The fitting images are from LFW and the web, the test images from AFLW.
 
     training.txt, testing.txt     `path x1 x2 x3 x4 x5 y1 y2 y3 y4 y5 gender smile glasses pose`
     lfw_5590/..., net_7876/..., AFLW/...
 
 The points are both eyes, the nose and both corners of the mouth; all x come before all y. Coordinates begin at 1, as in DVE's
-code for testing.txt; we assume the same for training.txt. Paths are written with `\\` or `/`. The folder may also be the
-parent folder of MTFL/.
+code for testing.txt; we assume the same for training.txt. Paths are written with `\\` or `/`. The data folder may also
+be the parent folder of MTFL/.
 """
 
 from __future__ import annotations

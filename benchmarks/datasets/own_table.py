@@ -1,9 +1,9 @@
 """A user's annotations as a benchmark: `table:FILE`.
 
 FILE is a CSV with a line per image or per point, DeepLabCut's CSV, COCO keypoints, or an export of Label Studio (see
-`benchmarks.datasets.annotation_formats`). The images are in the data folder. The split comes from the first of these that
-exists: two lists of names; a column `split` with the values fit and test. Otherwise the images are sorted by name; index mod 5
-in {0, 1, 2} fits and 4 tests.
+`benchmarks.datasets.annotation_formats`). The images are in the data folder. Two lists of names define the split, or
+else a column `split` with the values fit and test. Without both, the images are sorted by name and split by index mod 5: 0, 1
+and 2 are fitting images, and 4 is a test image.
 
 The protocol's name is `table`, followed by the unit if it is not the box, and by a hash of the lists if there are lists:
 `table-image`, `table-left,right-1a2b3c4d`. Results of one file with different settings thus have different names.
@@ -37,7 +37,7 @@ class Split:
 
     Attributes:
         fit, test: indices of the images to fit on and to test on.
-        rule: rule of the split in words.
+        rule: description of the split in words.
         lists: `names_hash` of each list of names.
     """
 
@@ -53,7 +53,7 @@ class TableOptions:
 
     Attributes:
         unit: `box`, `image`, `pixel`, or two landmarks as `left,right`; see `benchmarks.protocol.named`.
-        fit, test: files with the names of the images to fit and to test on; both or none.
+        fit, test: files with the names of the images to fit and to test on; both are given, or both are None.
     """
 
     unit: str = "box"

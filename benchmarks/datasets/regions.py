@@ -47,7 +47,7 @@ def cut_regions(
 
     Args:
         crop: the crop.
-        boxes: [images, 4] left, top, width, height of the boxes at the centre of the crops, in pixels at pixel edges.
+        boxes: [images, 4] left, top, width, height of the boxes on which the crops are centred, in pixels at pixel edges.
         file_sizes: [images, 2] (height, width) of the files.
         names: names of the images, which are the seeds of random shifts and sizes.
         places: place of each image in the annotations, as the beginning of a message.

@@ -17,7 +17,7 @@ def read_words(path: Path) -> list[Line]:
     """Read the words of the lines of a text file, except empty lines.
 
     Raises:
-        FormatError: the file is missing, or not text.
+        FormatError: the file is missing, or is not a text file.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -3,8 +3,8 @@
     images/000000.png ...
     keypoints.csv          image, keypoint (a name), x_px, y_px, visible
 
-The split is by the image's index: index mod 5 in {0, 1, 2} fits, 3 is reserved for validation, 4 tests. Hidden landmarks count
-too, because their coordinates are exact.
+The split is by the image's index mod 5: 0, 1 and 2 are fitting images, 3 is reserved for validation, and 4 is a test image.
+Hidden landmarks are used too, because their coordinates are exact.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 units        the length by which errors are divided
 nme          normalised mean error, and the percentage of correct keypoints
 difference   the difference between two errors, with its interval
-cpd          whether each embedding controls a separate part of the image
+cpd          correlation-based part disentanglement: whether each embedding controls a separate part of the image
 overlap      overlap of foreground masks
 consistency  consistency of keypoints under known warps
 keypoint_quality

@@ -1,8 +1,8 @@
 """Consistency: compare the keypoints of a warped image with the warped keypoints of the original, without labels.
 
-Under an affine map, keypoint k must stay keypoint k. In a mirrored image, left keypoints may become right ones. One half of
-the images therefore determines the best one-to-one matching, and the other half is measured. Distances are in percent of the
-image's side. The floor is the score of keypoints that stay at their mean positions in every image.
+In a rotated, scaled or shifted image, keypoint k must stay keypoint k. In a mirrored image, left keypoints may become right
+keypoints. Half of the images therefore determine the best one-to-one matching, and the other half is measured. Distances are in
+percent of the image's side. The floor is the score of keypoints that stay at their mean positions in every image.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Correlation-based part disentanglement (CPD; LatentKeypointGAN's short paper): does each embedding change a separate place?
+"""Correlation-based part disentanglement (CPD): does each embedding change a separate place?
+
+Source: the four-page LatentKeypointGAN paper (He et al. 2021).
 
 One part's embedding is swapped between the two images of a pair. The part's difference map is the absolute difference before
 and after the swap, averaged over channels. CPD is 1 minus the mean correlation between the maps of two parts.

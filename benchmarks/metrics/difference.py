@@ -17,7 +17,7 @@ from kpdetect.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Mean of ratios of one row minus that of another row; below 0 the first row is better.
+    """Mean error of one row minus that of another row (mean of ratios); if it is below 0, the first row is better.
 
     Attributes:
         mean: the difference over the test images.

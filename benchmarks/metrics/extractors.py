@@ -1,4 +1,4 @@
-"""Networks that compute features of images, for distances between sets of images; every result names its network.
+"""Networks that compute features of images, for distances between sets of images. Each result names the network.
 
 imagenet    efficientnet-lite0 with ImageNet weights of an installed package (extra: imagenet)
 random      resnet18 with random weights, which needs no files but is less informative
@@ -32,7 +32,7 @@ class Extractor:
 
     Attributes:
         name: name of the network in results.
-        is_inception: whether the network is FID's Inception; only then distances are called FID and KID.
+        is_inception: whether the network is the Inception network of FID; only then the distances are called FID and KID.
         features: function from images uint8 [batch, 3, height, width] to features [batch, features].
     """
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kpdetect.errors import InputError
 
 STILL = 1e-12
-"""A variance below this, in squared normalised units, is rounding error."""
+"""A variance below this value, in squared normalised units, counts as rounding error."""
 Points = NDArray[np.floating]
 Values = NDArray[np.float64]
 PERCENT = 50.0
@@ -82,7 +82,7 @@ def find_neighbours(keypoints: Points) -> Neighbours:
 
 
 def find_duplicates(keypoints: Points, better: Values) -> dict[int, int]:
-    """Keypoints that always move together with a better one, a few pixels apart.
+    """Find keypoints that always lie close to a better keypoint and move with it.
 
     Args:
         keypoints: [images, K, 2].

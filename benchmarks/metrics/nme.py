@@ -2,8 +2,8 @@
 
 For image n and visible landmark l, d[n, l] = |predicted - truth|. The image's unit is s[n]; on faces it is the inter-ocular
 distance. There are three statistics. "Mean of ratios" is mean(d / s), the usual number. "Ratio of means" is
-mean(d) / mean(s), which a few profile faces with a tiny s cannot dominate. The median is the median over images of each
-image's mean ratio.
+mean(d) / mean(s); a few profile faces with a tiny s cannot dominate it. "Median" is the median over images of each image's mean
+ratio.
 
 The statistics pool all points. Some protocols instead add up the means of the landmarks, however often each is visible.
 
@@ -23,7 +23,7 @@ from benchmarks.protocol.definition import Distance
 from kpdetect.errors import InputError
 
 RESAMPLES, BLOCK = 2000, 1_000_000
-"""Number of bootstrap resamples; number of image draws that are held in memory at once."""
+"""Number of bootstrap resamples, and number of drawn images that are held in memory at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ def intersection_over_union(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) 
     """Compute the IoU [images] of masks [images, height, width]; it is 1 for two empty masks.
 
     Raises:
-        InputError: different shapes.
+        InputError: the arrays have different shapes.
     """
     if masks.shape != truth.shape or masks.ndim != 3:
         raise InputError(f"masks {masks.shape} and {truth.shape}: expected equal shapes [images, height, width]")
@@ -21,5 +21,8 @@ def intersection_over_union(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) 
 
 
 def constant_mask(truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the mask [height, width] of pixels that are foreground in most masks [images, height, width]: the floor."""
+    """Return the mask [height, width] of pixels that are foreground in most of the masks [images, height, width].
+
+    Its overlap with each mask is the floor: the score of a prediction that does not depend on the image.
+    """
     return np.asarray(truth.mean(axis=0) > 0.5)

@@ -1,16 +1,16 @@
 """Protocols on birds, people, flies and drawings; `benchmarks.protocol.named` lists them.
 
 Sources and our choices
-    CUB follows the released code of SCOPS' successors. From Choudhury et al. (2021): three species fit, one of them tests;
-    each part is fitted and measured on the images that show it. From AutoLink (2022): the crop is a square around the official
-    box, cut off at the image's border and stretched; the error is in % of its side; the regression has no bias and a corner
-    origin. Unlike AutoLink, we do not first trim images to multiples of 16 pixels. SCOPS standardises the coordinates, which
-    equals the regression with bias. `cub-aligned` is the selection of Lorenz et al. (2019): it has no sea birds, one eye is
-    hidden, and all birds face the same way.
+    CUB follows the released code of SCOPS' successors. From Choudhury et al. (2021): the regression is fitted on three species
+    and tested on one of them; each part is fitted and measured on the images that show it. From AutoLink (2022): the crop is a
+    square around the official box, cut off at the image's border and stretched; the error is in % of its side; the regression
+    has no bias and a corner origin. Unlike AutoLink, we do not first trim images to multiples of 16 pixels. SCOPS standardises
+    the coordinates, which equals the regression with bias. `cub-aligned` is the selection of Lorenz et al. (2019): it has no
+    sea birds, one eye is hidden, and all birds face the same way.
     Taichi follows the data of Siarohin et al. (2020) and the code of GANSeg and AutoLink: a regression with bias, and
     |dx| + |dy|, summed over the points.
-    Human3.6M follows AutoLink's code: left and right may be exchanged, also during the fit. AutoLink drops fitting images
-    whose error exceeds three standard deviations, and its code has one wrong pair of joints; we do neither.
+    Human3.6M follows AutoLink's code: left and right may be exchanged, also during the fit. AutoLink drops fitting images whose
+    error exceeds three standard deviations, and its code has one wrong pair of joints; we do neither.
     BBC Pose follows Jakab et al. (2018) as in the code of Dundar et al.: squares of 300 pixels, no bias, centre origin. The
     threshold of 6 pixels refers to frames of half size, as in the data set's evaluation. Unlike us, Dundar et al. cut squares
     off at the border.

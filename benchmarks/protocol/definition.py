@@ -1,8 +1,8 @@
 """The parts of a protocol; `benchmarks.protocol.named` lists the protocols that are built from them.
 
-The same keypoints score differently under different protocols. Without a bias the origin matters, and an image stretched to a
-square weighs x and y differently. Every regression of a protocol therefore has a name, and exactly one is the headline. The
-table shows the other regressions too.
+The same keypoints have different errors under different protocols. Without a bias, the error depends on the origin. In an image
+that is stretched to a square, errors in x and y have other weights. Every regression of a protocol therefore has a name.
+Exactly one is the main regression (headline); the table shows the other regressions too.
 
 Crops
     The crop is the region of an image file that a model sees. Frames, units and errors refer to the crop alone. Predictions
@@ -90,7 +90,7 @@ class Regression:
         ridge: whether weights are shrunk, with the penalty that cross-validation inside the fitting images selects.
         backward: whether the map is from landmarks to keypoints. Its error is large for keypoints that do not follow the
             object (Sanchez & Tzimiropoulos 2019).
-        headline: whether its error is the main number of the benchmark.
+        headline: whether this is the protocol's main regression, whose error is the main number of the benchmark.
     """
 
     frame: Frame
@@ -102,7 +102,7 @@ class Regression:
 
     @property
     def name(self) -> str:
-        """Name in tables; it leaves the origin out if there is a bias, because the origin makes no difference then."""
+        """Name in tables. With a bias the origin makes no difference, so the name leaves it out."""
         kind = "ridge with bias" if self.ridge else "with bias" if self.bias else f"{self.origin} origin, no bias"
         return f"{self.frame.name}, {'backward, ' if self.backward else ''}{kind}"
 
@@ -145,7 +145,7 @@ class Protocol:
         landmarks: names of the landmarks, in the order of the annotation.
         unit: the length by which distances are divided; the module's docstring lists the units.
         distance: distance between a predicted and an annotated point: `euclidean`, or `taxicab` (`|dx| + |dy|`).
-        regressions: the ways to measure; exactly one is the headline.
+        regressions: the regressions; exactly one is the main regression (headline).
         summed: whether the mean errors of the landmarks are added up instead of averaged.
         swaps: pairs of landmarks whose names are exchanged, all at once, in images where that lowers the error. On fitting
             images this is repeated until nothing changes; on test images it is done once.
@@ -176,7 +176,7 @@ class Protocol:
     comparable: str = ""
 
     def __post_init__(self) -> None:
-        """Fill in the data set's name, and check the protocol for typing errors."""
+        """Fill in the data set's name, and check that the parts of the protocol fit each other."""
         object.__setattr__(self, "dataset", self.dataset or self.name)
         assert sum(regression.headline for regression in self.regressions) == 1, self.name
         named = {name for pair in self.swaps for name in pair} | (set(self.unit) if isinstance(self.unit, tuple) else set())
@@ -185,7 +185,7 @@ class Protocol:
 
     @property
     def headline(self) -> Regression:
-        """The regression whose error is the main number of the benchmark."""
+        """The main regression, whose error is the main number of the benchmark."""
         return next(regression for regression in self.regressions if regression.headline)
 
     @property
@@ -225,7 +225,8 @@ class Protocol:
 def regressions(frame: Frame, headline: Literal["with bias"] | Origin) -> tuple[Regression, ...]:
     """Build the five usual regressions of one frame.
 
-    They are: with bias, without bias for two origins, ridge, and backward. One of the first three is the headline.
+    They are: with bias, without bias for two origins, ridge, and backward. One of the first three is the main
+    regression (headline).
 
     Args:
         frame: coordinates in which the regressions are fitted and measured.

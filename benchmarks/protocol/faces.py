@@ -1,10 +1,10 @@
 """Protocols on faces; `benchmarks.protocol.named` lists them.
 
 Sources and our choices
-    MAFL and CelebA in the wild follow the released code of GANSeg (He et al. 2022), by the authors of our method, and of
-    SCOPS (Hung et al. 2019): images stretched to 128x128, no bias, corner origin, mean of ratios. In the wild, the images of
-    MAFL's lists are used whose official box covers at least 0.3 of the image. SCOPS standardises keypoints and landmarks,
-    which equals the regression with bias.
+    MAFL and CelebA in the wild follow the released code of GANSeg (He et al. 2022), by the authors of our method, and of SCOPS
+    (Hung et al. 2019): images stretched to 128x128, no bias, corner origin, mean of ratios. For CelebA in the wild, only those
+    images of MAFL's lists are used whose official box covers at least 0.3 of the image. SCOPS standardises keypoints and
+    landmarks, which equals the regression with bias.
     MTFL-AFLW uses the official lists. Its AFLW test images are crops of 150x150 pixels; its training images are photographs
     with smaller faces. We crop the training images so that faces vary in size and position as in the test images. Papers that
     print an AFLW number fit on 10,122 other AFLW faces instead.

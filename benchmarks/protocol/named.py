@@ -48,7 +48,7 @@ def find_protocol(name: str) -> Protocol:
 
 
 def facts(protocol: Protocol) -> dict[str, str]:
-    """Describe the parts of a protocol in words, by their names."""
+    """Describe a protocol in words: a text for each of its parts, by the name of the part."""
     others = [regression.name for regression in protocol.regressions if not regression.headline]
     return {
         "images": protocol.images,
@@ -68,7 +68,7 @@ def protocols() -> list[Protocol]:
 
 
 def markdown_protocols() -> str:
-    """Render the table of docs/reference/protocols.md: a row per protocol, with its headline regression only."""
+    """Render the table of docs/reference/protocols.md. Each protocol has a row, with its main regression (headline) only."""
     header = ("protocol", "images", "crop", "split", "headline regression", "error", "source")
     lines = [header, ["---"] * len(header)]
     for name, protocol in PROTOCOLS.items():

@@ -128,7 +128,7 @@ STYLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Errors per image of a model and of the floor.
+    """Errors per image of a model and of the mean shape (floor).
 
     Attributes:
         name: name of the model.
@@ -166,7 +166,7 @@ def error_histograms(histograms: Sequence[Histogram], metric: str) -> str:
 
 
 def pck_curves(errors: Mapping[str, NDArray[np.floating]], floor: str, limit: float, metric: str) -> str:
-    """Draw PCK curves: the percentage of visible points up to each error, one curve per method.
+    """Draw PCK curves (percentage of correct keypoints): for each method, the percentage of points with up to each error.
 
     Args:
         errors: errors [images, landmarks] by method; NaN where hidden.

@@ -1,6 +1,6 @@
 """One self-contained HTML page about a project, results, or both: numbers, pictures and curves.
 
-The page leaves out the sections of missing parts.
+The page has no section for a part that is missing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def write_report(
     """Write one HTML page about a project, benchmark results, or both.
 
     Args:
-        project: folder of `kpdetect run`, whose parts may be missing; None for a page about results alone.
+        project: folder of `kpdetect run`, even if parts of it are missing; None for a page about results alone.
         out: path of the HTML file, or a folder, which then gets `index.html`; by default PROJECT/report/index.html.
         results: result files of `kpdetect benchmark`, or folders of result files; by default the results in the project's
             folder `results` that belong to its current weights.

@@ -61,7 +61,10 @@ def _named(group: Sequence[Measurement]) -> list[tuple[Measurement, str]]:
 
 
 def _charts(group: Sequence[Measurement]) -> list[dict[str, str]]:
-    """Draw histograms and PCK curves of all models of a table; the other curves are from the first result with errors."""
+    """Draw histograms and PCK curves (percentage of correct keypoints) of all models of a table.
+
+    The curves of the other methods come from the first result that has a table of errors.
+    """
     known = [(measured.result, measured.errors, name) for measured, name in _named(group) if measured.errors is not None]
     if not known:
         return []

@@ -2,7 +2,7 @@
 
 real_images       real images, cropped and scaled like a generator's images
 generated_images  generated images for the measures
-evidence          label-free evidence on a detector's keypoints
+evidence          evidence, without annotations, on whether a detector's keypoints follow the object
 verdict           whether the keypoints can be trusted, judged from that evidence
 judging           the verdict on a model, from the images of a folder
 measure           measures of a generator and its detector that need no annotations
@@ -10,5 +10,5 @@ controllability   whether keypoints control pose and embeddings control appearan
 embeddings        keypoint embeddings as clouds of points
 nearest           the training images nearest to generated images
 locality          how much of an edit of one keypoint stays near that keypoint
-diffaugment_leak  whether DiffAugment's changes appear in generated images
+diffaugment_leak  whether the changes that DiffAugment makes in training appear in generated images
 """

@@ -1,15 +1,18 @@
-"""Do keypoints control pose, keypoint embeddings appearance, and the background embedding only the background (paper, table 9)?
+"""Do keypoints control pose, keypoint embeddings appearance, and the background embedding only the background?
+
+Source: the LatentKeypointGAN paper (He et al. 2021), table 9.
 
 The study draws pairs of generated images. It replaces one factor of the first image by the second image's: the pose (all
 keypoints), the appearance (all keypoint embeddings), or the background. The paper judges the results by eye. We measure:
 
-    strength     how much a factor changes the image: the 98 % quantile of the pixels' changes, so that the object's size
-                 does not matter
-    motion       how far a swapped appearance or background moves the detected keypoints, relative to a swapped pose
+    strength     how much a swapped factor changes the image: the 98 % quantile of the pixels' changes, which hardly depends
+                 on the object's size
+    motion       how far a swapped appearance or background moves the detected keypoints, as a share of their motion by a
+                 swapped pose
     overlap      correlation between the pixels that appearance changes and the pixels that the background changes
 
-Two factors are entangled as follows. Pose and appearance, or pose and background: a swapped appearance or background has a
-motion over `ENTANGLED`. Appearance and background: their overlap is over `ENTANGLED`. The verdicts:
+Pose and appearance are entangled if a swapped appearance has a motion over `ENTANGLED`; so are pose and background if a swapped
+background has. Appearance and background are entangled if their overlap is over `ENTANGLED`. The verdicts:
 
     trivial      pose and appearance each have at most `TRIVIAL` of the background's strength
     entangled    two or three pairs of factors are entangled
@@ -147,7 +150,7 @@ COLUMNS = ("image", "other", "pose swapped", "appearance", "one part", "differen
 
 @torch.no_grad()
 def control_grid(stream: PairStream) -> Image:
-    """Draw the paper's figures 17 to 19: one row per image, with the columns `COLUMNS`.
+    """Draw a grid like figures 17 to 19 of the paper: one row per image, with the columns `COLUMNS`.
 
     The column `one part` swaps the embedding of one keypoint: the one whose swap changes the images most. The paper uses a
     keypoint near the mouth. Differences are absolute; the largest difference of a column is white.

@@ -1,6 +1,7 @@
-"""Keypoint embeddings as clouds of points, by t-SNE and by principal components (paper, figure 13).
+"""Keypoint embeddings as clouds of points in two dimensions, by t-SNE and by principal components (PCA).
 
-Each generated image has one embedding per keypoint, and one of the background. The paper shows that multiplied embeddings
+Each generated image has one embedding per keypoint, and one of the background. The LatentKeypointGAN paper (He et al. 2021,
+figure 13) shows that multiplied embeddings
 (Eq. 1) separate the clouds of different keypoints already in the first two principal components. We also measure that as a
 number: the cross-validated accuracy of a linear classifier that predicts the keypoint from those two components.
 """
@@ -54,7 +55,7 @@ class Clouds:
 
 @torch.no_grad()
 def gather(stream: PairStream, count: int) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the embeddings [points, embedding] of `count` images and their names [points].
+    """Return the embeddings [points, embedding] of `count` images, and for each the keypoint's number or `background` [points].
 
     The embeddings are sorted by keypoint; those of the background come last.
 

@@ -1,8 +1,9 @@
-"""Label-free evidence on a detector's keypoints, from about a hundred images in less than a minute on a CPU.
+"""Evidence, without annotations, on whether a detector's keypoints follow the object.
 
-There are three sources. The detector sees each image again after a rotation, scaling, shift or mirroring. The keypoints of an
-image are compared with each other. The generator redraws images with the keypoints of real images, and the detector runs on
-these drawings; this needs the generator that the detector learned from.
+It uses about a hundred images and takes less than a minute on a CPU. There are three sources. The detector sees each image
+again after a rotation, scaling, shift or mirroring. The keypoints of an image are compared with each other. The generator that
+the detector learned from draws images with the keypoints of real images, and the detector predicts the keypoints of these
+drawings.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ Points = NDArray[np.float64]
 class Evidence:
     """Measurements of K keypoints.
 
-    Errors are shares of a floor: 0 for a perfect keypoint, 1 for a keypoint that does not depend on the image.
+    Errors are divided by the error of a keypoint that does not depend on the image (the floor). So 0 is a perfect keypoint, and
+    1 a keypoint that does not depend on the image.
 
     Attributes:
-        numbers: the model's number of each keypoint, [K]; without the dropped keypoints.
+        numbers: the model's number of each keypoint, [K]; keypoints that the user has dropped are left out.
         images: number of images that were used.
         motion: standard deviation over the images, in percent of the side, [K].
         neighbours: the nearest other keypoint of each keypoint, by position in `numbers`.
@@ -52,10 +54,11 @@ class Evidence:
         view_error: distance between the keypoints detected in a rotated, scaled and shifted image and the transformed
             keypoints of the original, as a share of the same distance for keypoints that never move, [K].
         mirror_error: the same for mirrored images, after left and right keypoints are matched, [K].
-        redrawn_error: the generator draws an image with the keypoints of a real image; distance between these keypoints and
-            those detected in the drawing, as a share of their distance from the mean position, [K]. None without generator.
-        within_reach: mean share of the drawn foreground that is near a keypoint, 0 to 1; None without a generator, or if
-            at most half of its masks show clearly where the object is.
+        redrawn_error: error in drawings that the generator makes with the keypoints of real images, [K]. It is the distance
+            between these keypoints and those detected in the drawing, as a share of the distance of these keypoints from their
+            mean position. None without a generator.
+        within_reach: mean share of the foreground of these drawings that is near a keypoint, 0 to 1; None without a generator,
+            or if at most half of its masks show clearly where the object is.
         known_to_other: share of the motion that another detector's keypoints explain, [K]; None without another detector.
     """
 
@@ -78,10 +81,10 @@ def gather_evidence(
 
     Args:
         predictor: the detector.
-        stream: the generator of the same keypoints, if there is one.
+        stream: the generator that the detector learned from; None without one.
         paths: image files; unreadable files are left out with a warning.
         seed: seed of the rotations, scales and shifts.
-        other: another detector for the same kind of images, ideally trained with another seed.
+        other: another detector for the same kind of images, ideally trained with another seed; None without one.
 
     Raises:
         InputError: fewer than two images can be read; with another detector fewer than eight.

@@ -31,8 +31,8 @@ def part_pairs(stream: PairStream, count: int) -> Iterator[tuple[Parts, Parts]]:
 def interpolated(stream: PairStream, count: int) -> Iterator[NDArray[np.uint8]]:
     """Yield `count` images, each interpolated between two samples, in batches uint8 [images, height, width, 3].
 
-    Keypoints and embeddings are interpolated with t ~ U(0, 1), for FID_lerp. The short paper refers to an earlier work for
-    this, so the details are our reading.
+    Keypoints and embeddings are interpolated with t ~ U(0, 1), for the measure FID_lerp. The four-page LatentKeypointGAN paper
+    refers to an earlier work for this, so the details are our reading.
     """
     source = torch.Generator().manual_seed(stream.seed)
     for one, two in part_pairs(stream, count):
@@ -42,7 +42,7 @@ def interpolated(stream: PairStream, count: int) -> Iterator[NDArray[np.uint8]]:
 
 @torch.no_grad()
 def conditioned(stream: PairStream, keypoints: NDArray[np.floating]) -> Iterator[Drawing]:
-    """Yield drawings with the keypoints [images, K, 2] (normalised), in batches; everything else is random."""
+    """Yield generated images with given keypoints [images, K, 2] (normalised), in batches; everything else is random."""
     for start in range(0, len(keypoints), BATCH):
         points = torch.from_numpy(np.asarray(keypoints[start : start + BATCH], np.float32)).to(stream.runtime.device)
         yield stream.network.draw(posed(stream.parts(start, start + len(points)), points))

@@ -46,9 +46,9 @@ def judge_model(
 
 
 def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> PairStream | None:
-    """Return the generator if it draws objects as large as the detector sees them, else None.
+    """Return the generator if it draws objects as large as the detector sees them in photos; else None.
 
-    That is so if both belong to one project, or if the detector learned from the generator's pairs.
+    They do if both belong to one project, or if the detector learned from the generator's pairs.
     """
     if stream is None:
         return None
@@ -57,7 +57,7 @@ def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> 
 
 
 def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:
-    """Judge the last detector of a project, or return the verdict of an earlier call on the same weights.
+    """Judge the detector of a project's last stage, or return the verdict of an earlier call on the same weights.
 
     Args:
         project: folder of `kpdetect run`; `verdict.json` is written there.
@@ -101,7 +101,7 @@ def known_verdict(folder: Path) -> Verdict | None:
 
 
 def describe_verdict(folder: Path) -> str:
-    """Describe the verdict in a folder, one sentence per line, with a caution; empty without a verdict."""
+    """Describe the verdict in a folder, one sentence per line, with a caution at the end; empty without a verdict."""
     verdict = known_verdict(folder)
     return "" if verdict is None else "\n".join(["verdict:", *(f"  {sentence}" for sentence in (*verdict.sentences, CAUTION))])
 

@@ -4,8 +4,8 @@
 
 There are four edits: move the keypoint by a sixteenth of the side, move it locally by as much, give it the appearance of
 another sample, or remove it. For each keypoint and edit, the table shows the change of the image in grey levels, and the share
-of that change that lies within `NEAR` of the keypoint. The floor is the share for a change that is the same everywhere: the
-area within `NEAR` divided by the area of the image.
+of that change that lies within `NEAR` of the keypoint. The floor is the share of a change that is
+equal everywhere in the image: the area within `NEAR` divided by the area of the image.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from kpdetect.training.runtime import resolve_runtime
 
 EDITS = ("moved", "moved, local", "other look", "removed")
 NEAR, STEP = 0.375, 0.125
-"""Normalised: 12 and 4 pixels of 64."""
+"""Radius that counts as near a keypoint, and length of a move, in normalised units: 12 and 4 pixels in an image of 64."""
 OTHER = 1_000
 
 

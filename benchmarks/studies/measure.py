@@ -37,7 +37,7 @@ from kpdetect.training.runtime import Runtime
 
 FILES = ("measured.json", "measured.md", "measured.csv")
 STEADY = 200
-"""Images on which consistency is measured."""
+"""Number of images on which the consistency of keypoints is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,16 +75,16 @@ def measure(
     """Measure the generator of a model, its detector, or both.
 
     Args:
-        model: project folder, run folder, weights file or name of a shipped model.
+        model: project folder, run folder, weights file, or name of a model that comes with the package.
         images: folder of real images.
         out: folder for `measured.json`, `.csv` and `.md`, and, for a detector, `verdict.json`.
         runtime: device and precision.
-        count: number of generated images, and the largest number of real images.
-        pairs: number of image pairs for CPD (the paper uses 1,000).
+        count: number of images to generate. At most this many real images are used.
+        pairs: number of image pairs for correlation-based part disentanglement (CPD; the LatentKeypointGAN paper: 1,000).
         seed: seed of everything random.
-        features: `imagenet`, `random`, or a file with the weights of the Inception network, which FID is defined with.
+        features: network whose features are compared: `imagenet`, `random`, or a file with Inception's weights, for FID.
         exclude: lists of image names to leave out.
-        other: another model, whose detector is compared with this model's.
+        other: another model, whose detector is compared with this model's detector; None without one.
 
     Raises:
         InputError: `model` has neither a generator nor a detector, the two do not match, there are too few images, or the
@@ -127,7 +127,10 @@ def measure(
 
 
 def load_parts(model: Path, runtime: Runtime, seed: int) -> tuple[PairStream | None, Predictor | None]:
-    """Load the generator and the detector of a folder, file or shipped model; None for a part that it does not have.
+    """Load the generator and the detector of a model: a folder, a file or the name of a model that comes with the package.
+
+    A part that the model does not have is None.
+
 
     Raises:
         InputError: the model has neither, or the two have different numbers of keypoints.

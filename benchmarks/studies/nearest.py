@@ -60,7 +60,7 @@ def nearest_training_images(
     """Compare generated images with the training images.
 
     Args:
-        model: generator: weights file, run folder, project folder or name of a shipped model.
+        model: weights file, run folder or project folder of a generator, or the name of a model that comes with the package.
         images: folder of the generator's training images.
         out: folder for `nearest.json` and `nearest.png`, which shows the closest generated images above their training images.
         runtime: device and precision.
@@ -139,12 +139,13 @@ def _vectors(images: Iterable[Image]) -> NDArray[np.float32]:
 def _search(
     rows: NDArray[np.float32], known: NDArray[np.float32], excluded: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the distance of each row to the nearest vector of `known`, and the index of that vector.
+    """Return the distance of each row to the nearest allowed vector of `known`, and the index of that vector.
 
     Args:
         rows: vectors to search for, [rows, values].
         known: vectors to search in: training images, then their mirror images.
-        excluded: for each row the index of the training image that it shows, which (mirrored or not) is not a result.
+        excluded: for each row, the index of the training image that it shows. This image and its mirror image are not allowed
+            as results. None to allow all images.
     """
     squares, distances, places = (known**2).sum(axis=1), [], []
     half = len(known) // 2

@@ -1,4 +1,4 @@
-"""Real images in a generator's frame: squares of its size, cropped by its policy, with detected keypoints and true masks."""
+"""Real images as a generator sees them: squares of its image size and crop, with detected keypoints and true masks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Squares:
-    """Real images in a generator's frame.
+    """Real images as squares of a generator's image size and crop.
 
     Attributes:
         paths: the readable files.

@@ -1,4 +1,4 @@
-"""Can the keypoints be trusted? A verdict from label-free evidence, in sentences and as `verdict.json`.
+"""Can the keypoints be trusted? A verdict from evidence without annotations, in sentences and as `verdict.json`.
 
 Each keypoint has one state, the first of these that applies:
 
@@ -36,7 +36,8 @@ LITTLE_REACH = 0.5
 class KeypointVerdict(StrictConfig):
     """The verdict on one keypoint.
 
-    Errors are shares of a floor: 0 for a perfect keypoint, 1 for a keypoint that does not depend on the image.
+    Errors are divided by the error of a keypoint that does not depend on the image (the floor). So 0 is a perfect keypoint, and
+    1 a keypoint that does not depend on the image.
     """
 
     number: int
@@ -178,7 +179,7 @@ PHRASES = {
     "lost": ("does not follow the object", "do not follow the object"),
     "still": ("hardly moves", "hardly move"),
 }
-"""Phrases for one keypoint and for several keypoints that are not steady, by state."""
+"""For each state except steady, the phrases for one keypoint and for several keypoints."""
 CAUTION = "This is evidence without labels, not a measured error: look at the images, or measure on a few annotated ones."
 """The last sentence of every verdict."""
 

@@ -1,4 +1,6 @@
-"""Tables of results: one table per protocol and data set, with all results, the floor of each row, and published numbers.
+"""Tables of results. Each protocol and data set has one table.
+
+A table has all results, the error of the mean shape (the floor) for each row, and published numbers.
 
 `benchmarks.tables.render` renders these tables as text.
 """
@@ -26,7 +28,7 @@ HEADER = (
 NUMBERS = frozenset(HEADER[2:11])
 """Columns that are aligned to the right."""
 _Cells = tuple[str, bool, dict[str, str]]
-"""Kind of a row, whether its regression is the headline, and text by column."""
+"""Kind of a row, whether it belongs to the protocol's main regression (headline), and its text by column."""
 DIFFERENCES = ("first", "second", "first minus second", "95 % interval", "")
 
 
@@ -35,7 +37,7 @@ class Line(NamedTuple):
 
     Attributes:
         kind: `published`, or the kind of a `Row`.
-        headline: whether the line belongs to the protocol's headline regression.
+        headline: whether the line belongs to the protocol's main regression (headline).
         cells: the text of each column.
     """
 
@@ -45,7 +47,7 @@ class Line(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """A result, the table of errors of its headline rows, and its folder; None for what is not available."""
+    """A result, the table of errors of its main regression, and its folder; the last two are None if they are not available."""
 
     result: Result
     errors: ErrorTable | None = None
@@ -59,11 +61,11 @@ class Table:
     Attributes:
         title: data, protocol and metric.
         header: names of the columns.
-        lines: the rows, headline first, published numbers last.
+        lines: the rows: first the protocol's main regression (headline), last the published numbers.
         notes: notes below the table, which explain its numbers.
         measurements: the results in the table.
-        differences: with several models, the differences between the models and from the other headline rows; the columns
-            are `DIFFERENCES`.
+        differences: if there are several models, the difference of each from the other models and from the other rows of the
+            main regression; the columns are `DIFFERENCES`.
     """
 
     title: str
@@ -227,7 +229,7 @@ def _source_notes(result: Result, sources: Sequence[Published]) -> Iterator[str]
 
 
 def _differences(group: Sequence[Measurement], names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Compare each model with the models after it, then with the other rows of the headline."""
+    """Compare each model with the models after it, then with the other rows of the protocol's main regression."""
     models = [(measured, name) for measured, name in zip(group, names, strict=True) if measured.result.model is not None]
     for place, (one, name) in enumerate(models):
         for other, second in models[place + 1 :]:

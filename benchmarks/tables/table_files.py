@@ -32,7 +32,7 @@ def make_table(
         paths: result files, or folders of result files.
         form: the format; by default the ending of `out` decides, and Markdown is used without `out`.
         out: file to write; None to only return the text.
-        headline: whether to show only the rows of each protocol's headline regression.
+        headline: whether to show only the rows of each protocol's main regression.
         allow_contaminated: whether to accept results of models that were trained on test images; their rows have a note.
 
     Returns:
