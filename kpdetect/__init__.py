@@ -120,8 +120,9 @@ def load(path: str | Path, device: str = "auto", engine: EngineName = "auto") ->
         engine: implementation that computes the network: "auto", "torch", "onnx" or "plain" (see `kpdetect.inference.engine`).
 
     Returns:
-        A function from an image (uint8 RGB [height, width, 3], or a path) to `keypoints_px`, float32 [K, 2] in pixels of the
-        image, and `confidence`, float32 [K] in [0, 1]. For a list of images, both results have a leading axis.
+        A function that maps an image to its keypoints. The image is uint8 RGB [height, width, 3], or a path. The function
+        returns `keypoints_px`, float32 [K, 2] in pixels of the image, and `confidence`, float32 [K] in [0, 1]. For a list of
+        images, both results have a leading axis.
 
     Raises:
         CheckpointError: there is no detector, or its weights are damaged.

@@ -1,8 +1,8 @@
 """Trained models that come with the package, by name.
 
-Each model is a folder `models/NAME` in the package. It holds the weights `detector.safetensors` and `generator.safetensors`,
-`sources.csv` (the list of the real images that they were trained on), `README.md` (the model card), `LICENSE` (the licence of
-the weights) and `model.toml` (summary, licence and data).
+Each model is a folder `models/NAME` in the package. The weights are `detector.safetensors` and `generator.safetensors`.
+`sources.csv` lists the real images that they were trained on. `README.md` is the model card, and `LICENSE` the licence of the
+weights. `model.toml` holds the summary, licence and data for `kpdetect models`.
 """
 
 from __future__ import annotations

@@ -132,8 +132,9 @@ def found_boxes(
         Box (left, top, width, height; pixel edges) by name of the image, and the number of images in the folder.
 
     Raises:
-        InputError: the folder holds predictions of a video, a keypoint is unknown, no image is confident enough, a box is much
-            larger than its image, or the detector has another K or no record of its keypoints' layout.
+        InputError: the folder holds predictions of a video, a keypoint is unknown, no image is confident enough, or a box is
+            much larger than its image. Or the detector `like` has another number of keypoints, or its weights file does not
+            record their layout.
         FormatError: the predictions are damaged.
         CheckpointError: there is no detector at `like`.
     """

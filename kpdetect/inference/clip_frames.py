@@ -1,7 +1,7 @@
 """Read frames of a clip in any order. A frame has the same number as when the clip is read from the start.
 
-A video is decoded from the nearest key frame before the wanted frame. It is decoded from its start if the file does not state
-the time of every frame, or if a search in the file is inexact.
+A video is decoded from the nearest key frame before the wanted frame. If the file does not state the time
+of every frame, or if a search in it is inexact, the video is decoded from its start.
 """
 
 from __future__ import annotations

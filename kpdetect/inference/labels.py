@@ -44,8 +44,8 @@ class Labels(StrictConfig):
         """Check the labels against a model of K keypoints. An error message begins with `source`.
 
         Raises:
-            ConfigError: the model has no such keypoint, a name is empty or occurs twice, a keypoint is in two pairs or is
-                paired or linked with itself, or all keypoints are dropped.
+            ConfigError: the model has no such keypoint, a name is empty or occurs twice, or all keypoints are dropped. Or a
+                keypoint is in two pairs, or is paired or linked with itself.
         """
         used = [*self.names, *self.drop, *(number for pair in (*self.pairs, *self.links) for number in pair)]
         for number in used:

@@ -41,8 +41,8 @@ def pack_model(
     """Write a model as a folder: weights, labels, `sources.csv`, licence and model card.
 
     The weights are `detector.safetensors` and, if there is a generator, `generator.safetensors`. They are stored in float16.
-    On average, this moves keypoints by a few hundredths of a pixel and changes generated images by less than 0.1 grey levels
-    (measured on the models that come with this package).
+    For the models that come with this package, this moves keypoints by a few hundredths of a pixel on average. It changes
+    generated images by less than 0.1 grey levels on average.
 
     Args:
         project: project folder, run folder or weights file of a detector.

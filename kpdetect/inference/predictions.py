@@ -74,7 +74,7 @@ class Predictions:
 
     @classmethod
     def none(cls, skeleton: Skeleton) -> Predictions:
-        """Predictions of no image."""
+        """Make predictions of no image."""
         count = len(skeleton.numbers)
         return cls(
             images=[],

@@ -1,8 +1,9 @@
 """Train a detector on real, unlabelled images: train_step -> reconstruct / agree / anchor -> one update.
 
-The student is the detector in training. It predicts keypoints in a view with changed colours. Three losses train it.
-Reconstruct: a decoder draws this view from the keypoints and the appearance of another view (IMM). Agree: the keypoints equal
-the teacher's mean over both views. Anchor: the student finds the keypoints of generated pairs.
+The student is the detector in training; the teacher is its copy with averaged weights. The student predicts keypoints in a view
+with changed colours. Three losses train it. Reconstruct: a decoder must draw this view from the keypoints and the appearance of
+another view (IMM). Agree: the keypoints must equal those of the teacher, which are averaged over both views. Anchor: the
+student must find the keypoints of generated pairs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A step's work on a GPU, recorded once and then replayed (CUDA graphs).
 
 If networks are small, a GPU runs operations faster than Python launches them. A replay launches all operations of a step at
-once. Steps may be recorded if they differ only in the values of their inputs. So no branch may depend on the step, no random
-number may come from the CPU, and no value may be read back to the CPU.
+once. Steps may be recorded if they differ only in the values of their inputs. So no branch may depend on the step,
+no random number may come from the CPU, and no value may be read back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The key of a run's training data. It is a text made of hashes, and the run's checkpoints store it.
 
-It has one of these forms. The judge is a trained network in whose features images are compared, the first stage is the detector
-that is refined, and the anchors are pairs that keep its keypoints at their places:
+The judge is a trained network in whose features images are compared. The first stage is the detector that is refined. The
+anchors are pairs that keep its keypoints at their places. The key has one of these forms:
 
 images                                   a generator
 images/judge                             a generator that is trained with a judge

@@ -62,7 +62,7 @@ class Runtime:
         return 1 if self.device.type == "cpu" else max(1, min(MOST_WORKERS, available_cores() // processes - 1))
 
     def augments(self, where: AugmentOn) -> bool:
-        """Whether training images are augmented as batches on the device of the networks. `where` is the setting."""
+        """Tell whether the setting `where` means that batches are augmented on the device of the networks."""
         return where == "device" or (where == "auto" and self.device.type == "cuda")
 
     @property
