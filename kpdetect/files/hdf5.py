@@ -29,7 +29,6 @@ def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: st
         path: the file.
         refused: type of the error for a damaged file.
         advice: advice at the end of the error message.
-
         options: options of `h5py.File`.
 
     Raises:

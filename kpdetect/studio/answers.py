@@ -26,7 +26,7 @@ COLUMNS = ["study", "seed", "participant", "number", "question", "item", "left",
 CHOICES = ("left", "right", "equal")
 EQUAL = "equal"
 LONGEST_NUMBER = 10
-"""A comparison's position with more digits than this is refused."""
+"""A comparison's position with this many digits or more is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -173,8 +173,8 @@ class EditRoom:
     def _threads(self, quick: bool) -> Iterator[None]:
         """Set the number of threads while a picture is drawn.
 
-        Results depend on it in their last bits, so it is that of a command. During a drag it is 1, to leave a core for the
-        browser.
+        The number changes the last bits of results, so it is the same as in a command. During a drag it is 1, to leave a core
+        for the browser.
         """
         torch.set_num_threads(1 if quick else self.threads)  # holds for the calling thread
         try:

@@ -100,7 +100,7 @@ def _dragged(browser: Any, served: Served, events: int) -> tuple[int, list[float
     page.mouse.move(x, y)
     page.mouse.down()
     for step in range(events):
-        if step == 10:  # a first drag warms the model and the browser up
+        if step == 10:  # the first pictures warm the model and the browser up
             page.evaluate("window.studio.latencies.length = 0")
         angle = 2 * math.pi * step / 60
         page.mouse.move(x + 20 * math.sin(angle), y + 12 * (1 - math.cos(angle)))

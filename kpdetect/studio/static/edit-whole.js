@@ -11,7 +11,7 @@ export class Whole {
     this.backgroundButton = button("Background of another sample…", "background");
     this.photoButton = fileButton("Pose of a photo… (or drop one here)", "image/*", (file) => this.takePhoto(file), { id: "photo" });
     this.localBox = h("input", { type: "checkbox", id: "local", onchange: () => room.commit({ edits: { ...room.state.edits, local: this.localBox.checked } }) });
-    this.localField = h("label", {}, this.localBox, "Moves change less of the rest (local)");
+    this.localField = h("label", {}, this.localBox, "Moves change less of the picture (local)");
     this.sliders = {
       scale: this.slider("Size", "scale", { min: 0.5, max: 1.5, step: 0.01 }, (value) => `${Math.round(value * 100)} %`),
       rotate: this.slider("Rotation", "rotate", { min: -45, max: 45, step: 1 }, (value) => `${value}°`),
