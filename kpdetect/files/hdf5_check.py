@@ -37,7 +37,6 @@ def fault_of(path: str) -> tuple[bool, str] | None:
 
     Returns:
         Whether the message is complete without advice, and the message; None if the file can be read.
-
     """
     try:
         with h5py.File(path, "r") as file:

@@ -126,7 +126,6 @@ class SamplePairs:
     Attributes:
         images: uint8 [count, side, side, 3].
         keypoints: number of keypoints K.
-
     """
 
     images: Image
