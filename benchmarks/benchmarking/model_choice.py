@@ -82,8 +82,7 @@ def cross_validate_model(
 
     Raises:
         InputError: there is no model, the protocol is unknown, data are missing, the predictions belong to other images, or
-        there
-            are too few fitting images.
+            there are too few fitting images.
         FormatError: the annotations are damaged.
         OutputError: `out` cannot be written.
     """

@@ -9,7 +9,7 @@ keypoints), the appearance (all keypoint embeddings), or the background. The pap
                  on the object's size
     motion       how far a swapped appearance or background moves the detected keypoints, as a share of their motion by a
                  swapped pose
-    overlap      correlation between the pixels that appearance changes and the pixels that the background changes
+    overlap      correlation between the changes of each pixel by a swapped appearance and by a swapped background
 
 Pose and appearance are entangled if a swapped appearance has a motion over `ENTANGLED`; so are pose and background if a swapped
 background has. Appearance and background are entangled if their overlap is over `ENTANGLED`. The verdicts:

@@ -2,10 +2,10 @@
 
     python -m benchmarks.studies.locality flies-64
 
-There are four edits: move the keypoint by a sixteenth of the side, move it locally by as much, give it the appearance of
-another sample, or remove it. For each keypoint and edit, the table shows the change of the image in grey levels, and the share
-of that change that lies within `NEAR` of the keypoint. The floor is the share of a change that is
-equal everywhere in the image: the area within `NEAR` divided by the area of the image.
+There are four edits: move the keypoint by a sixteenth of the side; make the same move with `local`, which changes distant image
+regions less; give the keypoint the appearance of another sample; or remove it. For each keypoint and edit, the table shows the
+change of the image in grey levels, and the share of that change that lies within `NEAR` of the keypoint. The floor is the share
+of a change that is equal everywhere in the image: the area within `NEAR` divided by the area of the image.
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ class Editor:
         self._require_own(parts)
 
     def _require_own(self, parts: Parts, other: Parts | None = None) -> None:
-        """Check that parts are of this model, and of one image or as many images as `other`."""
+        """Check that parts are of this model; with `other`, also that they have one image or as many images as `other`."""
         if not isinstance(parts, Parts):
             raise InputError(f"parts: got {type(parts).__name__}, expected Parts, such as the result of editor.sample(0)")
         ours = not isinstance(parts, Sampled) or parts.generator == self.stream.hash

@@ -136,7 +136,7 @@ class _EditRecord(Record):
 
 
 def _clear(out: Path) -> None:
-    """Delete the files that the record of an earlier edit lists, as version 0.1.0 does, and the record last.
+    """Delete the files of an earlier edit: those that its record lists, then the sheet and the table, and last the record.
 
     Raises:
         FormatError: the record is damaged, or names a file outside of the folder.

@@ -26,7 +26,7 @@ ADVICE = {
 
 
 def observed(drawing: Drawing) -> dict[str, Tensor]:
-    """Measure a generated batch. Results are scalars: keypoints in normalised units, pixel values from -1 to 1."""
+    """Measure a generated batch. The results are scalars, in normalised units of position or pixel values from -1 to 1."""
     keypoints, images = drawing.keypoints.detach(), drawing.image.detach().float()
     return {
         "keypoint_spread": keypoints.std(dim=1, correction=min(1, keypoints.shape[1] - 1)).mean(),  # within an image
