@@ -5,6 +5,8 @@ main      the command `kpdetect`; prints errors
 verbs     the table of verbs
 options   options that several verbs share
 levels    the option `--levels`
+flags     turns parameter names in messages of the library into options
+together  runs a command in the processes of torchrun
 alone     a lock: one command at a time writes into a folder
 memory    recognises errors of a full memory
 

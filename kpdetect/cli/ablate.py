@@ -56,7 +56,11 @@ Keypoints = Annotated[
 ]
 Size = Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")]
 Refine = Annotated[
-    bool, typer.Option("--refine/--no-refine", help="After the generated images, train each detector on the real images too.")
+    bool,
+    typer.Option(
+        "--refine/--no-refine",
+        help="After training on generated image-keypoint pairs, train each detector on the real images too.",
+    ),
 ]
 Count = Annotated[
     int,

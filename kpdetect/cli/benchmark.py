@@ -57,14 +57,15 @@ CrossValidate = Annotated[
     bool,
     typer.Option(
         "--cross-validate",
-        help="Cross-validate on the fitting images and leave the test images out. Use this to choose a model.",
+        help="To choose a model: cross-validate on the images that the regression is fitted on. Test images are not used.",
     ),
 ]
 Normaliser = Annotated[
     str,
     typer.Option(
         "--normaliser",
-        help="For table:FILE: the unit of distances. box, image: square root of that area. pixel. "
+        help="For table:FILE: the unit of distances. box, image: the square root of the area of the landmarks' box or of the "
+        "image. pixel. "
         "A,B: distance of landmarks A and B.",
     ),
 ]

@@ -94,7 +94,8 @@ def command(
 ) -> None:
     """Edit generated images by moving, exchanging, mixing, adding or removing their keypoints.
 
-    In the options, K is the number of a keypoint, its name (see `kpdetect label`), several numbers such as 1,2, or all.
+    In the options, J is the number of another sample (generated image). K is the number of a keypoint, its name (see
+    `kpdetect label`), several numbers such as 1,2, or all.
     """
     from generator.editing.editor import Editor
     from generator.editing.options import read_edits, read_sample, read_samples

@@ -13,7 +13,7 @@ from kpdetect.cli import options
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A trained detector: project folder, run folder or weights file.")],
+    model: Annotated[Path, typer.Argument(help="Trained detector: project folder, run folder or weights file.")],
     names: Annotated[
         list[str] | None, typer.Option("--name", metavar="N=NAME", help="Give keypoint N a name. Repeatable.")
     ] = None,
