@@ -1,9 +1,9 @@
 """Finished parts of a prediction of many images. They are kept as files until all parts exist.
 
 If a call is interrupted, the next call does not predict its finished parts again. Several processes share the parts. Each part
-is a file `START-STOP.npz` in a hidden folder inside the folder of results. The name of the hidden folder begins with a key that
-depends on everything that changes the predictions. The division into parts depends only on the number of images, so the number
-of processes may change between calls.
+is a file `KEY-START-STOP.npz` in a hidden folder inside the folder of results. KEY depends on everything that changes the
+predictions, and START and STOP are positions in the list of images. The division into parts depends only on the number of
+images, so the number of processes may change between calls.
 """
 
 from __future__ import annotations
