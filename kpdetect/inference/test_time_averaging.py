@@ -117,6 +117,8 @@ class Passes:
         Returns:
             `keypoints_px` float32 [count, kept, 2] and `confidence` float32 [count, kept].
         """
+        if not fitted:  # no image of a batch can be read
+            return self._once(fitted)
         if self.config.two_pass:
             keypoints_px, confidence = self._once(fitted)
             boxes = [

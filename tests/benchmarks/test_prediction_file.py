@@ -73,7 +73,7 @@ def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
         read_entry(path, "toy")
     with h5py.File(path, "r+") as file:
         file["toy/" + "a" * 16]["sizes"] = np.zeros((3, 2), np.int64)
-    with pytest.raises(FormatError, match=r"sizes is int64 \[3, 2\]; expected int64 \[2, 2\]"):
+    with pytest.raises(FormatError, match=r"sizes: got int64 \[3, 2\], expected int64 \[2, 2\]"):
         read_entry(path, "toy")
     with h5py.File(path, "r+") as file:
         file.attrs["version"] = 99

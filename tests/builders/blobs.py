@@ -39,7 +39,7 @@ def damage(folder):
     whole = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (60, 50, 3), np.uint8))[1].tobytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     return {
-        "huge.png": "over the limit",
+        "huge.png": "but the limit is",
         "text.jpg": "not a readable image",
         "zero.jpg": "not a readable",
         "cut.jpg": "truncated",

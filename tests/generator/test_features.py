@@ -218,7 +218,7 @@ def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
     assert named_perception("resnet18", None, "optimiser.features", CPU) is None
     with pytest.raises(ConfigError, match=r"optimiser\.features = imagenet: no such file"):
         named_perception("resnet18", "imagenet", "optimiser.features", CPU)
-    with pytest.raises(CheckpointError, match=r"^optimiser\.features: .*lacks 80 of the backbone"):
+    with pytest.raises(CheckpointError, match=r"^optimiser\.features: .*80 weights of the backbone are missing"):
         named_perception("resnet34", str(tmp_path / "weights.pth"), "optimiser.features", CPU)
     with pytest.raises(ConfigError, match=r"^optimiser\.features: .*no such network"):
         named_perception("resnet17", str(tmp_path / "weights.pth"), "optimiser.features", CPU)

@@ -183,7 +183,8 @@ def test_a_toy_set_has_no_pictures_of_a_killed_larger_one(tmp_path, monkeypatch,
         killed(lambda: write_toy(out, 6, size=16))
     assert len(list((out / "images").iterdir())) == 6
     write_toy(out, 2, size=16)
-    assert files(out) == {f"{kind}/{n:06d}.png" for kind in ("images", "masks") for n in (0, 1)} | {"keypoints.csv", "toy.json"}
+    pictures = {f"{kind}/{n:06d}.png" for kind in ("images", "masks") for n in (0, 1)}
+    assert files(out) == pictures | {"keypoints.csv", "toy.json", "masks/.kpdetect-output"}
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

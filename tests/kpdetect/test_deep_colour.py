@@ -26,7 +26,7 @@ ALPHA = np.full((HEIGHT, WIDTH, 1), 65535, np.uint16)
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(levels.VARIABLE, raising=False)
+    monkeypatch.setenv(levels.VARIABLE, "auto")  # restored afterwards, whatever a test sets
     monkeypatch.setattr(levels, "_said", levels.Lock())
 
 

@@ -131,7 +131,7 @@ def test_without_onnxruntime_auto_is_torch_and_onnx_one_line(monkeypatch, small_
     monkeypatch.setattr(engines, "WORTH_MEASURING", 1)
     with pytest.raises(InputError, match="the package onnxruntime is not installed; pip install"):
         kpdetect.load(small_project, engine="onnx")
-    with pytest.raises(InputError, match="engine 'fast': expected one of auto, torch, onnx, plain"):
+    with pytest.raises(InputError, match="`engine=fast`: expected one of auto, torch, onnx, plain"):
         kpdetect.load(small_project, engine="fast")
     predict_inputs(small_project, [str(tmp_path / "in")], tmp_path / "out", PredictConfig(overlays=0))
     assert json.loads((tmp_path / "out" / "predictions.json").read_text())["engine"] == "torch"
