@@ -10,7 +10,7 @@ Reading order:
     synthesis      the foreground network and its mask, and the background network
     model          the whole generator, from noises to images
     stream         image-keypoint pairs, addressed by index
-    sheet          sample sheets
+    sample_sheet   sample sheets
     export         image-keypoint pairs of a trained generator, written to HDF5 files (shards)
     training/      the adversaries, the losses and the training loop
     editing/       edits of generated images: move, exchange, mix or remove parts

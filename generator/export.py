@@ -11,7 +11,7 @@ from kpdetect.data.schema import Codec
 from kpdetect.files.sources import read_sources
 from kpdetect.progress import Listener, listening
 from kpdetect.training.checkpoints import find_weights
-from kpdetect.training.peers import Peers
+from kpdetect.training.processes import Peers
 from kpdetect.training.runtime import DeviceName
 
 

@@ -20,7 +20,7 @@ from generator.config import GeneratorConfig
 from generator.growing import Stage
 from generator.keypoints import KeypointGenerator, Parts, latents_of
 from generator.model import Drawing, Generator
-from generator.sheet import to_levels, to_uint8
+from generator.sample_sheet import to_levels, to_uint8
 from kpdetect.config import build_config
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash

@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.contest import Row, Setting, row_of
 from benchmarks.speed.generator import speed_markdown
+from benchmarks.speed.paired_timing import Row, Setting, row_of
 from benchmarks.speed.timing import Report
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import read_json, write_text

@@ -29,8 +29,8 @@ from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
 from kpdetect.data.dataset import PairDataset, ShardShuffle
 from kpdetect.data.export import export_pairs
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import Manifest
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.learned import LearnedFrom

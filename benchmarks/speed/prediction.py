@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.speed.contest import Contest, Setting
+from benchmarks.speed.paired_timing import Contest, Setting
 from kpdetect.images.image_files import list_images, write_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_job import predict_images

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from benchmarks.speed.contest import CONVOLUTION, CONVOLUTION_GFLOP, Contest, Setting, convolution
+from benchmarks.speed.paired_timing import CONVOLUTION, CONVOLUTION_GFLOP, Contest, Setting, convolution
 from benchmarks.speed.trainings import smooth_pictures
 from generator.stream import BATCH, PairStream
 from kpdetect.data.export import export_pairs

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.contest import CONVOLUTION, CONVOLUTION_GFLOP, Contest, Setting, convolution
 from benchmarks.speed.generator import small_trainer
+from benchmarks.speed.paired_timing import CONVOLUTION, CONVOLUTION_GFLOP, Contest, Setting, convolution
 from generator.presets import preset
 from kpdetect.config import apply_overrides
 from kpdetect.data.sample import Sample

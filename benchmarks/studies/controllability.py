@@ -39,7 +39,7 @@ from benchmarks.studies.real_images import require_match
 from generator.editing.parts import posed, with_appearance, with_background
 from generator.editing.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from generator.keypoints import Parts
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import to_pixels
 from kpdetect.files.atomic import replacing_set, write_json

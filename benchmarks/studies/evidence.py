@@ -25,7 +25,7 @@ from benchmarks.metrics.keypoint_quality import (
     motion_percent,
 )
 from benchmarks.studies.generated_images import conditioned
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import apply_affine, to_normalised
 from kpdetect.images.arrays import Image, fit_image

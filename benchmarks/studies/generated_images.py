@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from generator.editing.parts import mixed, posed, with_appearance
 from generator.keypoints import Parts
 from generator.model import Drawing
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 
 BATCH = 32

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from generator.editing.parts import moved, with_appearance, without
 from generator.keypoints import Parts
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.errors import KpdetectError
 from kpdetect.heatmaps import grid_axis

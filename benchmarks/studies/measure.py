@@ -19,9 +19,9 @@ from benchmarks.studies.generated_images import conditioned, interpolated, swap_
 from benchmarks.studies.judging import judge_model, same_frame
 from benchmarks.studies.real_images import Squares, read_masks, read_squares, require_match
 from benchmarks.studies.verdict import NAME, Verdict, write_verdict
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
-from kpdetect.data.derived import rewritten
+from kpdetect.data.derived_files import rewritten
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError

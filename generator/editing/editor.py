@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from generator.editing import parts as editing
 from generator.keypoints import Parts
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import to_pixels
 from kpdetect.errors import CheckpointError, InputError

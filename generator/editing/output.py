@@ -17,7 +17,7 @@ from generator.editing.parts import mixed
 from generator.editing.photo import Photo
 from generator.editing.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from generator.keypoints import Parts
-from kpdetect.data.derived import rewritten
+from kpdetect.data.derived_files import rewritten
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import OutputError
 from kpdetect.files.atomic import read_json, replacing, write_json

@@ -11,5 +11,5 @@ batch_norm     batch-norm statistics of the averaged weights
 collapse       detection of collapsed runs
 stopping       early stopping
 train          the training loop
-trial          the time, memory and disk that a training will need, measured before it begins
+cost           the time, memory and disk that a training will need, measured before it begins
 """

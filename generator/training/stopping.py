@@ -18,7 +18,7 @@ from torch import Tensor
 from generator.config import StoppingConfig
 from generator.keypoints import latents_of
 from generator.model import Generator
-from generator.sheet import to_uint8
+from generator.sample_sheet import to_uint8
 from generator.training.batches import RealBatches
 
 Images = NDArray[np.uint8]

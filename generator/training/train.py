@@ -20,7 +20,7 @@ from generator.growing import Stage, seen_at, stage_at
 from generator.keypoints import Latents, draw_latents
 from generator.layers import nearest_heat
 from generator.model import Drawing, Generator
-from generator.sheet import draw_samples
+from generator.sample_sheet import draw_samples
 from generator.training.adversary import Adversary
 from generator.training.batch_norm import recalibrate
 from generator.training.batches import RealBatches, cached_side

@@ -28,8 +28,8 @@ def command(
 ) -> None:
     """Convert generated image-keypoint pairs to a format that other training programs read."""
     from kpdetect.data.coco import write_coco
-    from kpdetect.data.derived import rewritten
-    from kpdetect.data.reader import ShardFolder
+    from kpdetect.data.derived_files import rewritten
+    from kpdetect.data.shard_folder import ShardFolder
     from kpdetect.data.webdataset import write_webdataset
     from kpdetect.files.sources import SOURCES, copy_sources
 

@@ -52,7 +52,7 @@ def command(
     from kpdetect.images.image_files import list_names
     from kpdetect.inference.boxes import parse_box, read_boxes
     from kpdetect.inference.crop import crop_images
-    from kpdetect.training.peers import Peers
+    from kpdetect.training.processes import Peers
 
     if (boxes is None) == (box is None):
         raise InputError("crop: give either --boxes FILE or --box L,T,W,H")

@@ -56,7 +56,7 @@ def command(
 
     Without options, print the present labels.
     """
-    from kpdetect.cli.alone import writing_alone
+    from kpdetect.cli.folder_lock import writing_alone
     from kpdetect.inference.labelling import SHEET, change_labels, describe_labels, draw_sheet, sheet_tiles
     from kpdetect.inference.labels import LABELS
     from kpdetect.shipped import is_shipped

@@ -65,7 +65,7 @@ def command(
     """
     from benchmarks.studies.judging import describe_verdict
     from benchmarks.studies.measure import measure, measured_markdown
-    from kpdetect.training.peers import Peers
+    from kpdetect.training.processes import Peers
     from kpdetect.training.runtime import resolve_runtime
 
     if not Peers.here().is_main:

@@ -140,7 +140,7 @@ def command(
     from kpdetect.errors import InputError
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.prediction_job import predict_inputs
-    from kpdetect.training.peers import Peers
+    from kpdetect.training.processes import Peers
 
     values = {name: ctx.params[name] for name in PredictConfig.model_fields if name not in ("formats", "scales")}
     values["formats"] = tuple(name.strip() for name in formats.split(",") if name.strip())

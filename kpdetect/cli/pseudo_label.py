@@ -50,7 +50,7 @@ def command(
     Under torchrun each process writes some of the files.
     """
     from kpdetect.inference.pseudo_labels import write_pseudo_pairs
-    from kpdetect.training.peers import Peers
+    from kpdetect.training.processes import Peers
 
     count = write_pseudo_pairs(
         model,

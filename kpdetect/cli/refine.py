@@ -109,7 +109,7 @@ def _print_price(
     images: Path, out: Path, settings: RefineConfig, runtime: Runtime, exclude_list: list[Path] | None, **given: Any
 ) -> None:
     from kpdetect.data.name_lists import excluded_names
-    from kpdetect.refinement.trial import refine_price
+    from kpdetect.refinement.cost import refine_price
 
     exclude = excluded_names(images, exclude_list or [])
     options.print_price(refine_price(images, out, settings, runtime, exclude=exclude, **given), runtime)

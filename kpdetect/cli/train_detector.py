@@ -35,7 +35,7 @@ def command(
     """Train a detector on generated image-keypoint pairs. Under torchrun several processes share the training."""
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.detector.config import DetectorConfig, preset_config
-    from kpdetect.detector.trial import detector_price
+    from kpdetect.detector.cost import detector_price
     from kpdetect.project.detector_training import default_config, live_source, train_detector
     from kpdetect.training.distributed import joined_runtime
 

@@ -87,7 +87,7 @@ def command(
 def _print_price(
     images: Path, out: Path, settings: GeneratorConfig, runtime: Runtime, exclude_list: list[Path] | None, **given: Any
 ) -> None:
-    from generator.training.trial import generator_price
+    from generator.training.cost import generator_price
     from kpdetect.data.name_lists import excluded_names
     from kpdetect.refinement.reconstruction import named_perception
 

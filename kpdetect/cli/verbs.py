@@ -9,9 +9,9 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from kpdetect.cli.alone import alone
+from kpdetect.cli.folder_lock import alone
 from kpdetect.cli.levels import with_levels
-from kpdetect.cli.together import in_one_process, together
+from kpdetect.cli.torchrun import in_one_process, together
 
 GROUPS = {
     "Learn": {

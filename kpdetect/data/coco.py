@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import Size, to_pixels
-from kpdetect.data.derived import derived
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.derived_files import derived
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.files.atomic import flush_disks, replacing, write_json
 from kpdetect.files.folders import make_folder
 from kpdetect.progress import Progress

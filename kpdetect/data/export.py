@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Codec, Facts, Manifest, Shard, require_same_facts, shard_name
-from kpdetect.data.writer import ShardWriter
+from kpdetect.data.shard_writer import ShardWriter
 from kpdetect.errors import ConfigError
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
@@ -19,7 +19,7 @@ from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.messages import log
 from kpdetect.pairs import PairSource
 from kpdetect.progress import Progress
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 
 AHEAD = 4
 """Largest number of batches that wait to be written. If this many wait, no further pairs are drawn."""

@@ -9,8 +9,8 @@ import json
 import tarfile
 from pathlib import Path
 
-from kpdetect.data.derived import derived
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.derived_files import derived
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.files.atomic import replacing
 from kpdetect.files.folders import make_folder
 from kpdetect.progress import Progress

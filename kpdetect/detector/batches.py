@@ -19,7 +19,7 @@ from torch import Tensor
 from kpdetect.coords import Size
 from kpdetect.data.augment import AugmentConfig, PairAugmenter
 from kpdetect.data.dataset import ShardShuffle
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.images.arrays import Image
 from kpdetect.pairs import PairBatch, PairSource
 from kpdetect.training.prefetch import prepared

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import Batches, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.errors import InputError

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from kpdetect.data.crop_sources import originals
-from kpdetect.data.derived import recorded, rewritten
+from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.data.name_lists import without
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.folders import make_folder, new_folder
@@ -23,11 +23,12 @@ from kpdetect.images.image_files import SUFFIXES, list_names, read_image, write_
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.predictor import Box
 from kpdetect.progress import Progress
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 
 BLOCK = 256
 CROPS, KIND = "crops.json", "crops"
-"""Record of the crops in a folder, see `kpdetect.data.derived`. With the usual name, the folder would not count as images."""
+"""Record of the crops in a folder, see `kpdetect.data.derived_files`. A folder with a record of the usual name
+is not taken for images."""
 
 
 def crop_images(

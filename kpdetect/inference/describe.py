@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, SCHEMA
 from kpdetect.data.shard import REPAIR
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.errors import CheckpointError, InputError, ShardError
 from kpdetect.files.atomic import read_json
 from kpdetect.files.reading import reading, shortened

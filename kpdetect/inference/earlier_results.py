@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kpdetect.data.derived import adopt, discard, recorded, rewritten
+from kpdetect.data.derived_files import adopt, discard, recorded, rewritten
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.names import shown
 from kpdetect.images.levels import current_levels
@@ -62,7 +62,7 @@ def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str], *, 
 
     Before the block, overlays of earlier predictions and their files in other formats are removed, because nobody could tell
     them from new ones. The record of finished predictions is removed before them. No other files are removed than those that
-    `kpdetect.data.derived` has recorded.
+    `kpdetect.data.derived_files` has recorded.
 
     Args:
         folder: folder of the predictions.

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kpdetect.detector.batch_norm_folding import folded, ready
 from kpdetect.detector.calibration import Calibration
-from kpdetect.detector.folding import folded, ready
 from kpdetect.detector.network import Detector, read_heatmaps
 from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image

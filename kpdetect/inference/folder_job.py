@@ -11,7 +11,7 @@ from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.predictions import RECORD, Predictions
 from kpdetect.inference.predictor import Predictor
 from kpdetect.messages import log
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 
 
 def predict_folder(

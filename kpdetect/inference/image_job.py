@@ -31,7 +31,7 @@ from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
 from kpdetect.messages import log
 from kpdetect.progress import Progress
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 from kpdetect.training.run_folder import environment
 
 DRAWERS, DRAWN_AHEAD = 2, 64

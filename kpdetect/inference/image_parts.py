@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.atomic import replacing
-from kpdetect.training.peers import Peers, package_version
+from kpdetect.training.processes import Peers, package_version
 
 FOLDER, BEGUN = ".kpdetect-parts", ".begun"
 SMALLEST, MOST = 512, 1024

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kpdetect.data.derived import recorded, rewritten
+from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.errors import CheckpointError, OutputError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.folders import make_folder

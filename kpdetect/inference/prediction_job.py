@@ -27,7 +27,7 @@ from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Clip, Sources, find_sources
 from kpdetect.inference.video_job import predict_clip
 from kpdetect.progress import Listener, listening
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 from kpdetect.training.runtime import DeviceName
 
 SKIPPED = "skipped.csv"

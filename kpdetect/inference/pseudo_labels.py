@@ -28,7 +28,7 @@ from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
 from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
 from kpdetect.training.checkpoints import find_weights
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 
 BLOCK = 64
 LEAST = 2

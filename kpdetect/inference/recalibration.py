@@ -7,7 +7,7 @@ from typing import Any
 
 from kpdetect.config import build_config
 from kpdetect.data.augment import AugmentConfig
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import calibrate, find_keypoints, keypoint_layout, share_found

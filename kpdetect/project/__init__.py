@@ -6,9 +6,9 @@ price     a forecast of the time, memory and disk that a project needs, measured
 rounds    rounds of self-training
 rounds_config
           the settings of self-training
-stage     a stage of a project, and a function that runs all stages
-chain     the stages of a project
-pipeline  a function that runs the whole project
+stage       a stage of a project, and a function that runs all stages
+run_stages  the stages of a project
+pipeline    a function that runs the whole project
 detector_training, generator_training
           a function for each single training
 """

@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import MANIFEST, Manifest
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.learned import is_live, pairs_key
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import LABELS

@@ -32,9 +32,9 @@ from kpdetect.files.names import as_path
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictions_folder import read_predictions
 from kpdetect.progress import Listener, listening
-from kpdetect.project.chain import Last, Project
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.rounds_config import free_keys, require_rounds
+from kpdetect.project.run_stages import Last, Project
 from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.distributed import main_first
 from kpdetect.training.run_folder import RunFolder

@@ -18,16 +18,16 @@ import numpy as np
 
 from generator.stream import BATCH
 from generator.training.batches import cached_side
-from generator.training.trial import drawing_rate, sampled_generator_price
+from generator.training.cost import drawing_rate, sampled_generator_price
 from kpdetect.data.sample import Sample, read_sample
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.data.shard import encode_jpeg
-from kpdetect.detector.trial import finding_rate, pairs_price
+from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.pairs import PairBatch
 from kpdetect.project.config import ProjectConfig
+from kpdetect.refinement.cost import sampled_refine_price
 from kpdetect.refinement.reconstruction import named_perception
-from kpdetect.refinement.trial import sampled_refine_price
 from kpdetect.training.checkpoints import REFINED, round_folder
 from kpdetect.training.forecast import Line, Needs, duration, enough_lines, forecast_lines, needs_lines, rounded
 from kpdetect.training.price import MOST_SECONDS, Price, progress_in

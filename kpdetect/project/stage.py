@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kpdetect.messages import log
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 from kpdetect.training.progress_note import noted_in
 
 

@@ -10,5 +10,5 @@ reconstruction  an image drawn from the appearance of one view and the keypoints
 anchor          the detector that is refined, and generated pairs that keep its keypoints at their places
 collapse        a check that stops the run if keypoints drift away or move to one point
 train           the training loop
-trial           a forecast of the time, memory and disk that a training needs
+cost            a forecast of the time, memory and disk that a training needs
 """

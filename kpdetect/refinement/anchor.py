@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kpdetect.config import build_config
 from kpdetect.data.augment import AugmentConfig
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.device_batches import DeviceBatches

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
 from kpdetect.data.folder import build_cache
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.sample import Squares
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import find_keypoints, keypoint_layout, keypoints_on_device

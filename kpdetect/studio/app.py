@@ -11,11 +11,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from kpdetect.studio.call import MAX_UPLOAD, Action, answer
 from kpdetect.studio.compare_room import CompareRoom
 from kpdetect.studio.edit_room import EditRoom
 from kpdetect.studio.name_room import NameRoom
 from kpdetect.studio.project_room import ProjectRoom
+from kpdetect.studio.request import MAX_UPLOAD, Action, answer
 from kpdetect.studio.review_room import ReviewRoom
 from kpdetect.studio.workplace import Workplace
 

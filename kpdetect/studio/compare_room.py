@@ -14,8 +14,8 @@ from kpdetect.config import StrictConfig
 from kpdetect.errors import InputError
 from kpdetect.files.names import is_formula
 from kpdetect.studio.answers import FOLDER, answers_file, import_answers, read_answers, read_votes, write_answers
-from kpdetect.studio.call import Call
 from kpdetect.studio.documents import file_version, require_version
+from kpdetect.studio.request import Call
 from kpdetect.studio.study import PICTURES, QUESTIONS, RECORD, Study, make_study, read_questions, read_study, safe_name
 from kpdetect.studio.study_order import order_number
 from kpdetect.studio.study_page import study_page, trial_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kpdetect.files.hashes import bytes_hash
-from kpdetect.studio.call import ConflictError
+from kpdetect.studio.request import ConflictError
 
 NEW = "new"
 """Version of a file that does not exist."""

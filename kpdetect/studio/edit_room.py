@@ -32,9 +32,9 @@ from kpdetect.files.atomic import write_json
 from kpdetect.images.arrays import Image
 from kpdetect.images.image_files import write_image
 from kpdetect.inference.predictor import Predictor
-from kpdetect.studio.call import Call
 from kpdetect.studio.edit_code import command_of, python_of
 from kpdetect.studio.edit_state import EditRequest, before_moves, edits_of
+from kpdetect.studio.request import Call
 from kpdetect.studio.uploads import store_photo
 from kpdetect.studio.workplace import Workplace
 

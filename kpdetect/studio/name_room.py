@@ -23,8 +23,8 @@ from kpdetect.inference.labelling import require_own
 from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.inference.predictor import Predictor
 from kpdetect.shipped import is_shipped
-from kpdetect.studio.call import Call
 from kpdetect.studio.documents import file_version, require_version
+from kpdetect.studio.request import Call
 from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import find_weights, read_detector_description
 

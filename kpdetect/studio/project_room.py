@@ -13,7 +13,7 @@ from kpdetect.files.atomic import read_json
 from kpdetect.files.json_yaml import parse_yaml
 from kpdetect.files.reading import reading
 from kpdetect.inference.labels import labels_of
-from kpdetect.studio.call import Call
+from kpdetect.studio.request import Call
 from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, find_weights, round_number
 from kpdetect.training.progress_note import NOTE

@@ -19,10 +19,10 @@ from kpdetect.inference.corrections import TABLE, Checked, Corrections, read_cor
 from kpdetect.inference.formats.choice import FORMATS, write_formats
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
 from kpdetect.inference.predictions import Predictions
-from kpdetect.studio.call import Call
 from kpdetect.studio.current_labels import CurrentLabels
 from kpdetect.studio.documents import require_version, version_of
 from kpdetect.studio.frames import Pictures
+from kpdetect.studio.request import Call
 from kpdetect.studio.workplace import Workplace
 
 

@@ -1,4 +1,4 @@
-"""Image files that a user drops on the page. Their size in bytes is limited (`kpdetect.studio.call`).
+"""Image files that a user drops on the page. Their size in bytes is limited (`kpdetect.studio.request`).
 
 Their number of pixels is checked before they are decoded."""
 

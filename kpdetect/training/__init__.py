@@ -12,7 +12,7 @@ optimiser_state  checks of an optimiser's state in a checkpoint
 initial_weights  the trained weights that a new run starts from
 runtime          device, precision and processes of a training
 distributed      agreement between the processes of one training
-peers            communication between the processes that torchrun started, and their common end
+processes        communication between the processes that torchrun started, and their common end
 seeds            seeds derived from the seed of a run
 cuda_graphs      a training step that is recorded once and replayed, on a GPU
 averaging        the running average of the weights

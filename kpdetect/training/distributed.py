@@ -16,7 +16,7 @@ import torch
 from torch import distributed, nn
 
 from kpdetect.errors import ConfigError
-from kpdetect.training.peers import Peers, joined, world_size
+from kpdetect.training.processes import Peers, joined, world_size
 from kpdetect.training.runtime import DeviceName, Precision, Runtime, resolve_runtime
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -28,7 +28,7 @@ def joined_runtime(
 ) -> Iterator[Runtime]:
     """Make the runtime of this process, and connect the processes that torchrun started in the `with` block.
 
-    If the processes were connected before the block, they stay connected after it (`kpdetect.training.peers.joined`).
+    If the processes were connected before the block, they stay connected after it (`kpdetect.training.processes.joined`).
 
     Raises:
         InputError: CUDA or TensorBoard is requested and not available. Or `joined` raises it.

@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.contest import Contest, Row, Setting, row_of
 from benchmarks.speed.everything import SpeedTable, slower_rows, table_csv, table_markdown
+from benchmarks.speed.paired_timing import Contest, Row, Setting, row_of
 from benchmarks.speed.timing import Spent
 from tests.builders.runtimes import CPU
 
@@ -46,7 +46,7 @@ def contests(monkeypatch):
     source.contests = held
     monkeypatch.setitem(sys.modules, source.__name__, source)
     monkeypatch.setattr("benchmarks.speed.everything.SOURCES", (source.__name__,))
-    monkeypatch.setattr("benchmarks.speed.contest.spent", timed)
+    monkeypatch.setattr("benchmarks.speed.paired_timing.spent", timed)
     return source
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from kpdetect.data.schema import Facts, Manifest, shard_name
-from kpdetect.data.writer import ShardWriter
+from kpdetect.data.shard_writer import ShardWriter
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.heatmaps import gaussian_heatmaps
 from kpdetect.inference.recalibration import LEAST_PAIRS

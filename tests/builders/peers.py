@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from kpdetect.training.peers import Peers
+from kpdetect.training.processes import Peers
 
 PATIENCE = 60.0
 

@@ -20,7 +20,7 @@ from generator.config import GeneratorConfig
 from generator.model import Generator
 from kpdetect.config import write_config
 from kpdetect.data.schema import Facts, Manifest
-from kpdetect.data.writer import ShardWriter
+from kpdetect.data.shard_writer import ShardWriter
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.detector.model import build_detector
 from kpdetect.files.atomic import write_json

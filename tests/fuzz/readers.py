@@ -21,10 +21,10 @@ from generator.editing.output import _clear
 from generator.stream import PairStream, load_generator
 from kpdetect.config import read_config
 from kpdetect.data.crop_sources import originals
-from kpdetect.data.derived import recorded
+from kpdetect.data.derived_files import recorded
 from kpdetect.data.folder import ImageCache
 from kpdetect.data.name_lists import read_lines
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import Patience
 from kpdetect.errors import InputError

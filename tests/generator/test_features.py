@@ -187,7 +187,7 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("generator.training.train.train_generator", kept)
-    monkeypatch.setattr("kpdetect.project.chain.train_generator", kept)
+    monkeypatch.setattr("kpdetect.project.run_stages.train_generator", kept)
     for verb, prefix in (("train-generator", ""), ("run", "generator.")):
         settings = [part for name in names for part in ("--set", prefix + name)]
         call = [verb, str(blob_folder), "--out", str(tmp_path / verb), "--size", "32", "--device", "cpu"]

@@ -10,7 +10,7 @@ from generator.architectures import architecture
 from generator.config import DataConfig
 from generator.keypoints import latents_of
 from generator.model import Generator
-from generator.sheet import sample_sheet, to_uint8
+from generator.sample_sheet import sample_sheet, to_uint8
 from generator.training.batches import RealBatches
 from generator.training.train import train_generator
 from tests.builders.generators import CONFIG

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import kpdetect
 from kpdetect.cli.main import app
 from kpdetect.data.augment import AugmentConfig
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import TrainingPairs
 from kpdetect.detector.calibration import Calibration
 from kpdetect.detector.held_out import TILES, calibrate, decoys

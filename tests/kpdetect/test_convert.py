@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kpdetect.data.coco import annotation, write_coco
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.data.webdataset import write_webdataset
 from kpdetect.errors import FormatError, OutputError
 from tests.builders.detectors import dots, write_pairs

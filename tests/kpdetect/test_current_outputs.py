@@ -10,8 +10,8 @@ import pytest
 
 import kpdetect
 from kpdetect.cli.main import main
-from kpdetect.data import derived
-from kpdetect.data.derived import DERIVED, recorded, rewritten
+from kpdetect.data import derived_files
+from kpdetect.data.derived_files import DERIVED, recorded, rewritten
 from kpdetect.data.export import export_pairs
 from kpdetect.data.folder import MIN_IMAGES, ImageCache, build_cache
 from kpdetect.files.atomic import write_text
@@ -41,7 +41,7 @@ class Killed(BaseException):
 
 
 def die(*_args, **_kwargs):
-    for module, name in ((derived, "_note"), (derived, "_remove"), (labels, "write_config")):
+    for module, name in ((derived_files, "_note"), (derived_files, "_remove"), (labels, "write_config")):
         DYING.setattr(module, name, lambda *_, **__: None)
     raise Killed
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from kpdetect.config import apply_overrides, write_config
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.dataset import LivePairs
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset_config
 from kpdetect.detector.held_out import Patience

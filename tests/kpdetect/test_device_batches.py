@@ -14,7 +14,7 @@ from kpdetect.coords import to_pixels
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.device_images import chunks, copied_ahead, kept_on
 from kpdetect.data.export import export_pairs
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import BLOCK, HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.device_batches import DeviceBatches

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import kpdetect
-from kpdetect.detector.folding import folded
+from kpdetect.detector.batch_norm_folding import folded
 from kpdetect.detector.network import Detector
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import write_image

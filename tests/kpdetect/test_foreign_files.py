@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.evaluation.prediction_file import Entry, entry_keys, read_entry, write_entry
 from kpdetect.data.folder import ImageCache
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import Facts, Manifest
-from kpdetect.data.writer import ShardWriter
+from kpdetect.data.shard_folder import ShardFolder
+from kpdetect.data.shard_writer import ShardWriter
 from kpdetect.errors import FormatError, KpdetectError, ShardError
 from kpdetect.files.hdf5 import open_hdf5
 from kpdetect.inference.predictions import Predictions

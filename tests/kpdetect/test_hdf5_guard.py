@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.evaluation.prediction_file import entry_keys, is_prediction_file
 from kpdetect.data.folder import ImageCache, build_cache
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.schema import Facts, Manifest
-from kpdetect.data.writer import ShardWriter
+from kpdetect.data.shard_folder import ShardFolder
+from kpdetect.data.shard_writer import ShardWriter
 from kpdetect.errors import FormatError, InputError, ShardError
 from kpdetect.files import hdf5_check, hdf5_guard
 from kpdetect.files.hdf5 import open_hdf5

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kpdetect.cli import main
-from kpdetect.cli.alone import writing_alone
+from kpdetect.cli.folder_lock import writing_alone
 from kpdetect.errors import OutputError
 from kpdetect.files.atomic import write_text
 from kpdetect.files.lock import LOCK, require_unlocked, writing_into

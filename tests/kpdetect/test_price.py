@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import torch
 
+from generator.training.cost import generator_price
 from generator.training.train import train_generator
-from generator.training.trial import generator_price
 from kpdetect.cli.main import app
 from kpdetect.config import apply_overrides
 from kpdetect.data.export import export_pairs
 from kpdetect.data.sample import IMAGES, read_sample
 from kpdetect.detector.config import DetectorConfig
+from kpdetect.detector.cost import detector_price
 from kpdetect.detector.train import train_detector
-from kpdetect.detector.trial import detector_price
 from kpdetect.errors import CheckpointError, ConfigError, InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.project.price import SamplePairs
 from kpdetect.refinement.config import imm_config
+from kpdetect.refinement.cost import refine_price
 from kpdetect.refinement.train import refine_detector
-from kpdetect.refinement.trial import refine_price
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import CHECKPOINT, load_weights
 from tests.builders.generators import CONFIG

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources, write_sources

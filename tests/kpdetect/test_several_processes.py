@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import read_json
 from kpdetect.inference import image_job, image_parts
@@ -22,7 +22,7 @@ from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import read_model_description
-from kpdetect.training.peers import ALONE, Peers
+from kpdetect.training.processes import ALONE, Peers
 from tests.builders.dots import write_video
 from tests.builders.peers import together
 
@@ -93,7 +93,7 @@ main()
 """
 ARGUMENTS = """
 import os, sys
-from kpdetect.training.peers import joined
+from kpdetect.training.processes import joined
 sys.argv.append(os.environ["RANK"])
 try:
     with joined():

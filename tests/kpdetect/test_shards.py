@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader
 from kpdetect.data import export
 from kpdetect.data.dataset import LivePairs, PairDataset, ShardShuffle
 from kpdetect.data.export import export_pairs
-from kpdetect.data.reader import OPEN, ShardFolder
 from kpdetect.data.schema import Manifest
+from kpdetect.data.shard_folder import OPEN, ShardFolder
 from kpdetect.errors import ConfigError, OutputError, ShardError
 from kpdetect.files.hashes import file_hash
 from kpdetect.pairs import PairBatch

@@ -17,8 +17,8 @@ from generator.editing.editor import Editor
 from kpdetect.cli.main import app
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import read_image, write_image
-from kpdetect.studio.call import Call
 from kpdetect.studio.edit_room import EditRoom
+from kpdetect.studio.request import Call
 from kpdetect.studio.workplace import open_workplace
 
 STATES: dict[str, dict[str, Any]] = {

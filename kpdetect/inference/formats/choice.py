@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kpdetect.data.derived import rewritten
+from kpdetect.data.derived_files import rewritten
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ LABELLED = "CollectedData_human.csv"
 
 
 def kind_of(name: str) -> str:
-    """Return the name under which `kpdetect.data.derived` records the files of a format."""
+    """Return the name under which `kpdetect.data.derived_files` records the files of a format."""
     return f"predictions, {name}"
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kpdetect.data.reader import ShardFolder
 from kpdetect.data.sample import Sample, read_sample
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.learned import open_pairs
 from kpdetect.images.image_files import require_apart
 from kpdetect.pairs import PairSource

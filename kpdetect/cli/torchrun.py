@@ -24,7 +24,7 @@ def together(command: Callable[..., None]) -> Callable[..., None]:
             return
         import torch
 
-        from kpdetect.training.peers import joined
+        from kpdetect.training.processes import joined
         from kpdetect.training.runtime import resolve_runtime
 
         device = kwargs.get("device")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from kpdetect.data.reader import ShardFolder
+from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig
 from kpdetect.detector.held_out import find_keypoints
 from kpdetect.detector.learned import learn_from, open_pairs

@@ -28,7 +28,7 @@ from kpdetect.refinement.reconstruction import named_perception
 from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import REFINED, WEIGHTS
 from kpdetect.training.distributed import by_the_first, peers_of
-from kpdetect.training.peers import Peers
+from kpdetect.training.processes import Peers
 from kpdetect.training.runtime import Runtime
 
 Last = Literal["generator", "detector", "report"]

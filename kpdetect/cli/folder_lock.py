@@ -33,7 +33,7 @@ def alone(command: Callable[..., None]) -> Callable[..., None]:
 def _wait_for_the_lock() -> None:
     """Wait, under torchrun, until the first process has locked the folder for all."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-        from kpdetect.training.peers import Peers
+        from kpdetect.training.processes import Peers
 
         Peers.here().wait()
 
