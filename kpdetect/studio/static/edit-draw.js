@@ -1,6 +1,13 @@
 // Requests pictures one at a time. Of the requests made meanwhile, only the newest is sent.
 import { draw, sayWrong } from "./api.js";
 
+let working = 0; // number of drawers that wait for a picture
+
+function count(change) {
+  working += change;
+  document.body.dataset.drawing = working ? "yes" : "no";
+}
+
 export class Drawer {
   // show(result, wanted) paints a picture
   constructor(show) {
@@ -17,7 +24,7 @@ export class Drawer {
 
   async work() {
     this.busy = true;
-    document.body.dataset.drawing = "yes";
+    count(1);
     while (this.wanted) {
       const wanted = this.wanted;
       this.wanted = null;
@@ -31,7 +38,7 @@ export class Drawer {
       }
     }
     this.busy = false;
-    document.body.dataset.drawing = "no";
+    count(-1);
   }
 
   // The picture becomes visible with the next frame of the screen.
@@ -41,6 +48,22 @@ export class Drawer {
       if (this.latencies.length > 1000) this.latencies.shift();
     });
   }
+}
+
+// The mean difference of two pictures, in grey levels, within a share of the longer side from a place.
+export function changeAround(after, before, [x, y], share = 0.15) {
+  const { width, height } = after;
+  const reach = share * Math.max(width, height);
+  let [sum, count] = [0, 0];
+  for (let row = Math.max(0, Math.ceil(y - reach)); row <= Math.min(height - 1, y + reach); row += 1) {
+    for (let column = Math.max(0, Math.ceil(x - reach)); column <= Math.min(width - 1, x + reach); column += 1) {
+      if (Math.hypot(column - x, row - y) > reach) continue;
+      const at = 4 * (row * width + column);
+      for (let channel = at; channel < at + 3; channel += 1) sum += Math.abs(after.data[channel] - before.data[channel]);
+      count += 3;
+    }
+  }
+  return count ? sum / count : 0;
 }
 
 // The difference of two pictures, averaged over channels. White stands for the largest difference, and for at least 6 grey levels.

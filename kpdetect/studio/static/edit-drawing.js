@@ -3,37 +3,70 @@ import { Drawer } from "./edit-draw.js";
 import * as changed from "./edit-state.js";
 
 export class Drawing {
-  // room: state, history, picture, record; request(state, edits, quick), changedState(), showPoints()
+  // room: state, history, picture, record; request(state, edits, quick), changedState(), showPoints(), drawn()
   constructor(room) {
     this.room = room;
     this.points = [];
     this.base = [];
     this.drawer = new Drawer((result, wanted, newest) => this.show(result, wanted, newest));
-    this.partnerDrawer = new Drawer((result) => this.showPartner(result));
+    this.partnerDrawer = new Drawer((result, wanted) => this.showPartner(result, wanted));
   }
 
   // since: time of the pointer event during a drag, for which a quick picture is enough
   ask(state, { since } = {}) {
     const { picture } = this.room;
-    const refused = since ? undefined : () => this.takeBack();
-    if (picture.before === null && !changed.isUnchanged(state.edits)) {
-      this.drawer.ask(this.room.request(state, changed.UNCHANGED), { then: () => this.ask(state, { since }) });
+    const refused = since ? undefined : () => this.refuse();
+    const shown = sampleOf(this.room.request(state, changed.UNCHANGED));
+    if (shown !== this.shown) this.waitFor(shown);
+    if (!since) this.askPartner(state);
+    if (picture.main.before === null && !changed.isUnchanged(state.edits)) {
+      this.drawer.ask(this.room.request(state, changed.UNCHANGED), { then: () => this.ask(state, { since }), refused });
       return;
     }
     this.drawer.ask(this.room.request(state, state.edits, Boolean(since)), { since, refused });
-    if (state.partner !== null && !since) this.askPartner(state);
-    picture.showBoth(state.partner !== null);
   }
 
+  // Another sample: neither its picture nor its keypoints are known yet.
+  waitFor(shown) {
+    this.shown = shown;
+    this.points = [];
+    this.room.picture.main.before = null;
+    this.room.picture.main.wait();
+  }
+
+  // The other picture of an exchange: first without edits, if that is not known, then with the exchanged parts.
   askPartner(state) {
-    const parts = state.edits.looks.filter((look) => look.sample === state.partner).flatMap((look) => look.keypoints);
+    const { other } = this.room.picture;
+    this.room.picture.showBoth(state.partner !== null);
+    if (state.partner === null) {
+      this.partnerAsked = this.partnerCode = null;
+      return;
+    }
+    const request = this.partnerRequest(state);
+    const asked = JSON.stringify(request);
+    if (asked === this.partnerAsked) return;
+    this.partnerAsked = asked;
+    this.partnerCode = null;
+    other.wait();
+    const refused = () => other.fail();
+    if (sampleOf(request) !== this.partnerSample) other.before = null;
+    this.partnerSample = sampleOf(request);
+    const edited = () => asked === this.partnerAsked && this.partnerDrawer.ask(request, { refused });
+    if (other.before) edited();
+    else this.partnerDrawer.ask({ ...request, edits: changed.UNCHANGED }, { then: edited, refused });
+  }
+
+  partnerRequest(state) {
+    const parts = changed.exchangedParts(state);
     const looks = parts.length ? [{ sample: state.sample, keypoints: parts }] : [];
-    this.partnerDrawer.ask(this.room.request({ ...state, sample: state.partner }, { ...changed.UNCHANGED, looks, mix: state.edits.mix }));
+    return this.room.request({ ...state, sample: state.partner }, { ...changed.UNCHANGED, looks, mix: state.edits.mix });
   }
 
   // An edit that the generator refuses is undone.
-  takeBack() {
-    const { history, state } = this.room;
+  refuse() {
+    const { history, picture, state } = this.room;
+    if (!picture.main.after) picture.main.fail();
+    this.room.drawn();
     const refused = JSON.stringify(state);
     if (!history.past.length || this.refused === refused) return;
     this.refused = refused;
@@ -43,10 +76,14 @@ export class Drawing {
   }
 
   show(result, wanted, newest) {
-    const { picture } = this.room;
+    const { main } = this.room.picture;
+    if (sampleOf(wanted.request) !== this.shown) return; // another sample has been opened in the meantime
     const plain = changed.isUnchanged(wanted.request.edits) && !wanted.request.quick;
-    if (plain) picture.before = result.picture;
-    if (wanted.then) return wanted.then();
+    if (plain) main.before = result.picture;
+    if (wanted.then) {
+      if (newest) wanted.then();
+      return;
+    }
     this.code = result;
     this.base = result.base;
     let copies = 0;
@@ -54,18 +91,33 @@ export class Drawing {
       const id = copy ? `copy-${copies++}-${keypoint}` : String(keypoint);
       return { id, number: keypoint, copy, x: at?.[0], y: at?.[1], gone: at === null };
     });
-    picture.paint(result.picture);
+    main.after = result.picture;
+    this.room.picture.paint();
     this.room.showPoints();
+    this.room.drawn(wanted.request.edits);
     if (newest) this.showCode();
   }
 
-  showPartner(result) {
-    this.room.picture.showPartner(result.picture);
+  showPartner(result, wanted) {
+    const { picture } = this.room;
+    if (wanted.then) {
+      if (sampleOf(wanted.request) !== this.partnerSample || this.partnerAsked === null) return;
+      picture.other.before = result.picture;
+      return wanted.then();
+    }
+    if (JSON.stringify(wanted.request) !== this.partnerAsked) return; // this picture belongs to an earlier exchange
+    picture.other.after = result.picture;
     this.partnerCode = result;
+    picture.paint();
     this.showCode();
   }
 
   showCode() {
     if (this.code) this.room.record.showCode(this.code, this.room.state.partner === null ? null : this.partnerCode);
   }
+}
+
+// The sample that a request draws, without its edits, as text.
+function sampleOf({ model, seed, truncation, sample }) {
+  return JSON.stringify([model, seed, truncation, sample]);
 }

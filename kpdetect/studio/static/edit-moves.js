@@ -29,6 +29,22 @@ function within([x, y], points, [height, width]) {
   return [limit(x, points.map((point) => point.x), width), limit(y, points.map((point) => point.y), height)];
 }
 
+// Returns the points inside a frame; if there are none, those within a share of the longer side from it.
+export function framed(points, [[left, top], [right, bottom]], size, share = 0.1) {
+  const outside = (value, one, other) => Math.max(Math.min(one, other) - value, value - Math.max(one, other), 0);
+  const far = (point) => Math.hypot(outside(point.x, left, right), outside(point.y, top, bottom));
+  const within = (most) => points.filter((point) => !point.gone && far(point) <= most);
+  const inside = within(0);
+  return inside.length ? inside : within(share * Math.max(...size));
+}
+
+// Returns the points within a share of the longer side from any of the chosen ones, the chosen ones too.
+export function neighbours(points, chosen, size, share = 0.15) {
+  const there = points.filter((point) => !point.gone && !point.copy);
+  const near = (point) => there.some((other) => chosen.has(other.number) && Math.hypot(point.x - other.x, point.y - other.y) <= share * Math.max(...size));
+  return there.filter(near);
+}
+
 // Returns the point nearest to a place; null if none is within a share of the longer side.
 export function nearest(points, [x, y], size, share = 0.15) {
   const far = (point) => Math.hypot(point.x - x, point.y - y);

@@ -10,13 +10,15 @@ export class Parts {
     this.chips = h("div", { class: "chips", role: "group", "aria-label": "Parts" });
     this.addButton = button("Draw a copy of them", () => this.add(), { id: "add" });
     this.removeButton = button("Remove them", () => this.remove(), { id: "remove" });
-    const choices = h("div", { class: "row" }, button("All", () => room.choose(room.all())), button("None", () => room.choose([])));
+    this.nearButton = button("Add neighbours", () => room.addNeighbours(), { id: "neighbours", title: "Also choose the keypoints near the chosen ones" });
+    const choices = h("div", { class: "row" }, button("All", () => room.choose(room.all())), button("None", () => room.choose([])), this.nearButton);
     this.element = h("section", { class: "panel" }, h("h2", {}, "Parts"), h("p", { class: "soft" }, "Each keypoint of the picture stands for one part. Click to choose parts."), this.chips, choices, h("div", { class: "stack" }, this.addButton, this.removeButton));
   }
 
   show() {
     const { chosen, info, state } = this.room;
     const gone = state.edits.remove;
+    this.nearButton.disabled = !chosen.size;
     this.chips.replaceChildren(...info.names.map((_, number) => this.chip(number, gone.includes(number))));
     for (const button of [this.addButton, this.removeButton]) button.disabled = !(chosen.size && info.can.keypoints);
     this.removeButton.textContent = chosen.size && this.allGone() ? "Bring them back" : "Remove them";
@@ -41,8 +43,9 @@ export class Parts {
     const { chosen, info, points, state } = this.room;
     const width = info.size[1];
     const step = Math.max(2, Math.round(width / 8));
-    const copies = [...chosen].filter((number) => !state.edits.remove.includes(number)).map((number) => {
-      const point = points.find((each) => each.id === String(number));
+    const there = points.filter((point) => !point.copy && chosen.has(point.number) && !point.gone);
+    const copies = there.map((point) => {
+      const { number } = point;
       return { keypoints: [number], by: [point.x + step < width - 1 ? step : -step, 0] };
     });
     if (copies.length) this.room.commit({ edits: { ...state.edits, add: [...state.edits.add, ...copies] } });

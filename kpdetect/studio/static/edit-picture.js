@@ -1,22 +1,21 @@
 // The edited picture with its keypoints, the other picture of an exchange, and the buttons that change the view.
 import { h } from "./dom.js";
-import { difference } from "./edit-draw.js";
+import { changeAround } from "./edit-draw.js";
+import { Pane } from "./edit-pane.js";
 import * as changed from "./edit-state.js";
-import { PointView } from "./points.js";
 
 const SMALL = 1; // a mean change of fewer grey levels is hardly visible
+const FAINT = 2.5; // the same for the mean change around one keypoint
 
 export class Picture {
   // room: state, history, chosen, info, lit; commit(change), undo(), redo(), label(number)
   constructor(room, listeners) {
     this.room = room;
     this.shows = "after";
-    this.view = new PointView(listeners, { label: "Edited picture; its keypoints can be moved" });
-    this.partnerView = new PointView({}, { label: "The other sample with the exchanged parts" });
-    this.caption = h("figcaption", {});
-    this.partnerCaption = h("figcaption", {});
-    this.partnerFigure = h("figure", { hidden: true }, this.partnerView.element, this.partnerCaption);
-    this.figures = h("div", { class: "pictures" }, h("figure", {}, this.view.element, this.caption), this.partnerFigure);
+    this.main = new Pane(listeners, "Edited picture; its keypoints can be moved");
+    this.other = new Pane({}, "The other sample with the exchanged parts");
+    this.other.element.hidden = true;
+    this.figures = h("div", { class: "pictures" }, this.main.element, this.other.element);
     this.element = h("div", {}, this.toolbar(), this.figures);
   }
 
@@ -33,8 +32,7 @@ export class Picture {
   }
 
   resize([height, width]) {
-    this.view.resize(width, height);
-    this.partnerView.resize(width, height);
+    for (const pane of [this.main, this.other]) pane.view.resize(width, height);
   }
 
   look(what) {
@@ -64,31 +62,33 @@ export class Picture {
   }
 
   showBoth(both) {
-    this.partnerFigure.hidden = !both;
+    this.other.element.hidden = !both;
     this.figures.classList.toggle("two", both);
   }
 
-  showPartner(picture) {
+  paint() {
     const { partner, sample } = this.room.state;
-    this.partnerView.paint(picture);
-    this.partnerCaption.textContent = `Sample ${partner} with these parts of sample ${sample}`;
+    const mean = this.main.paint(this.shows);
+    const faint = mean < SMALL ? "; press “Difference” to see where, or try other parts" : "";
+    const by = mean > 0 ? `changed by ${mean.toFixed(1)} of 255 grey levels on average${faint}` : "unchanged";
+    if (this.main.after) this.main.caption.textContent = `Sample ${sample}, ${this.shows === "after" ? by : this.shows}`;
+    if (partner === null || !this.other.after) return;
+    this.other.paint(this.shows);
+    this.other.caption.textContent = `Sample ${partner}${this.shows === "after" ? ` with these parts of sample ${sample}` : `, ${this.shows}`}`;
   }
 
-  paint(after = this.after, before = this.before) {
-    [this.after, this.before] = [after, before];
-    if (!after) return;
-    const apart = before ? difference(after, before) : { mean: 0 };
-    this.view.paint({ after, before: before || after, difference: apart.picture || after }[this.shows]);
-    const faint = apart.mean < SMALL ? "; press “Difference” to see where, or try other parts" : "";
-    const by = apart.mean > 0 ? `changed by ${apart.mean.toFixed(1)} of 255 grey levels on average${faint}` : "unchanged";
-    this.caption.textContent = `Sample ${this.room.state.sample}, ${this.shows === "after" ? by : this.shows}`;
+  // Returns the numbers of the keypoints around which the edits change hardly anything.
+  faint(numbers, points) {
+    const { after, before } = this.main;
+    const around = points.filter((point) => !point.copy && !point.gone && numbers.includes(point.number));
+    return around.filter((point) => changeAround(after, before, [point.x, point.y]) < FAINT).map((point) => point.number);
   }
 
   // points: { id, number, copy, x, y, gone }; base: their places before they were moved
   showPoints(points, base) {
     const { chosen, info, lit } = this.room;
     const shown = points.filter((point) => !point.gone);
-    this.view.setPoints(
+    this.main.view.setPoints(
       shown.map((point) => ({
         ...point,
         colour: info.colours[point.number],
@@ -100,6 +100,6 @@ export class Picture {
       })),
     );
     const moved = shown.filter((point) => !point.copy && base[point.number] && Math.hypot(point.x - base[point.number][0], point.y - base[point.number][1]) > 0.3);
-    this.view.setLines(moved.map((point) => ({ kind: "was", path: [base[point.number], [point.x, point.y]] })));
+    this.main.view.setLines(moved.map((point) => ({ kind: "was", path: [base[point.number], [point.x, point.y]] })));
   }
 }

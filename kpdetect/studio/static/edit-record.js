@@ -5,7 +5,7 @@ import { fileButton, h } from "./dom.js";
 import * as changed from "./edit-state.js";
 
 export class Record {
-  // room: state, info, history; commit(change), request(state, edits), changedState()
+  // room: state, info, history, drawing; commit(change), request(state, edits), changedState()
   constructor(room) {
     this.room = room;
     this.list = h("ul", { class: "changes" });
@@ -14,8 +14,11 @@ export class Record {
     this.python = h("pre", { class: "code", id: "python", tabindex: "0" });
     this.codePanel = h("section", { class: "panel" }, h("h2", {}, "The same edits without this page"), copied("Command", this.command), copied("Python", this.python));
     const save = (kind, text) => h("button", { type: "button", dataset: { save: kind }, onclick: () => this.save(kind) }, text);
+    this.pngButton = save("png", "Picture (PNG)");
+    this.otherButton = h("button", { type: "button", hidden: true, dataset: { saveOther: "png" }, onclick: () => this.save("png", room.drawing.partnerRequest(room.state)) }, "");
+    this.saved = h("p", { class: "saved", role: "status" });
     const open = fileButton("Open edits…", ".json,application/json", (file) => this.open(file), { id: "open" });
-    this.savePanel = h("section", { class: "panel" }, h("h2", {}, "Save"), h("div", { class: "row" }, save("png", "Picture (PNG)"), save("gif", "Animation (GIF)"), save("json", "Edits (JSON)"), ...open));
+    this.savePanel = h("section", { class: "panel" }, h("h2", {}, "Save"), h("div", { class: "row" }, this.pngButton, this.otherButton, save("gif", "Animation (GIF)"), save("json", "Edits (JSON)"), ...open), this.saved);
   }
 
   show() {
@@ -24,6 +27,9 @@ export class Record {
     const without = (edits) => ({ edits, partner: edits.looks.some((look) => look.sample === state.partner) ? state.partner : null });
     const back = (text, edits) => h("button", { type: "button", class: "quiet", "aria-label": `Take back: ${text}`, onclick: () => this.room.commit(without(edits)) }, "×");
     this.list.replaceChildren(...lines.map(([text, edits]) => h("li", {}, h("span", {}, text), back(text, edits))));
+    this.pngButton.textContent = state.partner === null ? "Picture (PNG)" : `Sample ${state.sample} (PNG)`;
+    this.otherButton.textContent = `Sample ${state.partner} (PNG)`;
+    this.otherButton.hidden = state.partner === null;
     if (!lines.length) this.list.replaceChildren(h("li", { class: "soft" }, "Nothing yet."));
   }
 
@@ -33,11 +39,13 @@ export class Record {
     this.python.textContent = result.python + (other ? `\n# the other picture\n${other.python.split("\n").slice(3).join("\n").replaceAll("parts", "other").replace("image =", "other_image =")}` : "");
   }
 
-  async save(kind) {
-    const { room } = this;
+  // The link to the last saved file stays until the next one is saved.
+  async save(kind, request = this.room.request(this.room.state, this.room.state.edits)) {
     try {
-      const saved = await post(`/api/edit/save/${kind}`, room.request(room.state, room.state.edits));
-      say(`Saved: ${saved.path}`, { link: { url: saved.url, name: "", text: "Download" } });
+      const saved = await post(`/api/edit/save/${kind}`, request);
+      const link = { url: saved.url, name: "", text: "Download" };
+      say(`Saved: ${saved.path}`, { link });
+      this.saved.replaceChildren(`Saved: ${saved.path} `, h("a", { href: link.url, download: link.name }, link.text));
     } catch (error) {
       sayWrong(error);
     }

@@ -12,7 +12,7 @@ export class Samples {
     this.thumbs = h("div", { class: "thumbs", role: "group", "aria-label": "Samples" });
     this.banner = h("div", { class: "hint", role: "status", hidden: true });
     const more = h("button", { type: "button", onclick: () => this.fill((this.shown += MANY)) }, "More samples");
-    this.element = h("section", { class: "panel", "aria-label": "Samples" }, h("h2", {}, "Samples"), this.banner, this.settings(models), this.thumbs, h("div", { class: "row" }, more));
+    this.element = h("section", { class: "panel samples", "aria-label": "Samples" }, h("h2", {}, "Samples"), h("div", { class: "head" }, this.settings(models), this.banner), this.thumbs, h("div", { class: "row" }, more));
   }
 
   settings(models) {
@@ -21,7 +21,7 @@ export class Samples {
     this.seedBox = h("input", { type: "number", min: 0, step: 1, onchange: () => room.restart({ seed: Math.max(0, Math.round(Number(this.seedBox.value) || 0)) }) });
     this.typicalBox = h("input", { type: "number", min: 0.1, max: 1, step: 0.1, onchange: () => room.restart({ truncation: Math.min(1, Math.max(0.1, Number(this.typicalBox.value) || 1)) }) });
     const more = h("details", {}, h("summary", {}, "Other samples"), labelled("Seed", this.seedBox), labelled("Truncation (lower values: more typical samples)", this.typicalBox));
-    return h("div", {}, labelled("Model", this.modelBox), more);
+    return h("div", { class: "settings" }, labelled("Model", this.modelBox), more);
   }
 
   address(sample) {
@@ -84,6 +84,7 @@ export class Samples {
     const stop = h("button", { type: "button", class: "quiet", onclick: () => this.room.stopPicking() }, "Stop (Esc)");
     this.banner.replaceChildren(h("p", {}, text), h("div", { class: "stack" }, buttons, stop));
     this.banner.hidden = false;
+    this.element.classList.add("asking");
     this.banner.scrollIntoView({ block: "nearest" });
   }
 
@@ -96,6 +97,6 @@ export class Samples {
 
   stopPicking() {
     this.banner.hidden = true;
-    this.element.classList.remove("picking");
+    this.element.classList.remove("picking", "asking");
   }
 }

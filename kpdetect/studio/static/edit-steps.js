@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 
 export class Steps {
-  // room: state, chosen, picksParts, info; startPicking(what), partsText()
+  // room: chosen, exchanged, picksParts, info; startPicking(what), partsText()
   constructor(room) {
     this.room = room;
     const button = (text, what, given) => h("button", { type: "button", id: what, onclick: () => room.startPicking(what), ...given }, text);
@@ -15,13 +15,16 @@ export class Steps {
   }
 
   show() {
-    const { chosen, picksParts: picks, info, state } = this.room;
+    const { chosen, picksParts: picks, info } = this.room;
     const can = chosen.size > 0 && info.can.keypoints && info.can.look;
     for (const button of this.buttons) button.disabled = !can;
-    const now = picks ? 2 : chosen.size ? 1 : 0;
+    const done = !picks && this.room.exchanged;
+    const now = done ? null : picks ? 2 : chosen.size ? 1 : 0;
+    this.buttons[0].classList.toggle("main", now === 1);
     this.items.forEach((item, number) => (number === now ? item.setAttribute("aria-current", "step") : item.removeAttribute("aria-current")));
-    this.first.textContent = chosen.size ? `Chosen: ${this.room.partsText()}.` : "Click parts in the picture, for example both eyes, or drag a frame around them.";
-    const waiting = state.partner === null ? "Or drop a sample on a keypoint: the part takes its appearance from that sample." : `The parts were exchanged with sample ${state.partner}. Both pictures are below.`;
+    this.first.textContent = chosen.size ? `Chosen: ${this.room.partsText()}.` : "Click parts, for example both eyes, or drag a frame around them.";
+    const waiting = done ? "Done. Both pictures are below." : "Or drop a sample on a keypoint.";
+    this.third.title = "The part of that keypoint takes its appearance from the dropped sample.";
     this.third.textContent = picks ? "← in the list on the left." : waiting;
     if (!info.can.look) this.first.textContent = "This model draws the parts of all samples with the same appearance, so there is nothing to exchange.";
   }

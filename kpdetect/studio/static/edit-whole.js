@@ -17,6 +17,7 @@ export class Whole {
       rotate: this.slider("Rotation", "rotate", { min: -45, max: 45, step: 1 }, (value) => `${value}°`),
       mix: this.slider("Mix", "mix", { min: 0, max: 1, step: 0.01 }, (value) => `${Math.round(value * 100)} %`),
     };
+    this.showSliders(room.state.edits);
     const rows = Object.values(this.sliders).map((slider) => slider.row);
     this.element = h("section", { class: "panel" }, h("h2", {}, "The whole picture"), h("div", { class: "stack" }, this.poseButton, ...this.photoButton, this.backgroundButton), ...rows, this.localField);
   }

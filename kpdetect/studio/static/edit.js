@@ -3,18 +3,18 @@ import { get, say, sayWrong } from "./api.js";
 import { h } from "./dom.js";
 import { Drawing } from "./edit-drawing.js";
 import { pressed } from "./edit-keys.js";
-import { moved, nearest, numberOf } from "./edit-moves.js";
+import { framed, moved, nearest, neighbours, numberOf } from "./edit-moves.js";
 import { Parts } from "./edit-parts.js";
 import { Picture } from "./edit-picture.js";
 import { Record } from "./edit-record.js";
 import { Samples } from "./edit-samples.js";
 import * as changed from "./edit-state.js";
+import { restored, store } from "./edit-storage.js";
 import { Steps } from "./edit-steps.js";
 import { Whole } from "./edit-whole.js";
 import { History, undoKeys } from "./history.js";
 
 export { KEYS } from "./edit-keys.js";
-const STORED = "kpdetect-edit";
 
 class EditRoom {
   constructor(host, about) {
@@ -28,14 +28,8 @@ class EditRoom {
   }
 
   first(about) {
-    const fresh = { model: about.model, seed: 0, truncation: 1, sample: 0, partner: null, edits: changed.UNCHANGED };
-    try {
-      const stored = JSON.parse(sessionStorage.getItem(STORED));
-      if (stored && about.models.includes(stored.model)) return stored;
-    } catch {
-      // nothing was stored, or the browser's storage is switched off
-    }
-    return fresh;
+    const stored = restored();
+    return stored && about.models.includes(stored.model) ? stored : { model: about.model, seed: 0, truncation: 1, sample: 0, partner: null, edits: changed.UNCHANGED };
   }
 
   get state() {
@@ -64,12 +58,13 @@ class EditRoom {
       hover: (id) => this.hover(id),
       key: (id, event) => this.pointKey(id, event),
       drop: (id, event) => this.dropped(id, event),
-      area: (ids, event) => this.choose(ids.map(numberOf), event.shiftKey),
+      area: (frame, event) => this.chooseIn(frame, event.shiftKey),
     });
-    this.note = h("p", { class: "hint", hidden: true });
-    const picture = h("section", { class: "panel" }, h("h1", {}, "Edit images that the generator draws"), h("p", { class: "soft" }, "Drag a keypoint to move its part. To exchange parts of two pictures, such as the eyes of two faces, take three steps:"), this.steps.element, this.note, this.picture.element);
+    this.note = h("p", { class: "hint note", role: "status" }, "Loading samples…");
+    const picture = h("section", { class: "panel" }, h("h1", {}, "Edit images that the generator draws"), h("div", { class: "lead" }, h("p", { class: "soft" }, "Drag a keypoint to move its part. To exchange parts of two pictures, such as the eyes of two faces, take three steps:"), this.note), this.steps.element, this.picture.element);
     const right = h("div", {}, this.parts.element, this.whole.element, this.record.changesPanel, this.record.savePanel);
-    this.host.replaceChildren(h("div", { class: "edit" }, this.samples.element, h("div", {}, picture, this.record.codePanel), right));
+    this.controls = h("fieldset", { class: "edit", "aria-label": "Edit a sample", disabled: true }, this.samples.element, h("div", {}, picture, this.record.codePanel), right);
+    this.host.replaceChildren(this.controls);
   }
 
   async loadModel() {
@@ -78,13 +73,11 @@ class EditRoom {
       this.info = await get(`/api/edit/model?model=${encodeURIComponent(model)}`);
     } catch (error) {
       this.note.textContent = error.message;
-      this.note.hidden = false;
+      this.controls.disabled = false;
       throw error;
     }
-    this.note.hidden = true;
     this.picture.resize(this.info.size);
     this.chosen = new Set([...this.chosen].filter((number) => number < this.info.names.length));
-    this.picture.before = null;
     this.changedState();
   }
 
@@ -168,12 +161,37 @@ class EditRoom {
   }
 
   choose(numbers, more = false) {
+    this.note.textContent = "";
     this.chosen = new Set(more ? [...this.chosen, ...numbers] : numbers);
     if (this.picksParts && this.chosen.size) this.samples.ask(this.pickingText());
     else if (this.picking === null || this.picksParts) this.stopPicking();
     this.showPoints();
     this.steps.show();
     this.parts.show();
+  }
+
+  // A frame chooses the keypoints in it, or else those close to it.
+  chooseIn(frame, more) {
+    const points = framed(this.points, frame, this.info.size);
+    if (!points.length) return void (this.note.textContent = "No keypoint lies in the frame; draw a larger one.");
+    this.choose(points.map((point) => point.number), more);
+  }
+
+  addNeighbours() {
+    this.choose(neighbours(this.points, this.chosen, this.info.size).map((point) => point.number), true);
+  }
+
+  // Whether the chosen parts have been exchanged.
+  get exchanged() {
+    return this.state.partner !== null && [...this.chosen].every((number) => changed.exchangedParts(this.state).includes(number));
+  }
+
+  // A picture has arrived. If edits took parts of another sample and some hardly changed, the note says which.
+  drawn(edits = changed.UNCHANGED) {
+    this.controls.disabled = false;
+    const parts = edits.looks.flatMap((look) => look.keypoints);
+    const faint = parts.length && edits.mix === 1 ? this.picture.faint(parts, this.points) : [];
+    this.note.textContent = changed.faintText(faint, this.info.names);
   }
 
   toggle(number) {
@@ -189,7 +207,7 @@ class EditRoom {
 
   hover(id) {
     this.lit = id === null ? null : numberOf(id);
-    for (const [other, node] of this.picture.view.nodes) node.classList.toggle("lit", id !== null && numberOf(other) === this.lit);
+    for (const [other, node] of this.picture.main.view.nodes) node.classList.toggle("lit", id !== null && numberOf(other) === this.lit);
     this.parts.light(this.lit);
   }
 
@@ -241,17 +259,12 @@ class EditRoom {
 
   changedState() {
     this.previewed = null;
-    try {
-      sessionStorage.setItem(STORED, JSON.stringify(this.state));
-    } catch {
-      // the browser's storage is switched off: the edits are lost when the tab is closed
-    }
+    store(this.state);
     if (this.info && this.state.model !== this.info.model) return void this.loadModel().catch(sayWrong);
-    const { model, seed, truncation, sample } = this.state;
+    const { model, seed, truncation } = this.state;
     const listed = JSON.stringify([model, seed, truncation]);
     if (listed !== this.listed) this.samples.fill();
-    if (listed !== this.listed || sample !== this.sample) this.picture.before = null;
-    [this.listed, this.sample] = [listed, sample];
+    this.listed = listed;
     this.showControls();
     this.drawing.ask(this.state);
   }

@@ -20,6 +20,8 @@ const TOOLS = {
   drop: ["Drop", "Click a keypoint that marks no fixed place of the object. It is left out of all results. Click it again to keep it."],
 };
 
+const CONFIDENCE = "Confidence is the probability that the keypoint lies at its right place, averaged over these pictures.";
+
 const same = ([one, other], [first, second]) => (one === first && other === second) || (one === second && other === first);
 
 class NameRoom {
@@ -29,29 +31,37 @@ class NameRoom {
     this.tool = "name";
     this.first = null;
     this.views = [];
+    this.inputs = [];
   }
 
   async start() {
-    this.modelBox = h("select", { onchange: () => this.load(this.modelBox.value).catch(sayWrong) }, this.about.models.map((name) => h("option", { value: name }, name)));
-    this.hint = h("p", { class: "hint" });
+    this.modelBox = h("select", { onchange: () => this.change(this.modelBox.value) }, this.about.models.map((name) => h("option", { value: name }, name)));
+    this.fixedNote = h("div", { class: "hint", id: "fixed", hidden: true });
+    this.hint = h("p", { class: "hint still-line" });
     this.tools = h("div", { class: "row", role: "toolbar", "aria-label": "Tools" }, Object.entries(TOOLS).map(([tool, [text]]) => h("button", { type: "button", dataset: { tool }, onclick: () => this.use(tool) }, text)));
     this.tiles = h("div", { class: "tiles still" });
     this.rows = h("tbody", {});
     this.saveButton = h("button", { type: "button", class: "main", id: "save", onclick: () => this.save() }, "Save");
     this.undoButton = h("button", { type: "button", onclick: () => this.history.undo() && this.show() }, "Undo");
     this.redoButton = h("button", { type: "button", onclick: () => this.history.redo() && this.show() }, "Redo");
-    this.place = h("p", { class: "soft" });
+    this.place = h("p", { class: "soft place" });
     this.next = h("div", {});
-    const head = ["", "", "Name", "Mirror image", "Confidence", ""].map((text) => h("th", { scope: "col" }, text));
+    const head = ["", "", "Name", "Mirror image", "Confidence", ""].map((text) => h("th", { scope: "col", title: text === "Confidence" ? CONFIDENCE : null }, text));
     const table = h("table", { class: "keypoints" }, h("thead", {}, h("tr", {}, head)), this.rows);
-    const right = h("aside", { class: "panel sticky" }, labelled("Model", this.modelBox), h("div", { class: "row" }, this.saveButton, this.undoButton, this.redoButton), this.place, this.next, table);
-    const left = h("section", { class: "panel" }, h("h1", {}, "Name the keypoints"), this.tools, this.hint, this.tiles);
+    const right = h("aside", { class: "panel sticky" }, labelled("Model", this.modelBox), h("div", { class: "row" }, this.saveButton, this.undoButton, this.redoButton), this.place, this.next, table, h("p", { class: "soft" }, CONFIDENCE));
+    const left = h("section", { class: "panel" }, h("h1", {}, "Name the keypoints"), this.fixedNote, h("p", { class: "soft" }, "Left means the animal’s or person’s own left, which is on the right of a picture that shows its front."), this.tools, this.hint, this.tiles);
     this.host.replaceChildren(h("div", { class: "name" }, left, right));
     document.addEventListener("keydown", (event) => this.key(event));
-    addEventListener("beforeunload", (event) => this.dirty && !this.info.fixed && event.preventDefault());
+    addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
     this.modelBox.value = this.about.model;
     this.hint.textContent = "Loading the detector…";
     await this.load(this.modelBox.value);
+  }
+
+  // Opens another model. Unsaved names would be lost, so the page asks first.
+  change(model) {
+    if (this.dirty && !confirm("These names are not saved. Open the other model and lose them?")) this.modelBox.value = this.model;
+    else this.load(model).catch(sayWrong);
   }
 
   async load(model) {
@@ -67,6 +77,7 @@ class NameRoom {
       undoKeys(this.history, () => this.show());
     } else Object.assign(this.history, new History(first));
     this.saved = JSON.stringify(first);
+    this.showFixed();
     for (let number = 0; number < info.images; number += 1) this.addView(number);
     this.buildRows();
     this.use(this.tool);
@@ -104,7 +115,17 @@ class NameRoom {
   }
 
   get dirty() {
-    return this.history && JSON.stringify(this.state) !== this.saved;
+    if (!this.history) return false;
+    const typing = this.inputs.some((input, number) => input.value.trim() !== (this.state.names[number] || ""));
+    return typing || JSON.stringify(this.state) !== this.saved;
+  }
+
+  // Says before any work that the names of a model of the package cannot be saved.
+  showFixed() {
+    this.fixedNote.hidden = !this.info.fixed;
+    const name = this.model.split("/").at(-1);
+    const own = commandLine(`kpdetect pack ${quoted(name)} --out ${quoted(`my-${name}`)}`);
+    this.fixedNote.replaceChildren(h("p", {}, `${name} comes with the package, so its names cannot be saved. To name a copy, make one, and open it:`), own, commandLine(`kpdetect studio ${quoted(`my-${name}`)}`));
   }
 
   use(tool) {
@@ -195,14 +216,13 @@ class NameRoom {
     this.undoButton.disabled = !this.history.past.length;
     this.redoButton.disabled = !this.history.future.length;
     this.showNext();
-    const name = this.model.split("/").at(-1);
-    this.place.textContent = this.info.fixed ? `${name} comes with the package, so its names cannot be saved. To name a copy: kpdetect pack ${name} --out my-${name}, then kpdetect studio my-${name}.` : `${this.dirty ? "Not saved yet. " : ""}The labels are saved in ${this.info.file}, as by kpdetect label. Shown are ${this.info.source}.`;
+    this.place.textContent = this.info.fixed ? "These names cannot be saved: see above the pictures." : `${this.dirty ? "Not saved yet. " : ""}The labels are saved in ${this.info.file}, as by kpdetect label. Shown are ${this.info.source}.`;
   }
 
   // Shows what the user can do next with the saved names.
   showNext() {
     const { predictions, model } = this.about;
-    const some = Object.keys(this.state.names).length > 0 && !this.dirty && !this.info.fixed;
+    const some = Object.keys(JSON.parse(this.saved).names).length > 0 && !this.info.fixed;
     const key = `${some} ${this.model}`;
     if (this.nextKey === key) return;
     this.nextKey = key;

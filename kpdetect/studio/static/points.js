@@ -6,7 +6,7 @@ const RADIUS = 7; // radius of a keypoint in screen pixels
 const STILL = 3; // a press that moves fewer pixels is a click
 
 export class PointView {
-  // listeners: pick(id, event, [x, y]), drag(id, x, y, event), dragged(id), hover(id), key(id, event), drop(id, event), area(ids), zoom
+  // listeners: pick(id, event, [x, y]), drag(id, x, y, event), dragged(id), hover(id), key(id, event), drop(id, event), area(frame, event): two corners [x, y]
   constructor(listeners = {}, { zoomable = false, label = "Picture with keypoints" } = {}) {
     this.listeners = listeners;
     this.zoomable = zoomable;
@@ -42,6 +42,13 @@ export class PointView {
     const context = this.canvas.getContext("2d");
     if (picture instanceof ImageData) context.putImageData(picture, 0, 0);
     else context.drawImage(picture, 0, 0, picture.width, picture.height);
+  }
+
+  // Removes the picture and its keypoints.
+  clear() {
+    this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.setPoints([]);
+    this.setLines([]);
   }
 
   get scale() {
@@ -261,7 +268,7 @@ export class PointView {
       this.marquee.setAttribute("visibility", "hidden");
       if (!far) tell("pick", id, done, this.at(done));
       else if (point) tell("dragged", id);
-      else if (this.listeners.area) tell("area", this.within(began, this.at(done)), done);
+      else if (this.listeners.area) tell("area", [began, this.at(done)], done);
     };
     this.svg.addEventListener("pointermove", move);
     this.svg.addEventListener("pointerup", up);
@@ -273,10 +280,5 @@ export class PointView {
     for (const [name, value] of Object.entries(given)) this.marquee.setAttribute(name, value);
     this.marquee.setAttribute("stroke-width", 1.5 / this.scale);
     this.marquee.setAttribute("visibility", "visible");
-  }
-
-  within([left, top], [right, bottom]) {
-    const between = (value, one, other) => value >= Math.min(one, other) && value <= Math.max(one, other);
-    return this.points.filter((point) => between(point.x, left, right) && between(point.y, top, bottom)).map((point) => point.id);
   }
 }
