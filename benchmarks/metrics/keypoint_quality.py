@@ -51,10 +51,11 @@ def motion_percent(keypoints: Points) -> Values:
 
 
 def pairwise(keypoints: Points) -> tuple[Values, Values]:
-    """Measure distance and play between every two of the keypoints [images, K, 2].
+    """Measure for every two of the keypoints [images, K, 2] their distance, and how much the offset between them varies.
 
     Returns:
-        Mean distance [K, K], and variation of the offset [K, K] (see `Neighbours.play`), in percent of the side.
+        Mean distance [K, K], and play [K, K]: the root of the summed variances of the offset's x and y. Both are in percent of
+        the side.
     """
     offsets = np.asarray(keypoints, np.float64)[:, :, None] - np.asarray(keypoints, np.float64)[:, None]
     distance = PERCENT * np.linalg.norm(offsets, axis=-1).mean(axis=0)

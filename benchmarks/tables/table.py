@@ -116,7 +116,10 @@ def method_names(results: Sequence[Result]) -> list[str]:
 
 
 def _measured_rows(results: Sequence[Result], names: Sequence[str], differences: bool) -> list[_Cells]:
-    """Build the measured rows by regression, the models first; equal rows of several results appear once."""
+    """Build the measured rows, grouped by regression. In each group the models come first.
+
+    A row that several results share appears once.
+    """
     order = list(dict.fromkeys(row.regression for result in results for row in result.rows))
     rows: dict[tuple[str, ...], tuple[int, _Cells]] = {}
     for result, name in zip(results, names, strict=True):

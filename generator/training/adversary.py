@@ -92,7 +92,7 @@ class Adversary:
         return bool(self.config.optimiser.r1_weight) and step % self.config.optimiser.r1_every == 0
 
     def learn(self, real: Tensor, drawn: Tensor, step: int, stage: Stage) -> dict[str, Tensor]:
-        """Update every discriminator once and return its metrics.
+        """Update each discriminator once, and return the metrics of all of them.
 
         Args:
             real, drawn: real and generated images [batch, channels, size, size].
@@ -117,7 +117,10 @@ class Adversary:
         return {name: value.detach() for name, value in (metrics | penalty).items()}
 
     def loss(self, drawn: Tensor, step: int, stage: Stage) -> dict[str, tuple[float, Tensor]]:
-        """Return weight and value of the generator's loss for each discriminator; the discriminators get no gradient."""
+        """Return the generator's loss for each discriminator, as a pair of weight and value.
+
+        The discriminators get no gradient from it.
+        """
         drawn = self.changed(drawn.float(), "drawn", step)
         with self._frozen(), self.runtime.autocast():
             losses = {"loss_generator": (1.0, self.loss_generator(self.pixel_discriminator(drawn, stage)).mean())}

@@ -1,7 +1,8 @@
 """Early stopping: measure the distance between generated and real images during training and keep the best weights.
 
-The LatentKeypointGAN paper (He et al. 2021) stops training early at its highest resolution, because images got worse late in
-training (appendix G). The caller provides the distance, because training must not depend on the packages of feature networks.
+The LatentKeypointGAN paper (He et al. 2021, appendix G) stops training early at its highest resolution, because the generated
+images get worse late in training. The caller passes the function that measures the distance. Training therefore does not depend
+on the packages of the feature networks that the distance may use.
 """
 
 from __future__ import annotations

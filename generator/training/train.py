@@ -76,7 +76,8 @@ def train_generator(
             are loaded too, if there are any. It is ignored when a run is continued.
         distance_to: the distance for early stopping; required if `config.stopping.patience` is not 0.
         feature_network: the network of `config.optimiser.features`, on the runtime's device; required if that is set.
-        share: `minutes` divided by the minutes that the user gave for all stages; for the advice if these are too few.
+        share: the fraction of the user's training time that `minutes` is, from 0 to 1. If `minutes` is too short, a warning
+            names the total time that suffices; it is computed with this fraction.
 
     Returns:
         The weights file, model.safetensors.
@@ -147,7 +148,10 @@ class GeneratorTrainer(Trainer):
         self.restore()
 
     def _recorder(self, runtime: Runtime) -> StepRecorder | None:
-        """Build the recorder that records steps on a GPU and replays them; None on other devices."""
+        """Build the object that captures training steps as a CUDA graph and replays them.
+
+        Return None if the device is not a GPU, or if the steps cannot be replayed for another reason.
+        """
         if not self.config.replayable or not runtime.replays:
             return None
         kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
@@ -203,7 +207,7 @@ class GeneratorTrainer(Trainer):
         return metrics | self.carried
 
     def update(self, real: Tensor, latents: Latents) -> dict[str, Tensor]:
-        """Update each network once on real images and on images drawn from latents: all work of a step on the device."""
+        """Do one training step: update each network once, on real images and on images generated from latents."""
         stage = self.stage
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)

@@ -11,7 +11,10 @@ from kpdetect.errors import InputError
 
 Protocol = Annotated[
     str,
-    typer.Argument(help="Name of a benchmark protocol, table:FILE for your own annotations, or list to print all names."),
+    typer.Argument(
+        help="Name of a benchmark protocol, table:FILE for your own annotations, or the word list to print the names of all "
+        "protocols."
+    ),
 ]
 Model = Annotated[
     Path | None,
@@ -57,16 +60,16 @@ CrossValidate = Annotated[
     bool,
     typer.Option(
         "--cross-validate",
-        help="To choose a model: cross-validate on the images that the regression is fitted on. Test images are not used.",
+        help="Cross-validate on the fitting images only, to choose between models without using test images.",
     ),
 ]
 Normaliser = Annotated[
     str,
     typer.Option(
         "--normaliser",
-        help="For table:FILE: the unit of distances. box, image: the square root of the area of the landmarks' box or of the "
-        "image. pixel. "
-        "A,B: distance of landmarks A and B.",
+        help="For table:FILE: the length that errors are divided by. "
+        "box: square root of the area of the box around the landmarks. image: square root of the image's area. "
+        "pixel: no normalisation. A,B: distance between landmarks A and B.",
     ),
 ]
 FitList = Annotated[
@@ -107,6 +110,7 @@ def command(
 ) -> None:
     """Measure a detector's error on annotated landmarks and compare it with baselines.
 
+    A linear regression from keypoints to landmarks is fitted on annotated images. Its error is measured on test images.
     One baseline always predicts the mean position of each landmark. Its error is called the floor.
     """
     from benchmarks.benchmarking.benchmark import benchmark

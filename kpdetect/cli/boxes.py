@@ -31,7 +31,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Trained detector. Choose the border so that the keypoints fill the square as in its training images.",
+            help="Trained detector. Choose the border so that the keypoints fill the same fraction of the square as in this "
+            "detector's training images.",
         ),
     ] = None,
     min_confidence: Annotated[

@@ -23,7 +23,8 @@ def command(
         Path | None,
         typer.Option(
             "--images",
-            help="Folder of real images. The keypoints of the exported file are compared with the detector's on some of them.",
+            help="Folder of real images. On some of these images, the keypoints of the exported file are compared with the "
+            "detector's.",
         ),
     ] = None,
 ) -> None:

@@ -14,8 +14,9 @@ Option = Annotated[
     typer.Option(
         "--levels",
         metavar="auto|full|LOW,HIGH",
-        help="Pixel values LOW,HIGH that are mapped to black and to white, for images of more than 8 bits per channel. "
-        "full: the whole range of the type. auto (the default): the same, or 0,4095 if a 16-bit image has no larger value.",
+        help="For images with more than 8 bits per channel: the pixel values LOW,HIGH that become black and white. "
+        "full: the whole range of the data type. "
+        "auto (the default): like full, but 0,4095 for a 16-bit image whose values are all at most 4095.",
     ),
 ]
 

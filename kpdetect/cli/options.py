@@ -125,9 +125,8 @@ ModelOption = Annotated[
     Model,
     typer.Option(
         "--model",
-        help="Architecture of the generator. The names are cumulative: each one removes the part it names and every part "
-        "named before it. "
-        "base, the last one, also grows its image size during training.",
+        help="Architecture of the generator. tuned has all parts. Each further name removes one more part than the name before "
+        "it. base removes all of them and trains with images that grow.",
     ),
 ]
 DeviceOption = Annotated[
@@ -143,8 +142,8 @@ EngineOption = Annotated[
     Engine,
     typer.Option(
         "--engine",
-        help="Library that runs the detector. onnx: onnxruntime. plain: PyTorch without the speed-ups of torch. "
-        "auto: onnx or torch, the faster one.",
+        help="Library that runs the detector. torch: PyTorch with speed-ups. plain: PyTorch without them. "
+        "onnx: onnxruntime. auto: the faster of torch and onnx.",
     ),
 ]
 CompileOption = Annotated[

@@ -28,8 +28,8 @@ Formats = Annotated[
 Overlays = Annotated[
     int,
     typer.Option(
-        help="Number of overlays to write: copies of images with their keypoints drawn. -1: all images. "
-        "0: none, also for videos."
+        help="Number of overlays to write: copies of images with their keypoints drawn. -1: all images. 0: none. "
+        "For each video one overlay video is written, unless the number is 0."
     ),
 ]
 MinConfidence = Annotated[
@@ -62,8 +62,7 @@ SmoothBeta = Annotated[
     float,
     typer.Option(
         min=0,
-        help="With --smooth: how much the cut-off frequency rises with the speed of a keypoint, in hertz per image side and "
-        "second. "
+        help="With --smooth: increase of the cut-off frequency in hertz, for a keypoint speed of one image side per second. "
         "Higher values lag less behind fast motion.",
     ),
 ]

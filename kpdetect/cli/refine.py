@@ -24,7 +24,8 @@ def refine(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of generated image-keypoint pairs. They keep each keypoint on its part of the object. "
+            help="Folder of generated image-keypoint pairs. Training continues on these pairs too, so that no keypoint drifts to "
+            "another part of the object. "
             "(default: the pairs of the project)"
         ),
     ] = None,
@@ -43,7 +44,7 @@ def refine(
     """Train a detector further on real images without annotations.
 
     The detector learns to find the same keypoints in an image and in a warped copy of it.
-    The image must also be reconstructible from the keypoints.
+    It also learns keypoints from which the image can be reconstructed.
     """
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.project.detector_training import pairs_of

@@ -17,8 +17,8 @@ def command(
         typer.Option(
             "--import",
             metavar="FILE",
-            help="File of one participant's answers, from an exported page. It is added to the study. Repeatable. "
-            "Needs exactly one study.",
+            help="File with one participant's answers, saved from a study page that `kpdetect studio` exported. "
+            "Its answers are added to the study. Repeatable. Needs exactly one study.",
         ),
     ] = None,
     out: Annotated[

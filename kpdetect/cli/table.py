@@ -29,7 +29,10 @@ def command(
     ] = None,
     headline: Annotated[
         bool,
-        typer.Option("--headline", help="Show only the main regression of each protocol, which the protocol's papers use."),
+        typer.Option(
+            "--headline",
+            help="For each protocol, show only the regression from keypoints to landmarks that published papers report.",
+        ),
     ] = False,
     allow_contaminated: Annotated[
         bool,

@@ -2,11 +2,11 @@
 
 name_lists     lists of image names, and the images that each line means
 folder         a folder of real images, decoded once into a memory-mapped cache
-sample         a few images of a folder, for measuring a training
-cache_file     the HDF5 file of the cache, whose pixels are written without HDF5
+sample         a few images of a folder, on which a command measures the speed of a training before it starts
+cache_file     the HDF5 file of that cache; its pixels are written to the file directly, without the HDF5 library
 crop_sources   records of the images from which crops were cut
 schema         the format of a shard (an HDF5 file of pairs) and of the manifest of a folder of shards
-derived_files  a record of files that are made from other files and made again when those change
+derived_files  a record of files that are computed from source files; they are computed again when a source file changes
 shard          an open shard, and the encoding of its images
 shard_writer   writes a shard either completely or not at all
 shard_folder   reads a folder of shards

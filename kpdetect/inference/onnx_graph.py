@@ -1,4 +1,4 @@
-"""The graph of an exported detector, from images to keypoints and confidence, and its ONNX model."""
+"""The network that an exported file holds, which computes keypoints and confidence from images, and its ONNX model."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class NameRoom:
         self.shown: dict[str, tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]] = {}
 
     def describe(self, call: Call) -> dict[str, Any]:
-        """Return the labels of a model, and its keypoints on the images of the page."""
+        """Return the names, pairs and links of a model's keypoints, and the positions of the keypoints on the page's images."""
         model = call.query.get("model", "")
         weights = find_weights(self.workplace.model(model), "detector")
         count = read_detector_description(weights).keypoints

@@ -91,7 +91,7 @@ def share(chosen: Sequence[bool], people: Sequence[str]) -> Share:
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
-    """Compute Wilson's 95 % interval of a share of `count` answers."""
+    """Compute Wilson's 95 % interval of the proportion `share` (0 to 1), observed over `count` answers."""
     middle = share + Z * Z / (2 * count)
     reach = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
     scale = 1 + Z * Z / count

@@ -49,7 +49,12 @@ ENDED = "another process of this command ended, or torchrun stopped it; run the 
 
 @dataclass(frozen=True, kw_only=True)
 class Peers:
-    """The processes of one command, as seen by one of them: process number `rank` of `world` processes."""
+    """One process's view of all processes that run a command together.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world: number of all processes.
+    """
 
     rank: int = 0
     world: int = 1
