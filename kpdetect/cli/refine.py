@@ -24,8 +24,8 @@ def refine(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of generated image-keypoint pairs. Training continues on these pairs too, so that no keypoint drifts to "
-            "another part of the object. "
+            help="Folder of generated image-keypoint pairs. Training continues on these pairs too, so that no keypoint "
+            "drifts to another part of the object. "
             "(default: the pairs of the project)"
         ),
     ] = None,

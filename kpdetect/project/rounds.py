@@ -54,7 +54,7 @@ def teach_round(
         config: settings of self-training.
         first: settings of the project's training on pairs.
         runtime: device and precision.
-        minutes: training time of the pupil, summed over all continuations.
+        minutes: training time of the pupil, counting earlier runs of the command.
         exclude: names of images to leave out.
         strict: stop at an unreadable image instead of skipping it.
 
