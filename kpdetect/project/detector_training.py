@@ -45,7 +45,8 @@ def train_detector(
         config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. When a run
             is continued, only the keys in `kpdetect.training.loop.BUDGETS`, such as `steps`, may change.
         overrides: assignments such as "batch=16", applied last.
-        minutes: training time, counting earlier runs of the command. The run ends at this time or at `steps`, whichever comes first.
+        minutes: training time, counting earlier runs of the command. The run ends at this time or at `steps`,
+            whichever comes first.
         init_from: detector with whose weights a new run starts. It is ignored when a run is continued.
         device: `auto`, `cpu`, `cuda`, or a `Runtime`, which also sets the precision.
         progress: function that is called with the progress of the work.

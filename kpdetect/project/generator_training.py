@@ -40,7 +40,8 @@ def train_generator(
         config: the configuration (`generator_config`), or its YAML file. When a run is continued, only the keys in
             `kpdetect.training.loop.BUDGETS`, such as `steps`, may change.
         overrides: assignments such as "seed=3", applied last.
-        minutes: training time, counting earlier runs of the command. The run ends at this time or at `steps`, whichever comes first.
+        minutes: training time, counting earlier runs of the command. The run ends at this time or at `steps`,
+            whichever comes first.
         exclude_lists: text files of image names that are never trained on.
         strict: stop at an unreadable image instead of skipping it.
         init_from: generator with whose weights a new run starts. It is ignored when a run is continued.
