@@ -123,9 +123,9 @@ def test_the_other_picture_is_empty_until_its_own_has_arrived(watched: Watched) 
     watched.drawn()
     held = Held(page, "**/api/edit/draw", sample=3)
     exchange(page, 3)
-    page.wait_for_function(EMPTY, arg=1)
-    assert page.inner_text("figcaption >> nth=1") == "Drawing…"
-    page.wait_for_function("document.querySelector('#command').textContent.includes('--appearance-from=3:2')")
+    page.locator("figcaption >> nth=1", has_text="Drawing…").wait_for()
+    assert page.evaluate(EMPTY, 1)
+    page.locator("#command", has_text="--appearance-from=3:2").wait_for()
     assert page.evaluate(EMPTY, 1)  # the first picture has arrived, the second one not yet
     held.release()
     page.locator("figcaption", has_text="Sample 3 with these parts of sample 0").wait_for()
@@ -213,3 +213,35 @@ def test_a_shipped_model_says_first_that_names_cannot_be_saved(watched: Watched)
     page.wait_for_url("**/edit")
     watched.drawn()
     assert asked == ["beforeunload"]  # nothing was typed
+
+
+TOPS = "(all) => all.map((selector) => document.querySelector(selector).getBoundingClientRect().top + scrollY)"
+"""The distances of elements from the top of the page."""
+
+
+def test_nothing_moves_away_from_the_pointer(watched: Watched) -> None:
+    page, parts = watched.page, [".thumbs", "#undo", ".stage", "#exchange", "#neighbours", ".chip"]
+    tops = page.evaluate(TOPS, parts)
+    for number in ("2", "5", "7"):
+        page.click(f".chip[data-number='{number}']")
+        assert page.evaluate(TOPS, parts) == tops
+    page.click("#exchange")
+    assert page.evaluate(TOPS, parts) == tops
+    page.click(".thumb[data-sample='6']")
+    watched.drawn()
+    assert page.evaluate(TOPS, parts) == tops
+    page.evaluate("window.studio.room.chooseIn([[-9, -9], [-9, -9]])")
+    assert page.inner_text(".note") != ""
+    assert page.evaluate(TOPS, parts) == tops
+    page.click(".thumb[data-sample='4']")
+    page.wait_for_selector("[data-offer='look']")
+    assert page.evaluate(TOPS, parts) == tops
+    page, parts = watched.room("name"), [".tiles", "tbody"]
+    tops = page.evaluate(TOPS, parts)
+    for tool in ("pair", "link", "drop", "name"):
+        page.click(f"[data-tool='{tool}']")
+        assert page.evaluate(TOPS, parts) == tops
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Tab")
+    assert page.evaluate(TOPS, parts) == tops
+    page.keyboard.press("Control+z")
