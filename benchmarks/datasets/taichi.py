@@ -4,7 +4,7 @@
     eval_images/taichi-256/train/..., test/...            frames of 256x256 pixels, or a resized copy of the whole frames
 
 `value` holds 18 points x, y in pixels of 256x256, -1 where a point is missing. The tables are pickles, which could run code
-when they are loaded. Only the classes that a table of strings and arrays needs are therefore allowed.
+when they are loaded. Only the classes and functions that a table of strings and arrays needs are therefore allowed.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ CUB_ALL = square_protocol(
     dataset="cub",
     images="CUB-200-2011, all 200 species",
     split="official train_test_split.txt",
-    crop=Crop(name="square around the official box, its longer side, cut off at the image's border", clip=True),
+    crop=Crop(
+        name="square around the official box, as wide as the box's longer side, cut off at the image's border", clip=True
+    ),
     landmarks=BIRD,
     source="Hung et al. 2019 (SCOPS); species as in Choudhury et al.'s code (2021), crop and error as in AutoLink's (2022)",
 )
@@ -139,7 +141,7 @@ FLIES = own_protocol(
 TOY = own_protocol(
     name="toy",
     images="procedural cartoon faces (kpdetect toy)",
-    split="by index: mod 5 in 0, 1, 2 fits, 4 tests",
+    split="of every five images in order, the first three fit, the fourth is unused, the fifth tests",
     landmarks=("left_eye", "right_eye", "nose", "mouth_left", "mouth_right"),
     unit=EYES,
     source="this project: procedural images with exact landmarks (kpdetect toy)",

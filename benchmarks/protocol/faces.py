@@ -33,7 +33,7 @@ face_protocol = partial(Protocol, landmarks=FACE, unit=EYES, regressions=SQUARE_
 MAFL_ALIGNED = face_protocol(
     name="mafl-aligned",
     dataset="mafl",
-    images="aligned CelebA, the images of MAFL's lists",
+    images="aligned CelebA: the images that MAFL lists",
     split="MAFL: 19,000 fit, 1,000 test; other lists are called mafl-mini",
     regressions=(
         *SQUARE_REGRESSIONS,
@@ -48,8 +48,8 @@ MAFL_ALIGNED = face_protocol(
 
 CELEBA_WILD = face_protocol(
     name="celeba-wild",
-    images="CelebA in the wild, faces whose official box has at least 30 % of the image's area, of MAFL's lists",
-    split="MAFL's lists after that choice; other lists are called celeba-wild-mini",
+    images="CelebA in the wild: the images that MAFL lists and whose official face box covers at least 30 % of the image",
+    split="MAFL's lists, without the images whose face box is smaller; other lists are called celeba-wild-mini",
     source="Hung et al. 2019 (SCOPS) and He et al. 2022 (GANSeg), images and split as in their code, regression as in GANSeg's",
     published=("wild_k4", "wild_k8"),
     comparable="celeba-wild",
@@ -58,7 +58,8 @@ CELEBA_WILD = face_protocol(
 MTFL = face_protocol(
     name="mtfl",
     images="MTFL's training images as 80x80 faces with a table of landmarks",
-    split="this project's, within each part, by sorted names: index mod 5 in 0, 1, 2 fits, 4 tests",
+    split="this project's, within each part: of every five images, sorted by name, the first three fit, the fourth is unused, "
+    "the fifth tests",
     source="images and points of Zhang et al. 2014; split and measure are our choice, the measure as in mafl-aligned",
 )
 
@@ -67,8 +68,9 @@ MTFL_AFLW = face_protocol(
     images="MTFL: LFW and web faces to fit, its AFLW subset to test",
     split="official: training.txt (10,000) fits, testing.txt (2,995, AFLW) tests",
     crop=Crop(
-        name="fitting images: square around the landmarks, 2.5 times their longer side, randomly changed by up to 20 % and "
-        "moved by up to 7 % (the image's name is the seed), edge pixels repeated; test images: whole, as MTFL cropped them",
+        name="fitting images: square around the landmarks whose side is 2.5 times the longer side of their box; its size "
+        "changes by up to 20 % and its position by up to 7 %, at random with the image's name as the seed; edge pixels repeated. "
+        "Test images: whole, as MTFL cropped them",
         scale=2.5,
         shift=0.07,
         zoom=0.2,
@@ -85,7 +87,10 @@ def _faces_300w(name: str, subset: str, tested: str) -> Protocol:
         subset=subset,
         images="300-W: AFW, HELEN, LFPW, IBUG with 68 points",
         split=f"AFW, HELEN trainset, LFPW trainset (3,148) fit; {tested}",
-        crop=Crop(name="square around the landmarks, 100/52 of their longer side, edge pixels repeated", scale=100 / 52),
+        crop=Crop(
+            name="square around the landmarks, its side 100/52 of the longer side of their box, edge pixels repeated",
+            scale=100 / 52,
+        ),
         landmarks=IBUG,
         unit=("point_37", "point_46"),
         source="Sagonas et al. 2013; split of Ren et al. 2014; crop after Thewlis et al. 2019 (DVE); "
