@@ -69,8 +69,8 @@ MTFL_AFLW = face_protocol(
     split="official: training.txt (10,000) fits, testing.txt (2,995, AFLW) tests",
     crop=Crop(
         name="fitting images: square around the landmarks whose side is 2.5 times the longer side of their box; its size "
-        "changes by up to 20 % and its position by up to 7 %, at random with the image's name as the seed; edge pixels repeated. "
-        "Test images: whole, as MTFL cropped them",
+        "changes by up to 20 % and its position by up to 7 %, at random with the image's name as the seed; edge pixels "
+        "repeated. Test images: whole, as MTFL cropped them",
         scale=2.5,
         shift=0.07,
         zoom=0.2,

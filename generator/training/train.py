@@ -76,8 +76,7 @@ def train_generator(
             are loaded too, if there are any. It is ignored when a run is continued.
         distance_to: the distance for early stopping; required if `config.stopping.patience` is not 0.
         feature_network: the network of `config.optimiser.features`, on the runtime's device; required if that is set.
-        share: the fraction of the user's training time that `minutes` is, from 0 to 1. If `minutes` is too short, a warning
-            names the total time that suffices; it is computed with this fraction.
+        share: fraction of the user's total training time that `minutes` is; used in the warning if the time is too short.
 
     Returns:
         The weights file, model.safetensors.
@@ -148,10 +147,7 @@ class GeneratorTrainer(Trainer):
         self.restore()
 
     def _recorder(self, runtime: Runtime) -> StepRecorder | None:
-        """Build the object that captures training steps as a CUDA graph and replays them.
-
-        Return None if the device is not a GPU, or if the steps cannot be replayed for another reason.
-        """
+        """Build the object that captures steps as a CUDA graph and replays them; None if steps cannot be replayed."""
         if not self.config.replayable or not runtime.replays:
             return None
         kinds = {self.adversary.penalised(step) for step in range(self.config.optimiser.r1_every)}
