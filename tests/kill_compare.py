@@ -12,6 +12,7 @@ VOLATILE = {"time", "seconds", "rate", "minutes", "environment", "generator_minu
 """Keys of what differs between equal runs."""
 
 _HASH = re.compile(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{64}\b")
+_SHEET = re.compile(r"samples/\d+\.png$")
 _NOT_TEXT = re.compile(r"data:image/\w+;base64,[\w+/=]+|\d{4}-\d\d-\d\dT[\d:+]+")
 """Of a page or a table: pictures, some of which show how fast a training was, and times."""
 
@@ -29,6 +30,18 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
         *(f"{name} is left over" for name in found.keys() - expected.keys()),
         *(f"{name} differs" for name in expected.keys() & found.keys() if expected[name] != found[name]),
     ]
+
+
+def without_last_measurements(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """`found` without what a training adds when it is asked to stop: it measures its last step once, and draws a sheet of it.
+
+    A line of losses (it has `images`) must always be there; of the measurements only those that `expected` has count.
+    """
+    kept = {name: content for name, content in found.items() if name in expected or not _SHEET.search(name)}
+    for name, lines in kept.items():
+        if name.endswith("metrics.jsonl"):
+            kept[name] = [line for line in lines if "images" in line or line in expected.get(name, [])]
+    return kept
 
 
 def _without_hashes(value: Any) -> Any:
