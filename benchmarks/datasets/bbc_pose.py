@@ -33,7 +33,7 @@ Frames = list[tuple[str, NDArray[np.float64], str]]
 
 
 def load_bbc_pose(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

@@ -33,7 +33,7 @@ Annotations = dict[str, tuple[int, list[float]]]
 
 
 def load_mafl(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

@@ -36,7 +36,7 @@ BEYOND = 0.15
 
 
 def load_celeba_wild(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

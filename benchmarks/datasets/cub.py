@@ -32,7 +32,7 @@ Located = tuple[NDArray[np.float64], int]
 
 
 def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

@@ -25,7 +25,7 @@ COLUMN = "fname"
 
 
 def load_cub_aligned(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

@@ -27,7 +27,7 @@ PARTS, FOLDERS, SIDE = ("data_train", "data_test"), ("images", "img"), 256
 
 
 def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

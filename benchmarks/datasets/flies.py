@@ -26,7 +26,7 @@ BLOCK = 50
 
 
 def load_flies(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above; leave out crops that lack a landmark of the unit.
+    """Read the data set in the layout that the module's docstring shows; leave out crops that lack a landmark of the unit.
 
     Args:
         folder: the data set.

@@ -26,7 +26,7 @@ IMAGES, LANDMARKS, KEY = "WithBackground", "Landmarks", "keypoints_2d"
 
 
 def load_human36m(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

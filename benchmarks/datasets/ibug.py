@@ -31,7 +31,7 @@ FIRST = 1.0
 
 
 def load_300w(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

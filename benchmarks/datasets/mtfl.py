@@ -26,7 +26,7 @@ COLUMNS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
 
 def load_mtfl(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

@@ -29,7 +29,7 @@ FIRST = 1.0
 
 
 def load_mtfl_aflw(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set, or the parent folder of MTFL/.

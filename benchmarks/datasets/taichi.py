@@ -57,7 +57,7 @@ PICKLED = {
 
 
 def load_taichi(folder: Path, protocol: Protocol) -> LandmarkSet:
-    """Read the layout above.
+    """Read the data set in the layout that the module's docstring shows.
 
     Args:
         folder: the data set.

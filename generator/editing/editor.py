@@ -209,7 +209,7 @@ class Editor:
         return editing.without(parts, self.numbers(which))
 
     def require_inside(self, parts: Parts, what: str) -> None:
-        """Check that all parts are inside the frame; `what` begins the message.
+        """Check that all parts are inside the frame. The error message begins with `what`.
 
         Raises:
             InputError: a part is outside of the frame.

@@ -82,7 +82,7 @@ def content_key(names: Iterable[str], hashes: Iterable[str], side: int, policy: 
 
 
 def _fitting(side: int, policy: CropPolicy) -> str:
-    """Describe the settings by which images become square and 8-bit. The default levels, `auto`, are left out."""
+    """Describe the settings by which images become square and 8-bit. Levels of `auto`, the default, are not named."""
     levels = current_levels().text
     return f"{side}/{policy}" if levels == AUTO else f"{side}/{policy}/{levels}"
 

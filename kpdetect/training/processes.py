@@ -61,7 +61,7 @@ class Peers:
 
     @classmethod
     def here(cls) -> Peers:
-        """Return the processes that `joined` has connected with this one. Without `joined` it is this process alone."""
+        """Return the processes that `joined` connected with this process; without a call of `joined`, this process alone."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return cls()
         return cls(rank=distributed.get_rank(), world=distributed.get_world_size())
