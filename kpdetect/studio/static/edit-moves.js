@@ -38,11 +38,13 @@ export function framed(points, [[left, top], [right, bottom]], size, share = 0.1
   return inside.length ? inside : within(share * Math.max(...size));
 }
 
-// Returns the points within a share of the longer side from any of the chosen ones, the chosen ones too.
+// Returns the chosen points and those within a share of the longer side from any of them; if there are none, the nearest one.
 export function neighbours(points, chosen, size, share = 0.15) {
   const there = points.filter((point) => !point.gone && !point.copy);
-  const near = (point) => there.some((other) => chosen.has(other.number) && Math.hypot(point.x - other.x, point.y - other.y) <= share * Math.max(...size));
-  return there.filter(near);
+  const far = (point) => Math.min(...there.filter((other) => chosen.has(other.number)).map((other) => Math.hypot(point.x - other.x, point.y - other.y)));
+  const others = there.filter((point) => !chosen.has(point.number));
+  const most = Math.max(share * Math.max(...size), Math.min(...others.map(far)));
+  return there.filter((point) => far(point) <= most);
 }
 
 // Returns the point nearest to a place; null if none is within a share of the longer side.

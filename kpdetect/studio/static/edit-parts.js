@@ -18,7 +18,7 @@ export class Parts {
   show() {
     const { chosen, info, state } = this.room;
     const gone = state.edits.remove;
-    this.nearButton.disabled = !chosen.size;
+    this.nearButton.disabled = !chosen.size || chosen.size === info.names.length;
     this.chips.replaceChildren(...info.names.map((_, number) => this.chip(number, gone.includes(number))));
     for (const button of [this.addButton, this.removeButton]) button.disabled = !(chosen.size && info.can.keypoints);
     this.removeButton.textContent = chosen.size && this.allGone() ? "Bring them back" : "Remove them";

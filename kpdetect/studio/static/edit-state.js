@@ -70,6 +70,11 @@ export function named(keypoints, names, all) {
   return nameless ? `${words.length > 1 ? "parts" : "part"} ${list}` : list;
 }
 
+// A text with a capital first letter.
+export function capital(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}`;
+}
+
 // The keypoints of the edited sample whose appearance was exchanged with the partner.
 export function exchangedParts({ edits, partner }) {
   return edits.looks.filter((look) => look.sample === partner).flatMap((look) => look.keypoints);
@@ -78,9 +83,11 @@ export function exchangedParts({ edits, partner }) {
 // Says of which keypoints a changed appearance is hardly visible, and what to do; nothing if there are none.
 export function faintText(keypoints, names) {
   if (!keypoints.length) return "";
-  const text = named(keypoints, names, names.length);
+  if (keypoints.length === names.length) return "All parts together hardly change this picture: the two samples look alike. Choose another sample.";
+  const text = capital(named(keypoints, names, names.length));
   const [verb, whose, them] = keypoints.length > 1 ? ["change", "their", "them"] : ["changes", "its", "it"];
-  return `${text[0].toUpperCase()}${text.slice(1)} hardly ${verb} this picture. Choose ${whose} neighbours too: drag a frame around ${them}, or press “Add neighbours”.`;
+  const advice = `Choose ${whose} neighbours too: drag a frame around ${them}, or press “Add neighbours”`;
+  return `${text} hardly ${verb} this picture. ${advice}. Or choose another sample: these two look alike there.`;
 }
 
 // Lists every change in words, each with the edits that remain without it.

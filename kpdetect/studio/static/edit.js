@@ -178,7 +178,10 @@ class EditRoom {
   }
 
   addNeighbours() {
+    const before = this.chosen;
     this.choose(neighbours(this.points, this.chosen, this.info.size).map((point) => point.number), true);
+    const added = [...this.chosen].filter((number) => !before.has(number));
+    this.note.textContent = `${changed.capital(changed.named(added, this.info.names, Infinity))} ${added.length > 1 ? "are" : "is"} chosen too. Press “Exchange them…” or “Take their appearance…”.`;
   }
 
   // Whether the chosen parts have been exchanged.
