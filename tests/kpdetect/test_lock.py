@@ -140,6 +140,7 @@ def test_labels_are_not_changed_while_the_detector_trains(small_project, held, t
         line = refused(capsys, monkeypatch, "label", tmp_path / "out", "--name", "0=tip")
         assert f"process {first.pid}" in line
         assert not (tmp_path / "out" / "detector" / "keypoints.yaml").exists()
+        first.kill()
     main.app(["label", str(tmp_path / "out"), "--name", "0=tip"], standalone_mode=False)
     assert (tmp_path / "out" / "detector" / "keypoints.yaml").exists()
     assert not (tmp_path / "out" / "detector" / LOCK).exists()
