@@ -15,12 +15,10 @@ from kpdetect.images.image_files import write_image
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
 from tests.builders.studio import (
-    ARGUMENTS,
     CONTRAST,
     NAMELESS,
     Watched,
     drag,
-    find_browser,
     picture_of,
     serving,
     write_pictures,
@@ -30,17 +28,6 @@ from tests.builders.studio import (
 pytestmark = pytest.mark.slow
 
 ROOMS = ("project", "edit", "name", "review", "compare")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = find_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

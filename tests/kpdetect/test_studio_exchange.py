@@ -13,7 +13,7 @@ from generator.editing.editor import Editor
 from kpdetect.images.image_files import read_image
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.studio import ARGUMENTS, CONTRAST, Watched, find_browser, picture_of, place_of, serving
+from tests.builders.studio import CONTRAST, Watched, picture_of, place_of, serving
 
 pytestmark = pytest.mark.slow
 
@@ -48,17 +48,6 @@ class Held:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(open_workplace(Path("toy-32"), out=tmp_path_factory.mktemp("studio") / "out")) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = find_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -20,11 +20,9 @@ from kpdetect.images.image_files import read_image, write_image
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
 from tests.builders.studio import (
-    ARGUMENTS,
     CONTRAST,
     Watched,
     drag,
-    find_browser,
     picture_of,
     place_of,
     serving,
@@ -41,17 +39,6 @@ DROP = """([selector, name, kind, bytes]) => {
   document.querySelector(selector).dispatchEvent(new DragEvent("drop", given));
 }"""
 """Drops a file on an element."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = find_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
