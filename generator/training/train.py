@@ -47,6 +47,12 @@ from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
 
+AUGMENTED = (
+    "the discriminator sees them with changed colours, shifted and partly covered (DiffAugment), so that it does not memorise "
+    "them (`overrides=optimiser.diffaugment=[]` turns this off)"
+)
+"""The note about `optimiser.diffaugment=auto` on few images."""
+
 
 def train_generator(
     images: Path,
@@ -97,6 +103,8 @@ def train_generator(
     with main_first(runtime):
         side, crop = cached_side(config.model.size), config.data.crop
         cache = build_cache(images, out, side, crop, set(exclude), strict=strict, expected_key=known)
+    if runtime.is_main and config.optimiser.diffaugment == "auto" and config.for_images(len(cache)).optimiser.diffaugment:
+        log.info(f"{len(cache)} images are few: {AUGMENTED}")
     trainer = GeneratorTrainer(run, cache, config, runtime, distance_to, feature_network)
     trainer.share = share
     if not run.checkpoint.exists():
@@ -122,6 +130,7 @@ class GeneratorTrainer(Trainer):
         distance_to: DistanceTo | None = None,
         feature_network: FeatureNetwork | None = None,
     ) -> None:
+        config = config.for_images(len(cache))
         optimiser, model = config.optimiser, config.model
         self.feature_weights = None if feature_network is None else feature_network.hash
         if feature_network is not None:
