@@ -153,13 +153,17 @@ def explained_by(keypoints: Points, others: Points, penalty: float = 1e-3) -> Va
     missed = np.empty_like(target)
     even = np.arange(len(target)) % 2 == 0
     for fit in (even, ~even):
-        missed[~fit] = target[~fit] - _ridge(source[fit], target[fit], source[~fit], penalty)
+        missed[~fit] = target[~fit] - ridge_predictions(source[fit], target[fit], source[~fit], penalty)
     error = (missed**2).mean(axis=0).reshape(-1, 2).sum(axis=1)
     variance = target.var(axis=0).reshape(-1, 2).sum(axis=1)
     return 1 - np.divide(error, variance, out=np.ones(len(error)), where=variance > STILL)
 
 
-def _ridge(source: Values, target: Values, new: Values, penalty: float) -> Values:
+def ridge_predictions(source: Values, target: Values, new: Values, penalty: float) -> Values:
+    """Fit a ridge regression with a constant from `source` to `target` [rows, columns], and predict the targets of `new`.
+
+    The penalty is per row, as a share of the mean variance of the columns of `source`.
+    """
     mean, constant = source.mean(axis=0), target.mean(axis=0)
     centred = source - mean
     shrink = penalty * len(source) * max(float(centred.var(axis=0).mean()), 1e-12)
