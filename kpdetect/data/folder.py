@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from kpdetect.data.cache_file import SquareFile
 from kpdetect.data.crop_sources import originals
 from kpdetect.data.name_lists import without
 from kpdetect.errors import ConfigError, FormatError, InputError
+from kpdetect.files.archives.members import size_and_time
 from kpdetect.files.atomic import replacing, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
@@ -62,7 +62,7 @@ def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> l
     return _kept(folder, list_names(folder, out), exclude)
 
 
-def _kept(folder: Path, names: list[str], exclude: set[str]) -> list[str]:
+def _kept(folder: Path, names: Sequence[str], exclude: set[str]) -> list[str]:
     kept = without(names, exclude)
     if len(kept) < MIN_IMAGES:
         left = f" after leaving out {len(names) - len(kept)}" if len(kept) < len(names) else ""
@@ -141,8 +141,8 @@ class Chosen:
         digest = hashlib.sha256(_fitting(self.side, self.policy).encode())
         for name in self.names:
             try:
-                stat = os.stat(self.folder / name)
-                digest.update(f"\n{name}\t{stat.st_size}\t{stat.st_mtime_ns}".encode())
+                size, time = size_and_time(self.folder / name)
+                digest.update(f"\n{name}\t{size}\t{time}".encode())
             except OSError:
                 digest.update(f"\n{name}\t{UNREADABLE}".encode())
         return digest.hexdigest()[:16]

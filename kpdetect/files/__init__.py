@@ -6,6 +6,10 @@ atomic     writes files that are either complete or absent, and text and JSON fi
 folders    folders for results, which are removed if nothing is written into them
 names      names of inputs, and paths of results that stay inside a folder
 listing    lists the files of a folder, without those that this project has written
+left_out   what a listing leaves out
+endings    endings of names of files with images
+name_table a list of many names in little memory
+archives/  tar, HDF5 and Parquet files of images, which are used like folders
 files_below
            a list of many files of one folder that takes little memory
 lock       a lock, so that only one process writes into a folder
@@ -14,6 +18,7 @@ sources    sources.csv, the list of the real images that a model or file was mad
 records    the base class of typed records that are read from files
 json_yaml  parses JSON and YAML, within limits of size and depth
 tables     reads CSV tables
-hdf5_check a program that checks HDF5 files in a separate process hdf5_guard starts this program and keeps its results
+hdf5_check a program that checks HDF5 files in a separate process
+hdf5_guard starts this program and keeps its results
 hdf5       opens HDF5 files after such a check
 """

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import overload
 
+from kpdetect.files.name_table import NameTable
 from kpdetect.files.names import name_below
 
 
@@ -18,7 +19,7 @@ class FilesBelow(Sequence[Path]):
     """
 
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
-        self.folder, self.names = folder, list(names)
+        self.folder, self.names = folder, NameTable.of(names)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -40,7 +41,7 @@ class FilesBelow(Sequence[Path]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def names_below(paths: Sequence[Path], root: Path) -> list[str]:
+def names_below(paths: Sequence[Path], root: Path) -> Sequence[str]:
     """Return the POSIX paths of files relative to a folder.
 
     Raises:

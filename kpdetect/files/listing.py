@@ -7,18 +7,14 @@ message."""
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from kpdetect.files.endings import NOTES
+from kpdetect.files.left_out import LeftOut
 from kpdetect.files.names import is_writable, shown
-from kpdetect.messages import log
 
-NOTES = frozenset(
-    {".csv", ".tsv", ".json", ".jsonl", ".txt", ".md", ".yaml", ".yml", ".toml", ".xml", ".ini", ".db", ".log", ".html"}
-)
-"""Endings of notes and tables, which often lie in folders of images."""
 OUTPUT = ".kpdetect-output"
 """Name of an empty file that marks a folder of results, if no other file in the folder shows that."""
 _WRITTEN = tuple(
@@ -46,72 +42,6 @@ _WRITTEN = tuple(
     )
 )
 """A folder with all names of one of these sets was written by a command. Folders of crops are inputs, so they have no set."""
-_SHOWN = 4
-_said: set[str] = set()
-
-
-@dataclass
-class LeftOut:
-    """Counts and names of the files that a listing leaves out.
-
-    Attributes:
-        endings: number of files of other types, by lower-case ending.
-        special: number of named pipes, sockets and devices, because reading them might never end.
-        written: number of files of the requested types in folders that a command has written, by folder.
-        unnamed: relative paths of files whose names cannot be written into tables.
-        above: links to folders above them.
-        closed: folders that this user may not read.
-    """
-
-    endings: Counter[str] = field(default_factory=Counter)
-    special: int = 0
-    written: Counter[str] = field(default_factory=Counter)
-    unnamed: list[str] = field(default_factory=list)
-    above: list[str] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)
-
-    def line(self, what: str) -> str:
-        """Describe the files that are left out in one line; empty if there are none.
-
-        `what` names the requested type, such as "images".
-        """
-        parts = []
-        if count := self.endings.total():
-            kinds = [f"{number:,} {ending or 'without ending'}" for ending, number in self.endings.most_common()]
-            parts.append(f"{_files(count)} that {'is' if count == 1 else 'are'} no {what} kpdetect reads: {_first(kinds)}")
-        if count := self.written.total():
-            parts.append(f"{_files(count)} in folders that kpdetect wrote: {_first([shown(name) for name in self.written])}")
-        if self.unnamed:
-            names = _first([shown(name) for name in self.unnamed])
-            parts.append(
-                f"{_files(len(self.unnamed))} whose name is not UTF-8 or holds a control character: {names}; rename it"
-            )
-        if self.special:
-            parts.append(
-                "1 named pipe, socket or device" if self.special == 1 else f"{self.special:,} named pipes, sockets or devices"
-            )
-        if self.above:
-            parts.append(f"{_first([shown(name) for name in self.above])}, a link to a folder above")
-        if self.closed:
-            parts.append(f"{_first([shown(name) for name in self.closed])}, which may not be read")
-        return f"left out {'; '.join(parts)}" if parts else ""
-
-    def merge(self, other: LeftOut) -> None:
-        """Add the files that another listing left out."""
-        self.endings += other.endings
-        self.written += other.written
-        self.special += other.special
-        for mine, more in ((self.unnamed, other.unnamed), (self.above, other.above), (self.closed, other.closed)):
-            mine.extend(more)
-
-
-def say_left_out(place: Path | str, left_out: LeftOut, what: str) -> None:
-    """Log the files that were left out of a folder, once per process. Under torchrun only the first process logs."""
-    line = left_out.line(what)
-    message = f"{shown(str(place))}: {line}"
-    if line and message not in _said and os.environ.get("RANK", "0") == "0":
-        _said.add(message)
-        log.info(message)
 
 
 def list_files(folder: Path, suffixes: Collection[str], out: Path | None = None) -> tuple[list[str], LeftOut]:
@@ -232,11 +162,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_dev, stat.st_ino
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"
-
-
-def _first(items: list[str]) -> str:
-    return ", ".join(items[:_SHOWN]) + (", ..." if len(items) > _SHOWN else "")

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError, KpdetectError
+from kpdetect.files.archives.members import content_of
+from kpdetect.files.endings import HEIF
 from kpdetect.files.hashes import bytes_hash, file_hash
 from kpdetect.images.deep_colour import deep_colour
 from kpdetect.images.levels import to_eight_bits
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 200_000_000
 """Largest number of pixels of an image. A file whose header states more is refused before it is decoded."""
-HEIF = frozenset({".heic", ".heif"})
-"""Endings of files that can be read only if kpdetect is installed with the extra `heic`."""
 READ_AT_ONCE = 64 * 2**20
 """Files up to this size in bytes are read into memory at once, for both the hash and the image."""
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
@@ -36,7 +36,7 @@ SIGNED = 2
 
 @contextmanager
 def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
-    """Open an image file, read its header and check its size.
+    """Open an image file or an image in an archive, read its header and check its size.
 
     If `content` is given, it is read instead of the file.
 
@@ -47,7 +47,9 @@ def opened(path: Path, content: BytesIO | None = None) -> Iterator[Pillow]:
     from PIL import Image as Module
 
     Module.MAX_IMAGE_PIXELS = None  # the number of pixels is checked below, with a better message
-    if path.exists() and not path.is_file():
+    if content is None and (inner := content_of(path)) is not None:
+        content = BytesIO(inner)
+    if content is None and path.exists() and not path.is_file():
         raise InputError(
             f"{path}: not a file; remove it, or give a folder or file of images"
         )  # reading a pipe might wait for ever
@@ -76,9 +78,9 @@ def opened_and_hashed(path: Path) -> Iterator[tuple[Pillow, str]]:
     Raises:
         InputError: see `opened`.
     """
-    content = None
+    content = content_of(path)
     try:
-        if path.is_file() and path.stat().st_size <= READ_AT_ONCE:
+        if content is None and path.is_file() and path.stat().st_size <= READ_AT_ONCE:
             content = path.read_bytes()
     except OSError:
         pass  # `opened` raises the error

@@ -10,7 +10,7 @@ part of an image the square shows:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -18,17 +18,19 @@ import cv2
 import numpy as np
 
 from kpdetect.errors import InputError, OutputError
+from kpdetect.files.archives.opening import is_folder, list_inputs
 from kpdetect.files.atomic import replacing
-from kpdetect.files.listing import list_files, say_left_out
+from kpdetect.files.endings import IMAGES
+from kpdetect.files.left_out import say_left_out
 from kpdetect.images.arrays import CropPolicy, Image
-from kpdetect.images.decoding import HEIF, ORIENTATION, decoded, opened, opened_and_hashed, require_single
+from kpdetect.images.decoding import ORIENTATION, decoded, opened, opened_and_hashed, require_single
 from kpdetect.messages import log
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
 
 CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
-SUFFIXES = HEIF | {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif"}
+SUFFIXES = IMAGES
 
 
 def list_images(folder: Path, out: Path | None = None) -> list[Path]:
@@ -36,24 +38,24 @@ def list_images(folder: Path, out: Path | None = None) -> list[Path]:
     return [folder / name for name in list_names(folder, out)]
 
 
-def list_names(folder: Path, out: Path | None = None) -> list[str]:
+def list_names(folder: Path, out: Path | None = None) -> Sequence[str]:
     """List the image files under `folder`, sorted, as relative paths with forward slashes.
 
     The result holds texts, because `Path` objects take four times the memory. Files that are left out are logged (see
     `kpdetect.files.listing`).
 
     Args:
-        folder: the folder; it is searched recursively.
+        folder: the folder, searched recursively, or an archive (`kpdetect.files.archives.opening`).
         out: folder of results. Files in it are not inputs.
 
     Raises:
         InputError: `folder` is not a folder, is `out`, or holds no image.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: not a folder; give a folder of images")
+    if not is_folder(folder):
+        raise InputError(f"{folder}: not a folder; give a folder of images, or a tar, HDF5 or Parquet file of images")
     if out is not None:
         require_apart(folder, out)
-    names, left_out = list_files(folder, SUFFIXES, out)
+    names, left_out = list_inputs(folder, SUFFIXES, out)
     if not names:
         line = left_out.line("images")
         more = f"; {line}" if line else ""

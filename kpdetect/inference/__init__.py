@@ -14,6 +14,7 @@ corrections          keypoints that a person has checked
 formats/             predictions in the formats of other tools
 boxes                parts of images to predict in, from a file or around predicted keypoints
 sources              files, folders, patterns and webcams as lists of images and videos
+clip_names           names of videos, which name their folders of results
 clip_reader          frames of a video, a webcam or a stack of pages, one at a time
 clip_frames          frames of a clip in any order
 video                reading videos

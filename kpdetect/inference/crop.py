@@ -13,6 +13,7 @@ from kpdetect.data.crop_sources import originals
 from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.data.name_lists import without
 from kpdetect.errors import InputError, OutputError
+from kpdetect.files.archives.members import exists
 from kpdetect.files.folders import make_folder, new_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.listing import OUTPUT, list_files
@@ -93,7 +94,7 @@ def crop_images(
 
 def _hashes(images: Path, names: Sequence[str], peers: Peers) -> dict[str, str]:
     """Compute the hash of every existing image, by its name. Each process hashes a part of the images."""
-    own = {name: file_hash(images / name) for name in peers.share(names) if (images / name).exists()}
+    own = {name: file_hash(images / name) for name in peers.share(names) if exists(images / name)}
     reasons = dict(pair for part in peers.gathered(own) for pair in part.items())
     return {name: reasons[name] for name in names if name in reasons}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from kpdetect.data.derived_files import adopt, discard, recorded, rewritten
 from kpdetect.errors import FormatError, InputError
+from kpdetect.files.archives.members import size_and_time
 from kpdetect.files.names import shown
 from kpdetect.images.levels import current_levels
 from kpdetect.inference.config import PredictConfig
@@ -34,8 +34,8 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
     digest = hashlib.sha256()
     for file in files:
         try:
-            stat = os.stat(file)
-            state = f"{stat.st_size}\t{stat.st_mtime_ns}"
+            size, time = size_and_time(file)
+            state = f"{size}\t{time}"
         except (OSError, ValueError):  # a dangling link is skipped later, with its name
             state = "missing"
         digest.update(f"{file}\t{state}\n".encode(errors="surrogateescape"))

@@ -5,20 +5,22 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
 from kpdetect.errors import InputError
+from kpdetect.files.archives.opening import is_archive, list_inputs, together
 from kpdetect.files.files_below import FilesBelow, names_below, without
-from kpdetect.files.listing import LeftOut, list_files, say_left_out
-from kpdetect.files.names import component, is_writable, name_below, shown, spelt, unwritable
+from kpdetect.files.left_out import LeftOut, say_left_out
+from kpdetect.files.listing import list_files
+from kpdetect.files.names import is_writable, name_below, shown, spelt, unwritable
 from kpdetect.images.decoding import frame_numbers, opened
 from kpdetect.images.image_files import SUFFIXES, require_apart
+from kpdetect.inference.clip_names import clip_names
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov"}
@@ -43,7 +45,7 @@ def is_stack(path: Path) -> bool:
 def stacked(path: Path) -> tuple[int, ...]:
     """List the positions of the pictures in an image file that holds several, see `frame_numbers`; empty for other files."""
     suffix = path.suffix.lower()
-    if suffix not in STACK_SUFFIXES or (suffix == ".png" and not _is_animated_png(path)):
+    if suffix not in STACK_SUFFIXES or not path.is_file() or (suffix == ".png" and not _is_animated_png(path)):
         return ()
     try:
         with opened(path) as picture:
@@ -94,7 +96,7 @@ class Sources:
     skipped: dict[str, str] = field(default_factory=dict)
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> Sequence[str]:
         """Names of the images: POSIX paths below `root`."""
         return names_below(self.images, self.root)
 
@@ -110,8 +112,8 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
     """Sort inputs into images, videos and webcams.
 
     Args:
-        inputs: files, folders (searched recursively), glob patterns, or `webcam:0`. A file of unknown ending counts as an
-            image.
+        inputs: files, folders (searched recursively), archives (`kpdetect.files.archives.opening`), glob patterns, or
+            `webcam:0`. A file of unknown ending counts as an image.
         out: folder of results. Files in it are not inputs.
 
     Raises:
@@ -119,9 +121,8 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
     """
     cameras = dict.fromkeys(_camera(text) for text in inputs if text.startswith(WEBCAM))
     search = _Search(out)
-    for text in inputs:
-        if not text.startswith(WEBCAM):
-            search.add(text)
+    for text in _together([text for text in inputs if not text.startswith(WEBCAM)]):
+        search.add(text)
     files, skipped = search.files(), search.skipped
     stacks = {file: pages for file in files if not is_video(file) and (pages := stacked(file))}
     videos = [file for file in files if is_video(file) or file in stacks]
@@ -140,9 +141,20 @@ def find_sources(inputs: Sequence[str], out: Path | None = None) -> Sources:
     single = set(images) & set(search.single) if search.single else set()
     root = _root([*search.folders, *(file.parent for file in single)])
     clips = [Clip(name=f"webcam{number}", source=number) for number in cameras]
-    named = _named(videos, [clip.name for clip in clips])
-    named = [replace(clip, pages=stacks.get(file, ())) for file, clip in zip(videos, named, strict=True)]
+    names = clip_names(videos, [clip.name for clip in clips])
+    named = [Clip(name=name, source=file, pages=stacks.get(file, ())) for file, name in zip(videos, names, strict=True)]
     return Sources(root=root, images=images, clips=[*named, *clips], skipped=skipped)
+
+
+def _together(inputs: Sequence[str]) -> Sequence[str]:
+    """Replace several inputs by one, if all of them are archives. Its images then have the names that they have inside."""
+    paths = [spelt(path) for text in inputs for path in (_matches_of(text) or [text])]
+    path = together(paths) if paths else None
+    return inputs if path is None else [str(path)]
+
+
+def _matches_of(text: str) -> list[str]:
+    return sorted(glob.glob(text)) if glob.has_magic(text) and not os.path.exists(text) else []
 
 
 def _camera(text: str) -> int:
@@ -166,7 +178,7 @@ class _Search:
     def add(self, text: str) -> None:
         """Find the files of one input."""
         path = spelt(text)
-        if path.is_dir():
+        if path.is_dir() or is_archive(path):
             self._add_folder(path)
         elif path.exists():
             if reason := _unusable(path):
@@ -197,7 +209,7 @@ class _Search:
     def _add_folder(self, folder: Path) -> None:
         if self.out is not None:
             require_apart(folder, self.out)
-        names, left_out = list_files(folder, SUFFIXES | VIDEO_SUFFIXES, self.out)
+        names, left_out = list_inputs(folder, SUFFIXES | VIDEO_SUFFIXES, self.out)
         self._leave_out(folder, left_out)
         self.folders.append(folder)
         self.below.append(FilesBelow(folder, names))
@@ -208,7 +220,7 @@ class _Search:
             line = self.left_out.line("images or videos")
             raise InputError(f"{text}: no file fits this pattern" + (f"; {line}" if line else ""))
         for path in matches:
-            if path.is_dir():
+            if path.is_dir() or is_archive(path):
                 self._add_folder(path)
             elif reason := _unusable(path):
                 self.skipped[shown(path.name)] = reason
@@ -275,26 +287,3 @@ def _root(folders: Iterable[Path]) -> Path:
         return Path(os.path.commonpath(list(folders) or [spelt(".")]))
     except ValueError as error:  # Windows
         raise InputError("inputs: they lie on several drives; make a separate call for each drive") from error
-
-
-def _named(videos: Sequence[Path], taken: Iterable[str] = ()) -> list[Clip]:
-    """Name videos by their file names without the ending. Add the parent folder, the ending or a number to equal names."""
-    names = [component(video.stem, video.name) for video in videos]
-    reserved = {name.casefold() for name in taken}
-    for rename in (
-        lambda video: f"{video.parent.name}-{component(video.stem, video.name)}",
-        lambda video: video.name.replace(".", "-"),
-    ):
-        counts = Counter(name.casefold() for name in names)  # many disks do not tell upper from lower case
-        shared = {name for name, count in counts.items() if count > 1} | reserved
-        names = [rename(video) if name.casefold() in shared else name for video, name in zip(videos, names, strict=True)]
-    clips, used = [], set(reserved)
-    for video, name in zip(videos, names, strict=True):
-        free = next(
-            text
-            for number in range(1, len(videos) + len(used) + 2)
-            if (text := name if number == 1 else f"{name}-{number}").casefold() not in used
-        )
-        used.add(free.casefold())
-        clips.append(Clip(name=free, source=video))
-    return clips
