@@ -119,7 +119,7 @@ def train_generator(
 class GeneratorTrainer(Trainer):
     """The trainer of the generator: the network, its averaged copy and the discriminators."""
 
-    kind = "generator"
+    kind, batch_key, rate_key = "generator", "optimiser.batch", "optimiser.rate_generator"
 
     def __init__(
         self,

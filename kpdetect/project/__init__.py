@@ -8,6 +8,8 @@ rounds_config
           the settings of self-training
 stage       a stage of a project, and a function that runs all stages
 run_stages  the stages of a project
+setting_names
+          the names that settings of a training have inside a project
 pipeline    a function that runs the whole project
 detector_training, generator_training
           a function for each single training

@@ -26,6 +26,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.pairs import PairBatch
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
 from kpdetect.refinement.reconstruction import named_perception
 from kpdetect.training.checkpoints import REFINED, round_folder
@@ -200,9 +201,10 @@ class ProjectPrice:
             if training.stage == "round" and prices.keys() & {"detector", "round"}:
                 price = _of_another_round(prices.get("round") or prices["detector"], training, self.settings.detector.batch)
             else:
-                price = self._measured(training, pairs)
+                with settings_of(training.stage):
+                    price = self._measured(training, pairs)
             prices[training.stage] = price
-            needs.append(price.needs)
+            needs.append(price.needs._replace(batch=project_key(price.needs.batch, training.stage)))
             if training.stage == "detector":
                 works.append(self._pairs_left(squares, needs))
             forecast = replace(price.forecast, stage=training.title)
@@ -214,7 +216,8 @@ class ProjectPrice:
         lines += needs_lines(max(needs)._replace(disk=sum(each.disk for each in needs)))
         if "generator" in prices:
             share = (self.left[0].minutes or 1.0) / (self.minutes or 1.0)
-            lines += enough_lines(prices["generator"].forecast, share)
+            few = enough_lines(prices["generator"].forecast, share)
+            lines += [(level, in_project(line, "generator")) for level, line in few]
         return lines
 
     @cached_property
@@ -230,8 +233,8 @@ class ProjectPrice:
         settings, folder, runtime = self.settings, training.folder, self.runtime
         seconds, fresh = self.seconds / len(self.left), training != self.left[0]
         if training.stage == "generator":
-            judging, setting = settings.generator.optimiser, "generator.optimiser.features"
-            network = named_perception(judging.feature_network, judging.features, setting, runtime)
+            judging = settings.generator.optimiser
+            network = named_perception(judging.feature_network, judging.features, "optimiser.features", runtime)
             return sampled_generator_price(
                 self.sample, folder, settings.generator, runtime, training.minutes, network, seconds=seconds
             )

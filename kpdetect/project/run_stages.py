@@ -23,6 +23,7 @@ from kpdetect.project.config import ProjectConfig, share_of
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from kpdetect.project.price import ProjectPrice, trainings_of
 from kpdetect.project.rounds import teach_round
+from kpdetect.project.setting_names import named_in
 from kpdetect.project.stage import Stage, run_stages
 from kpdetect.refinement.reconstruction import named_perception
 from kpdetect.refinement.train import refine_detector
@@ -67,17 +68,18 @@ class Project:
 
     def stages(self) -> list[Stage]:
         """List the stages of the project, in the order in which they run."""
-        generator = Stage("Train the generator", self.generator)
+        generator = Stage("Train the generator", named_in("generator", self.generator))
         if self.last == "generator":
             return [generator]
         if self.settings.method == "imm":
-            trained = [Stage("Train a detector on the images by IMM", self.imm)]
+            trained = [Stage("Train a detector on the images by IMM", named_in("imm", self.imm))]
         else:
-            trained = [generator, Stage("Generate pairs", self.pairs), Stage("Train the detector on the pairs", self.detector)]
-            trained += [Stage("Refine the detector on the images", self.refine)] if self.settings.refined else []
+            detector = Stage("Train the detector on the pairs", named_in("detector", self.detector))
+            refine = Stage("Refine the detector on the images", named_in("refine", self.refine))
+            trained = [generator, Stage("Generate pairs", self.pairs), detector, *([refine] if self.settings.refined else [])]
             rounds = range(1, self.settings.rounds.count + 1)
             trained += [
-                Stage("Train the next detector on the predictions of this one", partial(self.teach, number))
+                Stage("Train the next detector on the predictions of this one", named_in("round", partial(self.teach, number)))
                 for number in rounds
             ]
         used = [
@@ -122,9 +124,7 @@ class Project:
             strict=self.strict,
             initial=self.init_generator,
             distance_to=watched_distance(settings.stopping, self.runtime.device),
-            feature_network=named_perception(
-                judging.feature_network, judging.features, "generator.optimiser.features", self.runtime
-            ),
+            feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", self.runtime),
             share=(self.share("generator") or 1.0) / (self.minutes or 1.0),
         )
 

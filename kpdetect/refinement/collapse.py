@@ -46,7 +46,7 @@ def require_health(health: Health, start: Health | None, config: RefineConfig, f
     if start is None:
         return
     kept = "the last good checkpoint, if there is one, is kept"
-    advice = f"{kept}; try `overrides=rate=0.0001` or a larger anchor_weight in a new `out`"
+    advice = f"{kept}; try `overrides=rate=0.0001` or a larger `overrides=anchor_weight=...`, in a new `out`"
     if health.spread < config.least_spread * start.spread:
         raise TrainingError(
             f"{folder}: the keypoints move to one point (spread {health.spread:.3f}, {start.spread:.3f} before); {advice}"

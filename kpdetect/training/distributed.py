@@ -42,15 +42,15 @@ def joined_runtime(
         yield replace(runtime, rank=peers.rank, world=peers.world)
 
 
-def require_divisible(batch: int, runtime: Runtime) -> None:
-    """Check that the processes can share a batch evenly.
+def require_divisible(batch: int, runtime: Runtime, setting: str = "batch") -> None:
+    """Check that the processes can share a batch evenly. `setting` is the name of the setting that holds the batch.
 
     Raises:
         ConfigError: the batch is not a multiple of the number of processes.
     """
     if batch % runtime.world:
         raise ConfigError(
-            f"batch {batch}: {runtime.world} processes cannot share it evenly; give a multiple of {runtime.world}"
+            f"`overrides={setting}={batch}`: {runtime.world} processes cannot share it; give a multiple of {runtime.world}"
         )
 
 

@@ -36,6 +36,7 @@ class Needs(NamedTuple):
         disk: size of the files that are still to be written.
         disk_there: free space on the disk that they are written to.
         gpu: whether `memory` and `memory_there` are memory of a GPU.
+        batch: name of the setting that holds the number of images per step.
     """
 
     memory: int
@@ -43,6 +44,7 @@ class Needs(NamedTuple):
     disk: int
     disk_there: int
     gpu: bool = False
+    batch: str = "batch"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def needs_lines(needs: Needs) -> list[Line]:
     said = f"it needs about {memory} and writes about {size(needs.disk)} to disk ({size(needs.disk_there)} are free)"
     lines = [(logging.INFO, said)]
     if needs.memory_there is not None and needs.memory > MEMORY_SHARE * needs.memory_there:
-        lines.append((logging.WARNING, "the memory may not suffice; give a smaller `size` or batch, or close other programs"))
+        advice = f"give a smaller `overrides={needs.batch}=...`, or close other programs"
+        lines.append((logging.WARNING, f"the memory may not suffice; {advice}"))
     if needs.disk > needs.disk_there:
         lines.append((logging.WARNING, "the disk is too small; free some space, or give an `out` on another disk"))
     return lines
@@ -119,7 +122,7 @@ def needs_lines(needs: Needs) -> list[Line]:
 
 def _advice(forecast: Forecast, share: float) -> str:
     if forecast.seconds_left is None or forecast.images == forecast.limit:
-        return "give the generator more steps or images; the same command continues"
+        return "give the generator more steps (`overrides=steps=...`); the same command continues"
     whole = 5 * math.ceil(forecast.minutes_for(KEYPOINT_IMAGES) / share / 5)
     return f"give `minutes={whole}` (the same command continues), smaller images (`size=32`), or a faster machine"
 

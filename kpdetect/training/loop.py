@@ -87,6 +87,8 @@ class Trainer(ABC):
 
     kind: ClassVar[str]
     """Name of the trained network in checkpoints."""
+    batch_key, rate_key = "batch", "rate"
+    """Names of the settings that hold the number of images per step, and the learning rate."""
     share = 1.0
     """Share of the user's minutes that this training gets. The advice about too few minutes uses it."""
     warm_steps = 3
@@ -95,7 +97,7 @@ class Trainer(ABC):
     """What an error message says about a checkpoint of other training data."""
 
     def __init__(self, run: RunFolder, config: TrainingConfig, batch: int, data: DataKey, runtime: Runtime) -> None:
-        require_divisible(batch, runtime)
+        require_divisible(batch, runtime, self.batch_key)
         self.run, self.schedule, self.batch, self.runtime = run, config, batch, runtime
         self.data = data
         self.step, self.seconds = 0, 0.0
@@ -133,8 +135,8 @@ class Trainer(ABC):
     def needs(self, folder: Path) -> Needs:
         """Measure the memory and disk that this training needs, after some steps. `folder` is the folder it writes to."""
         device, state = self.runtime.device, sum(tensor_bytes(part.state_dict()) for part in self.stateful().values())
-        memory = peak_memory(device) + self.closing_memory
-        return Needs(memory, memory_there(device), 3 * state, disk_there(folder), device.type == "cuda")  # checkpoints, weights
+        memory, disk = peak_memory(device) + self.closing_memory, 3 * state  # checkpoints, weights
+        return Needs(memory, memory_there(device), disk, disk_there(folder), device.type == "cuda", self.batch_key)
 
     @property
     def closing_memory(self) -> int:
@@ -233,7 +235,7 @@ class Trainer(ABC):
         if anywhere(not finite, self.runtime):  # all processes must stop together, else the others wait for ever
             raise TrainingError(
                 f"{self.run.folder}: a loss is not finite at step {self.step}; {self.kept}. "
-                "Try lower learning rates (`overrides`, see config.yaml) or another `seed`, in a new `out`"
+                f"Try a lower learning rate (`overrides={self.rate_key}=...`) or another `seed`, in a new `out`"
             )
 
     def description(self, config: StrictConfig, *, kept_step: int | None = None, **entries: Any) -> dict[str, Any]:

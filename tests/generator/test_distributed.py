@@ -131,8 +131,8 @@ def test_the_parts_of_a_batch_are_the_batch():
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    with pytest.raises(ConfigError, match="batch 5: 2 processes"):
-        require_divisible(5, Runtime(device=torch.device("cpu"), compute=torch.float32, world=2))
+    with pytest.raises(ConfigError, match="`overrides=optimiser.batch=5`: 2 processes"):
+        require_divisible(5, Runtime(device=torch.device("cpu"), compute=torch.float32, world=2), "optimiser.batch")
 
 
 def test_alone_nothing_is_averaged_or_asked():

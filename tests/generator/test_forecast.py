@@ -49,7 +49,7 @@ def test_too_few_images_are_said_with_what_to_change() -> None:
     assert "keypoints need about 100,000 images" in warning
     assert "`minutes=225` " in warning  # 100,000 images take 111.1 minutes, half of 222.2
     assert "the mask needs about 15,000" in forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=600.0))[1][1]
-    assert "more steps or images" in forecast_lines(Forecast(15.0, 0, 9_600))[1][1]
+    assert "more steps (`overrides=steps=...`)" in forecast_lines(Forecast(15.0, 0, 9_600))[1][1]
 
 
 def test_a_stage_without_guidance_is_not_said_to_be_short() -> None:
