@@ -128,6 +128,7 @@ def command(
     overwrite: Overwrite = False,
     strict: options.Strict = False,
     engine: options.EngineOption = options.Engine.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
     device: options.DeviceOption = options.Device.auto,
 ) -> None:
     """Find keypoints in images and videos.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -88,3 +88,39 @@ def cut_region(image: Image, box: tuple[int, int, int, int]) -> Image:
     rows = np.clip(np.arange(top, top + height), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(left, left + width), 0, image.shape[1] - 1)
     return image[rows[:, None], columns]
+
+
+def as_image(item: Image | Any) -> Image:
+    """Return an image that a caller has given, unchanged.
+
+    Raises:
+        InputError: it is not a uint8 array [height, width, 3] with pixels.
+    """
+    if isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == 3 and item.shape[2] == 3 and item.size:
+        return item
+    raise InputError(f"image: got {kind_of(item)}, expected uint8 RGB [height, width, 3] or a path; {_advice(item)}")
+
+
+def kind_of(item: Any) -> str:
+    """Describe the type of an object, and the shape of an array, for messages."""
+    return f"{item.dtype} {list(item.shape)}" if isinstance(item, np.ndarray) else type(item).__name__
+
+
+def _advice(item: Any) -> str:
+    """Return advice on how to convert an input that is not an image."""
+    if not isinstance(item, np.ndarray):
+        convertible = hasattr(item, "convert")  # an image of PIL
+        return "give np.asarray(image.convert('RGB'))" if convertible else "give an array or the path of an image file"
+    if item.dtype.kind not in "buif":
+        return "give several images or paths as a list" if item.ndim < 2 else "give image.astype(np.uint8)"
+    if not item.size:
+        return "it has no pixels; leave it out"
+    if item.dtype.kind == "f":
+        return "if its values are in [0, 1], give (image * 255).round().astype(np.uint8)"
+    if item.dtype != np.uint8:
+        return "scale it to 0 to 255 and give image.astype(np.uint8)"
+    if item.ndim == 2:
+        return "if it is a grey image, give np.repeat(image[..., None], 3, axis=2)"
+    if item.ndim == 3 and item.shape[2] in (1, 4):
+        return "give np.repeat(image, 3, axis=2)" if item.shape[2] == 1 else "leave alpha out: give image[..., :3]"
+    return "transpose it to [height, width, channels]"

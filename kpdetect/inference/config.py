@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from kpdetect.config import StrictConfig
 from kpdetect.inference.formats.choice import require_formats
-from kpdetect.training.runtime import EngineName
+from kpdetect.training.runtime import EngineName, Precision
 
 SCALES = (0.25, 2.0)
 """Smallest and largest square of `scales`, relative to the square that a single prediction sees."""
@@ -34,6 +34,8 @@ class PredictConfig(StrictConfig):
 
     engine: EngineName = "auto"
     """Implementation that computes the network, see `kpdetect.inference.engine`. The record names it."""
+    precision: Precision = "auto"
+    """Number format of the network. `auto` is bfloat16 where the hardware supports it, else float32."""
     formats: tuple[str, ...] = ()
     """Formats of other tools to write in addition to predictions.csv, see `kpdetect.inference.formats.choice`."""
     overlays: int = 200

@@ -39,6 +39,8 @@ FASTER = 1.1
 """Smallest speed of onnxruntime, as a multiple of the speed of torch, for which `auto` chooses it."""
 AGREEMENT = 0.05
 """Largest mean distance between two engines' keypoints, in pixels of the square."""
+MASS_AGREEMENT = 0.01
+"""Largest difference between two engines' heatmap masses, from which confidences are computed."""
 UNCALIBRATED = Calibration.read(None)
 _chosen: dict[tuple[str, int], EngineName] = {}
 """The choices of `auto` in this process, by weights and number of threads."""
@@ -166,10 +168,11 @@ def settled(engine: Engine, detector: Detector, runtime: Runtime, side: int, wei
 
 
 def _gain(engine: Engine, other: Engine, side: int) -> float:
-    """Measure the speed of `other` as a multiple of the speed of `engine`; 0 if their keypoints differ."""
+    """Measure the speed of `other` as a multiple of the speed of `engine`; 0 if their keypoints or heatmap masses differ."""
     squares = np.random.default_rng(0).integers(0, 256, (MEASURED, side, side, 3), dtype=np.uint8)
-    (keypoints, _), (others, _) = engine(squares), other(squares)
-    if np.linalg.norm(keypoints - others, axis=-1).mean() * side / 2 > AGREEMENT:
+    (keypoints, mass), (others, other_mass) = engine(squares), other(squares)
+    distance = np.linalg.norm(keypoints - others, axis=-1).mean() * side / 2
+    if distance > AGREEMENT or np.abs(mass - other_mass).max() > MASS_AGREEMENT:
         return 0.0
     seconds: dict[str, list[float]] = {engine.name: [], other.name: []}
     for _ in range(TURNS):

@@ -135,7 +135,7 @@ def predict_inputs(
     model, out, config = Path(model), Path(out), config or PredictConfig()
     several = [inputs] if isinstance(inputs, str | Path) else inputs
     with listening(progress):
-        predictor = Predictor.load(model, device, engine=config.engine)
+        predictor = Predictor.load(model, device, engine=config.engine, precision=config.precision)
         if peers.world > 1:
             predictor.chooses = False  # all processes use the same engine
         sources = find_sources([str(text) for text in several], out)

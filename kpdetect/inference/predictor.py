@@ -19,7 +19,7 @@ from kpdetect.detector.model import build_detector
 from kpdetect.detector.network import Detector
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
-from kpdetect.images.arrays import Image, fit_box, fit_image, fit_region
+from kpdetect.images.arrays import Image, as_image, fit_box, fit_image, fit_region, kind_of
 from kpdetect.images.decoding import opened_and_hashed
 from kpdetect.images.reduced import MARGIN, factor_for, read_reduced
 from kpdetect.inference.engine import build_engine, settled
@@ -28,7 +28,7 @@ from kpdetect.messages import log
 from kpdetect.training.checkpoints import fill, find_weights, require_widths
 from kpdetect.training.described_weights import load_described
 from kpdetect.training.model_description import DetectorDescription
-from kpdetect.training.runtime import DEVICES, DeviceName, EngineName, Runtime, channels_last, resolve_runtime
+from kpdetect.training.runtime import DeviceName, EngineName, Precision, Runtime, channels_last, resolve_runtime
 
 BATCH = 32
 """Number of images in one pass of the network."""
@@ -92,7 +92,15 @@ class Predictor:
         self.skeleton = self.labels.skeleton(self.keypoints)
 
     @classmethod
-    def load(cls, path: Path, device: str = "auto", *, labels: Labels | None = None, engine: EngineName = "plain") -> Predictor:
+    def load(
+        cls,
+        path: Path,
+        device: str = "auto",
+        *,
+        labels: Labels | None = None,
+        engine: EngineName = "plain",
+        precision: Precision = "auto",
+    ) -> Predictor:
         """Read a detector from a project folder, a run folder or a weights file.
 
         Args:
@@ -100,21 +108,20 @@ class Predictor:
             device: `auto`, `cpu` or `cuda`.
             labels: labels to use in place of those in the folder of the weights.
             engine: name of the implementation, see `kpdetect.inference.engine`.
+            precision: number format of the network: `auto`, `float32` or `bfloat16`.
 
         Raises:
             CheckpointError: there is no detector, or its weights are damaged.
-            InputError: the device or engine is unknown or missing.
+            InputError: the device, engine or precision is unknown or missing.
             ConfigError: the labels in the folder of the weights do not fit the detector.
         """
-        if device not in DEVICES:
-            raise InputError(f"`device={device}`: expected one of {', '.join(DEVICES)}")
+        runtime = resolve_runtime(cast(DeviceName, device), precision)
         weights = find_weights(path, "detector")
         tensors, description = load_described(weights, DetectorDescription)
         config = build_config(DetectorConfig, description.config, source=str(weights))
         require_widths([config.model.head_width], tensors, weights)
         detector = build_detector(config.model, description.keypoints, initialise=False)
         fill(detector, tensors, weights)
-        runtime = resolve_runtime(cast(DeviceName, device))
         labels = labels or read_labels(weights, description.keypoints)
         digest = file_hash(weights)
         if labels.weights and not labels.are_of(digest):
@@ -161,7 +168,7 @@ class Predictor:
         """
         if isinstance(image, (str, Path)):
             return self.fit_file(Path(image), lambda size: box)[0]
-        image = _as_image(image)
+        image = as_image(image)
         if box is None:
             square, matrix = fit_image(image, self.side, self.crop)
         else:
@@ -235,7 +242,9 @@ class Predictor:
         shape = (self.side, self.side, 3)
         if not isinstance(squares, np.ndarray) or squares.dtype != np.uint8 or squares.shape[1:] != shape:
             side = self.side
-            raise InputError(f"squares: got {_kind(squares)}, expected uint8 RGB [count, {side}, {side}, 3]; use predictor.fit")
+            raise InputError(
+                f"squares: got {kind_of(squares)}, expected uint8 RGB [count, {side}, {side}, 3]; use predictor.fit"
+            )
         if not len(squares):
             return self._none()
         keypoints, mass = self.engine(squares)
@@ -261,36 +270,6 @@ def _averaged(
 def unmirror(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
     """Map normalised keypoints [..., 2] of a mirrored image back to the image itself."""
     return keypoints * np.array([-1, 1], dtype=keypoints.dtype)
-
-
-def _as_image(item: Image | Any) -> Image:
-    if isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == 3 and item.shape[2] == 3 and item.size:
-        return item
-    raise InputError(f"image: got {_kind(item)}, expected uint8 RGB [height, width, 3] or a path; {_advice(item)}")
-
-
-def _kind(item: Any) -> str:
-    return f"{item.dtype} {list(item.shape)}" if isinstance(item, np.ndarray) else type(item).__name__
-
-
-def _advice(item: Any) -> str:
-    """Return advice on how to convert an input that is not an image."""
-    if not isinstance(item, np.ndarray):
-        convertible = hasattr(item, "convert")  # an image of PIL
-        return "give np.asarray(image.convert('RGB'))" if convertible else "give an array or the path of an image file"
-    if item.dtype.kind not in "buif":
-        return "give several images or paths as a list" if item.ndim < 2 else "give image.astype(np.uint8)"
-    if not item.size:
-        return "it has no pixels; leave it out"
-    if item.dtype.kind == "f":
-        return "if its values are in [0, 1], give (image * 255).round().astype(np.uint8)"
-    if item.dtype != np.uint8:
-        return "scale it to 0 to 255 and give image.astype(np.uint8)"
-    if item.ndim == 2:
-        return "if it is a grey image, give np.repeat(image[..., None], 3, axis=2)"
-    if item.ndim == 3 and item.shape[2] in (1, 4):
-        return "give np.repeat(image, 3, axis=2)" if item.shape[2] == 1 else "leave alpha out: give image[..., :3]"
-    return "transpose it to [height, width, channels]"
 
 
 def _require_box(box: Box) -> None:

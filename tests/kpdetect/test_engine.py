@@ -18,6 +18,7 @@ from kpdetect.inference import engine as engines
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.engine import AGREEMENT, PlainEngine, TorchEngine, build_engine, settled
 from kpdetect.inference.prediction_job import predict_inputs
+from kpdetect.inference.predictor import Predictor
 from kpdetect.shipped import shipped_models
 from kpdetect.toy.render import render
 from kpdetect.toy.scene import sample_scene
@@ -113,15 +114,34 @@ def test_an_engine_that_differs_is_never_taken():
     squares = np.zeros((1, 8, 8, 3), np.uint8)
 
     class Fixed:
-        def __init__(self, name, shift):
-            self.name, self.shift = name, shift
+        def __init__(self, name, shift, mass=1.0):
+            self.name, self.shift, self.mass = name, shift, mass
 
         def __call__(self, squares):
-            return np.full((len(squares), 2, 2), self.shift, np.float32), np.ones((len(squares), 2), np.float32)
+            return np.full((len(squares), 2, 2), self.shift, np.float32), np.full((len(squares), 2), self.mass, np.float32)
 
     assert Fixed("torch", 0.0)(squares)[0].shape == (1, 2, 2)
     assert engines._gain(Fixed("torch", 0.0), Fixed("onnx", 0.001), 64) > 0  # 0.03 * sqrt(2) px
     assert engines._gain(Fixed("torch", 0.0), Fixed("onnx", 0.002), 64) == 0
+    assert engines._gain(Fixed("torch", 0.0), Fixed("onnx", 0.0, mass=0.98), 64) == 0
+
+
+def test_the_precision_is_that_of_the_caller(small_project, tmp_path, monkeypatch):
+    write_image(tmp_path / "in" / "a.png", faces(64, 1)[0])
+    precise = kpdetect.load(small_project, "cpu", precision="float32")
+    assert precise.runtime.compute == torch.float32
+    rounded = kpdetect.load(small_project, "cpu", precision="bfloat16")
+    assert rounded.runtime.compute == torch.bfloat16
+    weights = [layer.weight.dtype for layer in rounded.engine.detector.modules() if isinstance(layer, nn.Conv2d)]
+    assert set(weights) == {torch.bfloat16}
+    with pytest.raises(InputError, match="`precision=half`: expected one of auto, float32, bfloat16"):
+        kpdetect.load(small_project, precision="half")
+    seen = []
+    load = Predictor.load
+    monkeypatch.setattr(Predictor, "load", lambda *given, **how: seen.append(load(*given, **how)) or seen[-1])
+    config = PredictConfig(overlays=0, precision="float32")
+    predict_inputs(small_project, [str(tmp_path / "in")], tmp_path / "out", config, "cpu")
+    assert [predictor.runtime.compute for predictor in seen] == [torch.float32]
 
 
 def test_without_onnxruntime_auto_is_torch_and_onnx_one_line(monkeypatch, small_project, tmp_path):
