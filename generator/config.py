@@ -16,6 +16,8 @@ FEW_IMAGES = 1_000
 """With fewer training images, `OptimiserConfig.diffaugment=auto` means all augmentations."""
 
 
+Orientation = Literal["upright", "any"]
+"""The directions of objects, see `ModelConfig.orientation`."""
 Embedding = Literal["multiplied", "added", "constant", "contrastive", "none"]
 """The ways to compute keypoint embeddings, see `ModelConfig.embedding`."""
 
@@ -80,6 +82,9 @@ class ModelConfig(StrictConfig):
     """Factor on the initial weights of the pose MLP's last layer (paper: 0.05, with pose_divisor 1)."""
     channels: Literal[1, 3] = 3
     """Colour channels of the images: 3, or 1 for grey images."""
+    orientation: Orientation = "upright"
+    """The directions of the objects in the images. `upright`: all have about the same direction. `any`: each drawn object is
+    turned by a random angle, and each training image by a random multiple of 90 degrees."""
     progressive: bool = False
     """Train small images first, then larger ones (appendix E); see `GrowthConfig`."""
 
@@ -97,6 +102,8 @@ class ModelConfig(StrictConfig):
             raise ValueError(
                 "progressive growing needs a model without a separate background; set separate_background to false"
             )
+        if self.orientation == "any" and not self.separate_background:
+            raise ValueError("orientation any turns the object before a background; set separate_background to true")
         if self.style == "adain" and not self._has_background_embedding:
             raise ValueError("style adain needs a background embedding; set background_part or separate_background to true")
         return self

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from generator.config import ModelConfig
+from generator.heading import headings_of, opposite, turn_points, without_heading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ class Parts:
         presence: [batch, parts], factor on each part's heatmap, 0 for a removed part; None where all are 1.
         copies: for each part after the model's keypoints, the keypoint that it copies (paper 4.5, "adding peaks").
         anchors: [batch, keypoints, 2], reference points of a positional start (first feature map); None: the keypoints.
+        headings: [batch, 2], cosine and sine of the angle by which each object is turned; None: all objects are upright.
     """
 
     keypoints: Tensor
@@ -106,6 +108,7 @@ class Parts:
     presence: Tensor | None = None
     copies: tuple[int, ...] = ()
     anchors: Tensor | None = None
+    headings: Tensor | None = None
 
     @property
     def origins(self) -> Tensor:
@@ -121,6 +124,14 @@ class Parts:
     def numbers(self) -> tuple[int, ...]:
         """For each part, the number of its keypoint."""
         return (*range(self.own), *self.copies)
+
+    def upright(self) -> Parts:
+        """Return the same parts before their objects are turned."""
+        if self.headings is None:
+            return self
+        back = opposite(self.headings)
+        anchors = None if self.anchors is None else turn_points(self.anchors, back)
+        return replace(self, keypoints=turn_points(self.keypoints, back), anchors=anchors, headings=None)
 
 
 def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -152,7 +163,7 @@ class KeypointGenerator(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.count, self.divisor = config.keypoints, config.pose_divisor
+        self.count, self.divisor, self.turns = config.keypoints, config.pose_divisor, config.orientation == "any"
         self.pose = three_layers(config.noise_width, config.mlp_width, 2 * config.keypoints)
         self.kind, width = config.embedding, config.embedding_width
         if config.pose_scale != 1:
@@ -171,7 +182,15 @@ class KeypointGenerator(nn.Module):
             self.constants = nn.Parameter(torch.randn(config.keypoints, width))
 
     def positions(self, pose: Tensor) -> Tensor:
-        """Compute keypoints [batch, keypoints, 2] in (-1, 1) from pose noise [batch, noise]."""
+        """Compute keypoints [batch, keypoints, 2] from pose noise [batch, noise].
+
+        They are in (-1, 1), then turned about the centre if the objects have headings.
+        """
+        if not self.turns:
+            return self._upright(pose)
+        return turn_points(self._upright(without_heading(pose)), headings_of(pose))
+
+    def _upright(self, pose: Tensor) -> Tensor:
         return torch.tanh(self.pose(pose) / self.divisor).view(-1, self.count, 2)
 
     def embeddings(self, appearance: Tensor) -> Tensor:
@@ -193,4 +212,5 @@ class KeypointGenerator(nn.Module):
                 embeddings=self.embeddings(latents.appearance),
                 background=self.background(latents.background),
                 centre=latents.centre,
+                headings=headings_of(latents.pose) if self.turns else None,
             )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from generator.config import ModelConfig
 from generator.growing import Stage
+from generator.heading import turn_images
 from generator.keypoints import KeypointGenerator, Latents, Parts
 from generator.layers import StyleMap
 from generator.synthesis import Background, Foreground, foreground_mask
@@ -38,6 +39,8 @@ class Drawing:
 class Generator(nn.Module):
     """LatentKeypointGAN (He et al. 2021, section 3 and appendix B). Foreground and background are blended as images.
 
+    Objects with headings are drawn upright. Foreground, mask and keypoints are then turned together; this is not in the paper.
+
     Attributes:
         stage: image size and fade-in weight of `draw` by default; smaller than full size if a progressive model stopped early.
     """
@@ -53,11 +56,14 @@ class Generator(nn.Module):
     def draw(self, parts: Parts, stage: Stage | None = None) -> Drawing:
         """Draw a batch from parts; editing uses this."""
         stage, config = stage or self.stage, self.config
-        style = StyleMap(parts, config.tau, config.margin)
+        style = StyleMap(parts.upright(), config.tau, config.margin)
         colours, logits = self.foreground(style, stage)
         mask = foreground_mask(logits, style, stage.size)
         if not config.separate_background:
             return Drawing(image=colours, keypoints=parts.keypoints, embeddings=parts.embeddings, mask=mask)
+        if parts.headings is not None:
+            colours = turn_images(colours, parts.headings, "border")
+            mask = turn_images(mask, parts.headings, "zeros")
         behind = self.background(parts.centre, parts.background)
         return Drawing(
             image=behind + mask * (colours - behind),

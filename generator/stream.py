@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from generator.config import GeneratorConfig
 from generator.growing import Stage
-from generator.keypoints import KeypointGenerator, Parts, latents_of
+from generator.keypoints import Parts, latents_of
 from generator.model import Drawing, Generator
 from generator.sample_sheet import to_levels, to_uint8
 from kpdetect.config import build_config
@@ -80,7 +80,7 @@ class PairStream:
             raise InputError(f"`truncation={truncation}`: expected a number above 0, at most 1")
         self.network, self.description = load_generator(model)
         self.network.to(runtime.device)
-        self.exact = _float64_pose(self.network.parts)
+        self.exact = copy.deepcopy(self.network.parts).double().cpu()
         self.runtime, self.seed, self.truncation, self.masks = runtime, seed, truncation, masks
         self.hash = file_hash(find_weights(model, "generator"))
 
@@ -143,14 +143,10 @@ class PairStream:
     def parts(self, start: int, stop: int) -> Parts:
         """Return the parts (keypoints and embeddings) of the images start <= i < stop."""
         latents = latents_of(self.seed, start, stop, self.network.config.noise_width).scaled(self.truncation)
-        positions = torch.tanh(self.exact(latents.pose.double()) / self.network.config.pose_divisor)
-        keypoints = (positions.view(stop - start, -1, 2) / GRID).round().mul(GRID).float()
+        positions = self.exact.positions(latents.pose.double())
+        keypoints = (positions / GRID).round().mul(GRID).float()
         parts: Parts = self.network.parts(latents.to(self.runtime.device))
         return replace(parts, keypoints=keypoints.to(self.runtime.device))
-
-
-def _float64_pose(parts: KeypointGenerator) -> nn.Module:
-    return copy.deepcopy(parts.pose).double().cpu()
 
 
 def visible_keypoints(keypoints: Tensor, mask: Tensor) -> Tensor:

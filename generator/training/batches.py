@@ -23,6 +23,9 @@ CPU = Runtime(device=torch.device("cpu"), compute=torch.float32)
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey image (ITU-R BT.601)."""
 
+QUARTER_TURNS = torch.tensor([[[1.0, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
+"""Rotations by 0, 90, 180 and 270 degrees."""
+
 
 def cached_side(size: int) -> int:
     """Return the side of the cached images in pixels, for a size of training images."""
@@ -44,10 +47,12 @@ class RealBatches:
         seed: int,
         channels: int = 3,
         runtime: Runtime = CPU,
+        *,
+        turned: bool = False,
     ) -> None:
         self.rank, self.world, self.device = runtime.rank, runtime.world, runtime.device
         self.images, self.size, self.batch, self.config, self.seed = images, size, batch, config, seed
-        self.channels = channels
+        self.channels, self.turned = channels, turned
         self.orders: dict[int, Tensor] = {}
         self.next_step = 0
         self.stream: Generator[Tensor, None, None] | None = None
@@ -97,4 +102,11 @@ class RealBatches:
         maps = torch.zeros(len(draws), 2, 3)
         maps[:, 0, 0], maps[:, 1, 1] = share * mirror, share
         maps[:, :, 2] = (2 * draws[:, 1:3] - 1) * (1 - share)[:, None]
+        if self.turned:
+            maps[:, :, :2] = maps[:, :, :2] @ self._quarter_turns(step)
         return maps
+
+    def _quarter_turns(self, step: int) -> Tensor:
+        """Draw rotations [batch, 2, 2] by multiples of 90 degrees, which need no pixels from outside of an image."""
+        source = derived_generator(self.seed, "turn", step)
+        return QUARTER_TURNS[torch.randint(4, (self.batch,), generator=source)[self.rank :: self.world]]
