@@ -85,6 +85,11 @@ class ModelConfig(StrictConfig):
     orientation: Orientation = "upright"
     """The directions of the objects in the images. `upright`: all have about the same direction. `any`: each drawn object is
     turned by a random angle, and each training image by a random multiple of 90 degrees."""
+    mask_prior: float = Field(0.0, ge=0)
+    """Number that is added to the foreground mask's logits at the keypoints and subtracted far from them. It keeps the
+    background network from drawing the object. 0: the mask is free, as in the paper."""
+    mask_tau: float = Field(0.1, gt=0)
+    """Width of the heatmaps of `mask_prior`, in squared normalised units."""
     progressive: bool = False
     """Train small images first, then larger ones (appendix E); see `GrowthConfig`."""
 

@@ -58,7 +58,7 @@ class Generator(nn.Module):
         stage, config = stage or self.stage, self.config
         style = StyleMap(parts.upright(), config.tau, config.margin)
         colours, logits = self.foreground(style, stage)
-        mask = foreground_mask(logits, style, stage.size)
+        mask = foreground_mask(logits, style, config, stage.size)
         if not config.separate_background:
             return Drawing(image=colours, keypoints=parts.keypoints, embeddings=parts.embeddings, mask=mask)
         if parts.headings is not None:

@@ -15,6 +15,7 @@ from generator.config import ModelConfig
 from generator.growing import Stage, faded
 from generator.keypoints import SLOPE
 from generator.layers import AdaIn, LearnedStart, PositionalStart, Spade, StyleMap, crop, grow, kaiming_conv, nearest_heat
+from kpdetect.heatmaps import gaussian_axes
 
 
 class BackgroundBlock(nn.Module):
@@ -182,8 +183,11 @@ class Foreground(nn.Module):
         return output
 
 
-def foreground_mask(logits: Tensor | None, style: StyleMap, size: int) -> Tensor:
+def foreground_mask(logits: Tensor | None, style: StyleMap, config: ModelConfig, size: int) -> Tensor:
     """Compute the mask [batch, 1, size, size] in (0, 1) from mask logits; without them, the nearest keypoint's heatmap."""
+    if logits is not None and config.mask_prior:
+        near = nearest_heat(*gaussian_axes(style.parts.keypoints, (size, size), config.mask_tau))[:, None]
+        return (logits + config.mask_prior * (2 * near - 1)).sigmoid()
     if logits is not None:
         return logits.sigmoid()
     return nearest_heat(*style.axes(size, margin=0))[:, None]
