@@ -41,8 +41,12 @@ def rotations(headings: Tensor) -> Tensor:
 
 
 def turn_points(points: Tensor, headings: Tensor) -> Tensor:
-    """Turn normalised points [batch, count, 2] about the centre of the image."""
-    return points @ rotations(headings).transpose(1, 2)
+    """Turn normalised points [batch, count, 2] about the centre of the image.
+
+    The products are written out, because a matrix product would compute in bfloat16 where that is the precision.
+    """
+    (x, y), (cosine, sine) = points.unbind(dim=2), headings[:, None].unbind(dim=2)
+    return torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=2)
 
 
 def turn_images(images: Tensor, headings: Tensor, beyond: str) -> Tensor:
@@ -50,9 +54,9 @@ def turn_images(images: Tensor, headings: Tensor, beyond: str) -> Tensor:
 
     `beyond` is what lies outside of the image: `border` repeats its edge pixels, `zeros` is 0.
     """
-    maps = functional.pad(rotations(opposite(headings)).float(), (0, 1))
-    grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
     with torch.autocast(images.device.type, enabled=False):
+        maps = functional.pad(rotations(opposite(headings)).float(), (0, 1))
+        grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
         return functional.grid_sample(images.float(), grid, mode="bilinear", padding_mode=beyond, align_corners=False)
 
 
