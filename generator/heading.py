@@ -29,9 +29,16 @@ def opposite(headings: Tensor) -> Tensor:
 
 
 def combined(one: Tensor, two: Tensor) -> Tensor:
-    """Return the headings [batch, 2] of the sum of two angles."""
+    """Return the headings [batch, 2] of the sums of angles."""
     (cosine, sine), (other_cosine, other_sine) = one.unbind(dim=1), two.unbind(dim=1)
     return torch.stack([cosine * other_cosine - sine * other_sine, sine * other_cosine + cosine * other_sine], dim=1)
+
+
+def between(one: Tensor, two: Tensor, share: Tensor) -> Tensor:
+    """Return the headings [batch, 2] at a share [batch or 1, 1] of the way, along the shorter arc, from one to two."""
+    cosine, sine = combined(two, opposite(one)).unbind(dim=1)
+    angle = torch.atan2(sine, cosine)[:, None] * share
+    return combined(one.expand(len(angle), -1), torch.cat([angle.cos(), angle.sin()], dim=1))
 
 
 def rotations(headings: Tensor) -> Tensor:

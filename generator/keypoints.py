@@ -129,9 +129,12 @@ class Parts:
         """Return the same parts before their objects are turned."""
         if self.headings is None:
             return self
-        back = opposite(self.headings)
-        anchors = None if self.anchors is None else turn_points(self.anchors, back)
-        return replace(self, keypoints=turn_points(self.keypoints, back), anchors=anchors, headings=None)
+        return replace(self.turned(opposite(self.headings)), headings=None)
+
+    def turned(self, headings: Tensor) -> Parts:
+        """Return upright parts turned about the centre of the image by headings [batch, 2]."""
+        anchors = None if self.anchors is None else turn_points(self.anchors, headings)
+        return replace(self, keypoints=turn_points(self.keypoints, headings), anchors=anchors, headings=headings)
 
 
 def three_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

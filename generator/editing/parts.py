@@ -18,6 +18,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from generator.heading import best_headings, between, combined
 from generator.keypoints import Parts
 
 Share = float | Tensor
@@ -43,20 +44,26 @@ def turned(parts: Parts, *, scale: float = 1.0, degrees: float = 0.0) -> Parts:
     matrix = parts.keypoints.new_tensor([[cosine, sine], [-sine, cosine]])  # row vectors are multiplied from the left
     middle = parts.keypoints[:, : parts.own].mean(dim=1, keepdim=True)
     anchors = None if parts.anchors is None else (parts.anchors - middle) @ matrix + middle
-    return replace(parts, keypoints=(parts.keypoints - middle) @ matrix + middle, anchors=anchors)
+    headings = parts.headings
+    if headings is not None:
+        headings = combined(headings, headings.new_tensor([[math.cos(angle), math.sin(angle)]]))
+    return replace(parts, keypoints=(parts.keypoints - middle) @ matrix + middle, anchors=anchors, headings=headings)
 
 
 def posed(parts: Parts, keypoints: Tensor, share: Share = 1.0) -> Parts:
     """Move the model's keypoints towards `keypoints` [batch or 1, keypoints, 2], normalised.
 
-    A copy keeps its distance from its keypoint.
+    A copy keeps its distance from its keypoint. An object with a heading turns by the angle that fits the keypoints best.
     """
     own, weight = parts.keypoints[:, : parts.own], _share(parts, share)
     aim = keypoints.to(own).expand_as(own)
     target = torch.lerp(own, aim, weight)
     copies = parts.keypoints[:, parts.own :] + (target - own)[:, list(parts.copies)]
     anchors = None if parts.anchors is None else torch.lerp(parts.anchors, aim, weight)
-    return replace(parts, keypoints=torch.cat([target, copies], dim=1), anchors=anchors)
+    headings = parts.headings
+    if headings is not None:
+        headings = between(headings, combined(headings, best_headings(own, aim)), weight[..., 0])
+    return replace(parts, keypoints=torch.cat([target, copies], dim=1), anchors=anchors, headings=headings)
 
 
 def with_appearance(parts: Parts, other: Parts, chosen: Collection[int] | None = None, share: Share = 1.0) -> Parts:
@@ -102,11 +109,14 @@ def copied(parts: Parts, chosen: Collection[int], by: tuple[float, float]) -> Pa
 def mixed(one: Parts, two: Parts, share: Share) -> Parts:
     """Interpolate keypoints, embeddings, background and presence of two images.
 
-    A copy that only one image has fades in or out at its position.
+    A copy that only one image has fades in or out at its position. Objects with headings turn along the shorter arc.
 
     Raises:
         ValueError: both images have copies, of different keypoints.
     """
+    if one.headings is not None and two.headings is not None:
+        headings = between(one.headings, two.headings, _share(one, share)[..., 0])
+        return mixed(one.upright(), two.upright(), share).turned(headings)
     one, two = _with_copies(one, two), _with_copies(two, one)
     if one.copies != two.copies:
         raise ValueError(f"copies of the keypoints {one.copies} and {two.copies}: expected copies of the same keypoints")
