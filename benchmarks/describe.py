@@ -182,5 +182,5 @@ _BY_SCHEMA: dict[str, Callable[[Path, dict[str, Any]], Iterator[str]]] = {
     measurement_records.NEAREST: _nearest,
     measurement_records.CONTROL: _control,
     measurement_records.EMBEDDINGS: _embeddings,
-    measurement_records.VERDICT: _verdict,
+    **dict.fromkeys((measurement_records.VERDICT, *measurement_records.EARLIER_VERDICTS), _verdict),
 }

@@ -17,7 +17,9 @@ CONTROL = "kpdetect-control"
 EMBEDDINGS = "kpdetect-embeddings"
 MEASURED = "kpdetect-measured"
 NEAREST = "kpdetect-nearest"
-VERDICT = "kpdetect-verdict"
+VERDICT = "kpdetect-verdict-2"
+EARLIER_VERDICTS = ("kpdetect-verdict",)
+"""Schemas that an earlier version wrote."""
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -8,6 +8,8 @@ overlap      overlap of foreground masks
 consistency  consistency of keypoints under known warps
 keypoint_quality
              motion, neighbours and duplicates of keypoints
+keypoint_coverage
+             how much of the object has keypoints near it
 keypoint_information
              how much of the images keypoints explain: which keypoints to keep, and how many
 frechet      distances between two sets of images

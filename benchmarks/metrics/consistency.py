@@ -34,6 +34,7 @@ class Consistency:
         order: for each keypoint, the keypoint that matches it in mirrored images, [K].
         affine_of, flip_of, affine_floor_of, flip_floor_of: the same four distances of each keypoint, [K]; NaN for a keypoint
             that every map moves out of the image.
+        affine_rms_of: root of the mean squared distance of each keypoint under rotations, scales and shifts, [K]; NaN as above.
     """
 
     affine: float
@@ -45,6 +46,7 @@ class Consistency:
     flip_of: Points
     affine_floor_of: Points
     flip_floor_of: Points
+    affine_rms_of: Points
 
 
 Find = Callable[[list[Image]], Points]
@@ -83,6 +85,7 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
         flip_of=_by_keypoint(flip),
         affine_floor_of=_by_keypoint(affine_floor),
         flip_floor_of=_by_keypoint(flip_floor),
+        affine_rms_of=np.sqrt(_by_keypoint(affine**2)),
     )
 
 

@@ -21,11 +21,8 @@ PERCENT = 50.0
 DUPLICATE_DISTANCE, DUPLICATE_PLAY = 5.0, 2.5
 """Two keypoints are duplicates if their mean distance is below the first, and their offset varies by less than the second.
 Both are in percent of the side."""
-REACH = 10.0
-"""Radius around a keypoint that the keypoint covers, in percent of the side."""
-DECIDED, MOSTLY, FILLED = 0.3, 0.7, 0.8
-"""A mask locates the object under two conditions. At least the share `MOSTLY` of its pixels differs from 0.5 by more than
-`DECIDED`. The object fills at most the share `FILLED` of the frame."""
+LEAST_NOISE = 0.05
+"""Smallest noise of a coordinate that is believed, in percent of the side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +79,28 @@ def find_neighbours(keypoints: Points) -> Neighbours:
     )
 
 
+def movements_above_noise(keypoints: Points, noise: Values) -> float:
+    """Count the independent movements that keypoints show together and that exceed their noise.
+
+    The covariance of the 2 K coordinates, in units of each keypoint's noise, has the eigenvalues e_1 to e_2K: the power of the
+    independent movements. A movement counts max(0, 1 - 1 / e): nearly 1 far above the noise, 0 at the noise. Keypoints that
+    always move together have one movement in each direction, however many they are.
+
+    Args:
+        keypoints: [images, K, 2].
+        noise: [K], standard deviation of each keypoint's coordinates from one view of an image to the next, in percent of the
+            side; NaN for a keypoint that no view shows, which then counts nothing.
+
+    Returns:
+        0 to 2 K.
+    """
+    spread = PERCENT * (np.asarray(keypoints, np.float64) - np.mean(keypoints, axis=0, dtype=np.float64))
+    inverse = np.where(np.isnan(noise), 0.0, 1 / np.fmax(noise, LEAST_NOISE))
+    relative = (spread * inverse[:, None]).reshape(len(spread), -1)
+    power = np.linalg.eigvalsh(relative.T @ relative / len(relative))
+    return float(np.sum(1 - 1 / np.maximum(power, 1.0)))
+
+
 def find_duplicates(keypoints: Points, better: Values) -> dict[int, int]:
     """Find keypoints that always lie close to a better keypoint and move with it.
 
@@ -103,29 +122,6 @@ def find_duplicates(keypoints: Points, better: Values) -> dict[int, int]:
         else:
             repeated[number] = original
     return dict(sorted(repeated.items()))
-
-
-def foreground_within_reach(keypoints: Points, masks: NDArray[np.floating], reach: float = REACH) -> Values:
-    """Measure the share of each image's foreground that lies within `reach` of a keypoint.
-
-    Args:
-        keypoints: [images, K, 2].
-        masks: [images, height, width], probability of foreground at each pixel, 0 to 1.
-        reach: radius around a keypoint, in percent of the side.
-
-    Returns:
-        [images], 0 to 1; NaN if the mask does not locate the object: it is undecided, empty, or fills the frame.
-    """
-    _, height, width = masks.shape
-    x, y = (2 * np.arange(width) + 1) / width - 1, (2 * np.arange(height) + 1) / height - 1
-    places = np.stack(np.meshgrid(x, y), axis=-1)
-    shares = np.full(len(masks), np.nan)
-    for number, (points, mask) in enumerate(zip(np.asarray(keypoints, np.float64), masks, strict=True)):
-        inside = mask > 0.5
-        if (np.abs(mask - 0.5) > DECIDED).mean() >= MOSTLY and 0 < inside.mean() <= FILLED:
-            near = np.linalg.norm(places[inside][:, None] - points, axis=-1).min(axis=-1) * PERCENT
-            shares[number] = (near <= reach).mean()
-    return shares
 
 
 def explained_by(keypoints: Points, others: Points, penalty: float = 1e-3) -> Values:

@@ -15,14 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.metrics.consistency import consistency
+from benchmarks.metrics.keypoint_coverage import (
+    Foreground,
+    foreground_of_changes,
+    foreground_of_masks,
+    foreground_within_hull,
+    foreground_within_reach,
+)
 from benchmarks.metrics.keypoint_quality import (
     PERCENT,
     Neighbours,
     explained_by,
     find_duplicates,
     find_neighbours,
-    foreground_within_reach,
     motion_percent,
+    movements_above_noise,
 )
 from benchmarks.studies.generated_images import conditioned
 from generator.sample_sheet import to_uint8
@@ -34,8 +41,33 @@ from kpdetect.inference.predictor import Predictor
 
 IMAGES = 128
 """The largest number of images that are used."""
+MOST_NOISE = 10.0
+"""Largest value of `Evidence.noise`; a keypoint that never moves has this value."""
+NUDGE = 0.1
+"""How far all keypoints of a drawing are moved to see which pixels belong to the object, in normalised units."""
+NUDGED = 32
+"""Number of drawings whose keypoints are moved, at most."""
 Values = NDArray[np.float64]
 Points = NDArray[np.float64]
+
+
+NO_GENERATOR = "there is no generator that draws it"
+NOT_LOCATED = "the generator's drawings do not show where the object ends"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How much of the object has keypoints.
+
+    Attributes:
+        within_reach: mean share of the object that is within a tenth of the side of a keypoint, 0 to 1; None if unknown.
+        within_hull: mean share of the object that is in the keypoints' convex hull, 0 to 1; None if unknown.
+        unknown: why the coverage is unknown, a clause; None if it is known.
+    """
+
+    within_reach: float | None = None
+    within_hull: float | None = None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +83,17 @@ class Evidence:
         motion: standard deviation over the images, in percent of the side, [K].
         neighbours: the nearest other keypoint of each keypoint, by position in `numbers`.
         duplicates: for each duplicate the keypoint that it repeats, by position in `numbers`.
+        noise: distance (root of the mean square) between the keypoints detected in a rotated, scaled and shifted image and the
+            transformed keypoints of the original, as a share of the keypoint's motion, [K]; at most `MOST_NOISE`.
+        movements: independent movements that the keypoints show together above this noise, 0 to 2 K; see
+            `movements_above_noise`.
         view_error: distance between the keypoints detected in a rotated, scaled and shifted image and the transformed
             keypoints of the original, as a share of the same distance for keypoints that never move, [K].
         mirror_error: the same for mirrored images, after left and right keypoints are matched, [K].
         redrawn_error: error in drawings that the generator makes with the keypoints of real images, [K]. It is the distance
             between these keypoints and those detected in the drawing, as a share of the distance of these keypoints from their
             mean position. None without a generator.
-        within_reach: mean share of the foreground of these drawings that is near a keypoint, 0 to 1; None without a generator,
-            or if at most half of its masks show clearly where the object is.
+        coverage: how much of the object in these drawings has keypoints.
         known_to_other: share of the motion that another detector's keypoints explain, [K]; None without another detector.
     """
 
@@ -67,10 +102,12 @@ class Evidence:
     motion: Values
     neighbours: Neighbours
     duplicates: dict[int, int]
+    noise: Values
+    movements: float
     view_error: Values
     mirror_error: Values
     redrawn_error: Values | None = None
-    within_reach: float | None = None
+    coverage: Coverage = Coverage(unknown=NO_GENERATOR)
     known_to_other: Values | None = None
 
 
@@ -94,19 +131,24 @@ def gather_evidence(
     numbers = np.array(predictor.skeleton.numbers)
     views = consistency(predictor, images, seed)
     keypoints = same_scale(np.asarray(predictor(images)[0], np.float64), images)[:, numbers]
-    view_error = _share(views.affine_of, views.affine_floor_of)[numbers]
+    distance, motion = views.affine_rms_of[numbers], motion_percent(keypoints)
+    noise = np.fmin(_share(distance, motion, MOST_NOISE), MOST_NOISE)
     others = None if other is None else same_scale(np.asarray(other(images)[0], np.float64), images)
-    redrawn, reached = (None, None) if stream is None else _redraw(predictor, stream, images, numbers)
+    redrawn, coverage = None, Coverage(unknown=NO_GENERATOR)
+    if stream is not None:
+        redrawn, coverage = _redraw(predictor, stream, images, numbers)
     return Evidence(
         numbers=tuple(numbers.tolist()),
         images=len(images),
-        motion=motion_percent(keypoints),
+        motion=motion,
         neighbours=find_neighbours(keypoints),
-        duplicates=find_duplicates(keypoints, view_error),
-        view_error=view_error,
+        duplicates=find_duplicates(keypoints, noise),
+        noise=noise,
+        movements=movements_above_noise(keypoints, distance / np.sqrt(2)),
+        view_error=_share(views.affine_of, views.affine_floor_of)[numbers],
         mirror_error=_share(views.flip_of, views.flip_floor_of)[numbers],
         redrawn_error=redrawn,
-        within_reach=reached,
+        coverage=coverage,
         known_to_other=None if others is None else explained_by(keypoints, others),
     )
 
@@ -117,16 +159,16 @@ def same_scale(keypoints_px: Points, images: list[Image]) -> Points:
     return np.asarray((keypoints_px + 0.5 - extents / 2) / (np.sqrt(extents.prod(axis=-1, keepdims=True)) / 2), np.float64)
 
 
-def _share(error: Values, floor: Values) -> Values:
-    """Divide each error by its floor; the result is 1 where the error could not be measured."""
+def _share(error: Values, floor: Values, unknown: float = 1.0) -> Values:
+    """Divide each error by its floor; the result is `unknown` where the error could not be measured."""
     known = np.isfinite(error) & np.isfinite(floor) & (floor > 0)
-    return np.divide(error, floor, out=np.ones(len(error)), where=known)
+    return np.divide(error, floor, out=np.full(len(error), unknown), where=known)
 
 
 def _redraw(
     predictor: Predictor, stream: PairStream, images: list[Image], numbers: NDArray[np.int64]
-) -> tuple[Values, float | None]:
-    """Measure `Evidence.redrawn_error` and `Evidence.within_reach`."""
+) -> tuple[Values, Coverage]:
+    """Measure `Evidence.redrawn_error` and `Evidence.coverage`."""
     size, crop = stream.size, stream.provenance["crop"]
     matrices = [fit_image(image, size[0], crop)[1] for image in images]
     detected = zip(matrices, predictor(images)[0], strict=True)
@@ -137,6 +179,28 @@ def _redraw(
         masks.append(drawing.mask[:, 0].float().cpu().numpy())
     missed = PERCENT * np.linalg.norm(np.concatenate(again) - drawn_with, axis=-1).mean(axis=0)
     still = PERCENT * np.linalg.norm(drawn_with - drawn_with.mean(axis=0), axis=-1).mean(axis=0)
-    reached = foreground_within_reach(drawn_with[:, numbers], np.concatenate(masks))
-    known = reached[~np.isnan(reached)]
-    return _share(missed, still)[numbers], float(known.mean()) if 2 * len(known) > len(reached) else None
+    located = foreground_of_masks(np.concatenate(masks))
+    if 2 * _count(located) <= len(located):
+        located = foreground_of_changes(_changes(stream, drawn_with[:NUDGED]))
+    return _share(missed, still)[numbers], _covered(drawn_with[: len(located), numbers], located)
+
+
+def _changes(stream: PairStream, keypoints: Points) -> Values:
+    """Measure how much each pixel changes when all keypoints move by `NUDGE` right or down, [images, height, width]."""
+    first, *moved = (
+        np.concatenate([drawing.image.float().cpu().numpy() for drawing in conditioned(stream, keypoints + nudge)])
+        for nudge in (np.zeros(2), np.array([NUDGE, 0.0]), np.array([0.0, NUDGE]))
+    )
+    return np.asarray(sum(np.abs(other - first).mean(axis=1) for other in moved), np.float64)
+
+
+def _covered(keypoints: Points, located: Foreground) -> Coverage:
+    if 2 * _count(located) <= len(located):
+        return Coverage(unknown=NOT_LOCATED)
+    reach, hull = foreground_within_reach(keypoints, located), foreground_within_hull(keypoints, located)
+    return Coverage(within_reach=float(np.nanmean(reach)), within_hull=float(np.nanmean(hull)))
+
+
+def _count(located: Foreground) -> int:
+    """Count the images in which the object is located."""
+    return int(located.any(axis=(1, 2)).sum())

@@ -3,10 +3,13 @@
 Each keypoint has one state, the first of these that applies:
 
 still       the keypoint hardly moves over the images
-lost        the keypoint does not follow the object when the image is rotated, scaled and shifted
+lost        the keypoint follows a rotated, scaled and shifted image worse than 0.6 of its own motion
 duplicate   the keypoint always lies next to a steadier keypoint and moves with it
-unsteady    the keypoint follows the object, with errors
+unsteady    the keypoint follows the object, with errors above 0.3 of its own motion
 steady      the keypoint follows the object
+
+The score counts the independent movements that the keypoints show together above their errors, as a share of the 2 K movements
+that K keypoints can show. Keypoints that crowd one spot move together, so their score is low even if each of them is steady.
 
 A verdict is evidence, not a measured error: a steady keypoint may lie on a point of the object that is of no use.
 """
@@ -28,9 +31,11 @@ State = Literal["steady", "unsteady", "duplicate", "lost", "still"]
 STILL_PERCENT = 0.5
 """A keypoint whose standard deviation is below this share of the side hardly moves."""
 STEADY_SHARE, LOST_SHARE = 0.3, 0.6
-"""Bounds of a keypoint's `view_error`: a keypoint is steady up to the first, and lost above the second."""
-LITTLE_REACH = 0.5
-"""The verdict mentions the share of the foreground near keypoints if it is below this."""
+"""Bounds of a keypoint's `noise`: a keypoint is steady up to the first, and lost above the second."""
+LITTLE_SCORE = 0.4
+"""The verdict explains a score below this."""
+LITTLE_REACH, LITTLE_HULL = 0.5, 0.5
+"""The verdict mentions the shares of the object near keypoints, and in their hull, if they are below these values."""
 
 
 class KeypointVerdict(StrictConfig):
@@ -48,6 +53,8 @@ class KeypointVerdict(StrictConfig):
     """Number of the keypoint that a duplicate repeats; null for other states."""
     motion_percent: float
     """Standard deviation over the images, in percent of the side."""
+    noise: float
+    """Error on rotated, scaled and shifted images, as a share of the keypoint's motion; 10 for a keypoint that never moves."""
     view_error: float
     """Error on rotated, scaled and shifted images, as a share of the floor."""
     mirror_error: float
@@ -78,9 +85,15 @@ class Verdict(StrictConfig):
     images_seen: int | None = None
     """Number of images that the generator saw in training; null if it is not known."""
     score: float
-    """Mean over keypoints of 1 - `view_error`, where a still, lost or duplicate keypoint counts 0; 0 to 1."""
+    """`movements` as a share of the movements that as many keypoints can show (two each), 0 to 1."""
+    movements: float
+    """Number of independent movements that the keypoints show together above their errors."""
     within_reach: float | None = None
-    """Share of the drawn foreground within a tenth of the side of a keypoint, 0 to 1; null if it is not known."""
+    """Share of the drawn object within a tenth of the side of a keypoint, 0 to 1; null if it is not known."""
+    within_hull: float | None = None
+    """Share of the drawn object in the keypoints' convex hull, 0 to 1; null if it is not known."""
+    coverage_unknown: str | None = None
+    """Why `within_reach` and `within_hull` are not known; null if they are."""
     keypoints: tuple[KeypointVerdict, ...]
     """One entry per keypoint."""
     sentences: tuple[str, ...] = ()
@@ -105,15 +118,18 @@ def judge_keypoints(
         images_seen: number of images that the generator saw in training; None if it is not known.
     """
     keypoints = tuple(_keypoint(evidence, place) for place in range(len(evidence.numbers)))
-    useful = [max(0.0, 1 - point.view_error) if point.state in ("steady", "unsteady") else 0.0 for point in keypoints]
+    coverage = evidence.coverage
     verdict = Verdict(
         detector=detector,
         generator=generator,
         other=other,
         images=evidence.images,
         images_seen=images_seen,
-        score=round(sum(useful) / len(useful), 3),
-        within_reach=None if evidence.within_reach is None else round(evidence.within_reach, 3),
+        score=_short(evidence.movements / (2 * len(keypoints))),
+        movements=_short(evidence.movements),
+        within_reach=None if coverage.within_reach is None else _short(coverage.within_reach),
+        within_hull=None if coverage.within_hull is None else _short(coverage.within_hull),
+        coverage_unknown=coverage.unknown,
         keypoints=keypoints,
     )
     return verdict.model_copy(update={"sentences": tuple(sentences(verdict))})
@@ -127,6 +143,7 @@ def _keypoint(evidence: Evidence, place: int) -> KeypointVerdict:
         state=_state(evidence, place),
         repeats=numbers[evidence.duplicates[place]] if _state(evidence, place) == "duplicate" else None,
         motion_percent=_short(evidence.motion[place]),
+        noise=_short(evidence.noise[place]),
         view_error=_short(evidence.view_error[place]),
         mirror_error=_short(evidence.mirror_error[place]),
         redrawn_error=None if redrawn is None else _short(redrawn[place]),
@@ -140,11 +157,11 @@ def _keypoint(evidence: Evidence, place: int) -> KeypointVerdict:
 def _state(evidence: Evidence, place: int) -> State:
     if evidence.motion[place] < STILL_PERCENT:
         return "still"
-    if evidence.view_error[place] > LOST_SHARE:
+    if evidence.noise[place] > LOST_SHARE:
         return "lost"
     if place in evidence.duplicates:
         return "duplicate"
-    return "steady" if evidence.view_error[place] <= STEADY_SHARE else "unsteady"
+    return "steady" if evidence.noise[place] <= STEADY_SHARE else "unsteady"
 
 
 def _short(value: float) -> float:
@@ -160,16 +177,38 @@ def sentences(verdict: Verdict) -> list[str]:
         if points := of_state[state]:
             originals = f" (of {_listed([point.repeats for point in points])})" if state == "duplicate" else ""
             said.append(f"{_listed([point.number for point in points])} {one if len(points) == 1 else several}{originals}.")
+    said += [_movements(verdict), *_coverage(verdict)]
     if known := [point.known_to_other for point in verdict.keypoints if point.known_to_other is not None]:
         share = f"{100 * max(0.0, sum(known) / len(known)):.0f} %"
         said.append(f"The other detector's keypoints explain {share} of the keypoints' motion.")
-    if verdict.within_reach is not None and verdict.within_reach < LITTLE_REACH:
-        said.append(f"Keypoints are near {100 * verdict.within_reach:.0f} % of the object; parts of it have none.")
     if verdict.images_seen is not None and verdict.images_seen < KEYPOINT_IMAGES:
         needed = MASK_IMAGES if verdict.images_seen < MASK_IMAGES else KEYPOINT_IMAGES
         purpose = "a mask needs" if needed == MASK_IMAGES else "keypoints need"
         seen = f"The generator saw {verdict.images_seen:,} images and {purpose} about {needed:,}"
         said.append(f"{seen}: train longer; the same command with a larger budget continues the training.")
+    return said
+
+
+def _movements(verdict: Verdict) -> str:
+    most = 2 * len(verdict.keypoints)
+    shown = f"{verdict.movements:.0f} of at most {most} independent movements"
+    said = f"Together the keypoints show {shown} (score {verdict.score:.2f})"
+    return f"{said}: most of them move together, or are unsteady." if verdict.score < LITTLE_SCORE else f"{said}."
+
+
+def _coverage(verdict: Verdict) -> list[str]:
+    """Describe the coverage; no sentences if it is good."""
+    if verdict.within_reach is None or verdict.within_hull is None:
+        return (
+            [f"How much of the object has keypoints is unknown: {verdict.coverage_unknown}."]
+            if verdict.coverage_unknown
+            else []
+        )
+    said = []
+    if verdict.within_hull < LITTLE_HULL and len(verdict.keypoints) > 2:
+        said.append(f"All keypoints lie around {100 * verdict.within_hull:.0f} % of the object; its outer parts have none.")
+    if verdict.within_reach < LITTLE_REACH:
+        said.append(f"Keypoints are near {100 * verdict.within_reach:.0f} % of the object; parts of it have none.")
     return said
 
 
@@ -207,7 +246,12 @@ def read_verdict(path: Path) -> Verdict:
         FormatError: the file is damaged, or not a verdict.
     """
     content = read_json(path)
-    if not isinstance(content, dict) or content.pop("schema", None) != measurement_records.VERDICT:
+    schema = content.pop("schema", None) if isinstance(content, dict) else None
+    if schema in measurement_records.EARLIER_VERDICTS:
+        raise FormatError(
+            f"{path}: judged by an earlier version, whose score means something else; run `kpdetect report` again"
+        )
+    if schema != measurement_records.VERDICT:
         raise FormatError(f"{path}: not a verdict of kpdetect; run `kpdetect report` again")
     try:
         return build_config(Verdict, content, source=str(path))

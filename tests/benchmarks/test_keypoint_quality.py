@@ -9,8 +9,8 @@ from benchmarks.metrics.keypoint_quality import (
     explained_by,
     find_duplicates,
     find_neighbours,
-    foreground_within_reach,
     motion_percent,
+    movements_above_noise,
     pairwise,
 )
 from kpdetect.errors import InputError
@@ -63,17 +63,17 @@ def test_a_chain_of_near_keypoints_keeps_those_that_are_not_near_each_other() ->
     assert find_duplicates(chain, np.array([1.0, 0.0, 2.0])) == {0: 1, 2: 1}
 
 
-def test_foreground_within_reach_counts_pixels_of_the_object() -> None:
-    masks = np.zeros((4, 2, 4))
-    masks[0, 0] = [1.0, 0.9, 0.0, 0.6]  # pixel centres at x = -0.75, -0.25, 0.25, 0.75 and y = -0.5, 0.5
-    masks[1, :, :3] = 1.0
-    masks[2] = 1.0  # fills the frame
-    masks[3] = 0.55  # undecided
-    keypoints = np.zeros((4, 1, 2)) + [[[-0.75, -0.5]], [[0.0, 0.5]], [[0.0, 0.5]], [[0.0, 0.5]]]
-    near = foreground_within_reach(keypoints, masks, reach=13.0)  # 0.26 in normalised units
-    assert near[:2] == pytest.approx([1 / 3, 2 / 6])
-    assert np.isnan(near[2:]).all()
-    assert np.isnan(foreground_within_reach(keypoints[:1], masks[:1] * 0)).all()  # no object
+def test_movements_above_noise_counts_each_movement_once() -> None:
+    moves = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])  # two independent movements of power 1
+    one = 0.04 * moves[:, None]  # standard deviation 2 % of the side in x and in y
+    assert movements_above_noise(one, np.array([1.0])) == pytest.approx(2 * (1 - 1 / 4))
+    assert movements_above_noise(one, np.array([3.0])) == 0.0  # below the noise
+    together = np.concatenate([one, one + 0.5], axis=1)  # the same movement twice, at twice the power
+    assert movements_above_noise(together, np.array([1.0, 1.0])) == pytest.approx(2 * (1 - 1 / 8))
+    assert movements_above_noise(together, np.array([1.0, np.nan])) == pytest.approx(1.5)
+    apart = np.concatenate([one, np.zeros((4, 1, 2))], axis=1)
+    apart[:, 1, 0] = 0.04 * moves[:, 0] * moves[:, 1]  # a third movement, in x alone
+    assert movements_above_noise(apart, np.array([1.0, 1.0])) == pytest.approx(3 * (1 - 1 / 4))
 
 
 def test_what_another_detector_knows_does_not_depend_on_names() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import Neighbours
-from benchmarks.studies.evidence import Evidence, gather_evidence, same_scale
+from benchmarks.studies.evidence import Coverage, Evidence, gather_evidence, same_scale
 from benchmarks.studies.judging import describe_verdict, judge_project
 from benchmarks.studies.measure import MeasuredNumber, write_measured
 from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
@@ -55,9 +55,12 @@ def test_evidence_on_a_detector_that_is_known(spots) -> None:
     assert found.motion[3] == pytest.approx(0.0, abs=1e-9)
     assert (found.view_error[:3] < 0.3).all()
     assert found.view_error[3] == pytest.approx(1.0)
+    assert (found.noise[:3] < 0.3).all()
+    assert found.noise[3] == 10.0
+    assert found.movements == pytest.approx(4.0, abs=0.4)  # two spots, two directions each
     assert found.duplicates == {2: 0} or found.duplicates == {0: 2}
     assert found.neighbours.distance[0] == pytest.approx(100 / np.sqrt(6_000))
-    assert (found.redrawn_error, found.within_reach, found.known_to_other) == (None, None, None)
+    assert (found.redrawn_error, found.coverage.within_reach, found.known_to_other) == (None, None, None)
     verdict = judge_keypoints(found, detector="abc")
     assert [each.state for each in verdict.keypoints][1::2] == ["steady", "still"]
     assert sorted(each.state for each in verdict.keypoints) == ["duplicate", "steady", "steady", "still"]
@@ -106,14 +109,16 @@ EVIDENCE = Evidence(
     view_error=np.array([0.1, 0.2, 0.25, 0.1, 0.9, 0.5]),
     mirror_error=np.array([0.5, 0.5, 0.5, 1.0, 1.0, 0.5]),
     redrawn_error=np.array([0.1, 0.1, 0.1, 1.0, 1.0, 0.4]),
-    within_reach=0.4,
+    noise=np.array([0.1, 0.2, 0.25, 0.1, 0.9, 0.5]),
+    movements=3.96,
+    coverage=Coverage(within_reach=0.4, within_hull=0.3),
 )
 
 
 def test_states_score_and_sentences() -> None:
     verdict = judge_keypoints(EVIDENCE, detector="abc", generator="def", images_seen=27_000)
     assert [each.state for each in verdict.keypoints] == ["steady", "steady", "duplicate", "still", "lost", "unsteady"]
-    assert verdict.score == pytest.approx((0.9 + 0.8 + 0.5) / 6, abs=1e-3)
+    assert (verdict.score, verdict.movements) == (0.33, 3.96)
     assert (verdict.keypoints[2].repeats, verdict.keypoints[5].nearest) == (2, 0)
     assert verdict.sentences == (
         "2 of 6 keypoints are steady.",
@@ -121,6 +126,9 @@ def test_states_score_and_sentences() -> None:
         "3 is a duplicate (of 2).",
         "6 does not follow the object.",
         "5 hardly moves.",
+        "Together the keypoints show 4 of at most 12 independent movements (score 0.33): most of them move together, or are "
+        "unsteady.",
+        "All keypoints lie around 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
         "The generator saw 27,000 images and keypoints need about 100,000: train longer; the same command with a larger budget "
         "continues the training.",
@@ -128,9 +136,16 @@ def test_states_score_and_sentences() -> None:
 
 
 def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> None:
-    several = replace(EVIDENCE, view_error=np.array([0.1, 0.9, 0.8, 0.7, 0.9, 0.1]), within_reach=None, duplicates={})
+    unknown = Coverage(unknown="there is no generator that draws it")
+    several = replace(EVIDENCE, noise=np.array([0.1, 0.9, 0.8, 0.7, 0.9, 0.1]), movements=6.0, coverage=unknown, duplicates={})
     verdict = judge_keypoints(several, detector="abc")
-    assert verdict.sentences == ("2 of 6 keypoints are steady.", "2, 3 and 6 do not follow the object.", "5 hardly moves.")
+    assert verdict.sentences == (
+        "2 of 6 keypoints are steady.",
+        "2, 3 and 6 do not follow the object.",
+        "5 hardly moves.",
+        "Together the keypoints show 6 of at most 12 independent movements (score 0.50).",
+        "How much of the object has keypoints is unknown: there is no generator that draws it.",
+    )
     few = judge_keypoints(EVIDENCE, detector="abc", images_seen=9_000).sentences[-1]
     assert few.startswith("The generator saw 9,000 images and a mask needs about 15,000")
 
@@ -141,14 +156,17 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     assert describe_measurements(path)[:2] == [
-        "verdict without labels, from 40 images; score 0.37 of 1",
+        "verdict without labels, from 40 images; score 0.33 of 1",
         "  2 of 6 keypoints are steady.",
     ]
     content = json.loads(path.read_text())
-    assert content["schema"] == "kpdetect-verdict"
+    assert content["schema"] == "kpdetect-verdict-2"
     path.write_text(json.dumps(content | {"score": "much"}))
     with pytest.raises(FormatError, match="score = 'much' is not valid.*run `kpdetect report` again"):
         read_verdict(path)
+    path.write_text(json.dumps(content | {"schema": "kpdetect-verdict"}))
+    with pytest.raises(FormatError, match="earlier version.*run `kpdetect report` again"):
+        describe_measurements(path)
     path.write_text("[]")
     with pytest.raises(FormatError, match="not a verdict of kpdetect"):
         read_verdict(path)
