@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from benchmarks.studies.diffaugment_leak import Signs, leaked, main, signs
+from generator.presets import preset
 from generator.training.augmentation import augment
+from tests.builders.generators import CONFIG
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +46,8 @@ def test_the_share_that_leaked():
     assert leaked(found) == pytest.approx({"border": 0.25, **flat})
 
 
-def test_the_command_trains_measures_and_continues(tmp_path, capsys):
+def test_the_command_trains_measures_and_continues(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.studies.diffaugment_leak.preset", lambda name, size: CONFIG if size == 32 else preset(name, size))
     arguments = ["--minutes", "1e-9", "--images", "40", "--device", "cpu", "--out", str(tmp_path / "leak")]
     assert main(arguments) == 0
     assert main(arguments) == 0

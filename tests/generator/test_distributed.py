@@ -45,14 +45,14 @@ for kind in (GeneratorTrainer, DetectorTrainer):
         trained.append(trainer)
     kind.__init__ = kept
 
-folder, steps, prefixes = Path(sys.argv[1]), {"steps": int(sys.argv[2])}, sys.argv[3:]
+folder = Path(sys.argv[1])
 with joined_runtime("cpu", "float32") as runtime:
-    for prefix in prefixes:
-        generator, detector = (config.model_copy(update=steps) for config in (JUDGED, DETECTOR))
+    for steps, prefix in ((2, ""), (4, ""), (4, "whole-")):
+        generator, detector = (config.model_copy(update={"steps": steps}) for config in (JUDGED, DETECTOR))
         maps = Maps()
         train_generator(folder / "blobs", folder / f"{prefix}generator", generator, runtime, feature_network=maps)
         train_detector(folder / "pairs", folder / f"{prefix}detector", detector, runtime)
-    for trainer, network in zip(trained, ("generator", "detector") * len(prefixes)):
+    for trainer, network in zip(trained, ("generator", "detector") * 3):
         flat = torch.cat([parameter.detach().flatten() for parameter in getattr(trainer, network).parameters()])
         both = [torch.zeros_like(flat) for _ in range(2)]
         distributed.all_gather(both, flat)
@@ -62,7 +62,7 @@ with joined_runtime("cpu", "float32") as runtime:
         both = [torch.zeros_like(flat) for _ in range(2)]
         distributed.all_gather(both, flat)
         assert torch.equal(*both), "feature discriminator"
-        assert trainer.step == steps["steps"]
+    assert [trainer.step for trainer in trained] == [2, 2, 4, 4, 4, 4]
     weight = nn.Parameter(torch.zeros(2, 3))
     weight.grad = torch.full((2, 3), float(runtime.rank + 1))
     average_gradients([weight], runtime)
@@ -87,13 +87,12 @@ def test_two_processes_train_continue_and_stay_equal(blob_folder, tmp_path):
     root = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for steps, prefixes in ((2, [""]), (4, ["", "whole-"])):
-        command = [*torchrun, str(tmp_path / "script.py"), str(tmp_path), str(steps), *prefixes]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=False, timeout=250)
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert all(f"process {rank} of 2 done" in done.stdout for rank in range(2))
-        assert "process 0 ends with ValueError('refused')" in done.stdout
-        assert "process 1 ends with SystemExit(2)" in done.stdout
+    command = [*torchrun, str(tmp_path / "script.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=False, timeout=250)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert all(f"process {rank} of 2 done" in done.stdout for rank in range(2))
+    assert "process 0 ends with ValueError('refused')" in done.stdout
+    assert "process 1 ends with SystemExit(2)" in done.stdout
     for kind in ("generator", "detector"):
         continued, whole = (load_checkpoint(tmp_path / name / "checkpoint.pt", kind) for name in (kind, f"whole-{kind}"))
         assert continued["step"] == 4
