@@ -101,6 +101,7 @@ def test_grid_of_swaps(stream: PairStream, small_project: Path, tmp_path: Path) 
         measure_control(stream, wrong, 1)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_clouds_that_lie_apart_are_separable_and_others_are_not() -> None:
     source = np.random.default_rng(0)
     names = [str(part) for part in range(3) for _ in range(20)] + [BACKGROUND] * 20

@@ -125,6 +125,7 @@ def test_predictions_are_kept_in_pixels_of_the_files(tmp_path: Path, small_proje
     assert align(predictions, found)[index] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_another_crop_is_predicted_again(tmp_path: Path, small_project: Path) -> None:
     from dataclasses import replace
 
@@ -143,6 +144,7 @@ def test_baselines_see_the_crop_too(tmp_path: Path) -> None:
     assert not np.allclose(features.fit, pixel_features(whole).fit)
 
 
+@pytest.mark.slow
 def test_errors_are_written_in_pixels_of_the_files(tmp_path: Path, small_project: Path) -> None:
     data = write_mtfl(tmp_path / "data", fit=8, test=3)
     path = benchmark("mtfl-aflw", small_project, data, tmp_path / "out", baselines=False).path

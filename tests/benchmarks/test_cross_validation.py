@@ -35,6 +35,7 @@ def test_every_image_is_measured_once_by_a_fit_without_it():
     assert not np.array_equal(shuffles[0][0][1], shuffles[1][0][1])
 
 
+@pytest.mark.slow
 def test_images_of_a_group_are_never_apart():
     groups = np.arange(60) // 4
     for parts in splits(groups):
@@ -55,6 +56,7 @@ def test_images_of_a_group_are_never_apart():
     assert kept > apart
 
 
+@pytest.mark.slow
 def test_perfect_keypoints_have_no_error_and_the_mean_shape_has_its_own(tmp_path):
     data = annotated(63)
     rows = cross_validate(data.landmarks_px[data.fit], data, TOY, "perfect")
@@ -77,6 +79,7 @@ def test_perfect_keypoints_have_no_error_and_the_mean_shape_has_its_own(tmp_path
     assert not table[["commit", "hardware", "time", "folds", "shuffles"]].isna().any(axis=None)
 
 
+@pytest.mark.slow
 def test_test_images_are_not_looked_at():
     data = annotated(43)
     rows = cross_validate(data.landmarks_px[data.fit], data, TOY, "model")

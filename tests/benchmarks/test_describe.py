@@ -35,6 +35,7 @@ def info(path: Path) -> list[str]:
     return done.output.splitlines()
 
 
+@pytest.mark.slow
 def test_predictions_and_results_of_a_benchmark(small_project: Path, tmp_path: Path) -> None:
     write_toy(tmp_path / "toy", 20, size=32)
     path = benchmark("toy", small_project, tmp_path / "toy", tmp_path / "out", baselines=False).path

@@ -41,6 +41,7 @@ def annotated(folder: Path, count: int = 70, side: int = 40) -> LandmarkSet:
     )
 
 
+@pytest.mark.slow
 def test_more_labels_help_and_the_draws_are_counted(tmp_path: Path) -> None:
     data = annotated(tmp_path)
     noisy = data.landmarks_px + np.random.default_rng(1).normal(0, 0.5, data.landmarks_px.shape)

@@ -299,6 +299,7 @@ def test_what_to_do_without_the_imagenet_weights_is_said(monkeypatch: pytest.Mon
         watched_distance(StoppingConfig(patience=1), CPU.device)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch_fidelity's own imports
 def test_inception_is_read_from_a_file_and_alone_may_be_called_fid(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """With the real network but made-up weights: those of FID are not to be had here."""

@@ -44,6 +44,7 @@ def test_description_has_both_scales() -> None:
     assert "25.0 % of the 40 generated images are nearer to a training image than 99 % of the 1,234 training images are" in text
 
 
+@pytest.mark.slow
 def test_the_file_says_what_was_compared_with_what(blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
     weights = train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     left_out = tmp_path / "left-out.txt"

@@ -121,6 +121,7 @@ def test_an_image_in_both_lists_is_named(tmp_path: Path) -> None:
         load_table(path, tmp_path / "images", TableOptions(fit=fit, test=test))
 
 
+@pytest.mark.slow
 def test_measurements_of_one_file_lie_beside_each_other(tmp_path: Path) -> None:
     path, images, out = annotated_folder(tmp_path), tmp_path / "images", tmp_path / "out"
     fit, test = written(tmp_path, "fit.txt", "03.png\n01.png\n"), written(tmp_path, "test.txt", "08.png\n")

@@ -58,6 +58,7 @@ def test_entries_are_kept_by_data_and_checkpoint(tmp_path: Path) -> None:
         read_entry(path, "toy", "cc")
 
 
+@pytest.mark.slow
 def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / NAME
     with pytest.raises(InputError, match="no such file"):
@@ -150,6 +151,7 @@ def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, 
         benchmark("toy", None, toy, tmp_path / "out", predictions=file, baselines=False)
 
 
+@pytest.mark.slow
 def test_contaminated_predictions_are_refused_without_the_model(tmp_path: Path, toy: Path, small_project: Path) -> None:
     weights = find_weights(small_project, "detector")
     write_sources(weights.parent, [("x.png", file_hash(toy / "images" / "000004.png"))])
@@ -158,6 +160,7 @@ def test_contaminated_predictions_are_refused_without_the_model(tmp_path: Path, 
         benchmark("toy", None, toy, tmp_path / "again", predictions=tmp_path / "out" / NAME, baselines=False)
 
 
+@pytest.mark.slow
 def test_predictions_of_the_fitting_images_are_enough_to_cross_validate(tmp_path: Path, toy: Path) -> None:
     protocol, landmark_set = read_benchmark("toy", toy)
     fit = landmark_set.fit

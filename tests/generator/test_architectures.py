@@ -182,6 +182,7 @@ def test_the_tuned_model_moves_with_its_keypoints_and_the_base_model_does_not():
     assert (moved - interior).abs().max() > 1e-2
 
 
+@pytest.mark.slow
 def test_grey_models_draw_grey_images_and_learn_from_luma(blob_folder, tmp_path):
     config = apply_overrides(CONFIG, ["model.channels=1", "steps=2"])
     train_generator(blob_folder, tmp_path / "run", config, CPU)
@@ -190,6 +191,7 @@ def test_grey_models_draw_grey_images_and_learn_from_luma(blob_folder, tmp_path)
     assert (images[..., 0] == images[..., 2]).all()
 
 
+@pytest.mark.slow
 def test_paper_recipe_of_the_pose_starts_small_and_learns_slowly(blob_folder, tmp_path, monkeypatch):
     recipe = apply_overrides(CONFIG, ["model.pose_divisor=1", "model.pose_scale=0.05", "optimiser.pose_rate=0.05", "steps=1"])
     torch.manual_seed(0)

@@ -43,6 +43,7 @@ def test_counts_survive_a_checkpoint():
     assert again.look(12, HEALTHY | {"keypoint_motion": 0.0}) is not None
 
 
+@pytest.mark.slow
 def test_a_collapsed_run_stops_and_keeps_the_checkpoint_from_before(blob_folder, tmp_path, monkeypatch):
     config = apply_overrides(CONFIG, ["steps=40", "checkpoint_every=1", "collapse.after_images=0", "collapse.patience=10"])
     original = GeneratorTrainer.update_generator

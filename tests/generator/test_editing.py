@@ -193,6 +193,7 @@ def edit(*arguments: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert code == 0, err
 
 
+@pytest.mark.slow
 def test_what_is_written(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
     out, again = tmp_path / "out", tmp_path / "again"
     options = ("--seed", 5, "--move", "1:4,-3", "--add", "0:2,0", "--remove", "2", "--appearance-from", "7:1")

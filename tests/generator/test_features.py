@@ -72,6 +72,7 @@ def differing(one: GeneratorTrainer, two: GeneratorTrainer, *names: str) -> set[
     return {name for name in names if not states_equal(*(each.stateful()[name].state_dict() for each in (one, two)))}
 
 
+@pytest.mark.slow
 def test_its_verdict_reaches_the_generator_and_its_fields_do_what_they_say(blob_folder: Path, tmp_path: Path) -> None:
     plain = trained(blob_folder, tmp_path / "plain", maps=None)
     judged = trained(blob_folder, tmp_path / "judged", maps=Maps())
@@ -116,6 +117,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_p
     assert states_equal(*ends)
 
 
+@pytest.mark.slow
 def test_a_run_is_not_continued_under_another_judge(blob_folder: Path, tmp_path: Path) -> None:
     train_generator(blob_folder, tmp_path / "run", apply_overrides(JUDGED, ["steps=1"]), CPU, feature_network=Maps())
     kept = (tmp_path / "run" / "checkpoint.pt").read_bytes()
@@ -174,6 +176,7 @@ def test_a_network_whose_maps_cannot_be_mixed_is_refused(blob_folder: Path, tmp_
         trained(blob_folder, tmp_path / "run", maps=Few())
 
 
+@pytest.mark.slow
 def test_both_commands_hand_on_the_network_that_their_settings_name(
     blob_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +209,7 @@ def test_setting_and_network_belong_together(blob_folder: Path, tmp_path: Path) 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
     torch.manual_seed(1)
     network = create_backbone("resnet18")

@@ -79,6 +79,7 @@ def test_ctrl_c_saves_the_step_at_hand(blob_folder, tmp_path, monkeypatch):
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 3
 
 
+@pytest.mark.slow
 def test_a_request_that_comes_twice_does_not_cost_the_weights(blob_folder, tmp_path, monkeypatch):
     step, write = GeneratorTrainer.train_step, GeneratorTrainer.write_weights
 
@@ -122,6 +123,7 @@ def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
     assert sorted(path.name for path in (tmp_path / "run" / "samples").iterdir()) == ["0000004.png", "0000006.png"]
 
 
+@pytest.mark.slow
 def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     record = (tmp_path / "run" / "sources.csv").read_text()
@@ -131,6 +133,7 @@ def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
     assert (tmp_path / "run" / "sources.csv").read_text() == record
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     with pytest.raises(ConfigError, match=r"optimiser\.r1_weight: 10\.0 -> 1\.0"):
@@ -163,6 +166,7 @@ def test_slow_steps_are_saved_by_the_clock(blob_folder, tmp_path, monkeypatch):
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 1
 
 
+@pytest.mark.slow
 def test_damaged_checkpoint_is_named(blob_folder, tmp_path):
     train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     path = tmp_path / "run" / "checkpoint.pt"
@@ -171,6 +175,7 @@ def test_damaged_checkpoint_is_named(blob_folder, tmp_path):
         train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(blob_folder, tmp_path, monkeypatch):
     step = GeneratorTrainer.train_step
 
@@ -200,6 +205,7 @@ def test_the_next_batch_is_prepared_and_the_same(monkeypatch):
     assert made == [2, 3, 4, 5, 7, 8, 0, 1]  # 5 and 8 were prepared in vain
 
 
+@pytest.mark.slow
 def test_minutes_count_over_continuations(blob_folder, tmp_path):
     assert isinstance(train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9), Path)
     first = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")

@@ -23,6 +23,7 @@ def test_help_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_help_lists_every_verb():
     shown = CliRunner().invoke(app, ["--help"])
     assert shown.exit_code == 0
@@ -38,6 +39,7 @@ def test_every_verb_of_the_folder_is_in_the_table():
     assert named == {verb.partition(":")[0] for verb in VERBS.values()}
 
 
+@pytest.mark.slow
 def test_a_verb_loads_no_other_verb():
     code = "import sys; from kpdetect.cli.main import app; sys.argv[1:] = ['toy', '--help']; app(standalone_mode=False)"
     listed = "print(sorted(name for name in sys.modules if name.startswith('kpdetect.cli.')))"

@@ -49,6 +49,7 @@ def film(path: Path, codec: str, options: dict[str, str], count: int = COUNT) ->
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_frames_are_those_of_reading_from_the_start(tmp_path: Path, kind: str) -> None:
     codec, ending, options = KINDS[kind]

@@ -101,6 +101,7 @@ def test_nothing_to_tell_apart_is_one_half(tmp_path):
     assert calibration.probability == (0.5, 0.5)
 
 
+@pytest.mark.slow
 def test_a_copy_knows_what_was_measured(project, pairs, tmp_path):
     change_labels(project, names=["0=nose"])
     write_sources(pairs, [("face.png", "0123456789abcdef")])
@@ -122,6 +123,7 @@ def test_a_copy_knows_what_was_measured(project, pairs, tmp_path):
     assert (tmp_path / "again" / "detector.safetensors").read_bytes() == once
 
 
+@pytest.mark.slow
 def test_a_copy_keeps_terms_and_card_and_is_not_mixed_with_another_model(project, pairs, tmp_path):
     for name in ("LICENSE", "README.md"):
         (project / "detector" / name).write_text(f"{name} of this model")
@@ -136,6 +138,7 @@ def test_a_copy_keeps_terms_and_card_and_is_not_mixed_with_another_model(project
     assert sorted((tmp_path / "other").iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_refined_detector_keeps_the_layout_of_real_images(project, pairs, tmp_path):
     weights = project / "detector" / "model.safetensors"
     tensors, description = load_weights(weights, "detector")
@@ -149,6 +152,7 @@ def test_a_refined_detector_keeps_the_layout_of_real_images(project, pairs, tmp_
     assert "keypoint_layout" not in pack_calibrated(project, pairs, tmp_path / "copy", "cpu")
 
 
+@pytest.mark.slow
 def test_labels_of_other_weights_stay_so(project, pairs, tmp_path):
     change_labels(project, names=["0=nose"])
     path = project / "detector" / "keypoints.yaml"
@@ -157,6 +161,7 @@ def test_labels_of_other_weights_stay_so(project, pairs, tmp_path):
     assert (tmp_path / "copy" / "keypoints.yaml").read_text() == path.read_text()
 
 
+@pytest.mark.slow
 def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
     out = tmp_path / "copy"
     two = write_pairs(tmp_path / "two", dots(20))
@@ -179,12 +184,14 @@ def test_pairs_that_do_not_fit_are_refused(project, pairs, tmp_path):
             pack_calibrated(project, pairs, taken, "cpu")
 
 
+@pytest.mark.slow
 def test_the_command_says_what_was_found(project, pairs, tmp_path):
     ended = CliRunner().invoke(app, ["calibrate", str(project), str(pairs), "--out", str(tmp_path / "copy")])
     assert ended.output.startswith("found: 100.0 % of the keypoints of held-out pairs; mean confidence on augmented pairs: ")
     assert "warning" not in ended.output
 
 
+@pytest.mark.slow
 def test_pairs_of_which_little_is_found_are_warned_of(project, tmp_path):
     some = near_the_middle(LEAST_PAIRS * 50)
     some.keypoints[:, 1:] += 0.8  # one of three is found
@@ -195,6 +202,7 @@ def test_pairs_of_which_little_is_found_are_warned_of(project, tmp_path):
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("usual", "told"), [(0.9, True), (0.6, False), (None, False)])
 def test_images_in_which_a_model_is_unsure_are_counted(tmp_path, project, usual, told):
     write_image(tmp_path / "images" / "one.png", np.zeros((32, 32, 3), np.uint8))

@@ -38,6 +38,7 @@ def detector_file(tmp_path):
     return tmp_path / "detector.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "seed"), [([], 7), (["--seed", 0], 0)])
 def test_the_seed_of_the_file_stands_unless_another_is_given(kpdetect, detector_file, tmp_path, given, seed):
     code, _ = kpdetect("train-detector", tmp_path / "pairs", "--out", tmp_path / "run", "--config", detector_file, *given)
@@ -49,6 +50,7 @@ IMM = """{method: imm, keypoints: 3, crop: stretch, seed: 7, steps: 1, batch: 4,
 model: {input_size: 32, head_width: 4}, reconstruction: {size: 32, width: 16}}"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "found"), [([], (3, "stretch", 7)), (["-k", 2, "--crop", "pad", "--seed", 1], (2, "pad", 1))]
 )
@@ -60,6 +62,7 @@ def test_imm_takes_what_the_file_says(kpdetect, blob_folder, tmp_path, given, fo
     assert (config["keypoints"], config["crop"], config["seed"]) == found
 
 
+@pytest.mark.slow
 def test_a_file_for_imm_need_not_say_everything(kpdetect, blob_folder, tmp_path):
     (tmp_path / "imm.yaml").write_text("{steps: 1, model: {input_size: 32}, reconstruction: {size: 32, width: 16}}")
     code, _ = kpdetect("imm", blob_folder, "--out", tmp_path / "run", "--config", tmp_path / "imm.yaml")
@@ -68,6 +71,7 @@ def test_a_file_for_imm_need_not_say_everything(kpdetect, blob_folder, tmp_path)
     assert (config["method"], config["agreement_weight"], config["rate"]) == ("imm", 0, 0.001)
 
 
+@pytest.mark.slow
 def test_the_generator_takes_what_the_file_says(kpdetect, blob_folder, tmp_path):
     from generator.presets import preset
     from kpdetect.config import apply_overrides, write_config
@@ -112,6 +116,7 @@ def test_refine_refuses_settings_that_the_detector_decides(kpdetect, small_proje
     assert "the detector that is refined decides this value" in said
 
 
+@pytest.mark.slow
 def test_refine_says_that_nothing_holds_the_keypoints(monkeypatch, capsys, small_project, blob_folder, tmp_path):
     small = ["batch=4", "steps=1", "reconstruction.size=32", "reconstruction.width=16"]
     options = [word for value in small for word in ("--set", value)]

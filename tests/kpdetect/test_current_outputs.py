@@ -85,6 +85,7 @@ def test_files_are_on_record_before_they_are_written(tmp_path):
     assert files(tmp_path) == {"a/mine.png"}
 
 
+@pytest.mark.slow
 def test_pictures_of_a_killed_prediction_do_not_stay_beside_others(small_project, blob_folder, tmp_path, monkeypatch):
     """The first call dies before its predictions.json; nothing but the record of derived files knows its pictures."""
     write_video(blob_folder / "film.avi", 3)
@@ -107,6 +108,7 @@ def test_pictures_of_a_killed_prediction_do_not_stay_beside_others(small_project
     assert {name for name in files(out) if name.startswith("overlays")} == {"overlays/mine.png"}
 
 
+@pytest.mark.slow
 def test_a_killed_prediction_leaves_none_that_passes_for_an_earlier_one(small_project, blob_folder, tmp_path, monkeypatch):
     out = tmp_path / "found"
     arguments = small_project, [str(blob_folder)], out
@@ -119,6 +121,7 @@ def test_a_killed_prediction_leaves_none_that_passes_for_an_earlier_one(small_pr
     assert {path: content for path, content in contents(out).items() if path.suffix == ".png"} == whole
 
 
+@pytest.mark.slow
 def test_predictions_stay_when_no_new_image_can_be_read(small_project, blob_folder, tmp_path):
     out = tmp_path / "found"
     predict_inputs(small_project, [str(blob_folder)], out, device="cpu")
@@ -144,6 +147,7 @@ def test_crops_of_images_that_are_no_more_go(blob_folder, tmp_path):
     assert len(kpdetect.files.listing.list_files(tmp_path, frozenset({".png"}))[0]) == 23 + 22  # crops are listed
 
 
+@pytest.mark.slow
 def test_a_packed_model_holds_nothing_of_an_earlier_one(tmp_path):
     project, pairs, out = tmp_path / "project", tmp_path / "pairs", tmp_path / "packed"
     write_middle(project, pairs)
@@ -187,6 +191,7 @@ def test_a_toy_set_has_no_pictures_of_a_killed_larger_one(tmp_path, monkeypatch,
     assert files(out) == pictures | {"keypoints.csv", "toy.json", "masks/.kpdetect-output"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_labels_are_those_of_the_weights_whenever_a_training_dies(small_project, monkeypatch, when, capsys):
     weights = small_project / "detector" / "model.safetensors"
@@ -259,6 +264,7 @@ def test_what_a_killed_look_at_a_folder_leaves_has_a_temporary_name(tmp_path, mo
     assert left.startswith(PREFIX)  # `sweep` removes it once its process is gone
 
 
+@pytest.mark.slow
 def test_commands_that_are_repeated_write_the_same_bytes(small_project, blob_folder, tmp_path, monkeypatch):
     found, out = tmp_path / "found", tmp_path / "out"
     predict_inputs(small_project, [str(blob_folder)], found, device="cpu")
@@ -281,6 +287,7 @@ def test_commands_that_are_repeated_write_the_same_bytes(small_project, blob_fol
     assert contents(out).keys() == first.keys()
 
 
+@pytest.mark.slow
 def test_boxes_and_sheet_are_those_of_the_last_call(small_project, blob_folder, tmp_path, monkeypatch, capsys):
     found, out = tmp_path / "found", tmp_path / "boxes.csv"
     predict_inputs(small_project, [str(blob_folder)], found, device="cpu")
@@ -302,6 +309,7 @@ def test_boxes_and_sheet_are_those_of_the_last_call(small_project, blob_folder, 
     assert np.isfinite(size).all()
 
 
+@pytest.mark.slow
 def test_files_that_an_earlier_version_kept_no_record_of_go_too(small_project, blob_folder, tmp_path):
     """Version 0.1.0 wrote no derived.json; the names follow from its predictions.json."""
     out = tmp_path / "found"

@@ -278,6 +278,7 @@ def test_training_live_continues_exactly(tmp_path):
     assert "face.png,0123" in (tmp_path / "whole" / "sources.csv").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_live_pairs_are_given_once_over_ranks_and_workers(workers):
     seen = []
@@ -377,6 +378,7 @@ def test_a_signal_finishes_the_step_and_saves(pairs, tmp_path, monkeypatch):
     assert states_equal(ends[0], ends[1])
 
 
+@pytest.mark.slow
 def test_run_folder_says_what_was_learned_from(pairs, tmp_path):
     weights = train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     assert weights == tmp_path / "run" / "model.safetensors"
@@ -400,12 +402,14 @@ def test_repeating_a_finished_run_does_nothing(pairs, tmp_path, monkeypatch):
     assert weights.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_when_continuing(pairs, tmp_path):
     train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     with pytest.raises(ConfigError, match=r"model\.head_width: 4 -> 8"):
         train_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["model.head_width=8"]), CPU)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_refused_may_begin_with_other_settings(pairs, tmp_path):
     wrong = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"backbone": "resnet81"})})
     with pytest.raises(ConfigError, match="no such network"):
@@ -413,6 +417,7 @@ def test_a_run_that_was_refused_may_begin_with_other_settings(pairs, tmp_path):
     assert train_detector(pairs, tmp_path / "run", CONFIG.model_copy(update={"steps": 1}), CPU).exists()
 
 
+@pytest.mark.slow
 def test_other_pairs_are_refused_when_continuing(pairs, tmp_path):
     train_detector(pairs, tmp_path / "run", CONFIG, CPU)
     other = write_pairs(tmp_path / "other", dots(20, seed=1))
@@ -447,6 +452,7 @@ def test_weights_of_an_earlier_step_are_written_again(pairs, tmp_path, monkeypat
     assert load_weights(weights, "detector")[1]["step"] == 8
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_is_never_saved(pairs, tmp_path, monkeypatch):
     step = DetectorTrainer.train_step
 

@@ -68,6 +68,7 @@ def same(one, other):
     return all(torch.equal(first, second) for first, second in zip(one.tensors, other.tensors, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("live", [Numbered(), Drawn(), None], ids=["copied", "drawn", "kept"])
 @pytest.mark.parametrize("world", [1, 2])
 def test_without_changes_they_are_the_batches_of_the_cpu(live, world, tmp_path):

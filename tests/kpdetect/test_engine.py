@@ -144,6 +144,7 @@ def test_the_precision_is_that_of_the_caller(small_project, tmp_path, monkeypatc
     assert [predictor.runtime.compute for predictor in seen] == [torch.float32]
 
 
+@pytest.mark.slow
 def test_without_onnxruntime_auto_is_torch_and_onnx_one_line(monkeypatch, small_project, tmp_path):
     write_image(tmp_path / "in" / "a.png", faces(64, 1)[0])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)

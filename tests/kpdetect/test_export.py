@@ -98,6 +98,7 @@ def test_a_graph_holds_the_calibration_of_its_detector():
     assert found[[0, 25, 100]].tolist() == pytest.approx([0.05, 0.325, 0.95])
 
 
+@pytest.mark.slow
 def test_the_script_of_the_documentation_works(tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     predictor, image = perfect("centre", side=64), dots(100, 140, (70, 30), (50, 62))

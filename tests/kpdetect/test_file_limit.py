@@ -67,6 +67,7 @@ try:
     return done, sorted(path.name for path in out.iterdir())
 
 
+@pytest.mark.slow
 def test_a_video_that_does_not_fit_is_not_left_behind_cut(tmp_path):
     done, left = limited(VIDEO, tmp_path / "out", 100_000)
     assert (done.returncode, left) == (2, []), done.stderr
@@ -83,6 +84,7 @@ def test_images_that_do_not_fit_are_refused_and_leave_no_cache(blob_folder, tmp_
     assert not [name for name in left if name.endswith(".part")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dlc-h5", "sleap"])
 def test_tables_of_other_tools_that_do_not_fit_are_refused(tmp_path, name):
     if name == "dlc-h5":

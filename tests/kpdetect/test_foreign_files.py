@@ -95,6 +95,7 @@ def test_shards_hold_their_own_data(pairs: Path, secret: Path, reference: Refere
         ShardFolder(pairs).read(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_image_caches_hold_their_own_data(tmp_path: Path, secret: Path, reference: Reference) -> None:
     path = tmp_path / "images.h5"

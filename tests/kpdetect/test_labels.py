@@ -87,6 +87,7 @@ def test_labels_that_do_not_fit_the_model_are_refused_and_foreign_ones_warned_of
     assert "was written for other weights" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_results_have_names_and_lack_what_was_dropped(small_project, tmp_path):
     write_image(tmp_path / "in" / "a.png", dots(40, 60, (10, 20), (40, 30)))
     whole = predict_folder(small_project, tmp_path / "in", tmp_path / "out", device="cpu")
