@@ -43,6 +43,7 @@ def test_no_file_is_longer_than_300_lines(modules: dict[str, Module]) -> None:
     assert {module.name: module.lines for module in modules.values() if module.lines > 300} == {}
 
 
+@pytest.mark.slow
 def test_no_function_is_longer_than_80_lines(modules: dict[str, Module]) -> None:
     every = [(module.name, function) for module in modules.values() for function in module.functions]
     assert [(name, function.name) for name, function in every if length(function) > 80] == []
@@ -97,6 +98,7 @@ def test_only_commands_print(modules: dict[str, Module]) -> None:
     assert printing == []
 
 
+@pytest.mark.slow
 def test_no_test_module_imports_another() -> None:
     wrong = []
     for path in (ROOT / "tests").rglob("test_*.py"):

@@ -20,6 +20,7 @@ def test_heatmap_is_the_gaussian_of_the_paper():
     assert heat[1, 3] == pytest.approx(math.exp(-(0.25 + 1.0) / 0.5))
 
 
+@pytest.mark.slow
 def test_factors_multiply_to_the_heatmap():
     keypoints = torch.rand(2, 3, 2) * 2 - 1
     along_y, along_x = gaussian_axes(keypoints, (6, 9), 0.1, margin=2)

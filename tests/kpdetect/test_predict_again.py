@@ -18,6 +18,7 @@ from kpdetect.inference.prediction_job import predict_inputs
 from tests.builders.dots import write_video
 
 
+@pytest.mark.slow
 def test_what_was_skipped_is_said_again(small_project, blob_folder, tmp_path):
     (blob_folder / "broken.jpg").write_text("no picture")
     out = tmp_path / "found"
@@ -29,6 +30,7 @@ def test_what_was_skipped_is_said_again(small_project, blob_folder, tmp_path):
     assert (out / "skipped.csv").read_text() == listed
 
 
+@pytest.mark.slow
 def test_strict_does_not_accept_what_lenient_left(small_project, blob_folder, tmp_path):
     (blob_folder / "broken.jpg").write_text("no picture")
     predict_inputs(small_project, [str(blob_folder)], tmp_path / "found", device="cpu")
@@ -36,6 +38,7 @@ def test_strict_does_not_accept_what_lenient_left(small_project, blob_folder, tm
         predict_inputs(small_project, [str(blob_folder)], tmp_path / "found", PredictConfig(strict=True), device="cpu")
 
 
+@pytest.mark.slow
 def test_a_damaged_video_is_said_again(small_project, tmp_path):
     write_video(tmp_path / "film.avi", 40)
     data = (tmp_path / "film.avi").read_bytes()
@@ -48,6 +51,7 @@ def test_a_damaged_video_is_said_again(small_project, tmp_path):
         predict_inputs(*arguments[:3], PredictConfig(overlays=0, strict=True), device="cpu")
 
 
+@pytest.mark.slow
 def test_other_boxes_in_the_same_file_are_predicted_anew(small_project, tmp_path):
     write_video(tmp_path / "film.avi", 5)
     boxes, found = tmp_path / "boxes.csv", {}
@@ -93,6 +97,7 @@ def test_records_of_the_earlier_border_are_still_those_of_weights_that_know_no_o
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["second look", "other size", "overlay"])
 def test_an_image_that_is_lost_on_the_way_costs_itself_only(small_project, blob_folder, tmp_path, monkeypatch, when):
     lost = blob_folder / "003.png"

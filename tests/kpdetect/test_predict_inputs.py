@@ -50,6 +50,7 @@ def test_a_folder_of_everything_is_finished_and_what_was_skipped_is_listed(small
     assert [path.name for path in (out / "videos").iterdir()] == ["fl ö"]  # nothing of what could not be read
 
 
+@pytest.mark.slow
 def test_a_format_that_is_refused_keeps_no_other_from_being_written(small_project, mixed, tmp_path):
     out, formats = tmp_path / "out", ("yolo", "coco")
     write_image(mixed / "顔.bmp", dots(61, 43, (10, 20), (40, 30)))  # YOLO knows both as 顔.txt
@@ -241,6 +242,7 @@ def test_the_command_says_what_it_did(small_project, mixed, tmp_path):
     assert len(list((out / "overlays").rglob("*.png"))) == 2  # the third is the broken one
 
 
+@pytest.mark.slow
 def test_the_command_names_no_overlays_where_there_are_none_and_counts_what_it_does_not_name(small_project, mixed, tmp_path):
     for number in range(3):
         (mixed / f"torn{number}.png").write_text("no picture")
@@ -254,6 +256,7 @@ def test_the_command_names_no_overlays_where_there_are_none_and_counts_what_it_d
     assert f"overlays: {tmp_path / 'out' / 'overlays'}" in CliRunner().invoke(app, given).stdout
 
 
+@pytest.mark.slow
 def test_scales_look_at_boxes_that_hardly_touch_their_image(small_project, tmp_path):
     write_image(tmp_path / "images" / "a.png", np.full((40, 60, 3), 77, np.uint8))
     (tmp_path / "boxes.csv").write_text("image,left,top,width,height\na.png,-48,10,50,20\n")
@@ -269,6 +272,7 @@ def test_scales_look_at_boxes_that_hardly_touch_their_image(small_project, tmp_p
         CliRunner().invoke(app, [*given, "--out", str(tmp_path / "out"), "--scales", "1;2"], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_the_command_tells_inputs_with_gaps_from_those_that_were_skipped(small_project, mixed, tmp_path):
     whole = (mixed / "fl ö.avi").read_bytes()
     (mixed / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])

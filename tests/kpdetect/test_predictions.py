@@ -237,6 +237,7 @@ def test_weights_of_another_version_and_incomplete_ones_are_refused(small_projec
         kpdetect.load(small_project)
 
 
+@pytest.mark.slow
 def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(small_project, tmp_path):
     source = tmp_path / "images"
     for number, size in enumerate([(40, 30), (50, 60)]):

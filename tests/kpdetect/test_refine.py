@@ -249,6 +249,7 @@ def test_refine_needs_a_model_and_imm_none(blob_folder, tmp_path):
         refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU)
 
 
+@pytest.mark.slow
 def test_each_term_can_be_switched_off(blob_folder, tmp_path):
     off = ["reconstruction.weight=0", "agreement_weight=1", "separation_weight=1", "steps=1", "log_every=1"]
     refine_detector(blob_folder, tmp_path / "run", apply_overrides(imm_config(), [*SMALL, *off]), CPU)

@@ -185,6 +185,7 @@ def test_processes_of_other_arguments_are_refused_in_one_line(tmp_path):
     assert "process 1: SystemExit(2)" in done.stdout
 
 
+@pytest.mark.slow
 def test_three_processes_predict_what_one_does(small_project, images, tmp_path, monkeypatch):
     monkeypatch.setattr(image_parts, "SMALLEST", 32)
     alone = predict(small_project, images, tmp_path / "one")
@@ -198,6 +199,7 @@ def test_three_processes_predict_what_one_does(small_project, images, tmp_path, 
     assert (again.images, again.skipped) == (80, alone.skipped)
 
 
+@pytest.mark.slow
 def test_a_killed_prediction_goes_on_with_another_number_of_processes(small_project, images, tmp_path, monkeypatch):
     monkeypatch.setattr(image_parts, "SMALLEST", 32)
     predict(small_project, images, tmp_path / "one")
@@ -221,6 +223,7 @@ def test_a_killed_prediction_goes_on_with_another_number_of_processes(small_proj
     assert contents(tmp_path / "killed") == contents(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_parts_of_other_images_are_not_used(small_project, images, tmp_path, monkeypatch):
     monkeypatch.setattr(image_parts, "SMALLEST", 32)
     write = image_parts.Parts.write
@@ -239,6 +242,7 @@ def test_parts_of_other_images_are_not_used(small_project, images, tmp_path, mon
     assert contents(tmp_path / "killed") == contents(tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_processes_that_see_other_images_are_refused(small_project, images, tmp_path):
     def look(peers: Peers):
         shown = images if peers.is_main else tmp_path / "only"
@@ -248,6 +252,7 @@ def test_processes_that_see_other_images_are_refused(small_project, images, tmp_
         together(2, look)
 
 
+@pytest.mark.slow
 def test_images_that_nobody_can_read_leave_earlier_results(small_project, images, tmp_path):
     predict(small_project, tmp_path / "only", tmp_path / "found")
     before = contents(tmp_path / "found")
@@ -257,6 +262,7 @@ def test_images_that_nobody_can_read_leave_earlier_results(small_project, images
     assert contents(tmp_path / "found") == before
 
 
+@pytest.mark.slow
 def test_pairs_of_two_processes_are_those_of_one(small_project, images, tmp_path, monkeypatch):
     found, only = tmp_path / "found", tmp_path / "only"
     predict_inputs(small_project, [str(only)], found, PredictConfig(overlays=0), "cpu")

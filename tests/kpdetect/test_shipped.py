@@ -133,6 +133,7 @@ def test_another_readme_is_not_replaced(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
+@pytest.mark.slow
 def test_another_model_is_not_mixed_with_the_one_there(small_project: Path, tmp_path: Path) -> None:
     out = tmp_path / "packed"
     pack_model(Path("toy-32"), out)

@@ -48,6 +48,7 @@ def skipped(out: Path) -> dict[str, str]:
         return dict(list(csv.reader(file))[1:])
 
 
+@pytest.mark.slow
 def test_predict_skips_files_whose_names_no_table_can_hold(tmp_path):
     for name in ("caf\udce9.png", "new\nline.png", "good.png"):
         picture(tmp_path / "in", name)
