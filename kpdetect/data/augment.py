@@ -7,6 +7,7 @@ noise, compression and occlusion. The result for a pair depends only on its seed
 from __future__ import annotations
 
 import os
+import random
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +20,9 @@ from pydantic import Field
 from kpdetect.config import StrictConfig
 from kpdetect.coords import Affine, apply_affine, compose_affine, to_normalised, to_pixels
 from kpdetect.images.arrays import Image
+
+PIXELS = 1
+"""Number that separates the random numbers of the pixels from those of the warp, which have the same seed."""
 
 
 class AugmentConfig(StrictConfig):
@@ -88,15 +92,20 @@ class PixelChanges:
         self.local = threading.local()
 
     def __call__(self, images: Iterable[Image], seed: int) -> list[Image]:
-        """Change images, uint8 [height, width, 3], one after the other. One seed serves the whole sequence."""
+        """Change images, uint8 [height, width, 3], one after the other. One seed serves the whole sequence.
+
+        All transforms draw from the same two sequences of random numbers, one after the other. `set_random_seed` would give
+        each transform the same sequence, so that the images with a covered patch were those with changed colours.
+        """
         if not hasattr(self.local, "transform"):
             self.local.transform = pixel_transform(self.config)
-        self.local.transform.set_random_seed(seed % 2**32)
+        source = np.random.default_rng([seed, PIXELS])
+        self.local.transform.set_random_state(source, random.Random(int(source.integers(2**63))))
         return [self.local.transform(image=image)["image"] for image in images]
 
 
 def pixel_transform(config: AugmentConfig) -> Any:
-    """Make the albumentations transform that changes pixels. After `set_random_seed` its results are reproducible."""
+    """Make the albumentations transform that changes pixels. After `set_random_state` its results are reproducible."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # stops a query to the network at import
     import albumentations as A
 

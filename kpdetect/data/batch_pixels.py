@@ -3,9 +3,6 @@
 `kpdetect.data.augment.PixelChanges` makes the same changes to one image at a time on the CPU, with albumentations. The changes
 are drawn from the same distributions. Every kind of change is computed for all images, and each image takes the result that was
 drawn for it. So the work does not depend on values on the GPU, and the CPU never waits for them.
-
-In albumentations each transform has a random generator, and all generators start from the same seed. So their first numbers are
-equal: a low number means that the image is changed, darkened and covered at once. The same draws are shared here.
 """
 
 from __future__ import annotations
@@ -61,48 +58,32 @@ class PixelDraws:
     fills: Tensor
 
 
-def draw_pixel_changes(
-    config: AugmentConfig, count: int, size: Size, source: torch.Generator, *, own_seeds: bool = True
-) -> PixelDraws:
+def draw_pixel_changes(config: AugmentConfig, count: int, size: Size, source: torch.Generator) -> PixelDraws:
     """Draw the changes of `count` images of `size` (height, width), on the device of the random source.
 
     Args:
         config: settings of the augmentation.
         count: number of images.
         size: (height, width) of the images.
-        source: source of the random numbers.
-        own_seeds: whether the same augmentation on the CPU gives every image a seed. If not, one seed serves a batch there, and
-            only the choice of changing colour and the choice of changing quality share a random number.
+        source: source of the random numbers. All numbers are independent.
     """
-    device = source.device
 
     def chance(*shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=source, device=device)
+        return torch.rand(count, *shape, generator=source, device=source.device)
 
-    decided, first, second, choice = chance(), chance(), chance(), chance()
-    sequence, covered = chance(), chance()
-    if own_seeds:
-        decided = sequence = covered = first
-    changed = sequence < config.photometric
-
-    def shared(number: Tensor) -> Tensor:
-        return number if own_seeds else chance()
-
-    places = chance(2, 4)
-    places[:, 0, 0] = shared(choice)
-    quality = shared(first)
+    changed = chance() < config.photometric
     return PixelDraws(
-        colour=_one_of((2 / 3, 1 / 6, 1 / 6), changed & (decided < 0.8), shared(choice)),
-        quality=_one_of((0.25, 0.25, 0.25, 0.25), changed & (decided < 0.5), shared(choice)),
-        factors=torch.stack([0.6 + 0.8 * shared(first), 0.6 + 0.8 * shared(second), 0.4 + 1.2 * chance()], dim=1),
+        colour=_one_of((2 / 3, 1 / 6, 1 / 6), changed & (chance() < 0.8), chance()),
+        quality=_one_of((0.25, 0.25, 0.25, 0.25), changed & (chance() < 0.5), chance()),
+        factors=torch.stack([0.6 + 0.8 * chance(), 0.6 + 0.8 * chance(), 0.4 + 1.2 * chance()], dim=1),
         hue=0.1 * chance() - 0.05,
         order=chance(4).argsort(dim=1),
-        gamma=0.6 + shared(first),
-        blur=_blur_weights(0.5 + 2.5 * shared(first), chance() < 1 / 3),
-        deviation=255 * (0.01 + 0.05 * shared(first)),
-        jpeg=40 + torch.where(quality < 51 / 64, 64 * quality, 51 * chance()).floor(),  # 6 bits; above 50 drawn again
-        sharp=torch.stack([0.2 + 0.4 * shared(first), 0.5 + 0.5 * shared(second)], dim=1),
-        holes=_holes(size, places, covered < config.occlusion, chance() < 0.5),
+        gamma=0.6 + chance(),
+        blur=_blur_weights(0.5 + 2.5 * chance(), chance() < 1 / 3),
+        deviation=255 * (0.01 + 0.05 * chance()),
+        jpeg=40 + (51 * chance()).floor(),
+        sharp=torch.stack([0.2 + 0.4 * chance(), 0.5 + 0.5 * chance()], dim=1),
+        holes=_holes(size, chance(2, 4), chance() < config.occlusion, chance() < 0.5),
         fills=(256 * chance(2, 3)).floor(),
     )
 

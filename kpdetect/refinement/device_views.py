@@ -65,6 +65,6 @@ class DeviceViews:
         source = torch.Generator(self.device)
         source.manual_seed(seed)
         height, width = views.shape[2:]
-        draws = draw_pixel_changes(self.changes, len(views), (height, width), source, own_seeds=False)
+        draws = draw_pixel_changes(self.changes, len(views), (height, width), source)
         levels = ((views + 1) * 127.5).round().clamp(0, 255)
         return change_pixels(levels, draws, source).div_(127.5).sub_(1)

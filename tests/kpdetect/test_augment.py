@@ -97,3 +97,30 @@ def test_pixel_transforms_leave_points_alone():
         changed, moved = augmenter(image, keypoints, seed)
         assert not np.array_equal(changed, image)  # a patch is always covered
         np.testing.assert_allclose(moved, keypoints, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_changes_of_an_image_are_drawn_independently():
+    """Chance decides on colours (0.5 * 0.8), quality (0.5 * 0.5) and patches (0.3); strengths do not follow the warp."""
+    augmenter = PairAugmenter(AugmentConfig(photometric=0.5, occlusion=0.3))
+    image, keypoints = np.full((8, 8, 3), 100, np.uint8), np.zeros((1, 2), np.float32)
+    augmenter(image, keypoints, 0)
+    sequential, cover = augmenter.pixels.local.transform.transforms
+    colour, quality = (group.transforms for group in sequential.transforms)
+    drawn = []
+    for seed in range(600):
+        for leaf in (*colour, *quality, cover):
+            leaf.params = {}  # those of the call before
+        augmenter(image, keypoints, seed)
+        factor = np.hypot(*augmenter.warp(np.random.default_rng(seed), (8, 8))[:, 0])
+        used = [any(leaf.params for leaf in group) for group in (colour, quality, [cover])]
+        kind = next((number for number, leaf in enumerate(quality) if leaf.params), np.nan)
+        drawn.append([factor, *used, colour[0].params.get("brightness", np.nan), kind])
+    scale, coloured, changed, covered, brightness, kind = np.array(drawn, dtype=np.float64).T
+    np.testing.assert_allclose([coloured.mean(), changed.mean(), covered.mean()], [0.4, 0.25, 0.3], atol=0.05)
+    assert covered[changed == 1].mean() == pytest.approx(0.3, abs=0.1)
+    assert covered[coloured == 1].mean() == pytest.approx(0.3, abs=0.1)
+    for one, other in ((scale, brightness), (scale, kind), (scale, covered), (brightness, kind), (brightness, covered)):
+        both = np.isfinite(one) & np.isfinite(other)
+        assert both.sum() > 30
+        assert abs(np.corrcoef(one[both], other[both])[0, 1]) < 3.5 / np.sqrt(both.sum())
