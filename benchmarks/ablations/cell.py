@@ -42,7 +42,8 @@ from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.lock import locked
 from kpdetect.inference.predictor import Predictor
-from kpdetect.project.config import ProjectConfig, project_config, share_of
+from kpdetect.project.budget import share_of
+from kpdetect.project.config import ProjectConfig, project_config
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.run_folder import environment

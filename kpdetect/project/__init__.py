@@ -1,8 +1,11 @@
 """`kpdetect run`: from a folder of images to a detector, keypoints and a report. This package may import all other packages.
 
-config    the settings of a project, and the shares of its training minutes
+config    the settings of a project
+budget    the shares of its minutes that the stages get, and the number of pairs
 outdated  removes the results of stages whose inputs have changed
 price     a forecast of the time, memory and disk that a project needs, measured before it begins
+sample_pairs
+          pairs made from sampled images, for this forecast
 rounds    rounds of self-training
 rounds_config
           the settings of self-training

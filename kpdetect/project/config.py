@@ -1,4 +1,4 @@
-"""The settings of a project of `kpdetect run`, and how its training minutes are divided among its stages."""
+"""The settings of a project of `kpdetect run`."""
 
 from __future__ import annotations
 
@@ -18,27 +18,6 @@ from kpdetect.project.rounds_config import NO_ROUNDS, RoundsConfig
 from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS
 
-REFINED = {"generator": 5.0, "detector": 2.0, "refine": 3.0}
-"""Weights by which the stages share the training minutes if the detector is refined on real images."""
-PLAIN = {"generator": 7.0, "detector": 3.0, "refine": 0.0}
-"""Weights by which the stages share the training minutes if the detector is not refined."""
-WHOLE = 10.0
-ROUND = 1.5
-"""Weight of each round of self-training, in addition to the weights of the other stages."""
-
-
-def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
-    """Compute the share of a project's training minutes that one stage gets, 0 to 1.
-
-    Args:
-        stage: `generator`, `detector`, `refine` or `round`, which is one round of self-training.
-        refined: whether the detector is refined on real images.
-        rounds: number of rounds of self-training in the project.
-    """
-    part = ROUND if stage == "round" else (REFINED if refined else PLAIN)[stage]
-    return part / (WHOLE + ROUND * rounds)
-
-
 UNLIMITED = 10**9
 """Number of steps that a run gets when only time ends it."""
 Method = Literal["gan", "imm"]
@@ -49,7 +28,7 @@ class PairsConfig(StrictConfig):
     """Settings of the generated pairs of an image and its keypoints."""
 
     count: int = Field(20_000, ge=100)
-    """Number of pairs to generate."""
+    """Number of pairs to generate. Fewer are generated if the detector cannot see that many in its steps or minutes."""
     codec: Literal["jpeg", "raw"] = "jpeg"
     """Encoding of the generated images: `jpeg` or `raw` (uncompressed)."""
     shard_size: int = Field(5_000, ge=1)

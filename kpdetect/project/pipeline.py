@@ -31,7 +31,9 @@ from kpdetect.errors import InputError
 from kpdetect.files.names import as_path
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictions_folder import read_predictions
+from kpdetect.messages import log
 from kpdetect.progress import Listener, listening
+from kpdetect.project.budget import affordable, omission
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Last, Project
@@ -145,7 +147,7 @@ def run_project(
     project = Project(
         images=images,
         out=out,
-        settings=settings,
+        settings=affordable(settings, minutes),
         runtime=runtime,
         minutes=minutes,
         exclude=exclude,
@@ -155,8 +157,10 @@ def run_project(
         last=last,
     )
     with listening(progress):
+        if runtime.is_main and last == "report" and (omitted := omission(settings, minutes)):
+            log.info(omitted)
         if dry_run:
-            return RunResult(path=out, report=project.report, plan=tuple(project.price().text.splitlines()))
+            return RunResult(path=out, report=project.report, plan=tuple(project.price.text.splitlines()))
         project.run()
     return RunResult(path=out, report=project.report)
 

@@ -8,15 +8,14 @@ beginning, because they run again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from generator.stream import BATCH
 from generator.training.batches import cached_side
 from generator.training.cost import drawing_rate, sampled_generator_price
 from kpdetect.data.sample import Sample, read_sample
@@ -24,8 +23,9 @@ from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.data.shard import encode_jpeg
 from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.pairs import PairBatch
+from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
 from kpdetect.refinement.reconstruction import named_perception
@@ -121,38 +121,13 @@ class Work(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplePairs:
-    """A source of pairs for measuring a training: sampled images, with all keypoints in the centre. Drawing takes no time.
-
-    Attributes:
-        images: uint8 [count, side, side, 3].
-        keypoints: number of keypoints K.
-    """
-
-    images: Image
-    keypoints: int
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the images."""
-        return self.images.shape[1], self.images.shape[2]
-
-    def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
-        """Yield pairs start <= i < stop, in order, in batches."""
-        for first in range(start, stop, BATCH):
-            index = np.arange(first, min(first + BATCH, stop))
-            points, seen = np.zeros((len(index), self.keypoints, 2), np.float32), np.ones((len(index), self.keypoints), bool)
-            yield PairBatch(images=self.images[index % len(self.images)], keypoints=points, visible=seen)
-
-
-@dataclass(frozen=True, kw_only=True)
 class ProjectPrice:
     """A forecast of a project, from measurements of its training stages.
 
     Attributes:
         images, out, settings, runtime, minutes, exclude, strict: see `kpdetect.project.pipeline.run_project`.
         trainings: the stages that train, in order.
+        pairs_minutes: longest time for generating pairs; None if nothing but their number limits it.
         predicts: whether the project ends with predictions on all images.
         seconds: largest duration of all measurements together.
     """
@@ -165,6 +140,7 @@ class ProjectPrice:
     exclude: frozenset[str]
     strict: bool
     trainings: tuple[Training, ...]
+    pairs_minutes: float | None
     predicts: bool
     seconds: float = MOST_SECONDS
 
@@ -191,34 +167,69 @@ class ProjectPrice:
         """
         if not self.left:
             return []
-        sample, side = self.sample, self.settings.generator.model.size
-        squares = np.stack([fit_image(image, side, "stretch")[0] for image in sample.images])
-        pairs = SamplePairs(images=squares, keypoints=self.settings.refine.keypoints)
+        sample = self.sample
+        needs = [
+            price.needs._replace(batch=project_key(price.needs.batch, training.stage))
+            for training, price in zip(self.left, self.prices, strict=True)
+        ]
         works = [Work("reads", sample.folder_count, "images", sample.rate)]
-        prices: dict[str, Price] = {}
-        needs, lines, trained = [], [], 0.0
-        for training in self.left:
-            if training.stage == "round" and prices.keys() & {"detector", "round"}:
-                price = _of_another_round(prices.get("round") or prices["detector"], training, self.settings.detector.batch)
-            else:
-                with settings_of(training.stage):
-                    price = self._measured(training, pairs)
-            prices[training.stage] = price
-            needs.append(price.needs._replace(batch=project_key(price.needs.batch, training.stage)))
-            if training.stage == "detector":
-                works.append(self._pairs_left(squares, needs))
-            forecast = replace(price.forecast, stage=training.title)
-            lines += [line for line in forecast_lines(forecast) if line[0] == logging.INFO]
-            trained += forecast.seconds
+        if any(training.stage == "detector" for training in self.left):
+            works.append(self._pairs_left(needs))
         works += self._predictions()
-        whole = duration(trained + sum(work.seconds for work in works))
-        lines = [*(work.line for work in works), *lines, (logging.INFO, f"in all it takes about {whole}")]
+        forecasts = [
+            replace(price.forecast, stage=training.title) for training, price in zip(self.left, self.prices, strict=True)
+        ]
+        lines = [work.line for work in works]
+        lines += [line for forecast in forecasts for line in forecast_lines(forecast) if line[0] == logging.INFO]
+        whole = sum(forecast.seconds for forecast in forecasts) + sum(work.seconds for work in works)
+        lines.append((logging.INFO, f"in all it takes about {duration(whole)}"))
         lines += needs_lines(max(needs)._replace(disk=sum(each.disk for each in needs)))
-        if "generator" in prices:
+        if self.left[0].stage == "generator":
             share = (self.left[0].minutes or 1.0) / (self.minutes or 1.0)
-            few = enough_lines(prices["generator"].forecast, share)
+            few = enough_lines(self.prices[0].forecast, share)
             lines += [(level, in_project(line, "generator")) for level, line in few]
         return lines
+
+    @cached_property
+    def prices(self) -> tuple[Price, ...]:
+        """The price of each training in `left`, measured. Rounds take their speed from the training on pairs."""
+        found: dict[str, Price] = {}
+        prices = []
+        for training in self.left:
+            if training.stage == "round" and found.keys() & {"detector", "round"}:
+                price = _of_another_round(found.get("round") or found["detector"], training, self.settings.detector.batch)
+            else:
+                with settings_of(training.stage):
+                    price = self._measured(training)
+            found[training.stage] = price
+            prices.append(price)
+        return tuple(prices)
+
+    @cached_property
+    def pairs_count(self) -> int:
+        """The number of pairs that the project needs, at most `PairsConfig.count`.
+
+        If time limits the project, the number depends on measured speeds. Several processes must agree on it, so they ignore
+        the time.
+        """
+        settings = self.settings
+        seen = settings.detector.steps * settings.detector.batch
+        if self.pairs_minutes is None or self.runtime.world > 1 or settings.detector.steps <= SHORT_STEPS:
+            return pairs_needed(settings, seen)
+        places = [place for place, training in enumerate(self.left) if training.stage == "detector"]
+        looks = min([seen, *(self.prices[place].forecast.images for place in places)])
+        return pairs_needed(settings, min(looks // LOOKS, int(60 * self.pairs_minutes * self.drawing_rate)))
+
+    @cached_property
+    def drawing_rate(self) -> float:
+        """The pairs per second that this machine draws, measured."""
+        return drawing_rate(self.settings.generator, self.runtime)
+
+    @cached_property
+    def squares(self) -> Image:
+        """The sample's images at the size of generated images."""
+        side = self.settings.generator.model.size
+        return np.stack([fit_image(image, side, "stretch")[0] for image in self.sample.images])
 
     @cached_property
     def sample(self) -> Sample:
@@ -229,8 +240,9 @@ class ProjectPrice:
         crop = self.settings.generator.data.crop
         return read_sample(self.images, self.out, side, crop, self.exclude, strict=self.strict)
 
-    def _measured(self, training: Training, pairs: SamplePairs) -> Price:
+    def _measured(self, training: Training) -> Price:
         settings, folder, runtime = self.settings, training.folder, self.runtime
+        pairs = SamplePairs(images=self.squares, keypoints=settings.refine.keypoints)
         seconds, fresh = self.seconds / len(self.left), training != self.left[0]
         if training.stage == "generator":
             judging = settings.generator.optimiser
@@ -247,15 +259,16 @@ class ProjectPrice:
             sample, folder, settings.refine, runtime, training.minutes, pairs=anchors, seconds=seconds, fresh=fresh
         )
 
-    def _pairs_left(self, squares: Image, needs: list[Needs]) -> Work:
+    def _pairs_left(self, needs: list[Needs]) -> Work:
         """Measure how fast the missing pairs can be drawn, and add their disk space to `needs`."""
         settings, folder = self.settings.pairs, self.out / "pairs"
         new = self.left[0].stage == "generator" or not (folder / MANIFEST).exists()
-        there = 0 if new else sum(shard.stop - shard.start for shard in Manifest.read(folder).shards)
-        sizes = [square.nbytes if settings.codec == "raw" else encode_jpeg(square).nbytes for square in squares[:ENCODED]]
-        count = max(0, settings.count - there)
+        there = 0 if new else Manifest.read(folder).count
+        in_use = 0 if new or self.minutes is None else pairs_in_use(self.out)
+        sizes = [square.nbytes if settings.codec == "raw" else encode_jpeg(square).nbytes for square in self.squares[:ENCODED]]
+        count = max(0, (in_use or self.pairs_count) - there)
         needs.append(Needs(0, None, int(count * float(np.mean(sizes))), 0))
-        return Work("draws", count, "pairs", drawing_rate(self.settings.generator, self.runtime))
+        return Work("draws", count, "pairs", self.drawing_rate)
 
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector

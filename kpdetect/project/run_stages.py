@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,8 @@ from kpdetect.files.sources import read_sources
 from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
-from kpdetect.project.config import ProjectConfig, share_of
+from kpdetect.project.budget import pairs_in_use, share_of
+from kpdetect.project.config import ProjectConfig
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from kpdetect.project.price import ProjectPrice, trainings_of
 from kpdetect.project.rounds import teach_round
@@ -58,7 +59,7 @@ class Project:
 
     def run(self) -> None:
         """Print the forecast of the project, and run all its stages."""
-        say(self.price().lines_unless_short)
+        say(self.price.lines_unless_short)
         run_stages(self.out, self.stages(), self.peers)
 
     @property
@@ -89,8 +90,9 @@ class Project:
         ]
         return [*trained, *used] if self.last == "report" else trained
 
+    @cached_property
     def price(self) -> ProjectPrice:
-        """Make the forecast of the project. Nothing is measured before its lines are read."""
+        """The forecast of the project. Nothing is measured before its lines are read."""
         return ProjectPrice(
             images=self.images,
             out=self.out,
@@ -100,6 +102,7 @@ class Project:
             exclude=self.exclude,
             strict=self.strict,
             trainings=trainings_of(self.settings, self.out, self.last == "generator", self.share),
+            pairs_minutes=self.share("pairs"),
             predicts=self.last == "report",
         )
 
@@ -133,10 +136,11 @@ class Project:
         pairs, out = self.settings.pairs, self.out
         stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
         by_the_first(self.runtime, lambda: discard_outdated(out, stream.provenance))
+        in_use = 0 if self.minutes is None else pairs_in_use(out)  # another number of pairs would discard the detector
         export_pairs(
             stream,
             out / "pairs",
-            pairs.count,
+            in_use or self.price.pairs_count,
             codec=pairs.codec,
             shard_size=pairs.shard_size,
             sources=read_sources(out / "generator"),

@@ -17,7 +17,7 @@ from kpdetect.detector.cost import detector_price
 from kpdetect.detector.train import train_detector
 from kpdetect.errors import CheckpointError, ConfigError, InputError
 from kpdetect.images.image_files import write_image
-from kpdetect.project.price import SamplePairs
+from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.refinement.config import imm_config
 from kpdetect.refinement.cost import refine_price
 from kpdetect.refinement.train import refine_detector

@@ -17,7 +17,8 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.inference.describe import describe_file
 from kpdetect.inference.labelling import change_labels
 from kpdetect.inference.labels import labels_follow
-from kpdetect.project.config import ProjectConfig, project_config, share_of
+from kpdetect.project.budget import share_of
+from kpdetect.project.config import ProjectConfig, project_config
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import detector_stages, find_weights, load_weights, read_description, save_weights
 from tests.builders.projects import SMALL, run_small
@@ -170,7 +171,7 @@ def test_a_round_leaves_out_what_cannot_be_read(toy, tmp_path, capsys):  # noqa:
 
 def test_shares_of_the_minutes_add_up():
     for refined in (True, False):
-        stages = [share_of(stage, refined, 2) for stage in ("generator", "detector", "refine", "round", "round")]
+        stages = [share_of(stage, refined, 2) for stage in ("generator", "pairs", "detector", "refine", "round", "round")]
         assert sum(stages) == pytest.approx(1)
 
 

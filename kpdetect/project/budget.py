@@ -1,0 +1,65 @@
+"""How the minutes of `kpdetect run` are divided among its stages, and how many pairs its detector needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kpdetect.data.schema import MANIFEST, Manifest
+from kpdetect.project.config import ProjectConfig
+from kpdetect.training.checkpoints import CHECKPOINT
+from kpdetect.training.forecast import rounded
+
+REFINED = {"generator": 5.0, "pairs": 0.5, "detector": 2.0, "refine": 2.5}
+"""Weights by which the stages share the minutes if the detector is refined on real images."""
+PLAIN = {"generator": 6.5, "pairs": 0.7, "detector": 2.8, "refine": 0.0}
+"""Weights by which the stages share the minutes if the detector is not refined."""
+WHOLE = 10.0
+ROUND = 1.5
+"""Weight of each round of self-training, in addition to the weights of the other stages."""
+LEAST_MINUTES = 15.0
+"""With fewer minutes the detector is neither refined nor followed by a round: these stages would be too short to gain."""
+LOOKS = 2
+"""How often the detector sees each pair, if time ends its training. Every look is changed in another random way."""
+LEAST_PAIRS = 1_000
+"""Smallest number of pairs to which a short training of the detector lowers `PairsConfig.count`."""
+
+
+def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
+    """Compute the share of a project's minutes that one stage gets, 0 to 1.
+
+    Args:
+        stage: `generator`, `pairs`, `detector`, `refine` or `round`, which is one round of self-training.
+        refined: whether the detector is refined on real images.
+        rounds: number of rounds of self-training in the project.
+    """
+    part = ROUND if stage == "round" else (REFINED if refined else PLAIN)[stage]
+    return part / (WHOLE + ROUND * rounds)
+
+
+def affordable(settings: ProjectConfig, minutes: float | None) -> ProjectConfig:
+    """Return the settings without refinement and rounds if the minutes are too few for them to gain."""
+    if minutes is None or minutes >= LEAST_MINUTES or settings.method == "imm":
+        return settings
+    return settings.model_copy(update={"refined": False, "rounds": settings.rounds.model_copy(update={"count": 0})})
+
+
+def omission(settings: ProjectConfig, minutes: float | None) -> str | None:
+    """Describe which stages `affordable` leaves out. None if it leaves none out."""
+    kept = affordable(settings, minutes)
+    names = ["refinement"] * (settings.refined > kept.refined) + ["self-training"] * (settings.rounds.count > kept.rounds.count)
+    if not names:
+        return None
+    advice = f"from `minutes={LEAST_MINUTES:g}` on the project includes {'them' if len(names) > 1 else 'it'}"
+    return f"{minutes:g} minutes are too short for {' and '.join(names)}; {advice}"
+
+
+def pairs_needed(settings: ProjectConfig, most: int) -> int:
+    """Compute how many pairs to generate if the detector has use for `most` of them."""
+    return min(settings.pairs.count, max(LEAST_PAIRS, rounded(most)))
+
+
+def pairs_in_use(out: Path) -> int:
+    """Count the pairs of a project from which its detector has begun to learn. 0 if there is no such detector."""
+    folder = out / "pairs"
+    begun = (folder / MANIFEST).exists() and (out / "detector" / CHECKPOINT).exists()
+    return Manifest.read(folder).count if begun else 0

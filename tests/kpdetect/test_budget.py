@@ -1,0 +1,58 @@
+"""How `kpdetect run` spends its minutes: on which stages, and on how many pairs."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kpdetect.config import apply_overrides
+from kpdetect.project.budget import LEAST_PAIRS, affordable, omission, pairs_needed, share_of
+from kpdetect.project.config import project_config
+from kpdetect.project.pipeline import run_project
+from kpdetect.project.price import ProjectPrice, trainings_of
+from kpdetect.project.run_stages import Project
+from kpdetect.training.forecast import Forecast
+from tests.builders.runtimes import CPU
+
+
+def priced(minutes, detector_rate=50.0, drawing_rate=100.0, *overrides):
+    """The forecast of a project of which nothing is trained, as if these images and pairs a second had been measured."""
+    settings = apply_overrides(project_config(), ["detector.steps=1000000000", *overrides])
+    trainings = trainings_of(settings, Path("nowhere"), False, lambda stage: minutes and minutes * share_of(stage, True, 1))
+    price = ProjectPrice(
+        images=Path("images"), out=Path("nowhere"), settings=settings, runtime=CPU, minutes=minutes, exclude=frozenset(),
+        strict=False, trainings=trainings, pairs_minutes=minutes and minutes * share_of("pairs", True, 1), predicts=True,
+    )  # fmt: skip
+    seconds = minutes and 60 * minutes * share_of("detector", True, 1)
+    forecast = Forecast(detector_rate, 0, 10**12, seconds_left=seconds)
+    measured = {"prices": tuple(SimpleNamespace(forecast=forecast) for _ in trainings), "drawing_rate": drawing_rate}
+    price.__dict__.update(measured)
+    return price
+
+
+def test_the_pairs_follow_what_the_detector_can_see():
+    detector, pairs = (60 * share_of(stage, True, 1) for stage in ("detector", "pairs"))
+    assert priced(30).pairs_count == pytest.approx(30 * detector * 50 / 2, rel=0.05)  # each pair is seen twice
+    assert priced(30, 50, 10).pairs_count == max(LEAST_PAIRS, round(30 * pairs * 10, -2))  # drawing is slow
+    assert priced(600).pairs_count == 20_000  # the setting is the largest number
+    assert priced(0.5).pairs_count == LEAST_PAIRS
+    assert priced(0.5, 50, 100, "pairs.count=100").pairs_count == 100
+    assert priced(None, 50, 100, "detector.steps=200").pairs_count == 200 * 32  # no more than there are places in batches
+    assert pairs_needed(project_config(), 1_234) == 1_200
+
+
+def test_a_short_run_leaves_out_what_cannot_gain(blob_folder, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    seen = []
+    monkeypatch.setattr(Project, "run", lambda project: seen.append([stage.title for stage in project.stages()]))
+    for minutes in (10, 60, None):
+        run_project(blob_folder, tmp_path / "project", minutes=minutes, device=CPU)
+    assert [len(titles) for titles in seen] == [6, 8, 8]
+    assert not any("Refine" in title or "next detector" in title for title in seen[0])
+    notes = [record.getMessage() for record in caplog.records if "too short" in record.getMessage()]
+    assert len(notes) == 1
+    assert notes[0].startswith("10 minutes are too short for refinement and self-training; from `minutes=15` on")
+    plain = project_config(refined=False, rounds=0)
+    assert (affordable(plain, 10), omission(plain, 10)) == (plain, None)
+    imm = project_config(method="imm")
+    assert affordable(imm, 1) == imm
