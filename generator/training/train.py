@@ -22,6 +22,7 @@ from generator.layers import nearest_heat
 from generator.model import Drawing, Generator
 from generator.sample_sheet import draw_samples
 from generator.training.adversary import Adversary
+from generator.training.augmentation import with_changes
 from generator.training.batch_norm import recalibrate
 from generator.training.batches import RealBatches, cached_side
 from generator.training.collapse import CollapseWatch, observed
@@ -46,12 +47,6 @@ from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
-
-AUGMENTED = (
-    "the discriminator sees them with changed colours, shifted and partly covered (DiffAugment), so that it does not memorise "
-    "them (`overrides=optimiser.diffaugment=[]` turns this off)"
-)
-"""The note about `optimiser.diffaugment=auto` on few images."""
 
 
 def train_generator(
@@ -103,8 +98,6 @@ def train_generator(
     with main_first(runtime):
         side, crop = cached_side(config.model.size), config.data.crop
         cache = build_cache(images, out, side, crop, set(exclude), strict=strict, expected_key=known)
-    if runtime.is_main and config.optimiser.diffaugment == "auto" and config.for_images(len(cache)).optimiser.diffaugment:
-        log.info(f"{len(cache)} images are few: {AUGMENTED}")
     trainer = GeneratorTrainer(run, cache, config, runtime, distance_to, feature_network)
     trainer.share = share
     if not run.checkpoint.exists():
@@ -130,7 +123,7 @@ class GeneratorTrainer(Trainer):
         distance_to: DistanceTo | None = None,
         feature_network: FeatureNetwork | None = None,
     ) -> None:
-        config = config.for_images(len(cache))
+        config = with_changes(config, len(cache), report=runtime.is_main)
         optimiser, model = config.optimiser, config.model
         self.feature_weights = None if feature_network is None else feature_network.hash
         if feature_network is not None:
@@ -191,8 +184,7 @@ class GeneratorTrainer(Trainer):
         """
         initial.load_into(self.generator, self.average)
         for name, network in self.adversary.companions(initial.description, self.feature_weights).items():
-            state = initial.companion(name)
-            if state is not None:
+            if (state := initial.companion(name)) is not None:
                 load_fitting(network, state, initial.checkpoint)
         if self.runtime.is_main:
             initial.record(self.run)
@@ -219,8 +211,7 @@ class GeneratorTrainer(Trainer):
         stage = self.stage
         with self.runtime.autocast():
             drawing = self.generator(latents, stage)
-        metrics = self.adversary.learn(real, drawing.image, self.step, stage)
-        return metrics | self.update_generator(drawing, latents, stage)
+        return self.adversary.learn(real, drawing.image, self.step, stage) | self.update_generator(drawing, latents, stage)
 
     def periodic(self) -> list[tuple[int, Callable[[], object]]]:
         """List periodic tasks, each with its interval in steps. The distance comes before the checkpoint, which stores it."""

@@ -36,7 +36,8 @@ Minutes = Annotated[
     float | None,
     typer.Option(
         min=0,
-        help="Minutes of training for the whole project, counting earlier runs of the command.",
+        help="Minutes for the training of the whole project and the generation of its pairs, counting earlier runs of the "
+        "command. Below 15, the detector is neither refined nor self-trained.",
     ),
 ]
 Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]

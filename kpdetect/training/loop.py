@@ -50,7 +50,7 @@ class TrainingConfig(StrictConfig):
     checkpoint_every: int = Field(500, ge=1)
     """Steps between checkpoints."""
     sample_every: int = Field(500, ge=1)
-    """Steps between sample sheets. Earlier sheets are drawn after 30 seconds, 1 minute, 2 minutes, 4 minutes and so on."""
+    """Steps between sample sheets. Earlier sheets are drawn after 15 and 30 seconds, 1, 2, 4 minutes and so on."""
     log_every: int = Field(50, ge=1)
     """Steps between lines of metrics."""
 
@@ -63,7 +63,7 @@ SAVE_SECONDS = 300.0
 """Longest time between checkpoints in seconds, however slow the steps are. It does not change the result of a training."""
 
 
-EARLY_SHEET_SECONDS = 30.0
+EARLY_SHEET_SECONDS = 15.0
 """Training time of the first sample sheet, in seconds. It doubles from sheet to sheet until the first `sample_every`."""
 PACE_SECONDS, LEAST_PACE_STEPS = 8.0, 10
 """Seconds and steps for which a run measures its speed. A run limited by steps measures a tenth of them, but at least 10."""
@@ -291,7 +291,7 @@ class Trainer(ABC):
 
 
 def _next_sheet(seconds: float) -> float:
-    """Return the next of the times 30 s, 60 s, 120 s, ... after a training time."""
+    """Return the next of the times 15 s, 30 s, 60 s, ... after a training time."""
     due = EARLY_SHEET_SECONDS
     while due <= seconds:
         due *= 2

@@ -101,7 +101,7 @@ def test_early_sheets_come_at_doubled_times_until_the_regular_ones(tmp_path, mon
     trainer = Slow(tmp_path / "run", clock, sample_every=40)
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
     trainer.run_until(81, minutes=None)
-    assert trainer.sheets == [5, 9, 18, 35, 40, 80, 81]  # 35 s, 63 s, 126 s, 245 s; every 40 steps; the end
+    assert trainer.sheets == [3, 5, 9, 18, 35, 40, 80, 81]  # 21 s, 35 s, 63 s, 126 s, 245 s; every 40 steps; the end
     assert trainer.announced == [(pytest.approx(1 / 7), 81, None)]
 
 
