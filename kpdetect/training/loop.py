@@ -61,8 +61,6 @@ BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every", "augment_on
 
 SAVE_SECONDS = 300.0
 """Longest time between checkpoints in seconds, however slow the steps are. It does not change the result of a training."""
-
-
 EARLY_SHEET_SECONDS = 15.0
 """Training time of the first sample sheet, in seconds. It doubles from sheet to sheet until the first `sample_every`."""
 PACE_SECONDS, LEAST_PACE_STEPS = 8.0, 10
