@@ -13,6 +13,7 @@ from kpdetect.files.records import Count, Record
 
 ABLATION = "kpdetect-ablation"
 ABLATION_CELL = "kpdetect-ablation-cell"
+CHOSEN = "kpdetect-chosen"
 CONTROL = "kpdetect-control"
 EMBEDDINGS = "kpdetect-embeddings"
 MEASURED = "kpdetect-measured"

@@ -18,7 +18,7 @@ COMPONENTS = 50
 """Number of principal components that describe a set of images."""
 PENALTY = 1e-2
 """Ridge penalty per image, as a share of the mean variance of the keypoints' coordinates."""
-ENOUGH = 0.98
+ENOUGH = 0.99
 """`--keypoints auto` keeps the fewest keypoints that explain this share of what all keypoints explain."""
 FEWEST_IMAGES = 8
 

@@ -14,9 +14,11 @@ from benchmarks.metrics.consistency import consistency
 from benchmarks.metrics.cpd import disentanglement
 from benchmarks.metrics.extractors import Extractor, build_extractor
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
+from benchmarks.metrics.keypoint_information import FEWEST_IMAGES
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
 from benchmarks.studies.generated_images import conditioned, interpolated, swap_maps
 from benchmarks.studies.judging import judge_model, same_frame
+from benchmarks.studies.keypoint_choice import measure_information
 from benchmarks.studies.real_images import Squares, read_masks, read_squares, require_match
 from benchmarks.studies.verdict import NAME, Verdict, write_verdict
 from generator.sample_sheet import to_uint8
@@ -111,6 +113,7 @@ def measure(
             numbers.append(measure_masks(stream, squares, truth))
     if predictor is not None:
         numbers += measure_detector(predictor, chosen[:STEADY], seed)
+        numbers += measure_explained(predictor, chosen)
         verdict = judge_model(predictor, same_frame(predictor, stream, model), chosen, seed, rival)
     settings: dict[str, Any] = {
         "generator": stream.hash if stream else None,
@@ -219,6 +222,18 @@ def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list
             floor=scores.flip_floor,
             note=f"{still}; in mirrored images, keypoints 0, 1, ... match keypoints {order}",
         ),
+    ]
+
+
+def measure_explained(predictor: Predictor, paths: list[Path]) -> list[MeasuredNumber]:
+    """Measure how much of the images' variation the keypoints explain; no rows if there are too few images."""
+    if len(paths) < FEWEST_IMAGES:
+        return []
+    found = measure_information(predictor, paths)
+    lost = ", ".join(f"{number}: {100 * share:.1f}" for number, share in found.lost.items())
+    note = f"{found.images} grey images; less without one keypoint: {lost}"
+    return [
+        MeasuredNumber(name="variation of images that keypoints explain, %", value=100 * found.explained, floor=0.0, note=note)
     ]
 
 

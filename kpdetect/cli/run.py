@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,6 +40,23 @@ Minutes = Annotated[
         "command. Below 15, the detector is neither refined nor self-trained.",
     ),
 ]
+Keypoints = Annotated[
+    str,
+    typer.Option(
+        "--keypoints",
+        "-k",
+        metavar="<int>|auto",
+        help="Number of keypoints, from 1 to 64. auto: learn 20, and keep the fewest that explain nearly as much as "
+        "all of them.",
+    ),
+]
+Spare = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones.",
+    ),
+]
 Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
 
 
@@ -47,7 +64,7 @@ def command(
     ctx: typer.Context,
     images: Images,
     out: options.Out,
-    keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
+    keypoints: Keypoints = "10",
     size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
@@ -55,6 +72,7 @@ def command(
     method: MethodOption = options.Method.gan,
     refine: Refine = True,
     rounds: Rounds = None,
+    spare: Spare = 1.0,
     minutes: Minutes = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
@@ -82,9 +100,11 @@ def command(
     from kpdetect.project.pipeline import run_project
     from kpdetect.training.distributed import joined_runtime
 
-    options.refuse_with_config(ctx, "method", "refine", "rounds", "preset", "model", "size", "keypoints", "crop", "seed")
+    fixed = ("method", "refine", "rounds", "preset", "model", "size", "keypoints", "spare", "crop", "seed")
+    options.refuse_with_config(ctx, *fixed)
+    count: Any = int(keypoints) if keypoints.isdecimal() else keypoints
     chosen = project_config(
-        preset.value, size, keypoints, crop.value, seed, method.value, refined=refine, model=model.value, rounds=rounds
+        preset.value, size, count, crop.value, seed, method.value, refined=refine, model=model.value, rounds=rounds, spare=spare
     )
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         result = run_project(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -22,6 +23,10 @@ UNLIMITED = 10**9
 """Number of steps that a run gets when only time ends it."""
 Method = Literal["gan", "imm"]
 METHODS: tuple[str, ...] = get_args(Method)
+MOST_KEYPOINTS = 64
+"""Largest number of keypoints that a project can learn."""
+AUTO_LEARNED = 20
+"""Number of keypoints that a project learns if their number is `auto`."""
 
 
 class PairsConfig(StrictConfig):
@@ -56,6 +61,9 @@ class ProjectConfig(StrictConfig):
     """Settings of the training on real images, which is the only training of the method `imm`."""
     rounds: RoundsConfig = RoundsConfig()
     """Settings of self-training on the real images. The method `imm` has no rounds of self-training."""
+    kept: Annotated[int, Field(ge=1, le=MOST_KEYPOINTS)] | Literal["auto"] | None = None
+    """Number of keypoints to keep after the last training, the most informative ones. `auto`: the fewest that explain nearly as
+    much as all of them. null: all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -64,21 +72,33 @@ class ProjectConfig(StrictConfig):
         rounds = given.get("rounds", {}) if isinstance(given, dict) and given.get("method") == "imm" else None
         return {**given, "rounds": {"count": 0, **rounds}} if isinstance(rounds, dict) else given
 
+    @property
+    def learned(self) -> int:
+        """Number of keypoints that the detector learns."""
+        return self.refine.keypoints if self.method == "imm" else self.generator.model.keypoints
+
+    @model_validator(mode="after")
+    def _kept_of_learned(self) -> ProjectConfig:
+        if isinstance(self.kept, int) and self.kept > self.learned:
+            raise ValueError(f"kept={self.kept}: the detector learns {self.learned} keypoints; keep at most as many")
+        return self
+
 
 TRAINED = ("generator", "detector", "refine")
-EXEMPT = ("pairs.count", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
+EXEMPT = ("pairs.count", "kept", *(f"{stage}.{key}" for stage in TRAINED for key in BUDGETS))
 
 
 def project_config(
     preset: Preset = "tiny",
     size: int = 64,
-    keypoints: int = 10,
+    keypoints: int | Literal["auto"] = 10,
     crop: CropPolicy = "centre",
     seed: int = 0,
     method: Method = "gan",
     refined: bool = True,
     model: Architecture = "tuned",
     rounds: int | None = None,
+    spare: float = 1.0,
 ) -> ProjectConfig:
     """Make the configuration of a project.
 
@@ -86,7 +106,8 @@ def project_config(
         preset: `tiny`, `small` or `paper`. It sets the widths of the networks and the length of the training. `tiny` and
             `small` suit a CPU.
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
-        keypoints: number of keypoints, 1 to 64.
+        keypoints: number of keypoints, 1 to 64. `auto`: learn 20, and keep the fewest that explain nearly as much as all of
+            them.
         crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
             aspect ratio.
         seed: seed of all random numbers.
@@ -95,6 +116,7 @@ def project_config(
         model: architecture of the generator.
         rounds: number of rounds of self-training. None means 1 for `gan` and 0 for `imm`, which has no rounds. When a project
             is continued, the number may grow but not shrink.
+        spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept.
 
     Raises:
         ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
@@ -104,10 +126,11 @@ def project_config(
     if method == "imm" and rounds:
         raise ConfigError(f"`rounds={rounds}`: {NO_ROUNDS}; leave it out")
     count = 0 if method == "imm" else rounds
-    named = generator_config(size, keypoints, preset, model)
+    learned, kept = _learned_and_kept(keypoints, spare)
+    named = generator_config(size, learned, preset, model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
     detector = apply_overrides(preset_config(preset), [f"seed={seed}"])
-    common = [f"seed={seed}", f"keypoints={keypoints}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
+    common = [f"seed={seed}", f"keypoints={learned}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
     head = "transposed" if method == "imm" else detector.model.head  # `imm` was only ever measured with this head
     refine = refine.model_copy(update={"model": detector.model.model_copy(update={"head": head})})
@@ -119,7 +142,20 @@ def project_config(
         refined=refined,
         refine=refine,
         rounds=apply_overrides(RoundsConfig(), [] if count is None else [f"count={count}"]),
+        kept=kept,
     )
+
+
+def _learned_and_kept(keypoints: int | str, spare: float) -> tuple[int, int | Literal["auto"] | None]:
+    """Return how many keypoints a project learns, and how many of them it keeps; None: all."""
+    if keypoints == "auto":
+        return AUTO_LEARNED, "auto"
+    if not isinstance(keypoints, int):
+        raise ConfigError(f"`keypoints={keypoints}`: expected a number from 1 to {MOST_KEYPOINTS}, or auto")
+    if not spare >= 1 or keypoints * spare > MOST_KEYPOINTS and spare > 1:
+        largest = f"{MOST_KEYPOINTS / max(1, keypoints):.3g}"
+        raise ConfigError(f"`spare={spare:g}`: with {keypoints} keypoints, expected a number from 1 to {largest}")
+    return (keypoints, None) if spare == 1 else (math.ceil(keypoints * spare), keypoints)
 
 
 def changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:

@@ -8,6 +8,7 @@ PROJECT/pairs         shards with generated pairs of an image and its keypoints
 PROJECT/detector      run folder of the detector
 PROJECT/refined       run folder of the detector that is refined on real images
 PROJECT/taught-N      run folder of the detector of round N of self-training (see `kpdetect.project.rounds`)
+PROJECT/chosen.json   which keypoints are kept, if the project learns more than it keeps
 PROJECT/predictions   keypoints of the input images
 PROJECT/verdict.json  an assessment of the keypoints, made without labels
 PROJECT/report        the report, index.html
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.benchmarking.benchmark import BenchmarkResult
 from benchmarks.evaluation.results import read_result
@@ -92,7 +93,7 @@ def run_project(
     out: Path | str,
     config: ProjectConfig | Path | str | None = None,
     *,
-    keypoints: int | None = None,
+    keypoints: int | Literal["auto"] | None = None,
     size: int | None = None,
     minutes: float | None = None,
     overrides: Sequence[str] = (),
@@ -115,7 +116,7 @@ def run_project(
         config: the configuration (`kpdetect.project_config`), or its YAML file. When a project is continued, only the keys in
             `EXEMPT` (`kpdetect.project.config`), such as `pairs.count`, and those of `kpdetect.project.rounds_config.free_keys`
             may change.
-        keypoints: number of keypoints, 10 by default; not together with `config`.
+        keypoints: number of keypoints, 10 by default, or `auto` (see `kpdetect.project_config`); not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
@@ -165,7 +166,7 @@ def run_project(
     return RunResult(path=out, report=project.report)
 
 
-def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | None, size: int | None) -> ProjectConfig:
+def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | str | None, size: int | None) -> ProjectConfig:
     given: dict[str, Any] = {name: value for name, value in (("keypoints", keypoints), ("size", size)) if value is not None}
     if config is not None and given:
         raise InputError(f"`{next(iter(given))}`: cannot be combined with `config`; change the configuration")

@@ -21,6 +21,7 @@ from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.budget import pairs_in_use, share_of
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.keypoint_choice import choose_in_project
 from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
 from kpdetect.project.price import ProjectPrice, trainings_of
 from kpdetect.project.rounds import teach_round
@@ -83,6 +84,8 @@ class Project:
                 Stage("Train the next detector on the predictions of this one", named_in("round", partial(self.teach, number)))
                 for number in rounds
             ]
+        if self.settings.kept is not None:
+            trained.append(Stage("Choose the most informative keypoints", partial(by_the_first, self.runtime, self.choose)))
         used = [
             Stage("Predict keypoints on the images", self.predict),
             Stage("Judge the keypoints without labels", partial(by_the_first, self.runtime, self.judge)),
@@ -197,6 +200,14 @@ class Project:
                 exclude=exclude,
                 strict=self.strict,
             )
+
+    def choose(self) -> None:
+        """Keep the most informative keypoints, and leave the others out of all results."""
+        assert self.settings.kept is not None
+        try:
+            choose_in_project(self.out, self.images, self.settings.kept, self.runtime, self.exclude)
+        except InputError as error:
+            log.warning(f"all {self.settings.learned} keypoints are kept: {error}")
 
     def predict(self) -> None:
         """Predict keypoints on the project's images."""

@@ -1,0 +1,73 @@
+"""A project that learns more keypoints than it keeps: after the last training, the most informative keypoints are kept.
+
+The networks keep all keypoints. The labels of the last detector (`keypoints.yaml`) drop the other keypoints from all results.
+So the trainings can be continued, and a dropped keypoint can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks import measurement_records
+from benchmarks.studies.keypoint_choice import NAME, Kept, choose_keypoints, look_at
+from kpdetect.config import write_config
+from kpdetect.data.folder import select_images
+from kpdetect.errors import FormatError
+from kpdetect.files.atomic import read_json, write_json
+from kpdetect.files.hashes import file_hash
+from kpdetect.files.records import Count, Record, checked
+from kpdetect.inference.labels import LABELS, Labels, labels_of
+from kpdetect.inference.predictor import Predictor
+from kpdetect.messages import log
+from kpdetect.training.checkpoints import find_weights
+from kpdetect.training.runtime import Runtime
+
+
+class ChoiceRecord(Record):
+    """The parts of `chosen.json` that a later run needs."""
+
+    detector: str
+    asked: int | str
+    dropped: tuple[Count, ...]
+
+
+def choose_in_project(out: Path, images: Path, kept: Kept, runtime: Runtime, exclude: Iterable[str] = ()) -> None:
+    """Keep the most informative keypoints of a project's last detector, and write `chosen.json`.
+
+    A choice stands until the detector or `kept` changes. Labels that a user has changed since are not touched.
+
+    Args:
+        out: project folder.
+        images: folder of images, of which at most `benchmarks.studies.keypoint_choice.IMAGES` are used.
+        kept: number of keypoints to keep, or `auto`.
+        runtime: device.
+        exclude: names of images to leave out.
+
+    Raises:
+        InputError: fewer than 8 images can be read.
+        CheckpointError: damaged weights.
+        OutputError: the project cannot be written.
+    """
+    weights = find_weights(out, "detector")
+    earlier, labels, digest = _earlier(out / NAME), labels_of(weights), file_hash(weights)
+    if earlier is not None and (earlier.detector, earlier.asked) == (digest, kept):
+        return
+    if labels.model_copy(update={"weights": ""}) not in (Labels(), Labels(drop=() if earlier is None else earlier.dropped)):
+        log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
+        return
+    predictor = Predictor.load(weights, runtime.device.type, labels=Labels())
+    choice = choose_keypoints(look_at(predictor, [images / name for name in select_images(images, set(exclude), out)]), kept)
+    write_config(Labels(drop=choice.dropped, weights=digest), weights.parent / LABELS)
+    write_json(out / NAME, choice.to_record(digest, kept))
+    log.info(choice.sentence)
+
+
+def _earlier(path: Path) -> ChoiceRecord | None:
+    """Read an earlier choice; None if there is none, or if it is damaged."""
+    try:
+        content = read_json(path) if path.is_file() else None
+        known = isinstance(content, dict) and content.get("schema") == measurement_records.CHOSEN
+        return checked(ChoiceRecord, content, str(path), advice="remove it") if known else None
+    except FormatError:
+        return None

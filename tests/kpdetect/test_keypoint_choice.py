@@ -1,0 +1,109 @@
+"""Keeping the most informative keypoints of a detector: which, on what, and what a user's labels change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.studies.keypoint_choice import Seen, choose_keypoints, look_at, measure_information
+from kpdetect.config import apply_overrides, read_config, write_config
+from kpdetect.errors import ConfigError, InputError
+from kpdetect.inference.folder_job import predict_folder
+from kpdetect.inference.labels import Labels
+from kpdetect.inference.predictor import Predictor
+from kpdetect.project.config import project_config
+from kpdetect.project.keypoint_choice import choose_in_project
+from kpdetect.project.run_stages import Project
+from kpdetect.shipped import shipped_folder
+from kpdetect.toy.dataset import write_toy
+from kpdetect.training.runtime import resolve_runtime
+
+CPU = resolve_runtime("cpu", "float32")
+
+
+def test_counts_of_keypoints_to_learn_and_to_keep():
+    plain, spare, auto = project_config(keypoints=6), project_config(keypoints=6, spare=1.6), project_config(keypoints="auto")
+    assert [(each.learned, each.refine.keypoints, each.kept) for each in (plain, spare, auto)] == [
+        (6, 6, None), (10, 10, 6), (20, 20, "auto"),
+    ]  # fmt: skip
+    assert (project_config(keypoints="auto", method="imm").learned, project_config(keypoints=64).learned) == (20, 64)
+    with pytest.raises(ConfigError, match="`spare=2`: with 40 keypoints, expected a number from 1 to 1.6"):
+        project_config(keypoints=40, spare=2.0)
+    with pytest.raises(ConfigError, match="`keypoints=ten`: expected a number from 1 to 64, or auto"):
+        project_config(keypoints="ten")
+    with pytest.raises(ConfigError, match="kept=7: the detector learns 6 keypoints"):
+        apply_overrides(plain, ["kept=7"])
+
+
+def test_the_choice_comes_after_the_last_training(tmp_path):
+    def titles(settings):
+        project = Project(
+            images=tmp_path, out=tmp_path, settings=settings, runtime=CPU, minutes=None, exclude=frozenset(), strict=False
+        )
+        return [stage.title for stage in project.stages()]
+
+    assert titles(project_config(keypoints="auto"))[-4] == "Choose the most informative keypoints"
+    assert titles(project_config(keypoints="auto", method="imm"))[1] == "Choose the most informative keypoints"
+    assert "Choose the most informative keypoints" not in titles(project_config())
+
+
+def test_choice_among_known_keypoints():
+    bits = np.array([[1.0 if row >> bit & 1 else -1.0 for bit in range(2)] for row in range(4)]).repeat(4, axis=0)
+    still, one, two = np.zeros(16), 0.1 * bits[:, 0], 0.3 * bits[:, 1]
+    keypoints = np.stack(
+        [np.stack(pair, axis=1) for pair in [(still, still), (one, still), (one, still), (still, two)]], axis=1
+    )
+    seen = Seen(keypoints=keypoints, components=bits)
+    assert choose_keypoints(seen, 2).kept == (1, 3)
+    choice = choose_keypoints(seen, "auto")
+    assert (choice.kept, choice.dropped, choice.images) == ((1, 3), (0, 2), 16)
+    assert choice.sentence == (
+        "kept 2 of 4 keypoints (1, 3): they explain 100 % of what varies, all 4 explain 100 %"
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_project_keeps_the_best_keypoints_until_its_detector_or_labels_change(tmp_path):
+    write_toy(tmp_path / "toy", 16, size=32, seed=0)
+    images, out, labels = tmp_path / "toy" / "images", tmp_path / "out", tmp_path / "out" / "detector" / "keypoints.yaml"
+    labels.parent.mkdir(parents=True)
+    shutil.copy(shipped_folder(Path("toy-32")) / "detector.safetensors", labels.parent / "model.safetensors")
+    whole = predict_table(out, images)
+    choose_in_project(out, images, 4, CPU)
+    chosen = json.loads((out / "chosen.json").read_text())
+    kept = chosen["kept"]
+    assert (len(kept), sorted(kept + chosen["dropped"]), chosen["images"]) == (4, list(range(10)), 16)
+    assert sorted(chosen["order"][:4]) == kept
+    assert read_config(Labels, labels).drop == tuple(chosen["dropped"])
+    pruned = predict_table(out, images)
+    assert sorted(set(pruned["keypoint"])) == kept
+    pd.testing.assert_frame_equal(pruned, whole[whole["keypoint"].isin(kept)].reset_index(drop=True))
+    found = measure_information(Predictor.load(out, "cpu"), sorted(images.iterdir()))
+    assert (list(found.lost), found.images) == (kept, 16)
+
+    before = labels.read_bytes()
+    choose_in_project(out, images, 4, CPU)  # nothing has changed
+    assert labels.read_bytes() == before
+    record = {**chosen, "detector": "0" * 64}
+    (out / "chosen.json").write_text(json.dumps(record))  # the detector has been trained further
+    choose_in_project(out, images, 3, CPU)
+    assert len(read_config(Labels, labels).drop) == 7
+    choose_in_project(out, images, "auto", CPU)
+    assert json.loads((out / "chosen.json").read_text())["asked"] == "auto"
+    (out / "chosen.json").write_text(json.dumps(record))
+    write_config(Labels(names={0: "nose"}, drop=(1,)), labels)
+    choose_in_project(out, images, 3, CPU)
+    assert read_config(Labels, labels) == Labels(names={0: "nose"}, drop=(1,))
+
+    with pytest.raises(InputError, match="7 readable images; to compare keypoints, give at least 8"):
+        look_at(Predictor.load(out, "cpu"), sorted(images.iterdir())[:7])
+
+
+def predict_table(out, images) -> pd.DataFrame:
+    predict_folder(out, images, out / "predictions", device="cpu")
+    return pd.read_csv(out / "predictions" / "predictions.csv")
