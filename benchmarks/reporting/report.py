@@ -19,6 +19,8 @@ from benchmarks.studies.judging import judge_project
 from benchmarks.studies.verdict import CAUTION
 from benchmarks.tables.table_files import RESULTS
 from kpdetect.errors import FormatError, InputError
+from kpdetect.files.archives.members import exists
+from kpdetect.files.archives.opening import is_archive, reopened
 from kpdetect.files.atomic import read_json, write_text
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.names import as_path
@@ -148,8 +150,9 @@ def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
         return section
     source = images or _input_folder(project / "predictions")
     chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
+    source = source if source is not None and reopened(source, predictions.images[0]) else None
     points = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
-    tiles = [Tile(image=image, predicted_px=points[path]) for path, image in readable(path for path in points if path.exists())]
+    tiles = [Tile(image=image, predicted_px=points[path]) for path, image in readable(path for path in points if exists(path))]
     return section | {"pictures": [tile_grid(tiles)] if tiles else []}
 
 
@@ -167,7 +170,7 @@ def _input_folder(folder: Path) -> Path | None:
     from kpdetect.inference.prediction_record import read_prediction_record
 
     source = read_prediction_record(folder).source
-    return Path(source) if source is not None and Path(source).is_dir() else None
+    return Path(source) if source is not None and (Path(source).is_dir() or is_archive(Path(source))) else None
 
 
 def _samples_section(project: Path) -> dict[str, Any]:

@@ -23,7 +23,9 @@ class TableName(str, Enum):
     table9 = "table9"
 
 
-Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
+Images = Annotated[
+    Path, typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images.")
+]
 Data = Annotated[
     Path | None,
     typer.Option(

@@ -12,7 +12,9 @@ from kpdetect.cli import options
 
 
 def command(
-    images: Annotated[Path, typer.Argument(help="Folder of images, searched recursively.")],
+    images: Annotated[
+        Path, typer.Argument(help="Folder of images, searched recursively, or a tar, HDF5 or Parquet file of images.")
+    ],
     out: Annotated[
         Path,
         typer.Option(

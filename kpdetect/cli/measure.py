@@ -18,7 +18,7 @@ def command(
             "that comes with the package."
         ),
     ],
-    images: Annotated[Path, typer.Argument(help="Folder of real images.")],
+    images: Annotated[Path, typer.Argument(help="Folder of real images, or a tar, HDF5 or Parquet file of images.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     count: Annotated[
         int, typer.Option("--count", min=2, help="Number of images to generate. At most this many real images are used.")

@@ -12,7 +12,9 @@ from kpdetect.cli import options
 
 def command(
     model: options.Generator,
-    images: Annotated[Path, typer.Argument(help="Folder of images that the generator was trained on.")],
+    images: Annotated[
+        Path, typer.Argument(help="Folder, or tar, HDF5 or Parquet file, of images that the generator was trained on.")
+    ],
     out: Annotated[
         Path,
         typer.Option(

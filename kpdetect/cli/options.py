@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for the results. Run the same command again to continue an interrupted run.")
 ]
+Images = Annotated[
+    Path,
+    typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images."),
+]
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop after this many minutes of training, counting earlier runs of the command.")
 ]

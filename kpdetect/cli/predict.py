@@ -14,7 +14,9 @@ from kpdetect.messages import warn_of_skipped
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...", help="Images, folders, videos, file patterns in quotes, or webcam:0. Several inputs may be mixed."
+        metavar="INPUT...",
+        help="Images, folders, videos, tar, HDF5 or Parquet files of images, file patterns in quotes, or webcam:0. "
+        "Several inputs may be mixed.",
     ),
 ]
 Formats = Annotated[

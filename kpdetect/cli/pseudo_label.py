@@ -20,7 +20,9 @@ def command(
         ),
     ],
     predictions: Annotated[Path, typer.Argument(help="Folder that `kpdetect predict` wrote for IMAGES.")],
-    images: Annotated[Path, typer.Argument(help="Folder of the real images that were predicted.")],
+    images: Annotated[
+        Path, typer.Argument(help="Folder, or tar, HDF5 or Parquet file, of the real images that were predicted.")
+    ],
     out: options.Out,
     also: Annotated[
         tuple[Path, Path] | None,

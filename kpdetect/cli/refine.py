@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from kpdetect.refinement.config import RefineConfig
     from kpdetect.training.runtime import Runtime
 
-Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
+Images = Annotated[
+    Path, typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images.")
+]
 
 
 def refine(

@@ -57,7 +57,9 @@ Spare = Annotated[
         help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones.",
     ),
 ]
-Images = Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")]
+Images = Annotated[
+    Path, typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images.")
+]
 
 
 def command(

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def command(
     ctx: typer.Context,
-    images: Annotated[Path, typer.Argument(help="Folder of unlabelled images, searched recursively.")],
+    images: Annotated[
+        Path,
+        typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images."),
+    ],
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
     size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,

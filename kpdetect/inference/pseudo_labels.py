@@ -20,11 +20,11 @@ from kpdetect.data.export import export_pairs
 from kpdetect.data.schema import Codec
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.archives.members import exists
-from kpdetect.files.archives.opening import list_inputs
+from kpdetect.files.archives.opening import reopened
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources
 from kpdetect.images.arrays import CropPolicy, Image
-from kpdetect.images.image_files import SUFFIXES, list_names, read_image
+from kpdetect.images.image_files import list_names, read_image
 from kpdetect.inference.prediction_record import PredictionRecord, read_prediction_record
 from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
@@ -67,8 +67,8 @@ class PseudoPairs:
         workers: int = 2,
         peers: Peers = ALONE,
     ) -> None:
-        list_inputs(images, SUFFIXES)  # opens a folder of archives
         self.predictions, records = averaged(folders), [read_prediction_record(folder) for folder in folders]
+        reopened(images, self.predictions.images[0])
         self.paths = [images / name for name in self.predictions.images]
         if missing := [path for path in self.paths if not exists(path)]:
             raise InputError(f"{missing[0]}: no such file, but {folders[0]} names it; give the folder of the predicted images")

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from kpdetect.errors import InputError
+from kpdetect.files.archives.opening import is_archive, reopened
 from kpdetect.images.arrays import Image
 from kpdetect.images.image_files import read_image
 from kpdetect.inference.clip_frames import PageFrames, VideoFrames
@@ -92,8 +93,8 @@ def _source(workplace: Workplace, folder: Path, predictions: Predictions) -> Sou
         if source is None:
             raise InputError(f"{folder}: the video that was predicted is not where it was; the points are shown without it")
         return Frames(workplace.inside(source), predictions.frames.tolist())
-    images = source if source is not None and source.is_dir() else source.parent if source is not None else workplace.images
-    if images is None:
+    images = workplace.images if source is None else source.parent if source.is_file() and not is_archive(source) else source
+    if images is None or not reopened(images, predictions.images[0]):
         raise InputError(f"{folder}: the images that were predicted are not where they were; start the studio with --images")
     return ImageFolder(workplace, images, predictions.images)
 

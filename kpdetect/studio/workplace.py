@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpdetect.errors import CheckpointError, FormatError, InputError
+from kpdetect.files.archives.opening import is_archive
 from kpdetect.files.folders import make_folder
 from kpdetect.files.listing import OUTPUT
 from kpdetect.inference.prediction_record import RECORD, read_prediction_record
@@ -172,4 +173,4 @@ def source_of(folder: Path) -> Path | None:
         source = read_prediction_record(folder).source
     except (InputError, FormatError):
         return None
-    return Path(source) if source is not None and Path(source).exists() else None
+    return Path(source) if source is not None and (Path(source).exists() or is_archive(Path(source))) else None

@@ -201,6 +201,7 @@ def test_damaged_and_odd_members_are_left_out_and_said(folder, tmp_path, caplog)
 def test_truncated_and_empty_archives_are_said_or_refused(folder, tmp_path, caplog):
     caplog.set_level("INFO")
     whole = Path(as_tar(folder))
+    assert list_names(whole) == NAMES
     cut = tmp_path / "cut.tar"
     start = int(size_and_time(whole / "b/000.png")[0])
     assert start == (folder / "b/000.png").stat().st_size

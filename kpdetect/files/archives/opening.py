@@ -19,7 +19,7 @@ from kpdetect.files.archives.archive import Archive, stamp_of
 from kpdetect.files.archives.members import remember
 from kpdetect.files.archives.several import SeveralArchives
 from kpdetect.files.archives.tar_archive import TarArchive
-from kpdetect.files.endings import ARCHIVES, COMPRESSED, HDF5, PARQUET, TAR
+from kpdetect.files.endings import ARCHIVES, COMPRESSED, HDF5, IMAGES, PARQUET, TAR
 from kpdetect.files.left_out import LeftOut
 from kpdetect.files.listing import list_files
 from kpdetect.files.names import spelt
@@ -57,6 +57,27 @@ def is_folder(path: Path) -> bool:
         InputError: an archive cannot be read.
     """
     return path.is_dir() or archive_at(path) is not None
+
+
+def reopened(folder: Path, name: str) -> bool:
+    """Open a folder or archive of earlier results again, so that its images can be read by their paths.
+
+    Args:
+        folder: the folder or archive.
+        name: name of one of its images. A folder that holds this file need not be listed.
+
+    Returns:
+        Whether the folder or archive is still there.
+    """
+    if (folder / name).is_file():
+        return True
+    try:
+        if not is_folder(folder):
+            return False
+        list_inputs(folder, IMAGES)
+    except InputError:
+        return False
+    return True
 
 
 def archive_at(path: Path) -> Archive | None:
