@@ -20,6 +20,7 @@ from generator.model import Generator
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.cuda_graphs import WARM_STEPS
 from kpdetect.training.runtime import resolve_runtime
+from tests.builders.detectors import CONFIG as DETECTOR
 from tests.builders.dots import perfect
 from tests.builders.generators import TEST_MODEL
 
@@ -174,7 +175,8 @@ def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys):
+def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.speed.pairs.DetectorConfig", lambda: DETECTOR)
     weights = tmp_path / "model.safetensors"
     config = GeneratorConfig(model=TEST_MODEL).model_dump(mode="json")
     facts = {"config": config, "images_seen": 0, "training_images": 0, "minutes": 0, "commit": "none"}

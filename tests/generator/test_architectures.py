@@ -26,7 +26,7 @@ from tests.builders.generators import BASE, CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
 
-STEPS = "steps=50"
+STEPS = "steps=10"
 
 
 def test_the_ladder_takes_one_thing_away_at_a_time():
@@ -71,7 +71,7 @@ def trained_base(tmp_path_factory):
 def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, trained_base, name):
     train_generator(blob_folder, tmp_path / "run", apply_overrides(BASE, [*ABLATIONS[name], STEPS]), CPU)
     ours, base = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator"), trained_base
-    assert ours["step"] == 50
+    assert ours["step"] == 10
     same = states_equal(ours["generator"], base["generator"]) and states_equal(ours["discriminator"], base["discriminator"])
     assert same == (name == "without keypoint scheduler")  # which differs only where a model grows; see below
 

@@ -22,6 +22,7 @@ from kpdetect.training.checkpoints import load_checkpoint
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
 from tests.builders.generators import CONFIG, GROWING, JUDGED, Maps
+from tests.builders.projects import SMALL
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
 
@@ -192,8 +193,10 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
     monkeypatch.setattr("generator.training.train.train_generator", kept)
     monkeypatch.setattr("kpdetect.project.run_stages.train_generator", kept)
     for verb, prefix in (("train-generator", ""), ("run", "generator.")):
-        settings = [part for name in names for part in ("--set", prefix + name)]
+        small = SMALL if prefix else [each.removeprefix("generator.") for each in SMALL if each.startswith("generator.")]
         call = [verb, str(blob_folder), "--out", str(tmp_path / verb), "--size", "32", "--device", "cpu"]
+        call += [part for name in small for part in ("--set", name)]
+        settings = [part for name in names for part in ("--set", prefix + name)]
         CliRunner().invoke(app, [*call, *settings])
         CliRunner().invoke(app, call)
     assert [each is not None for each in given] == [True, False, True, False]

@@ -15,7 +15,7 @@ from tests.fuzz.originals import make_originals
 
 pytestmark = pytest.mark.slow
 
-INPUTS = 350
+INPUTS = 150
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,5 +1,7 @@
 """Stages of a project that were interrupted, or made from something that is different by now."""
 
+import shutil
+
 import pytest
 
 from kpdetect.data.schema import Manifest
@@ -30,31 +32,31 @@ def interrupt_removal(monkeypatch, at):
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_a_removal_that_was_interrupted_is_taken_up_again(toy, tmp_path, monkeypatch, at):  # noqa: F811
+def test_a_removal_that_was_interrupted_is_taken_up_again(project, toy, tmp_path, monkeypatch, at):  # noqa: F811
     images, out = toy / "unlabelled" / "images", tmp_path / "project"
-    run_small(images, out)
+    shutil.copytree(project, out)
     interrupt_removal(monkeypatch, at)
     with pytest.raises(Interrupted):
         run_small(images, out, "generator.steps=4")
     monkeypatch.undo()
-    run_small(images, out, "generator.steps=4")
+    run_small(images, out, "generator.steps=4", last="detector")
     generator = Manifest.read(out / "pairs").facts.provenance["generator"]
     assert read_description(out / "detector" / "model.safetensors")["provenance"]["generator"] == generator
     assert read_description(out / "refined" / "model.safetensors")["provenance"]["generator"] == generator
 
 
-def test_more_pairs_start_the_detector_anew(toy, tmp_path, capsys):  # noqa: F811
+def test_more_pairs_start_the_detector_anew(project, toy, tmp_path, capsys):  # noqa: F811
     images, out = toy / "unlabelled" / "images", tmp_path / "project"
-    run_small(images, out)
+    shutil.copytree(project, out)
     shards = Manifest.read(out / "pairs").shards
     change_labels(out, names=["0=nose"])
-    run_small(images, out, "pairs.count=130")
+    run_small(images, out, "pairs.count=130", last="detector")
     assert "the pairs have changed: detectors and predictions are made again" in capsys.readouterr().err
     assert Manifest.read(out / "pairs").shards[0] == shards[0]
     assert read_description(out / "detector" / "model.safetensors")["pairs"] == 130
     assert "nose" in (out / "taught-1" / "keypoints.yaml").read_text()  # somebody's work
     first = read_description(out / "refined" / "model.safetensors")["first_stage"]
     assert str(load_checkpoint(out / "refined" / "checkpoint.pt", "detector")["data"]).split("/")[1] == first
-    run_small(images, out, "pairs.count=100")  # fewer than there are: nothing to be done
+    run_small(images, out, "pairs.count=100", last="detector")  # fewer than there are: nothing to be done
     assert Manifest.read(out / "pairs").count == 130
     assert "anew" not in capsys.readouterr().err

@@ -91,9 +91,9 @@ def test_labels_follow_only_what_is_continued(small_project, case, follow):
 def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "further"
     shutil.copytree(project, out)
-    run_small(toy / "unlabelled" / "images", out, "rounds.count=2")
+    run_small(toy / "unlabelled" / "images", out, "rounds.count=2", last="detector")
     before = (out / "taught-1" / "model.safetensors").read_bytes()
-    run_small(toy / "unlabelled" / "images", out, "rounds.count=2", "refine.steps=3")
+    run_small(toy / "unlabelled" / "images", out, "rounds.count=2", "refine.steps=3", last="detector")
     assert "the detector before round 1 has changed" in capsys.readouterr().err
     assert (out / "taught-1" / "model.safetensors").read_bytes() != before
     for pupil, teacher in (("taught-1", "refined"), ("taught-2", "taught-1")):
