@@ -27,7 +27,7 @@ def run_small(images: Path, out: Path, *more: str, **options: Any) -> RunResult:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def toy(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("toy")
     write_toy(folder / "unlabelled", 40, size=32, seed=0)
@@ -35,7 +35,7 @@ def toy(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def project(toy) -> Path:
     run_small(toy / "unlabelled" / "images", toy / "project")
     return toy / "project"
