@@ -161,11 +161,8 @@ class GeneratorTrainer(Trainer):
 
     def stateful(self) -> dict[str, Stateful]:
         """The parts whose state a checkpoint holds."""
-        parts: dict[str, Stateful] = {
-            "generator": self.generator,
-            "average": self.average,
-            "adam_generator": self.adam_generator,
-        }
+        parts: dict[str, Stateful] = {"generator": self.generator, "average": self.average}
+        parts |= {"adam_generator": self.adam_generator}
         watches: dict[str, Stateful] = {"collapse": self.collapse} | ({} if self.watch is None else {"watch": self.watch})
         return parts | self.adversary.stateful() | watches
 
