@@ -34,7 +34,7 @@ from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictions_folder import read_predictions
 from kpdetect.messages import log
 from kpdetect.progress import Listener, listening
-from kpdetect.project.budget import affordable, omission
+from kpdetect.project.budget import affordable, omission, share_of
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Last, Project
@@ -156,6 +156,7 @@ def run_project(
         init_generator=as_path(init_generator),
         init_detector=as_path(init_detector),
         last=last,
+        generator_share=1.0 if last == "generator" else share_of("generator", settings.refined, settings.rounds.count),
     )
     with listening(progress):
         if runtime.is_main and last == "report" and (omitted := omission(settings, minutes)):

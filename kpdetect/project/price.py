@@ -128,6 +128,7 @@ class ProjectPrice:
         images, out, settings, runtime, minutes, exclude, strict: see `kpdetect.project.pipeline.run_project`.
         trainings: the stages that train, in order.
         pairs_minutes: longest time for generating pairs; None if nothing but their number limits it.
+        generator_share: the generator's share of the minutes in a run that has time for all stages.
         predicts: whether the project ends with predictions on all images.
         seconds: largest duration of all measurements together.
     """
@@ -141,6 +142,7 @@ class ProjectPrice:
     strict: bool
     trainings: tuple[Training, ...]
     pairs_minutes: float | None
+    generator_share: float
     predicts: bool
     seconds: float = MOST_SECONDS
 
@@ -185,8 +187,7 @@ class ProjectPrice:
         lines.append((logging.INFO, f"in all it takes about {duration(whole)}"))
         lines += needs_lines(max(needs)._replace(disk=sum(each.disk for each in needs)))
         if self.left[0].stage == "generator":
-            share = (self.left[0].minutes or 1.0) / (self.minutes or 1.0)
-            few = enough_lines(self.prices[0].forecast, share)
+            few = enough_lines(self.prices[0].forecast, self.generator_share)
             lines += [(level, in_project(line, "generator")) for level, line in few]
         return lines
 

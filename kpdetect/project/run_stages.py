@@ -40,7 +40,12 @@ Last = Literal["generator", "detector", "report"]
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project and its stages. The attributes are the parameters of `run_project`."""
+    """A project and its stages. The attributes are the parameters of `run_project`, and one more.
+
+    Attributes:
+        generator_share: the generator's share of the minutes in a run that has time for all stages. The advice to give more
+            minutes uses it.
+    """
 
     images: Path
     out: Path
@@ -52,6 +57,7 @@ class Project:
     init_generator: Path | None = None
     init_detector: Path | None = None
     last: Last = "report"
+    generator_share: float = 1.0
 
     @property
     def report(self) -> Path:
@@ -106,6 +112,7 @@ class Project:
             strict=self.strict,
             trainings=trainings_of(self.settings, self.out, self.last == "generator", self.share),
             pairs_minutes=self.share("pairs"),
+            generator_share=self.generator_share,
             predicts=self.last == "report",
         )
 
@@ -131,7 +138,7 @@ class Project:
             initial=self.init_generator,
             distance_to=watched_distance(settings.stopping, self.runtime.device),
             feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", self.runtime),
-            share=(self.share("generator") or 1.0) / (self.minutes or 1.0),
+            share=self.generator_share,
         )
 
     def pairs(self) -> None:

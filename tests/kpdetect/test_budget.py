@@ -21,7 +21,8 @@ def priced(minutes, detector_rate=50.0, drawing_rate=100.0, *overrides):
     trainings = trainings_of(settings, Path("nowhere"), False, lambda stage: minutes and minutes * share_of(stage, True, 1))
     price = ProjectPrice(
         images=Path("images"), out=Path("nowhere"), settings=settings, runtime=CPU, minutes=minutes, exclude=frozenset(),
-        strict=False, trainings=trainings, pairs_minutes=minutes and minutes * share_of("pairs", True, 1), predicts=True,
+        strict=False, generator_share=0.5, trainings=trainings,
+        pairs_minutes=minutes and minutes * share_of("pairs", True, 1), predicts=True,
     )  # fmt: skip
     seconds = minutes and 60 * minutes * share_of("detector", True, 1)
     forecast = Forecast(detector_rate, 0, 10**12, seconds_left=seconds)
@@ -43,11 +44,18 @@ def test_the_pairs_follow_what_the_detector_can_see():
 
 def test_a_short_run_leaves_out_what_cannot_gain(blob_folder, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
-    seen = []
-    monkeypatch.setattr(Project, "run", lambda project: seen.append([stage.title for stage in project.stages()]))
+    seen, shares = [], []
+
+    def look(project):
+        seen.append([stage.title for stage in project.stages()])
+        shares.append((project.share("generator"), project.generator_share))
+
+    monkeypatch.setattr(Project, "run", look)
     for minutes in (10, 60, None):
         run_project(blob_folder, tmp_path / "project", minutes=minutes, device=CPU)
     assert [len(titles) for titles in seen] == [6, 8, 8]
+    assert shares[0] == (10 * share_of("generator", False), share_of("generator", True, 1))  # advice is about a longer run
+    assert shares[1] == (60 * share_of("generator", True, 1), share_of("generator", True, 1))
     assert not any("Refine" in title or "next detector" in title for title in seen[0])
     notes = [record.getMessage() for record in caplog.records if "too short" in record.getMessage()]
     assert len(notes) == 1
