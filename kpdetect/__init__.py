@@ -20,6 +20,7 @@ The commands are functions of this package, of `generator` and of `benchmarks`. 
     training/   the parts that the trainings of generators and detectors share
     data/       folders of images, folders of pairs
     detector/   the detector, a network from an image to heatmaps of keypoints, and its training on pairs
+    discovery/  keypoints without training: clusters of pretrained features that are matched across images
     refinement/ training of a detector on real images
     inference/  using a trained detector
     toy/        generated cartoon faces with exactly known keypoints

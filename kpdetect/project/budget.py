@@ -13,6 +13,8 @@ REFINED = {"generator": 5.0, "pairs": 0.5, "detector": 2.0, "refine": 2.5}
 """Weights by which the stages share the minutes if the detector is refined on real images."""
 PLAIN = {"generator": 6.5, "pairs": 0.7, "detector": 2.8, "refine": 0.0}
 """Weights by which the stages share the minutes if the detector is not refined."""
+MATCHED = {True: {"pairs": 0.0, "detector": 5.0, "refine": 5.0}, False: {"pairs": 0.0, "detector": 10.0, "refine": 0.0}}
+"""The weights of the method `correspondence`, with and without refinement. Matching features counts in addition."""
 WHOLE = 10.0
 ROUND = 1.5
 """Weight of each round of self-training, in addition to the weights of the other stages."""
@@ -24,15 +26,17 @@ LEAST_PAIRS = 1_000
 """Smallest number of pairs to which a short training of the detector lowers `PairsConfig.count`."""
 
 
-def share_of(stage: str, refined: bool, rounds: int = 0) -> float:
+def share_of(stage: str, refined: bool, rounds: int = 0, method: str = "gan") -> float:
     """Compute the share of a project's minutes that one stage gets, 0 to 1.
 
     Args:
         stage: `generator`, `pairs`, `detector`, `refine` or `round`, which is one round of self-training.
         refined: whether the detector is refined on real images.
         rounds: number of rounds of self-training in the project.
+        method: `gan` or `correspondence`, which trains no generator.
     """
-    part = ROUND if stage == "round" else (REFINED if refined else PLAIN)[stage]
+    weights = MATCHED[refined] if method == "correspondence" else REFINED if refined else PLAIN
+    part = ROUND if stage == "round" else weights[stage]
     return part / (WHOLE + ROUND * rounds)
 
 

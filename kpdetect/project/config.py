@@ -13,6 +13,7 @@ from generator.config import GeneratorConfig
 from generator.presets import Preset
 from kpdetect.config import LARGEST_SEED, StrictConfig, apply_overrides
 from kpdetect.detector.config import DetectorConfig, preset_config
+from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.project.rounds_config import NO_ROUNDS, RoundsConfig
@@ -21,7 +22,7 @@ from kpdetect.training.loop import BUDGETS
 
 UNLIMITED = 10**9
 """Number of steps that a run gets when only time ends it."""
-Method = Literal["gan", "imm"]
+Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64
 """Largest number of keypoints that a project can learn."""
@@ -52,7 +53,10 @@ class ProjectConfig(StrictConfig):
     pairs: PairsConfig = PairsConfig()
     """Settings of the generated pairs of an image and its keypoints."""
     method: Method = "gan"
-    """Method of discovering keypoints: `gan`, the generator with latent keypoints, or `imm` (Jakab et al. 2018)."""
+    """Method of discovering keypoints: `gan`, the generator with latent keypoints; `imm` (Jakab et al. 2018); or
+    `correspondence`, clusters of pretrained features that are matched across images (after Tourani et al. 2024)."""
+    correspondence: CorrespondenceConfig = CorrespondenceConfig()
+    """Settings of the method `correspondence`."""
     detector: DetectorConfig
     """Settings of the detector's training on the generated pairs."""
     refined: bool = True
@@ -111,10 +115,11 @@ def project_config(
         crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
             aspect ratio.
         seed: seed of all random numbers.
-        method: method of discovering keypoints: `gan`, the generator with latent keypoints, or `imm` (Jakab et al. 2018).
+        method: method of discovering keypoints: `gan`, the generator with latent keypoints; `imm` (Jakab et al. 2018); or
+            `correspondence`, clusters of pretrained features (after Tourani et al. 2024), which needs the extra `imagenet`.
         refined: whether the detector is refined on the real images after the training on pairs. `imm` ignores it.
         model: architecture of the generator.
-        rounds: number of rounds of self-training. None means 1 for `gan` and 0 for `imm`, which has no rounds. When a project
+        rounds: number of rounds of self-training. None means 1, but 0 for `imm`, which has no rounds. When a project
             is continued, the number may grow but not shrink.
         spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept.
 
@@ -141,6 +146,7 @@ def project_config(
         method=method,
         refined=refined,
         refine=refine,
+        correspondence=CorrespondenceConfig(seed=seed % 2**32),
         rounds=apply_overrides(RoundsConfig(), [] if count is None else [f"count={count}"]),
         kept=kept,
     )

@@ -30,6 +30,8 @@ from kpdetect.training.checkpoints import (
 )
 from kpdetect.training.data_key import first_stage_in
 
+CORRESPONDENCE = "correspondence"
+"""Folder of a project with the keypoints that the method `correspondence` found."""
 FOUND = "found"
 """Folder with the predictions of the teacher, in the folder of a round of self-training."""
 LAST = (MANIFEST, CHECKPOINT, FOUND, "pairs")
@@ -42,6 +44,14 @@ def discard_outdated(out: Path, provenance: dict[str, Any]) -> None:
         return
     if Manifest.read(out / "pairs").facts.provenance.get("generator") != provenance["generator"]:
         _discard(out, "pairs", "the generator has changed: pairs, detector and predictions are made again")
+
+
+def discard_outdated_matches(out: Path) -> None:
+    """Delete the pairs and all later results if the keypoints of the method `correspondence` have changed since."""
+    if not (out / "pairs" / MANIFEST).exists():
+        return
+    if Manifest.read(out / "pairs").facts.provenance.get("table") != file_hash(out / CORRESPONDENCE / TABLE):
+        _discard(out, "pairs", "the matched keypoints have changed: pairs, detector and predictions are made again")
 
 
 def discard_outdated_detector(out: Path) -> None:

@@ -1,10 +1,13 @@
 """A whole project as one call: images -> generator -> pairs -> detector -> refined -> rounds -> keypoints -> report.
 
-With the method `imm`, the first stages are replaced by one: IMM (Jakab et al. 2018) trains a detector on the images.
+With the method `imm`, the first stages are replaced by one: IMM (Jakab et al. 2018) trains a detector on the images. With the
+method `correspondence`, clusters of pretrained features are matched across the images instead of training a generator. The
+pairs are then real images with the matched keypoints.
 
 PROJECT/config.yaml   configuration
 PROJECT/generator     run folder of the generator
-PROJECT/pairs         shards with generated pairs of an image and its keypoints
+PROJECT/correspondence   keypoints that the method `correspondence` matched across the images
+PROJECT/pairs         shards with pairs of an image and its keypoints
 PROJECT/detector      run folder of the detector
 PROJECT/refined       run folder of the detector that is refined on real images
 PROJECT/taught-N      run folder of the detector of round N of self-training (see `kpdetect.project.rounds`)
@@ -36,6 +39,7 @@ from kpdetect.messages import log
 from kpdetect.progress import Listener, listening
 from kpdetect.project.budget import affordable, omission, share_of
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
+from kpdetect.project.feature_network import require_features
 from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Last, Project
 from kpdetect.training.checkpoints import find_weights
@@ -138,6 +142,10 @@ def run_project(
     for name, value in (("init_generator", init_generator), ("init_detector", init_detector)):
         if value is not None and settings.method == "imm":
             raise InputError(f"`{name}`: `method=imm` starts from random weights; leave `{name}` out")
+    if settings.method == "correspondence":
+        require_features(settings.correspondence)
+        if init_generator is not None:
+            raise InputError("`init_generator`: `method=correspondence` trains no generator; leave `init_generator` out")
     require_rounds(out, settings.rounds.count, settings.method)
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)

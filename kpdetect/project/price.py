@@ -25,6 +25,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
@@ -87,6 +88,8 @@ def trainings_of(
         stages, rounds = stages[:1], []
     elif settings.method == "imm":
         stages, rounds = [("imm", "detector", settings.refine.steps)], []
+    elif settings.method == "correspondence":
+        stages = stages[1:]
     return tuple(
         Training(stage=stage, folder=out / folder, steps=steps, minutes=share(stage))
         for stage, folder, steps in [*stages, *rounds]
@@ -176,7 +179,7 @@ class ProjectPrice:
         ]
         works = [Work("reads", sample.folder_count, "images", sample.rate)]
         if any(training.stage == "detector" for training in self.left):
-            works.append(self._pairs_left(needs))
+            works.append(self._matches() if self.settings.method == "correspondence" else self._pairs_left(needs))
         works += self._predictions()
         forecasts = [
             replace(price.forecast, stage=training.title) for training, price in zip(self.left, self.prices, strict=True)
@@ -270,6 +273,13 @@ class ProjectPrice:
         count = max(0, (in_use or self.pairs_count) - there)
         needs.append(Needs(0, None, int(count * float(np.mean(sizes))), 0))
         return Work("draws", count, "pairs", self.drawing_rate)
+
+    def _matches(self) -> Work:
+        """Measure how fast the features are computed by which keypoints are matched across the images."""
+        config = self.settings.correspondence
+        squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
+        count = self.sample.folder_count + 2 * min(config.sample, self.sample.folder_count)
+        return Work("computes features of", count, "images", feature_rate(squares, config, self.runtime))
 
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector

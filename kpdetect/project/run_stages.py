@@ -21,8 +21,15 @@ from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.budget import pairs_in_use, share_of
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
 from kpdetect.project.keypoint_choice import choose_in_project
-from kpdetect.project.outdated import discard_outdated, discard_outdated_detector, discard_outdated_refinement
+from kpdetect.project.outdated import (
+    CORRESPONDENCE,
+    discard_outdated,
+    discard_outdated_detector,
+    discard_outdated_matches,
+    discard_outdated_refinement,
+)
 from kpdetect.project.price import ProjectPrice, trainings_of
 from kpdetect.project.rounds import teach_round
 from kpdetect.project.setting_names import named_in
@@ -84,7 +91,10 @@ class Project:
         else:
             detector = Stage("Train the detector on the pairs", named_in("detector", self.detector))
             refine = Stage("Refine the detector on the images", named_in("refine", self.refine))
-            trained = [generator, Stage("Generate pairs", self.pairs), detector, *([refine] if self.settings.refined else [])]
+            found = [generator, Stage("Generate pairs", self.pairs)]
+            if self.settings.method == "correspondence":
+                found = [Stage("Match pretrained features across the images", self.correspondence)]
+            trained = [*found, detector, *([refine] if self.settings.refined else [])]
             rounds = range(1, self.settings.rounds.count + 1)
             trained += [
                 Stage("Train the next detector on the predictions of this one", named_in("round", partial(self.teach, number)))
@@ -122,7 +132,7 @@ class Project:
             return None
         if self.settings.method == "imm" or self.last == "generator":
             return self.minutes
-        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count)
+        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count, self.settings.method)
 
     def generator(self) -> None:
         """Train the generator."""
@@ -156,6 +166,24 @@ class Project:
             sources=read_sources(out / "generator"),
             peers=self.peers,
         )
+
+    def correspondence(self) -> None:
+        """Find keypoints by clusters of pretrained features, and write the images with them as pairs."""
+        settings, runtime, found = self.settings, self.runtime, self.out / CORRESPONDENCE
+        config, crop = settings.correspondence, settings.generator.data.crop
+        find_correspondences(
+            self.images,
+            found,
+            config,
+            runtime,
+            keypoints=settings.refine.keypoints,
+            crop=crop,
+            exclude=sorted(self.exclude),
+            strict=self.strict,
+        )
+        by_the_first(runtime, lambda: discard_outdated_matches(self.out))
+        size = settings.detector.model.input_size
+        write_correspondence_pairs(found, self.images, self.out / "pairs", config, runtime, size=size, crop=crop)
 
     def detector(self) -> None:
         """Train the detector on the generated pairs."""

@@ -1,0 +1,12 @@
+"""Discover keypoints without training: clusters of pretrained features that are matched across images.
+
+The method follows the zero-shot baseline of Tourani et al. (CVPR 2024): clusters of dense features, and nearest neighbours in
+each image. kpdetect uses an ImageNet classifier instead of a diffusion model, keeps only mutual nearest neighbours, and trains
+an ordinary detector on the result.
+
+config            the settings
+dense_features    features of a pretrained network on a grid, whitened, and the separation of object and background
+matching          mutual nearest neighbours, and positions between the cells
+selection         the choice of clusters that become keypoints
+clusters          fit the clusters on a sample, store them, and find them in images; `kpdetect.project.correspondence` uses them
+"""

@@ -1,0 +1,280 @@
+"""Find the keypoints of a folder of images by clusters of pretrained features, and write them as predictions and as pairs.
+
+OUT/clusters.npz       the clusters, fitted on a sample of the images
+OUT/predictions.csv    the keypoints of all images; the confidence is 0 where a keypoint has no mutual nearest neighbour
+OUT/predictions.json   their record
+OUT/sheet.png          24 images with the keypoints that were found
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpdetect.coords import apply_affine, invert_affine
+from kpdetect.data.crop_sources import originals
+from kpdetect.data.export import export_pairs
+from kpdetect.data.folder import select_images
+from kpdetect.discovery.clusters import Clusters, fit_clusters, to_side
+from kpdetect.discovery.config import CorrespondenceConfig
+from kpdetect.discovery.dense_features import grid_features
+from kpdetect.draw import contact_sheet, draw_keypoints
+from kpdetect.errors import InputError
+from kpdetect.files.files_below import names_below
+from kpdetect.files.folders import make_folder
+from kpdetect.files.hashes import file_hash
+from kpdetect.images.arrays import CropPolicy, Image, fit_image
+from kpdetect.images.image_files import list_names, read_image, write_image
+from kpdetect.images.levels import current_levels
+from kpdetect.inference.earlier_results import inputs_key, is_finished
+from kpdetect.inference.image_job import NoneReadableError
+from kpdetect.inference.image_parts import Part, Parts
+from kpdetect.inference.overlap import batch_of, in_order, predicting_threads, workers_of
+from kpdetect.inference.overlay_names import spread_numbers
+from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.pseudo_labels import PseudoPairs
+from kpdetect.messages import log
+from kpdetect.progress import Progress
+from kpdetect.project.feature_network import feature_network
+from kpdetect.refinement.reconstruction import Perception
+from kpdetect.training.distributed import by_the_first, peers_of
+from kpdetect.training.run_folder import environment
+from kpdetect.training.runtime import Runtime
+
+CLUSTERS, SHEET = "clusters.npz", "sheet.png"
+SHOWN, COLUMNS, SHOWN_SIDE = 24, 8, 160
+"""Number of images on the sheet, of its columns, and side of an image in pixels."""
+NAME = "clusters of ImageNet features"
+"""Name of the method in records and tables."""
+
+
+def find_correspondences(
+    images: Path,
+    out: Path,
+    config: CorrespondenceConfig,
+    runtime: Runtime,
+    *,
+    keypoints: int,
+    crop: CropPolicy,
+    exclude: Sequence[str] = (),
+    strict: bool = False,
+) -> None:
+    """Find the keypoints of a folder of images without training, or continue an interrupted call.
+
+    Args:
+        images: folder of images, searched recursively.
+        out: folder of results.
+        config: settings.
+        runtime: device and processes.
+        keypoints: number of keypoints.
+        crop: how an image becomes square.
+        exclude: names of images to leave out.
+        strict: stop at an unreadable image instead of skipping it.
+
+    Raises:
+        InputError: there are too few readable images, or, with `strict`, one is unreadable.
+        ConfigError, CheckpointError: the feature network or its weights cannot be used.
+        OutputError: `out` cannot be written.
+    """
+    perception = feature_network(config, runtime)
+    make_folder(out)
+    paths = [images / name for name in select_images(images, set(exclude), out)]
+    search = _Search(perception, paths, images, config, runtime, keypoints, crop, strict)
+    if is_finished(out, search.stage):
+        log.info(f"{out}: the keypoints are found already")
+        return
+    search.run(out)
+
+
+class _Found(NamedTuple):
+    """An image that was read: the square, the matrix from the image to it, the size of the image, and the file's hash."""
+
+    square: Image
+    matrix: NDArray[np.float64]
+    size: tuple[int, int]
+    digest: str
+
+
+class _Search:
+    """One search for keypoints. The arguments are those of `find_correspondences`."""
+
+    def __init__(
+        self,
+        perception: Perception,
+        paths: Sequence[Path],
+        root: Path,
+        config: CorrespondenceConfig,
+        runtime: Runtime,
+        keypoints: int,
+        crop: CropPolicy,
+        strict: bool,
+    ) -> None:
+        self.perception, self.paths, self.config, self.runtime = perception, paths, config, runtime
+        self.root, self.keypoints, self.crop, self.strict = root, keypoints, crop, strict
+        settings = config.model_dump(mode="json", exclude={"features"})
+        self.stage: dict[str, Any] = {
+            "model": f"{config.network} {perception.hash}",
+            "settings": settings | {"keypoints": keypoints, "crop": crop, "levels": current_levels().text},
+            "inputs": inputs_key(paths),
+        }
+
+    def run(self, out: Path) -> None:
+        """Find the keypoints of all images, and write them."""
+        key = hashlib.sha256(json.dumps(self.stage, sort_keys=True).encode()).hexdigest()[:16]
+        by_the_first(self.runtime, partial(self._fit, out / CLUSTERS, key))
+        clusters = Clusters.read(out / CLUSTERS, key)
+        assert clusters is not None  # the first process has written it
+        peers, parts = peers_of(self.runtime), Parts(out, self.stage, len(self.paths))
+        share = peers.share(parts.spans)
+        todo = parts.missing(share)
+        total, left = (sum(map(len, spans)) for spans in (share, todo))
+        with Progress(total, "match features", start=total - left) as progress:
+            for span in todo:
+                parts.write(span, self._part(span, clusters, progress))
+        peers.wait()
+        by_the_first(self.runtime, lambda: self._write(out, parts, clusters))
+
+    def features(self, squares: Image) -> NDArray[np.float32]:
+        """Compute the features [count, cells, cells, channels] of square images, in small batches."""
+        step, maps = batch_of(self.runtime), self.config.maps
+        blocks = [
+            grid_features(self.perception, squares[at : at + step], maps, self.config.cells, self.runtime.device)
+            for at in range(0, len(squares), step)
+        ]
+        return np.concatenate(blocks)
+
+    def _fit(self, path: Path, key: str) -> None:
+        if Clusters.read(path, key) is not None:
+            return
+        numbers = sorted(spread_numbers(len(self.paths), self.config.sample))
+        read = [outcome for number in numbers if not isinstance(outcome := self._read(number), InputError)]
+        if not read:
+            raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
+        with Progress(2 * len(read), "fit clusters") as progress:
+
+            def features(squares: Image) -> NDArray[np.float32]:
+                blocks = []
+                for at in range(0, len(squares), 32):
+                    blocks.append(self.features(squares[at : at + 32]))
+                    progress.update(len(blocks[-1]))
+                return np.concatenate(blocks)
+
+            clusters = fit_clusters(np.stack([each.square for each in read]), features, self.keypoints, self.config)
+        clusters.write(path, key)
+        steady = ", ".join(f"{value:.2f}" for value in clusters.score)
+        log.info(f"share of the sample in which each keypoint is matched and follows a warp of the image: {steady}")
+
+    def _read(self, number: int) -> _Found | InputError:
+        path = self.paths[number]
+        try:
+            image = read_image(path)
+            square, matrix = fit_image(image, self.config.size, self.crop)
+        except InputError as error:
+            if self.strict:
+                raise
+            return error
+        return _Found(square, matrix, image.shape[:2], file_hash(path))
+
+    def _part(self, span: range, clusters: Clusters, progress: Progress) -> Part:
+        """Find the keypoints of some of the images."""
+        numbers: list[int] = []
+        digests: list[str] = []
+        skipped: dict[int, str] = {}
+        points, sure = [np.zeros((0, self.keypoints, 2), np.float32)], [np.zeros((0, self.keypoints), np.float32)]
+        sizes: list[tuple[int, int]] = []
+        step = batch_of(self.runtime)
+        blocks = [range(at, min(at + step, span.stop)) for at in range(span.start, span.stop, step)]
+        with predicting_threads(self.runtime) as pool:
+            for outcomes, places, confidence in in_order(
+                pool, partial(self._block, clusters), blocks, workers_of(self.runtime) + 1
+            ):
+                for number, outcome in outcomes.items():
+                    if isinstance(outcome, InputError):
+                        skipped[number] = str(outcome)
+                        continue
+                    numbers.append(number)
+                    digests.append(outcome.digest)
+                    sizes.append(outcome.size)
+                points.append(places)
+                sure.append(confidence)
+                progress.update(len(outcomes))
+        return Part(
+            numbers=np.array(numbers, dtype=np.int64),
+            keypoints_px=np.concatenate(points),
+            confidence=np.concatenate(sure),
+            sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
+            digests=digests,
+            skipped=skipped,
+        )
+
+    def _block(
+        self, clusters: Clusters, numbers: range
+    ) -> tuple[dict[int, _Found | InputError], NDArray[np.float32], NDArray[np.float32]]:
+        """Read a batch of images, and find their keypoints in pixels of each image and the confidence."""
+        outcomes = {number: self._read(number) for number in numbers}
+        read = [outcome for outcome in outcomes.values() if isinstance(outcome, _Found)]
+        if not read:
+            return outcomes, np.zeros((0, self.keypoints, 2), np.float32), np.zeros((0, self.keypoints), np.float32)
+        matches = clusters(self.features(np.stack([each.square for each in read])))
+        squares = to_side(matches.points, self.config.cells, self.config.size)
+        points = [apply_affine(invert_affine(each.matrix), place) for each, place in zip(read, squares, strict=True)]
+        confidence = np.where(matches.mutual, np.clip(matches.similarity, 0, 1), 0)
+        return outcomes, np.stack(points).astype(np.float32), confidence.astype(np.float32)
+
+    def _write(self, out: Path, parts: Parts, clusters: Clusters) -> None:
+        """Write the predictions and the sheet."""
+        names, whole = names_below(self.paths, self.root), parts.whole()
+        skipped = {names[number]: reason for number, reason in sorted(whole.skipped.items())}
+        if not len(whole.numbers):
+            raise NoneReadableError(f"{self.root}: none of {len(self.paths)} images can be read", skipped)
+        predictions = Predictions(
+            images=[names[number] for number in whole.numbers],
+            keypoints_px=whole.keypoints_px,
+            confidence=whole.confidence,
+            sizes=whole.sizes,
+        )
+        self._draw(out / SHEET, predictions)
+        description = {"provenance": {"discovery": NAME}, "score": clusters.score.round(4).tolist()}
+        files = dict(zip(predictions.images, whole.digests, strict=True))
+        record = {"crop": self.crop, "skipped": skipped, "environment": environment(), "files": files}
+        predictions.write(out, {**self.stage, "description": description, **record})
+        parts.remove()
+
+    def _draw(self, path: Path, predictions: Predictions) -> None:
+        points_px, tiles = predictions.confident(self.config.min_similarity), []
+        for row in sorted(spread_numbers(len(predictions.images), SHOWN)):
+            square, matrix = fit_image(read_image(self.root / predictions.images[row]), SHOWN_SIDE, self.crop)
+            tiles.append(draw_keypoints(square, apply_affine(matrix, points_px[row])))
+        write_image(path, contact_sheet(tiles, COLUMNS))
+
+
+def write_correspondence_pairs(
+    found: Path, images: Path, out: Path, config: CorrespondenceConfig, runtime: Runtime, *, size: int, crop: CropPolicy
+) -> None:
+    """Write the images and the keypoints that `find_correspondences` found as shards, on which a detector can be trained.
+
+    Args:
+        found: folder that `find_correspondences` wrote.
+        images: folder of the images.
+        out: folder of shards.
+        config: settings. Matches below `min_similarity` are left out.
+        runtime: device and processes.
+        size: side of the square images in pixels.
+        crop: how an image becomes square.
+
+    Raises:
+        InputError: an image is missing, or has changed since.
+        OutputError: `out` cannot be written.
+    """
+    peers = peers_of(runtime)
+    pairs = PseudoPairs([found], images, size, crop, max(config.min_similarity, 1e-6), peers=peers)
+    names = pairs.predictions.images
+    behind = [*pairs.sources, *originals(images, list_names(images), names)]
+    export_pairs(pairs, out, len(names), sources=behind, peers=peers)

@@ -1,0 +1,169 @@
+"""The method `correspondence`: mutual nearest neighbours of pretrained features, the choice of clusters, and a project."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.evaluation.measured_model import method_name
+from kpdetect.detector import backbone
+from kpdetect.discovery.clusters import Clusters, fit_clusters, warped_points
+from kpdetect.discovery.config import CorrespondenceConfig
+from kpdetect.discovery.dense_features import Whitening, grid_features, otsu
+from kpdetect.discovery.matching import Matches, mutual_matches, with_positions
+from kpdetect.discovery.selection import spread_choice, steadiness
+from kpdetect.errors import ConfigError, InputError
+from kpdetect.inference.predictions import Predictions
+from kpdetect.project.budget import share_of
+from kpdetect.project.config import project_config
+from kpdetect.project.pipeline import run_project
+from kpdetect.training.checkpoints import read_description
+from tests.builders.projects import SMALL
+
+
+def unit(degrees):
+    return np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=-1).astype(np.float32)
+
+
+def test_a_match_is_mutual_only_if_the_cluster_is_the_nearest_one_to_its_cell():
+    features = unit(np.array([[[0.0, 50.0, 90.0], [90.0, 90.0, 90.0]]]))  # 2 rows, 3 columns
+    centres = unit(np.array([10.0, 0.0, 60.0]))
+    matches = mutual_matches(features, centres, temperature=1e-4)
+    # cluster 0 is nearest to cell (0, 0), which is nearer to cluster 1; cluster 2 is nearest to the cell of 50 degrees
+    assert matches.mutual.tolist() == [[False, True, True]]
+    np.testing.assert_allclose(matches.points[0], [[0, 0], [0, 0], [1, 0]], atol=1e-6)
+    np.testing.assert_allclose(matches.similarity[0], np.cos(np.radians([10, 0, 10])), atol=1e-6)
+
+
+def test_a_position_lies_between_cells_by_softmax_of_the_similarity():
+    features = np.zeros((1, 3, 4, 2), np.float32)
+    features[0, 1, 1], features[0, 1, 2] = unit(0.0), (0.8, 0.6)  # the similarities 1 and 0.8; elsewhere 0
+    matches = mutual_matches(features, unit(np.array([0.0])), temperature=0.2)
+    weights = np.exp(np.array([1.0, 0.8] + [0.0] * 7) / 0.2)  # the 3x3 cells around (1, 1): columns 0 to 2
+    x = (weights[0] * 1 + weights[1] * 2 + weights[2] * (0 + 0 + 0 + 1 + 1 + 2 + 2)) / weights.sum()
+    np.testing.assert_allclose(matches.points[0, 0], [x, 1.0], atol=1e-5)
+
+
+def test_at_the_border_only_cells_inside_the_image_count():
+    features = np.full((1, 2, 3, 2), unit(90.0), np.float32)
+    features[0, 0, 0] = unit(0.0)
+    matches = mutual_matches(features, unit(np.array([0.0])), temperature=1.0)
+    total = np.e + 3
+    np.testing.assert_allclose(matches.points[0, 0], [2 / total, 2 / total], atol=1e-5)
+
+
+def test_positions_separate_parts_that_look_alike():
+    same = np.ones((1, 2, 3, 1), np.float32)
+    placed = with_positions(same, 0.5)
+    np.testing.assert_allclose(placed[0, 0, 0], np.array([1, -0.5, -0.5]) / np.sqrt(1.5), atol=1e-6)
+    np.testing.assert_allclose(placed[0, 1, 2], np.array([1, 0.5, 0.5]) / np.sqrt(1.5), atol=1e-6)
+    assert with_positions(same, 0) is same
+
+
+def test_steadiness_is_the_share_of_matches_that_follow_the_warp():
+    points = np.array([[[1.0, 2.0], [0.0, 0.0]], [[3.0, 1.0], [5.0, 5.0]]], np.float32)  # 2 images, 2 clusters
+    always, some = np.ones((2, 2), bool), np.array([[True, True], [True, False]])
+    moved = points + np.array([1.0, 0.0], np.float32)
+    found = moved.copy()
+    found[1, 0] += (0.0, 2.0)
+    score = steadiness(Matches(points, always * 1.0, always), Matches(found, always * 1.0, some), moved, tolerance=2.0)
+    np.testing.assert_allclose(score, [(1 + np.exp(-1)) / 2, 1 / 2], atol=1e-6)
+
+
+def test_near_clusters_compete_and_far_ones_do_not():
+    points = np.array([[[0, 0], [1, 0], [4, 0], [8, 0]]], np.float32)
+    chosen = spread_choice(np.array([1, 0.9, 0.4, 0.3], np.float32), points, np.ones((1, 4), bool), 3, apart=4.0)
+    assert chosen.tolist() == [0, 2, 3]  # 0.9 counts a quarter next to the first; 0.4 and 0.3 count whole
+    assert len(spread_choice(np.ones(4, np.float32), points, np.ones((1, 4), bool), 9, apart=4.0)) == 4
+
+
+def test_points_are_moved_as_the_image_is():
+    shift = np.array([[[1.0, 0, 6], [0, 1, -3]]])  # in pixels of a square of 12 pixels, which has 4 cells
+    np.testing.assert_allclose(warped_points(np.array([[[0.0, 2.0]]], np.float32), shift, 12, 4), [[[2.0, 1.0]]], atol=1e-6)
+
+
+def test_the_object_differs_from_the_border():
+    assert 1 < otsu(np.array([0.0, 0.5, 1, 9, 9.5, 10])) < 9
+    features = np.zeros((3, 5, 6, 4), np.float32)
+    features += np.random.default_rng(0).normal(scale=0.01, size=features.shape).astype(np.float32)
+    features[:, 1:4, 2:4, 1] += 1
+    features[:, 1:4, 2, 2] += 1  # one half of the object differs from the other
+    whitening = Whitening.of(features, kept=3, power=1.0)
+    inside = np.zeros((5, 6), bool)
+    inside[1:4, 2:4] = True
+    assert (whitening.foreground(features) == inside).all()
+    np.testing.assert_allclose(np.linalg.norm(whitening(features), axis=-1), 1, atol=1e-5)
+
+
+def test_each_chosen_map_is_a_vector_of_length_one_per_cell():
+    def extract(images):
+        fine = images[:, :2] + 3
+        return [fine, torch.full((len(images), 1, 2, 2), 5.0)]
+
+    features = grid_features(extract, np.zeros((2, 8, 8, 3), np.uint8), (0, 1), 4, torch.device("cpu"))
+    assert features.shape == (2, 4, 4, 3)
+    np.testing.assert_allclose(features[..., :2], np.sqrt(0.5), atol=1e-6)
+    np.testing.assert_allclose(features[..., 2], 1, atol=1e-6)
+
+
+def blob_features(images):
+    """Features of 8x8 cells: their mean colour."""
+    count, side, _, _ = images.shape
+    cells = images.reshape(count, 8, side // 8, 8, side // 8, 3).mean(axis=(2, 4)).astype(np.float32) / 255
+    return np.concatenate([cells, np.full((*cells.shape[:3], 1), 0.3, np.float32)], axis=-1)
+
+
+def test_clusters_follow_coloured_parts_and_survive_a_file(tmp_path):
+    source = np.random.default_rng(0)
+    images, places = np.zeros((20, 64, 64, 3), np.uint8), source.integers(1, 5, (20, 2))
+    for image, (row, column) in zip(images, places, strict=True):
+        image[8 * row : 8 * row + 16, 8 * column : 8 * column + 8, 0] = 255
+        image[8 * row : 8 * row + 16, 8 * column + 16 : 8 * column + 24, 1] = 255
+    config = CorrespondenceConfig(cells=8, components=3, position=0.0, clusters=1, apart=0.1, temperature=0.01)
+    clusters = fit_clusters(images, blob_features, 2, config)
+    matches = clusters(blob_features(images))
+    assert matches.mutual.all()
+    columns = np.sort(matches.points[:, :, 0], axis=1)
+    np.testing.assert_allclose(columns, places[:, 1:] + np.array([[0, 2]]), atol=0.3)
+    clusters.write(tmp_path / "clusters.npz", "key")
+    again = Clusters.read(tmp_path / "clusters.npz", "key")
+    np.testing.assert_array_equal(again(blob_features(images)).points, matches.points)
+    assert Clusters.read(tmp_path / "clusters.npz", "other") is None
+
+
+def test_a_missing_extra_is_refused_with_the_command_before_anything_is_written(tmp_path, monkeypatch, blob_folder):
+    monkeypatch.setattr(backbone, "find_spec", lambda name: None)
+    config = project_config(method="correspondence", size=32, keypoints=4)
+    with pytest.raises(ConfigError, match=r"correspondence\.features = installed.*pip install 'kpdetect\[imagenet\]'"):
+        run_project(blob_folder, tmp_path / "out", config, device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_minutes_are_shared_by_the_stages_that_train():
+    parts = [share_of(stage, True, 1, "correspondence") for stage in ("detector", "refine", "round")]
+    assert sum(parts) == pytest.approx(1)
+    assert share_of("detector", False, 0, "correspondence") == 1
+
+
+@pytest.mark.slow
+def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
+    torch.manual_seed(0)
+    weights, images, out = tmp_path / "network.pth", toy / "unlabelled" / "images", tmp_path / "project"
+    torch.save(backbone.create_backbone("resnet10t").state_dict(), weights)
+    config = project_config(method="correspondence", size=32, keypoints=4)
+    small = ("network=resnet10t", f"features={weights}", "size=32", "cells=8", "maps=[1,2]", "components=8", "sample=16")
+    overrides = [*SMALL, *(f"correspondence.{each}" for each in (*small, "min_similarity=0"))]
+    with pytest.raises(InputError, match="`init_generator`"):
+        run_project(images, out, config, overrides=overrides, device="cpu", init_generator="toy-32")
+    run_project(images, out, config, overrides=overrides, device="cpu")
+    assert not (out / "generator").exists()
+    assert (out / "correspondence" / "sheet.png").exists()
+    found = Predictions.read(out / "correspondence")
+    assert found.keypoints_px.shape == (40, 4, 2)
+    assert ((found.keypoints_px > -1) & (found.keypoints_px < 32)).all()
+    first, last = (read_description(out / stage / "model.safetensors") for stage in ("detector", "taught-1"))
+    assert first["provenance"]["discovery"] == last["provenance"]["discovery"] == "clusters of ImageNet features"
+    assert method_name(last) == "kpdetect, clusters of ImageNet features"
+    assert "Matched ImageNet features" in (out / "report" / "index.html").read_text()
+    capsys.readouterr()
+    run_project(images, out, config, overrides=overrides, device="cpu")  # nothing is computed again
+    assert "the keypoints are found already" in capsys.readouterr().err
