@@ -10,6 +10,7 @@ Reading order:
                  a whole benchmark in one call
     reporting/   a project as one HTML page
     studies/     measures that need no annotations, and experiments
+    validation/  does the verdict without annotations predict the error?
     measurement_records
                  records of the files with measured numbers
     ablations/   the paper's tables of ablations, one project per cell

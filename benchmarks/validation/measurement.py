@@ -1,0 +1,152 @@
+"""The evidence without labels and the true errors of one line of the table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.datasets.annotation_formats import read_annotations
+from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.metrics.keypoint_information import explained_share, image_components
+from benchmarks.metrics.keypoint_quality import PERCENT
+from benchmarks.studies.evidence import IMAGES, Evidence, gather_evidence, same_scale
+from benchmarks.studies.verdict import Verdict, judge_keypoints
+from benchmarks.validation.case import Case
+from benchmarks.validation.truth import measure_truth
+from kpdetect.data.name_lists import listed_names
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import read_json, write_json
+from kpdetect.files.hashes import bytes_hash
+from kpdetect.images.image_files import list_images, readable
+from kpdetect.inference.predictor import Predictor
+
+SCHEMA = "kpdetect-validation-1"
+SIDE = 32
+"""Side of the grey images whose variation the keypoints explain."""
+Measured = dict[str, Any]
+"""`category`, `detector`, `share` (the truth), one number per kind of evidence, and `keypoints`, a list of the same."""
+
+
+def measure_case(case: Case, cache: Path, annotated: int) -> Measured:
+    """Measure a line of the table, or read the measurement of an earlier call.
+
+    Args:
+        case: the line.
+        cache: folder of earlier measurements.
+        annotated: largest number of annotated images that are used, evenly spread.
+
+    Raises:
+        KpdetectError: a detector, a file or an image of the line cannot be used.
+    """
+    predictor = Predictor.load(Path(case.detector), "cpu")
+    key = {"schema": SCHEMA, **asdict(case), "weights": predictor.hash, "annotated_images": annotated}
+    path = cache / f"{bytes_hash(json.dumps(key, sort_keys=True).encode())}.json"
+    if path.is_file() and (known := read_json(path)).get("key") == key:
+        return dict(known["measured"])
+    measured = _measure(case, predictor, annotated)
+    write_json(path, {"key": key, "measured": measured})
+    return measured
+
+
+def _measure(case: Case, predictor: Predictor, annotated: int) -> Measured:
+    paths = _spread(list_images(Path(case.images)), IMAGES)
+    evidence = gather_evidence(predictor, None, paths)
+    verdict = judge_keypoints(evidence, detector=predictor.hash)
+    images = [image for _, image in readable(paths)]
+    found, confidence = predictor(images)
+    keypoints = same_scale(np.asarray(found, np.float64), images)[:, list(evidence.numbers)]
+    grey = np.stack([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).mean(axis=2) for image in images])
+    names, landmarks, groups = _annotated(case, annotated)
+    shown = [image for _, image in readable([case.folder / name for name in names])]
+    if len(shown) != len(names):
+        raise InputError(f"{case.folder}: annotated images cannot be read; remove them from the annotations")
+    predicted = same_scale(np.asarray(predictor(shown)[0], np.float64), shown)[:, list(evidence.numbers)]
+    truth = measure_truth(PERCENT * predicted, PERCENT * same_scale(landmarks, shown), groups)
+    whole = {
+        **_evidence_numbers(evidence, verdict),
+        "confidence": float(confidence[:, list(evidence.numbers)].mean()),
+        "images explained": explained_share(keypoints, image_components(grey, 20)),
+        "joint movements in bits": _bits(keypoints, evidence),
+    }
+    sure = confidence.mean(axis=0)[list(evidence.numbers)]
+    points = [
+        {
+            "number": point.number,
+            "state": point.state,
+            "unexplained": float(truth.unexplained[place]),
+            "noise": float(evidence.noise[place]),
+            "view error": float(evidence.view_error[place]),
+            "motion": float(evidence.motion[place]),
+            "confidence": float(sure[place]),
+        }
+        for place, point in enumerate(verdict.keypoints)
+    ]
+    return {"category": case.category, "detector": case.label, "share": truth.share, **whole, "keypoints": points}
+
+
+def _evidence_numbers(evidence: Evidence, verdict: Verdict) -> dict[str, float]:
+    """Return one number per kind of evidence; all are about the keypoints together."""
+    near = evidence.neighbours
+    useful = [
+        0.0 if place in evidence.duplicates or error > 0.6 or moves < 0.5 else 1 - float(error)
+        for place, (error, moves) in enumerate(zip(evidence.view_error, evidence.motion, strict=True))
+    ]
+    return {
+        "score": verdict.score,
+        "movements": verdict.movements,
+        "earlier score": float(np.mean(useful)),
+        "noise": float(evidence.noise.mean()),
+        "median noise": float(np.median(evidence.noise)),
+        "view error": float(evidence.view_error.mean()),
+        "mirror error": float(evidence.mirror_error.mean()),
+        "motion": float(evidence.motion.mean()),
+        "duplicates": float(len(evidence.duplicates)),
+        "distance to the nearest": float(near.distance.mean()) if len(near.distance) > 1 else 0.0,
+        "motion shared with the nearest": float(near.shared.mean()),
+    }
+
+
+def _bits(keypoints: NDArray[np.float64], evidence: Evidence) -> float:
+    """Measure the information of keypoints about the pose: mean of log2(1 + power / noise) over independent movements."""
+    noise = np.fmax(evidence.noise * evidence.motion / np.sqrt(2), 0.05)
+    relative = (PERCENT * (keypoints - keypoints.mean(axis=0)) / noise[:, None]).reshape(len(keypoints), -1)
+    power = np.linalg.eigvalsh(relative.T @ relative / len(relative))
+    return float(np.log2(1 + np.maximum(power, 0.0)).mean())
+
+
+def _spread(paths: list[Path], count: int) -> list[Path]:
+    return [paths[row] for row in np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int))]
+
+
+def _annotated(case: Case, count: int) -> tuple[list[str], NDArray[np.float64], NDArray[np.int64]]:
+    """Read at most `count` annotated images: their names, landmarks in pixels [images, landmarks, 2], and groups [images]."""
+    table = read_annotations(Path(case.annotations))
+    rows = np.arange(len(table.images))
+    if case.list:
+        place = {name: row for row, name in enumerate(table.images)}
+        names = listed_names(Path(case.list), table.images, "list", case.annotations)
+        rows = np.array(sorted(place[name] for name in names), np.int64)
+    rows = rows[~np.isnan(table.points_px[rows]).all(axis=(1, 2))]
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
+    used = table.rows(rows)
+    return used.images, used.points_px, _groups(case, used)
+
+
+def _groups(case: Case, table: AnnotationTable) -> NDArray[np.int64]:
+    if not case.groups:
+        return np.arange(len(table.images))
+    path, _, column = case.groups.rpartition(":")
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        group = {line.get("image"): line.get(column) for line in csv.DictReader(file)}
+    if missing := [name for name in table.images if not group.get(name)]:
+        raise FormatError(
+            f"{path}: no {column} of {missing[0]}; expected columns image and {column}, with every annotated image"
+        )
+    return np.unique([str(group[name]) for name in table.images], return_inverse=True)[1].astype(np.int64)
