@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,20 +42,50 @@ class Disentanglement:
     change: NDArray[np.float64]
 
 
+class Sums(NamedTuple):
+    """Sums over the pixels of difference maps.
+
+    Attributes:
+        pixels: number of pixels.
+        total: sums of each part's values [parts].
+        products: sums of products of two parts' values [parts, parts].
+    """
+
+    pixels: int
+    total: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+
 def disentanglement(batches: Iterable[NDArray[np.floating]], dead_below: float = DEAD) -> Disentanglement:
     """Compute CPD from difference maps (values of at least 0) in batches [pairs, parts, height, width].
 
     Raises:
         InputError: there are fewer than two parts, or no pairs.
     """
-    count, total, products = 0, np.zeros(0), np.zeros((0, 0))
-    for maps in batches:
-        if maps.ndim != 4 or maps.shape[1] < 2:
-            raise InputError(f"difference maps {maps.shape}: expected [pairs, at least 2 parts, height, width]")
-        rows = np.asarray(maps, np.float64).transpose(1, 0, 2, 3).reshape(maps.shape[1], -1)
-        if not count:
-            total, products = np.zeros(len(rows)), np.zeros((len(rows), len(rows)))
-        count, total, products = count + rows.shape[1], total + rows.sum(axis=1), products + rows @ rows.T
+    return disentangled(map(sums_of, batches), dead_below)
+
+
+def sums_of(maps: NDArray[np.floating]) -> Sums:
+    """Sum difference maps (values of at least 0) [pairs, parts, height, width].
+
+    Raises:
+        InputError: there are fewer than two parts.
+    """
+    if maps.ndim != 4 or maps.shape[1] < 2:
+        raise InputError(f"difference maps {maps.shape}: expected [pairs, at least 2 parts, height, width]")
+    rows = np.asarray(maps, np.float64).transpose(1, 0, 2, 3).reshape(maps.shape[1], -1)
+    return Sums(pixels=rows.shape[1], total=rows.sum(axis=1), products=rows @ rows.T)
+
+
+def disentangled(batches: Iterable[Sums], dead_below: float = DEAD) -> Disentanglement:
+    """Compute CPD from the sums of difference maps, in batches.
+
+    Raises:
+        InputError: there are no pairs.
+    """
+    count, total, products = 0, np.zeros(()), np.zeros(())
+    for sums in batches:
+        count, total, products = count + sums.pixels, total + sums.total, products + sums.products
     if not count:
         raise InputError("difference maps: 0 pairs; CPD needs at least 1 pair")
     change = total / count

@@ -7,6 +7,7 @@ verdict           whether the keypoints can be trusted, judged from that evidenc
 judging           the verdict on a model, from the images of a folder
 keypoint_choice   which keypoints of a detector to keep
 measure           measures of a generator and its detector that need no annotations
+measured_rows     the results of these measures, and the files that hold them
 controllability   whether keypoints control pose and embeddings control appearance
 embeddings        keypoint embeddings as clouds of points
 nearest           the training images nearest to generated images

@@ -1,4 +1,7 @@
-"""Generated images for the measures: interpolated samples, images with one part swapped, and images with given keypoints."""
+"""Generated images for the measures: interpolated samples, images with one part swapped, and images with given keypoints.
+
+If several processes measure together (`peers`), each of them yields every n-th batch, see `Peers.share`.
+"""
 
 from __future__ import annotations
 
@@ -14,49 +17,50 @@ from generator.keypoints import Parts
 from generator.model import Drawing
 from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
+from kpdetect.training.processes import ALONE, Peers
 
 BATCH = 32
 OTHER = 1_000_000_007
 """The second image of a pair is this many positions further along the stream."""
 
 
-def part_pairs(stream: PairStream, count: int) -> Iterator[tuple[Parts, Parts]]:
+def part_pairs(stream: PairStream, count: int, peers: Peers = ALONE) -> Iterator[tuple[Parts, Parts]]:
     """Yield the parts (keypoints and embeddings) of `count` pairs of images, in batches."""
-    for start in range(0, count, BATCH):
+    for start in peers.share(range(0, count, BATCH)):
         stop = min(start + BATCH, count)
         yield stream.parts(start, stop), stream.parts(OTHER + start, OTHER + stop)
 
 
 @torch.no_grad()
-def interpolated(stream: PairStream, count: int) -> Iterator[NDArray[np.uint8]]:
+def interpolated(stream: PairStream, count: int, peers: Peers = ALONE) -> Iterator[NDArray[np.uint8]]:
     """Yield `count` images, each interpolated between two samples, in batches uint8 [images, height, width, 3].
 
     Keypoints and embeddings are interpolated with t ~ U(0, 1), for the measure FID_lerp. The four-page LatentKeypointGAN paper
     refers to an earlier work for this, so the details are our reading.
     """
     source = torch.Generator().manual_seed(stream.seed)
-    for one, two in part_pairs(stream, count):
-        share = torch.rand(len(one.keypoints), generator=source)
+    shares = [torch.rand(min(BATCH, count - start), generator=source) for start in range(0, count, BATCH)]
+    for share, (one, two) in zip(peers.share(shares), part_pairs(stream, count, peers), strict=True):
         yield to_uint8(stream.network.draw(replace(mixed(one, two, share), centre=one.centre)).image)
 
 
 @torch.no_grad()
-def conditioned(stream: PairStream, keypoints: NDArray[np.floating]) -> Iterator[Drawing]:
+def conditioned(stream: PairStream, keypoints: NDArray[np.floating], peers: Peers = ALONE) -> Iterator[Drawing]:
     """Yield generated images with given keypoints [images, K, 2] (normalised), in batches; everything else is random."""
-    for start in range(0, len(keypoints), BATCH):
+    for start in peers.share(range(0, len(keypoints), BATCH)):
         points = torch.from_numpy(np.asarray(keypoints[start : start + BATCH], np.float32)).to(stream.runtime.device)
         yield stream.network.draw(posed(stream.parts(start, start + len(points)), points))
 
 
 @torch.no_grad()
-def swap_maps(stream: PairStream, count: int) -> Iterator[NDArray[np.float32]]:
+def swap_maps(stream: PairStream, count: int, peers: Peers = ALONE) -> Iterator[NDArray[np.float32]]:
     """Yield difference maps of `count` pairs of images, in batches [pairs, parts, height, width].
 
     A map shows how a swap of one part's embedding changes the image: the absolute difference, averaged over channels.
     The parts are the keypoints and, last, the background if it has an embedding.
     """
     config = stream.network.config
-    for one, two in part_pairs(stream, count):
+    for one, two in part_pairs(stream, count, peers):
         before = stream.network.draw(one).image
         changed = list(swapped_parts(one, two))
         if config.separate_background or config.background_part:

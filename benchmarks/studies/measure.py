@@ -2,63 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import measurement_records
 from benchmarks.metrics.consistency import consistency
-from benchmarks.metrics.cpd import disentanglement
-from benchmarks.metrics.extractors import Extractor, build_extractor
+from benchmarks.metrics.cpd import disentangled, sums_of
+from benchmarks.metrics.extractors import BATCH, Extractor, build_extractor
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.keypoint_information import FEWEST_IMAGES
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
 from benchmarks.studies.generated_images import conditioned, interpolated, swap_maps
 from benchmarks.studies.judging import judge_model, same_frame
 from benchmarks.studies.keypoint_choice import measure_information
+from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.real_images import Squares, read_masks, read_squares, require_match
-from benchmarks.studies.verdict import NAME, Verdict, write_verdict
 from generator.sample_sheet import to_uint8
+from generator.stream import BATCH as DRAWN_AT_ONCE
 from generator.stream import PairStream
-from kpdetect.data.derived_files import rewritten
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError
-from kpdetect.files.atomic import replacing, write_json, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
-from kpdetect.files.tables import without_formulas
 from kpdetect.images.image_files import readable
 from kpdetect.inference.predictor import Predictor
 from kpdetect.training.checkpoints import find_weights, read_model_description
-from kpdetect.training.run_folder import environment
+from kpdetect.training.processes import ALONE, Peers
 from kpdetect.training.runtime import Runtime
 
-FILES = ("measured.json", "measured.md", "measured.csv")
 STEADY = 200
 """Number of images on which the consistency of keypoints is measured."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasuredNumber:
-    """One row of the results.
-
-    Attributes:
-        name: what is measured, with its unit.
-        value: the measured value.
-        spread: standard deviation of the value; None if it is not known.
-        floor: value of a baseline that needs no model; None without one.
-        note: how the value was measured.
-    """
-
-    name: str
-    value: float
-    spread: float | None = None
-    floor: float | None = None
-    note: str = ""
 
 
 def measure(
@@ -73,8 +51,11 @@ def measure(
     features: str = "imagenet",
     exclude: tuple[Path, ...] = (),
     other: Path | None = None,
+    peers: Peers = ALONE,
 ) -> list[MeasuredNumber]:
     """Measure the generator of a model, its detector, or both.
+
+    Several processes share the work, return the same numbers as one process, and the first one writes the files.
 
     Args:
         model: project folder, run folder, weights file, or name of a model that comes with the package.
@@ -87,6 +68,7 @@ def measure(
         features: network whose features are compared: `imagenet`, `random`, or a file with Inception's weights, for FID.
         exclude: lists of image names to leave out.
         other: another model, whose detector is compared with this model's detector; None without one.
+        peers: the processes that measure together.
 
     Raises:
         InputError: `model` has neither a generator nor a detector, the two do not match, there are too few images, or the
@@ -101,20 +83,25 @@ def measure(
     extractor = None if stream is None else build_extractor(features, runtime.device)  # fails before any long work
     paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
-    make_folder(out)
+    if peers.is_main:
+        make_folder(out)
     numbers, verdict = list[MeasuredNumber](), None
     if stream is not None and extractor is not None:
-        squares = read_squares(chosen, stream, predictor)
+        squares = read_squares(chosen, stream, predictor, peers)
         chosen = squares.paths
-        numbers += measure_images(stream, squares, extractor, count)
-        numbers.append(_parts(stream, pairs))
+        numbers += measure_images(stream, squares, extractor, count, peers)
+        numbers.append(_parts(stream, pairs, peers))
         truth = read_masks(images, squares)
         if truth is not None and predictor is not None:
-            numbers.append(measure_masks(stream, squares, truth))
+            numbers.append(measure_masks(stream, squares, truth, peers))
     if predictor is not None:
-        numbers += measure_detector(predictor, chosen[:STEADY], seed)
-        numbers += measure_explained(predictor, chosen)
-        verdict = judge_model(predictor, same_frame(predictor, stream, model), chosen, seed, rival)
+        tasks: list[Callable[[], Any]] = [
+            partial(judge_model, predictor, same_frame(predictor, stream, model), chosen, seed, rival),
+            partial(measure_detector, predictor, chosen[:STEADY], seed),
+            partial(measure_explained, predictor, chosen),
+        ]
+        verdict, steady, explained = peers.merged([task() for task in peers.share(tasks)])
+        numbers += [*steady, *explained]
     settings: dict[str, Any] = {
         "generator": stream.hash if stream else None,
         "detector": predictor.hash if predictor else None,
@@ -125,7 +112,8 @@ def measure(
         "pairs": pairs,
         "seed": seed,
     }
-    write_measured(numbers, model, out, settings, verdict)
+    if peers.is_main:
+        write_measured(numbers, model, out, settings, verdict)
     return numbers
 
 
@@ -133,7 +121,6 @@ def load_parts(model: Path, runtime: Runtime, seed: int) -> tuple[PairStream | N
     """Load the generator and the detector of a model: a folder, a file or the name of a model that comes with the package.
 
     A part that the model does not have is None.
-
 
     Raises:
         InputError: the model has neither, or the two have different numbers of keypoints.
@@ -156,31 +143,42 @@ def _holds(model: Path, kind: str) -> bool:
     return read_model_description(weights).kind == kind
 
 
-def measure_images(stream: PairStream, squares: Squares, extractor: Extractor, count: int) -> list[MeasuredNumber]:
+def measure_images(
+    stream: PairStream, squares: Squares, extractor: Extractor, count: int, peers: Peers = ALONE
+) -> list[MeasuredNumber]:
     """Measure distances between real images and three sets of generated images.
 
     The sets are `count` random images, `count` interpolated images, and images drawn with the keypoints of the real images.
     """
-    real, size = extractor([squares.images]), stream.size[0]
-    drawn = extractor(batch.images for batch in stream.batches(0, count))
+    images, size = squares.images, stream.size[0]
+    real = _features(extractor, (images[at : at + BATCH] for at in peers.share(range(0, len(images), BATCH))), peers)
+    starts = peers.share(range(0, count, DRAWN_AT_ONCE))
+    generated = (batch for at in starts for batch in stream.batches(at, min(at + DRAWN_AT_ONCE, count)))
+    drawn = _features(extractor, (batch.images for batch in generated), peers)
     few = "; fewer images than features: biased upwards" if min(len(real), count) <= real.shape[1] else ""
     sets = f"features: {extractor.name}; {count:,} generated, {len(real):,} real images of {size} px"
     note = sets + few
     distance, kernel = ("FID", "KID") if extractor.is_inception else ("Frechet distance", "kernel distance")
     floor, halves = _floor(real), f"; floor: one half of the real images against the other ({len(real) // 2:,} each)"
     mean, spread = kernel_distance(drawn, real)
-    between = frechet_distance(extractor(interpolated(stream, count)), real)
+    between = frechet_distance(_features(extractor, interpolated(stream, count, peers), peers), real)
     rows = [
         MeasuredNumber(name=distance, value=frechet_distance(drawn, real), floor=floor, note=note + halves),
         MeasuredNumber(name=f"{distance}, interpolated", value=between, floor=floor, note=note),
         MeasuredNumber(name=kernel, value=mean, spread=spread, note=sets),
     ]
     if squares.keypoints is not None:
-        redrawn = extractor(to_uint8(drawing.image) for drawing in conditioned(stream, squares.keypoints))
+        drawings = conditioned(stream, squares.keypoints, peers)
+        redrawn = _features(extractor, (to_uint8(drawing.image) for drawing in drawings), peers)
         source = f"features: {extractor.name}; drawn with the keypoints detected in {len(real):,} real images"
         value = frechet_distance(redrawn, real)
         rows.insert(2, MeasuredNumber(name=f"{distance}, keypoints of real images", value=value, floor=floor, note=source))
     return rows
+
+
+def _features(extractor: Extractor, blocks: Iterable[NDArray[np.uint8]], peers: Peers) -> NDArray[np.float32]:
+    """Compute the features [images, features] of all processes' blocks of images. `blocks` are those of this process."""
+    return np.concatenate(peers.merged([extractor([block]) for block in blocks]))
 
 
 def _floor(real: NDArray[np.float32]) -> float | None:
@@ -188,20 +186,20 @@ def _floor(real: NDArray[np.float32]) -> float | None:
     return frechet_distance(real[:half], real[half : 2 * half]) if half >= 2 else None
 
 
-def _parts(stream: PairStream, pairs: int) -> MeasuredNumber:
-    parts = disentanglement(swap_maps(stream, pairs))
+def _parts(stream: PairStream, pairs: int, peers: Peers) -> MeasuredNumber:
+    parts = disentangled(peers.merged([sums_of(maps) for maps in swap_maps(stream, pairs, peers)]))
     dead = f"dead parts: {', '.join(map(str, parts.dead))}" if parts.dead else "no dead part"
     return MeasuredNumber(name="CPD", value=parts.cpd, note=f"{pairs:,} pairs, {len(parts.change)} parts, {dead}")
 
 
-def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]) -> MeasuredNumber:
+def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_], peers: Peers = ALONE) -> MeasuredNumber:
     """Compare generated foreground masks with the true masks of real images, [images, size, size].
 
     The generator draws a mask for the keypoints that the detector finds in each real image.
     """
     assert squares.keypoints is not None
-    drawings = conditioned(stream, squares.keypoints)
-    drawn = np.concatenate([(drawing.mask[:, 0] > 0.5).cpu().numpy() for drawing in drawings])
+    drawings = conditioned(stream, squares.keypoints, peers)
+    drawn = np.concatenate(peers.merged([(drawing.mask[:, 0] > 0.5).cpu().numpy() for drawing in drawings]))
     constant = np.broadcast_to(constant_mask(truth), truth.shape)
     source = "mask drawn for the keypoints detected in a real image, against its true mask; floor: one mask for all images"
     value, floor = (100 * float(intersection_over_union(masks, truth).mean()) for masks in (drawn, constant))
@@ -235,47 +233,3 @@ def measure_explained(predictor: Predictor, paths: list[Path]) -> list[MeasuredN
     return [
         MeasuredNumber(name="variation of images that keypoints explain, %", value=100 * found.explained, floor=0.0, note=note)
     ]
-
-
-def measured_markdown(numbers: list[MeasuredNumber]) -> str:
-    """Render the numbers as a Markdown table."""
-    lines = ["| measured | value | floor | note |", "| --- | --- | --- | --- |"]
-    for row in numbers:
-        spread = "" if row.spread is None else f" (spread {row.spread:.4f})"
-        floor = "" if row.floor is None else f"{row.floor:.4f}"
-        lines.append(f"| {row.name} | {row.value:.4f}{spread} | {floor} | {row.note} |")
-    return "\n".join(lines)
-
-
-def write_measured(
-    numbers: list[MeasuredNumber], model: Path, out: Path, settings: dict[str, Any], verdict: Verdict | None = None
-) -> None:
-    """Write `measured.json`, `.md` and `.csv`, and, with a verdict, `verdict.json`.
-
-    Args:
-        numbers: the rows of the results.
-        model: the measured model.
-        out: folder of the files.
-        settings: the models' hashes and the settings of the measurement, for `measured.json`.
-        verdict: the verdict on the detector; None without a detector.
-
-    Raises:
-        OutputError: `out` cannot be written.
-    """
-    import pandas as pd
-
-    rows = [vars(row) for row in numbers]
-    content = {
-        "schema": measurement_records.MEASURED,
-        "model": str(model),
-        **settings,
-        "rows": rows,
-        "environment": environment(),
-    }
-    with rewritten(out, "measured", [*FILES, *([] if verdict is None else [NAME])]):
-        if verdict is not None:
-            write_verdict(verdict, out / NAME)
-        write_json(out / "measured.json", content)
-        write_text(out / "measured.md", measured_markdown(numbers) + "\n")
-        with replacing(out / "measured.csv") as temporary:
-            without_formulas(pd.DataFrame(rows)).to_csv(temporary, index=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kpdetect.images.image_files import read_image, readable
 from kpdetect.inference.predictor import Predictor
 from kpdetect.progress import Progress
 from kpdetect.toy.dataset import RECORD
+from kpdetect.training.processes import ALONE, Peers
 
 BATCH = 32
 
@@ -38,25 +40,29 @@ class Squares:
     crop: CropPolicy
 
 
-def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | None = None) -> Squares:
+def read_squares(paths: list[Path], stream: PairStream, predictor: Predictor | None = None, peers: Peers = ALONE) -> Squares:
     """Read images as squares for a generator; leave unreadable files out with a warning.
+
+    If several processes measure together, each of them reads all images and detects keypoints in its part of them.
 
     Raises:
         InputError: fewer than two images can be read.
     """
     size, crop = stream.size[0], stream.provenance["crop"]
-    kept, squares, keypoints = [], [], []
+    kept, squares, own = [], [], []
+    mine = set(peers.share(range(0, len(paths), BATCH)))
     with Progress(len(paths), "read images") as progress:
         for start in range(0, len(paths), BATCH):
             read = list(readable(paths[start : start + BATCH]))
             fitted = [fit_image(image, size, crop) for _, image in read]
             kept += [path for path, _ in read]
             squares += [_grey(square) if stream.network.config.channels == 1 else square for square, _ in fitted]
-            if predictor is not None and read:
-                detected, _ = predictor([image for _, image in read])
+            if predictor is not None and start in mine:
+                detected: Iterable[NDArray[np.floating]] = predictor([image for _, image in read])[0] if read else ()
                 moved = [apply_affine(matrix, points) for (_, matrix), points in zip(fitted, detected, strict=True)]
-                keypoints += [to_normalised(points, (size, size)) for points in moved]
+                own.append([to_normalised(points, (size, size)) for points in moved])
             progress.update(min(BATCH, len(paths) - start))
+    keypoints = [points for part in peers.merged(own) for points in part]
     if len(kept) < 2:
         raise InputError(f"{len(kept)} readable images of {len(paths)}; expected at least 2")
     return Squares(paths=kept, images=np.stack(squares), keypoints=np.stack(keypoints) if keypoints else None, crop=crop)

@@ -61,15 +61,15 @@ def command(
 
     The command measures how much generated images differ from real ones, how stable the keypoints are, and the
     correlation-based part disentanglement (CPD): whether each keypoint's embedding changes a separate place.
-    Under torchrun only the first process measures.
+    The processes of torchrun share the work.
     """
     from benchmarks.studies.judging import describe_verdict
-    from benchmarks.studies.measure import measure, measured_markdown
+    from benchmarks.studies.measure import measure
+    from benchmarks.studies.measured_rows import measured_markdown
     from kpdetect.training.processes import Peers
     from kpdetect.training.runtime import resolve_runtime
 
-    if not Peers.here().is_main:
-        return
+    peers = Peers.here()
     measured = measure(
         model,
         images,
@@ -81,7 +81,10 @@ def command(
         features=features if inception_weights is None else str(inception_weights),
         exclude=tuple(exclude_list or ()),
         other=other,
+        peers=peers,
     )
+    if not peers.is_main:
+        return
     print(measured_markdown(measured))
     if verdict := describe_verdict(out):
         print(verdict)

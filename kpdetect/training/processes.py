@@ -87,6 +87,11 @@ class Peers:
         """Return, in every process, the value of the first process."""
         return self.gathered(value)[0]
 
+    def merged(self, parts: Sequence[Value]) -> list[Value]:
+        """Return, in every process, what all processes made of their items of `share`, in the order of the items."""
+        lists = self.gathered(list(parts))
+        return [lists[index % self.world][index // self.world] for index in range(sum(map(len, lists)))]
+
     def wait(self) -> None:
         """Wait until every process has called this function."""
         self.gathered(None)

@@ -15,7 +15,7 @@ from benchmarks.ablations.tables import build_table
 from benchmarks.benchmarking.benchmark import benchmark
 from benchmarks.describe import describe_measurements
 from benchmarks.studies.controllability import Control, write_control_record
-from benchmarks.studies.measure import MeasuredNumber, write_measured
+from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.nearest import Nearest
 from kpdetect.cli.main import app
 from kpdetect.config import write_config

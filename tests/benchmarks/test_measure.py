@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +12,14 @@ import torch
 
 from benchmarks.metrics.consistency import consistency, match, random_affine
 from benchmarks.metrics.cpd import disentanglement
-from benchmarks.metrics.extractors import build_extractor, watched_distance
+from benchmarks.metrics.extractors import Extractor, build_extractor, watched_distance
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
+from benchmarks.studies import generated_images, real_images
 from benchmarks.studies.controllability import write_control
 from benchmarks.studies.generated_images import conditioned, interpolated, swap_maps
 from benchmarks.studies.measure import measure
+from benchmarks.studies.measured_rows import MeasuredNumber
 from benchmarks.studies.real_images import read_masks, read_squares
 from benchmarks.studies.verdict import read_verdict
 from generator.config import StoppingConfig
@@ -29,9 +33,13 @@ from kpdetect.errors import CheckpointError, ConfigError, InputError, OutputErro
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.image_files import read_image
 from kpdetect.toy.dataset import write_toy
+from kpdetect.training.processes import ALONE, Peers
 from tests.builders.generators import CONFIG
+from tests.builders.peers import together
 from tests.builders.runtimes import CPU
 from tests.conftest import write_project
+
+measure_module = import_module("benchmarks.studies.measure")
 
 
 def with_moments(mean: np.ndarray, deviations: np.ndarray) -> np.ndarray:
@@ -238,11 +246,30 @@ def test_true_masks_in_the_generators_frame(trained, tmp_path) -> None:  # type:
 
 
 @pytest.mark.slow
-def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    for module in (generated_images, real_images, measure_module):
+        monkeypatch.setattr(module, "BATCH", 8)
+    monkeypatch.setattr(measure_module, "DRAWN_AT_ONCE", 8)
+    small = Extractor(
+        name="columns",
+        is_inception=False,
+        features=lambda images: images.float().unflatten(3, (4, -1)).mean(dim=(2, 4)).flatten(1),
+    )
+    monkeypatch.setattr(measure_module, "build_extractor", lambda features, device: small)  # threads share torch's random state
     trained.rename(small_project / "generator")
     write_toy(tmp_path / "toy", 20, size=48)
     other, images = write_project(tmp_path / "other", 2), tmp_path / "toy" / "images"
-    found = measure(small_project, images, tmp_path / "out", CPU, count=20, pairs=2, features="random", other=other)
+
+    def measured(peers: Peers, out: Path) -> list[MeasuredNumber]:
+        return measure(small_project, images, out, CPU, count=20, pairs=9, features="random", other=other, peers=peers)
+
+    found = measured(ALONE, tmp_path / "out")
+    assert together(2, lambda peers: measured(peers, tmp_path / "two")) == [found, found]
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == sorted(
+        path.name for path in (tmp_path / "out").iterdir()
+    )
+    for name in ("measured.md", "measured.csv", "verdict.json"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
     assert [row.name.split(",")[-1].strip() for row in found] == [
         "Frechet distance", "interpolated", "keypoints of real images", "kernel distance", "CPD", "%", "%", "%",
     ]  # fmt: skip

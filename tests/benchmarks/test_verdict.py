@@ -13,7 +13,7 @@ from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.studies.evidence import Coverage, Evidence, gather_evidence, same_scale
 from benchmarks.studies.judging import describe_verdict, judge_project
-from benchmarks.studies.measure import MeasuredNumber, write_measured
+from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
