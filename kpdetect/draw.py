@@ -25,6 +25,9 @@ PALETTE = (
     (70, 153, 144), (154, 99, 36), (220, 190, 255), (191, 239, 69), (128, 128, 128), (255, 216, 177),
 )  # fmt: skip
 """RGB of the first twenty keypoints, after Trubetskoy's list of distinct colours; the first ten differ most."""
+SHARP = 0.5
+"""Smallest share to which images are scaled by linear interpolation, which takes a fifth of the time of a mean over areas. At
+smaller shares, linear interpolation would skip pixels."""
 _GOLDEN = 0.61803398875
 _Place = tuple[int, int]
 
@@ -69,7 +72,8 @@ def draw_keypoints(
     if max_side is not None:
         factor = min(factor, max_side // max(image.shape[:2]))
     factor = max(1, factor)
-    canvas = np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
+    enlarged = image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
+    canvas = np.array(enlarged, order="C")
     radius = max(2, round(min(canvas.shape[:2]) / 64))
     opacity = np.ones(len(keypoints_px)) if confidence is None else np.clip(confidence, MIN_OPACITY, 1.0)
     history = [_places(points, image.shape[:2], factor) for points in [*trails_px, keypoints_px]]
@@ -192,7 +196,8 @@ def draw_overlay(
     points = [*trails_px, keypoints_px]
     if share < 1:
         size = (max(1, round(height * share)), max(1, round(width * share)))
-        image = np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        method = cv2.INTER_AREA if share < SHARP else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=method), dtype=np.uint8)
         matrix = crop_resize_affine((0, 0, width, height), size)
         points = [apply_affine(matrix, item) for item in points]
     return draw_keypoints(

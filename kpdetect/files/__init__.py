@@ -17,6 +17,8 @@ hashes     short hashes of files
 sources    sources.csv, the list of the real images that a model or file was made from
 records    the base class of typed records that are read from files
 json_yaml  parses JSON and YAML, within limits of size and depth
+bounded_yaml
+           a YAML loader with limits
 tables     reads CSV tables
 hdf5_check a program that checks HDF5 files in a separate process
 hdf5_guard starts this program and keeps its results

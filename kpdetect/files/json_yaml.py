@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from kpdetect.errors import FormatError, KpdetectError
 from kpdetect.files.reading import reading
@@ -19,8 +18,6 @@ LARGEST_YAML = 200_000
 """Largest number of characters of a YAML text. The longest configuration has 20,000."""
 DEEPEST = 64
 """Largest depth to which lists and mappings may be nested. The files of this project have fewer than ten levels."""
-MOST_ALIASES = 10
-"""Largest number of aliases (`*name`) in a YAML text. Ten aliases can enlarge a text at most e^(10/e) = 40 times."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
@@ -63,32 +60,6 @@ def _parsed_json(data: bytes) -> Any:
     return value
 
 
-class _BoundedLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, with limits on depth and aliases."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.open: list[str | None] = []
-        self.aliases = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Check the limits, then compose the node as PyYAML's safe loader does."""
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent):
-            self.aliases += 1
-            if self.aliases > MOST_ALIASES:
-                raise yaml.YAMLError(f"more than {MOST_ALIASES} aliases (*name); write the values out")
-            if event.anchor in self.open:
-                raise yaml.YAMLError(f"the alias *{event.anchor} lies inside its own value")
-        if len(self.open) >= DEEPEST:
-            raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
-        self.open.append(None if isinstance(event, yaml.AliasEvent) else getattr(event, "anchor", None))
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self.open.pop()
-
-
 def parse_yaml(text: str) -> Any:
     """Parse a YAML text of plain scalars, lists and mappings.
 
@@ -98,7 +69,9 @@ def parse_yaml(text: str) -> Any:
     """
     if len(text) > LARGEST_YAML:
         raise ValueError(f"got {len(text):,} characters, expected at most {LARGEST_YAML:,}")
-    loader = _BoundedLoader(text)
+    from kpdetect.files.bounded_yaml import BoundedLoader
+
+    loader = BoundedLoader(text, DEEPEST)
     try:
         return loader.get_single_data()
     finally:

@@ -24,9 +24,7 @@ class Record(BaseModel):
     Records are frozen. Types must match exactly (a number written as text is refused), and numbers must be finite.
     """
 
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="ignore", allow_inf_nan=False, protected_namespaces=(), use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
 
 
 def _bare(name: str) -> str:

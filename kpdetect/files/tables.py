@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from kpdetect.files.names import to_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_table(path: Path, **options: Any) -> pd.DataFrame:
@@ -24,6 +25,8 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
         ValueError: the first line has more cells than the header.
         Exception: any error of `pandas.read_csv`.
     """
+    import pandas as pd
+
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.reader(file)
         header, first = next(rows, []), next(rows, [])

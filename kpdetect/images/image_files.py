@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import cv2
-import numpy as np
 
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.archives.opening import is_folder, list_inputs
@@ -131,14 +130,19 @@ def read_image_and_hash(path: Path) -> tuple[Image, str]:
         return decoded(picture, str(path)), digest
 
 
-def write_image(path: Path, image: Image) -> None:
+def write_image(path: Path, image: Image, *, durable: bool = True) -> None:
     """Write an image, uint8 RGB [height, width, 3]. The file gets its name when it is complete.
+
+    Args:
+        path: the file. Its ending decides the format.
+        image: the pixels.
+        durable: whether to flush the file to disk, see `kpdetect.files.atomic.replacing`.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image[..., ::-1]))
+    done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
         raise OutputError(f"{path}: an image cannot be written as {path.suffix}; use .png or .jpg")
-    with replacing(path) as temporary:
+    with replacing(path, durable=durable) as temporary:
         temporary.write_bytes(encoded.tobytes())

@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from kpdetect.data.name_lists import NameIndex
@@ -41,6 +40,8 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
         InputError: the file is missing, or a name in it is not an input.
         FormatError: the file is not such a table, a box is empty or not numeric, or an image has two boxes.
     """
+    import pandas as pd
+
     try:
         table = read_table(path, dtype={"image": str}, encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -190,6 +191,8 @@ def write_boxes(boxes: dict[str, Box], path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
+    import pandas as pd
+
     table = pd.DataFrame([(to_cell(name), *box) for name, box in boxes.items()], columns=COLUMNS).round(2)
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, encoding="utf-8")

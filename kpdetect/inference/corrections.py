@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from kpdetect.errors import FormatError
 from kpdetect.files.atomic import replacing
@@ -65,6 +64,8 @@ class Corrections:
         Raises:
             OutputError: the folder cannot be written.
         """
+        import pandas as pd
+
         rows = []
         for image, points in sorted(self.images.items()):
             for number, point in sorted(points.items()):

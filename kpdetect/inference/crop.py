@@ -14,6 +14,7 @@ from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.data.name_lists import without
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.archives.members import exists
+from kpdetect.files.atomic import flush_disks
 from kpdetect.files.folders import make_folder, new_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.listing import OUTPUT, list_files
@@ -118,6 +119,7 @@ def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mappin
             block = names[at : at + BLOCK]
             skipped |= {name: why for name, why in zip(block, pool.map(reason, block), strict=True) if why is not None}
             progress.update(len(block))
+        flush_disks()
     return skipped
 
 
@@ -127,7 +129,7 @@ def _crop(path: Path, target: Path, name: str, boxes: Mapping[str, Box]) -> None
     assert box is not None
     left, top, right, bottom = (math.floor(edge + 0.5) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
     make_folder(target.parent)
-    write_image(target, cut_region(image, (left, top, max(1, right - left), max(1, bottom - top))))
+    write_image(target, cut_region(image, (left, top, max(1, right - left), max(1, bottom - top))), durable=False)
 
 
 def _require_apart(images: Path, targets: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from kpdetect.coords import apply_affine
 from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
+from kpdetect.files.atomic import flush_disks
 from kpdetect.files.files_below import names_below
 from kpdetect.files.names import below
 from kpdetect.images.image_files import read_image, write_image
@@ -209,6 +210,8 @@ class _ImageJob:
                 self._draw(block, drawing)
             progress.update(block.count)
         drawing.finish()  # a part says which overlays are missing
+        if not self.drawn.isdisjoint(numbers):
+            flush_disks()  # one call for all overlays of the part
         keypoints_px, confidence = (np.concatenate(part) for part in zip(*keypoints, strict=True))
         skipped = {number: self.skipped.pop(self.names[number], "") for number in span}
         return Part(
@@ -294,4 +297,5 @@ class _ImageJob:
             self._note([(number, InputError(f"{error} (its keypoints are predicted, but its overlay is missing)"))])
             return
         points = apply_affine(image.matrix, points)
-        write_image(path, draw_overlay(image.pixels, points, sure, self.predictor.skeleton, max_side=self.config.max_side))
+        overlay = draw_overlay(image.pixels, points, sure, self.predictor.skeleton, max_side=self.config.max_side)
+        write_image(path, overlay, durable=False)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
@@ -29,6 +28,9 @@ from kpdetect.inference.video_job import predict_clip
 from kpdetect.progress import Listener, listening
 from kpdetect.training.processes import ALONE, Peers
 from kpdetect.training.runtime import DeviceName
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SKIPPED = "skipped.csv"
 IMAGES = ""
@@ -97,6 +99,8 @@ class PredictResult:
 
     def to_pandas(self) -> pd.DataFrame:
         """Make one table of all keypoints, see `Predictions.to_pandas`. With videos, its first column is `video`."""
+        import pandas as pd
+
         tables = []
         for name, predictions in self.parts.items():
             table = predictions.to_pandas()

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
@@ -20,6 +19,9 @@ from kpdetect.files.reading import reading, shortened
 from kpdetect.files.tables import read_table
 from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size, read_prediction_record
 from kpdetect.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "COLUMNS",
@@ -95,6 +97,8 @@ class Predictions:
 
     def to_pandas(self) -> pd.DataFrame:
         """Make a table with a row per image and keypoint. Its columns are `COLUMNS` or `VIDEO_COLUMNS`, and names if any."""
+        import pandas as pd
+
         count, points = self.keypoints_px.shape[1], self.points
         columns: dict[str, Any] = {}
         if self.frames is None:
@@ -203,6 +207,8 @@ def _images(sizes: dict[str, Size] | None) -> dict[str, Any]:
 
 
 def _frames(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]:
+    import pandas as pd
+
     frames = table["frame"].to_numpy(np.int64)[::count]
     return {
         "images": frame_names(clip.name, frames),

@@ -28,7 +28,7 @@ from kpdetect.messages import log
 from kpdetect.training.checkpoints import fill, find_weights, require_widths
 from kpdetect.training.described_weights import load_described
 from kpdetect.training.model_description import DetectorDescription
-from kpdetect.training.runtime import DeviceName, EngineName, Precision, Runtime, channels_last, resolve_runtime
+from kpdetect.training.runtime import DeviceName, EngineName, Precision, Runtime, channels_last, one_thread, resolve_runtime
 
 BATCH = 32
 """Number of images in one pass of the network."""
@@ -92,6 +92,7 @@ class Predictor:
         self.skeleton = self.labels.skeleton(self.keypoints)
 
     @classmethod
+    @one_thread()
     def load(
         cls,
         path: Path,

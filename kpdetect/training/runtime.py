@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, get_args
@@ -78,6 +79,17 @@ class Runtime:
         """Compile networks in place if `compiled` is set. The names in their states do not change."""
         for network in networks if self.compiled else ():
             network.compile(backend=BACKEND)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread in this block, because threads that wait for each other slow many small operations."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def available_cores() -> int:
