@@ -5,6 +5,7 @@ Reading order:
     presets        the sizes of networks and schedules, by name
     architectures  the named models
     keypoints      the noises of image i, which depend on (seed, i) alone; keypoints and embeddings from noises
+    heading        objects in every direction: angles, and what turns by them
     layers         the factorised style convolution, SPADE, AdaIN
     growing        models whose training begins with small images
     synthesis      the foreground network and its mask, and the background network

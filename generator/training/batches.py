@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from generator.config import DataConfig
+from generator.config import DataConfig, GeneratorConfig
 from kpdetect.training.prefetch import prepared
 from kpdetect.training.runtime import Runtime
 from kpdetect.training.seeds import derived_generator
@@ -56,6 +56,12 @@ class RealBatches:
         self.orders: dict[int, Tensor] = {}
         self.next_step = 0
         self.stream: Generator[Tensor, None, None] | None = None
+
+    @classmethod
+    def of(cls, images: NDArray[np.uint8], config: GeneratorConfig, runtime: Runtime) -> RealBatches:
+        """Make the batches of a training run from its configuration."""
+        model, batch, turned = config.model, config.optimiser.batch, config.model.orientation == "any"
+        return cls(images, model.size, batch, config.data, config.seed, model.channels, runtime, turned=turned)
 
     def take(self, step: int) -> Tensor:
         """Return the same batch as `at`, and start a thread that prepares the next batch."""

@@ -140,10 +140,7 @@ class GeneratorTrainer(Trainer):
         self.adam_generator = torch.optim.Adam(groups, lr=optimiser.rate_generator, betas=optimiser.betas, fused=True)
         self.collapse = CollapseWatch(config.collapse, optimiser.batch)
         runtime.prepare(self.generator)
-        turned, batch = model.orientation == "any", optimiser.batch
-        self.batches = RealBatches(
-            cache.images, model.size, batch, config.data, config.seed, model.channels, runtime, turned=turned
-        )
+        self.batches = RealBatches.of(cache.images, config, runtime)
         self.watch: DistanceWatch | None = None
         if config.stopping.patience and distance_to is not None:
             self.watch = DistanceWatch(config.stopping, distance_to, self.batches, config.seed + 2)
