@@ -104,8 +104,10 @@ class PairStream:
             "minutes": known.minutes,
             "commit": known.commit,
         }
-        crop = build_config(GeneratorConfig, known.config).data.crop
-        return {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": crop, "training": training}
+        config = build_config(GeneratorConfig, known.config)
+        fixed = {"generator": self.hash, "seed": self.seed, "truncation": self.truncation, "crop": config.data.crop}
+        turned = {} if config.model.orientation == "upright" else {"orientation": config.model.orientation}
+        return fixed | turned | {"training": training}
 
     def batches(self, start: int, stop: int) -> Iterator[PairBatch]:
         """Yield the pairs start <= i < stop in order, in batches of at most `BATCH` pairs.

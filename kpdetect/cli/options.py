@@ -123,6 +123,30 @@ class CropName(str, Enum):
     stretch = "stretch"
 
 
+class Orientation(str, Enum):
+    """Directions of the objects in the images."""
+
+    upright = "upright"
+    any = "any"
+    auto = "auto"
+
+
+OrientationOption = Annotated[
+    Orientation,
+    typer.Option(
+        "--orientation",
+        help="Directions of the objects. upright: all have about the same direction, as faces have. any: all directions, as "
+        "animals seen from above have. auto: test which of the two holds.",
+    ),
+]
+PairsOrientationOption = Annotated[
+    Orientation,
+    typer.Option(
+        "--orientation",
+        help="Directions of the objects. any: the training images are turned by up to 180 degrees. upright: by a few degrees. "
+        "auto: as the generator of the pairs was trained.",
+    ),
+]
 PresetOption = Annotated[
     Preset, typer.Option("--preset", help="Size of the networks and length of the training. tiny and small suit a CPU.")
 ]

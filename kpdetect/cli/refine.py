@@ -31,6 +31,7 @@ def refine(
             "(default: the pairs of the project)"
         ),
     ] = None,
+    orientation: options.PairsOrientationOption = options.Orientation.auto,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,
@@ -51,11 +52,14 @@ def refine(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.project.detector_training import pairs_of
     from kpdetect.project.detector_training import refine as refine_model
+    from kpdetect.project.orientation import for_pairs
     from kpdetect.refinement.config import RefineConfig, require_free
     from kpdetect.training.distributed import joined_runtime
 
     require_free(overrides or [])
-    base = RefineConfig() if config is None else read_config(RefineConfig, config)
+    options.refuse_with_config(ctx, "orientation")
+    named = for_pairs(RefineConfig(), orientation.value, pairs_of(model, pairs))
+    base = named if config is None else read_config(RefineConfig, config)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         given: dict[str, Any] = {"minutes": minutes, "strict": strict}

@@ -73,6 +73,7 @@ def command(
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
+    orientation: options.OrientationOption = options.Orientation.upright,
     method: MethodOption = options.Method.gan,
     refine: Refine = True,
     rounds: Rounds = None,
@@ -104,7 +105,7 @@ def command(
     from kpdetect.project.pipeline import run_project
     from kpdetect.training.distributed import joined_runtime
 
-    fixed = ("method", "refine", "rounds", "preset", "model", "size", "keypoints", "spare", "crop", "seed")
+    fixed = ("method", "refine", "rounds", "preset", "model", "size", "keypoints", "spare", "crop", "orientation", "seed")
     options.refuse_with_config(ctx, *fixed)
     count: Any = int(keypoints) if keypoints.isdecimal() else keypoints
     chosen = project_config(
@@ -115,6 +116,7 @@ def command(
             images,
             out,
             chosen if config is None else config,
+            orientation=orientation.value if config is None else None,
             minutes=minutes,
             overrides=overrides or [],
             exclude_lists=exclude_list or [],

@@ -21,6 +21,7 @@ def command(
     ],
     out: options.Out,
     preset: options.PresetOption = options.Preset.tiny,
+    orientation: options.PairsOrientationOption = options.Orientation.auto,
     minutes: options.Minutes = None,
     seed: options.Seed = 0,
     device: options.DeviceOption = options.Device.auto,
@@ -37,11 +38,12 @@ def command(
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.cost import detector_price
     from kpdetect.project.detector_training import default_config, live_source, train_detector
+    from kpdetect.project.orientation import for_pairs
     from kpdetect.training.distributed import joined_runtime
 
-    options.refuse_with_config(ctx, "preset")
+    options.refuse_with_config(ctx, "preset", "orientation")
     named = preset_config(preset.value) if options.is_given(ctx, "preset") else default_config(out, init_from)
-    base = named if config is None else read_config(DetectorConfig, config)
+    base = for_pairs(named, orientation.value, pairs) if config is None else read_config(DetectorConfig, config)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         if dry_run:

@@ -26,6 +26,7 @@ def command(
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
+    orientation: options.OrientationOption = options.Orientation.upright,
     minutes: options.Minutes = None,
     image_budget: Annotated[
         int | None,
@@ -62,7 +63,7 @@ def command(
     from kpdetect.project.generator_training import train_generator
     from kpdetect.training.distributed import joined_runtime
 
-    options.refuse_with_config(ctx, "preset", "size", "keypoints", "model")
+    options.refuse_with_config(ctx, "preset", "size", "keypoints", "model", "orientation")
     base = generator_config(size, keypoints, preset.value, model.value)
     settings = base if config is None else read_config(type(base), config)
     chosen = options.assignments(ctx, {"seed": "seed", "crop": "data.crop", "patience": "stopping.patience"})
@@ -77,6 +78,8 @@ def command(
             images,
             out,
             settings,
+            orientation=orientation.value if config is None else None,
+            overrides=[each for each in overrides or [] if each.startswith("model.")],
             minutes=minutes,
             exclude_lists=exclude_list or [],
             strict=strict,

@@ -16,7 +16,7 @@ from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import read_image
 
 IMAGES = 64
-"""Largest number of images in a sample."""
+"""Largest number of images in a sample, by default."""
 
 
 class Squares(Protocol):
@@ -64,8 +64,17 @@ class Sample:
         return self.folder_count * self.images[0].nbytes
 
 
-def read_sample(folder: Path, out: Path, side: int, policy: CropPolicy, exclude: frozenset[str], *, strict: bool) -> Sample:
-    """Read up to `IMAGES` images of a folder, spread evenly. Nothing is written.
+def read_sample(
+    folder: Path,
+    out: Path,
+    side: int,
+    policy: CropPolicy,
+    exclude: frozenset[str],
+    *,
+    strict: bool,
+    most: int = IMAGES,
+) -> Sample:
+    """Read images of a folder, spread evenly. Nothing is written.
 
     Args:
         folder: folder of images, searched recursively.
@@ -74,12 +83,13 @@ def read_sample(folder: Path, out: Path, side: int, policy: CropPolicy, exclude:
         policy: crop policy.
         exclude: names to leave out.
         strict: stop at an unreadable image instead of skipping it.
+        most: largest number of images.
 
     Raises:
         InputError: there are no usable images, or, with `strict`, one is unreadable.
     """
     names = select_images(folder, set(exclude), out)
-    chosen = [folder / names[int(at)] for at in np.linspace(0, len(names) - 1, min(IMAGES, len(names)))]
+    chosen = [folder / names[int(at)] for at in np.linspace(0, len(names) - 1, min(most, len(names)))]
     squares: list[Image] = []
     began, failed = time.perf_counter(), None
     for path in chosen:

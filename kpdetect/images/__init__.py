@@ -6,4 +6,5 @@ decoding     decodes one image file to RGB, with errors that name the file
 arrays       crops and resizes images in memory
 reduced      decodes large JPEG files at a reduced size
 image_files  finds, reads and writes image files
+orientation  tests whether the objects of a set of images have a common direction
 """

@@ -4,6 +4,8 @@ config    the settings of a project
 budget    the shares of its minutes that the stages get, and the number of pairs
 keypoint_choice
           keeps the most informative of the keypoints that a project has learned
+orientation
+          the directions of the objects: chosen by the user or by a test, and the settings that follow from them
 outdated  removes the results of stages whose inputs have changed
 price     a forecast of the time, memory and disk that a project needs, measured before it begins
 sample_pairs

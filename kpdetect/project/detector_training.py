@@ -19,6 +19,7 @@ from kpdetect.files.names import as_path
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log
 from kpdetect.progress import Listener, listening
+from kpdetect.project.orientation import Orientation, for_pairs
 from kpdetect.refinement.config import RefineConfig, imm_config, require_free
 from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import WEIGHTS, find_weights
@@ -31,6 +32,7 @@ def train_detector(
     out: Path | str,
     config: DetectorConfig | Path | str | None = None,
     *,
+    orientation: Orientation | None = None,
     overrides: Sequence[str] = (),
     minutes: float | None = None,
     init_from: Path | str | None = None,
@@ -44,6 +46,8 @@ def train_detector(
         out: run folder, for checkpoints, logs and weights.
         config: the configuration, or its YAML file; by default the preset `tiny`, with the network of `init_from`. When a run
             is continued, only the keys in `kpdetect.training.loop.BUDGETS`, such as `steps`, may change.
+        orientation: directions of the objects: `upright`, `any`, or `auto`, as the generator of the pairs was trained. None:
+            what `config` says, or without a configuration `auto`.
         overrides: assignments such as "batch=16", applied last.
         minutes: training time, counting earlier runs of the command. The run ends at this time or at `steps`,
             whichever comes first.
@@ -58,7 +62,9 @@ def train_detector(
         KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     pairs, out, initial = Path(pairs), Path(out), as_path(init_from)
-    settings = apply_overrides(chosen_config(config, DetectorConfig, lambda: default_config(out, initial)), overrides)
+    chosen = chosen_config(config, DetectorConfig, lambda: default_config(out, initial))
+    wanted = orientation or ("upright" if config else "auto")
+    settings = apply_overrides(for_pairs(chosen, wanted, pairs), overrides)
     runtime = as_runtime(device)
     with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
         if (source := live_source(pairs, runtime, settings.seed)) is None:
@@ -99,6 +105,7 @@ def refine(
     config: RefineConfig | Path | str | None = None,
     *,
     pairs: Path | str | None = None,
+    orientation: Orientation | None = None,
     overrides: Sequence[str] = (),
     minutes: float | None = None,
     exclude_lists: Sequence[Path | str] = (),
@@ -120,6 +127,8 @@ def refine(
             such as `steps`, may change.
         pairs: folder of shards with generated pairs, which keep the keypoints at their places. By default the pairs of the
             project of `model`.
+        orientation: directions of the objects: `upright`, `any`, or `auto`, as the generator of the pairs was trained. None:
+            what `config` says, or without a configuration `auto`.
         overrides: assignments such as "batch=16", applied last.
         minutes: training time, counting earlier runs of the command.
         exclude_lists: text files of image names that are never trained on.
@@ -137,7 +146,8 @@ def refine(
     model, anchors = Path(model), pairs_of(Path(model), as_path(pairs))
     if anchors is None:
         log.info("note: without pairs the keypoints may drift; give the project folder, or `pairs`")
-    settings = apply_overrides(chosen_config(config, RefineConfig, RefineConfig), overrides)
+    wanted = orientation or ("upright" if config else "auto")
+    settings = apply_overrides(for_pairs(chosen_config(config, RefineConfig, RefineConfig), wanted, anchors), overrides)
     return _train(settings, model, anchors, Path(images), Path(out), minutes, exclude_lists, strict, device, progress)
 
 

@@ -14,6 +14,7 @@ from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.files.names import as_path
 from kpdetect.progress import Listener, listening
+from kpdetect.project.orientation import DEFAULT, GENERATOR, Orientation, settle_orientation
 from kpdetect.refinement.reconstruction import named_perception
 from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
 from kpdetect.training.trained_model import TrainedModel
@@ -24,6 +25,7 @@ def train_generator(
     out: Path | str,
     config: GeneratorConfig | Path | str | None = None,
     *,
+    orientation: Orientation | None = None,
     overrides: Sequence[str] = (),
     minutes: float | None = None,
     exclude_lists: Sequence[Path | str] = (),
@@ -39,6 +41,8 @@ def train_generator(
         out: run folder, for checkpoints, logs and weights.
         config: the configuration (`generator_config`), or its YAML file. When a run is continued, only the keys in
             `kpdetect.training.loop.BUDGETS`, such as `steps`, may change.
+        orientation: directions of the objects: `upright`, `any`, or `auto`, which tests the images. None: what `config` says,
+            or without a configuration the default of `kpdetect train-generator`.
         overrides: assignments such as "seed=3", applied last.
         minutes: training time, counting earlier runs of the command. The run ends at this time or at `steps`,
             whichever comes first.
@@ -55,9 +59,14 @@ def train_generator(
     """
     images, out, runtime = Path(images), Path(out), as_runtime(device)
     settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)
-    judging = settings.optimiser
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
+    wanted = DEFAULT if orientation is None and config is None else orientation
+    if wanted is not None:
+        crop, possible = settings.data.crop, settings.model.separate_background
+        if settle_orientation(wanted, images, out, crop, exclude, strict=strict, possible=possible, writes=runtime.is_main):
+            settings = apply_overrides(settings, [*GENERATOR, *overrides])
+    judging = settings.optimiser
     with listening(progress):
         weights = train_on_images(
             images,

@@ -5,6 +5,7 @@ method `correspondence`, clusters of pretrained features are matched across the 
 pairs are then real images with the matched keypoints.
 
 PROJECT/config.yaml   configuration
+PROJECT/orientation.json  the directions of the objects, with the evidence
 PROJECT/generator     run folder of the generator
 PROJECT/correspondence   keypoints that the method `correspondence` matched across the images
 PROJECT/pairs         shards with pairs of an image and its keypoints
@@ -28,7 +29,7 @@ from benchmarks.benchmarking.benchmark import BenchmarkResult
 from benchmarks.evaluation.results import read_result
 from benchmarks.reporting.report import project_results
 from benchmarks.studies.judging import describe_verdict
-from kpdetect.config import chosen_config
+from kpdetect.config import apply_overrides, chosen_config
 from kpdetect.data.folder import select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import InputError
@@ -40,6 +41,7 @@ from kpdetect.progress import Listener, listening
 from kpdetect.project.budget import affordable, omission, share_of
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.feature_network import require_features
+from kpdetect.project.orientation import DEFAULT, PROJECT, Orientation, settle_orientation
 from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Last, Project
 from kpdetect.training.checkpoints import find_weights
@@ -99,6 +101,7 @@ def run_project(
     *,
     keypoints: int | Literal["auto"] | None = None,
     size: int | None = None,
+    orientation: Orientation | None = None,
     minutes: float | None = None,
     overrides: Sequence[str] = (),
     exclude_lists: Sequence[Path | str] = (),
@@ -122,6 +125,8 @@ def run_project(
             may change.
         keypoints: number of keypoints, 10 by default, or `auto` (see `kpdetect.project_config`); not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
+        orientation: directions of the objects: `upright`, `any`, or `auto`, which tests the images. None: what `config` says,
+            or without a configuration the default of `kpdetect run`.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -150,6 +155,9 @@ def run_project(
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
+    wanted, writes = DEFAULT if orientation is None and config is None else orientation, runtime.is_main and not dry_run
+    if wanted is not None and _has_all_directions(settings, wanted, images, out, exclude, strict=strict, writes=writes):
+        settings = apply_overrides(settings, [*PROJECT, *overrides])
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
         RunFolder(out, settings, exempt=free, writes=runtime.is_main and not dry_run)
@@ -173,6 +181,14 @@ def run_project(
             return RunResult(path=out, report=project.report, plan=tuple(project.price.text.splitlines()))
         project.run()
     return RunResult(path=out, report=project.report)
+
+
+def _has_all_directions(
+    settings: ProjectConfig, wanted: Orientation, images: Path, out: Path, exclude: frozenset[str], **how: bool
+) -> bool:
+    model, crop = settings.generator.model, settings.generator.data.crop
+    possible = model.separate_background and settings.method == "gan"
+    return settle_orientation(wanted, images, out, crop, exclude, possible=possible, **how)
 
 
 def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | str | None, size: int | None) -> ProjectConfig:
