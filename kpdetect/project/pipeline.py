@@ -125,8 +125,7 @@ def run_project(
             may change.
         keypoints: number of keypoints, 10 by default, or `auto` (see `kpdetect.project_config`); not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
-        orientation: directions of the objects: `upright`, `any`, or `auto`, which tests the images. None: what `config` says,
-            or without a configuration the default of `kpdetect run`.
+        orientation: directions of the objects: `upright`, `any` or `auto`, which tests the images; by default as `config` says.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -155,12 +154,11 @@ def run_project(
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
-    wanted, writes = DEFAULT if orientation is None and config is None else orientation, runtime.is_main and not dry_run
-    if wanted is not None and _has_all_directions(settings, wanted, images, out, exclude, strict=strict, writes=writes):
-        settings = apply_overrides(settings, [*PROJECT, *overrides])
+    wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
+    settings = _oriented(settings, wanted, overrides, images, out, exclude, strict=strict, writes=writes)
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
-        RunFolder(out, settings, exempt=free, writes=runtime.is_main and not dry_run)
+        RunFolder(out, settings, exempt=free, writes=writes)
     project = Project(
         images=images,
         out=out,
@@ -183,12 +181,22 @@ def run_project(
     return RunResult(path=out, report=project.report)
 
 
-def _has_all_directions(
-    settings: ProjectConfig, wanted: Orientation, images: Path, out: Path, exclude: frozenset[str], **how: bool
-) -> bool:
+def _oriented(
+    settings: ProjectConfig,
+    wanted: Orientation | None,
+    overrides: Sequence[str],
+    images: Path,
+    out: Path,
+    exclude: frozenset[str],
+    **how: bool,
+) -> ProjectConfig:
+    """Return the settings, changed if the objects have all directions; see `settle_orientation`."""
+    if wanted is None:
+        return settings
     model, crop = settings.generator.model, settings.generator.data.crop
     possible = model.separate_background and settings.method == "gan"
-    return settle_orientation(wanted, images, out, crop, exclude, possible=possible, **how)
+    turned = settle_orientation(wanted, images, out, crop, exclude, possible=possible, **how)
+    return apply_overrides(settings, [*PROJECT, *overrides]) if turned else settings
 
 
 def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | str | None, size: int | None) -> ProjectConfig:
