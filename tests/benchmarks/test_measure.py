@@ -271,8 +271,11 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
     for name in ("measured.md", "measured.csv", "verdict.json"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
     assert [row.name.split(",")[-1].strip() for row in found] == [
-        "Frechet distance", "interpolated", "keypoints of real images", "kernel distance", "CPD", "%", "%", "%",
+        "Frechet distance", "interpolated", "keypoints of real images", "kernel distance", "CPD", "%", "%", "%", "%",
     ]  # fmt: skip
+    assert found[8].name == "variation of images that keypoints explain, %"
+    assert found[8].value < 100
+    assert found[8].note.startswith("20 grey images; less without one keypoint: 0: ")
     masks = found[5]
     assert masks.name == "mask IoU, %"
     assert masks.floor is not None
