@@ -32,7 +32,7 @@ STILL_PERCENT = 0.5
 """A keypoint whose standard deviation is below this share of the side hardly moves."""
 STEADY_SHARE, LOST_SHARE = 0.3, 0.6
 """Bounds of a keypoint's `noise`: a keypoint is steady up to the first, and lost above the second."""
-LITTLE_SCORE = 0.4
+LITTLE_SCORE = 0.25
 """The verdict explains a score below this."""
 LITTLE_REACH, LITTLE_HULL = 0.5, 0.5
 """The verdict mentions the shares of the object near keypoints, and in their hull, if they are below these values."""
@@ -206,7 +206,7 @@ def _coverage(verdict: Verdict) -> list[str]:
         )
     said = []
     if verdict.within_hull < LITTLE_HULL and len(verdict.keypoints) > 2:
-        said.append(f"All keypoints lie around {100 * verdict.within_hull:.0f} % of the object; its outer parts have none.")
+        said.append(f"All keypoints lie within {100 * verdict.within_hull:.0f} % of the object; its outer parts have none.")
     if verdict.within_reach < LITTLE_REACH:
         said.append(f"Keypoints are near {100 * verdict.within_reach:.0f} % of the object; parts of it have none.")
     return said

@@ -46,6 +46,7 @@ class ProjectRoom:
             "pairs": (folder / "pairs" / "manifest.json").is_file(),
             "predictions": (folder / "predictions" / "predictions.csv").is_file(),
             "report": (folder / "report" / "index.html").is_file(),
+            "verdict": _verdict(folder),
             **_detector(folder),
         }
 
@@ -92,6 +93,15 @@ class ProjectRoom:
             "sheets": sheets,
             "quiet": None if not metrics else round(time.time() - (where / "metrics.jsonl").stat().st_mtime),
         }
+
+
+def _verdict(folder: Path) -> list[str]:
+    """Return the sentences of the verdict; empty if the project has none."""
+    if not (folder / "verdict.json").is_file():
+        return []
+    from benchmarks.studies.judging import describe_verdict
+
+    return [line.strip() for line in describe_verdict(folder).splitlines()[1:]]
 
 
 def _detector(folder: Path) -> dict[str, Any]:

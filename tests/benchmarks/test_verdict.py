@@ -14,10 +14,11 @@ from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.studies.evidence import Coverage, Evidence, gather_evidence, same_scale
 from benchmarks.studies.judging import describe_verdict, judge_project
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
-from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
+from benchmarks.studies.verdict import CAUTION, judge_keypoints, read_verdict, write_verdict
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.skeleton import Skeleton
+from kpdetect.studio.project_room import _verdict
 from tests.builders.runtimes import CPU
 
 
@@ -110,7 +111,7 @@ EVIDENCE = Evidence(
     mirror_error=np.array([0.5, 0.5, 0.5, 1.0, 1.0, 0.5]),
     redrawn_error=np.array([0.1, 0.1, 0.1, 1.0, 1.0, 0.4]),
     noise=np.array([0.1, 0.2, 0.25, 0.1, 0.9, 0.5]),
-    movements=3.96,
+    movements=2.4,
     coverage=Coverage(within_reach=0.4, within_hull=0.3),
 )
 
@@ -118,7 +119,7 @@ EVIDENCE = Evidence(
 def test_states_score_and_sentences() -> None:
     verdict = judge_keypoints(EVIDENCE, detector="abc", generator="def", images_seen=27_000)
     assert [each.state for each in verdict.keypoints] == ["steady", "steady", "duplicate", "still", "lost", "unsteady"]
-    assert (verdict.score, verdict.movements) == (0.33, 3.96)
+    assert (verdict.score, verdict.movements) == (0.2, 2.4)
     assert (verdict.keypoints[2].repeats, verdict.keypoints[5].nearest) == (2, 0)
     assert verdict.sentences == (
         "2 of 6 keypoints are steady.",
@@ -126,9 +127,9 @@ def test_states_score_and_sentences() -> None:
         "3 is a duplicate (of 2).",
         "6 does not follow the object.",
         "5 hardly moves.",
-        "Together the keypoints show 4 of at most 12 independent movements (score 0.33): most of them move together, or are "
+        "Together the keypoints show 2 of at most 12 independent movements (score 0.20): most of them move together, or are "
         "unsteady.",
-        "All keypoints lie around 30 % of the object; its outer parts have none.",
+        "All keypoints lie within 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
         "The generator saw 27,000 images and keypoints need about 100,000: train longer; the same command with a larger budget "
         "continues the training.",
@@ -156,7 +157,7 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     assert describe_measurements(path)[:2] == [
-        "verdict without labels, from 40 images; score 0.33 of 1",
+        "verdict without labels, from 40 images; score 0.20 of 1",
         "  2 of 6 keypoints are steady.",
     ]
     content = json.loads(path.read_text())
@@ -184,5 +185,8 @@ def test_a_verdict_goes_with_the_detector_it_was_about(spots, small_project, tmp
     assert (tmp_path / "verdict.json").exists()
 
     write_verdict(verdict, small_project / "verdict.json")
+    shown = _verdict(small_project)  # in the studio
+    assert (shown[0], shown[-1]) == (verdict.sentences[0], CAUTION)
     assert judge_project(small_project, None, CPU) is None
     assert describe_verdict(small_project) == ""
+    assert _verdict(small_project) == []

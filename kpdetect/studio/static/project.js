@@ -71,7 +71,7 @@ class ProjectRoom {
     this.next.replaceChildren(h("h2", {}, "What next"), h("ol", { class: "next" }, ...[names, check, more].filter(Boolean)));
   }
 
-  showNow({ now, folder, stages, report }) {
+  showNow({ now, folder, stages, report, verdict }) {
     const alive = stages.find((stage) => stage.quiet !== null && stage.quiet < 90 && stage.step && (stage.steps === null || stage.step < stage.steps));
     const parts = [h("h1", {}, folder.split("/").filter(Boolean).at(-1) || folder)];
     if (now && !now.stopped) {
@@ -91,6 +91,7 @@ class ProjectRoom {
     } else if (report) parts.push(h("p", {}, "Finished. The report is below."));
     else if (stages.length) parts.push(h("p", {}, "Nothing is running. To continue, repeat the command that made this folder."));
     else parts.push(h("p", {}, "Nothing has been trained in this folder yet."));
+    if (verdict.length) parts.push(h("h2", {}, "Verdict without labels"), h("ul", {}, ...verdict.map((sentence) => h("li", {}, sentence))));
     this.now.replaceChildren(...parts);
   }
 
