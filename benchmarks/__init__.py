@@ -14,6 +14,7 @@ Reading order:
     measurement_records
                  records of the files with measured numbers
     ablations/   the paper's tables of ablations, one project per cell
+    comparison/  the methods of `kpdetect run` and baselines on several sets, with equal budgets
     speed/       speed of trainings and other long computations
     describe     summaries of files with measured numbers, for `kpdetect info`
 

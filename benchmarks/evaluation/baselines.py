@@ -71,7 +71,7 @@ def random_features(landmark_set: LandmarkSet, backbone: str = BACKBONE, seed: i
     Raises:
         InputError: an image file is damaged.
     """
-    values = _extract(_pictures(landmark_set), backbone, seed)
+    values = random_network_features(_pictures(landmark_set), backbone, seed)
     fitted = len(landmark_set.fit)
     return Features(fit=values[:fitted], test=values[fitted:], name=f"random-weights {backbone} features")
 
@@ -82,7 +82,7 @@ def pixel_features(landmark_set: LandmarkSet) -> Features:
     Raises:
         InputError: an image file is damaged.
     """
-    values = np.stack([_small(image) for image in _pictures(landmark_set)])
+    values = grey_pixels(_pictures(landmark_set))
     fitted = len(landmark_set.fit)
     return Features(fit=values[:fitted], test=values[fitted:], name=f"PCA of {PIXELS}x{PIXELS} grey pixels")
 
@@ -91,9 +91,10 @@ def _pictures(landmark_set: LandmarkSet) -> Iterator[Image]:
     return landmark_set.pictures([*landmark_set.fit, *landmark_set.test])
 
 
-def _small(image: Image) -> NDArray[np.float32]:
-    square, _ = fit_image(image, PIXELS, "stretch")
-    return np.asarray(square.mean(axis=2).ravel(), np.float32)
+def grey_pixels(images: Iterable[Image]) -> NDArray[np.float32]:
+    """Stretch images to 32x32 grey pixels, [images, 1024]."""
+    squares = (fit_image(image, PIXELS, "stretch")[0] for image in images)
+    return np.stack([square.mean(axis=2).ravel() for square in squares]).astype(np.float32)
 
 
 def grid_keypoints(count: int, sizes: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -104,7 +105,8 @@ def grid_keypoints(count: int, sizes: NDArray[np.integer]) -> NDArray[np.float64
     return grid * np.asarray(sizes, np.float64)[:, None, ::-1] - 0.5
 
 
-def _extract(images: Iterable[Image], backbone: str, seed: int) -> NDArray[np.float32]:
+def random_network_features(images: Iterable[Image], backbone: str = BACKBONE, seed: int = SEED) -> NDArray[np.float32]:
+    """Compute features [images, columns] of a network with random weights, averaged over cells; see the module's docstring."""
     import torch
 
     from kpdetect.detector.backbone import create_backbone
@@ -148,7 +150,7 @@ def reduce_features(
     best = choose_components(features.fit, landmarks, names)
     counts = {"same regression": columns, "best by cross-validation": best, RIDGE: RIDGE_COMPONENTS}
     kept = {label: min(count, limit) for label, count in counts.items()}
-    fit, test = _principal(features.fit, features.test, max(kept.values()))
+    fit, test = principal_components(features.fit, features.test, max(kept.values()))
     return [
         Features(
             fit=fit[:, :count],
@@ -175,16 +177,17 @@ def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64
     choices = [count for count in COMPONENTS if count < min(smallest, values.shape[1])] or [1]
     losses = np.zeros(len(choices))
     for kept, held in KFold(folds, shuffle=True, random_state=SEED).split(values):
-        inner, outer = _principal(values[kept], values[held], max(choices))
+        inner, outer = principal_components(values[kept], values[held], max(choices))
         for column, count in enumerate(choices):
             regression = fit_regression(inner[:, :count], landmarks[kept], bias=True, names=names)
             losses[column] += np.nansum((regression(outer[:, :count]) - landmarks[held]) ** 2)
     return choices[int(losses.argmin())]
 
 
-def _principal(
+def principal_components(
     fit: NDArray[np.float32], test: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Standardise features and project both parts on the principal components of the first part."""
     from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

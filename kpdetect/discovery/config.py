@@ -31,6 +31,8 @@ class CorrespondenceConfig(StrictConfig):
     right."""
     sample: int = Field(400, ge=16)
     """Number of images on which the clusters are fitted and chosen."""
+    images: int = Field(4_000, ge=16)
+    """Largest number of images in which the keypoints are matched and on which the detector is trained, spread evenly."""
     clusters: int = Field(4, ge=1, le=32)
     """Number of clusters on the object for each keypoint. The best ones become keypoints."""
     temperature: float = Field(0.05, gt=0)

@@ -18,7 +18,10 @@ from torch.nn import functional
 from kpdetect.images.arrays import Image
 
 Floats = NDArray[np.float32]
-SHRINKAGE = 0.01
+OUTERMOST, RING = 2, 2
+"""Number of cells at each edge that are not used to separate object and background, because the network sees beyond the image
+there, and width in cells of the ring inside of them that counts as background."""
+SHRINKAGE = 0.1
 """Share of the largest variance that is added to every variance before the discriminant divides by it."""
 Extract = Callable[[Tensor], Sequence[Tensor]]
 """A function from images [batch, 3, side, side] in [-1, 1] to feature maps [batch, channels, height, width], finest first."""
@@ -57,7 +60,7 @@ class Whitening:
     Attributes:
         mean: [channels], the mean feature of the sample.
         components: [channels, kept], principal components, each divided by the scale of its variance.
-        contrast: [channels], the direction that best separates cells inside the images from cells at their border (Fisher's
+        contrast: [channels], the direction that best separates cells in the middle of the images from cells near their border (Fisher's
             linear discriminant).
         threshold: value on `contrast` that separates the object from the background.
     """
@@ -81,8 +84,10 @@ class Whitening:
         values, vectors = np.linalg.eigh(np.cov((rows - mean).T))
         values, vectors = values[::-1][:kept], vectors[:, ::-1][:, :kept]
         scale = np.maximum(values, 1e-8 * max(float(values[0]), 1e-12)) ** (power / 2)
-        border = _border(*features.shape[1:3])
-        difference = features[:, ~border].mean(axis=(0, 1)) - features[:, border].mean(axis=(0, 1))
+        depth = _depth(*features.shape[1:3])
+        border = (depth >= OUTERMOST) & (depth < OUTERMOST + RING)
+        middle = depth >= min(features.shape[1:3]) / 4
+        difference = features[:, middle].mean(axis=(0, 1)) - features[:, border].mean(axis=(0, 1))
         ridge = values + SHRINKAGE * max(float(values[0]), 1e-12)
         contrast = vectors @ ((vectors.T @ difference) / ridge)
         along = (features - mean) @ contrast
@@ -90,7 +95,7 @@ class Whitening:
             mean=mean.astype(np.float32),
             components=(vectors / scale).astype(np.float32),
             contrast=contrast.astype(np.float32),
-            threshold=otsu(along.ravel()),
+            threshold=otsu(along[:, depth >= 1].ravel()),
         )
 
     def __call__(self, features: Floats) -> Floats:
@@ -103,10 +108,10 @@ class Whitening:
         return (features - self.mean) @ self.contrast > self.threshold  # type: ignore[no-any-return]
 
 
-def _border(height: int, width: int) -> NDArray[np.bool_]:
-    ring = np.ones((height, width), dtype=bool)
-    ring[1:-1, 1:-1] = False
-    return ring
+def _depth(height: int, width: int) -> NDArray[np.int64]:
+    """Count for each cell the cells between it and the nearest edge of the image."""
+    row, column = np.arange(height)[:, None], np.arange(width)
+    return np.minimum(np.minimum(row, height - 1 - row), np.minimum(column, width - 1 - column))
 
 
 def otsu(values: NDArray[np.floating], bins: int = 64) -> float:

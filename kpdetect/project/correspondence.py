@@ -85,7 +85,8 @@ def find_correspondences(
     """
     perception = feature_network(config, runtime)
     make_folder(out)
-    paths = [images / name for name in select_images(images, set(exclude), out)]
+    names = select_images(images, set(exclude), out)
+    paths = [images / names[number] for number in sorted(spread_numbers(len(names), config.images))]
     search = _Search(perception, paths, images, config, runtime, keypoints, crop, strict)
     if is_finished(out, search.stage):
         log.info(f"{out}: the keypoints are found already")

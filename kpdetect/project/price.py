@@ -278,7 +278,8 @@ class ProjectPrice:
         """Measure how fast the features are computed by which keypoints are matched across the images."""
         config = self.settings.correspondence
         squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
-        count = self.sample.folder_count + 2 * min(config.sample, self.sample.folder_count)
+        matched = min(config.images, self.sample.folder_count)
+        count = matched + 2 * min(config.sample, matched)
         return Work("computes features of", count, "images", feature_rate(squares, config, self.runtime))
 
     def _predictions(self) -> list[Work]:

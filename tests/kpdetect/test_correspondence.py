@@ -83,13 +83,12 @@ def test_points_are_moved_as_the_image_is():
 
 def test_the_object_differs_from_the_border():
     assert 1 < otsu(np.array([0.0, 0.5, 1, 9, 9.5, 10])) < 9
-    features = np.zeros((3, 5, 6, 4), np.float32)
-    features += np.random.default_rng(0).normal(scale=0.01, size=features.shape).astype(np.float32)
-    features[:, 1:4, 2:4, 1] += 1
-    features[:, 1:4, 2, 2] += 1  # one half of the object differs from the other
+    features = np.random.default_rng(0).normal(scale=0.01, size=(3, 12, 14, 4)).astype(np.float32)
+    inside = np.zeros((12, 14), bool)
+    inside[4:8, 5:9] = True
+    features[:, inside, 1] += 1
+    features[:, 4:8, 7:9, 2] += 1  # one half of the object differs from the other
     whitening = Whitening.of(features, kept=3, power=1.0)
-    inside = np.zeros((5, 6), bool)
-    inside[1:4, 2:4] = True
     assert (whitening.foreground(features) == inside).all()
     np.testing.assert_allclose(np.linalg.norm(whitening(features), axis=-1), 1, atol=1e-5)
 

@@ -1,0 +1,149 @@
+"""The cross-validated error of keypoints or features on the fitting images of a set, and the floor."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.comparison.config import Baseline, SetConfig
+from benchmarks.datasets.annotation_formats import read_annotations
+from benchmarks.evaluation.baselines import (
+    RIDGE_COMPONENTS,
+    grey_pixels,
+    principal_components,
+    random_network_features,
+)
+from benchmarks.evaluation.cross_validation import FOLDS, splits
+from benchmarks.evaluation.regression import fit_regression
+from kpdetect.data.name_lists import listed_names
+from kpdetect.errors import FormatError, InputError
+from kpdetect.images.arrays import Image
+from kpdetect.images.image_files import read_image
+from kpdetect.inference.predictor import Predictor
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """The fitting images of a set.
+
+    Attributes:
+        paths: the image files.
+        points_px: [images, points, 2] in pixels; NaN where hidden.
+        groups: [images], number of the group of each image.
+        names: names of the points.
+    """
+
+    paths: list[Path]
+    points_px: Values
+    groups: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def images(self) -> list[Image]:
+        """Read the images."""
+        return [read_image(path) for path in self.paths]
+
+
+def read_fitting(given: SetConfig) -> Fitting:
+    """Read the annotations of a set's fitting images.
+
+    Raises:
+        InputError: a file or image is missing, or there are too few images or groups.
+        FormatError: a file is damaged.
+    """
+    table = read_annotations(given.annotations)
+    chosen = table.images
+    if given.fit is not None:
+        chosen = listed_names(given.fit, table.images, "fit", str(given.annotations))
+    rows = [table.images.index(name) for name in chosen]
+    paths = [given.images / name for name in chosen]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise InputError(f"{missing[0]}: no such file, but {given.annotations} names it; correct `images`")
+    groups = _groups(given, chosen)
+    if len(np.unique(groups)) < FOLDS:
+        raise InputError(f"{given.annotations}: {len(np.unique(groups))} groups of fitting images; expected at least {FOLDS}")
+    return Fitting(paths=paths, points_px=table.points_px[rows], groups=groups, names=table.landmarks)
+
+
+def _groups(given: SetConfig, names: list[str]) -> NDArray[np.int64]:
+    if given.groups is None:
+        return np.arange(len(names))
+    with open(given.groups, newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if not {"image", given.group} <= set(rows.fieldnames or ()):
+            raise FormatError(f"{given.groups}: got columns {rows.fieldnames}, expected image and {given.group}")
+        by_name = {row["image"]: row[given.group] for row in rows}
+    if unknown := [name for name in names if name not in by_name]:
+        raise FormatError(f"{given.groups}: no line for {unknown[0]}; add its group")
+    return np.unique([by_name[name] for name in names], return_inverse=True)[1].astype(np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A cross-validated error.
+
+    Attributes:
+        floor_percent: error of the mean shape in percent of the side, the square root of the image's area.
+        error_percent: error of the ridge regression, in the same unit.
+        by_point: the same error of each point.
+    """
+
+    floor_percent: float
+    error_percent: float
+    by_point: dict[str, float]
+
+    @property
+    def share(self) -> float:
+        """The error as a share of the floor."""
+        return self.error_percent / self.floor_percent
+
+
+def cross_validated(columns: NDArray[np.floating], fitting: Fitting, sizes: NDArray[np.integer]) -> Score:
+    """Cross-validate a ridge regression with a constant term, in five folds that divide no group.
+
+    Args:
+        columns: [images, columns], coordinates of keypoints or features. More than 1,024 columns are reduced by principal
+            components of the images outside each fold.
+        fitting: the annotated images.
+        sizes: [images, 2], (height, width) of each image.
+    """
+    side = np.sqrt(np.prod(np.asarray(sizes, np.float64), axis=1))
+    predicted, mean = np.empty_like(fitting.points_px), np.empty_like(fitting.points_px)
+    for kept, held in splits(fitting.groups)[0]:
+        inner, outer = columns[kept], columns[held]
+        if columns.shape[1] >= RIDGE_COMPONENTS:
+            count = min(RIDGE_COMPONENTS, len(kept) - 1)
+            inner, outer = principal_components(inner.astype(np.float32), outer.astype(np.float32), count)
+        fitted = fit_regression(inner, fitting.points_px[kept], bias=True, ridge=True, names=fitting.names)
+        predicted[held] = fitted(outer)
+        mean[held] = np.nanmean(fitting.points_px[kept], axis=0)
+    errors, floors = (100 * np.linalg.norm(each - fitting.points_px, axis=-1) / side[:, None] for each in (predicted, mean))
+    by_point = dict(zip(fitting.names, np.nanmean(errors, axis=0).round(3).tolist(), strict=True))
+    return Score(floor_percent=float(np.nanmean(floors)), error_percent=float(np.nanmean(errors)), by_point=by_point)
+
+
+def baseline_score(baseline: Baseline, fitting: Fitting) -> Score:
+    """Measure a baseline."""
+    images = fitting.images()
+    columns = grey_pixels(images) if baseline == "pixels" else random_network_features(images)
+    return cross_validated(columns, fitting, _sizes(images))
+
+
+def model_score(project: Path, fitting: Fitting, device: str) -> Score:
+    """Measure the last detector of a project.
+
+    Raises:
+        CheckpointError: the project has no detector.
+    """
+    images = fitting.images()
+    keypoints_px, _ = Predictor.load(project, device)(images)
+    return cross_validated(keypoints_px.reshape(len(images), -1).astype(np.float64), fitting, _sizes(images))
+
+
+def _sizes(images: list[Image]) -> NDArray[np.int64]:
+    return np.array([image.shape[:2] for image in images], dtype=np.int64)
