@@ -18,9 +18,9 @@ from torch.nn import functional
 from kpdetect.images.arrays import Image
 
 Floats = NDArray[np.float32]
-OUTERMOST, RING = 2, 2
-"""Number of cells at each edge that are not used to separate object and background, because the network sees beyond the image
-there, and width in cells of the ring inside of them that counts as background."""
+EDGE = 1 / 12
+"""Width of the strip at each edge that is not used to separate object and background, because the network sees beyond the image
+there, and of the ring inside of it that counts as background. It is a share of the side."""
 SHRINKAGE = 0.1
 """Share of the largest variance that is added to every variance before the discriminant divides by it."""
 Extract = Callable[[Tensor], Sequence[Tensor]]
@@ -60,8 +60,8 @@ class Whitening:
     Attributes:
         mean: [channels], the mean feature of the sample.
         components: [channels, kept], principal components, each divided by the scale of its variance.
-        contrast: [channels], the direction that best separates cells in the middle of the images from cells near their border (Fisher's
-            linear discriminant).
+        contrast: [channels], the direction that best separates the middle of the images from their border (Fisher's linear
+            discriminant).
         threshold: value on `contrast` that separates the object from the background.
     """
 
@@ -85,8 +85,9 @@ class Whitening:
         values, vectors = values[::-1][:kept], vectors[:, ::-1][:, :kept]
         scale = np.maximum(values, 1e-8 * max(float(values[0]), 1e-12)) ** (power / 2)
         depth = _depth(*features.shape[1:3])
-        border = (depth >= OUTERMOST) & (depth < OUTERMOST + RING)
-        middle = depth >= min(features.shape[1:3]) / 4
+        cells = min(features.shape[1:3])
+        outermost = int(cells * EDGE)
+        border, middle = (depth >= outermost) & (depth < outermost + max(1, outermost)), depth >= cells / 4
         difference = features[:, middle].mean(axis=(0, 1)) - features[:, border].mean(axis=(0, 1))
         ridge = values + SHRINKAGE * max(float(values[0]), 1e-12)
         contrast = vectors @ ((vectors.T @ difference) / ridge)

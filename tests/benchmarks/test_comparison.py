@@ -1,0 +1,110 @@
+"""The comparison of methods: its settings, the cross-validated error, the table, and the continuation of a comparison."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from benchmarks.comparison import run
+from benchmarks.comparison.__main__ import main
+from benchmarks.comparison.config import SetConfig, read_comparison
+from benchmarks.comparison.score import Fitting, Score, baseline_score, cross_validated, read_fitting
+from kpdetect.errors import FormatError, InputError, TrainingError
+from kpdetect.images.image_files import write_image
+from kpdetect.training.runtime import resolve_runtime
+
+SETTINGS = """
+sets:
+  discs: {images: images, annotations: points.csv, groups: groups.csv, group: animal, fit: fit.txt}
+methods: [correspondence, imm]
+baselines: [pixels]
+budgets:
+  short: {minutes: 3, overrides: {imm: [refine.steps=2]}}
+"""
+
+
+@pytest.fixture
+def discs(tmp_path):
+    """30 images, 40 wide and 30 high, each with one disc; 25 of them are fitting images, in groups of two."""
+    source = np.random.default_rng(0)
+    places = source.integers(6, 24, (30, 2))
+    for number, (x, y) in enumerate(places):
+        image = np.zeros((30, 40, 3), np.uint8)
+        image[y - 3 : y + 4, x - 3 : x + 4] = 255
+        write_image(tmp_path / "images" / f"{number:02d}.png", image)
+    with open(tmp_path / "points.csv", "w", newline="") as file:
+        csv.writer(file).writerows(
+            [["image", "disc_x", "disc_y"], *([f"{n:02d}.png", *place] for n, place in enumerate(places))]
+        )
+    (tmp_path / "groups.csv").write_text("image,animal\n" + "".join(f"{n:02d}.png,m{n // 2:02d}\n" for n in range(30)))
+    (tmp_path / "fit.txt").write_text("".join(f"{n:02d}.png\n" for n in range(25)))
+    (tmp_path / "settings.yaml").write_text(SETTINGS)
+    return tmp_path
+
+
+def test_keypoints_that_are_the_truth_have_no_error_and_constant_ones_that_of_the_floor(discs):
+    fitting = read_fitting(read_comparison(discs / "settings.yaml").sets["discs"])
+    assert len(fitting.paths) == 25
+    assert fitting.groups.tolist()[:5] == [0, 0, 1, 1, 2]
+    sizes = np.tile([30, 40], (25, 1))
+    exact = cross_validated(fitting.points_px.reshape(25, 2) * 2 + 5, fitting, sizes)
+    assert exact.share < 0.01
+    assert cross_validated(np.ones((25, 2)), fitting, sizes).share == pytest.approx(1, abs=0.01)
+    assert baseline_score("pixels", fitting).share < 1
+
+
+def test_the_floor_is_the_error_of_the_mean_of_the_other_folds():
+    points = np.array([[[0.0, 0]], [[4, 0]], [[8, 0]], [[12, 0]], [[16, 0]]])
+    fitting = Fitting(paths=[], points_px=points, groups=np.arange(5), names=("point",))
+    score = cross_validated(np.ones((5, 2)), fitting, np.tile([10, 40], (5, 1)))  # side: 20 px
+    distances = [10, 5, 0, 5, 10]  # from each point to the mean of the other four
+    assert score.floor_percent == pytest.approx(100 * np.mean(distances) / 20)
+    assert score.by_point["point"] == pytest.approx(score.error_percent, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"fit": None, "groups": "points.csv"}, FormatError, "expected image and animal"),
+        ({"images": "elsewhere"}, InputError, "correct `images`"),
+        ({"group": "image", "fit": "four.txt"}, InputError, "4 groups of fitting images"),
+    ],
+)
+def test_sets_that_cannot_be_used_are_refused(discs, change, error, message):
+    (discs / "four.txt").write_text("".join(f"{n:02d}.png\n" for n in range(4)))
+    given = read_comparison(discs / "settings.yaml").sets["discs"].model_dump()
+    changed = {key: discs / value if value and key != "group" else value for key, value in change.items()}
+    with pytest.raises(error, match=message):
+        read_fitting(SetConfig(**(given | changed)))
+
+
+def test_finished_cells_are_kept_and_failed_cells_are_not_run(discs, monkeypatch, capsys):
+    trained = []
+
+    def project(images, out, settings, **options):
+        trained.append((settings.method, options["minutes"], options["overrides"]))
+        if settings.method == "imm":
+            raise TrainingError("the loss is not finite")
+
+    monkeypatch.setattr(run, "run_project", project)
+    score = Score(floor_percent=10.0, error_percent=2.5, by_point={"disc": 2.5})
+    monkeypatch.setattr(run, "model_score", lambda *_: score)
+    assert main([str(discs / "settings.yaml"), str(discs / "out"), "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "discs imm short: failed: the loss is not finite" in printed
+    assert "| mean shape, % of the side | |" in printed
+    assert "| correspondence | short | 0.25 (" in printed
+    assert "| imm | short | not run |" in printed
+    assert trained == [("correspondence", 3.0, ()), ("imm", 3.0, ("refine.steps=2",))]
+    table = (discs / "out" / "comparison.csv").read_text().splitlines()
+    assert table[0].startswith("images,method,budget,share_of_floor")
+    assert len(table) == 3
+    run.compare(read_comparison(discs / "settings.yaml"), discs / "out", resolve_runtime("cpu"), lambda line: None)
+    assert [method for method, *_ in trained] == ["correspondence", "imm", "imm"]
+
+
+def test_bad_settings_are_refused_in_one_line(discs, capsys):
+    (discs / "settings.yaml").write_text(SETTINGS.replace("methods: [", "methods: [magic, "))
+    assert main([str(discs / "settings.yaml"), str(discs / "out")]) == 2
+    assert "methods" in capsys.readouterr().err
+    assert not (discs / "out").exists()
