@@ -1,4 +1,4 @@
-"""Measurements of speed: `python -m benchmarks.speed all|generator|counts|data|pairs|inference`.
+"""Measurements of speed: `python -m benchmarks.speed all|generator|counts|data|pairs|inference|predict|reduced`.
 
 Rates depend on the machine and on its other work, so compare only numbers of one run.
 
@@ -15,5 +15,10 @@ Reading order:
     trainings, stages
                the contests of trainings, and of everything else
     prediction the contests of `predict` on files: engine `torch` against engine `plain`, which decodes whole files
+    start_up   the contest of a new process that predicts one image
+    predict_stages
+               processor time of each stage of `predict` (`predict`)
+    reduced_decoding
+               movement of keypoints by reduced decoding (`reduced`)
     inference  detectors in eager mode, compiled and as ONNX; `predict` as a whole
 """

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 PARTS = {name: f"benchmarks.speed.{name}" for name in ("generator", "counts", "data", "pairs", "inference")}
+PARTS |= {"predict": "benchmarks.speed.predict_stages", "reduced": "benchmarks.speed.reduced_decoding"}
 PARTS["all"] = "benchmarks.speed.everything"
 """The module of each part."""
 

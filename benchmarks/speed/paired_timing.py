@@ -38,12 +38,12 @@ class Setting:
     @property
     def turns(self) -> int:
         """Number of turns of each computation."""
-        return 3 if self.quick else 9
+        return 2 if self.quick else 7
 
     @property
     def seconds(self) -> float:
         """Shortest duration of a turn in seconds."""
-        return 0.3 if self.quick else 1.5
+        return 0.1 if self.quick else 1.5
 
 
 @dataclass(frozen=True, kw_only=True)

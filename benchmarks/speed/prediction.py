@@ -1,6 +1,6 @@
 """Speed of `predict` on files: the engine `torch` against the engine `plain`, which decodes every file whole.
 
-The engines take turns in one run, without overlays: on small JPEG files, and on photographs of 12 megapixels.
+The engines take turns in one run, on small JPEG files and on photographs of 12 megapixels, without and with overlays.
 """
 
 from __future__ import annotations
@@ -22,29 +22,32 @@ from kpdetect.toy.render import render
 from kpdetect.toy.scene import sample_scene
 
 MODEL = Path("faces-128")
-FOLDERS = {"small JPEG files": ((109, 89), 128), "photographs of 12 megapixels": ((3000, 4000), 8)}
+SMALL = (109, 89)
+"""(height, width) of small images."""
+FOLDERS = {"small JPEG files": (SMALL, 128), "photographs of 12 megapixels": ((3000, 4000), 8)}
 """For each folder, (height, width) of its files in pixels, and their number."""
 NOISE = 4
 """Standard deviation of a camera's noise, in levels."""
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """Yield one contest for each of `FOLDERS`."""
+    """Yield two contests for each of `FOLDERS`: without overlays, and with all overlays."""
     fast = Predictor.load(MODEL, setting.runtime.device.type, engine="torch")
     plain = Predictor.load(MODEL, setting.runtime.device.type, engine="plain")
     for name, (size, count) in FOLDERS.items():
         number = max(2, count // 4) if setting.quick else count
         with tempfile.TemporaryDirectory() as folder:
             draw_photographs(Path(folder), size, number)
-            yield Contest(
-                name=f"predict, {name}",
-                work=partial(predicted, fast, Path(folder)),
-                amount=number,
-                unit="images",
-                base="the engine plain",
-                base_work=partial(predicted, plain, Path(folder)),
-                base_amount=number,
-            )
+            for overlays, drawn in ((0, ""), (-1, ", with overlays")):
+                yield Contest(
+                    name=f"predict, {name}{drawn}",
+                    work=partial(predicted, fast, Path(folder), overlays),
+                    amount=number,
+                    unit="images",
+                    base="the engine plain",
+                    base_work=partial(predicted, plain, Path(folder), overlays),
+                    base_amount=number,
+                )
 
 
 def draw_photographs(folder: Path, size: tuple[int, int], count: int) -> None:
@@ -55,7 +58,7 @@ def draw_photographs(folder: Path, size: tuple[int, int], count: int) -> None:
         write_image(folder / f"{number:03d}.jpg", (face + noise).clip(0, 255).astype(np.uint8))
 
 
-def predicted(predictor: Predictor, folder: Path) -> None:
-    """Predict the images of a folder without overlays."""
+def predicted(predictor: Predictor, folder: Path, overlays: int) -> None:
+    """Predict the images of a folder and draw overlays of some of them (-1: of all)."""
     with tempfile.TemporaryDirectory() as out:
-        predict_images(predictor, list_images(folder), folder, Path(out), PredictConfig(overlays=0, overwrite=True))
+        predict_images(predictor, list_images(folder), folder, Path(out), PredictConfig(overlays=overlays, overwrite=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -53,11 +54,17 @@ class Spent:
 
 
 def spent(call: Callable[[], object]) -> Spent:
-    """Time one call, including its work on a GPU."""
-    began, busy = time.perf_counter(), time.process_time()
+    """Time one call, including its work on a GPU and in processes that it starts and waits for."""
+    began, busy = time.perf_counter(), processor_seconds()
     call()
     finish()
-    return Spent(seconds=time.perf_counter() - began, processor=time.process_time() - busy)
+    return Spent(seconds=time.perf_counter() - began, processor=processor_seconds() - busy)
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of its ended children so far, in seconds."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,15 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from benchmarks.speed.__main__ import main
-from benchmarks.speed.everything import SpeedTable, slower_rows, table_csv, table_markdown
+from benchmarks.speed.everything import BEGIN, END, SpeedTable, slower_rows, table_csv, table_markdown
 from benchmarks.speed.paired_timing import Contest, Row, Setting, row_of
+from benchmarks.speed.predict_stages import stage_seconds
+from benchmarks.speed.prediction import SMALL, draw_photographs
+from benchmarks.speed.reduced_decoding import UNROUNDED, measured_moves
 from benchmarks.speed.timing import Spent
+from kpdetect.images.image_files import list_images
+from kpdetect.inference.predictor import Predictor
 from tests.builders.runtimes import CPU
+
+SPEED_PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 
 
 def row(name, ratio, processor_ratio):
@@ -45,6 +53,7 @@ def contests(monkeypatch):
 
     source.contests = held
     monkeypatch.setitem(sys.modules, source.__name__, source)
+    monkeypatch.setattr("benchmarks.speed.everything.stage_rows", lambda share: [{"stage": "network", "small": f"{share}"}])
     monkeypatch.setattr("benchmarks.speed.everything.SOURCES", (source.__name__,))
     monkeypatch.setattr("benchmarks.speed.paired_timing.spent", timed)
     return source
@@ -90,6 +99,49 @@ def test_the_command_writes_the_table_and_ends_with_1_where_it_is_slower(contest
     assert main(["all", "--quick", "--device", "cpu", "--compare", str(old), "--out", str(new)]) == 1
     assert "slower: one: 0.500 of other, 0.750 before" in capsys.readouterr().out
     assert main(["all", "--quick", "--device", "cpu", "--compare", str(old), "--tolerance", "0.4"]) == 0
+
+
+def test_the_page_of_speeds_gets_all_its_tables_from_the_command(contests, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("before\n")
+    assert main(["all", "--quick", "--device", "cpu", "--write", str(page)]) == 2
+    assert "page.md: expected a page with the lines <!-- begin" in capsys.readouterr().err
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        assert main(["all", "--quick", "--device", "cpu", "--write", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    lines = ["| one | 3.0 pairs | other | 0.750 | 0.750 |", "| network | 0.05 |", "| one, on a GPU |  |"]
+    assert [text.count(line) for line in lines] == [1, 1, 1]
+    before, _, rest = SPEED_PAGE.read_text().partition(BEGIN)
+    assert END in rest
+    assert not [line for line in (before + rest.partition(END)[2]).splitlines() if line.startswith("|")]
+
+
+def test_a_stage_takes_its_share_of_a_whole_prediction(tmp_path, monkeypatch):
+    """Of 2 images. All stages take 4 s, a prediction without overlays 10 s: 8 s of reading and network, and 2 s of the rest."""
+    taken = iter([4.0, 4.0, 4.0, 4.0, 4.0, 10.0, 20.0])
+    monkeypatch.setattr("benchmarks.speed.predict_stages.least", lambda call: call() or next(taken))
+    draw_photographs(tmp_path, SMALL, 2)
+    found = stage_seconds(Predictor.load(Path("toy-32"), "cpu", engine="torch"), tmp_path)
+    assert found["network"] == 2_000
+    assert found["table, record, threads"] == 1_000
+    assert found["share of the network, without overlays"] == 0.4
+    assert found["share of the network, with all overlays"] == 0.2
+    assert found["all other stages may take, for a share of 0.95"] == pytest.approx(2_000 * 5 / 95)
+    assert [path.name for path in sorted((tmp_path / "overlays").iterdir())] == ["000.jpg", "001.jpg"]
+
+
+@pytest.mark.slow
+def test_reduced_decoding_moves_keypoints_about_as_much_as_rounding_to_8_bits(tmp_path):
+    draw_photographs(tmp_path, (900, 1200), 3)
+    moves = measured_moves(Predictor.load(Path("toy-32"), "cpu", precision="float32"), list_images(tmp_path))
+    assert moves.chosen in (2, 4)
+    assert moves.network[moves.chosen] < min(0.05, 3 * moves.network[UNROUNDED])
+    scale = 900 / Predictor.load(Path("toy-32"), "cpu").side
+    assert moves.photograph[UNROUNDED] == pytest.approx(scale * moves.network[UNROUNDED])
 
 
 @pytest.mark.parametrize(
