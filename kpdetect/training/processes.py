@@ -44,7 +44,6 @@ BEAT = 0.5
 """Seconds between two checks of the other processes."""
 GRACE = 5.0
 """Seconds that a process has to end by itself after another one has failed."""
-ENDED = "another process of this command ended, or torchrun stopped it; run the same command again to continue"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +103,13 @@ _joins = count()
 def world_size() -> int:
     """Return the number of processes that torchrun started for this command; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def ending() -> str:
+    """Say that another process has ended, and whether torchrun or the user starts the command again."""
+    done, most = (int(os.environ.get(f"TORCHELASTIC_{name}", 0)) for name in ("RESTART_COUNT", "MAX_RESTARTS"))
+    advice = "torchrun starts all of them again" if done < most else "run the same command again to continue"
+    return f"another process of this command ended, or torchrun stopped it; {advice}"
 
 
 def package_version() -> str:
@@ -168,9 +174,8 @@ def _met() -> Any:
         store.set(f"command/{rank}", json.dumps([package_version(), *sys.argv[1:]]))
         commands = [json.loads(store.get(f"command/{other}")) for other in range(world)]
     except distributed.DistError as error:
-        minutes = int(START.total_seconds() // 60)
         raise PeerError(
-            f"process {rank}: not all {world} processes started within {minutes} minutes; see the messages of the others"
+            f"process {rank}: not all {world} processes started within {START.seconds // 60} minutes; see the others' messages"
         ) from error
     if other := next((number for number, command in enumerate(commands) if command != commands[0]), None):
         if rank:
@@ -194,7 +199,7 @@ def _termination() -> Iterator[None]:
         nonlocal done
         if not done:
             done = True
-            raise PeerError(ENDED)
+            raise PeerError(ending())
 
     before = signal.signal(signal.SIGTERM, end)
     try:
@@ -228,7 +233,7 @@ class _Watch:
         self.changed.set()
         self.thread.join()
         if self.lost:
-            raise PeerError(ENDED)
+            raise PeerError(ending())
 
     def fail(self) -> None:
         """Tell the other processes that this one ends before its work is done."""
@@ -239,7 +244,7 @@ class _Watch:
 
     def reported(self, error: BaseException) -> BaseException:
         """Choose the error to raise in this process, so that only one of the processes says why the command ends."""
-        error = PeerError(ENDED) if is_lost_connection(error) else error
+        error = PeerError(ending()) if is_lost_connection(error) else error
         expected = isinstance(error, (KpdetectError, KeyboardInterrupt))
         if not expected or self._is_first():
             self._is_first()
@@ -276,7 +281,7 @@ class _Watch:
         if self.over.wait(GRACE):
             return
         if self._is_first():
-            sys.stderr.write(f"error: {ENDED}\n")
+            sys.stderr.write(f"error: {ending()}\n")
             sys.stderr.flush()
         os._exit(PeerError.exit_code)
 

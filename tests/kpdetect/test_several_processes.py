@@ -148,6 +148,7 @@ def test_two_processes_of_which_one_is_killed_end_as_one_alone(small_project, im
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, done.stderr
     assert "another process of this command ended" in lines[0]
+    assert lines[0].endswith("; torchrun starts all of them again")
     assert done.stdout.count("predictions: ") == 1  # the first process speaks for both
     monkeypatch.setattr(image_parts, "SMALLEST", 32)
     predict(small_project, images, tmp_path / "one")
