@@ -73,7 +73,7 @@ def command(
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
-    orientation: options.OrientationOption = options.Orientation.upright,
+    orientation: options.OrientationOption = options.Orientation.auto,
     method: MethodOption = options.Method.gan,
     refine: Refine = True,
     rounds: Rounds = None,

@@ -26,7 +26,7 @@ def command(
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
-    orientation: options.OrientationOption = options.Orientation.upright,
+    orientation: options.OrientationOption = options.Orientation.auto,
     minutes: options.Minutes = None,
     image_budget: Annotated[
         int | None,

@@ -26,7 +26,7 @@ Configured = TypeVar("Configured", DetectorConfig, RefineConfig)
 
 Orientation = Literal["upright", "any", "auto"]
 ORIENTATIONS: tuple[str, ...] = get_args(Orientation)
-DEFAULT: Orientation = "upright"
+DEFAULT: Orientation = "auto"
 RECORD = "orientation.json"
 GENERATOR = ("model.orientation=any", "model.mask_prior=3")
 """Settings of a generator of objects in every direction."""

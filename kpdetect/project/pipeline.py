@@ -143,14 +143,7 @@ def run_project(
     """
     images, out = Path(images), Path(out)
     settings = changed(_chosen(config, keypoints, size), minutes, overrides)
-    for name, value in (("init_generator", init_generator), ("init_detector", init_detector)):
-        if value is not None and settings.method == "imm":
-            raise InputError(f"`{name}`: `method=imm` starts from random weights; leave `{name}` out")
-    if settings.method == "correspondence":
-        require_features(settings.correspondence)
-        if init_generator is not None:
-            raise InputError("`init_generator`: `method=correspondence` trains no generator; leave `init_generator` out")
-    require_rounds(out, settings.rounds.count, settings.method)
+    _require_method(settings, out, init_generator, init_detector)
     runtime = as_runtime(device)
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
@@ -179,6 +172,20 @@ def run_project(
             return RunResult(path=out, report=project.report, plan=tuple(project.price.text.splitlines()))
         project.run()
     return RunResult(path=out, report=project.report)
+
+
+def _require_method(
+    settings: ProjectConfig, out: Path, init_generator: Path | str | None, init_detector: Path | str | None
+) -> None:
+    """Check that the method can start from the given models, has its features, and has the number of rounds."""
+    for name, value in (("init_generator", init_generator), ("init_detector", init_detector)):
+        if value is not None and settings.method == "imm":
+            raise InputError(f"`{name}`: `method=imm` starts from random weights; leave `{name}` out")
+    if settings.method == "correspondence":
+        require_features(settings.correspondence)
+        if init_generator is not None:
+            raise InputError("`init_generator`: `method=correspondence` trains no generator; leave `init_generator` out")
+    require_rounds(out, settings.rounds.count, settings.method)
 
 
 def _oriented(
