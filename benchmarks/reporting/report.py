@@ -206,6 +206,8 @@ def _curves_section(project: Path, stage: str) -> dict[str, Any]:
 
 def _footer(project: Path) -> str:
     parts = []
+    if (project / "orientation.json").exists():
+        parts.append(str(read_json(project / "orientation.json").get("text", "")))
     for stage in _trained(project):
         try:
             record = read_json(project / stage / "environment.json")

@@ -72,7 +72,11 @@ def settle_orientation(
     if wanted not in ORIENTATIONS:
         raise ConfigError(f"`orientation={wanted}`: expected one of {', '.join(ORIENTATIONS)}")
     if wanted != "auto":
-        record: dict[str, Any] = {"orientation": wanted, "chosen_by": "user"}
+        record: dict[str, Any] = {
+            "orientation": wanted,
+            "chosen_by": "user",
+            "text": f"the user chose the orientation {wanted}",
+        }
     elif (out / RECORD).exists():
         return bool(read_json(out / RECORD)["orientation"] == "any")
     elif not possible or (out / CONFIG).exists():
@@ -86,9 +90,10 @@ def settle_orientation(
             "turns_recognised": None if test.share is None else round(test.share, 4),
             "threshold": THRESHOLD,
             "images": test.images,
+            "text": describe(test),
         }
         if writes:
-            log.info(describe(test))
+            log.info(f"{describe(test)}; to choose yourself, give `orientation`")
     if writes and not ((out / CONFIG).exists() and (out / RECORD).exists()):
         write_json(make_folder(out) / RECORD, record)
     return bool(record["orientation"] == "any")
@@ -126,5 +131,5 @@ def describe(test: OrientationTest) -> str:
     decision = "objects have all directions" if test.any else "objects are upright"
     return (
         f"{decision}: a classifier recognises {test.share:.0%} of the quarter turns of unseen images "
-        f"({THRESHOLD:.0%} or more: upright; chance: 25%); to choose yourself, give `orientation`"
+        f"({THRESHOLD:.0%} or more: upright; chance: 25%)"
     )

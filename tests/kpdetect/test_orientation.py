@@ -71,10 +71,12 @@ def test_the_choice_is_said_recorded_and_kept(turned_folder: Path, tmp_path: Pat
     assert record["orientation"] == "any"
     assert record["chosen_by"] == "test"
     assert record["images"] == FEWEST
+    assert record["text"] in caplog.text
     assert record["turns_recognised"] < record["threshold"]
     assert settle_orientation("auto", tmp_path / "gone", tmp_path, "centre", nothing) is True  # nothing is measured again
     assert settle_orientation("upright", turned_folder, tmp_path, "centre", nothing) is False
-    assert json.loads((tmp_path / RECORD).read_text()) == {"orientation": "upright", "chosen_by": "user"}
+    again = json.loads((tmp_path / RECORD).read_text())
+    assert again == {"orientation": "upright", "chosen_by": "user", "text": "the user chose the orientation upright"}
     assert settle_orientation("auto", turned_folder, tmp_path / "no", "centre", nothing, possible=False) is False
     with pytest.raises(ConfigError, match="`orientation=left`: expected one of upright, any, auto"):
         settle_orientation("left", turned_folder, tmp_path, "centre", nothing)  # type: ignore[arg-type]
