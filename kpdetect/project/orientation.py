@@ -16,6 +16,7 @@ from kpdetect.errors import ConfigError, KpdetectError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.folders import make_folder
 from kpdetect.images.arrays import CropPolicy
+from kpdetect.images.image_files import require_apart
 from kpdetect.images.orientation import FEWEST, IMAGES, SIDE, THRESHOLD, OrientationTest, measure_orientation
 from kpdetect.messages import log
 from kpdetect.refinement.config import RefineConfig
@@ -94,7 +95,8 @@ def settle_orientation(
         }
         if writes:
             log.info(f"{describe(test)}; to choose yourself, give `orientation`")
-    if writes and not ((out / CONFIG).exists() and (out / RECORD).exists()):
+    if writes and not (out / CONFIG).exists():
+        require_apart(images, out)
         write_json(make_folder(out) / RECORD, record)
     return bool(record["orientation"] == "any")
 
