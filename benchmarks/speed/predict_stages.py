@@ -31,6 +31,8 @@ from kpdetect.training.runtime import one_thread
 
 GOAL = 0.95
 """Wanted rate of `predict`, as a share of the rate of the network alone."""
+COUNTS = {"small JPEG files": 1000, "photographs of 12 megapixels": 24}
+"""Number of images of each folder. With fewer images, the fixed costs of a command would count too much."""
 MAX_SIDE = PredictConfig().max_side
 TURNS = 3
 """Number of measurements of each stage; the shortest one counts."""
@@ -53,9 +55,9 @@ def stage_rows(model: Path = MODEL, share: float = 1.0) -> list[dict[str, str]]:
     """Measure all stages on the CPU, for the images of `FOLDERS`; `share` is the share of the images to use."""
     predictor = Predictor.load(model, "cpu", engine="torch")
     columns = {}
-    for name, (size, count) in FOLDERS.items():
+    for name, (size, _) in FOLDERS.items():
         with tempfile.TemporaryDirectory() as folder:
-            number = max(2, round(share * count))
+            number = max(2, round(share * COUNTS[name]))
             draw_photographs(Path(folder), size, number)
             columns[name] = stage_seconds(predictor, Path(folder))
     whats = list(next(iter(columns.values())))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from kpdetect.errors import InputError, KpdetectError, OutputError
@@ -37,8 +38,10 @@ def name_below(path: Path, root: Path) -> str:
     Raises:
         InputError: the file lies outside the folder.
     """
-    if not path.is_relative_to(root) or ".." in path.parts:
-        path, root = spelt(path), spelt(root)
+    if ".." not in path.parts:
+        with suppress(ValueError):  # faster than to ask first
+            return path.relative_to(root).as_posix()
+    path, root = spelt(path), spelt(root)
     if not path.is_relative_to(root):
         raise InputError(f"{path}: this input lies outside of {root}; give a folder that holds all inputs")
     return path.relative_to(root).as_posix()
