@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, get_args
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from kpdetect.config import Momentum, StrictConfig, Width
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.training.loop import BUDGETS, MOST_IMAGES, MOST_STEPS, TrainingConfig
 
 Change = Literal["colour", "translation", "cutout"]
-FEW_IMAGES = 1_000
-"""With fewer training images, `OptimiserConfig.diffaugment=auto` means all augmentations."""
 
 
 Orientation = Literal["upright", "any"]
@@ -151,9 +149,9 @@ class OptimiserConfig(StrictConfig):
     """Factor of E|grad D(x)|^2 on real images, the paper's lambda_gp. Mescheder's gamma is twice this number."""
     r1_every: int = Field(8, ge=1)
     """Steps from one gradient penalty to the next. Each penalty is multiplied by this number."""
-    diffaugment: Literal["auto"] | tuple[Change, ...] = ()
-    """Augmentations of all images that the discriminator sees: `colour`, `translation`, `cutout`. They help with small data
-    sets. `auto`: all three if the training has fewer than `FEW_IMAGES` images, otherwise none."""
+    diffaugment: tuple[Change, ...] = ()
+    """Augmentations of all images that the discriminator sees: `colour`, `translation`, `cutout`. They are for small data sets
+    whose images the generator repeats (`kpdetect nearest`)."""
     features: str | None = None
     """Weights of a frozen network whose feature maps a second discriminator judges (Projected GAN, Sauer et al. 2021). null: no
     second discriminator. A path: a weights file of `feature_network` (.safetensors, .pth). `installed`: the ImageNet weights of
@@ -187,14 +185,6 @@ class OptimiserConfig(StrictConfig):
     """Factor on the learning rate of the MLP that places keypoints (paper: 0.05; not needed with pose_divisor 20)."""
     rest_when_adapting: bool = True
     """Set the keypoint generator's learning rate to 0 while a larger size is faded in (appendix E)."""
-
-    @field_validator("diffaugment", mode="before")
-    @classmethod
-    def _known_changes(cls, value: Any) -> Any:
-        changes = get_args(Change)
-        if value != "auto" and not (isinstance(value, (list, tuple)) and all(each in changes for each in value)):
-            raise ValueError(f"expected auto, or a list of {', '.join(changes)}")
-        return value
 
 
 class CollapseConfig(StrictConfig):
@@ -277,13 +267,6 @@ class GeneratorConfig(TrainingConfig):
                 f"{len(sizes)} to {int(math.log2(self.model.size))}: each entry halves the image"
             )
         return self
-
-    def for_images(self, count: int) -> GeneratorConfig:
-        """Return the settings for a training on `count` images, with `auto` of `optimiser.diffaugment` replaced."""
-        if self.optimiser.diffaugment != "auto":
-            return self
-        changes = get_args(Change) if count < FEW_IMAGES else ()
-        return self.model_copy(update={"optimiser": self.optimiser.model_copy(update={"diffaugment": changes})})
 
     @property
     def replayable(self) -> bool:

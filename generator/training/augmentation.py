@@ -12,31 +12,13 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from generator.config import Change, GeneratorConfig
-from kpdetect.messages import log
+from generator.config import Change
 
 CHANGES: tuple[str, ...] = get_args(Change)
 TRANSLATION = 1 / 8
 """Largest shift, as a share of the side; new pixels are 0, the middle grey."""
 CUTOUT = 1 / 2
 """Side of the square that is set to 0, as a share of the image's."""
-
-
-def with_changes(config: GeneratorConfig, count: int, *, report: bool) -> GeneratorConfig:
-    """Return the settings for a training on `count` images (see `GeneratorConfig.for_images`).
-
-    Args:
-        config: the settings.
-        count: number of training images.
-        report: whether the log says that `auto` has chosen augmentations.
-    """
-    chosen = config.for_images(count)
-    if report and chosen is not config and chosen.optimiser.diffaugment:
-        log.info(
-            f"{count} images are few: the discriminator sees them with changed colours, shifted and partly covered "
-            "(DiffAugment), so that it does not memorise them (`overrides=optimiser.diffaugment=[]` turns this off)"
-        )
-    return chosen
 
 
 def augment(images: Tensor, changes: Sequence[str], source: torch.Generator) -> Tensor:

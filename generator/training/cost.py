@@ -60,7 +60,6 @@ def sampled_generator_price(
     seconds: float = MOST_SECONDS,
 ) -> Price:
     """Forecast the training of a generator on the folder that a sample comes from; measure for at most `seconds`."""
-    config = config.for_images(sample.folder_count)
 
     def trial() -> GeneratorTrainer:
         return GeneratorTrainer(unwritten(config), sample, config, runtime, feature_network=feature_network)

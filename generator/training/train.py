@@ -22,7 +22,6 @@ from generator.layers import nearest_heat
 from generator.model import Drawing, Generator
 from generator.sample_sheet import draw_samples
 from generator.training.adversary import Adversary
-from generator.training.augmentation import with_changes
 from generator.training.batch_norm import recalibrate
 from generator.training.batches import RealBatches, cached_side
 from generator.training.collapse import CollapseWatch, observed
@@ -123,7 +122,6 @@ class GeneratorTrainer(Trainer):
         distance_to: DistanceTo | None = None,
         feature_network: FeatureNetwork | None = None,
     ) -> None:
-        config = with_changes(config, len(cache), report=runtime.is_main)
         optimiser, model = config.optimiser, config.model
         self.feature_weights = None if feature_network is None else feature_network.hash
         if feature_network is not None:

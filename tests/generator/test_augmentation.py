@@ -1,15 +1,14 @@
-"""DiffAugment: changes on small images computed by hand, gradients, and when it is on."""
+"""DiffAugment: changes on small images computed by hand, gradients, and that it is off unless asked for."""
 
 import pytest
 import torch
 
-from generator.config import FEW_IMAGES
 from generator.training.adversary import Adversary
 from generator.training.augmentation import CHANGES, augment, change_colour, cut_out, translate
 from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
-from kpdetect.training.checkpoints import load_weights, read_description
+from kpdetect.training.checkpoints import load_weights
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 
@@ -85,25 +84,6 @@ def test_training_uses_it_in_both_updates(blob_folder, tmp_path, monkeypatch):
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("value", ["[blur]", "blur", "1"])
-def test_an_unknown_change_is_refused(value):
-    with pytest.raises(ConfigError, match=r"optimiser\.diffaugment = .*expected auto, or a list of colour"):
-        apply_overrides(CONFIG, [f"optimiser.diffaugment={value}"])
-
-
-def test_auto_depends_on_the_number_of_images():
-    auto = apply_overrides(CONFIG, ["optimiser.diffaugment=auto"])
-    chosen = [auto.for_images(count).optimiser.diffaugment for count in (FEW_IMAGES - 1, FEW_IMAGES)]
-    assert chosen == [CHANGES, ()]
-    assert [auto.for_images(count).replayable for count in (FEW_IMAGES - 1, FEW_IMAGES)] == [False, True]
-    assert CONFIG.for_images(2) == CONFIG
-
-
-@pytest.mark.slow
-def test_auto_on_few_images_is_reported_and_recorded(blob_folder, tmp_path, caplog):
-    caplog.set_level("INFO")
-    auto = apply_overrides(CONFIG, ["steps=1", "optimiser.diffaugment=auto"])
-    weights = train_generator(blob_folder, tmp_path / "auto", auto, CPU)
-    assert "images are few: the discriminator sees" in caplog.text
-    assert read_description(weights)["config"]["optimiser"]["diffaugment"] == list(CHANGES)
-    train_generator(blob_folder, tmp_path / "auto", apply_overrides(auto, ["steps=2"]), CPU)  # the run continues
+def test_an_unknown_change_is_refused():
+    with pytest.raises(ConfigError, match=r"optimiser\.diffaugment"):
+        apply_overrides(CONFIG, ["optimiser.diffaugment=[blur]"])
