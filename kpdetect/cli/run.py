@@ -39,7 +39,7 @@ Minutes = Annotated[
     typer.Option(
         min=0,
         help="Minutes for the training of the whole project and the generation of its pairs, counting earlier runs of the "
-        "command. Below 15, the detector is neither refined nor self-trained.",
+        "command. Below 4, the detector is neither refined nor self-trained.",
     ),
 ]
 Keypoints = Annotated[

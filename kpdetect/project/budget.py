@@ -18,8 +18,9 @@ MATCHED = {True: {"pairs": 0.0, "detector": 5.0, "refine": 5.0}, False: {"pairs"
 WHOLE = 10.0
 ROUND = 1.5
 """Weight of each round of self-training, in addition to the weights of the other stages."""
-LEAST_MINUTES = 15.0
-"""With fewer minutes the detector is neither refined nor followed by a round: these stages would be too short to gain."""
+LEAST_MINUTES = 4.0
+"""With fewer minutes the detector is neither refined nor followed by a round. On cartoon faces both gain in a training of 4.4
+minutes (docs/log/any-folder.md, two processes); shorter ones are not measured."""
 LOOKS = 2
 """How often the detector sees each pair, if time ends its training. Every look is changed in another random way."""
 LEAST_PAIRS = 1_000

@@ -42,7 +42,7 @@ def test_the_pairs_follow_what_the_detector_can_see():
     assert pairs_needed(project_config(), 1_234) == 1_200
 
 
-def test_a_short_run_leaves_out_what_cannot_gain(blob_folder, tmp_path, monkeypatch, caplog):
+def test_a_short_run_leaves_out_refinement_and_rounds(blob_folder, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
     seen, shares = [], []
 
@@ -51,16 +51,16 @@ def test_a_short_run_leaves_out_what_cannot_gain(blob_folder, tmp_path, monkeypa
         shares.append((project.share("generator"), project.generator_share))
 
     monkeypatch.setattr(Project, "run", look)
-    for minutes in (10, 60, None):
+    for minutes in (3, 60, None):
         run_project(blob_folder, tmp_path / "project", minutes=minutes, device=CPU)
     assert [len(titles) for titles in seen] == [6, 8, 8]
-    assert shares[0] == (10 * share_of("generator", False), share_of("generator", True, 1))  # advice is about a longer run
+    assert shares[0] == (3 * share_of("generator", False), share_of("generator", True, 1))  # advice is about a longer run
     assert shares[1] == (60 * share_of("generator", True, 1), share_of("generator", True, 1))
     assert not any("Refine" in title or "next detector" in title for title in seen[0])
     notes = [record.getMessage() for record in caplog.records if "too short" in record.getMessage()]
     assert len(notes) == 1
-    assert notes[0].startswith("10 minutes are too short for refinement and self-training; from `minutes=15` on")
+    assert notes[0].startswith("3 minutes are too short for refinement and self-training; from `minutes=4` on")
     plain = project_config(refined=False, rounds=0)
-    assert (affordable(plain, 10), omission(plain, 10)) == (plain, None)
+    assert (affordable(plain, 3), omission(plain, 3)) == (plain, None)
     imm = project_config(method="imm")
     assert affordable(imm, 1) == imm
