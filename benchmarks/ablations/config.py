@@ -74,7 +74,7 @@ class AblationConfig(StrictConfig):
             InputError: no images, too few remaining images, or a list that matches no image.
         """
         lists = [Path(path) for path in self.exclude_lists]
-        return select_images(Path(self.images), set(excluded_names(Path(self.images), lists, report=report)))
+        return list(select_images(Path(self.images), set(excluded_names(Path(self.images), lists, report=report))))
 
 
 EXEMPT = ("device", "precision")

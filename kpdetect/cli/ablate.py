@@ -23,9 +23,6 @@ class TableName(str, Enum):
     table9 = "table9"
 
 
-Images = Annotated[
-    Path, typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images.")
-]
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -80,7 +77,7 @@ FeaturesName = Annotated[
 
 def ablate(
     table: Annotated[TableName, typer.Argument(help="Number of the table in the LatentKeypointGAN paper.")],
-    images: Images,
+    images: options.Images,
     out: options.Out,
     minutes_each: MinutesEach,
     data: Data = None,
@@ -109,7 +106,7 @@ def ablate(
 
 
 def ladder(
-    images: Images,
+    images: options.Images,
     out: options.Out,
     minutes_each: MinutesEach,
     data: Data = None,

@@ -13,15 +13,11 @@ if TYPE_CHECKING:
     from kpdetect.refinement.config import RefineConfig
     from kpdetect.training.runtime import Runtime
 
-Images = Annotated[
-    Path, typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images.")
-]
-
 
 def refine(
     ctx: typer.Context,
     model: options.Detector,
-    images: Images,
+    images: options.Images,
     out: options.Out,
     pairs: Annotated[
         Path | None,
@@ -74,7 +70,7 @@ def refine(
 
 def imm(
     ctx: typer.Context,
-    images: Images,
+    images: options.Images,
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
     crop: options.CropOption = options.CropName.centre,

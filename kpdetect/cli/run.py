@@ -59,14 +59,11 @@ Spare = Annotated[
         help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones.",
     ),
 ]
-Images = Annotated[
-    Path, typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images.")
-]
 
 
 def command(
     ctx: typer.Context,
-    images: Images,
+    images: options.Images,
     out: options.Out,
     keypoints: Keypoints = "10",
     size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,

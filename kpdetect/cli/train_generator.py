@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 def command(
     ctx: typer.Context,
-    images: Annotated[
-        Path,
-        typer.Argument(help="Folder of unlabelled images, searched recursively, or a tar, HDF5 or Parquet file of images."),
-    ],
+    images: options.Images,
     out: options.Out,
     keypoints: Annotated[int, typer.Option("--keypoints", "-k", help="Number of keypoints, from 1 to 64.")] = 10,
     size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,

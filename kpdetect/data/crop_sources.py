@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import posixpath
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from kpdetect.files.sources import read_sources
 
 
-def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[tuple[str, ...]]:
+def originals(folder: Path, listed: Sequence[str], kept: Iterable[str]) -> list[tuple[str, ...]]:
     """Read which images the crops in a folder were cut from, as rows (image, sha256).
 
     The records are read from the folder, its subfolders with images, and its parent folder.
@@ -18,8 +19,9 @@ def originals(folder: Path, listed: Iterable[str], kept: Iterable[str]) -> list[
         listed: all images in the folder, as relative paths.
         kept: the images that are used. The images behind other crops are left out.
     """
-    listed, folder_name = list(listed), folder.resolve().name
-    places = {parent for name in listed for parent in PurePosixPath(name).parents} | {PurePosixPath(".")}
+    folder_name = folder.resolve().name
+    inner = {posixpath.dirname(name) for name in listed}
+    places = {parent for name in inner for parent in (PurePosixPath(name), *PurePosixPath(name).parents)} | {PurePosixPath(".")}
     inside = [(row, place) for place in sorted(places) for row in read_sources(folder / place)]
     above = read_sources(folder.resolve().parent)
     if not inside and not above:

@@ -8,21 +8,22 @@ skipped.csv   unreadable files, with the reasons
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import TypeVar
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.data.cache_file import SquareFile
 from kpdetect.data.crop_sources import originals
 from kpdetect.data.name_lists import without
+from kpdetect.data.skipped_images import write_skipped
 from kpdetect.errors import ConfigError, FormatError, InputError
 from kpdetect.files.archives.members import size_and_time
 from kpdetect.files.atomic import replacing, write_text
@@ -30,12 +31,12 @@ from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.hdf5 import array_of, opened_hdf5
 from kpdetect.files.hdf5_guard import written_here
-from kpdetect.files.names import shown, to_cell
+from kpdetect.files.name_table import NameTable
 from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import list_names, read_image
 from kpdetect.images.levels import AUTO, current_levels
-from kpdetect.messages import log, warn_of_skipped
+from kpdetect.messages import log
 from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
@@ -43,12 +44,14 @@ MIN_IMAGES = 16
 FEW_IMAGES = 500
 """With fewer images than this, a warning is given."""
 STAMP = ".stamp"
+BLOCK = 10_000
+"""Number of names that are written at a time."""
 UNREADABLE = "unreadable"
 """Text in place of the hash of a file that cannot be read."""
 Result = TypeVar("Result")
 
 
-def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> list[str]:
+def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> Sequence[str]:
     """List the names of the images of a folder, without those that `exclude` names (see `name_lists.without`).
 
     Args:
@@ -62,7 +65,7 @@ def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> l
     return _kept(folder, list_names(folder, out), exclude)
 
 
-def _kept(folder: Path, names: Sequence[str], exclude: set[str]) -> list[str]:
+def _kept(folder: Path, names: Sequence[str], exclude: set[str]) -> Sequence[str]:
     kept = without(names, exclude)
     if len(kept) < MIN_IMAGES:
         left = f" after leaving out {len(names) - len(kept)}" if len(kept) < len(names) else ""
@@ -132,7 +135,7 @@ class Chosen:
     """
 
     folder: Path
-    names: list[str]
+    names: Sequence[str]
     side: int
     policy: CropPolicy
 
@@ -267,12 +270,15 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
         if whole.sum() < MIN_IMAGES:
             readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
             raise InputError(f"{readable}; the first unreadable one: {skipped[0][1]}")
-        rows = [(name, content.decode()) for name, content, kept in zip(chosen.names, hashes, whole, strict=True) if kept]
+        names = chosen.names if whole.all() else NameTable(compress(chosen.names, whole))
+        rows = zip(names, map(bytes.decode, hashes[whole]), strict=True)
         write_sources(target.parent, _without_repeats(rows, behind))  # before the cache, which must not exist without this list
-        _write_skipped(target.parent, skipped)
+        write_skipped(target.parent, skipped)
         squares.shrink()
         with squares.opened() as file:
-            file["names"] = [name for name, _ in rows]
+            texts = file.create_dataset("names", (len(names),), h5py.string_dtype())
+            for start in range(0, len(names), BLOCK):
+                texts[start : start + BLOCK] = list(names[start : start + BLOCK])
             file["sha256"] = hashes[whole]
             file.attrs["key"] = content_key(chosen.names, map(bytes.decode, hashes), side, chosen.policy)
             file.attrs["stamp"] = stamp
@@ -285,14 +291,3 @@ def _without_repeats(rows: Iterable[tuple[str, ...]], behind: Sequence[tuple[str
         left.pop(row, None)
         yield row
     yield from left
-
-
-def _write_skipped(out: Path, skipped: list[tuple[str, str]]) -> None:
-    if not skipped:
-        (out / "skipped.csv").unlink(missing_ok=True)
-        return
-    with replacing(out / "skipped.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("image", "reason"))
-        writer.writerows((to_cell(name), to_cell(shown(reason))) for name, reason in skipped)
-    warn_of_skipped(f"unreadable images, listed in {out / 'skipped.csv'}", [reason for _, reason in skipped])

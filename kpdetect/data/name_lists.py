@@ -24,6 +24,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from kpdetect.errors import FormatError, InputError
+from kpdetect.files.name_table import NameTable
 from kpdetect.images.image_files import SUFFIXES, list_names
 from kpdetect.messages import log
 
@@ -213,19 +214,18 @@ def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -
     return list(first)
 
 
-def without(names: Iterable[str], exclude: Collection[str]) -> list[str]:
+def without(names: Sequence[str], exclude: Collection[str]) -> Sequence[str]:
     """Remove the names that match an entry of `exclude`. An entry without a folder matches every file of that name.
 
     Args:
         names: names of images, as paths relative to a folder.
         exclude: names of images to leave out.
     """
-    names = list(names)
     if not exclude:
         return names
     index = NameIndex(names)
     left_out = {name for entry in exclude for name in index(entry).names}
-    return [name for name in names if name not in left_out]
+    return NameTable(name for name in names if name not in left_out)
 
 
 def _report(path: Path, folder: Path, fits: Sequence[Fit]) -> None:

@@ -6,6 +6,7 @@ message."""
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from kpdetect.files.endings import NOTES
 from kpdetect.files.left_out import LeftOut
+from kpdetect.files.name_table import NameTable
 from kpdetect.files.names import is_writable, shown
 
 OUTPUT = ".kpdetect-output"
@@ -44,7 +46,7 @@ _WRITTEN = tuple(
 """A folder with all names of one of these sets was written by a command. Folders of crops are inputs, so they have no set."""
 
 
-def list_files(folder: Path, suffixes: Collection[str], out: Path | None = None) -> tuple[list[str], LeftOut]:
+def list_files(folder: Path, suffixes: Collection[str], out: Path | None = None) -> tuple[NameTable, LeftOut]:
     """List the files below a folder with one of the `suffixes`, as relative POSIX paths, sorted folder by folder.
 
     Args:
@@ -56,13 +58,30 @@ def list_files(folder: Path, suffixes: Collection[str], out: Path | None = None)
         The relative paths, and the files that are left out.
     """
     walk = _Walk(folder, frozenset(suffixes), out)
-    names = list(walk.names())
-    names.sort(key=lambda name: name.replace("/", "\0"))  # sorts as paths compare
-    return names, walk.left_out
+    names = NameTable(walk.names())
+    return _sorted(names, walk.starts), walk.left_out
+
+
+def _sorted(names: NameTable, starts: list[int]) -> NameTable:
+    """Sort names as paths compare. `starts` are the positions of runs that are sorted already."""
+    if all(_key(names[start - 1]) < _key(names[start]) for start in starts[1:]):
+        return names
+    ends = [*starts[1:], len(names)]
+    runs = [names.between(start, stop) for start, stop in zip(starts, ends, strict=True)]
+    return NameTable(heapq.merge(*runs, key=_key))
+
+
+def _key(name: str) -> str:
+    return name.replace("/", "\0")
 
 
 class _Walk:
-    """One pass over a folder and its subfolders."""
+    """One pass over a folder and its subfolders.
+
+    Attributes:
+        left_out: what is left out so far.
+        starts: number of files that were listed before each folder with files. The files of one folder are sorted.
+    """
 
     def __init__(self, folder: Path, suffixes: frozenset[str], out: Path | None) -> None:
         self.folder, self.suffixes, self.left_out = folder, suffixes, LeftOut()
@@ -70,6 +89,7 @@ class _Walk:
         self.seen = {identity for identity in [_identity(real)] if identity}
         self.above = {identity for parent in real.parents if (identity := _identity(parent))}
         self.out = None if out is None else _identity(out)
+        self.starts, self.count = list[int](), 0
 
     def names(self) -> Iterator[str]:
         folders, links = deque([""]), deque[str]()
@@ -88,6 +108,7 @@ class _Walk:
             if place and is_written({entry.name for entry in entries}):
                 self._skip(place)
                 continue
+            start = self.count
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
@@ -95,6 +116,9 @@ class _Walk:
                 if _is_folder(entry):
                     (links if entry.is_symlink() else folders).append(name)
                 elif self._takes(entry, name):
+                    if self.count == start:
+                        self.starts.append(start)
+                    self.count += 1
                     yield name
 
     def _enters(self, place: str) -> bool:

@@ -25,7 +25,7 @@ class NameTable(Sequence[str]):
         for name in names:
             text += name.encode()
             ends.append(len(text))
-        self._text, self._ends = bytes(text), np.frombuffer(ends, np.int64) if ends else np.zeros(0, np.int64)
+        self._text, self._ends = text, np.frombuffer(ends, np.int64) if ends else np.zeros(0, np.int64)
         self._index: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     @classmethod
@@ -44,14 +44,19 @@ class NameTable(Sequence[str]):
 
     def __getitem__(self, index: int | slice) -> str | NameTable:
         if isinstance(index, slice):
-            return NameTable(self[row] for row in range(*index.indices(len(self))))
+            rows = range(*index.indices(len(self)))
+            return NameTable(self.between(rows.start, rows.stop) if rows.step == 1 else map(self.__getitem__, rows))
         row = range(len(self))[index]
         return self._bytes(row).decode()
 
     def __iter__(self) -> Iterator[str]:
-        start = 0
-        for first in range(0, len(self), DECODED):
-            for end in self._ends[first : first + DECODED].tolist():
+        return self.between(0, len(self))
+
+    def between(self, first: int, last: int) -> Iterator[str]:
+        """Yield the names from position `first` up to `last`, without it."""
+        start = int(self._ends[first - 1]) if first else 0
+        for row in range(first, last, DECODED):
+            for end in self._ends[row : min(row + DECODED, last)].tolist():
                 yield self._text[start:end].decode()
                 start = end
 
@@ -94,7 +99,7 @@ class NameTable(Sequence[str]):
         return NameTable(self[int(row)] for row in rows)
 
     def _bytes(self, row: int) -> bytes:
-        return self._text[(int(self._ends[row - 1]) if row else 0) : int(self._ends[row])]
+        return bytes(self._text[(int(self._ends[row - 1]) if row else 0) : int(self._ends[row])])
 
     def _hashes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the hashes of all names in ascending order, and the position of the name of each."""

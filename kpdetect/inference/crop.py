@@ -152,6 +152,6 @@ def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
     crops = {*targets, *(earlier[KIND].files if KIND in earlier else ())}
     others = [name for name in list_files(out, SUFFIXES)[0] if name not in crops] if out.is_dir() else []
     if not others and any(out.glob("*")) and not (out / SOURCES).is_file():
-        others = list_files(out, SUFFIXES)[0]  # they have the names of crops, but no record
+        others = list(list_files(out, SUFFIXES)[0])  # they have the names of crops, but no record
     if others:
         raise OutputError(f"{out}: {others[0]} in this folder is not one of the crops; give another folder, or empty it")

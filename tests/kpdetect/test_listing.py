@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from kpdetect.data.folder import build_cache, select_images
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.listing import is_written, list_files
+from kpdetect.files.name_table import NameTable
 from kpdetect.images.image_files import list_images, list_names, write_image
 from kpdetect.inference.crop import crop_images
 from kpdetect.inference.prediction_job import predict_inputs
@@ -121,3 +123,19 @@ def test_crops_never_replace_pictures_that_are_none(tmp_path):
     with pytest.raises(OutputError, match="not one of the crops"):
         crop_images(images, own, (0.0, 0.0, 8.0, 6.0))
     assert (own / "a.png").read_bytes() == before
+
+
+def test_names_are_kept_as_one_buffer_and_sorted_as_paths(tmp_path):
+    pictures(tmp_path, "b.png", "a/m.png", "a/b/x.png", "a/z.png", "a-b/y.png", "ä.png")
+    found, _ = list_files(tmp_path, {".png"})
+    assert list(found) == ["a/b/x.png", "a/m.png", "a/z.png", "a-b/y.png", "b.png", "ä.png"]
+    assert [found.row(name) for name in (*found, "c.png")] == [0, 1, 2, 3, 4, 5, None]
+    assert found[1:3] == ["a/m.png", "a/z.png"]
+    assert found[-1] == "ä.png"
+    assert found[::-2] == ["ä.png", "a-b/y.png", "a/m.png"]
+    assert found != [*found, "c.png"]
+    many, _ = NameTable(f"{number:07d}.png" for number in range(50_000)), tracemalloc.start()
+    held = NameTable(many)
+    assert tracemalloc.get_traced_memory()[0] < 50_000 * 30  # texts in a list take 70 bytes each
+    tracemalloc.stop()
+    assert held.row("0049999.png") == 49_999
