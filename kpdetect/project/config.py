@@ -79,7 +79,7 @@ class ProjectConfig(StrictConfig):
     @property
     def learned(self) -> int:
         """Number of keypoints that the detector learns."""
-        return self.refine.keypoints if self.method == "imm" else self.generator.model.keypoints
+        return self.generator.model.keypoints if self.method == "gan" else self.refine.keypoints
 
     @model_validator(mode="after")
     def _kept_of_learned(self) -> ProjectConfig:

@@ -32,6 +32,8 @@ def test_counts_of_keypoints_to_learn_and_to_keep():
         (6, 6, None), (10, 10, 6), (20, 20, "auto"),
     ]  # fmt: skip
     assert (project_config(keypoints="auto", method="imm").learned, project_config(keypoints=64).learned) == (20, 64)
+    matched = project_config(keypoints=6, spare=1.6, method="correspondence")
+    assert apply_overrides(matched, ["generator.model.keypoints=3"]).learned == 10
     with pytest.raises(ConfigError, match="`spare=2`: with 40 keypoints, expected a number from 1 to 1.6"):
         project_config(keypoints=40, spare=2.0)
     with pytest.raises(ConfigError, match="`keypoints=ten`: expected a number from 1 to 64, or auto"):
