@@ -125,7 +125,7 @@ class _Stages:
 
     def write(self) -> None:
         for path, overlay in zip(self.paths, self.overlays, strict=True):
-            write_image(self.out / path.name, overlay, durable=False)
+            write_image(self.out / f"{path.stem}.png", overlay, durable=False)
 
 
 def least(call: Callable[[], object]) -> float:

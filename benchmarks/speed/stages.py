@@ -28,7 +28,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
     """Yield the contests; each writes files of its own and removes them afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        for number, picture in enumerate(smooth_pictures(IMAGES, SIDE)):
+        for number, picture in enumerate(smooth_pictures(IMAGES // 8 if setting.quick else IMAGES, SIDE)):
             write_image(out / "images" / f"{number:04d}.jpg", picture)
         yield _reading(out)
         yield from _pairs(setting, out, "toy-32" if setting.quick else "faces-64")
@@ -40,11 +40,11 @@ def _reading(out: Path) -> Contest:
     return Contest(
         name=f"reading {SIDE} px JPEG files into a cache",
         work=lambda: build_cache(out / "images", out / f"cache-{next(numbers)}", 32, "centre", set()),
-        amount=IMAGES,
+        amount=len(paths),
         unit="images",
         base="decoding them one by one",
         base_work=lambda: [read_image(path) for path in paths],
-        base_amount=IMAGES,
+        base_amount=len(paths),
     )
 
 
@@ -93,9 +93,9 @@ def _predicting(runtime: Runtime, out: Path) -> Iterator[Contest]:
         work=lambda: predict_images(
             predictor, paths, out / "images", out / f"predicted-{next(numbers)}", PredictConfig(overlays=0)
         ),
-        amount=IMAGES,
+        amount=len(paths),
         unit="images",
         base="the network alone",
-        base_work=lambda: [predictor.read_squares(squares) for _ in range(IMAGES // len(squares))],
-        base_amount=IMAGES,
+        base_work=lambda: [predictor.read_squares(squares) for _ in range(len(paths) // len(squares))],
+        base_amount=len(paths),
     )

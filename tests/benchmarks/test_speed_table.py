@@ -131,7 +131,7 @@ def test_a_stage_takes_its_share_of_a_whole_prediction(tmp_path, monkeypatch):
     assert found["share of the network, without overlays"] == 0.4
     assert found["share of the network, with all overlays"] == 0.2
     assert found["all other stages may take, for a share of 0.95"] == pytest.approx(2_000 * 5 / 95)
-    assert [path.name for path in sorted((tmp_path / "overlays").iterdir())] == ["000.jpg", "001.jpg"]
+    assert [path.name for path in sorted((tmp_path / "overlays").iterdir())] == ["000.png", "001.png"]
 
 
 @pytest.mark.slow
