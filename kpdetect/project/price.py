@@ -257,11 +257,12 @@ class ProjectPrice:
         if training.stage in ("detector", "round"):
             config = settings.detector if training.stage == "detector" else settings.rounds.pupil(settings.detector)
             return pairs_price(pairs, folder, config, runtime, training.minutes, seconds=seconds, fresh=fresh)
-        anchors = pairs if training.stage == "refine" and settings.refine.anchor_weight else None
-        sample = self._sample(settings.refine.side)
-        return sampled_refine_price(
-            sample, folder, settings.refine, runtime, training.minutes, pairs=anchors, seconds=seconds, fresh=fresh
-        )
+        real, anchors = settings.refine, None
+        if training.stage == "refine":  # the network is that of the detector
+            real = real.model_copy(update={"model": settings.detector.model})
+            anchors = pairs if real.anchor_weight else None
+        sample, left = self._sample(real.side), training.minutes
+        return sampled_refine_price(sample, folder, real, runtime, left, pairs=anchors, seconds=seconds, fresh=fresh)
 
     def _pairs_left(self, needs: list[Needs]) -> Work:
         """Measure how fast the missing pairs can be drawn, and add their disk space to `needs`."""

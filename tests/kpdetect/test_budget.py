@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from kpdetect.config import apply_overrides
@@ -40,6 +41,15 @@ def test_the_pairs_follow_what_the_detector_can_see():
     assert priced(0.5, 50, 100, "pairs.count=100").pairs_count == 100
     assert priced(None, 50, 100, "detector.steps=200").pairs_count == 200 * 32  # no more than there are places in batches
     assert pairs_needed(project_config(), 1_234) == 1_200
+
+
+def test_refinement_is_measured_with_the_detectors_network(monkeypatch):
+    price = priced(30, 50, 100, "detector.model.input_size=64")
+    price.__dict__["squares"] = np.zeros((2, 64, 64, 3), np.uint8)
+    monkeypatch.setattr("kpdetect.project.price.read_sample", lambda *given, **more: given[2])  # the side of the images
+    monkeypatch.setattr("kpdetect.project.price.sampled_refine_price", lambda sample, out, config, *_, **more: (sample, config))
+    side, config = price._measured(next(training for training in price.trainings if training.stage == "refine"))
+    assert (side, config.model.input_size) == (64, 64)
 
 
 def test_a_short_run_leaves_out_refinement_and_rounds(blob_folder, tmp_path, monkeypatch, caplog):
