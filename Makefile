@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/kpdetect toy --count 1000 --size 32 --seed 1 --out $(DEMO)/annotated
 	$(BIN)/kpdetect run $(DEMO)/unlabelled/images --out $(DEMO)/project --size 32 --minutes 5 $(DEMO_FLAGS) \
 		--set "generator.model.widths=[48,32]" --set "generator.model.background_widths=[24,16]" \
-		--set "generator.optimiser.discriminator_widths=[16,32,64]" --set generator.optimiser.r1_weight=0.2 \
+		--set "generator.optimiser.discriminator_widths=[16,32,64]" \
 		--set detector.model.input_size=64 --set detector.batch=16 --set detector.warmup=50 --set refine.warmup=20 \
 		--set detector.augment.photometric=0.5 --set detector.augment.occlusion=0.15
 	$(BIN)/kpdetect benchmark toy --model $(DEMO)/project --data $(DEMO)/annotated

@@ -36,7 +36,7 @@ from kpdetect.training.processes import ALONE, Peers
 from kpdetect.training.run_folder import environment
 
 DRAWERS, DRAWN_AHEAD = 2, 64
-"""Number of threads that draw overlays, and largest number of overlays that wait for them. These take no memory."""
+"""Threads that draw overlays, and largest number of overlays that wait for them."""
 Skipped = dict[str, str]
 """Why inputs were skipped, by their names."""
 
@@ -289,7 +289,6 @@ class _ImageJob:
                 drawing.submit(partial(self._overlay, number, points, sure))
 
     def _overlay(self, number: int, points: np.ndarray, sure: np.ndarray) -> None:
-        path = below(self.out / OVERLAYS, self.pictures[number])
         points = np.where((sure >= self.config.min_confidence)[:, None], points, np.nan)
         try:
             image = read_at_least(self.paths[number], self.config.max_side)
@@ -298,4 +297,4 @@ class _ImageJob:
             return
         points = apply_affine(image.matrix, points)
         overlay = draw_overlay(image.pixels, points, sure, self.predictor.skeleton, max_side=self.config.max_side)
-        write_image(path, overlay, durable=False)
+        write_image(below(self.out / OVERLAYS, self.pictures[number]), overlay, durable=False)
