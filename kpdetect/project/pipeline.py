@@ -41,6 +41,7 @@ from kpdetect.progress import Listener, listening
 from kpdetect.project.budget import affordable, omission, share_of
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.feature_network import require_features
+from kpdetect.project.method_choice import chosen_method
 from kpdetect.project.orientation import DEFAULT, PROJECT, Orientation, settle_orientation
 from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Last, Project
@@ -102,6 +103,7 @@ def run_project(
     keypoints: int | Literal["auto"] | None = None,
     size: int | None = None,
     orientation: Orientation | None = None,
+    choose_method: bool = False,
     minutes: float | None = None,
     overrides: Sequence[str] = (),
     exclude_lists: Sequence[Path | str] = (),
@@ -126,6 +128,8 @@ def run_project(
         keypoints: number of keypoints, 10 by default, or `auto` (see `kpdetect.project_config`); not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
         orientation: directions of the objects: `upright`, `any` or `auto`, which tests the images; by default as `config` says.
+        choose_method: whether objects with all directions get the method `correspondence` instead of `gan`, if its features are
+            installed. A project that is continued keeps its method.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -148,7 +152,8 @@ def run_project(
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
-    settings = _oriented(settings, wanted, overrides, images, out, exclude, strict=strict, writes=writes)
+    choose = choose_method and init_generator is None
+    settings = _oriented(settings, wanted, overrides, images, out, exclude, choose=choose, strict=strict, writes=writes)
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
         RunFolder(out, settings, exempt=free, writes=writes)
@@ -195,14 +200,18 @@ def _oriented(
     images: Path,
     out: Path,
     exclude: frozenset[str],
+    *,
+    choose: bool,
     **how: bool,
 ) -> ProjectConfig:
-    """Return the settings, changed if the objects have all directions; see `settle_orientation`."""
+    """Return the settings, changed if the objects have all directions; see `settle_orientation` and `chosen_method`."""
     if wanted is None:
         return settings
     model, crop = settings.generator.model, settings.generator.data.crop
     possible = model.separate_background and settings.method == "gan"
     turned = settle_orientation(wanted, images, out, crop, exclude, possible=possible, **how)
+    if turned and choose and chosen_method(settings, out, report=how["writes"]) == "correspondence":
+        return settings.model_copy(update={"method": "correspondence"})
     return apply_overrides(settings, [*PROJECT, *overrides]) if turned else settings
 
 
