@@ -115,9 +115,7 @@ def run_project(
     device: DeviceName | Runtime = "auto",
     progress: Listener | None = None,
 ) -> RunResult:
-    """Train a detector on a folder of images, predict their keypoints and write a report.
-
-    A later call with the same folder continues the project. The results of finished stages are kept.
+    """Train a detector on a folder of images, predict their keypoints and write a report. A later call continues the project.
 
     Args:
         images: folder of unlabelled images, searched recursively.
@@ -128,8 +126,7 @@ def run_project(
         keypoints: number of keypoints, 10 by default, or `auto` (see `kpdetect.project_config`); not together with `config`.
         size: side of the generated images in pixels, 64 by default; not together with `config`.
         orientation: directions of the objects: `upright`, `any` or `auto`, which tests the images; by default as `config` says.
-        choose_method: whether objects with all directions get the method `correspondence` instead of `gan`, if its features are
-            installed. A project that is continued keeps its method.
+        choose_method: whether objects with all directions get the method `correspondence` if its features are installed.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -152,8 +149,8 @@ def run_project(
     exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
     select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
-    choose = choose_method and init_generator is None
-    settings = _oriented(settings, wanted, overrides, images, out, exclude, choose=choose, strict=strict, writes=writes)
+    how = {"choose": choose_method and init_generator is None, "strict": strict, "writes": writes}
+    settings = _oriented(settings, wanted, overrides, images, out, exclude, **how)
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
         RunFolder(out, settings, exempt=free, writes=writes)

@@ -77,7 +77,7 @@ def stream(blob_folder: Path, tmp_path: Path) -> PairStream:
 @pytest.mark.slow
 def test_a_painter_whose_factors_are_apart_is_good(stream: PairStream) -> None:
     with torch.no_grad():
-        next(reversed(stream.exact)).weight.mul_(200)  # keypoints all over the place
+        next(reversed(stream.exact.pose)).weight.mul_(200)  # keypoints all over the place
     stream.network = Painter(stream.network)  # type: ignore[assignment]
     found = measure_control(stream, Brightest(), 40)  # type: ignore[arg-type]
     assert found.motion == pytest.approx((0, 0))

@@ -7,6 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cv2
+import torch
+
 from tests.fuzz.campaign import read_damaged, run
 from tests.fuzz.originals import make_originals
 
@@ -17,6 +20,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="read this one input in this process, with its traceback")
     given = parser.parse_args()
+    torch.set_num_threads(1)  # the workers are forks, in which threads of this process would be missing
+    cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(prefix="kpdetect-originals-") as folder:
         make_originals(Path(folder))
         if given.only is not None:

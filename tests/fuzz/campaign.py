@@ -18,9 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import cv2
-import torch
-
 from benchmarks.reporting.charts import curves
 from kpdetect.errors import KpdetectError
 from kpdetect.files.reading import shortened
@@ -169,8 +166,6 @@ def _worker(originals: Path, seed: int, numbers: range) -> Iterator[tuple[int, s
 
 def _work(originals: Path, seed: int, numbers: range, out: int) -> None:
     curves([{"step": 1, "loss": 1.0}])  # imports matplotlib, which takes seconds
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)

@@ -194,11 +194,11 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
     monkeypatch.setattr("kpdetect.project.run_stages.train_generator", kept)
     for verb, prefix in (("train-generator", ""), ("run", "generator.")):
         small = SMALL if prefix else [each.removeprefix("generator.") for each in SMALL if each.startswith("generator.")]
-        call = [verb, str(blob_folder), "--out", str(tmp_path / verb), "--size", "32", "--device", "cpu"]
-        call += [part for name in small for part in ("--set", name)]
-        settings = [part for name in names for part in ("--set", prefix + name)]
-        CliRunner().invoke(app, [*call, *settings])
-        CliRunner().invoke(app, call)
+        for out, more in (("with", names), ("without", [])):
+            call = [verb, str(blob_folder), "--out", str(tmp_path / f"{verb}-{out}"), "--size", "32", "--device", "cpu"]
+            CliRunner().invoke(
+                app, call + [part for name in [*small, *(prefix + name for name in more)] for part in ("--set", name)]
+            )
     assert [each is not None for each in given] == [True, False, True, False]
     assert given[0] is not None
     assert given[0].channels == [64, 64, 128, 256]

@@ -105,8 +105,9 @@ OPTIMISER: dict[str, tuple[tuple[str, ...], tuple[str, ...], set[str]]] = {
 }
 """Of each field: what is overridden in any case, what is changed, and which networks are others after three steps."""
 FEATURES = {"features", "feature_network", "feature_weight", "feature_width", "feature_betas"}
-ELSEWHERE = {"tau", "pose_spread", "rest_when_adapting"} | FEATURES
-"""Below, in tests/generator/test_growing.py and in tests/generator/test_features.py."""
+HEADINGS = {"orientation", "mask_prior", "mask_tau"}
+ELSEWHERE = {"tau", "pose_spread", "rest_when_adapting"} | FEATURES | HEADINGS
+"""Below, and in test_growing.py, test_features.py and test_headings.py."""
 
 
 @pytest.fixture(scope="module")
