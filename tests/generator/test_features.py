@@ -17,6 +17,8 @@ from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.errors import CheckpointError, ConfigError
+from kpdetect.project import run_stages
+from kpdetect.project.config import project_config
 from kpdetect.refinement.reconstruction import Perception, named_perception
 from kpdetect.training.checkpoints import load_checkpoint
 from kpdetect.training.run_folder import RunFolder
@@ -191,14 +193,24 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("generator.training.train.train_generator", kept)
-    monkeypatch.setattr("kpdetect.project.run_stages.train_generator", kept)
-    for verb, prefix in (("train-generator", ""), ("run", "generator.")):
-        small = SMALL if prefix else [each.removeprefix("generator.") for each in SMALL if each.startswith("generator.")]
-        for out, more in (("with", names), ("without", [])):
-            call = [verb, str(blob_folder), "--out", str(tmp_path / f"{verb}-{out}"), "--size", "32", "--device", "cpu"]
-            CliRunner().invoke(
-                app, call + [part for name in [*small, *(prefix + name for name in more)] for part in ("--set", name)]
-            )
+    small = [each.removeprefix("generator.") for each in SMALL if each.startswith("generator.")]
+    for out, more in (("with", names), ("without", [])):
+        call = ["train-generator", str(blob_folder), "--out", str(tmp_path / out), "--size", "32", "--device", "cpu"]
+        CliRunner().invoke(app, call + [part for name in [*small, *more] for part in ("--set", name)])
+    monkeypatch.setattr(run_stages, "train_generator", kept)
+    for more in (names, []):
+        settings = apply_overrides(project_config(size=32), [f"generator.{name}" for name in more])
+        project = run_stages.Project(
+            images=blob_folder,
+            out=tmp_path / "run",
+            settings=settings,
+            runtime=CPU,
+            minutes=None,
+            exclude=frozenset(),
+            strict=False,
+        )
+        with pytest.raises(KeyboardInterrupt):
+            project.generator()
     assert [each is not None for each in given] == [True, False, True, False]
     assert given[0] is not None
     assert given[0].channels == [64, 64, 128, 256]
