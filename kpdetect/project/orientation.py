@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from generator.presets import MASK_PRIOR
 from kpdetect.config import apply_overrides
 from kpdetect.data.sample import read_sample
 from kpdetect.data.schema import MANIFEST, Manifest
@@ -29,7 +30,7 @@ Orientation = Literal["upright", "any", "auto"]
 ORIENTATIONS: tuple[str, ...] = get_args(Orientation)
 DEFAULT: Orientation = "auto"
 RECORD = "orientation.json"
-GENERATOR = ("model.orientation=any", "model.mask_prior=3")
+GENERATOR = ("model.orientation=any", f"model.mask_prior={MASK_PRIOR:g}")
 """Settings of a generator of objects in every direction."""
 DETECTOR = ("augment.rotation=180",)
 """Settings of a detector of objects in every direction, trained on pairs."""
