@@ -17,7 +17,7 @@ from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.errors import CheckpointError, ConfigError
-from kpdetect.project import run_stages
+from kpdetect.project import generator_training, run_stages
 from kpdetect.project.config import project_config
 from kpdetect.refinement.reconstruction import Perception, named_perception
 from kpdetect.training.checkpoints import load_checkpoint
@@ -192,7 +192,7 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
         given.append(feature_network)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("generator.training.train.train_generator", kept)
+    monkeypatch.setattr(generator_training, "train_on_images", kept)
     small = [each.removeprefix("generator.") for each in SMALL if each.startswith("generator.")]
     for out, more in (("with", names), ("without", [])):
         call = ["train-generator", str(blob_folder), "--out", str(tmp_path / out), "--size", "32", "--device", "cpu"]
