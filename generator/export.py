@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.stream import PairStream
-from kpdetect.data.export import export_pairs as write_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.schema import Codec
 from kpdetect.files.sources import read_sources
 from kpdetect.progress import Listener, listening
@@ -68,7 +68,7 @@ def export_pairs(
     model, out = Path(model), Path(out)
     with listening(progress):
         stream = PairStream(model, device, seed=seed, truncation=truncation, masks=masks)
-        manifest = write_pairs(
+        manifest = write_shards(
             stream,
             out,
             count,

@@ -15,9 +15,10 @@ import numpy as np
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.protocol.definition import Protocol
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.detector.config import preset_config
-from kpdetect.detector.train import train_detector
+from kpdetect.detector.job import DetectorJob
+from kpdetect.detector.train import run_detector_job
 from kpdetect.errors import InputError
 from kpdetect.files.sources import write_sources
 from kpdetect.pairs import NOWHERE, PairBatch, fit_labelled
@@ -97,8 +98,10 @@ def train_supervised(
         ConfigError: `out` holds a detector that was trained on other annotated images.
     """
     pairs = AnnotatedPairs(landmark_set, protocol, labels)
-    export_pairs(pairs, out / "pairs", labels, codec="raw")
+    write_shards(pairs, out / "pairs", labels, codec="raw")
     names = [landmark_set.images[row] for row in pairs.chosen]
     write_sources(out / "pairs", zip(names, landmark_set.content_hashes(pairs.chosen), strict=True))
     config = preset_config("tiny").model_copy(update={"steps": UNLIMITED})
-    return train_detector(out / "pairs", out / "detector", config, runtime, minutes=minutes)
+    return run_detector_job(
+        DetectorJob(pairs=out / "pairs", out=out / "detector", config=config, runtime=runtime, minutes=minutes)
+    )

@@ -28,7 +28,7 @@ from benchmarks.speed.timing import Report, Spent, median_share, spent
 from generator.stream import BATCH, PairStream
 from kpdetect.config import apply_overrides
 from kpdetect.data.dataset import PairDataset, ShardShuffle
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.schema import Manifest
 from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import PairBatches
@@ -89,7 +89,7 @@ def measure_export(stream: PairStream, count: int, turns: int, folder: Path, rep
         turns_of["drawn"].append(spent(partial(draw_alone, stream, count)))
         for codec in ("jpeg", "raw"):
             out = folder / f"{codec}-{turn}"
-            export = partial(export_pairs, stream, out, count, codec=codec, shard_size=count)  # type: ignore[arg-type]
+            export = partial(write_shards, stream, out, count, codec=codec, shard_size=count)  # type: ignore[arg-type]
             turns_of[codec].append(spent(export))
             sizes[codec] = sum(shard.bytes for shard in Manifest.read(out).shards) / count
     drawn = median_rate(count, turns_of["drawn"])
@@ -166,7 +166,7 @@ class Pictures:
 
 def export_pictures(folder: Path, count: int) -> None:
     """Write shards with `count` pairs of `Pictures`."""
-    export_pairs(Pictures(), folder, count)
+    write_shards(Pictures(), folder, count)
 
 
 def read_shuffled(folder: Path, count: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.speed.paired_timing import CONVOLUTION, CONVOLUTION_GFLOP, Contest, Setting, convolution
 from benchmarks.speed.trainings import smooth_pictures
 from generator.stream import BATCH, PairStream
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.folder import build_cache
 from kpdetect.images.image_files import list_images, read_image, write_image
 from kpdetect.inference.config import PredictConfig
@@ -52,7 +52,7 @@ def _pairs(setting: Setting, out: Path, model: str) -> Iterator[Contest]:
     stream, numbers = PairStream(model, setting.runtime), count()
 
     def export(codec: str) -> None:
-        export_pairs(stream, out / f"{codec}-{next(numbers)}", BATCH, codec=codec, shard_size=BATCH)  # type: ignore[arg-type]
+        write_shards(stream, out / f"{codec}-{next(numbers)}", BATCH, codec=codec, shard_size=BATCH)  # type: ignore[arg-type]
 
     yield Contest(
         name=f"drawing pairs of {model}",

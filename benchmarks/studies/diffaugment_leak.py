@@ -30,10 +30,12 @@ from generator.presets import preset
 from generator.stream import PairStream
 from generator.training.augmentation import CHANGES, augment
 from generator.training.batches import RealBatches
-from generator.training.train import train_generator
+from generator.training.job import GeneratorJob
+from generator.training.train import run_generator_job
 from kpdetect.config import apply_overrides
 from kpdetect.console import console
 from kpdetect.data.folder import ImageCache
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import KpdetectError
 from kpdetect.files.atomic import write_json
 from kpdetect.toy.dataset import write_toy
@@ -93,10 +95,10 @@ def measure_leak(out: Path, minutes: float, runtime: Runtime, *, size: int = 32,
     """
     if not (out / "toy" / "toy.json").exists():
         write_toy(out / "toy", images, size=size + size // 4, seed=0)
-    generated = {}
+    generated, faces = {}, TrainingImages(out / "toy" / "images")
     for name, changes in (("without", ""), ("with", ",".join(CHANGES))):
         config = apply_overrides(preset("tiny", size), [f"steps={UNLIMITED}", f"optimiser.diffaugment=[{changes}]"])
-        train_generator(out / "toy" / "images", out / name, config, runtime, minutes=minutes)
+        run_generator_job(GeneratorJob(images=faces, out=out / name, config=config, runtime=runtime, minutes=minutes))
         drawn = torch.cat([torch.from_numpy(batch.images) for batch in PairStream(out / name, runtime).batches(0, images)])
         generated[f"generated {name}"] = signs(drawn.permute(0, 3, 1, 2).float() / 127.5 - 1)
     real = RealBatches(ImageCache(out / "without" / "images.h5").images, size, images, config.data, seed=1).at(0)

@@ -10,6 +10,7 @@ optimisers     learning rates by part of the generator and by stage of progressi
 batch_norm     batch-norm statistics of the averaged weights
 collapse       detection of collapsed runs
 stopping       early stopping
+job            the inputs, settings and limits of one training
 train          the training loop
 cost           the time, memory and disk that a training will need, measured before it begins
 """

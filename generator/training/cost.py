@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import torch
 
@@ -11,9 +10,9 @@ from generator.config import FREE, GeneratorConfig
 from generator.keypoints import latents_of
 from generator.model import Generator
 from generator.training.batches import cached_side
-from generator.training.features import FeatureNetwork
+from generator.training.job import GeneratorJob
 from generator.training.train import GeneratorTrainer
-from kpdetect.data.sample import Sample, read_sample
+from kpdetect.data.sample import Sample
 from kpdetect.images.image_files import require_apart
 from kpdetect.training.initial_weights import InitialWeights
 from kpdetect.training.price import MOST_SECONDS, Price, price_of, unwritten
@@ -25,46 +24,27 @@ DRAWN = 64
 LONG_SECONDS = 0.5
 
 
-def generator_price(
-    images: Path,
-    out: Path,
-    config: GeneratorConfig,
-    runtime: Runtime,
-    *,
-    minutes: float | None = None,
-    exclude: frozenset[str] = frozenset(),
-    strict: bool = False,
-    initial: Path | None = None,
-    feature_network: FeatureNetwork | None = None,
-) -> Price:
-    """Forecast what `train_generator` would do, and the time, memory and disk it would need, with the same arguments.
+def generator_price(job: GeneratorJob) -> Price:
+    """Forecast the time, memory and disk that `run_generator_job` needs for the same job.
 
     Raises:
-        InputError, ConfigError, CheckpointError: as `train_generator` would.
+        InputError, ConfigError, CheckpointError: as `run_generator_job` would.
     """
-    require_apart(images, out)
-    RunFolder(out, config, exempt=FREE, writes=False)
-    if initial is not None:
-        InitialWeights.read(initial, "generator")
-    sample = read_sample(images, out, cached_side(config.model.size), config.data.crop, exclude, strict=strict)
-    return sampled_generator_price(sample, out, config, runtime, minutes, feature_network)
+    require_apart(job.images.folder, job.out)
+    RunFolder(job.out, job.config, exempt=FREE, writes=False)
+    if job.initial is not None:
+        InitialWeights.read(job.initial, "generator")
+    return sampled_generator_price(job, job.images.sample(job.out, cached_side(job.config.model.size), job.config.data.crop))
 
 
-def sampled_generator_price(
-    sample: Sample,
-    out: Path,
-    config: GeneratorConfig,
-    runtime: Runtime,
-    minutes: float | None,
-    feature_network: FeatureNetwork | None = None,
-    seconds: float = MOST_SECONDS,
-) -> Price:
-    """Forecast the training of a generator on the folder that a sample comes from; measure for at most `seconds`."""
+def sampled_generator_price(job: GeneratorJob, sample: Sample, seconds: float = MOST_SECONDS) -> Price:
+    """Forecast a job from a sample of its images; measure for at most `seconds`."""
+    config = job.config
 
     def trial() -> GeneratorTrainer:
-        return GeneratorTrainer(unwritten(config), sample, config, runtime, feature_network=feature_network)
+        return GeneratorTrainer(unwritten(config), sample, config, job.runtime, feature_network=job.feature_network)
 
-    return price_of(trial, out, config.steps, minutes, images=sample.folder_bytes, seconds=seconds)
+    return price_of(trial, job.out, config.steps, job.minutes, images=sample.folder_bytes, seconds=seconds)
 
 
 @torch.no_grad()

@@ -26,10 +26,10 @@ from generator.training.batch_norm import recalibrate
 from generator.training.batches import RealBatches, cached_side
 from generator.training.collapse import CollapseWatch, observed
 from generator.training.features import FeatureNetwork
+from generator.training.job import GeneratorJob
 from generator.training.losses import background_loss, contrastive_loss
 from generator.training.optimisers import parameter_groups, set_rates
 from generator.training.stopping import DistanceTo, DistanceWatch
-from kpdetect.data.folder import build_cache
 from kpdetect.data.sample import Squares
 from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
@@ -48,35 +48,8 @@ from kpdetect.training.runtime import Runtime, channels_last
 from kpdetect.training.seeds import derived_generator, derived_seed
 
 
-def train_generator(
-    images: Path,
-    out: Path,
-    config: GeneratorConfig,
-    runtime: Runtime,
-    *,
-    minutes: float | None = None,
-    exclude: frozenset[str] = frozenset(),
-    strict: bool = False,
-    initial: Path | None = None,
-    distance_to: DistanceTo | None = None,
-    feature_network: FeatureNetwork | None = None,
-    share: float = 1.0,
-) -> Path:
-    """Train a generator on a folder of images, or continue the run in `out`.
-
-    Args:
-        images: folder of images of any sizes.
-        out: run folder.
-        config: the configuration; to continue a run, it must equal that run's, except for budgets such as `steps`.
-        runtime: device and precision.
-        minutes: training time over all calls; the run ends then, or earlier at `config.steps`. None for no limit of time.
-        exclude: names of images to leave out of training.
-        strict: whether an unreadable image is an error; otherwise it is left out.
-        initial: generator whose weights a new run starts from; None for random weights. The discriminators of its run folder
-            are loaded too, if there are any. It is ignored when a run is continued.
-        distance_to: the distance for early stopping; required if `config.stopping.patience` is not 0.
-        feature_network: the network of `config.optimiser.features`, on the runtime's device; required if that is set.
-        share: fraction of the user's total training time that `minutes` is; used in the warning if the time is too short.
+def run_generator_job(job: GeneratorJob) -> Path:
+    """Train a generator on a folder of images, or continue the run in `job.out`.
 
     Returns:
         The weights file, model.safetensors.
@@ -86,25 +59,25 @@ def train_generator(
         TrainingError: a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: the user stopped the run; the current step has been finished and saved.
     """
-    if config.stopping.patience and distance_to is None:
+    config, runtime = job.config, job.runtime
+    if config.stopping.patience and job.distance_to is None:
         raise ConfigError("stopping.patience: needs a distance; from Python give distance_to, or set patience to 0")
-    if (config.optimiser.features is None) != (feature_network is None):
+    if (config.optimiser.features is None) != (job.feature_network is None):
         raise ConfigError("optimiser.features: expected features and feature_network together; from Python give both or none")
-    require_apart(images, out)
+    require_apart(job.images.folder, job.out)
     with main_first(runtime):
-        run = RunFolder(out, config, exempt=FREE, writes=runtime.is_main)
+        run = RunFolder(job.out, config, exempt=FREE, writes=runtime.is_main)
     known = images_of(run, "generator")
     with main_first(runtime):
-        side, crop = cached_side(config.model.size), config.data.crop
-        cache = build_cache(images, out, side, crop, set(exclude), strict=strict, expected_key=known)
-    trainer = GeneratorTrainer(run, cache, config, runtime, distance_to, feature_network)
-    trainer.share = share
+        cache = job.images.cache(job.out, cached_side(config.model.size), config.data.crop, known)
+    trainer = GeneratorTrainer(run, cache, config, runtime, job.distance_to, job.feature_network)
+    trainer.share = job.share
     if not run.checkpoint.exists():
         if runtime.is_main:
             forget_beginning(run)
-        if initial is not None:
-            trainer.start_from(InitialWeights.read(initial, "generator"))
-    trainer.run_until(config.steps, minutes)
+        if job.initial is not None:
+            trainer.start_from(InitialWeights.read(job.initial, "generator"))
+    trainer.run_until(config.steps, job.minutes)
     return run.weights
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kpdetect.cli import options
-
-if TYPE_CHECKING:
-    from kpdetect.refinement.config import RefineConfig
-    from kpdetect.training.runtime import Runtime
 
 
 def refine(
@@ -46,10 +42,13 @@ def refine(
     It also learns keypoints from which the image can be reconstructed.
     """
     from kpdetect.config import apply_overrides, read_config
+    from kpdetect.data.training_images import TrainingImages
     from kpdetect.project.detector_training import pairs_of
     from kpdetect.project.detector_training import refine as refine_model
     from kpdetect.project.orientation import for_pairs
     from kpdetect.refinement.config import RefineConfig, require_free
+    from kpdetect.refinement.cost import refine_price
+    from kpdetect.refinement.job import RefineJob
     from kpdetect.training.distributed import joined_runtime
 
     require_free(overrides or [])
@@ -58,11 +57,13 @@ def refine(
     base = named if config is None else read_config(RefineConfig, config)
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        given: dict[str, Any] = {"minutes": minutes, "strict": strict}
         if dry_run:
-            _print_price(images, out, settings, runtime, exclude_list, model=model, pairs=pairs_of(model, pairs), **given)
+            listed = TrainingImages.listed(images, exclude_list or [], strict, out, report=runtime.is_main)
+            given: dict[str, Any] = {"minutes": minutes, "model": model, "pairs": pairs_of(model, pairs)}
+            job = RefineJob(images=listed, out=out, config=settings, runtime=runtime, **given)
+            options.print_price(refine_price(job), runtime)
             return
-        given |= {"pairs": pairs, "exclude_lists": exclude_list or []}
+        given = {"minutes": minutes, "strict": strict, "pairs": pairs, "exclude_lists": exclude_list or []}
         trained = refine_model(model, images, out, settings, device=runtime, **given)
         if runtime.is_main:
             print(f"detector: {trained.weights}")
@@ -91,28 +92,23 @@ def imm(
     The detector learns by reconstructing real images from keypoints. It needs no generator.
     """
     from kpdetect.config import apply_overrides, read_config
+    from kpdetect.data.training_images import TrainingImages
     from kpdetect.project.detector_training import train_imm
     from kpdetect.refinement.config import imm_config
+    from kpdetect.refinement.cost import refine_price
+    from kpdetect.refinement.job import RefineJob
     from kpdetect.training.distributed import joined_runtime
 
     base = imm_config() if config is None else read_config(imm_config(), config)
     chosen = options.assignments(ctx, {"seed": "seed", "keypoints": "keypoints", "crop": "crop"})
     settings = apply_overrides(base, [*chosen, *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
-        given: dict[str, Any] = {"minutes": minutes, "strict": strict}
         if dry_run:
-            _print_price(images, out, settings, runtime, exclude_list, **given)
+            listed = TrainingImages.listed(images, exclude_list or [], strict, out, report=runtime.is_main)
+            job = RefineJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes)
+            options.print_price(refine_price(job), runtime)
             return
-        trained = train_imm(images, out, settings, exclude_lists=exclude_list or [], device=runtime, **given)
+        given: dict[str, Any] = {"minutes": minutes, "strict": strict, "exclude_lists": exclude_list or []}
+        trained = train_imm(images, out, settings, device=runtime, **given)
         if runtime.is_main:
             print(f"detector: {trained.weights}")
-
-
-def _print_price(
-    images: Path, out: Path, settings: RefineConfig, runtime: Runtime, exclude_list: list[Path] | None, **given: Any
-) -> None:
-    from kpdetect.data.name_lists import excluded_names
-    from kpdetect.refinement.cost import refine_price
-
-    exclude = excluded_names(images, exclude_list or [])
-    options.print_price(refine_price(images, out, settings, runtime, exclude=exclude, **given), runtime)

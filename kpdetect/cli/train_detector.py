@@ -37,7 +37,8 @@ def command(
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.detector.config import DetectorConfig, preset_config
     from kpdetect.detector.cost import detector_price
-    from kpdetect.project.detector_training import default_config, live_source, train_detector
+    from kpdetect.detector.job import DetectorJob
+    from kpdetect.project.detector_training import default_config, train_detector, with_live_pairs
     from kpdetect.project.orientation import for_pairs
     from kpdetect.training.distributed import joined_runtime
 
@@ -47,9 +48,8 @@ def command(
     settings = apply_overrides(base, [*options.assignments(ctx, {"seed": "seed"}), *(overrides or [])])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         if dry_run:
-            source = live_source(pairs, runtime, settings.seed) or pairs
-            price = detector_price(source, out, settings, runtime, minutes=minutes, initial=init_from)
-            options.print_price(price, runtime)
+            job = DetectorJob(pairs=pairs, out=out, config=settings, runtime=runtime, minutes=minutes, initial=init_from)
+            options.print_price(detector_price(with_live_pairs(job)), runtime)
             return
         trained = train_detector(pairs, out, settings, minutes=minutes, init_from=init_from, device=runtime)
         if runtime.is_main:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from kpdetect.cli import options
-
-if TYPE_CHECKING:
-    from generator.config import GeneratorConfig
-    from kpdetect.training.runtime import Runtime
 
 
 def command(
@@ -56,8 +51,11 @@ def command(
 ) -> None:
     """Train a generator that draws images from keypoints. Under torchrun several processes share the training."""
     from generator.architectures import generator_config
+    from generator.training.cost import generator_price
+    from generator.training.job import GeneratorJob
     from kpdetect.config import apply_overrides, read_config
-    from kpdetect.project.generator_training import train_generator
+    from kpdetect.data.training_images import TrainingImages
+    from kpdetect.project.generator_training import train_generator, with_feature_network
     from kpdetect.training.distributed import joined_runtime
 
     options.refuse_with_config(ctx, "preset", "size", "keypoints", "model", "orientation")
@@ -69,7 +67,9 @@ def command(
         settings = apply_overrides(settings, [f"steps={-(-image_budget // settings.optimiser.batch)}"])
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         if dry_run:
-            _print_price(images, out, settings, runtime, exclude_list, minutes=minutes, strict=strict, initial=init_from)
+            listed = TrainingImages.listed(images, exclude_list or [], strict, out, report=runtime.is_main)
+            job = GeneratorJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes, initial=init_from)
+            options.print_price(generator_price(with_feature_network(job)), runtime)
             return
         trained = train_generator(
             images,
@@ -85,16 +85,3 @@ def command(
         )
         if runtime.is_main:
             print(f"generator: {trained.weights}")
-
-
-def _print_price(
-    images: Path, out: Path, settings: GeneratorConfig, runtime: Runtime, exclude_list: list[Path] | None, **given: Any
-) -> None:
-    from generator.training.cost import generator_price
-    from kpdetect.data.name_lists import excluded_names
-    from kpdetect.refinement.reconstruction import named_perception
-
-    exclude, judging = excluded_names(images, exclude_list or [], report=runtime.is_main), settings.optimiser
-    network = named_perception(judging.feature_network, judging.features, "optimiser.features", runtime)
-    price = generator_price(images, out, settings, runtime, exclude=exclude, feature_network=network, **given)
-    options.print_price(price, runtime)

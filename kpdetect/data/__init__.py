@@ -4,6 +4,8 @@ name_lists     lists of image names, and the images that each line means
 folder         a folder of real images, decoded once into a memory-mapped cache
 skipped_images skipped.csv, the images that could not be read
 sample         a few images of a folder, on which a command measures the speed of a training before it starts
+training_images
+               the images that a training reads: a folder, and the names that are left out
 cache_file     the HDF5 file of that cache; its pixels are written to the file directly, without the HDF5 library
 crop_sources   records of the images from which crops were cut
 schema         the format of a shard (an HDF5 file of pairs) and of the manifest of a folder of shards

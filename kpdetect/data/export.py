@@ -27,7 +27,7 @@ SHARD_LIMIT = 4 * 2**30
 """Largest size in bytes of the uncompressed images of one shard."""
 
 
-def export_pairs(
+def write_shards(
     source: PairSource,
     out: Path,
     count: int,

@@ -14,6 +14,7 @@ device_batches
 learned      the pairs that a detector is trained on, and texts that identify them
 held_out     errors on held-out pairs, and the decision when to stop
 calibration  confidence as a probability, and its reliability plot
+job          the inputs, settings and limits of one training
 train        the training loop
 cost         a forecast of the time, memory and disk that a training needs
 """

@@ -14,14 +14,14 @@ from kpdetect.detector.batches import HELD_OUT_VARIED, Batches, TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.device_batches import DeviceBatches
 from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
-from kpdetect.detector.learned import LearnedFrom, learn_from, open_pairs
+from kpdetect.detector.job import DetectorJob
+from kpdetect.detector.learned import LearnedFrom
 from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
 from kpdetect.detector.model import build_detector
 from kpdetect.detector.network import read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.files.sources import merge_sources
 from kpdetect.images.image_files import write_image
-from kpdetect.pairs import PairSource
 from kpdetect.training.averaging import averaged_copy, update_average
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.cuda_graphs import WARM_STEPS, StepRecorder
@@ -37,25 +37,8 @@ from kpdetect.training.seeds import derived_seed
 SHEET_IMAGES = 24
 
 
-def train_detector(
-    pairs: Path,
-    out: Path,
-    config: DetectorConfig,
-    runtime: Runtime,
-    *,
-    minutes: float | None = None,
-    initial: Path | None = None,
-) -> Path:
-    """Train a detector on a folder of shards, or continue the run in `out`.
-
-    Args:
-        pairs: folder of shards.
-        out: run folder.
-        config: settings. To continue a run they must equal its settings, except for those in `kpdetect.training.loop.BUDGETS`.
-        runtime: device and precision.
-        minutes: training time, counting earlier calls that trained the same run. The run ends after this time or after
-            `config.steps`. None: only `config.steps` ends it.
-        initial: detector whose weights a new run starts from. It is not read when a run is continued. None: random weights.
+def run_detector_job(job: DetectorJob) -> Path:
+    """Train a detector on image-keypoint pairs, or continue the run in `job.out`.
 
     Returns:
         The weights file, model.safetensors.
@@ -65,57 +48,18 @@ def train_detector(
         TrainingError: a loss is not finite. The last good checkpoint is kept.
         KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
-    batches, learned = learn_from(open_pairs(pairs), pairs, config)
-    return _train(batches, learned, out, config, runtime, minutes, initial)
-
-
-def train_detector_live(
-    source: PairSource,
-    sources: Path,
-    out: Path,
-    config: DetectorConfig,
-    runtime: Runtime,
-    *,
-    minutes: float | None = None,
-    initial: Path | None = None,
-) -> Path:
-    """Train a detector on pairs that are drawn during the training, or continue the run in `out`.
-
-    Args:
-        source: source of the pairs.
-        sources: folder with `sources.csv`, the list of the real images that the generator was trained on.
-        out, config, runtime, minutes, initial: see `train_detector`.
-
-    Returns:
-        The weights file, model.safetensors.
-
-    Raises:
-        The same errors as `train_detector`.
-    """
-    batches, learned = learn_from(source, sources, config)
-    return _train(batches, learned, out, config, runtime, minutes, initial)
-
-
-def _train(
-    batches: Batches,
-    learned: LearnedFrom,
-    out: Path,
-    config: DetectorConfig,
-    runtime: Runtime,
-    minutes: float | None,
-    initial: Path | None,
-) -> Path:
-    with main_first(runtime):
-        run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
-    trainer = DetectorTrainer(run, batches, learned, config, runtime)
+    batches, learned = job.learn()
+    with main_first(job.runtime):
+        run = RunFolder(job.out, job.config, exempt=BUDGETS, writes=job.runtime.is_main)
+    trainer = DetectorTrainer(run, batches, learned, job.config, job.runtime)
     if not run.checkpoint.exists():
-        if runtime.is_main:
+        if job.runtime.is_main:
             forget_beginning(run)
-        if initial is not None:
-            trainer.start_from(InitialWeights.read(initial, "detector"))
-    if runtime.is_main:
-        merge_sources(out, learned.sources)
-    trainer.run_until(config.steps, minutes)
+        if job.initial is not None:
+            trainer.start_from(InitialWeights.read(job.initial, "detector"))
+    if job.runtime.is_main:
+        merge_sources(job.out, learned.sources)
+    trainer.run_until(job.config.steps, job.minutes)
     return run.weights
 
 

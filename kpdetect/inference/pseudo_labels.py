@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.data.crop_sources import originals
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.schema import Codec
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.archives.members import exists
@@ -213,5 +213,5 @@ def write_pseudo_pairs(
     names = pairs.predictions.images
     behind = [*pairs.sources, *originals(images, list_names(images), names)]
     behind += [row for weights, _ in teachers for row in read_sources(weights.parent)]
-    export_pairs(pairs, out, len(names), codec=codec, workers=workers, sources=behind, peers=peers)
+    write_shards(pairs, out, len(names), codec=codec, workers=workers, sources=behind, peers=peers)
     return len(names)

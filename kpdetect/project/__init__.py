@@ -8,6 +8,7 @@ orientation
           the directions of the objects: chosen by the user or by a test, and the settings that follow from them
 method_choice
           chooses the method for objects with all directions
+job       the inputs, settings and limits of a project and of its trainings
 outdated  removes the results of stages whose inputs have changed
 price     a forecast of the time, memory and disk that a project needs, measured before it begins
 sample_pairs

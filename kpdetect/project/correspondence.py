@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.data.crop_sources import originals
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.folder import select_images
 from kpdetect.discovery.clusters import Clusters, fit_clusters, to_side
 from kpdetect.discovery.config import CorrespondenceConfig
@@ -278,4 +278,4 @@ def write_correspondence_pairs(
     pairs = PseudoPairs([found], images, size, crop, max(config.min_similarity, 1e-6), peers=peers)
     names = pairs.predictions.images
     behind = [*pairs.sources, *originals(images, list_names(images), names)]
-    export_pairs(pairs, out, len(names), sources=behind, peers=peers)
+    write_shards(pairs, out, len(names), sources=behind, peers=peers)

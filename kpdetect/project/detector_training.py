@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from generator.stream import PairStream
 from kpdetect.config import apply_overrides, chosen_config
-from kpdetect.data.folder import select_images
-from kpdetect.data.name_lists import excluded_names
 from kpdetect.data.schema import MANIFEST
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.config import DetectorConfig, preset_config
+from kpdetect.detector.job import DetectorJob
 from kpdetect.detector.model import starting_network
-from kpdetect.detector.train import train_detector as train_on_shards
-from kpdetect.detector.train import train_detector_live
+from kpdetect.detector.train import run_detector_job
 from kpdetect.errors import CheckpointError
 from kpdetect.files.names import as_path
 from kpdetect.inference.labels import labels_follow
@@ -21,7 +21,8 @@ from kpdetect.messages import log
 from kpdetect.progress import Listener, listening
 from kpdetect.project.orientation import Orientation, for_pairs
 from kpdetect.refinement.config import RefineConfig, imm_config, require_free
-from kpdetect.refinement.train import refine_detector
+from kpdetect.refinement.job import RefineJob
+from kpdetect.refinement.train import run_refine_job
 from kpdetect.training.checkpoints import WEIGHTS, find_weights
 from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
 from kpdetect.training.trained_model import TrainedModel
@@ -65,13 +66,9 @@ def train_detector(
     chosen = chosen_config(config, DetectorConfig, lambda: default_config(out, initial))
     wanted = orientation or ("upright" if config else "auto")
     settings = apply_overrides(for_pairs(chosen, wanted, pairs), overrides)
-    runtime = as_runtime(device)
-    with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
-        if (source := live_source(pairs, runtime, settings.seed)) is None:
-            weights = train_on_shards(pairs, out, settings, runtime, minutes=minutes, initial=initial)
-        else:
-            sources = find_weights(pairs, "generator").parent
-            weights = train_detector_live(source, sources, out, settings, runtime, minutes=minutes, initial=initial)
+    job = DetectorJob(pairs=pairs, out=out, config=settings, runtime=as_runtime(device), minutes=minutes, initial=initial)
+    with listening(progress), labels_follow(out / WEIGHTS, job.runtime.is_main):
+        weights = run_detector_job(with_live_pairs(job))
     return TrainedModel(path=out, weights=weights)
 
 
@@ -81,13 +78,17 @@ def default_config(out: Path, initial: Path | None) -> DetectorConfig:
     return base if initial is None else base.model_copy(update={"model": starting_network(out, initial)})
 
 
-def live_source(pairs: Path, runtime: Runtime, seed: int) -> PairStream | None:
-    """Return an endless stream of pairs that a generator draws; None if `pairs` is a folder of shards.
+def with_live_pairs(job: DetectorJob) -> DetectorJob:
+    """Replace a generator by an endless source of pairs that it draws. A folder of shards stays.
 
     Raises:
         CheckpointError: the folder has a weights file of another network than a generator.
     """
-    return PairStream(pairs, runtime, seed=seed) if not (pairs / MANIFEST).exists() and _has_generator(pairs) else None
+    pairs = job.pairs
+    if not isinstance(pairs, Path) or (pairs / MANIFEST).exists() or not _has_generator(pairs):
+        return job
+    source = PairStream(pairs, job.runtime, seed=job.config.seed)
+    return replace(job, pairs=source, sources=find_weights(pairs, "generator").parent)
 
 
 def _has_generator(path: Path) -> bool:
@@ -148,7 +149,10 @@ def refine(
         log.info("note: without pairs the keypoints may drift; give the project folder, or `pairs`")
     wanted = orientation or ("upright" if config else "auto")
     settings = apply_overrides(for_pairs(chosen_config(config, RefineConfig, RefineConfig), wanted, anchors), overrides)
-    return _train(settings, model, anchors, Path(images), Path(out), minutes, exclude_lists, strict, device, progress)
+    runtime, out = as_runtime(device), Path(out)
+    listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
+    job = RefineJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes, model=model, pairs=anchors)
+    return _train(job, progress)
 
 
 def pairs_of(model: Path, pairs: Path | None) -> Path | None:
@@ -182,26 +186,11 @@ def train_imm(
         As `refine`.
     """
     settings = apply_overrides(chosen_config(config, imm_config(), imm_config), overrides)
-    return _train(settings, None, None, Path(images), Path(out), minutes, exclude_lists, strict, device, progress)
+    runtime, out = as_runtime(device), Path(out)
+    listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
+    return _train(RefineJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes), progress)
 
 
-def _train(
-    settings: RefineConfig,
-    model: Path | None,
-    pairs: Path | None,
-    images: Path,
-    out: Path,
-    minutes: float | None,
-    exclude_lists: Sequence[Path | str],
-    strict: bool,
-    device: DeviceName | Runtime,
-    progress: Listener | None,
-) -> TrainedModel:
-    runtime = as_runtime(device)
-    exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
-    select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
-    with listening(progress), labels_follow(out / WEIGHTS, runtime.is_main):
-        weights = refine_detector(
-            images, out, settings, runtime, model=model, pairs=pairs, minutes=minutes, exclude=exclude, strict=strict
-        )
-    return TrainedModel(path=out, weights=weights)
+def _train(job: RefineJob, progress: Listener | None) -> TrainedModel:
+    with listening(progress), labels_follow(job.out / WEIGHTS, job.runtime.is_main):
+        return TrainedModel(path=job.out, weights=run_refine_job(job))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.metrics.extractors import watched_distance
 from generator.architectures import generator_config
 from generator.config import GeneratorConfig
-from generator.training.train import train_generator as train_on_images
+from generator.training.job import GeneratorJob
+from generator.training.train import run_generator_job
 from kpdetect.config import apply_overrides, chosen_config
-from kpdetect.data.folder import select_images
-from kpdetect.data.name_lists import excluded_names
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.files.names import as_path
 from kpdetect.progress import Listener, listening
 from kpdetect.project.orientation import DEFAULT, GENERATOR, Orientation, settle_orientation
@@ -57,27 +58,41 @@ def train_generator(
         TrainingError: a loss is not finite. The last good checkpoint is kept.
         KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
-    images, out, runtime = Path(images), Path(out), as_runtime(device)
+    out, runtime = Path(out), as_runtime(device)
     settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)
-    exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
-    select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
+    listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted = DEFAULT if orientation is None and config is None else orientation
     if wanted is not None:
-        crop, possible = settings.data.crop, settings.model.separate_background
-        if settle_orientation(wanted, images, out, crop, exclude, strict=strict, possible=possible, writes=runtime.is_main):
+        crop, possible, writes = settings.data.crop, settings.model.separate_background, runtime.is_main
+        if settle_orientation(
+            wanted, listed.folder, out, crop, listed.exclude, strict=strict, possible=possible, writes=writes
+        ):
             settings = apply_overrides(settings, [*GENERATOR, *overrides])
-    judging = settings.optimiser
     with listening(progress):
-        weights = train_on_images(
-            images,
-            out,
-            settings,
-            runtime,
-            minutes=minutes,
-            exclude=exclude,
-            strict=strict,
-            initial=as_path(init_from),
-            distance_to=watched_distance(settings.stopping, runtime.device),
-            feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", runtime),
-        )
+        initial = as_path(init_from)
+        job = GeneratorJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes, initial=initial)
+        weights = run_generator_job(with_networks(job))
     return TrainedModel(path=out, weights=weights)
+
+
+def with_networks(job: GeneratorJob) -> GeneratorJob:
+    """Load the pretrained networks that the settings of a job name.
+
+    Raises:
+        ConfigError, InputError, CheckpointError: there is no such network, or there are no weights for it.
+    """
+    distance = watched_distance(job.config.stopping, job.runtime.device)
+    return replace(with_feature_network(job), distance_to=distance)
+
+
+def with_feature_network(job: GeneratorJob) -> GeneratorJob:
+    """Load the pretrained network by which a discriminator judges, if the settings of a job name one.
+
+    A forecast needs no other network.
+
+    Raises:
+        ConfigError, CheckpointError: there is no such network, or there are no weights for it.
+    """
+    optimiser = job.config.optimiser
+    network = named_perception(optimiser.feature_network, optimiser.features, "optimiser.features", job.runtime)
+    return replace(job, feature_network=network)

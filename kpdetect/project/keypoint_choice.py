@@ -6,13 +6,12 @@ So the trainings can be continued, and a dropped keypoint can be taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import measurement_records
 from benchmarks.studies.keypoint_choice import NAME, Kept, choose_keypoints, look_at
 from kpdetect.config import write_config
-from kpdetect.data.folder import select_images
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import FormatError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.hashes import file_hash
@@ -32,17 +31,16 @@ class ChoiceRecord(Record):
     dropped: tuple[Count, ...]
 
 
-def choose_in_project(out: Path, images: Path, kept: Kept, runtime: Runtime, exclude: Iterable[str] = ()) -> None:
+def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Runtime) -> None:
     """Keep the most informative keypoints of a project's last detector, and write `chosen.json`.
 
     A choice stands until the detector or `kept` changes. Labels that a user has changed since are not touched.
 
     Args:
         out: project folder.
-        images: folder of images, of which at most `benchmarks.studies.keypoint_choice.IMAGES` are used.
+        images: the images of the project, of which at most `benchmarks.studies.keypoint_choice.IMAGES` are used.
         kept: number of keypoints to keep, or `auto`.
         runtime: device.
-        exclude: names of images to leave out.
 
     Raises:
         InputError: fewer than 8 images can be read.
@@ -57,7 +55,7 @@ def choose_in_project(out: Path, images: Path, kept: Kept, runtime: Runtime, exc
         log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
         return
     predictor = Predictor.load(weights, runtime.device.type, labels=Labels())
-    choice = choose_keypoints(look_at(predictor, [images / name for name in select_images(images, set(exclude), out)]), kept)
+    choice = choose_keypoints(look_at(predictor, images.paths(out)), kept)
     write_config(Labels(drop=choice.dropped, weights=digest), weights.parent / LABELS)
     write_json(out / NAME, choice.to_record(digest, kept))
     log.info(choice.sentence)

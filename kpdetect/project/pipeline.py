@@ -30,8 +30,7 @@ from benchmarks.evaluation.results import read_result
 from benchmarks.reporting.report import project_results
 from benchmarks.studies.judging import describe_verdict
 from kpdetect.config import apply_overrides, chosen_config
-from kpdetect.data.folder import select_images
-from kpdetect.data.name_lists import excluded_names
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import InputError
 from kpdetect.files.names import as_path
 from kpdetect.inference.predictions import Predictions
@@ -41,10 +40,11 @@ from kpdetect.progress import Listener, listening
 from kpdetect.project.budget import affordable, omission, share_of
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
 from kpdetect.project.feature_network import require_features
+from kpdetect.project.job import Last
 from kpdetect.project.method_choice import chosen_method
 from kpdetect.project.orientation import DEFAULT, PROJECT, Orientation, settle_orientation
 from kpdetect.project.rounds_config import free_keys, require_rounds
-from kpdetect.project.run_stages import Last, Project
+from kpdetect.project.run_stages import Project
 from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.distributed import main_first
 from kpdetect.training.run_folder import RunFolder
@@ -142,26 +142,23 @@ def run_project(
         KpdetectError: an input, setting or output cannot be used. The message says what to do.
         KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
-    images, out = Path(images), Path(out)
+    out = Path(out)
     settings = changed(_chosen(config, keypoints, size), minutes, overrides)
     _require_method(settings, out, init_generator, init_detector)
     runtime = as_runtime(device)
-    exclude = excluded_names(images, [Path(each) for each in exclude_lists], report=runtime.is_main)
-    select_images(images, set(exclude), out)  # raises the error for a bad folder before anything is written
+    listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
-    how = {"choose": choose_method and init_generator is None, "strict": strict, "writes": writes}
-    settings = _oriented(settings, wanted, overrides, images, out, exclude, **how)
+    choose = choose_method and init_generator is None
+    settings = _oriented(settings, wanted, overrides, listed, out, choose=choose, writes=writes)
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
         RunFolder(out, settings, exempt=free, writes=writes)
     project = Project(
-        images=images,
+        images=listed,
         out=out,
         settings=affordable(settings, minutes),
         runtime=runtime,
         minutes=minutes,
-        exclude=exclude,
-        strict=strict,
         init_generator=as_path(init_generator),
         init_detector=as_path(init_detector),
         last=last,
@@ -194,20 +191,21 @@ def _oriented(
     settings: ProjectConfig,
     wanted: Orientation | None,
     overrides: Sequence[str],
-    images: Path,
+    images: TrainingImages,
     out: Path,
-    exclude: frozenset[str],
     *,
     choose: bool,
-    **how: bool,
+    writes: bool,
 ) -> ProjectConfig:
     """Return the settings, changed if the objects have all directions; see `settle_orientation` and `chosen_method`."""
     if wanted is None:
         return settings
     model, crop = settings.generator.model, settings.generator.data.crop
     possible = model.separate_background and settings.method == "gan"
-    turned = settle_orientation(wanted, images, out, crop, exclude, possible=possible, **how)
-    if turned and choose and chosen_method(settings, out, report=how["writes"]) == "correspondence":
+    turned = settle_orientation(
+        wanted, images.folder, out, crop, images.exclude, strict=images.strict, possible=possible, writes=writes
+    )
+    if turned and choose and chosen_method(settings, out, report=writes) == "correspondence":
         return settings.model_copy(update={"method": "correspondence"})
     return apply_overrides(settings, [*PROJECT, *overrides]) if turned else settings
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
-from benchmarks.metrics.extractors import watched_distance
 from benchmarks.reporting.report import write_report
 from benchmarks.studies.judging import judge_project
 from generator.stream import PairStream
-from generator.training.train import train_generator
-from kpdetect.data.export import export_pairs
-from kpdetect.detector.train import train_detector
+from generator.training.train import run_generator_job
+from kpdetect.data.export import write_shards
+from kpdetect.detector.train import run_detector_job
 from kpdetect.errors import InputError
 from kpdetect.files.sources import read_sources
 from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
-from kpdetect.project.budget import pairs_in_use, share_of
-from kpdetect.project.config import ProjectConfig
+from kpdetect.project.budget import pairs_in_use
 from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
+from kpdetect.project.generator_training import with_networks
+from kpdetect.project.job import ProjectJob
 from kpdetect.project.keypoint_choice import choose_in_project
 from kpdetect.project.outdated import (
     CORRESPONDENCE,
@@ -30,41 +29,20 @@ from kpdetect.project.outdated import (
     discard_outdated_matches,
     discard_outdated_refinement,
 )
-from kpdetect.project.price import ProjectPrice, trainings_of
+from kpdetect.project.price import ProjectPrice
 from kpdetect.project.rounds import teach_round
 from kpdetect.project.setting_names import named_in
 from kpdetect.project.stage import Stage, run_stages
-from kpdetect.refinement.reconstruction import named_perception
-from kpdetect.refinement.train import refine_detector
-from kpdetect.training.checkpoints import REFINED, WEIGHTS
+from kpdetect.refinement.job import RefineJob
+from kpdetect.refinement.train import run_refine_job
+from kpdetect.training.checkpoints import WEIGHTS
 from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.processes import Peers
-from kpdetect.training.runtime import Runtime
-
-Last = Literal["generator", "detector", "report"]
-"""The last stage of a project: training the generator, training the last detector, or writing the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Project:
-    """A project and its stages. The attributes are the parameters of `run_project`, and one more.
-
-    Attributes:
-        generator_share: the generator's share of the minutes in a run that has time for all stages. The advice to give more
-            minutes uses it.
-    """
-
-    images: Path
-    out: Path
-    settings: ProjectConfig
-    runtime: Runtime
-    minutes: float | None
-    exclude: frozenset[str]
-    strict: bool
-    init_generator: Path | None = None
-    init_detector: Path | None = None
-    last: Last = "report"
-    generator_share: float = 1.0
+class Project(ProjectJob):
+    """A project and its stages."""
 
     @property
     def report(self) -> Path:
@@ -112,44 +90,11 @@ class Project:
     @cached_property
     def price(self) -> ProjectPrice:
         """The forecast of the project. Nothing is measured before its lines are read."""
-        return ProjectPrice(
-            images=self.images,
-            out=self.out,
-            settings=self.settings,
-            runtime=self.runtime,
-            minutes=self.minutes,
-            exclude=self.exclude,
-            strict=self.strict,
-            trainings=trainings_of(self.settings, self.out, self.last == "generator", self.share),
-            pairs_minutes=self.share("pairs"),
-            generator_share=self.generator_share,
-            predicts=self.last == "report",
-        )
-
-    def share(self, stage: str) -> float | None:
-        """Compute the training minutes of a stage; None if steps alone limit the project."""
-        if self.minutes is None:
-            return None
-        if self.settings.method == "imm" or self.last == "generator":
-            return self.minutes
-        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count, self.settings.method)
+        return ProjectPrice(job=self)
 
     def generator(self) -> None:
         """Train the generator."""
-        settings, judging = self.settings.generator, self.settings.generator.optimiser
-        train_generator(
-            self.images,
-            self.out / "generator",
-            settings,
-            self.runtime,
-            minutes=self.share("generator"),
-            exclude=self.exclude,
-            strict=self.strict,
-            initial=self.init_generator,
-            distance_to=watched_distance(settings.stopping, self.runtime.device),
-            feature_network=named_perception(judging.feature_network, judging.features, "optimiser.features", self.runtime),
-            share=self.generator_share,
-        )
+        run_generator_job(with_networks(self.generator_job))
 
     def pairs(self) -> None:
         """Generate pairs of an image and its keypoints with the generator."""
@@ -157,7 +102,7 @@ class Project:
         stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
         by_the_first(self.runtime, lambda: discard_outdated(out, stream.provenance))
         in_use = 0 if self.minutes is None else pairs_in_use(out)  # another number of pairs would discard the detector
-        export_pairs(
+        write_shards(
             stream,
             out / "pairs",
             in_use or self.price.pairs_count,
@@ -172,90 +117,63 @@ class Project:
         settings, runtime, found = self.settings, self.runtime, self.out / CORRESPONDENCE
         config, crop = settings.correspondence, settings.generator.data.crop
         find_correspondences(
-            self.images,
+            self.images.folder,
             found,
             config,
             runtime,
             keypoints=settings.refine.keypoints,
             crop=crop,
-            exclude=sorted(self.exclude),
-            strict=self.strict,
+            exclude=sorted(self.images.exclude),
+            strict=self.images.strict,
         )
         by_the_first(runtime, lambda: discard_outdated_matches(self.out))
         size = settings.detector.model.input_size
-        write_correspondence_pairs(found, self.images, self.out / "pairs", config, runtime, size=size, crop=crop)
+        write_correspondence_pairs(found, self.images.folder, self.out / "pairs", config, runtime, size=size, crop=crop)
 
     def detector(self) -> None:
         """Train the detector on the generated pairs."""
         by_the_first(self.runtime, lambda: discard_outdated_detector(self.out))
         with labels_follow(self.out / "detector" / WEIGHTS, self.runtime.is_main):
-            train_detector(
-                self.out / "pairs",
-                self.out / "detector",
-                self.settings.detector,
-                self.runtime,
-                minutes=self.share("detector"),
-                initial=self.init_detector,
-            )
+            run_detector_job(self.detector_job)
 
     def refine(self) -> None:
         """Continue the training of the detector on the real images."""
         by_the_first(self.runtime, lambda: discard_outdated_refinement(self.out))
-        self._refine(self.out / REFINED, self.out / "detector", self.out / "pairs", self.share("refine"))
+        self._refine(self.refine_job)
 
     def imm(self) -> None:
         """Train a detector on the images by the method `imm` (Jakab et al. 2018)."""
-        self._refine(self.out / "detector", None, None, self.minutes)
+        self._refine(self.imm_job)
 
     def teach(self, number: int) -> None:
         """Run one round of self-training: train a new detector on the predictions of the previous one."""
-        teach_round(
-            number,
-            self.images,
-            self.out,
-            self.settings.rounds,
-            self.settings.detector,
-            self.runtime,
-            minutes=self.share("round"),
-            exclude=sorted(self.exclude),
-            strict=self.strict,
-        )
+        teach_round(self, number)
 
-    def _refine(self, out: Path, model: Path | None, pairs: Path | None, minutes: float | None) -> None:
-        settings, exclude = self.settings.refine, self.exclude
-        with labels_follow(out / WEIGHTS, self.runtime.is_main):
-            refine_detector(
-                self.images,
-                out,
-                settings,
-                self.runtime,
-                model=model,
-                pairs=pairs,
-                minutes=minutes,
-                exclude=exclude,
-                strict=self.strict,
-            )
+    def _refine(self, job: RefineJob) -> None:
+        with labels_follow(job.out / WEIGHTS, self.runtime.is_main):
+            run_refine_job(job)
 
     def choose(self) -> None:
         """Keep the most informative keypoints, and leave the others out of all results."""
         assert self.settings.kept is not None
         try:
-            choose_in_project(self.out, self.images, self.settings.kept, self.runtime, self.exclude)
+            choose_in_project(self.out, self.images, self.settings.kept, self.runtime)
         except InputError as error:
             log.warning(f"all {self.settings.learned} keypoints are kept: {error}")
 
     def predict(self) -> None:
         """Predict keypoints on the project's images."""
-        device = self.runtime.device.type
-        predict_folder(self.out, self.images, self.out / "predictions", device=device, strict=self.strict, peers=self.peers)
+        images, device = self.images, self.runtime.device.type
+        predict_folder(self.out, images.folder, self.out / "predictions", device=device, strict=images.strict, peers=self.peers)
 
     def judge(self) -> None:
         """Assess the predicted keypoints without labels, and write the assessment into the project."""
         try:
-            judge_project(self.out, self.images, self.runtime)
+            judge_project(self.out, self.images.folder, self.runtime)
         except InputError as error:
             log.info(f"the keypoints are not judged: {error}")
 
     def write_report(self) -> None:
         """Write the project's report."""
-        write_report(self.out, self.report, images=self.images, allow_contaminated=True)  # the page marks contaminated results
+        folder = self.images.folder
+        write_report(self.out, self.report, images=folder, allow_contaminated=True)  # the page marks contaminated results

@@ -9,6 +9,7 @@ device_views    the same views, made on the device of the networks
 reconstruction  an image drawn from the appearance of one view and the keypoints of another (IMM)
 anchor          the detector that is refined, and generated pairs that keep its keypoints at their places
 collapse        a check that stops the run if keypoints drift away or move to one point
+job             the inputs, settings and limits of one training
 train           the training loop
 cost            a forecast of the time, memory and disk that a training needs
 """

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
-from kpdetect.data.folder import build_cache
 from kpdetect.data.sample import Squares
 from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import TrainingPairs
@@ -37,6 +36,7 @@ from kpdetect.refinement.anchor import Anchor, FirstStage
 from kpdetect.refinement.collapse import Health, closeness, measure_health, require_health
 from kpdetect.refinement.config import RefineConfig
 from kpdetect.refinement.device_views import DeviceViews
+from kpdetect.refinement.job import RefineJob
 from kpdetect.refinement.reconstruction import Reconstruction, hide_patches, perception_of, reconstruction_losses, shrink
 from kpdetect.refinement.views import VIEW_TENSORS, ViewBatches, Views, as_images
 from kpdetect.training.averaging import averaged_copy, update_average
@@ -55,30 +55,8 @@ WATCHED = 256
 SHEET_IMAGES = 12
 
 
-def refine_detector(
-    images: Path,
-    out: Path,
-    config: RefineConfig,
-    runtime: Runtime,
-    *,
-    model: Path | None = None,
-    pairs: Path | None = None,
-    minutes: float | None = None,
-    exclude: frozenset[str] = frozenset(),
-    strict: bool = False,
-) -> Path:
-    """Train a detector on real images, or continue the run in `out`.
-
-    Args:
-        images: folder of unlabelled images.
-        out: run folder.
-        config: settings. With `refine`, `model`, `keypoints` and `crop` are those of the trained detector.
-        runtime: device and precision.
-        model: trained detector to refine (project folder, run folder or weights file); None for `imm`.
-        pairs: folder of shards that keep the keypoints at their places; None for no such pairs.
-        minutes: training time, counting earlier calls that trained the same run; None if only `config.steps` ends it.
-        exclude: names of images to leave out.
-        strict: stop at an unreadable image instead of skipping it.
+def run_refine_job(job: RefineJob) -> Path:
+    """Train a detector on real images, or continue the run in `job.out`.
 
     Returns:
         The weights file of the detector, model.safetensors.
@@ -88,22 +66,31 @@ def refine_detector(
         TrainingError: a loss is not finite, or the keypoints collapse. The last good checkpoint is kept.
         KeyboardInterrupt: Ctrl-C; the current step is finished and saved first.
     """
-    if (model is None) != (config.method == "imm"):
-        raise InputError("`model`: the method refine needs a trained detector, the method imm needs none")
-    require_apart(images, out)
-    start = None if model is None else FirstStage.load(model)
-    config = config if start is None else start.apply(config)
-    with main_first(runtime):
-        run = RunFolder(out, config, exempt=BUDGETS, writes=runtime.is_main)
+    start, config, pairs = opened(job)
+    with main_first(job.runtime):
+        run = RunFolder(job.out, config, exempt=BUDGETS, writes=job.runtime.is_main)
     known = images_of(run, "detector")
-    folder = None if pairs is None or not config.anchor_weight else open_pairs(pairs, config.keypoints)
-    with main_first(runtime):
-        cache = build_cache(images, out, config.side, config.crop, set(exclude), strict=strict, expected_key=known)
-    trainer = RefineTrainer(run, cache, config, runtime, start, folder)
-    if start is not None and runtime.is_main:
-        merge_sources(out, start.weights.parent, *([] if folder is None else [folder.folder]))
-    trainer.run_until(config.steps, minutes)
+    with main_first(job.runtime):
+        cache = job.images.cache(job.out, config.side, config.crop, known)
+    trainer = RefineTrainer(run, cache, config, job.runtime, start, pairs)
+    if start is not None and job.runtime.is_main:
+        merge_sources(job.out, start.weights.parent, *([] if pairs is None else [pairs.folder]))
+    trainer.run_until(config.steps, job.minutes)
     return run.weights
+
+
+def opened(job: RefineJob) -> tuple[FirstStage | None, RefineConfig, ShardFolder | None]:
+    """Load the trained detector of a job, complete the settings by those of that detector, and open the pairs.
+
+    Raises:
+        InputError, ConfigError, ShardError, CheckpointError: the job cannot be run.
+    """
+    if (job.model is None) != (job.config.method == "imm"):
+        raise InputError("`model`: the method refine needs a trained detector, the method imm needs none")
+    require_apart(job.images.folder, job.out)
+    start = None if job.model is None else FirstStage.load(job.model)
+    config = job.config if start is None else start.apply(job.config)
+    return start, config, None if job.pairs is None or not config.anchor_weight else open_pairs(job.pairs, config.keypoints)
 
 
 class RefineTrainer(Trainer):

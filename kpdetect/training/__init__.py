@@ -18,6 +18,7 @@ cuda_graphs      a training step that is recorded once and replayed, on a GPU
 averaging        the running average of the weights
 prefetch         batches prepared in advance by threads
 progress_note    the progress of a project as a file, for other processes
+job              the inputs and limits that every training is given
 interrupts       Ctrl-C and termination, which take effect after the current step
 machine          memory and disk of this machine
 forecast         sentences about the time, memory and disk that a training needs, and about whether it is long enough

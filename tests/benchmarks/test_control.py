@@ -13,12 +13,12 @@ from benchmarks.studies.controllability import COLUMNS, ROWS, control_grid, judg
 from benchmarks.studies.embeddings import BACKGROUND, gather, project, write_embeddings
 from generator.model import Drawing, Generator
 from generator.stream import PairStream
-from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import read_image
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import fit_generator
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ class Brightest:
 
 @pytest.fixture
 def stream(blob_folder: Path, tmp_path: Path) -> PairStream:
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     return PairStream(tmp_path / "run", CPU)
 
 

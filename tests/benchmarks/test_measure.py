@@ -25,7 +25,6 @@ from benchmarks.studies.verdict import read_verdict
 from generator.config import StoppingConfig
 from generator.keypoints import latents_of
 from generator.stream import PairStream
-from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.coords import apply_affine
 from kpdetect.detector.backbone import import_timm
@@ -37,6 +36,7 @@ from kpdetect.training.processes import ALONE, Peers
 from tests.builders.generators import CONFIG
 from tests.builders.peers import together
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import fit_generator
 from tests.conftest import write_project
 
 measure_module = import_module("benchmarks.studies.measure")
@@ -183,7 +183,7 @@ def test_affine_maps_turn_about_the_middle() -> None:
 @pytest.fixture
 def trained(blob_folder, tmp_path):  # type: ignore[no-untyped-def]
     """A run folder of a generator of 3 keypoints that has hardly been trained."""
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     return tmp_path / "run"
 
 
@@ -296,7 +296,7 @@ def test_a_generator_alone_is_not_compared_with_a_detector(trained, small_projec
 @pytest.mark.slow
 def test_parts_of_two_models_are_refused(blob_folder, small_project, tmp_path) -> None:  # type: ignore[no-untyped-def]
     other = apply_overrides(CONFIG, ["steps=1", "model.keypoints=2"])
-    train_generator(blob_folder, small_project / "generator", other, CPU)
+    fit_generator(blob_folder, small_project / "generator", other, CPU)
     with pytest.raises(InputError, match="the generator has 2 keypoints and the detector 3; expected equal numbers"):
         measure(small_project, blob_folder, tmp_path / "out", CPU, features="random")
     with pytest.raises(InputError, match="the generator has 2 keypoints and the detector 3; expected equal numbers"):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.studies.nearest import Nearest, _search, _vectors, describe_nearest, nearest_training_images
-from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.files.hashes import file_hash
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import fit_generator
 
 
 def test_distance_is_in_grey_levels_and_mirrors_count() -> None:
@@ -46,7 +46,7 @@ def test_description_has_both_scales() -> None:
 
 @pytest.mark.slow
 def test_the_file_says_what_was_compared_with_what(blob_folder, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    weights = train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
+    weights = fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     left_out = tmp_path / "left-out.txt"
     left_out.write_text("001.png\n")
     result = nearest_training_images(weights, blob_folder, tmp_path / "out", CPU, count=4, seed=3, exclude=[left_out])

@@ -16,7 +16,7 @@ from generator.stream import PairStream
 from generator.synthesis import ResidualBlock
 from generator.training.discriminator import build_discriminator
 from generator.training.losses import background_loss, contrastive_loss, hinge_discriminator_loss, hinge_generator_loss
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
 from kpdetect.heatmaps import gaussian_heatmaps
@@ -25,6 +25,7 @@ from tests.builders.blobs import write_blobs
 from tests.builders.generators import BASE, CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_generator
 
 STEPS = "steps=10"
 
@@ -48,7 +49,7 @@ def test_the_ladder_takes_one_thing_away_at_a_time():
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, name):
     config = apply_overrides(architecture(CONFIG, name), [STEPS])
-    train_generator(blob_folder, tmp_path / "run", config, CPU)
+    fit_generator(blob_folder, tmp_path / "run", config, CPU)
     early, late = Generator(config.model).state_dict(), load_weights(tmp_path / "run" / "model.safetensors", "generator")[0]
     assert early.keys() == late.keys()
     batch = next(PairStream(tmp_path / "run", CPU, masks=True).batches(0, 3))
@@ -62,14 +63,14 @@ def test_every_model_trains_and_its_weights_draw_pairs(blob_folder, tmp_path, na
 def trained_base(tmp_path_factory):
     """Checkpoint of the base model."""
     folder = tmp_path_factory.mktemp("base")
-    train_generator(write_blobs(folder / "blobs"), folder / "run", apply_overrides(BASE, [STEPS]), CPU)
+    fit_generator(write_blobs(folder / "blobs"), folder / "run", apply_overrides(BASE, [STEPS]), CPU)
     return load_checkpoint(folder / "run" / "checkpoint.pt", "generator")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_every_ablation_trains_and_is_not_the_base_model(blob_folder, tmp_path, trained_base, name):
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(BASE, [*ABLATIONS[name], STEPS]), CPU)
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(BASE, [*ABLATIONS[name], STEPS]), CPU)
     ours, base = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator"), trained_base
     assert ours["step"] == 10
     same = states_equal(ours["generator"], base["generator"]) and states_equal(ours["discriminator"], base["discriminator"])
@@ -185,7 +186,7 @@ def test_the_tuned_model_moves_with_its_keypoints_and_the_base_model_does_not():
 @pytest.mark.slow
 def test_grey_models_draw_grey_images_and_learn_from_luma(blob_folder, tmp_path):
     config = apply_overrides(CONFIG, ["model.channels=1", "steps=2"])
-    train_generator(blob_folder, tmp_path / "run", config, CPU)
+    fit_generator(blob_folder, tmp_path / "run", config, CPU)
     images = next(PairStream(tmp_path / "run", CPU).batches(0, 2)).images
     assert images.shape == (2, 32, 32, 3)
     assert (images[..., 0] == images[..., 2]).all()
@@ -207,7 +208,7 @@ def test_paper_recipe_of_the_pose_starts_small_and_learns_slowly(blob_folder, tm
         return found
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", noted)
-    train_generator(blob_folder, tmp_path / "run", recipe, CPU)
+    fit_generator(blob_folder, tmp_path / "run", recipe, CPU)
     assert rates == [pytest.approx([1e-5, 2e-4, 2e-4])]
 
 

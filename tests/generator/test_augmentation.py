@@ -5,12 +5,12 @@ import torch
 
 from generator.training.adversary import Adversary
 from generator.training.augmentation import CHANGES, augment, change_colour, cut_out, translate
-from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
 from kpdetect.training.checkpoints import load_weights
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import fit_generator
 
 
 def source(seed=0):
@@ -76,9 +76,9 @@ def test_training_uses_it_in_both_updates(blob_folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Adversary, "changed", watched)
     one = CONFIG.model_copy(update={"steps": 1})
-    plain = train_generator(blob_folder, tmp_path / "plain", one, CPU)
+    plain = fit_generator(blob_folder, tmp_path / "plain", one, CPU)
     changed = apply_overrides(one, ["optimiser.diffaugment=[colour,translation,cutout]"])
-    other = train_generator(blob_folder, tmp_path / "changed", changed, CPU)
+    other = fit_generator(blob_folder, tmp_path / "changed", changed, CPU)
     assert seen == ["real", "fake", "drawn"] * 2
     first, second = load_weights(plain, "generator")[0], load_weights(other, "generator")[0]
     assert any(not torch.equal(first[name], second[name]) for name in first)

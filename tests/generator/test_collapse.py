@@ -5,12 +5,13 @@ import torch
 
 from generator.config import CollapseConfig
 from generator.training.collapse import CollapseWatch
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.errors import TrainingError
 from kpdetect.training.checkpoints import load_checkpoint
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import fit_generator
 
 HEALTHY = {"keypoint_motion": 0.05, "image_variation": 0.4, "loss_discriminator": 1.2}
 
@@ -57,11 +58,11 @@ def test_a_collapsed_run_stops_and_keeps_the_checkpoint_from_before(blob_folder,
 
     monkeypatch.setattr(GeneratorTrainer, "update_generator", still_from_step_five)
     with pytest.raises(TrainingError, match=r"collapsed at step 14.*no longer move"):
-        train_generator(blob_folder, tmp_path / "run", config, CPU)
+        fit_generator(blob_folder, tmp_path / "run", config, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] <= 6
 
 
 @pytest.mark.slow
 def test_the_metrics_of_a_healthy_start_are_far_from_the_thresholds(blob_folder, tmp_path):
     config = apply_overrides(CONFIG, ["collapse.after_images=0", "collapse.patience=1"])
-    train_generator(blob_folder, tmp_path / "run", config, CPU)
+    fit_generator(blob_folder, tmp_path / "run", config, CPU)

@@ -32,11 +32,12 @@ import sys
 from pathlib import Path
 import torch
 from torch import distributed, nn
-from generator.training.train import GeneratorTrainer, train_generator
-from kpdetect.detector.train import DetectorTrainer, train_detector
+from generator.training.train import GeneratorTrainer
+from kpdetect.detector.train import DetectorTrainer
 from kpdetect.training.distributed import agreed, anywhere, average_gradients, joined_runtime, main_first
 from tests.builders.detectors import CONFIG as DETECTOR
 from tests.builders.generators import JUDGED, Maps
+from tests.builders.trainings import fit_detector, fit_generator
 
 trained = []
 for kind in (GeneratorTrainer, DetectorTrainer):
@@ -50,8 +51,8 @@ with joined_runtime("cpu", "float32") as runtime:
     for steps, prefix in ((2, ""), (4, ""), (4, "whole-")):
         generator, detector = (config.model_copy(update={"steps": steps}) for config in (JUDGED, DETECTOR))
         maps = Maps()
-        train_generator(folder / "blobs", folder / f"{prefix}generator", generator, runtime, feature_network=maps)
-        train_detector(folder / "pairs", folder / f"{prefix}detector", detector, runtime)
+        fit_generator(folder / "blobs", folder / f"{prefix}generator", generator, runtime, feature_network=maps)
+        fit_detector(folder / "pairs", folder / f"{prefix}detector", detector, runtime)
     for trainer, network in zip(trained, ("generator", "detector") * 3):
         flat = torch.cat([parameter.detach().flatten() for parameter in getattr(trainer, network).parameters()])
         both = [torch.zeros_like(flat) for _ in range(2)]

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 from generator.config import GeneratorConfig
 from generator.growing import Stage
 from generator.training.features import FeatureDiscriminator
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.job import GeneratorJob
+from generator.training.train import GeneratorTrainer
 from kpdetect.cli.main import app
 from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.backbone import create_backbone
 from kpdetect.errors import CheckpointError, ConfigError
 from kpdetect.project import generator_training, run_stages
@@ -27,6 +29,7 @@ from tests.builders.generators import CONFIG, GROWING, JUDGED, Maps
 from tests.builders.projects import SMALL
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_generator
 
 
 def small() -> FeatureDiscriminator:
@@ -112,9 +115,9 @@ def test_only_heads_learn_and_verdicts_leave_them_alone(blob_folder: Path, tmp_p
 
 @pytest.mark.slow
 def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_path: Path) -> None:
-    train_generator(blob_folder, tmp_path / "whole", JUDGED, CPU, feature_network=Maps())
-    train_generator(blob_folder, tmp_path / "parts", apply_overrides(JUDGED, ["steps=2"]), CPU, feature_network=Maps())
-    train_generator(blob_folder, tmp_path / "parts", JUDGED, CPU, feature_network=Maps())
+    fit_generator(blob_folder, tmp_path / "whole", JUDGED, CPU, feature_network=Maps())
+    fit_generator(blob_folder, tmp_path / "parts", apply_overrides(JUDGED, ["steps=2"]), CPU, feature_network=Maps())
+    fit_generator(blob_folder, tmp_path / "parts", JUDGED, CPU, feature_network=Maps())
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "parts")]
     assert "feature_discriminator" in ends[0]
     assert states_equal(*ends)
@@ -122,12 +125,12 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(blob_folder: Path, tmp_p
 
 @pytest.mark.slow
 def test_a_run_is_not_continued_under_another_judge(blob_folder: Path, tmp_path: Path) -> None:
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(JUDGED, ["steps=1"]), CPU, feature_network=Maps())
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(JUDGED, ["steps=1"]), CPU, feature_network=Maps())
     kept = (tmp_path / "run" / "checkpoint.pt").read_bytes()
     other = Maps()
     other.hash = "of other ones"
     with pytest.raises(ConfigError, match=r"judged by other weights \(optimiser\.features\)"):
-        train_generator(blob_folder, tmp_path / "run", JUDGED, CPU, feature_network=other)
+        fit_generator(blob_folder, tmp_path / "run", JUDGED, CPU, feature_network=other)
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == kept
 
 
@@ -148,7 +151,7 @@ def test_verdicts_reach_the_image_and_leave_the_discriminators_alone(blob_folder
 
 @pytest.mark.slow
 def test_a_run_takes_the_heads_of_an_earlier_one_if_they_are_of_the_same_network(blob_folder: Path, tmp_path: Path) -> None:
-    train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=1"]), CPU)
+    fit_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=1"]), CPU)
     other = Maps()
     other.hash = "of other ones"
     begun = {}
@@ -159,7 +162,7 @@ def test_a_run_takes_the_heads_of_an_earlier_one_if_they_are_of_the_same_network
         ("wider", "first", ["seed=5", "optimiser.feature_width=9"], Maps()),
     ):
         config = apply_overrides(JUDGED, ["steps=1", *overrides])
-        train_generator(blob_folder, tmp_path / name, config, CPU, initial=tmp_path / before, feature_network=maps)
+        fit_generator(blob_folder, tmp_path / name, config, CPU, initial=tmp_path / before, feature_network=maps)
         state = load_checkpoint(tmp_path / name / "checkpoint.pt", "generator")
         begun[name] = state["feature_discriminator"]["mix_channels.0.weight"]  # fixed: what the run began with
     assert torch.equal(begun["same"], begun["first"])
@@ -188,27 +191,19 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
     names = [f"optimiser.features={tmp_path / 'weights.pth'}", "optimiser.feature_network=resnet18"]
     given: list[Perception | None] = []
 
-    def kept(*arguments: object, feature_network: Perception | None, **others: object) -> Path:
-        given.append(feature_network)
+    def kept(job: GeneratorJob) -> Path:
+        given.append(job.feature_network)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generator_training, "train_on_images", kept)
+    monkeypatch.setattr(generator_training, "run_generator_job", kept)
     small = [each.removeprefix("generator.") for each in SMALL if each.startswith("generator.")]
     for out, more in (("with", names), ("without", [])):
         call = ["train-generator", str(blob_folder), "--out", str(tmp_path / out), "--size", "32", "--device", "cpu"]
         CliRunner().invoke(app, call + [part for name in [*small, *more] for part in ("--set", name)])
-    monkeypatch.setattr(run_stages, "train_generator", kept)
+    monkeypatch.setattr(run_stages, "run_generator_job", kept)
     for more in (names, []):
         settings = apply_overrides(project_config(size=32), [f"generator.{name}" for name in more])
-        project = run_stages.Project(
-            images=blob_folder,
-            out=tmp_path / "run",
-            settings=settings,
-            runtime=CPU,
-            minutes=None,
-            exclude=frozenset(),
-            strict=False,
-        )
+        project = run_stages.Project(images=TrainingImages(blob_folder), out=tmp_path / "run", settings=settings, runtime=CPU)
         with pytest.raises(KeyboardInterrupt):
             project.generator()
     assert [each is not None for each in given] == [True, False, True, False]
@@ -218,9 +213,9 @@ def test_both_commands_hand_on_the_network_that_their_settings_name(
 
 def test_setting_and_network_belong_together(blob_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="from Python give both or none"):
-        train_generator(blob_folder, tmp_path / "run", JUDGED, CPU)
+        fit_generator(blob_folder, tmp_path / "run", JUDGED, CPU)
     with pytest.raises(ConfigError, match="from Python give both or none"):
-        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, feature_network=Maps())
+        fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU, feature_network=Maps())
     assert not (tmp_path / "run").exists()
 
 
@@ -249,7 +244,7 @@ def test_a_trained_network_of_a_file_is_taken(tmp_path: Path) -> None:
 def test_it_judges_images_that_grow(blob_folder: Path, tmp_path: Path, first_is_32: None) -> None:
     """At 32 pixels, while 64 fade in, and at 64; continued at each."""
     config = apply_overrides(GROWING, ["optimiser.features=weights.pth", "optimiser.feature_width=6", "checkpoint_every=1"])
-    judged = partial(train_generator, blob_folder, runtime=CPU, feature_network=Maps())
+    judged = partial(fit_generator, blob_folder, runtime=CPU, feature_network=Maps())
     judged(tmp_path / "whole", config=apply_overrides(config, ["steps=5"]))
     for steps in (2, 3, 5):
         judged(tmp_path / "parts", config=apply_overrides(config, [f"steps={steps}"]))
@@ -264,7 +259,7 @@ def test_compiled_it_learns_the_same(blob_folder: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr("kpdetect.training.runtime.BACKEND", "eager")  # traced, and run as it is
     traced = Runtime(device=CPU.device, compute=CPU.compute, compiled=True)
     for name, runtime in (("plain", CPU), ("traced", traced)):
-        train_generator(blob_folder, tmp_path / name, JUDGED, runtime, feature_network=Maps())
+        fit_generator(blob_folder, tmp_path / name, JUDGED, runtime, feature_network=Maps())
     plain, compiled = (load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("plain", "traced"))
     assert plain["feature_discriminator"].keys() == compiled["feature_discriminator"].keys()
     for name, tensor in plain["feature_discriminator"].items():

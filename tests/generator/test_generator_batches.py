@@ -12,9 +12,9 @@ from generator.keypoints import latents_of
 from generator.model import Generator
 from generator.sample_sheet import sample_sheet, to_uint8
 from generator.training.batches import RealBatches
-from generator.training.train import train_generator
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import fit_generator
 
 
 def ramps(count: int = 8, side: int = 50):
@@ -68,7 +68,7 @@ def test_a_sheet_shows_images_keypoints_mask_and_both_layers(name, rows):
 
 @pytest.mark.slow
 def test_lines_of_metrics_hold_what_tells_a_healthy_run(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     (*_, line) = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     assert set(line) == {
         "step", "images", "seconds", "rate", "loss_generator", "loss_discriminator", "logit_real", "logit_fake", "r1",

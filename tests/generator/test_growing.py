@@ -9,12 +9,12 @@ from generator.growing import Stage, faded, seen_at, stage_at
 from generator.keypoints import latents_of
 from generator.model import Generator
 from generator.training.discriminator import GrowingDiscriminator, build_discriminator
-from generator.training.train import train_generator
 from kpdetect.config import apply_overrides
 from kpdetect.training.checkpoints import load_checkpoint, load_weights
 from tests.builders.generators import GROWING
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_generator
 
 
 def test_stages_follow_from_the_images_seen():
@@ -65,10 +65,10 @@ def test_a_growing_discriminator_fades_too(first_is_32):
 @pytest.mark.slow
 def test_growing_is_resumed_exactly_and_its_keypoints_rest(blob_folder, tmp_path, first_is_32):
     # Batches of 4: steps 0, 1 at 32 pixels, 2 and 3 fade 64 in, 4 is at 64.
-    train_generator(blob_folder, tmp_path / "whole", apply_overrides(GROWING, ["steps=5", "checkpoint_every=1"]), CPU)
+    fit_generator(blob_folder, tmp_path / "whole", apply_overrides(GROWING, ["steps=5", "checkpoint_every=1"]), CPU)
     poses, sizes = [], []
     for steps in range(1, 6):
-        train_generator(blob_folder, tmp_path / "parts", apply_overrides(GROWING, [f"steps={steps}"]), CPU)
+        fit_generator(blob_folder, tmp_path / "parts", apply_overrides(GROWING, [f"steps={steps}"]), CPU)
         poses.append(load_checkpoint(tmp_path / "parts" / "checkpoint.pt", "generator")["generator"]["parts.pose.4.weight"])
         sizes.append(load_weights(tmp_path / "parts" / "model.safetensors", "generator")[1]["drawn_size"])
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "parts")]
@@ -78,6 +78,6 @@ def test_growing_is_resumed_exactly_and_its_keypoints_rest(blob_folder, tmp_path
     assert sizes[0] == 32
     assert sizes[-1] == 64
     awake = apply_overrides(GROWING, ["optimiser.rest_when_adapting=false", "steps=3"])
-    train_generator(blob_folder, tmp_path / "awake", awake, CPU)
+    fit_generator(blob_folder, tmp_path / "awake", awake, CPU)
     late = load_checkpoint(tmp_path / "awake" / "checkpoint.pt", "generator")["generator"]["parts.pose.4.weight"]
     assert not torch.equal(late, poses[2])

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from generator.presets import preset
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import resolve_runtime
 from tests.builders.blobs import write_blobs
+from tests.builders.trainings import fit_generator
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ def config():
 
 
 def train(images, out):
-    train_generator(images, out, config(), resolve_runtime("cpu", "float32"))
+    fit_generator(images, out, config(), resolve_runtime("cpu", "float32"))
 
 
 def metrics(out):

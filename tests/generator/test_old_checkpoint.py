@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.data.folder import build_cache
 from kpdetect.training.checkpoints import load_checkpoint
@@ -16,6 +16,7 @@ from kpdetect.training.run_folder import RunFolder
 from tests.builders.generators import JUDGED, Maps
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_generator
 
 OLD = Path(__file__).parent / "judged-0.1.0.pt"
 
@@ -37,7 +38,7 @@ def test_every_part_of_it_is_taken(blob_folder: Path, tmp_path: Path) -> None:
 def test_it_is_continued(blob_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     shutil.copy(OLD, tmp_path / "run" / "checkpoint.pt")
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(JUDGED, ["steps=3"]), CPU, feature_network=Maps())
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(JUDGED, ["steps=3"]), CPU, feature_network=Maps())
     new, old = (load_checkpoint(path, "generator") for path in (tmp_path / "run" / "checkpoint.pt", OLD))
     assert new["step"] == 3
     assert new["data"] == old["data"]

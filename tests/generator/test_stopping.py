@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from generator.config import StoppingConfig
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.errors import ConfigError
 from kpdetect.project.pipeline import run_project
@@ -19,6 +19,7 @@ from tests.builders.generators import CONFIG, GROWING
 from tests.builders.projects import SMALL
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_generator
 
 WATCHED = apply_overrides(CONFIG, ["stopping.patience=2", "stopping.every=2", "stopping.images=70", "steps=12"])
 
@@ -47,17 +48,17 @@ def brightness(real: np.ndarray) -> Callable[[np.ndarray], float]:
 def test_the_best_weights_are_kept_and_the_run_ends(
     blob_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weights = train_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([5.0, 3.0, 4.0, 3.5]))
+    weights = fit_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([5.0, 3.0, 4.0, 3.5]))
     tensors, description = load_weights(weights, "generator")
     assert (description["step"], description["kept_step"], description["images_seen"]) == (8, 4, 16)
     assert description["distance"] == 3.0
     assert "stopped early: the distance was least at step 4 (3), whose weights are kept; 2 meas" in capsys.readouterr().err
-    plain = train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=4"]), CPU)
+    plain = fit_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=4"]), CPU)
     assert load_weights(plain, "generator")[1]["distance"] is None
     assert states_equal(tensors, load_weights(plain, "generator")[0])
     lines = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     assert [(line["step"], line["distance"]) for line in lines if "distance" in line] == [(2, 5), (4, 3), (6, 4), (8, 3.5)]
-    train_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([]))  # it is over
+    fit_generator(blob_folder, tmp_path / "run", WATCHED, CPU, distance_to=scripted([]))  # it is over
     assert "stopped early" not in capsys.readouterr().err
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 8
 
@@ -65,7 +66,7 @@ def test_the_best_weights_are_kept_and_the_run_ends(
 @pytest.mark.slow
 def test_interrupted_equals_uninterrupted(blob_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = apply_overrides(WATCHED, ["steps=6", "stopping.patience=9"])
-    train_generator(blob_folder, tmp_path / "whole", config, CPU, distance_to=brightness)
+    fit_generator(blob_folder, tmp_path / "whole", config, CPU, distance_to=brightness)
     step = GeneratorTrainer.train_step
 
     def killed_at_five(trainer: GeneratorTrainer) -> dict:
@@ -75,9 +76,9 @@ def test_interrupted_equals_uninterrupted(blob_folder: Path, tmp_path: Path, mon
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", killed_at_five)
     with pytest.raises(RuntimeError, match="killed"):
-        train_generator(blob_folder, tmp_path / "broken", config, CPU, distance_to=brightness)
+        fit_generator(blob_folder, tmp_path / "broken", config, CPU, distance_to=brightness)
     monkeypatch.setattr(GeneratorTrainer, "train_step", step)
-    train_generator(blob_folder, tmp_path / "broken", config, CPU, distance_to=brightness)
+    fit_generator(blob_folder, tmp_path / "broken", config, CPU, distance_to=brightness)
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "broken")]
     assert ends[0]["watch"]["best"] > 0
     assert states_equal(*ends)
@@ -87,8 +88,8 @@ def test_interrupted_equals_uninterrupted(blob_folder: Path, tmp_path: Path, mon
 @pytest.mark.slow
 def test_measuring_changes_nothing(blob_folder: Path, tmp_path: Path) -> None:
     config = apply_overrides(WATCHED, ["steps=4", "stopping.patience=9"])
-    train_generator(blob_folder, tmp_path / "watched", config, CPU, distance_to=scripted([1.0, 2.0]))
-    train_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=4"]), CPU)
+    fit_generator(blob_folder, tmp_path / "watched", config, CPU, distance_to=scripted([1.0, 2.0]))
+    fit_generator(blob_folder, tmp_path / "plain", apply_overrides(CONFIG, ["steps=4"]), CPU)
     watched, plain = (load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("watched", "plain"))
     watched.pop("watch")
     assert states_equal(watched, plain)
@@ -103,7 +104,7 @@ def test_growing_models_are_measured_at_their_full_size_only(blob_folder: Path, 
         sizes.append(real.shape[1])
         return lambda drawn: sizes.append(drawn.shape[1]) or 1.0
 
-    weights = train_generator(blob_folder, tmp_path / "run", config, CPU, distance_to=to)
+    weights = fit_generator(blob_folder, tmp_path / "run", config, CPU, distance_to=to)
     assert sizes == [64, 64, 64]  # the real images, and drawn ones after steps 4 and 5: 2 steps of 32 px, 2 fading in
     assert load_weights(weights, "generator")[1]["kept_step"] == 4
 
@@ -111,7 +112,7 @@ def test_growing_models_are_measured_at_their_full_size_only(blob_folder: Path, 
 def test_patience_needs_a_distance(blob_folder: Path, tmp_path: Path) -> None:
     assert StoppingConfig().patience == 0
     with pytest.raises(ConfigError, match=r"stopping\.patience: needs a distance"):
-        train_generator(blob_folder, tmp_path / "run", WATCHED, CPU)
+        fit_generator(blob_folder, tmp_path / "run", WATCHED, CPU)
     assert not (tmp_path / "run").exists()
 
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from generator.training.batches import RealBatches
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.training.checkpoints import load_checkpoint, load_weights
 from kpdetect.training.interrupts import StopRequest
@@ -20,6 +21,7 @@ from kpdetect.training.runtime import Runtime
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_generator
 
 BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
 
@@ -27,7 +29,7 @@ BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", [CPU, BFLOAT], ids=["float32", "bfloat16"])
 def test_interrupted_equals_uninterrupted(blob_folder, tmp_path, monkeypatch, runtime):
-    train_generator(blob_folder, tmp_path / "whole", CONFIG, runtime)
+    fit_generator(blob_folder, tmp_path / "whole", CONFIG, runtime)
     step = GeneratorTrainer.train_step
 
     def killed_at_five(trainer):
@@ -37,10 +39,10 @@ def test_interrupted_equals_uninterrupted(blob_folder, tmp_path, monkeypatch, ru
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", killed_at_five)
     with pytest.raises(RuntimeError, match="killed"):
-        train_generator(blob_folder, tmp_path / "broken", CONFIG, runtime)
+        fit_generator(blob_folder, tmp_path / "broken", CONFIG, runtime)
     monkeypatch.setattr(GeneratorTrainer, "train_step", step)
     assert load_checkpoint(tmp_path / "broken" / "checkpoint.pt", "generator")["step"] == 4
-    train_generator(blob_folder, tmp_path / "broken", CONFIG, runtime)
+    fit_generator(blob_folder, tmp_path / "broken", CONFIG, runtime)
 
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("whole", "broken")]
     assert ends[0]["step"] == 6
@@ -55,9 +57,9 @@ def test_interrupted_equals_uninterrupted(blob_folder, tmp_path, monkeypatch, ru
 
 @pytest.mark.slow
 def test_training_changes_both_networks_and_the_average(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=2"]), CPU)
     early = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)  # a larger budget continues
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)  # a larger budget continues
     late = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
     for network in ("generator", "discriminator", "average"):
         moved = [name for name, tensor in early[network].items() if not torch.equal(tensor, late[network][name])]
@@ -75,7 +77,7 @@ def test_ctrl_c_saves_the_step_at_hand(blob_folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+        fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 3
 
 
@@ -96,7 +98,7 @@ def test_a_request_that_comes_twice_does_not_cost_the_weights(blob_folder, tmp_p
     monkeypatch.setattr(GeneratorTrainer, "write_weights", asked_again)
     monkeypatch.setattr("kpdetect.training.interrupts.SAME_SECONDS", 1e9)
     with pytest.raises(KeyboardInterrupt):
-        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+        fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     _, description = load_weights(tmp_path / "run" / "model.safetensors", "generator")
     assert description["step"] == 1
 
@@ -114,7 +116,7 @@ def test_a_later_ctrl_c_stops_at_once(monkeypatch):
 
 @pytest.mark.slow
 def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, exclude=frozenset({"001.png"}))
+    fit_generator(TrainingImages(blob_folder, frozenset({"001.png"})), tmp_path / "run", CONFIG, CPU)
     names = [line.split(",")[0] for line in (tmp_path / "run" / "sources.csv").read_text().splitlines()]
     assert names == ["image", *(f"{number:03d}.png" for number in range(24) if number != 1)]
     _, description = load_weights(tmp_path / "run" / "model.safetensors", "generator")
@@ -125,29 +127,29 @@ def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
 
 @pytest.mark.slow
 def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     record = (tmp_path / "run" / "sources.csv").read_text()
     (blob_folder / "023.png").unlink()
     with pytest.raises(ConfigError, match="was trained on other images"):
-        train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
+        fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
     assert (tmp_path / "run" / "sources.csv").read_text() == record
 
 
 @pytest.mark.slow
 def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     with pytest.raises(ConfigError, match=r"optimiser\.r1_weight: 10\.0 -> 1\.0"):
-        train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["optimiser.r1_weight=1.0"]), CPU)
+        fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["optimiser.r1_weight=1.0"]), CPU)
 
 
 @pytest.mark.slow
 def test_checkpoint_of_another_configuration_is_named(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     wider = apply_overrides(CONFIG, ["model.spade_width=5"])
-    train_generator(blob_folder, tmp_path / "other", wider, CPU)
+    fit_generator(blob_folder, tmp_path / "other", wider, CPU)
     (tmp_path / "other" / "checkpoint.pt").replace(tmp_path / "run" / "checkpoint.pt")
     with pytest.raises(CheckpointError, match="belongs to another configuration") as caught:
-        train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
+        fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
     assert "\n" not in str(caught.value)
 
 
@@ -162,17 +164,17 @@ def test_slow_steps_are_saved_by_the_clock(blob_folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", killed_at_one)
     with pytest.raises(RuntimeError, match="killed"):
-        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+        fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 1
 
 
 @pytest.mark.slow
 def test_damaged_checkpoint_is_named(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     path = tmp_path / "run" / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged checkpoint"):
-        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+        fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
 
 
 @pytest.mark.slow
@@ -185,10 +187,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(blob_folder, t
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", broken)
     with pytest.raises(TrainingError, match="not finite at step 4; the last good checkpoint is kept"):
-        train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+        fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
     rarely = apply_overrides(CONFIG, ["checkpoint_every=100"])
     with pytest.raises(TrainingError, match="not finite at step 4; there is no checkpoint yet"):
-        train_generator(blob_folder, tmp_path / "other", rarely, CPU)
+        fit_generator(blob_folder, tmp_path / "other", rarely, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")["step"] == 2
 
 
@@ -207,9 +209,9 @@ def test_the_next_batch_is_prepared_and_the_same(monkeypatch):
 
 @pytest.mark.slow
 def test_minutes_count_over_continuations(blob_folder, tmp_path):
-    assert isinstance(train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9), Path)
+    assert isinstance(fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9), Path)
     first = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU, minutes=1e-9)
     again = load_checkpoint(tmp_path / "run" / "checkpoint.pt", "generator")
     assert first["step"] == again["step"] == 1
 
@@ -218,10 +220,10 @@ def test_minutes_count_over_continuations(blob_folder, tmp_path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch warns of itself while tracing
 def test_compiled_networks_leave_the_same_checkpoints(blob_folder, tmp_path, monkeypatch):
     monkeypatch.setattr("kpdetect.training.runtime.BACKEND", "eager")  # traced, and run as it is
-    train_generator(blob_folder, tmp_path / "plain", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "plain", CONFIG, CPU)
     traced = Runtime(device=CPU.device, compute=CPU.compute, compiled=True)
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=4"]), traced)
-    train_generator(blob_folder, tmp_path / "run", CONFIG, CPU)  # goes on without
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=4"]), traced)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)  # goes on without
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "generator") for name in ("plain", "run")]
     assert ends[0]["generator"].keys() == ends[1]["generator"].keys()
     for name, tensor in ends[0]["discriminator"].items():
@@ -234,8 +236,8 @@ def test_metrics_as_tensorboard_events(blob_folder, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     watched = Runtime(device=CPU.device, compute=CPU.compute, events=True)
-    train_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=3"]), watched)
-    train_generator(blob_folder, tmp_path / "run", CONFIG, watched)
+    fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["steps=3"]), watched)
+    fit_generator(blob_folder, tmp_path / "run", CONFIG, watched)
     found = EventAccumulator(str(tmp_path / "run" / "events")).Reload()
     assert [event.step for event in found.Scalars("loss_generator")] == [1, 2, 3, 4, 5, 6]
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

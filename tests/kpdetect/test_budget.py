@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from kpdetect.config import apply_overrides
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.project.budget import LEAST_PAIRS, affordable, omission, pairs_needed, share_of
 from kpdetect.project.config import project_config
+from kpdetect.project.job import ProjectJob
 from kpdetect.project.pipeline import run_project
-from kpdetect.project.price import ProjectPrice, trainings_of
+from kpdetect.project.price import ProjectPrice
 from kpdetect.project.run_stages import Project
 from kpdetect.training.forecast import Forecast
 from tests.builders.runtimes import CPU
@@ -19,15 +21,12 @@ from tests.builders.runtimes import CPU
 def priced(minutes, detector_rate=50.0, drawing_rate=100.0, *overrides):
     """The forecast of a project of which nothing is trained, as if these images and pairs a second had been measured."""
     settings = apply_overrides(project_config(), ["detector.steps=1000000000", *overrides])
-    trainings = trainings_of(settings, Path("nowhere"), False, lambda stage: minutes and minutes * share_of(stage, True, 1))
-    price = ProjectPrice(
-        images=Path("images"), out=Path("nowhere"), settings=settings, runtime=CPU, minutes=minutes, exclude=frozenset(),
-        strict=False, generator_share=0.5, trainings=trainings,
-        pairs_minutes=minutes and minutes * share_of("pairs", True, 1), predicts=True,
-    )  # fmt: skip
+    images, out = TrainingImages(Path("images")), Path("nowhere")
+    job = ProjectJob(images=images, out=out, settings=settings, runtime=CPU, minutes=minutes, generator_share=0.5)
+    price = ProjectPrice(job=job)
     seconds = minutes and 60 * minutes * share_of("detector", True, 1)
     forecast = Forecast(detector_rate, 0, 10**12, seconds_left=seconds)
-    measured = {"prices": tuple(SimpleNamespace(forecast=forecast) for _ in trainings), "drawing_rate": drawing_rate}
+    measured = {"prices": tuple(SimpleNamespace(forecast=forecast) for _ in job.trainings), "drawing_rate": drawing_rate}
     price.__dict__.update(measured)
     return price
 
@@ -46,9 +45,9 @@ def test_the_pairs_follow_what_the_detector_can_see():
 def test_refinement_is_measured_with_the_detectors_network(monkeypatch):
     price = priced(30, 50, 100, "detector.model.input_size=64")
     price.__dict__["squares"] = np.zeros((2, 64, 64, 3), np.uint8)
-    monkeypatch.setattr("kpdetect.project.price.read_sample", lambda *given, **more: given[2])  # the side of the images
-    monkeypatch.setattr("kpdetect.project.price.sampled_refine_price", lambda sample, out, config, *_, **more: (sample, config))
-    side, config = price._measured(next(training for training in price.trainings if training.stage == "refine"))
+    monkeypatch.setattr(TrainingImages, "sample", lambda images, out, side, crop: side)
+    monkeypatch.setattr("kpdetect.project.price.sampled_refine_price", lambda job, sample, **more: (sample, job.config))
+    side, config = price._measured(next(training for training in price.job.trainings if training.stage == "refine"))
     assert (side, config.model.input_size) == (64, 64)
 
 

@@ -12,7 +12,7 @@ import kpdetect
 from kpdetect.cli.main import main
 from kpdetect.data import derived_files
 from kpdetect.data.derived_files import DERIVED, recorded, rewritten
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.folder import MIN_IMAGES, ImageCache, build_cache
 from kpdetect.files.atomic import write_text
 from kpdetect.files.folders import make_folder
@@ -323,9 +323,9 @@ def test_files_that_an_earlier_version_kept_no_record_of_go_too(small_project, b
 
 def test_fewer_pairs_than_there_are_is_said(small_project, blob_folder, tmp_path, monkeypatch, capsys):
     source = Counting()
-    export_pairs(source, tmp_path / "pairs", 8, codec="raw", shard_size=3)
+    write_shards(source, tmp_path / "pairs", 8, codec="raw", shard_size=3)
     before = contents(tmp_path / "pairs")
-    export_pairs(source, tmp_path / "pairs", 5, codec="raw", shard_size=3)
+    write_shards(source, tmp_path / "pairs", 5, codec="raw", shard_size=3)
     assert "the 8 pairs of the same kind in this folder are kept" in capsys.readouterr().err
     assert contents(tmp_path / "pairs") == before
 

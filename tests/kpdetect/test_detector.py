@@ -23,7 +23,7 @@ from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy,
 from kpdetect.detector.model import build_detector, starting_network
 from kpdetect.detector.network import Detector, HeatmapHead, read_heatmaps
 from kpdetect.detector.pyramid import PyramidHead
-from kpdetect.detector.train import DetectorTrainer, train_detector, train_detector_live, weighted_mean
+from kpdetect.detector.train import DetectorTrainer, weighted_mean
 from kpdetect.errors import ConfigError, InputError, TrainingError
 from kpdetect.files.sources import write_sources
 from kpdetect.heatmaps import gaussian_heatmaps
@@ -33,6 +33,7 @@ from kpdetect.training.runtime import Runtime
 from tests.builders.detectors import CONFIG, SIDE, dots, write_pairs
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_detector
 
 BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
 
@@ -271,9 +272,9 @@ def test_training_live_continues_exactly(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     write_sources(source, [("face.png", "0123")])
-    whole = train_detector_live(Numbered(), source, tmp_path / "whole", config, CPU)
-    train_detector_live(Numbered(), source, tmp_path / "parts", config.model_copy(update={"steps": 1}), CPU)
-    parts = train_detector_live(Numbered(), source, tmp_path / "parts", config, CPU)
+    whole = fit_detector(Numbered(), tmp_path / "whole", config, CPU, sources=source)
+    fit_detector(Numbered(), tmp_path / "parts", config.model_copy(update={"steps": 1}), CPU, sources=source)
+    parts = fit_detector(Numbered(), tmp_path / "parts", config, CPU, sources=source)
     assert states_equal(load_weights(whole, "detector")[0], load_weights(parts, "detector")[0])
     assert "face.png,0123" in (tmp_path / "whole" / "sources.csv").read_text()
 
@@ -303,9 +304,9 @@ def test_patience_by_hand():
 def test_training_stops_early_and_stays_stopped(pairs, tmp_path, monkeypatch):
     config = CONFIG.model_copy(update={"steps": 50, "sample_every": 1, "patience": 2})
     monkeypatch.setattr(DetectorTrainer, "held_out_error", lambda trainer: 3.0)
-    train_detector(pairs, tmp_path / "run", config, CPU)
+    fit_detector(pairs, tmp_path / "run", config, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "detector")["step"] == 3  # the best, and two that are not better
-    train_detector(pairs, tmp_path / "run", config, CPU)
+    fit_detector(pairs, tmp_path / "run", config, CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "detector")["step"] == 3
 
 
@@ -317,7 +318,7 @@ def test_overfits_a_few_dots(tmp_path):
         augment=AugmentConfig(scale=0, rotation=0, shift=0, photometric=0, occlusion=0),
         steps=80, batch=7, warmup=5, rate=2e-3, average_decay=0.9, held_out=0.12, log_every=20, seed=0,
     )  # fmt: skip
-    weights = train_detector(pairs, tmp_path / "run", config, CPU)
+    weights = fit_detector(pairs, tmp_path / "run", config, CPU)
     tensors, _ = load_weights(weights, "detector")
     detector = build_detector(config.model, 2, initialise=False)
     detector.load_state_dict(tensors)
@@ -333,7 +334,7 @@ def test_overfits_a_few_dots(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", [CPU, BFLOAT], ids=["float32", "bfloat16"])
 def test_interrupted_equals_uninterrupted(pairs, tmp_path, monkeypatch, runtime):
-    train_detector(pairs, tmp_path / "whole", CONFIG, runtime)
+    fit_detector(pairs, tmp_path / "whole", CONFIG, runtime)
     step = DetectorTrainer.train_step
 
     def killed_at_five(trainer):
@@ -343,10 +344,10 @@ def test_interrupted_equals_uninterrupted(pairs, tmp_path, monkeypatch, runtime)
 
     monkeypatch.setattr(DetectorTrainer, "train_step", killed_at_five)
     with pytest.raises(RuntimeError, match="killed"):
-        train_detector(pairs, tmp_path / "broken", CONFIG, runtime)
+        fit_detector(pairs, tmp_path / "broken", CONFIG, runtime)
     monkeypatch.setattr(DetectorTrainer, "train_step", step)
     assert load_checkpoint(tmp_path / "broken" / "checkpoint.pt", "detector")["step"] == 4
-    train_detector(pairs, tmp_path / "broken", CONFIG, runtime)
+    fit_detector(pairs, tmp_path / "broken", CONFIG, runtime)
 
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "detector") for name in ("whole", "broken")]
     assert ends[0]["step"] == 6
@@ -360,7 +361,7 @@ def test_interrupted_equals_uninterrupted(pairs, tmp_path, monkeypatch, runtime)
 
 @pytest.mark.slow
 def test_a_signal_finishes_the_step_and_saves(pairs, tmp_path, monkeypatch):
-    train_detector(pairs, tmp_path / "whole", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "whole", CONFIG, CPU)
     step = DetectorTrainer.train_step
 
     def signalled_at_three(trainer):
@@ -370,17 +371,17 @@ def test_a_signal_finishes_the_step_and_saves(pairs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(DetectorTrainer, "train_step", signalled_at_three)
     with pytest.raises(KeyboardInterrupt):
-        train_detector(pairs, tmp_path / "stopped", CONFIG, CPU)
+        fit_detector(pairs, tmp_path / "stopped", CONFIG, CPU)
     assert load_checkpoint(tmp_path / "stopped" / "checkpoint.pt", "detector")["step"] == 4
     monkeypatch.setattr(DetectorTrainer, "train_step", step)
-    train_detector(pairs, tmp_path / "stopped", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "stopped", CONFIG, CPU)
     ends = [load_checkpoint(tmp_path / name / "checkpoint.pt", "detector") for name in ("whole", "stopped")]
     assert states_equal(ends[0], ends[1])
 
 
 @pytest.mark.slow
 def test_run_folder_says_what_was_learned_from(pairs, tmp_path):
-    weights = train_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    weights = fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
     assert weights == tmp_path / "run" / "model.safetensors"
     _, description = load_weights(weights, "detector")
     assert description["keypoints"] == 2
@@ -395,50 +396,50 @@ def test_run_folder_says_what_was_learned_from(pairs, tmp_path):
 
 @pytest.mark.slow
 def test_repeating_a_finished_run_does_nothing(pairs, tmp_path, monkeypatch):
-    weights = train_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    weights = fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
     before = weights.stat().st_mtime_ns
     monkeypatch.setattr(DetectorTrainer, "train_step", lambda trainer: pytest.fail("trained again"))
-    train_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
     assert weights.stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
 def test_other_settings_are_refused_when_continuing(pairs, tmp_path):
-    train_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
     with pytest.raises(ConfigError, match=r"model\.head_width: 4 -> 8"):
-        train_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["model.head_width=8"]), CPU)
+        fit_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["model.head_width=8"]), CPU)
 
 
 @pytest.mark.slow
 def test_a_run_that_was_refused_may_begin_with_other_settings(pairs, tmp_path):
     wrong = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"backbone": "resnet81"})})
     with pytest.raises(ConfigError, match="no such network"):
-        train_detector(pairs, tmp_path / "run", wrong, CPU)
-    assert train_detector(pairs, tmp_path / "run", CONFIG.model_copy(update={"steps": 1}), CPU).exists()
+        fit_detector(pairs, tmp_path / "run", wrong, CPU)
+    assert fit_detector(pairs, tmp_path / "run", CONFIG.model_copy(update={"steps": 1}), CPU).exists()
 
 
 @pytest.mark.slow
 def test_other_pairs_are_refused_when_continuing(pairs, tmp_path):
-    train_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
     other = write_pairs(tmp_path / "other", dots(20, seed=1))
     with pytest.raises(ConfigError, match="was trained on other data"):
-        train_detector(other, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
+        fit_detector(other, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)
 
 
 def test_pairs_that_nothing_can_be_learned_from_are_refused(tmp_path):
     one = write_pairs(tmp_path / "one", dots(1))
     with pytest.raises(InputError, match="got 1 pair, expected at least 2"):
-        train_detector(one, tmp_path / "run", CONFIG, CPU)
+        fit_detector(one, tmp_path / "run", CONFIG, CPU)
     batch = dots(4)
     wide = PairBatch(images=batch.images[:, :20], keypoints=batch.keypoints, visible=batch.visible)
     with pytest.raises(InputError, match=r"32x20 pixels \(width x height\), expected square images"):
-        train_detector(write_pairs(tmp_path / "wide", wide), tmp_path / "run", CONFIG, CPU)
+        fit_detector(write_pairs(tmp_path / "wide", wide), tmp_path / "run", CONFIG, CPU)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
 def test_weights_of_an_earlier_step_are_written_again(pairs, tmp_path, monkeypatch):
-    train_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
     longer = apply_overrides(CONFIG, ["steps=8"])
 
     def killed(trainer):
@@ -447,8 +448,8 @@ def test_weights_of_an_earlier_step_are_written_again(pairs, tmp_path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(DetectorTrainer, "write_weights", killed)
         with pytest.raises(RuntimeError, match="killed"):
-            train_detector(pairs, tmp_path / "run", longer, CPU)
-    weights = train_detector(pairs, tmp_path / "run", longer, CPU)
+            fit_detector(pairs, tmp_path / "run", longer, CPU)
+    weights = fit_detector(pairs, tmp_path / "run", longer, CPU)
     assert load_weights(weights, "detector")[1]["step"] == 8
 
 
@@ -461,6 +462,6 @@ def test_a_loss_that_is_not_finite_is_never_saved(pairs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(DetectorTrainer, "train_step", broken)
     with pytest.raises(TrainingError, match="not finite at step 4"):
-        train_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["log_every=50"]), CPU)
+        fit_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["log_every=50"]), CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoint.pt", "detector")["step"] == 2
     assert not (tmp_path / "run" / "model.safetensors").exists()

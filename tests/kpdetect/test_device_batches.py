@@ -13,7 +13,7 @@ from kpdetect.config import apply_overrides
 from kpdetect.coords import to_pixels
 from kpdetect.data.augment import AugmentConfig
 from kpdetect.data.device_images import chunks, copied_ahead, kept_on
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import BLOCK, HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig
@@ -76,7 +76,7 @@ def test_without_changes_they_are_the_batches_of_the_cpu(live, world, tmp_path):
         if live is not None:
             made = LiveBatches(live, 6, STILL, 3)
         else:
-            export_pairs(Numbered(), tmp_path / "pairs", 100, codec="raw", shard_size=30)
+            write_shards(Numbered(), tmp_path / "pairs", 100, codec="raw", shard_size=30)
             made = PairBatches(ShardFolder(tmp_path / "pairs"), 6, 0.1, STILL, 3)
         made.rank, made.world = rank, world
         return made

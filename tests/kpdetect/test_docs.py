@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation.prediction_file import write_entry
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.images.image_files import write_image
 from kpdetect.inference.export import export_onnx, export_torch
 from tests.builders.dots import dots, perfect, write_video
@@ -36,7 +36,7 @@ def surroundings(small_project, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
     shutil.copytree(small_project, "runs/photos")
-    export_pairs(FakeSource(), Path("pairs"), 10)
+    write_shards(FakeSource(), Path("pairs"), 10)
     shutil.copy("pairs/pairs-00000.h5", "pairs-00000.h5")
     Path("clips").mkdir()
     write_video(Path("clips/a.mp4"), 6, code="mp4v")

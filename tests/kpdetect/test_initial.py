@@ -5,9 +5,8 @@ import shutil
 import pytest
 import torch
 
-from generator.training.train import GeneratorTrainer, train_generator
+from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
-from kpdetect.detector.train import train_detector
 from kpdetect.errors import CheckpointError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import SOURCES, merge_sources, write_sources
@@ -18,6 +17,7 @@ from tests.builders.detectors import dots, write_pairs
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.runtimes import CPU as RUNTIME
+from tests.builders.trainings import fit_detector, fit_generator
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def test_records_of_real_images_are_merged_without_doubles(tmp_path):
 
 
 def test_a_generator_starts_from_generator_and_discriminator(blob_folder, tmp_path, monkeypatch):
-    first = train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 2}), CPU)
+    first = fit_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 2}), CPU)
     began = {}
     step = GeneratorTrainer.train_step
 
@@ -45,7 +45,7 @@ def test_a_generator_starts_from_generator_and_discriminator(blob_folder, tmp_pa
 
     monkeypatch.setattr(GeneratorTrainer, "train_step", watched)
     other = apply_overrides(CONFIG, ["steps=2", "optimiser.r1_weight=0.5", "seed=9"])
-    second = train_generator(blob_folder, tmp_path / "second", other, CPU, initial=tmp_path / "first")
+    second = fit_generator(blob_folder, tmp_path / "second", other, CPU, initial=tmp_path / "first")
     weights, checkpoint = (
         load_weights(first, "generator")[0],
         load_checkpoint(tmp_path / "first" / "checkpoint.pt", "generator"),
@@ -58,30 +58,30 @@ def test_a_generator_starts_from_generator_and_discriminator(blob_folder, tmp_pa
 
 
 def test_continuing_needs_the_old_weights_no_more(blob_folder, tmp_path):
-    train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
+    fit_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
     begin = {"initial": tmp_path / "first"}
-    train_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 1}), CPU, **begin)
+    fit_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 1}), CPU, **begin)
     shutil.rmtree(tmp_path / "first")
-    out = train_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 2}), CPU, **begin)
+    out = fit_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 2}), CPU, **begin)
     assert read_description(out)["step"] == 2
     assert read_description(out)["began_with"]["images_seen"] == 4
 
 
 def test_weights_of_another_shape_are_refused_by_name(blob_folder, tmp_path):
-    first = train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
+    first = fit_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
     wider = apply_overrides(CONFIG, ["model.mlp_width=12"])
     with pytest.raises(CheckpointError, match=r"parts\.appearance\.0\.bias is \[\d+\] in the file and \[12\] in the config"):
-        train_generator(blob_folder, tmp_path / "second", wider, CPU, initial=first)
+        fit_generator(blob_folder, tmp_path / "second", wider, CPU, initial=first)
 
 
 def test_a_detector_starts_from_a_detector_and_inherits_its_record(tmp_path):
     write_pairs(tmp_path / "pairs", dots(24))
     write_sources(tmp_path / "pairs", [("new.jpg", "1")])
-    first = train_detector(tmp_path / "pairs", tmp_path / "first", DETECTOR.model_copy(update={"steps": 1}), RUNTIME)
+    first = fit_detector(tmp_path / "pairs", tmp_path / "first", DETECTOR.model_copy(update={"steps": 1}), RUNTIME)
     write_sources(tmp_path / "first", [("old.jpg", "2")])
     found = InitialWeights.read(first, "detector")
     none = DETECTOR.model_copy(update={"steps": 1, "rate": 1e-12, "weight_decay": 0.0})
-    second = train_detector(tmp_path / "pairs", tmp_path / "second", none, RUNTIME, initial=first)
+    second = fit_detector(tmp_path / "pairs", tmp_path / "second", none, RUNTIME, initial=first)
     after = load_weights(second, "detector")[0]
     name = "head.heatmaps.weight"
     torch.testing.assert_close(after[name], found.tensors[name], rtol=0, atol=1e-9)
@@ -89,22 +89,22 @@ def test_a_detector_starts_from_a_detector_and_inherits_its_record(tmp_path):
 
 
 def test_a_run_that_was_killed_at_once_and_begun_without_weights_says_so(blob_folder, tmp_path, monkeypatch):
-    first = train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
+    first = fit_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
     one = CONFIG.model_copy(update={"steps": 1})
     with monkeypatch.context() as patch:
         patch.setattr(GeneratorTrainer, "run_until", lambda *arguments: None)  # killed before the first checkpoint
-        train_generator(blob_folder, tmp_path / "second", one, CPU, initial=first)
-    second = train_generator(blob_folder, tmp_path / "second", one, CPU)
+        fit_generator(blob_folder, tmp_path / "second", one, CPU, initial=first)
+    second = fit_generator(blob_folder, tmp_path / "second", one, CPU)
     assert read_description(second)["began_with"] is None
 
 
 def test_the_record_of_old_weights_survives_a_lost_image_cache(blob_folder, tmp_path):
     begin = {"initial": tmp_path / "first"}
-    train_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
+    fit_generator(blob_folder, tmp_path / "first", CONFIG.model_copy(update={"steps": 1}), CPU)
     write_sources(tmp_path / "first", [("elsewhere.jpg", "0" * 16)])
-    train_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 1}), CPU, **begin)
+    fit_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 1}), CPU, **begin)
     (tmp_path / "second" / "images.h5").unlink()  # what the message about a damaged one says
-    train_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 2}), CPU, **begin)
+    fit_generator(blob_folder, tmp_path / "second", CONFIG.model_copy(update={"steps": 2}), CPU, **begin)
     record = (tmp_path / "second" / SOURCES).read_text()
     assert "elsewhere.jpg" in record
     assert "000.png" in record

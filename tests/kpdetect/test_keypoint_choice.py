@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.studies.keypoint_choice import Seen, choose_keypoints, look_at, measure_information
 from kpdetect.config import apply_overrides, read_config, write_config
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import Labels
@@ -44,9 +45,7 @@ def test_counts_of_keypoints_to_learn_and_to_keep():
 
 def test_the_choice_comes_after_the_last_training(tmp_path):
     def titles(settings):
-        project = Project(
-            images=tmp_path, out=tmp_path, settings=settings, runtime=CPU, minutes=None, exclude=frozenset(), strict=False
-        )
+        project = Project(images=TrainingImages(tmp_path), out=tmp_path, settings=settings, runtime=CPU)
         return [stage.title for stage in project.stages()]
 
     assert titles(project_config(keypoints="auto"))[-4] == "Choose the most informative keypoints"
@@ -76,7 +75,7 @@ def test_a_project_keeps_the_best_keypoints_until_its_detector_or_labels_change(
     labels.parent.mkdir(parents=True)
     shutil.copy(shipped_folder(Path("toy-32")) / "detector.safetensors", labels.parent / "model.safetensors")
     whole = predict_table(out, images)
-    choose_in_project(out, images, 4, CPU)
+    choose_in_project(out, TrainingImages(images), 4, CPU)
     chosen = json.loads((out / "chosen.json").read_text())
     kept = chosen["kept"]
     assert (len(kept), sorted(kept + chosen["dropped"]), chosen["images"]) == (4, list(range(10)), 16)
@@ -89,17 +88,17 @@ def test_a_project_keeps_the_best_keypoints_until_its_detector_or_labels_change(
     assert (list(found.lost), found.images) == (kept, 16)
 
     before = labels.read_bytes()
-    choose_in_project(out, images, 4, CPU)  # nothing has changed
+    choose_in_project(out, TrainingImages(images), 4, CPU)  # nothing has changed
     assert labels.read_bytes() == before
     record = {**chosen, "detector": "0" * 64}
     (out / "chosen.json").write_text(json.dumps(record))  # the detector has been trained further
-    choose_in_project(out, images, 3, CPU)
+    choose_in_project(out, TrainingImages(images), 3, CPU)
     assert len(read_config(Labels, labels).drop) == 7
-    choose_in_project(out, images, "auto", CPU)
+    choose_in_project(out, TrainingImages(images), "auto", CPU)
     assert json.loads((out / "chosen.json").read_text())["asked"] == "auto"
     (out / "chosen.json").write_text(json.dumps(record))
     write_config(Labels(names={0: "nose"}, drop=(1,)), labels)
-    choose_in_project(out, images, 3, CPU)
+    choose_in_project(out, TrainingImages(images), 3, CPU)
     assert read_config(Labels, labels) == Labels(names={0: "nose"}, drop=(1,))
 
     with pytest.raises(InputError, match="7 readable images; to compare keypoints, give at least 8"):

@@ -7,26 +7,24 @@ import pytest
 import torch
 
 from generator.training.cost import generator_price
-from generator.training.train import train_generator
 from kpdetect.cli.main import app
 from kpdetect.config import apply_overrides
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.sample import IMAGES, read_sample
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.cost import detector_price
-from kpdetect.detector.train import train_detector
 from kpdetect.errors import CheckpointError, ConfigError, InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.refinement.config import imm_config
 from kpdetect.refinement.cost import refine_price
-from kpdetect.refinement.train import refine_detector
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import CHECKPOINT, load_weights
 from tests.builders.generators import CONFIG
 from tests.builders.pairs import FakeSource
 from tests.builders.projects import run_small
 from tests.builders.runtimes import CPU
+from tests.builders.trainings import detector_job, fit_detector, fit_generator, fit_on_images, generator_job, refine_job
 
 DETECTOR = ["batch=4", "steps=3", "model.input_size=32", "model.head_width=8", "held_out=0.2"]
 REAL = ["batch=4", "steps=2", "model.input_size=32", "model.head_width=8", "reconstruction.size=32", "reconstruction.width=16"]
@@ -43,7 +41,7 @@ class SquareSource(FakeSource):
 
 @pytest.fixture
 def pairs(tmp_path):
-    export_pairs(SquareSource(), tmp_path / "pairs", 20)
+    write_shards(SquareSource(), tmp_path / "pairs", 20)
     return tmp_path / "pairs"
 
 
@@ -88,14 +86,14 @@ def test_a_price_does_not_change_what_is_trained(blob_folder, pairs, tmp_path):
     for name in ("alone", "priced"):
         out = tmp_path / name
         if name == "priced":
-            assert generator_price(blob_folder, out / "g", CONFIG, CPU).forecast.rate > 0
-        train_generator(blob_folder, out / "g", CONFIG, CPU)
+            assert generator_price(generator_job(blob_folder, out / "g", CONFIG, CPU)).forecast.rate > 0
+        fit_generator(blob_folder, out / "g", CONFIG, CPU)
         if name == "priced":
-            assert detector_price(pairs, out / "d", detector, CPU).forecast.rate > 0
-        train_detector(pairs, out / "d", detector, CPU)
+            assert detector_price(detector_job(pairs, out / "d", detector, CPU)).forecast.rate > 0
+        fit_detector(pairs, out / "d", detector, CPU)
         if name == "priced":
-            assert refine_price(blob_folder, out / "r", real, CPU).forecast.rate > 0
-        refine_detector(blob_folder, out / "r", real, CPU)
+            assert refine_price(refine_job(blob_folder, out / "r", real, CPU)).forecast.rate > 0
+        fit_on_images(blob_folder, out / "r", real, CPU)
     for stage, kind in (("g", "generator"), ("d", "detector"), ("r", "detector")):
         alone, priced = (load_weights(tmp_path / name / stage / "model.safetensors", kind)[0] for name in ("alone", "priced"))
         assert all(torch.equal(alone[tensor], priced[tensor]) for tensor in alone)
@@ -105,17 +103,17 @@ def test_a_price_does_not_change_what_is_trained(blob_folder, pairs, tmp_path):
 @pytest.mark.slow
 def test_the_price_of_a_continued_run_counts_what_is_done(pairs, tmp_path):
     config = apply_overrides(DetectorConfig(), DETECTOR)
-    train_detector(pairs, tmp_path / "run", config, CPU)
+    fit_detector(pairs, tmp_path / "run", config, CPU)
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
-    forecast = detector_price(pairs, tmp_path / "run", apply_overrides(config, ["steps=50"]), CPU).forecast
+    forecast = detector_price(detector_job(pairs, tmp_path / "run", apply_overrides(config, ["steps=50"]), CPU)).forecast
     assert (forecast.seen, forecast.images) == (3 * 4, 50 * 4)
     assert forecast.seconds == pytest.approx(47 * 4 / forecast.rate)
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == before
     with pytest.raises(ConfigError, match="another configuration"):
-        detector_price(pairs, tmp_path / "run", apply_overrides(config, ["rate=0.1"]), CPU)
+        detector_price(detector_job(pairs, tmp_path / "run", apply_overrides(config, ["rate=0.1"]), CPU))
     (tmp_path / "run" / CHECKPOINT).write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="damaged"):
-        detector_price(pairs, tmp_path / "run", config, CPU)
+        detector_price(detector_job(pairs, tmp_path / "run", config, CPU))
 
 
 def test_a_sample_is_spread_over_the_folder_and_skips_what_cannot_be_read(tmp_path):

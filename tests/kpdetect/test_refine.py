@@ -11,10 +11,10 @@ from kpdetect.refinement.anchor import fixed_statistics
 from kpdetect.refinement.collapse import Health, closeness, measure_health, require_health
 from kpdetect.refinement.config import RefineConfig, WarpConfig, imm_config
 from kpdetect.refinement.reconstruction import Reconstruction, feature_error, hide_patches, shrink
-from kpdetect.refinement.train import refine_detector
 from kpdetect.refinement.views import ViewBatches, Warps, as_images, control_points, draw_warps
 from kpdetect.training.checkpoints import find_weights, load_weights, read_description, save_weights
 from kpdetect.training.runtime import resolve_runtime
+from tests.builders.trainings import fit_on_images
 
 CPU = resolve_runtime("cpu", "float32")
 SMALL = ["size=32", "batch=4", "model.input_size=32", "model.head_width=8", "reconstruction.size=32", "reconstruction.width=16"]
@@ -165,10 +165,10 @@ def test_imm_trains_continues_exactly_and_is_a_detector(blob_folder, tmp_path):
     import kpdetect
 
     config = apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=4", "checkpoint_every=2"])
-    weights = refine_detector(blob_folder, tmp_path / "whole", config, CPU)
+    weights = fit_on_images(blob_folder, tmp_path / "whole", config, CPU)
     half = config.model_copy(update={"steps": 2})
-    refine_detector(blob_folder, tmp_path / "parts", half, CPU)
-    again = refine_detector(blob_folder, tmp_path / "parts", config, CPU)
+    fit_on_images(blob_folder, tmp_path / "parts", half, CPU)
+    again = fit_on_images(blob_folder, tmp_path / "parts", config, CPU)
     first, second = load_weights(weights, "detector")[0], load_weights(again, "detector")[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
     keypoints_px, _ = kpdetect.load(weights)(np.zeros((40, 60, 3), np.uint8))
@@ -179,7 +179,7 @@ def test_imm_trains_continues_exactly_and_is_a_detector(blob_folder, tmp_path):
 @pytest.mark.slow
 def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     config = apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"])
-    first = refine_detector(blob_folder, tmp_path / "first", config, CPU)
+    first = fit_on_images(blob_folder, tmp_path / "first", config, CPU)
     description = read_description(first)
     description.pop("refined")  # stands for a detector trained on pairs
     for name in ("kind", "version"):
@@ -188,7 +188,7 @@ def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
     with open(tmp_path / "first" / SOURCES, "a") as file:
         file.write("elsewhere.jpg,0123456789abcdef\n")
     steps = apply_overrides(RefineConfig(), [*SMALL, "steps=2"])
-    out = refine_detector(blob_folder, tmp_path / "second", steps, CPU, model=tmp_path / "first")
+    out = fit_on_images(blob_folder, tmp_path / "second", steps, CPU, model=tmp_path / "first")
     told = read_description(out)
     assert told["keypoints"] == 3
     assert told["refined"]["method"] == "refine"
@@ -199,14 +199,14 @@ def test_refine_keeps_the_records_of_both_stages(blob_folder, tmp_path):
 
 @pytest.mark.slow
 def test_a_refined_detector_goes_on_and_remembers_both_runs(blob_folder, tmp_path):
-    trained = refine_detector(
+    trained = fit_on_images(
         blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"]), CPU
     )
     tensors, facts = load_weights(trained, "detector")
     facts = {name: value for name, value in facts.items() if name not in ("kind", "version")}
     save_weights(trained, "detector", tensors, facts | {"refined": {"method": "refine"}, "minutes": 1.5, "images_seen": 4})
     steps = apply_overrides(RefineConfig(), [*SMALL, "steps=6", "rate=0.01", "warmup=0"])
-    out = refine_detector(blob_folder, tmp_path / "again", steps, CPU, model=tmp_path / "imm")
+    out = fit_on_images(blob_folder, tmp_path / "again", steps, CPU, model=tmp_path / "imm")
     told = read_description(out)
     assert [run["minutes"] for run in told["refined_before"]] == [1.5]
     assert told["refined_before"][0]["images_seen"] == 4
@@ -217,21 +217,21 @@ def test_a_refined_detector_goes_on_and_remembers_both_runs(blob_folder, tmp_pat
 @pytest.mark.slow
 def test_a_project_is_refined_from_its_first_stage_also_when_repeated(blob_folder, tmp_path):
     config = apply_overrides(imm_config(), [*SMALL, "keypoints=3", "steps=1"])
-    trained = refine_detector(blob_folder, tmp_path / "detector", config, CPU)
+    trained = fit_on_images(blob_folder, tmp_path / "detector", config, CPU)
     tensors, description = load_weights(trained, "detector")
     facts = {name: value for name, value in description.items() if name not in ("kind", "version", "refined")}
     save_weights(trained, "detector", tensors, facts)
     steps = apply_overrides(RefineConfig(), [*SMALL, "steps=1"])
     for _ in range(2):
-        refine_detector(blob_folder, tmp_path / "refined", steps, CPU, model=tmp_path)
+        fit_on_images(blob_folder, tmp_path / "refined", steps, CPU, model=tmp_path)
     assert find_weights(tmp_path, "detector") == tmp_path / "refined" / "model.safetensors"
 
 
 @pytest.mark.slow
 def test_a_detector_by_imm_is_no_first_stage(blob_folder, tmp_path):
-    trained = refine_detector(blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "steps=1"]), CPU)
+    trained = fit_on_images(blob_folder, tmp_path / "imm", apply_overrides(imm_config(), [*SMALL, "steps=1"]), CPU)
     with pytest.raises(CheckpointError, match="was trained by IMM, on real images alone"):
-        refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU, model=trained)
+        fit_on_images(blob_folder, tmp_path / "run", RefineConfig(), CPU, model=trained)
 
 
 def test_hidden_patches_are_grey_whole_and_as_many_as_asked_for():
@@ -246,13 +246,13 @@ def test_hidden_patches_are_grey_whole_and_as_many_as_asked_for():
 
 def test_refine_needs_a_model_and_imm_none(blob_folder, tmp_path):
     with pytest.raises(InputError, match="refine needs a trained detector, the method imm needs none"):
-        refine_detector(blob_folder, tmp_path / "run", RefineConfig(), CPU)
+        fit_on_images(blob_folder, tmp_path / "run", RefineConfig(), CPU)
 
 
 @pytest.mark.slow
 def test_each_term_can_be_switched_off(blob_folder, tmp_path):
     off = ["reconstruction.weight=0", "agreement_weight=1", "separation_weight=1", "steps=1", "log_every=1"]
-    refine_detector(blob_folder, tmp_path / "run", apply_overrides(imm_config(), [*SMALL, *off]), CPU)
+    fit_on_images(blob_folder, tmp_path / "run", apply_overrides(imm_config(), [*SMALL, *off]), CPU)
     line = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0]
     assert "loss_agreement" in line
     assert "loss_separation" in line

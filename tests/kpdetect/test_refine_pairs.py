@@ -12,17 +12,16 @@ from kpdetect.detector.backbone import create_backbone
 from kpdetect.detector.batches import PairBatches
 from kpdetect.detector.learned import open_pairs
 from kpdetect.detector.model import build_detector
-from kpdetect.detector.train import train_detector
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.sources import SOURCES, write_sources
 from kpdetect.refinement.anchor import Anchor
 from kpdetect.refinement.config import RefineConfig
-from kpdetect.refinement.train import refine_detector
 from kpdetect.training.checkpoints import load_checkpoint, load_weights, read_description, save_checkpoint
 from tests.builders.detectors import CONFIG as DETECTOR
 from tests.builders.detectors import dots, write_pairs
 from tests.builders.runtimes import CPU
 from tests.builders.states import states_equal
+from tests.builders.trainings import fit_detector, fit_on_images
 
 pytestmark = pytest.mark.slow
 
@@ -35,13 +34,13 @@ def project(tmp_path):
     """A project with pairs and a first stage of two keypoints."""
     write_pairs(tmp_path / "pairs", dots(20))
     write_sources(tmp_path / "pairs", [("pair.png", "0" * 16)])
-    train_detector(tmp_path / "pairs", tmp_path / "detector", DETECTOR.model_copy(update={"steps": 2}), CPU)
+    fit_detector(tmp_path / "pairs", tmp_path / "detector", DETECTOR.model_copy(update={"steps": 2}), CPU)
     return tmp_path
 
 
 def refine(project, images, out, steps=4, **options):
     options = {"model": project, "pairs": project / "pairs", **options}
-    return refine_detector(images, project / out, CONFIG.model_copy(update={"steps": steps}), CPU, **options)
+    return fit_on_images(images, project / out, CONFIG.model_copy(update={"steps": steps}), CPU, **options)
 
 
 def test_a_continued_run_with_pairs_equals_an_uninterrupted_one(project, blob_folder):
@@ -96,7 +95,7 @@ def test_a_run_is_not_continued_with_other_pairs(project, blob_folder, pairs):
 
 def test_a_run_is_not_continued_from_another_first_stage(project, blob_folder):
     refine(project, blob_folder, "out", steps=1)
-    train_detector(project / "pairs", project / "detector", DETECTOR.model_copy(update={"steps": 3}), CPU)
+    fit_detector(project / "pairs", project / "detector", DETECTOR.model_copy(update={"steps": 3}), CPU)
     with pytest.raises(ConfigError, match="from another first stage"):
         refine(project, blob_folder, "out")
 
@@ -107,19 +106,19 @@ def test_a_run_is_not_continued_in_other_features(project, blob_folder):
     )
     arguments = {"model": project, "pairs": project / "pairs"}
     torch.save(create_backbone("resnet10t").state_dict(), project / "weights.pth")
-    refine_detector(blob_folder, project / "out", config, CPU, **arguments)
+    fit_on_images(blob_folder, project / "out", config, CPU, **arguments)
     checkpoint, longer = project / "out" / "checkpoint.pt", config.model_copy(update={"steps": 2})
     kept = checkpoint.read_bytes()
     trained = (project / "weights.pth").read_bytes()
     torch.save(create_backbone("resnet10t").state_dict(), project / "weights.pth")
     with pytest.raises(ConfigError, match=r"other weights \(reconstruction\.features\)"):
-        refine_detector(blob_folder, project / "out", longer, CPU, **arguments)
+        fit_on_images(blob_folder, project / "out", longer, CPU, **arguments)
     assert checkpoint.read_bytes() == kept
     (project / "weights.pth").write_bytes(trained)
     state = load_checkpoint(checkpoint, "detector")
     shortened = state["data"].rpartition("/")[0]  # as runs noted it before
     save_checkpoint(checkpoint, "detector", state | {"data": shortened})
-    refine_detector(blob_folder, project / "out", longer, CPU, **arguments)
+    fit_on_images(blob_folder, project / "out", longer, CPU, **arguments)
     assert load_checkpoint(checkpoint, "detector")["step"] == 2
 
 

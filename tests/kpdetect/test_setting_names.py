@@ -6,6 +6,7 @@ import pytest
 
 from generator.training.collapse import ADVICE
 from kpdetect.config import apply_overrides
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import TrainingError
 from kpdetect.messages import log
 from kpdetect.project import run_stages
@@ -54,16 +55,13 @@ def test_errors_and_warnings_of_every_stage_name_the_settings_of_the_project(tmp
         log.warning("see `overrides=steps=...`")
         raise TrainingError("try a lower `overrides=rate=...`, see model.backbone")
 
-    for name in ("train_generator", "train_detector", "refine_detector", "teach_round"):
+    for name in ("run_generator_job", "run_detector_job", "run_refine_job", "teach_round"):
         monkeypatch.setattr(run_stages, name, collapsed)
     project = Project(
-        images=tmp_path,
+        images=TrainingImages(tmp_path),
         out=tmp_path / "out",
         settings=project_config(),
         runtime=resolve_runtime("cpu"),
-        minutes=None,
-        exclude=frozenset(),
-        strict=False,
     )
     stages, filters = project.stages(), list(log.filters)
     expected = {

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from kpdetect.data import export
 from kpdetect.data.dataset import LivePairs, PairDataset, ShardShuffle
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.data.schema import Manifest
 from kpdetect.data.shard_folder import OPEN, ShardFolder
 from kpdetect.errors import ConfigError, OutputError, ShardError
@@ -47,7 +47,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @settings(max_examples=15, deadline=None)
 def test_raw_pairs_come_back_bit_for_bit(tmp_path_factory, count, shard_size):
     out = tmp_path_factory.mktemp("pairs")
-    export_pairs(FakeSource(), out, count, codec="raw", shard_size=shard_size)
+    write_shards(FakeSource(), out, count, codec="raw", shard_size=shard_size)
     folder, truth = ShardFolder(out), expected(count)
     assert len(folder) == count
     everything = folder.read_all()
@@ -60,7 +60,7 @@ def test_raw_pairs_come_back_bit_for_bit(tmp_path_factory, count, shard_size):
 
 
 def test_jpeg_pairs_are_close_and_their_keypoints_exact(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 11, shard_size=5)
+    write_shards(FakeSource(), tmp_path, 11, shard_size=5)
     folder, truth = ShardFolder(tmp_path), expected(11)
     everything = folder.read_all()
     assert np.abs(everything.images.astype(int) - truth.images).mean() < 4
@@ -69,7 +69,7 @@ def test_jpeg_pairs_are_close_and_their_keypoints_exact(tmp_path):
 
 
 def test_a_folder_may_be_named_by_a_string_and_no_pairs_are_empty_arrays(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 5)
+    write_shards(FakeSource(), tmp_path, 5)
     folder = ShardFolder(str(tmp_path))
     nothing, one = folder.batch([]), folder.batch([4])
     assert len(nothing) == 0
@@ -79,7 +79,7 @@ def test_a_folder_may_be_named_by_a_string_and_no_pairs_are_empty_arrays(tmp_pat
 
 
 def test_a_shard_is_plain_hdf5(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 9, shard_size=5)
+    write_shards(FakeSource(), tmp_path, 9, shard_size=5)
     with h5py.File(tmp_path / "pairs-00001.h5") as file:
         assert (file.attrs["schema"], file.attrs["version"]) == ("kpdetect-pairs", 1)
         assert (file.attrs["start"], file.attrs["stop"]) == (5, 9)
@@ -92,19 +92,19 @@ def test_a_shard_is_plain_hdf5(tmp_path):
 
 @pytest.mark.parametrize("codec", ["jpeg", "raw"])
 def test_interrupted_equals_uninterrupted(tmp_path, codec):
-    export_pairs(FakeSource(), tmp_path / "whole", 23, codec=codec, shard_size=8)
+    write_shards(FakeSource(), tmp_path / "whole", 23, codec=codec, shard_size=8)
     with pytest.raises(RuntimeError, match="killed"):
-        export_pairs(FakeSource(fail_at=18), tmp_path / "broken", 23, codec=codec, shard_size=8)
+        write_shards(FakeSource(fail_at=18), tmp_path / "broken", 23, codec=codec, shard_size=8)
     assert sorted(contents(tmp_path / "broken")) == ["manifest.json", "pairs-00000.h5", "pairs-00001.h5"]
     untouched = (tmp_path / "broken" / "pairs-00000.h5").stat().st_mtime_ns
-    export_pairs(FakeSource(), tmp_path / "broken", 23, codec=codec, shard_size=8)
+    write_shards(FakeSource(), tmp_path / "broken", 23, codec=codec, shard_size=8)
     assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
     assert (tmp_path / "broken" / "pairs-00000.h5").stat().st_mtime_ns == untouched
 
 
 def test_masks_are_stored_where_they_are_asked_for(tmp_path):
-    export_pairs(FakeSource(), tmp_path / "with", 11, shard_size=4, masks=True)
-    export_pairs(FakeSource(), tmp_path / "without", 11, shard_size=4)
+    write_shards(FakeSource(), tmp_path / "with", 11, shard_size=4, masks=True)
+    write_shards(FakeSource(), tmp_path / "without", 11, shard_size=4)
     whole = ShardFolder(tmp_path / "with")
     np.testing.assert_array_equal(whole.read_mask(9), np.concatenate([part.masks for part in FakeSource().batches(0, 11)])[9])
     with pytest.raises(ShardError, match="--masks"):
@@ -118,11 +118,11 @@ def test_masks_are_stored_where_they_are_asked_for(tmp_path):
     assert [item["index"] for item in live] == [8, 9]
     np.testing.assert_array_equal(live[1]["mask"], whole.read_mask(9))
     with pytest.raises(ConfigError, match="masks: False -> True"):
-        export_pairs(FakeSource(), tmp_path / "without", 11, shard_size=4, masks=True)
+        write_shards(FakeSource(), tmp_path / "without", 11, shard_size=4, masks=True)
 
 
 def test_folders_of_before_there_were_masks_are_read(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 5)
+    write_shards(FakeSource(), tmp_path, 5)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     del manifest["masks"]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
@@ -130,9 +130,9 @@ def test_folders_of_before_there_were_masks_are_read(tmp_path):
 
 
 def test_a_larger_count_extends(tmp_path):
-    export_pairs(FakeSource(), tmp_path / "once", 21, shard_size=8)
+    write_shards(FakeSource(), tmp_path / "once", 21, shard_size=8)
     for count in (5, 13, 21):
-        export_pairs(FakeSource(), tmp_path / "thrice", count, shard_size=8)
+        write_shards(FakeSource(), tmp_path / "thrice", count, shard_size=8)
         assert len(ShardFolder(tmp_path / "thrice")) == count
     assert contents(tmp_path / "thrice") == contents(tmp_path / "once")
 
@@ -141,7 +141,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from tests.builders.pairs import FakeSource
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 
 class Slow(FakeSource):
     def batches(self, start, stop):
@@ -150,7 +150,7 @@ class Slow(FakeSource):
             yield batch
 
 print("ready", flush=True)
-export_pairs(Slow(), Path(sys.argv[1]), 400, shard_size=20)
+write_shards(Slow(), Path(sys.argv[1]), 400, shard_size=20)
 """
 
 
@@ -172,14 +172,14 @@ def test_kill_9_leaves_whole_shards_only(tmp_path):
         with h5py.File(path) as file:  # each one opens and is complete
             assert file["keypoints"].shape == (20, 3, 2)
             assert file.attrs["start"] == 20 * number
-    export_pairs(FakeSource(), tmp_path / "killed", 400, shard_size=20)
-    export_pairs(FakeSource(), tmp_path / "whole", 400, shard_size=20)
+    write_shards(FakeSource(), tmp_path / "killed", 400, shard_size=20)
+    write_shards(FakeSource(), tmp_path / "whole", 400, shard_size=20)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
 def test_processes_that_share_a_folder_write_what_one_alone_would(tmp_path):
-    export_pairs(FakeSource(), tmp_path / "alone", 50, shard_size=4)
-    left = together(3, lambda peers: export_pairs(FakeSource(), tmp_path / "shared", 50, shard_size=4, peers=peers))
+    write_shards(FakeSource(), tmp_path / "alone", 50, shard_size=4)
+    left = together(3, lambda peers: write_shards(FakeSource(), tmp_path / "shared", 50, shard_size=4, peers=peers))
     manifests = [Manifest.read(tmp_path / name) for name in ("alone", "shared")]
     assert manifests[0] == manifests[1]
     assert left == [manifests[0]] * 3
@@ -187,7 +187,7 @@ def test_processes_that_share_a_folder_write_what_one_alone_would(tmp_path):
 
 
 def test_a_process_that_starts_late_does_not_forget_what_another_rebuilt(tmp_path, monkeypatch):
-    export_pairs(FakeSource(), tmp_path, 20, shard_size=4)
+    write_shards(FakeSource(), tmp_path, 20, shard_size=4)
     (tmp_path / "pairs-00001.h5").write_bytes(b"damaged")
     whole = export._is_whole
 
@@ -195,33 +195,33 @@ def test_a_process_that_starts_late_does_not_forget_what_another_rebuilt(tmp_pat
         found = whole(out, shard)
         if shard.start == 16:  # after its last look the other process overtakes
             monkeypatch.setattr(export, "_is_whole", whole)
-            export_pairs(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=1, world=2))
+            write_shards(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=1, world=2))
         return found
 
     monkeypatch.setattr(export, "_is_whole", look_then_wait)
-    export_pairs(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=0, world=2))
+    write_shards(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=0, world=2))
     assert len(ShardFolder(tmp_path)) == 20
 
 
 def test_a_part_writes_every_other_shard(tmp_path):
-    manifest = export_pairs(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=1, world=2))
+    manifest = write_shards(FakeSource(), tmp_path, 20, shard_size=4, peers=AbsentPeers(rank=1, world=2))
     assert [shard.start for shard in manifest.shards] == [4, 12]
 
 
 def test_a_shard_cut_in_half_is_named_and_rebuilt_alone(tmp_path):
-    manifest = export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    manifest = write_shards(FakeSource(), tmp_path, 20, shard_size=8)
     victim = tmp_path / "pairs-00001.h5"
     victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
     with pytest.raises(ShardError, match=r"pairs-00001\.h5: damaged shard.*generate. command again"):
         ShardFolder(tmp_path)
     others = (tmp_path / "pairs-00000.h5").stat().st_mtime_ns
-    export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    write_shards(FakeSource(), tmp_path, 20, shard_size=8)
     assert file_hash(victim) == manifest.shards[1].sha256
     assert (tmp_path / "pairs-00000.h5").stat().st_mtime_ns == others
 
 
 def test_a_flipped_bit_is_found_by_verification(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    write_shards(FakeSource(), tmp_path, 20, shard_size=8)
     victim = tmp_path / "pairs-00002.h5"
     data = bytearray(victim.read_bytes())
     data[-40] ^= 1
@@ -230,7 +230,7 @@ def test_a_flipped_bit_is_found_by_verification(tmp_path):
 
 
 def test_missing_shards_and_foreign_manifests_are_named(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 20, shard_size=8)
+    write_shards(FakeSource(), tmp_path, 20, shard_size=8)
     for name in ("pairs-00001.h5", "pairs-00002.h5"):
         (tmp_path / name).unlink()
     with pytest.raises(ShardError, match=r"the manifest names pairs-00001\.h5, pairs-00002\.h5, which is missing"):
@@ -249,10 +249,10 @@ def test_missing_shards_and_foreign_manifests_are_named(tmp_path):
     ],
 )
 def test_pairs_of_another_kind_are_refused(tmp_path, source, options, said):
-    export_pairs(FakeSource(), tmp_path, 10, shard_size=8)
+    write_shards(FakeSource(), tmp_path, 10, shard_size=8)
     before = contents(tmp_path)
     with pytest.raises(ConfigError, match=said):
-        export_pairs(source, tmp_path, 10, **{"shard_size": 8, **options})
+        write_shards(source, tmp_path, 10, **{"shard_size": 8, **options})
     assert contents(tmp_path) == before
 
 
@@ -268,17 +268,17 @@ def test_a_full_disk_stops_with_one_line_and_keeps_whole_shards(tmp_path, monkey
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="the disk is full") as caught:
-        export_pairs(FakeSource(), tmp_path, 30, shard_size=8)
+        write_shards(FakeSource(), tmp_path, 30, shard_size=8)
     assert "\n" not in str(caught.value)
     assert sorted(contents(tmp_path)) == ["manifest.json", "pairs-00000.h5", "pairs-00001.h5"]
     monkeypatch.undo()
-    export_pairs(FakeSource(), tmp_path, 30, shard_size=8)
+    write_shards(FakeSource(), tmp_path, 30, shard_size=8)
     assert len(ShardFolder(tmp_path)) == 30
 
 
 def test_a_shard_larger_than_memory_should_hold_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="`shard_size=100000000`: .* give at most 23860929"):
-        export_pairs(FakeSource(), tmp_path / "pairs", 10, shard_size=100_000_000)
+        write_shards(FakeSource(), tmp_path / "pairs", 10, shard_size=100_000_000)
     assert not (tmp_path / "pairs").exists()
 
 
@@ -286,7 +286,7 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from kpdetect.data.export import export_pairs
+from kpdetect.data.export import write_shards
 from kpdetect.errors import OutputError
 from kpdetect.pairs import PairBatch
 from tests.builders.pairs import FakeSource
@@ -300,7 +300,7 @@ class Large(FakeSource):
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
-    export_pairs(Large(), Path(sys.argv[1]), 100, codec="raw", shard_size=50)
+    write_shards(Large(), Path(sys.argv[1]), 100, codec="raw", shard_size=50)
 except OutputError as error:
     print("refused:", error)
 """
@@ -316,7 +316,7 @@ def test_writing_that_really_fails_leaves_nothing_half_written(tmp_path):
 
 
 def test_data_set_reads_in_worker_processes(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 10, codec="raw", shard_size=4)
+    write_shards(FakeSource(), tmp_path, 10, codec="raw", shard_size=4)
     data = PairDataset(ShardFolder(tmp_path))
     assert data[6]["index"] == 6  # opens a file, which must not travel
     copy = pickle.loads(pickle.dumps(data))
@@ -326,7 +326,7 @@ def test_data_set_reads_in_worker_processes(tmp_path):
 
 
 def test_only_a_few_shards_are_open(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 22, codec="raw", shard_size=2)
+    write_shards(FakeSource(), tmp_path, 22, codec="raw", shard_size=2)
     folder = ShardFolder(tmp_path)
     for index in (*range(22), 0):
         np.testing.assert_array_equal(folder.read(index)[0], expected(22).images[index])
@@ -352,7 +352,7 @@ def test_even_ranks_have_equally_many():
 
 @pytest.mark.slow
 def test_workers_and_ranks_share_shuffled_shards(tmp_path):
-    export_pairs(FakeSource(), tmp_path, 22, shard_size=5)
+    write_shards(FakeSource(), tmp_path, 22, shard_size=5)
     folder, seen = ShardFolder(tmp_path), []
     for rank in range(2):
         order = ShardShuffle(folder.lengths, seed=1, together=2, rank=rank, world=2)

@@ -1,0 +1,139 @@
+"""The inputs, settings and limits of one call of `run_project`, and the training jobs of its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from generator.training.job import GeneratorJob
+from kpdetect.data.training_images import TrainingImages
+from kpdetect.detector.job import DetectorJob
+from kpdetect.project.budget import share_of
+from kpdetect.project.config import ProjectConfig
+from kpdetect.refinement.job import RefineJob
+from kpdetect.training.checkpoints import REFINED, round_folder
+from kpdetect.training.price import progress_in
+from kpdetect.training.runtime import Runtime
+
+Last = Literal["generator", "detector", "report"]
+"""The last stage of a project: training the generator, training the last detector, or writing the report."""
+
+
+class Limits(TypedDict):
+    """The part of a job that all trainings share; see `TrainingJob`."""
+
+    out: Path
+    runtime: Runtime
+    minutes: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A stage that trains a network.
+
+    Attributes:
+        stage: `generator`, `detector`, `refine`, `imm` or `round`.
+        job: the inputs, settings and limits of the training.
+    """
+
+    stage: str
+    job: GeneratorJob | DetectorJob | RefineJob
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the stage has used up its steps or its minutes."""
+        job = self.job
+        step, used = progress_in(job.out, "generator" if isinstance(job, GeneratorJob) else "detector")
+        return step >= job.config.steps or (step > 0 and job.minutes is not None and used >= 60 * job.minutes)
+
+    @property
+    def title(self) -> str:
+        """The name of the trained network, as it stands in a sentence."""
+        titles = {"refine": "refined detector", "imm": "detector", "round": f"detector of {self.job.out.name}"}
+        return titles.get(self.stage, self.stage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectJob:
+    """The inputs, settings and limits of one call of `run_project`.
+
+    Attributes:
+        images: the images of the project.
+        out: project folder.
+        settings: configuration of the project, with the stages that its minutes can pay for.
+        runtime: device and precision.
+        minutes: training time of all stages together; None if steps alone limit the project.
+        init_generator, init_detector: models with whose weights the generator and the first detector start.
+        last: the last stage to run. The training stages up to it share the minutes.
+        generator_share: the generator's share of the minutes in a run that has time for all stages. The advice to give more
+            minutes uses it.
+    """
+
+    images: TrainingImages
+    out: Path
+    settings: ProjectConfig
+    runtime: Runtime
+    minutes: float | None = None
+    init_generator: Path | None = None
+    init_detector: Path | None = None
+    last: Last = "report"
+    generator_share: float = 1.0
+
+    def share(self, stage: str) -> float | None:
+        """Compute the training minutes of a stage; None if steps alone limit the project."""
+        if self.minutes is None:
+            return None
+        if self.settings.method == "imm" or self.last == "generator":
+            return self.minutes
+        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count, self.settings.method)
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """The stages that train a network, in order."""
+        settings = self.settings
+        generator = Training(stage="generator", job=self.generator_job)
+        if self.last == "generator":
+            return (generator,)
+        if settings.method == "imm":
+            return (Training(stage="imm", job=self.imm_job),)
+        detector = Training(stage="detector", job=self.detector_job)
+        refined = [Training(stage="refine", job=self.refine_job)] if settings.refined else []
+        rounds = [Training(stage="round", job=self.round_job(number)) for number in range(1, settings.rounds.count + 1)]
+        return (*([] if settings.method == "correspondence" else [generator]), detector, *refined, *rounds)
+
+    @property
+    def generator_job(self) -> GeneratorJob:
+        """The training of the generator, without the pretrained networks that its settings name."""
+        return GeneratorJob(
+            images=self.images,
+            config=self.settings.generator,
+            initial=self.init_generator,
+            share=self.generator_share,
+            **self._limits("generator", "generator"),
+        )
+
+    @property
+    def detector_job(self) -> DetectorJob:
+        """The training of the first detector on the project's pairs."""
+        pairs, config = self.out / "pairs", self.settings.detector
+        return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **self._limits("detector", "detector"))
+
+    @property
+    def refine_job(self) -> RefineJob:
+        """The training of the first detector on the real images."""
+        model, pairs, config = self.out / "detector", self.out / "pairs", self.settings.refine
+        return RefineJob(images=self.images, config=config, model=model, pairs=pairs, **self._limits("refine", REFINED))
+
+    @property
+    def imm_job(self) -> RefineJob:
+        """The training of a detector by the method `imm` (Jakab et al. 2018)."""
+        return RefineJob(images=self.images, config=self.settings.refine, **self._limits("imm", "detector"))
+
+    def round_job(self, number: int) -> DetectorJob:
+        """Describe the training of the pupil of a round of self-training, which starts from its teacher's weights."""
+        folder, config = self.out / round_folder(number), self.settings.rounds.pupil(self.settings.detector)
+        return DetectorJob(pairs=folder / "pairs", config=config, **self._limits("round", round_folder(number)))
+
+    def _limits(self, stage: str, folder: str) -> Limits:
+        return Limits(out=self.out / folder, runtime=self.runtime, minutes=self.share(stage))
