@@ -33,3 +33,8 @@ def keypoint_weights(keypoints: Tensor, visible: Tensor, hidden: float) -> Tenso
     """Compute the weight [batch, keypoints] of each keypoint: 1 if visible, `hidden` if hidden, 0 outside the image."""
     inside = (keypoints.abs() <= 1).all(dim=-1)
     return torch.where(visible, 1.0, hidden) * inside
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Compute the weighted mean of values [batch, keypoints]. Return 0 if all weights are 0."""
+    return (values * weights).sum() / weights.sum().clamp_min(1e-6)

@@ -16,7 +16,7 @@ from kpdetect.detector.device_batches import DeviceBatches
 from kpdetect.detector.held_out import Patience, calibrate, find_keypoints, keypoint_layout
 from kpdetect.detector.job import DetectorJob
 from kpdetect.detector.learned import LearnedFrom
-from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
+from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights, weighted_mean
 from kpdetect.detector.model import build_detector
 from kpdetect.detector.network import read_heatmaps
 from kpdetect.draw import contact_sheet, draw_keypoints
@@ -199,8 +199,3 @@ class DetectorTrainer(Trainer):
             calibration=calibration.description(),
         )
         save_weights(self.run.weights, "detector", self.average.state_dict(), description)
-
-
-def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Compute the weighted mean of values [batch, keypoints]. Return 0 if all weights are 0."""
-    return (values * weights).sum() / weights.sum().clamp_min(1e-6)

@@ -16,9 +16,8 @@ from kpdetect.detector.batches import Batches, LiveBatches, PairBatches, Trainin
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.device_batches import DeviceBatches
 from kpdetect.detector.held_out import calibrate
-from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
+from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights, weighted_mean
 from kpdetect.detector.network import read_heatmaps
-from kpdetect.detector.train import weighted_mean
 from kpdetect.errors import CheckpointError
 from kpdetect.pairs import PairSource
 from kpdetect.refinement.config import RefineConfig

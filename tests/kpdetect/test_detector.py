@@ -19,11 +19,11 @@ from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import HELD_OUT_LIVE, LiveBatches, PairBatches
 from kpdetect.detector.config import DetectorConfig, DetectorModelConfig, preset_config
 from kpdetect.detector.held_out import Patience
-from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights
+from kpdetect.detector.losses import coordinate_distance, heatmap_cross_entropy, keypoint_weights, weighted_mean
 from kpdetect.detector.model import build_detector, starting_network
 from kpdetect.detector.network import Detector, HeatmapHead, read_heatmaps
 from kpdetect.detector.pyramid import PyramidHead
-from kpdetect.detector.train import DetectorTrainer, weighted_mean
+from kpdetect.detector.train import DetectorTrainer
 from kpdetect.errors import ConfigError, InputError, TrainingError
 from kpdetect.files.sources import write_sources
 from kpdetect.heatmaps import gaussian_heatmaps
