@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.data.crop_sources import originals
 from kpdetect.data.export import write_shards
-from kpdetect.data.folder import select_images
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.clusters import Clusters, fit_clusters, to_side
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
@@ -56,38 +56,34 @@ NAME = "clusters of ImageNet features"
 
 
 def find_correspondences(
-    images: Path,
+    images: TrainingImages,
     out: Path,
     config: CorrespondenceConfig,
     runtime: Runtime,
     *,
     keypoints: int,
     crop: CropPolicy,
-    exclude: Sequence[str] = (),
-    strict: bool = False,
 ) -> None:
     """Find the keypoints of a folder of images without training, or continue an interrupted call.
 
     Args:
-        images: folder of images, searched recursively.
+        images: the images to match.
         out: folder of results.
         config: settings.
         runtime: device and processes.
         keypoints: number of keypoints.
         crop: how an image becomes square.
-        exclude: names of images to leave out.
-        strict: stop at an unreadable image instead of skipping it.
 
     Raises:
-        InputError: there are too few readable images, or, with `strict`, one is unreadable.
+        InputError: there are too few readable images, or, if they are `strict`, one is unreadable.
         ConfigError, CheckpointError: the feature network or its weights cannot be used.
         OutputError: `out` cannot be written.
     """
     perception = feature_network(config, runtime)
     make_folder(out)
-    names = select_images(images, set(exclude), out)
-    paths = [images / names[number] for number in sorted(spread_numbers(len(names), config.images))]
-    search = _Search(perception, paths, images, config, runtime, keypoints, crop, strict)
+    names = images.names(out)
+    paths = [images.folder / names[number] for number in sorted(spread_numbers(len(names), config.images))]
+    search = _Search(perception, paths, images.folder, config, runtime, keypoints, crop, images.strict)
     if is_finished(out, search.stage):
         log.info(f"{out}: the keypoints are found already")
         return

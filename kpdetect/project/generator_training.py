@@ -63,10 +63,8 @@ def train_generator(
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted = DEFAULT if orientation is None and config is None else orientation
     if wanted is not None:
-        crop, possible, writes = settings.data.crop, settings.model.separate_background, runtime.is_main
-        if settle_orientation(
-            wanted, listed.folder, out, crop, listed.exclude, strict=strict, possible=possible, writes=writes
-        ):
+        crop, possible = settings.data.crop, settings.model.separate_background
+        if settle_orientation(wanted, listed, out, crop, possible=possible, writes=runtime.is_main):
             settings = apply_overrides(settings, [*GENERATOR, *overrides])
     with listening(progress):
         initial = as_path(init_from)

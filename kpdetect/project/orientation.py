@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from generator.presets import MASK_PRIOR
 from kpdetect.config import apply_overrides
-from kpdetect.data.sample import read_sample
 from kpdetect.data.schema import MANIFEST, Manifest
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.errors import ConfigError, KpdetectError
 from kpdetect.files.atomic import read_json, write_json
@@ -46,12 +46,10 @@ PROJECT = (
 
 def settle_orientation(
     wanted: Orientation,
-    images: Path,
+    images: TrainingImages,
     out: Path,
     crop: CropPolicy,
-    exclude: frozenset[str],
     *,
-    strict: bool = False,
     possible: bool = True,
     writes: bool = True,
 ) -> bool:
@@ -59,17 +57,15 @@ def settle_orientation(
 
     Args:
         wanted: `upright`, `any`, or `auto`, which tests the images.
-        images: folder of images.
+        images: the images to train on.
         out: run folder or project folder.
         crop: how an image becomes square.
-        exclude: names of images to leave out.
-        strict: stop at an unreadable image instead of skipping it.
         possible: whether the model can draw objects in every direction; if not, `auto` does not test.
         writes: whether this process writes the record and the message.
 
     Raises:
         ConfigError: an unknown orientation.
-        InputError: there are no usable images, or, with `strict`, one is unreadable.
+        InputError: there are no usable images, or, if they are `strict`, one is unreadable.
     """
     if wanted not in ORIENTATIONS:
         raise ConfigError(f"`orientation={wanted}`: expected one of {', '.join(ORIENTATIONS)}")
@@ -84,7 +80,7 @@ def settle_orientation(
     elif not possible or (out / CONFIG).exists():
         return False
     else:
-        sample = read_sample(images, out, SIDE, crop, exclude, strict=strict, most=IMAGES)
+        sample = images.sample(out, SIDE, crop, IMAGES)
         test = measure_orientation(sample.images)
         record = {
             "orientation": "any" if test.any else "upright",
@@ -97,7 +93,7 @@ def settle_orientation(
         if writes:
             log.info(f"{describe(test)}; to choose yourself, give `orientation`")
     if writes and not (out / CONFIG).exists():
-        require_apart(images, out)
+        require_apart(images.folder, out)
         write_json(make_folder(out) / RECORD, record)
     return bool(record["orientation"] == "any")
 

@@ -202,9 +202,7 @@ def _oriented(
         return settings
     model, crop = settings.generator.model, settings.generator.data.crop
     possible = model.separate_background and settings.method == "gan"
-    turned = settle_orientation(
-        wanted, images.folder, out, crop, images.exclude, strict=images.strict, possible=possible, writes=writes
-    )
+    turned = settle_orientation(wanted, images, out, crop, possible=possible, writes=writes)
     if turned and choose and chosen_method(settings, out, report=writes) == "correspondence":
         return settings.model_copy(update={"method": "correspondence"})
     return apply_overrides(settings, [*PROJECT, *overrides]) if turned else settings

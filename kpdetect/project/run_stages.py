@@ -117,14 +117,12 @@ class Project(ProjectJob):
         settings, runtime, found = self.settings, self.runtime, self.out / CORRESPONDENCE
         config, crop = settings.correspondence, settings.generator.data.crop
         find_correspondences(
-            self.images.folder,
+            self.images,
             found,
             config,
             runtime,
             keypoints=settings.refine.keypoints,
             crop=crop,
-            exclude=sorted(self.images.exclude),
-            strict=self.images.strict,
         )
         by_the_first(runtime, lambda: discard_outdated_matches(self.out))
         size = settings.detector.model.input_size

@@ -3,6 +3,7 @@
 import pytest
 
 from kpdetect.config import write_config
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import ConfigError
 from kpdetect.project import method_choice, pipeline
 from kpdetect.project.config import project_config
@@ -49,9 +50,7 @@ def test_a_project_keeps_its_method(installed, tmp_path, method):
 def test_only_objects_with_all_directions_get_another_method(installed, tmp_path, monkeypatch, turned, choose, method):
     monkeypatch.setattr(pipeline, "settle_orientation", lambda *arguments, **options: turned)
     settings = project_config()
-    found = pipeline._oriented(
-        settings, "auto", [], tmp_path, tmp_path / "out", frozenset(), choose=choose, strict=False, writes=True
-    )
+    found = pipeline._oriented(settings, "auto", [], TrainingImages(tmp_path), tmp_path / "out", choose=choose, writes=True)
     assert found.method == method
     turns = turned and method == "gan"
     assert found.detector.augment.rotation == (180 if turns else settings.detector.augment.rotation)

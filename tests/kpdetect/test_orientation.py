@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from generator.config import GeneratorConfig
 from generator.stream import PairStream
 from kpdetect.config import apply_overrides, read_config
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.config import preset_config
 from kpdetect.errors import ConfigError
 from kpdetect.images.image_files import write_image
@@ -61,11 +62,11 @@ def turned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_choice_is_said_recorded_and_kept(turned_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    nothing: frozenset[str] = frozenset()
+    images, gone = TrainingImages(turned_folder), TrainingImages(tmp_path / "gone")
     with caplog.at_level(logging.INFO, "kpdetect"):
-        assert settle_orientation("auto", turned_folder, tmp_path / "dry", "centre", nothing, writes=False) is True
+        assert settle_orientation("auto", images, tmp_path / "dry", "centre", writes=False) is True
         assert not (tmp_path / "dry").exists()
-        assert settle_orientation("auto", turned_folder, tmp_path, "centre", nothing) is True
+        assert settle_orientation("auto", images, tmp_path, "centre") is True
     assert "objects have all directions: a classifier recognises" in caplog.text
     record = json.loads((tmp_path / RECORD).read_text())
     assert record["orientation"] == "any"
@@ -73,13 +74,13 @@ def test_the_choice_is_said_recorded_and_kept(turned_folder: Path, tmp_path: Pat
     assert record["images"] == FEWEST
     assert record["text"] in caplog.text
     assert record["turns_recognised"] < record["threshold"]
-    assert settle_orientation("auto", tmp_path / "gone", tmp_path, "centre", nothing) is True  # nothing is measured again
-    assert settle_orientation("upright", turned_folder, tmp_path, "centre", nothing) is False
+    assert settle_orientation("auto", gone, tmp_path, "centre") is True  # nothing is measured again
+    assert settle_orientation("upright", images, tmp_path, "centre") is False
     again = json.loads((tmp_path / RECORD).read_text())
     assert again == {"orientation": "upright", "chosen_by": "user", "text": "the user chose the orientation upright"}
-    assert settle_orientation("auto", turned_folder, tmp_path / "no", "centre", nothing, possible=False) is False
+    assert settle_orientation("auto", images, tmp_path / "no", "centre", possible=False) is False
     with pytest.raises(ConfigError, match="`orientation=left`: expected one of upright, any, auto"):
-        settle_orientation("left", turned_folder, tmp_path, "centre", nothing)  # type: ignore[arg-type]
+        settle_orientation("left", images, tmp_path, "centre")  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
