@@ -116,12 +116,12 @@ def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, chec
 
 
 def _from_folder(folder: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:
-    from kpdetect.inference.prediction_record import read_prediction_record
+    from kpdetect.inference.prediction_record import read_prediction_head
     from kpdetect.inference.predictions import TABLE, Predictions
 
     if checkpoint is not None:
         raise InputError(f"`checkpoint`: {folder} holds predictions of one model; leave `checkpoint` out")
-    predictions, record = Predictions.read(folder), read_prediction_record(folder)
+    predictions, record = Predictions.read(folder), read_prediction_head(folder)
     made_by = record.model
     if weights is not None and made_by != file_hash(weights):
         raise InputError(

@@ -167,9 +167,9 @@ def _predictions(project: Path) -> Predictions | None:
 
 
 def _input_folder(folder: Path) -> Path | None:
-    from kpdetect.inference.prediction_record import read_prediction_record
+    from kpdetect.inference.prediction_record import read_prediction_head
 
-    source = read_prediction_record(folder).source
+    source = read_prediction_head(folder).source
     return Path(source) if source is not None and (Path(source).is_dir() or is_archive(Path(source))) else None
 
 

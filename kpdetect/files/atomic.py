@@ -101,11 +101,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON. In paths, bytes that are not UTF-8 are escaped (`kpdetect.files.names.shown`)."""
+    """Write `value` as indented JSON, see `json_text`."""
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """Make indented JSON. In paths, bytes that are not UTF-8 are escaped (`kpdetect.files.names.shown`)."""
     text = json.dumps(value, indent=2)
     if "\\udc" in text:  # readers refuse the code points that stand for such bytes
         text = json.dumps(_as_text(value), indent=2)
-    write_text(path, text + "\n")
+    return text
 
 
 def _as_text(value: Any) -> Any:

@@ -18,7 +18,7 @@ from kpdetect.files.atomic import replacing
 from kpdetect.files.names import from_cell, to_cell
 from kpdetect.files.reading import reading, reason
 from kpdetect.files.tables import read_table
-from kpdetect.inference.prediction_record import read_prediction_record
+from kpdetect.inference.prediction_record import read_prediction_head
 from kpdetect.inference.predictions import RECORD, VIDEOS, Predictions
 from kpdetect.inference.predictor import Box
 from kpdetect.inference.second_pass import LAYOUT, MIN_SPREAD, Layout, spread
@@ -203,7 +203,7 @@ def _layout(like: Path, folder: Path, predictions: Predictions) -> Layout:
     layout = Layout.read(read_detector_description(weights))
     if layout is None:
         raise InputError(f"{weights}: there is no {LAYOUT}; give a copy made by `kpdetect calibrate`, or give `margin`")
-    count = read_prediction_record(folder).description.get("keypoints", max(predictions.points.numbers) + 1)
+    count = read_prediction_head(folder).description.get("keypoints", max(predictions.points.numbers) + 1)
     if count != len(layout.places):
         raise InputError(
             f"{weights}: the detector has {len(layout.places)} keypoints, {folder} has {count}; "

@@ -17,7 +17,7 @@ from kpdetect.files.reading import reading, shortened
 from kpdetect.files.records import checked
 from kpdetect.files.sources import SOURCES, read_sources
 from kpdetect.images.image_files import list_names
-from kpdetect.inference.prediction_record import read_prediction_record
+from kpdetect.inference.prediction_record import read_prediction_head
 from kpdetect.inference.predictions import RECORD, TABLE, VIDEOS, Predictions
 from kpdetect.shipped import shipped_folder
 from kpdetect.training.checkpoints import (
@@ -125,7 +125,7 @@ def _run(path: Path, verify: bool) -> Iterator[str]:
 
 def _predictions(path: Path, verify: bool) -> Iterator[str]:
     folder = path if path.is_dir() else path.parent
-    predictions, record = Predictions.read(folder), read_prediction_record(folder)
+    predictions, record = Predictions.read(folder), read_prediction_head(folder)
     inputs = "images" if predictions.frames is None else f"frames of a video at {predictions.rate:g} a second"
     yield f"predictions: {len(predictions.images):,} {inputs}, {predictions.keypoints_px.shape[1]} keypoints"
     if predictions.points.named:

@@ -15,7 +15,7 @@ from kpdetect.files.names import shown
 from kpdetect.images.levels import current_levels
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.formats.choice import FILES, FORMATS, kind_of
-from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head, read_prediction_record
 from kpdetect.inference.predictions import TABLE
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import border
@@ -57,7 +57,7 @@ def is_finished(folder: Path, stage: dict[str, Any]) -> bool:
     """Tell whether `folder` holds complete predictions with this identity, `stage`; see `stage_of`."""
     if not (folder / RECORD).exists() or not (folder / TABLE).exists():
         return False
-    record = read_prediction_record(folder).content
+    record = read_prediction_head(folder).content
     return all(record.get(key) == value for key, value in stage.items())
 
 
@@ -108,7 +108,7 @@ def skipped_before(folder: Path, *, strict: bool) -> dict[str, str]:
     Raises:
         InputError: with `strict`, an input was skipped.
     """
-    skipped = read_prediction_record(folder).skipped
+    skipped = read_prediction_head(folder).skipped
     if strict and skipped:
         raise InputError(next(iter(skipped.values())))
     return skipped

@@ -18,6 +18,7 @@ from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import flush_disks
 from kpdetect.files.files_below import names_below
+from kpdetect.files.json_stream import Entries
 from kpdetect.files.names import below
 from kpdetect.images.image_files import read_image, write_image
 from kpdetect.images.reduced import read_at_least
@@ -27,6 +28,8 @@ from kpdetect.inference.earlier_results import OVERLAYS, is_finished, pictures_o
 from kpdetect.inference.image_parts import Beginning, Part, Parts, require_same_inputs
 from kpdetect.inference.overlap import Background, batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.overlay_names import picture_names, spread_numbers
+from kpdetect.inference.parts_table import PartsTable
+from kpdetect.inference.prediction_writer import write_predictions
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
@@ -58,7 +61,30 @@ def predict_images(
     boxes: Mapping[str, Box] | None = None,
     peers: Peers = ALONE,
 ) -> tuple[Predictions, Skipped]:
-    """Predict image files. If an equal call has already written its results to `out`, read these. Continue an interrupted call.
+    """Predict image files as `predict_into` does, and read the results.
+
+    Returns:
+        The predictions, and why images were skipped. The other processes than the first one return none.
+
+    Raises:
+        KpdetectError: see `predict_into`.
+    """
+    skipped = predict_into(predictor, paths, root, out, config, boxes, peers)
+    return Predictions.read(out) if peers.is_main else Predictions.none(predictor.skeleton), skipped
+
+
+def predict_into(
+    predictor: Predictor,
+    paths: Sequence[Path],
+    root: Path,
+    out: Path,
+    config: PredictConfig,
+    boxes: Mapping[str, Box] | None = None,
+    peers: Peers = ALONE,
+) -> Skipped:
+    """Predict image files. If an equal call has already written its results to `out`, keep these. Continue an interrupted call.
+
+    Memory does not grow with the number of images, apart from the list of their names.
 
     Args:
         predictor: the detector.
@@ -67,7 +93,10 @@ def predict_images(
         out: folder for predictions.csv, predictions.json and overlays/.
         config: settings.
         boxes: the box to predict in, by name of the image. Images without a box are predicted whole.
-        peers: processes that make this call together. The first one returns the predictions, the others return none.
+        peers: processes that make this call together. The first one writes the table and the record.
+
+    Returns:
+        Why images were skipped, in the first process; nothing in the others.
 
     Raises:
         NoneReadableError: no image is readable.
@@ -78,9 +107,7 @@ def predict_images(
     require_same_inputs(root, stage, peers)
     if peers.agreed(not config.overwrite and is_finished(out, stage)):
         log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
-        if not peers.is_main:
-            return Predictions.none(predictor.skeleton), {}
-        return Predictions.read(out), skipped_before(out, strict=config.strict)
+        return skipped_before(out, strict=config.strict) if peers.is_main else {}
     predictor.settle(len(paths))
     job = _ImageJob(predictor, paths, root, out, config, boxes or {})
     parts = Parts(out, stage | {"engine": predictor.engine.name}, len(paths))
@@ -94,14 +121,16 @@ def predict_images(
         job.run(parts, peers, begin)
         peers.wait()  # for all parts and pictures
         if not peers.is_main:
-            return Predictions.none(predictor.skeleton), {}
-        predictions, digests, skipped = job.result(parts)
+            return {}
+        table = PartsTable(parts, job.names, predictor.skeleton)
+        skipped = job.skipped_of(table)
     record: dict[str, Any] = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
     record["engine"] = predictor.engine.name
-    record["files"] = dict(zip(predictions.images, digests, strict=True))
-    predictions = predictions.write(out, {**stage, "description": predictor.description.content, **record})
+    record["files"] = Entries(table.files())
+    description = predictor.description.content
+    write_predictions(out, table.blocks, {**stage, "description": description, **record})
     parts.remove()
-    return predictions, skipped
+    return skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,31 +199,22 @@ class _ImageJob:
                 parts.write(span, self._part(span, blocks, drawing, progress, begins))
             begins.missing()
 
-    def result(self, parts: Parts) -> tuple[Predictions, list[str], Skipped]:
-        """Return the predictions of all parts, the hash of each image's file, and why images were skipped.
+    def skipped_of(self, table: PartsTable) -> Skipped:
+        """Return why images were skipped.
 
         Raises:
             NoneReadableError: no image is readable.
             InputError: with `strict`, an image is unreadable. A part that a call without `strict` wrote may report it.
         """
-        whole = parts.whole()
-        skipped = {self.names[number]: whole.skipped[number] for number in sorted(whole.skipped)}
-        reason = next(iter(skipped.values()), "")
-        if not len(whole.numbers):
-            parts.remove()
+        reason = next(iter(table.skipped.values()), "")
+        if not table.count:
+            table.parts.remove()
             raise NoneReadableError(
-                f"{self.root}: none of {len(self.paths)} images can be read; the first one: {reason}", skipped
+                f"{self.root}: none of {len(self.paths)} images can be read; the first one: {reason}", table.skipped
             )
-        if skipped and self.config.strict:
+        if table.skipped and self.config.strict:
             raise InputError(reason)
-        predictions = Predictions(
-            images=[self.names[number] for number in whole.numbers],
-            keypoints_px=whole.keypoints_px,
-            confidence=whole.confidence,
-            sizes=whole.sizes,
-            skeleton=self.predictor.skeleton,
-        )
-        return predictions, whole.digests, skipped
+        return table.skipped
 
     def _part(self, span: range, blocks: Iterator[_Block], drawing: Background, progress: Progress, begins: Beginning) -> Part:
         """Predict the images of one part."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,21 +126,13 @@ class Parts:
                 f"{path}: this file was damaged and is removed; run the same command again to continue"
             ) from error
 
-    def whole(self) -> Part:
-        """Join all parts, in their order.
+    def each(self) -> Iterator[Part]:
+        """Read the parts one by one, in their order.
 
         Raises:
             OutputError: see `read`.
         """
-        parts = [self.read(span) for span in self.spans]
-        return Part(
-            numbers=np.concatenate([part.numbers for part in parts]),
-            keypoints_px=np.concatenate([part.keypoints_px for part in parts]),
-            confidence=np.concatenate([part.confidence for part in parts]),
-            sizes=np.concatenate([part.sizes for part in parts]),
-            digests=[digest for part in parts for digest in part.digests],
-            skipped={number: reason for part in parts for number, reason in part.skipped.items()},
-        )
+        return map(self.read, self.spans)
 
     def remove(self) -> None:
         """Remove all parts."""

@@ -20,8 +20,9 @@ from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.earlier_results import OVERLAYS
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.formats.yolo import FOLDER as YOLO
-from kpdetect.inference.image_job import NoneReadableError, predict_images
+from kpdetect.inference.image_job import NoneReadableError, predict_into
 from kpdetect.inference.predictions import VIDEOS, Predictions
+from kpdetect.inference.predictions_folder import PredictedFolder
 from kpdetect.inference.predictor import Box, Predictor
 from kpdetect.inference.sources import Clip, Sources, find_sources
 from kpdetect.inference.video_job import predict_clip
@@ -43,7 +44,7 @@ class PredictResult:
 
     Attributes:
         path: folder of the results.
-        parts: the predictions of the images, under the name "", and of every video, under its name.
+        folders: the written predictions of the images, under the name "", and of every video, under its name.
         doubtful: number of images and frames whose mean confidence is below half of the detector's usual mean confidence.
         skipped: why inputs could not be read, or not to their end, by their paths relative to the common folder of all inputs.
         gaps: the names in `skipped` that have predictions all the same: videos that lack some frames or the overlay video.
@@ -52,7 +53,7 @@ class PredictResult:
     """
 
     path: Path
-    parts: dict[str, Predictions] = field(default_factory=dict)
+    folders: dict[str, PredictedFolder] = field(default_factory=dict)
     doubtful: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     gaps: set[str] = field(default_factory=set)
@@ -61,7 +62,7 @@ class PredictResult:
 
     def add(self, other: PredictResult) -> None:
         """Add the results of further inputs."""
-        self.parts |= other.parts
+        self.folders |= other.folders
         self.doubtful += other.doubtful
         self.skipped |= other.skipped
         self.gaps |= other.gaps
@@ -71,12 +72,20 @@ class PredictResult:
     @property
     def images(self) -> int:
         """Number of predicted images."""
-        return len(self.parts[IMAGES].images) if IMAGES in self.parts else 0
+        return self.folders[IMAGES].count if IMAGES in self.folders else 0
 
     @property
     def clips(self) -> list[tuple[Path, int]]:
         """Folder and number of frames of every predicted video."""
-        return [(below(self.path / VIDEOS, name), len(frames.images)) for name, frames in self.videos.items()]
+        return [(folder.path, folder.count) for name, folder in self.folders.items() if name != IMAGES]
+
+    @property
+    def parts(self) -> dict[str, Predictions]:
+        """The predictions of the images, under the name "", and of every video, under its name.
+
+        Predictions of more than `KEPT` (100,000) images or frames are read from their folder when they are first used.
+        """
+        return {name: folder.predictions for name, folder in self.folders.items()}
 
     @property
     def videos(self) -> dict[str, Predictions]:
@@ -90,12 +99,12 @@ class PredictResult:
         Raises:
             InputError: there are images and a video, or several videos; use `parts` or `to_pandas`.
         """
-        if len(self.parts) != 1:
-            names = ", ".join(name or "images" for name in self.parts)
+        if len(self.folders) != 1:
+            names = ", ".join(name or "images" for name in self.folders)
             raise InputError(
                 f"{self.path}: there are several predictions ({names}); take them from `parts`, or call to_pandas()"
             )
-        return next(iter(self.parts.values()))
+        return next(iter(self.folders.values())).predictions
 
     def to_pandas(self) -> pd.DataFrame:
         """Make one table of all keypoints, see `Predictions.to_pandas`. With videos, its first column is `video`."""
@@ -176,35 +185,35 @@ class _Job:
             return PredictResult(self.out)
         for number in range(len(clips)):
             self.result.add(done[number % self.peers.world][number // self.peers.world])
-        if self.result.wrong and not self.result.parts:
+        if self.result.wrong and not self.result.folders:
             raise InputError(self.result.wrong[0])
+        for folder in self.result.folders.values():
+            folder.keep()
         _write_skipped(self.out / SKIPPED, self.result.skipped)
         return self.result
 
     def _predict_images(self) -> None:
         sources = self.sources
         try:
-            predictions, skipped = predict_images(
-                self.predictor, sources.images, sources.root, self.out, self.config, self.boxes, self.peers
-            )
+            skipped = predict_into(self.predictor, sources.images, sources.root, self.out, self.config, self.boxes, self.peers)
         except NoneReadableError as error:
             if self.config.strict or not sources.clips:
                 raise
             self.result.add(PredictResult(self.out, skipped=error.skipped, wrong=[str(error)]))
             return
         if self.peers.is_main:
-            self.result.add(self._finished(IMAGES, predictions, self.out))
+            self.result.add(self._finished(IMAGES, self.out))
             self.result.skipped |= skipped
 
     def _predict_clip(self, clip: Clip) -> PredictResult:
         folder, name = below(self.out / VIDEOS, clip.name), self.sources.clip_file(clip)
         try:
-            predictions, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
+            _, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
         except InputError as error:
             if self.config.strict:
                 raise
             return PredictResult(self.out, skipped={name: str(error)}, wrong=[str(error)])
-        result = self._finished(clip.name, predictions, folder)
+        result = self._finished(clip.name, folder)
         if note:
             result.skipped[name] = note
             result.gaps.add(name)
@@ -212,11 +221,14 @@ class _Job:
                 raise InputError(note)
         return result
 
-    def _finished(self, name: str, predictions: Predictions, folder: Path) -> PredictResult:
+    def _finished(self, name: str, folder: Path) -> PredictResult:
         """Count doubtful images and write the requested formats. If one format cannot be written, write the others."""
-        result, usual = PredictResult(self.out, {name: predictions}), self.predictor.calibration.usual
-        if usual is not None:
-            result.doubtful = int((predictions.confidence.mean(axis=1) < usual / 2).sum())
+        predictions, usual = PredictedFolder(folder, 0), self.predictor.calibration.usual
+        result = PredictResult(self.out, {name: predictions})
+        for block in predictions.blocks():
+            predictions.count += block.count
+            if usual is not None:
+                result.doubtful += int((block.confidence.mean(axis=1) < usual / 2).sum())
         for kind in self.config.formats:
             try:
                 write_formats(predictions, [kind], folder, self.config.min_confidence)

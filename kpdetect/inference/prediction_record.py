@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
+from kpdetect.files.json_stream import json_stream
 from kpdetect.files.json_yaml import read_json_file
 from kpdetect.files.records import Count, Record, RelativeName, checked
 from kpdetect.skeleton import MOST_KEYPOINTS, SkeletonRecord
 
-RECORD = "predictions.json"
+RECORD, TABLE = "predictions.json", "predictions.csv"
 AGAIN = "run `kpdetect predict` again"
 Size = tuple[Annotated[int, Field(ge=1, le=1 << 24)], Annotated[int, Field(ge=1, le=1 << 24)]]
 """(height, width) in pixels."""
+_ADVICE = f"not a record of predictions, {AGAIN}"
+_PER_IMAGE = ("sizes", "files")
+"""The keys that hold an entry for each image."""
 
 
 class ClipRecord(Record):
@@ -81,4 +87,39 @@ def read_prediction_record(folder: Path) -> PredictionRecord:
         FormatError: the record is damaged. The message names the field.
     """
     path = folder / RECORD
-    return checked(PredictionRecord, read_json_file(path), path, advice=f"not a record of predictions, {AGAIN}")
+    return checked(PredictionRecord, read_json_file(path), path, advice=_ADVICE)
+
+
+def read_prediction_head(folder: Path) -> PredictionRecord:
+    """Read the record of a predictions folder without the entries of single images: `sizes` and `files` are empty.
+
+    The memory does not grow with the number of images, and the record may be larger than `read_prediction_record` accepts.
+
+    Raises:
+        InputError: the record is missing.
+        FormatError: the record is damaged. The message names the field.
+    """
+    content, path = dict[str, Any](), folder / RECORD
+    with json_stream(path, _ADVICE) as stream:
+        for key in stream.object_keys():
+            content[key] = stream.emptied() if key in _PER_IMAGE else stream.value()
+        stream.finish()
+    return checked(PredictionRecord, content, path, advice=_ADVICE)
+
+
+def read_sizes(folder: Path, count: int) -> Iterator[dict[str, Size]]:
+    """Read the (height, width) in pixels of the images in the record of a predictions folder, by name, `count` at a time.
+
+    Raises:
+        InputError: the record is missing.
+        FormatError: the record is damaged.
+    """
+    path = folder / RECORD
+    with json_stream(path, _ADVICE) as stream:
+        for key in stream.object_keys():
+            if key != "sizes":
+                stream.emptied()
+                continue
+            entries = ((name, stream.value()) for name in stream.object_keys())
+            while block := dict(islice(entries, count)):
+                yield checked(dict[RelativeName, Size], block, path, advice=_ADVICE)

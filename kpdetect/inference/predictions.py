@@ -5,6 +5,7 @@ predictions.json records how the keypoints in predictions.csv were made.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files.atomic import replacing, write_json
-from kpdetect.files.names import from_cell, to_cell
+from kpdetect.files.names import from_cell
 from kpdetect.files.reading import reading, shortened
 from kpdetect.files.tables import read_table
-from kpdetect.inference.prediction_record import AGAIN, RECORD, ClipRecord, Size, read_prediction_record
+from kpdetect.inference.prediction_record import (
+    AGAIN,
+    RECORD,
+    TABLE,
+    ClipRecord,
+    PredictionRecord,
+    Size,
+    read_prediction_head,
+    read_prediction_record,
+    read_sizes,
+)
+from kpdetect.inference.prediction_writer import write_predictions
 from kpdetect.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -38,11 +49,11 @@ COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
 NAME_COLUMN = "name"
 """Last column of the table. It is there if the model's keypoints have names."""
-BLOCK = 100_000
-"""Number of images whose rows are in memory at a time while a table is written."""
+BLOCK = 10_000
+"""Number of images whose rows are in memory at a time while a table is written, or read in blocks."""
 PARQUET = "predictions.parquet"
 """Name of the folder that holds the predictions as Parquet files, see `kpdetect.inference.formats.parquet`."""
-TABLE, VIDEOS = "predictions.csv", "videos"
+VIDEOS = "videos"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,24 +136,20 @@ class Predictions:
         Raises:
             OutputError: the folder cannot be written.
         """
-        (folder / RECORD).unlink(missing_ok=True)
-        with replacing(folder / TABLE) as temporary:
-            for start in range(0, max(1, len(self.images)), BLOCK):
-                table = self.part(slice(start, start + BLOCK)).to_pandas()
-                if "image" in table:
-                    table["image"] = table["image"].map(to_cell)
-                table.to_csv(temporary, index=False, header=start == 0, mode="a", encoding="utf-8")
-        record = {**provenance, "keypoints": int(self.keypoints_px.shape[1]), "skeleton": self.points.to_record()}
-        if self.frames is None:
-            record["sizes"] = {image: size.tolist() for image, size in zip(self.images, self.sizes, strict=True)}
-        else:
-            clip = self.images[0].rpartition("/")[0]
-            record["clip"] = {"name": clip, "rate": self.rate, "frames": len(self.frames), "size": self.sizes[0].tolist()}
-        write_json(folder / RECORD, record)
+        write_predictions(folder, self.blocks, provenance)
         if self.frames is None and np.isfinite(self.keypoints_px).all():  # reading the table again takes much memory
             keypoints_px, confidence = self.keypoints_px.round(3), self.confidence.round(4)
             return replace(self, keypoints_px=keypoints_px, confidence=confidence, skeleton=self.points)
         return self.read(folder)
+
+    def blocks(self) -> Iterator[Predictions]:
+        """Yield the images or frames in blocks of `BLOCK`. Without images, yield one empty block."""
+        return (self.part(slice(start, start + BLOCK)) for start in range(0, max(1, self.count), BLOCK))
+
+    @property
+    def count(self) -> int:
+        """Number of images or frames."""
+        return len(self.images)
 
     def part(self, own: slice) -> Predictions:
         """Select some of the images or frames."""
@@ -160,15 +167,43 @@ class Predictions:
         """
         record, path = read_prediction_record(folder), folder / TABLE
         with reading(path, FormatError, f"not a table of predictions; {AGAIN}"):
-            table = _read_table(path)
-            skeleton = Skeleton.plain(record.keypoints) if record.skeleton is None else record.skeleton.skeleton()
-            if len(skeleton.numbers) != record.keypoints:
-                raise FormatError(
-                    f"{folder / RECORD}: {record.keypoints} keypoints, but a skeleton of {len(skeleton.numbers)}; {AGAIN}"
-                )
+            with _opened(path) as file:
+                table = _rows(file)
             inputs = _images(record.sizes) if record.clip is None else _frames(record.clip, table, record.keypoints)
-            points_px, confidence = _values(table, inputs, skeleton, path)
-            return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **inputs)
+            return cls._joined(table, inputs, _skeleton(record, folder), path)
+
+    @classmethod
+    def read_blocks(cls, folder: Path) -> Iterator[Predictions]:
+        """Read a predictions folder in blocks of `BLOCK` images. The frames of a video are read at once, as one block.
+
+        Raises:
+            InputError: a file is missing.
+            FormatError: a file is damaged, or the two files do not fit each other.
+        """
+        head, path = read_prediction_head(folder), folder / TABLE
+        if head.clip is not None:
+            yield from cls.read(folder).blocks()
+            return
+        skeleton = _skeleton(head, folder)
+        with reading(path, FormatError, f"not a table of predictions; {AGAIN}"), _opened(path) as file:
+            for sizes in read_sizes(folder, BLOCK):
+                yield cls._joined(_rows(file, len(sizes) * head.keypoints), _images(sizes), skeleton, path)
+            if len(_rows(file, 1)):
+                raise FormatError(f"{path}: more images than {RECORD} lists; {AGAIN}")
+
+    @classmethod
+    def _joined(cls, table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, path: Path) -> Predictions:
+        points_px, confidence = _values(table, inputs, skeleton, path)
+        return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **inputs)
+
+
+def _skeleton(record: PredictionRecord, folder: Path) -> Skeleton:
+    skeleton = Skeleton.plain(record.keypoints) if record.skeleton is None else record.skeleton.skeleton()
+    if len(skeleton.numbers) != record.keypoints:
+        raise FormatError(
+            f"{folder / RECORD}: {record.keypoints} keypoints, but a skeleton of {len(skeleton.numbers)}; {AGAIN}"
+        )
+    return skeleton
 
 
 def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, path: Path) -> tuple[NDArray[np.float32], ...]:
@@ -191,11 +226,22 @@ def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, pat
     return np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _opened(path: Path) -> Any:
+    """Open a table for `_rows`."""
     try:
-        table = read_table(path, dtype={"image": str, NAME_COLUMN: str})  # a keypoint may have the name "NA"
+        return read_table(path, dtype={"image": str, NAME_COLUMN: str}, iterator=True)  # a keypoint may have the name "NA"
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {AGAIN}") from error
+
+
+def _rows(file: Any, count: int | None = None) -> pd.DataFrame:
+    """Read the next `count` rows of an open table, or as many as there are. None: all rows."""
+    import pandas as pd
+
+    try:
+        table: pd.DataFrame = file.read(count)
+    except StopIteration:
+        return pd.DataFrame()
     if "image" in table:
         table["image"] = table["image"].map(from_cell)
     return table

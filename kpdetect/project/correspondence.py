@@ -30,6 +30,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.files_below import names_below
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
+from kpdetect.files.json_stream import Entries
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import list_names, read_image, write_image
 from kpdetect.images.levels import current_levels
@@ -38,7 +39,8 @@ from kpdetect.inference.image_job import NoneReadableError
 from kpdetect.inference.image_parts import Part, Parts
 from kpdetect.inference.overlap import batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.overlay_names import spread_numbers
-from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.parts_table import PartsTable
+from kpdetect.inference.prediction_writer import write_predictions
 from kpdetect.inference.pseudo_labels import PseudoPairs
 from kpdetect.messages import log
 from kpdetect.progress import Progress
@@ -227,28 +229,23 @@ class _Search:
 
     def _write(self, out: Path, parts: Parts, clusters: Clusters) -> None:
         """Write the predictions and the sheet."""
-        names, whole = names_below(self.paths, self.root), parts.whole()
-        skipped = {names[number]: reason for number, reason in sorted(whole.skipped.items())}
-        if not len(whole.numbers):
-            raise NoneReadableError(f"{self.root}: none of {len(self.paths)} images can be read", skipped)
-        predictions = Predictions(
-            images=[names[number] for number in whole.numbers],
-            keypoints_px=whole.keypoints_px,
-            confidence=whole.confidence,
-            sizes=whole.sizes,
-        )
-        self._draw(out / SHEET, predictions)
+        table = PartsTable(parts, names_below(self.paths, self.root))
+        if not table.count:
+            raise NoneReadableError(f"{self.root}: none of {len(self.paths)} images can be read", table.skipped)
+        self._draw(out / SHEET, table)
         description = {"provenance": {"discovery": NAME}, "score": clusters.score.round(4).tolist()}
-        files = dict(zip(predictions.images, whole.digests, strict=True))
-        record = {"crop": self.crop, "skipped": skipped, "environment": environment(), "files": files}
-        predictions.write(out, {**self.stage, "description": description, **record})
+        record = {"crop": self.crop, "skipped": table.skipped, "environment": environment(), "files": Entries(table.files())}
+        write_predictions(out, table.blocks, {**self.stage, "description": description, **record})
         parts.remove()
 
-    def _draw(self, path: Path, predictions: Predictions) -> None:
-        points_px, tiles = predictions.confident(self.config.min_similarity), []
-        for row in sorted(spread_numbers(len(predictions.images), SHOWN)):
-            square, matrix = fit_image(read_image(self.root / predictions.images[row]), SHOWN_SIDE, self.crop)
-            tiles.append(draw_keypoints(square, apply_affine(matrix, points_px[row])))
+    def _draw(self, path: Path, table: PartsTable) -> None:
+        shown, first, tiles = spread_numbers(table.count, SHOWN), 0, []
+        for block in table.blocks():
+            points_px = block.confident(self.config.min_similarity)
+            for row in (row for row in range(block.count) if first + row in shown):
+                square, matrix = fit_image(read_image(self.root / block.images[row]), SHOWN_SIDE, self.crop)
+                tiles.append(draw_keypoints(square, apply_affine(matrix, points_px[row])))
+            first += block.count
         write_image(path, contact_sheet(tiles, COLUMNS))
 
 

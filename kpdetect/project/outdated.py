@@ -15,7 +15,7 @@ from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.learned import is_live, pairs_key
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import LABELS
-from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import TABLE
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import (
@@ -80,7 +80,7 @@ def discard_outdated_rounds(out: Path) -> None:
         record = out / stage / FOUND / RECORD
         if (number := round_number(stage)) is None or not record.exists():
             continue
-        if read_prediction_record(record.parent).model != file_hash(last_detector(out, before=number)):
+        if read_prediction_head(record.parent).model != file_hash(last_detector(out, before=number)):
             reason = f"the detector before round {number} has changed: round {number} and the later stages are made again"
             _discard(out, stage, reason)
             return

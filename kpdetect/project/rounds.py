@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from kpdetect.detector.train import run_detector_job
 from kpdetect.files.folders import make_folder
-from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.labels import LABELS, Labels, labels_copied, labels_follow, labels_of
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
@@ -37,7 +37,7 @@ def teach_round(project: ProjectJob, number: int) -> None:
         number: number of the round, counted from 1.
 
     Raises:
-        KpdetectError: see `predict_images`, `write_pseudo_pairs` and `run_detector_job`.
+        KpdetectError: see `predict_into`, `write_pseudo_pairs` and `run_detector_job`.
     """
     job, images, out, runtime = project.round_job(number), project.images, project.out, project.runtime
     by_the_first(runtime, lambda: discard_outdated_rounds(out))
@@ -47,7 +47,7 @@ def teach_round(project: ProjectJob, number: int) -> None:
     hints = Labels(pairs=labels_of(teacher).pairs)  # the pupil also learns the keypoints that a user has dropped from results
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     look = project.settings.rounds.look(images.strict)
-    _, skipped = predict_images(predictor, images.paths(out), images.folder, predictions, look, peers=peers)
+    skipped = predict_into(predictor, images.paths(out), images.folder, predictions, look, peers=peers)
     peers.wait()  # the other processes read the table that the first process wrote
     if skipped:
         log.warning(f"round {number} leaves out {len(skipped)} unreadable images")

@@ -17,7 +17,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.lock import locked
 from kpdetect.inference.corrections import TABLE, Checked, Corrections, read_corrections
 from kpdetect.inference.formats.choice import FORMATS, write_formats
-from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import Predictions
 from kpdetect.studio.current_labels import CurrentLabels
 from kpdetect.studio.documents import require_version, version_of
@@ -73,7 +73,7 @@ class ReviewRoom:
         folder = self._folder(call)
         predictions, corrections = self._predictions(folder), read_corrections(folder)
         points = predictions.points
-        model = read_prediction_record(folder).model
+        model = read_prediction_head(folder).model
         return {
             "folder": str(folder),
             "images": predictions.images,
@@ -112,7 +112,7 @@ class ReviewRoom:
         with self.lock, locked(folder):
             before = read_corrections(folder)
             require_version(f"{TABLE}: {image}", checked.version, _version(before, image))
-            model = read_prediction_record(folder).model
+            model = read_prediction_head(folder).model
             after = Corrections(images=before.images, model=model).with_image(image, points)
             after.write(folder, dict(zip(predictions.points.numbers, predictions.points.names, strict=True)))
         return {"version": _version(after, image), "checked": _plain(after.images.get(image, {})), "file": str(folder / TABLE)}
@@ -136,7 +136,7 @@ class ReviewRoom:
         version = (written, self.labels.version)
         if folder not in self.read or self.read[folder][0] != version:
             predictions = Predictions.read(folder)
-            self.read[folder] = (version, self.labels.on(predictions, read_prediction_record(folder).model))
+            self.read[folder] = (version, self.labels.on(predictions, read_prediction_head(folder).model))
         return self.read[folder][1]
 
     def _pictures(self, folder: Path, predictions: Predictions) -> Pictures:

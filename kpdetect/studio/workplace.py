@@ -10,7 +10,7 @@ from kpdetect.errors import CheckpointError, FormatError, InputError
 from kpdetect.files.archives.opening import is_archive
 from kpdetect.files.folders import make_folder
 from kpdetect.files.listing import OUTPUT
-from kpdetect.inference.prediction_record import RECORD, read_prediction_record
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import TABLE, VIDEOS
 from kpdetect.shipped import shipped_folder, shipped_models
 from kpdetect.training.checkpoints import find_weights
@@ -170,7 +170,7 @@ def _predictions(target: Path | None, given: Path | None) -> list[Path]:
 def source_of(folder: Path) -> Path | None:
     """Return the folder of images or the video file of a folder of predictions; None if it no longer exists."""
     try:
-        source = read_prediction_record(folder).source
+        source = read_prediction_head(folder).source
     except (InputError, FormatError):
         return None
     return Path(source) if source is not None and (Path(source).exists() or is_archive(Path(source))) else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from kpdetect.errors import InputError
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
+    from kpdetect.inference.predictions_folder import PredictedFolder
 
 FORMATS = {
     "csv": "",
@@ -32,6 +34,8 @@ FILES = {
     "label-studio": ("predictions-label-studio.json", "label-studio.xml"),
 }
 """Files of each format. YOLO has a file per image, Parquet one per 100,000 images."""
+STREAMED = "parquet"
+"""The format whose writer takes blocks of images, so that its memory does not grow with the number of images."""
 LABELLED = "CollectedData_human.csv"
 """A further file of the formats of DeepLabCut, if a person has checked images."""
 
@@ -52,13 +56,16 @@ def require_formats(names: Iterable[str]) -> None:
             raise InputError(f"`formats={name}`: expected one or more of {','.join(FORMATS)}")
 
 
-def write_formats(predictions: Predictions, names: Iterable[str], folder: Path, min_confidence: float = 0.0) -> list[Path]:
+def write_formats(
+    predictions: Predictions | PredictedFolder, names: Iterable[str], folder: Path, min_confidence: float = 0.0
+) -> list[Path]:
     """Write predictions in formats of other tools.
 
     Keypoints that a person has checked in the studio (`corrections.csv` in `folder`) are written as the person left them.
 
     Args:
-        predictions: the predictions.
+        predictions: the predictions, or the folder that they are written in. Only Parquet is written from a folder without
+            reading all of them at once.
         names: names of the formats.
         folder: the predictions folder, which the files are written to.
         min_confidence: keypoints below this confidence count as missing.
@@ -73,22 +80,53 @@ def write_formats(predictions: Predictions, names: Iterable[str], folder: Path, 
     """
     chosen = list(dict.fromkeys(names))
     require_formats(chosen)
-    if any(FORMATS[name] for name in chosen):
-        from kpdetect.inference.corrections import corrected, read_corrections
-
-        predictions = corrected(predictions, read_corrections(folder))
-    written = []
-    for name in (name for name in chosen if FORMATS[name]):
-        module, _, function = FORMATS[name].partition(":")
-        write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
-        with rewritten(folder, kind_of(name), _files(name, predictions)):
-            written.append(write(predictions, min_confidence, folder))
-    return written
+    chosen = [name for name in chosen if FORMATS[name]]
+    return _Writing(predictions, folder, min_confidence).write(chosen) if chosen else []
 
 
-def _files(name: str, predictions: Predictions) -> Collection[str]:
-    if name in ("yolo", "parquet"):
-        module = import_module(f"kpdetect.inference.formats.{name}")
-        return list[str](module.files_of(predictions))
-    labelled = name.startswith("dlc-") and predictions.human is not None and predictions.human.any()
-    return (*FILES[name], LABELLED) if labelled else FILES[name]
+class _Writing:
+    """The predictions of a folder with a person's corrections, as the writers need them."""
+
+    def __init__(self, predictions: Predictions | PredictedFolder, folder: Path, min_confidence: float) -> None:
+        from kpdetect.inference.corrections import read_corrections
+
+        self.predictions, self.folder, self.min_confidence = predictions, folder, min_confidence
+        self.corrections = read_corrections(folder)
+
+    def write(self, names: Iterable[str]) -> list[Path]:
+        """Write formats, and return the file or folder of each."""
+        written = []
+        for name in names:
+            module, _, function = FORMATS[name].partition(":")
+            write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
+            with rewritten(self.folder, kind_of(name), self._files(name)):
+                written.append(write(self.blocks() if name == STREAMED else self.whole, self.min_confidence, self.folder))
+        return written
+
+    def blocks(self) -> Iterator[Predictions]:
+        """Yield the predictions in blocks."""
+        from kpdetect.inference.corrections import corrected
+
+        return (corrected(block, self.corrections) for block in self.predictions.blocks())
+
+    @cached_property
+    def whole(self) -> Predictions:
+        """All predictions."""
+        from kpdetect.inference.corrections import corrected
+        from kpdetect.inference.predictions import Predictions
+
+        known = self.predictions
+        return corrected(known if isinstance(known, Predictions) else known.predictions, self.corrections)
+
+    def _files(self, name: str) -> Collection[str]:
+        """List the names of all files of a format."""
+        if name == STREAMED:
+            from kpdetect.inference.formats.parquet import files_of
+
+            return files_of(self.predictions.count)
+        if name == "yolo":
+            from kpdetect.inference.formats import yolo
+
+            return yolo.files_of(self.whole)
+        labelled = name.startswith("dlc-") and self.whole.human is not None and self.whole.human.any()
+        return (*FILES[name], LABELLED) if labelled else FILES[name]

@@ -10,6 +10,9 @@ A row holds one keypoint of one image, as in predictions.csv, and the size of th
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +32,7 @@ from kpdetect.skeleton import SkeletonRecord
 MANIFEST = "_manifest.json"
 """The name of the manifest. Readers of Parquet folders skip files whose names begin with an underscore."""
 IMAGES = 100_000
-"""Number of images in a file."""
+"""Number of images in a file. Each block of images is a row group."""
 
 
 class ParquetFile(Record):
@@ -56,28 +59,37 @@ class ParquetManifest(Record):
     """Frames per second of the video; None for images."""
 
 
-def files_of(predictions: Predictions) -> list[str]:
-    """List the names of all files, relative to the predictions folder."""
-    count = max(1, -(-len(predictions.images) // IMAGES))
-    return [*(f"{PARQUET}/{_name(number)}" for number in range(count)), f"{PARQUET}/{MANIFEST}"]
+def files_of(images: int) -> list[str]:
+    """List the names of all files for a number of images, relative to the predictions folder."""
+    return [*(f"{PARQUET}/{_name(number)}" for number in range(max(1, -(-images // IMAGES)))), f"{PARQUET}/{MANIFEST}"]
 
 
-def write_parquet(predictions: Predictions, min_confidence: float, folder: Path) -> Path:
-    """Write the folder predictions.parquet. The manifest is written last.
+def write_parquet(blocks: Iterable[Predictions], min_confidence: float, folder: Path) -> Path:
+    """Write the folder predictions.parquet. The manifest is written last. Only one block is in memory at a time.
+
+    Args:
+        blocks: the predictions in at least one block.
+        min_confidence: coordinates of keypoints below this confidence are empty.
+        folder: the predictions folder.
 
     Raises:
         InputError: pyarrow is not installed.
     """
     parquet, target, files = _pyarrow(), folder / PARQUET, list[dict[str, Any]]()
     (target / MANIFEST).unlink(missing_ok=True)
-    for number, start in enumerate(range(0, max(1, len(predictions.images)), IMAGES)):
-        part = predictions.part(slice(start, start + IMAGES))
-        with replacing(target / _name(number)) as temporary:
-            parquet.write_table(_table(part, min_confidence), temporary, compression="zstd")
-        files.append({"name": _name(number), "images": len(part.images)})
-    clip = None if predictions.frames is None else predictions.images[0].rpartition("/")[0]
-    record = {"keypoints": int(predictions.keypoints_px.shape[1]), "skeleton": predictions.points.to_record(), "files": files}
-    write_json(target / MANIFEST, record | {"clip": clip, "rate": predictions.rate})
+    blocks = iter(blocks)
+    first = next(blocks)
+    schema = _table(first.part(slice(0)), min_confidence).schema
+    for number, pieces in groupby(_numbered(chain([first], blocks)), key=itemgetter(0)):
+        images = 0
+        with replacing(target / _name(number)) as path, parquet.ParquetWriter(path, schema, compression="zstd") as file:
+            for _, piece in pieces:
+                file.write_table(_table(piece, min_confidence))
+                images += piece.count
+        files.append({"name": _name(number), "images": images})
+    clip = None if first.frames is None else first.images[0].rpartition("/")[0]
+    record = {"keypoints": int(first.keypoints_px.shape[1]), "skeleton": first.points.to_record(), "files": files}
+    write_json(target / MANIFEST, record | {"clip": clip, "rate": first.rate})
     return target
 
 
@@ -108,6 +120,15 @@ def read_parquet(folder: Path) -> Predictions:
         times=columns.get("time_s"),
         human=columns.get("human"),
     )
+
+
+def _numbered(blocks: Iterable[Predictions]) -> Iterator[tuple[int, Predictions]]:
+    """Cut blocks at the ends of files, and yield the number of the file with each piece."""
+    images = 0
+    for block in blocks:
+        for start, stop in pairwise([0, *range(IMAGES - images % IMAGES, block.count, IMAGES), block.count]):
+            yield images // IMAGES, block.part(slice(start, stop))
+            images += stop - start
 
 
 def _name(number: int) -> str:
