@@ -16,6 +16,7 @@ lock       a lock, so that only one process writes into a folder
 hashes     short hashes of files
 sources    sources.csv, the list of the real images that a model or file was made from
 records    the base class of typed records that are read from files
+json_stream   large JSON files, written and read entry by entry
 json_yaml  parses JSON and YAML, within limits of size and depth
 bounded_yaml
            a YAML loader with limits

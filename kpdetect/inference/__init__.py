@@ -10,6 +10,7 @@ test_time_averaging  predictions averaged over scales and the mirror image, with
 predictions          keypoints of many images or frames, in memory and as files
 predictions_folder   reading predictions back, from the table or from Parquet
 prediction_record    predictions.json, which records how a table of predictions was made
+prediction_rows      the rows of predictions.csv, read some at a time
 corrections          keypoints that a person has checked
 formats/             predictions in the formats of other tools
 boxes                parts of images to predict in, from a file or around predicted keypoints
@@ -24,6 +25,7 @@ overlay_video        writing videos with keypoints drawn in
 earlier_results      decides whether a folder already holds the results of the same call
 overlay_names        which images get an overlay, and its file name
 image_parts          finished parts of a prediction of many images, shared by processes and kept after an interruption
+parts_table          the finished parts as one table
 overlap              threads that read, predict and draw at the same time
 image_job            predicting images
 folder_job           predicting one image or the images of a folder

@@ -28,9 +28,8 @@ from kpdetect.inference.earlier_results import OVERLAYS, is_finished, pictures_o
 from kpdetect.inference.image_parts import Beginning, Part, Parts, require_same_inputs
 from kpdetect.inference.overlap import Background, batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.overlay_names import picture_names, spread_numbers
-from kpdetect.inference.parts_table import PartsTable
-from kpdetect.inference.prediction_writer import write_predictions
-from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.parts_table import PartsTable, Skipped
+from kpdetect.inference.predictions import Predictions, write_predictions
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
 from kpdetect.messages import log
@@ -40,16 +39,6 @@ from kpdetect.training.run_folder import environment
 
 DRAWERS, DRAWN_AHEAD = 2, 64
 """Threads that draw overlays, and largest number of overlays that wait for them."""
-Skipped = dict[str, str]
-"""Why inputs were skipped, by their names."""
-
-
-class NoneReadableError(InputError):
-    """No image can be read. `skipped` says for each image, by its name, why it cannot be read."""
-
-    def __init__(self, message: str, skipped: Skipped) -> None:
-        super().__init__(message)
-        self.skipped = skipped
 
 
 def predict_images(
@@ -123,7 +112,7 @@ def predict_into(
         if not peers.is_main:
             return {}
         table = PartsTable(parts, job.names, predictor.skeleton)
-        skipped = job.skipped_of(table)
+        skipped = table.readable(root, strict=config.strict)
     record: dict[str, Any] = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
     record["engine"] = predictor.engine.name
     record["files"] = Entries(table.files())
@@ -198,23 +187,6 @@ class _ImageJob:
                 blocks = in_order(pool, self._block, self._spans(span), workers_of(self.predictor.runtime) + 1)
                 parts.write(span, self._part(span, blocks, drawing, progress, begins))
             begins.missing()
-
-    def skipped_of(self, table: PartsTable) -> Skipped:
-        """Return why images were skipped.
-
-        Raises:
-            NoneReadableError: no image is readable.
-            InputError: with `strict`, an image is unreadable. A part that a call without `strict` wrote may report it.
-        """
-        reason = next(iter(table.skipped.values()), "")
-        if not table.count:
-            table.parts.remove()
-            raise NoneReadableError(
-                f"{self.root}: none of {len(self.paths)} images can be read; the first one: {reason}", table.skipped
-            )
-        if table.skipped and self.config.strict:
-            raise InputError(reason)
-        return table.skipped
 
     def _part(self, span: range, blocks: Iterator[_Block], drawing: Background, progress: Progress, begins: Beginning) -> Part:
         """Predict the images of one part."""

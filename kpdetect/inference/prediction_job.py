@@ -20,7 +20,8 @@ from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.earlier_results import OVERLAYS
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.formats.yolo import FOLDER as YOLO
-from kpdetect.inference.image_job import NoneReadableError, predict_into
+from kpdetect.inference.image_job import predict_into
+from kpdetect.inference.parts_table import NoneReadableError
 from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictions_folder import PredictedFolder
 from kpdetect.inference.predictor import Box, Predictor

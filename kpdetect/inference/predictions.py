@@ -5,8 +5,10 @@ predictions.json records how the keypoints in predictions.csv were made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import FormatError, InputError
-from kpdetect.files.names import from_cell
+from kpdetect.files.atomic import replacing
+from kpdetect.files.json_stream import Entries, write_json_stream
+from kpdetect.files.names import to_cell
 from kpdetect.files.reading import reading, shortened
-from kpdetect.files.tables import read_table
 from kpdetect.inference.prediction_record import (
     AGAIN,
     RECORD,
@@ -28,7 +31,7 @@ from kpdetect.inference.prediction_record import (
     read_prediction_record,
     read_sizes,
 )
-from kpdetect.inference.prediction_writer import write_predictions
+from kpdetect.inference.prediction_rows import NAME_COLUMN, opened_rows, rows_of
 from kpdetect.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -43,12 +46,11 @@ __all__ = [
     "VIDEO_COLUMNS",
     "Predictions",
     "frame_names",
+    "write_predictions",
 ]
 
 COLUMNS = ["image", "keypoint", "x_px", "y_px", "confidence"]
 VIDEO_COLUMNS = ["frame", "time_s", *COLUMNS[1:]]
-NAME_COLUMN = "name"
-"""Last column of the table. It is there if the model's keypoints have names."""
 BLOCK = 10_000
 """Number of images whose rows are in memory at a time while a table is written, or read in blocks."""
 PARQUET = "predictions.parquet"
@@ -166,9 +168,9 @@ class Predictions:
             FormatError: a file is damaged, or the two files do not fit each other.
         """
         record, path = read_prediction_record(folder), folder / TABLE
-        with reading(path, FormatError, f"not a table of predictions; {AGAIN}"):
-            with _opened(path) as file:
-                table = _rows(file)
+        with _reading_table(path):
+            with opened_rows(path) as file:
+                table = rows_of(file)
             inputs = _images(record.sizes) if record.clip is None else _frames(record.clip, table, record.keypoints)
             return cls._joined(table, inputs, _skeleton(record, folder), path)
 
@@ -185,16 +187,57 @@ class Predictions:
             yield from cls.read(folder).blocks()
             return
         skeleton = _skeleton(head, folder)
-        with reading(path, FormatError, f"not a table of predictions; {AGAIN}"), _opened(path) as file:
+        with _reading_table(path), opened_rows(path) as file:
             for sizes in read_sizes(folder, BLOCK):
-                yield cls._joined(_rows(file, len(sizes) * head.keypoints), _images(sizes), skeleton, path)
-            if len(_rows(file, 1)):
+                yield cls._joined(rows_of(file, len(sizes) * head.keypoints), _images(sizes), skeleton, path)
+            if len(rows_of(file, 1)):
                 raise FormatError(f"{path}: more images than {RECORD} lists; {AGAIN}")
 
     @classmethod
     def _joined(cls, table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, path: Path) -> Predictions:
         points_px, confidence = _values(table, inputs, skeleton, path)
         return cls(keypoints_px=points_px, confidence=confidence, skeleton=skeleton, **inputs)
+
+
+def write_predictions(folder: Path, blocks: Callable[[], Iterator[Predictions]], provenance: dict[str, Any]) -> None:
+    """Write predictions.csv, then predictions.json. The second file exists only if the first one is complete.
+
+    Only one block is in memory at a time.
+
+    Args:
+        folder: folder of the files.
+        blocks: function that yields the predictions in blocks, in the order of the table. It is called several times.
+        provenance: the first keys of predictions.json. The values may be `kpdetect.files.json_stream.Entries`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    (folder / RECORD).unlink(missing_ok=True)
+    count = 0
+    with replacing(folder / TABLE) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        for block in blocks():
+            table = block.to_pandas()
+            if "image" in table:
+                table["image"] = table["image"].map(to_cell)
+            table.to_csv(file, index=False, header=file.tell() == 0)
+            count += block.count
+    first = next(blocks())
+    record = {**provenance, "keypoints": int(first.keypoints_px.shape[1]), "skeleton": first.points.to_record()}
+    if first.frames is None:
+        sizes = (zip(block.images, block.sizes.tolist(), strict=True) for block in blocks())
+        record["sizes"] = Entries(chain.from_iterable(sizes))
+    else:
+        clip = first.images[0].rpartition("/")[0]
+        record["clip"] = {"name": clip, "rate": first.rate, "frames": count, "size": first.sizes[0].tolist()}
+    write_json_stream(folder / RECORD, record)
+
+
+@contextmanager
+def _reading_table(path: Path) -> Iterator[None]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; {AGAIN}")
+    with reading(path, FormatError, f"not a table of predictions; {AGAIN}"):
+        yield
 
 
 def _skeleton(record: PredictionRecord, folder: Path) -> Skeleton:
@@ -224,27 +267,6 @@ def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, pat
     if not np.isfinite(values).all() or (values[..., 2] < 0).any() or (values[..., 2] > 1.001).any():
         raise FormatError(f"{path}: a keypoint is not a number, or a confidence is outside of 0 to 1; {AGAIN}")
     return np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
-
-
-def _opened(path: Path) -> Any:
-    """Open a table for `_rows`."""
-    try:
-        return read_table(path, dtype={"image": str, NAME_COLUMN: str}, iterator=True)  # a keypoint may have the name "NA"
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; {AGAIN}") from error
-
-
-def _rows(file: Any, count: int | None = None) -> pd.DataFrame:
-    """Read the next `count` rows of an open table, or as many as there are. None: all rows."""
-    import pandas as pd
-
-    try:
-        table: pd.DataFrame = file.read(count)
-    except StopIteration:
-        return pd.DataFrame()
-    if "image" in table:
-        table["image"] = table["image"].map(from_cell)
-    return table
 
 
 def _images(sizes: dict[str, Size] | None) -> dict[str, Any]:

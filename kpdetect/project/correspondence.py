@@ -35,12 +35,11 @@ from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import list_names, read_image, write_image
 from kpdetect.images.levels import current_levels
 from kpdetect.inference.earlier_results import inputs_key, is_finished
-from kpdetect.inference.image_job import NoneReadableError
 from kpdetect.inference.image_parts import Part, Parts
 from kpdetect.inference.overlap import batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.overlay_names import spread_numbers
 from kpdetect.inference.parts_table import PartsTable
-from kpdetect.inference.prediction_writer import write_predictions
+from kpdetect.inference.predictions import write_predictions
 from kpdetect.inference.pseudo_labels import PseudoPairs
 from kpdetect.messages import log
 from kpdetect.progress import Progress
@@ -230,11 +229,10 @@ class _Search:
     def _write(self, out: Path, parts: Parts, clusters: Clusters) -> None:
         """Write the predictions and the sheet."""
         table = PartsTable(parts, names_below(self.paths, self.root))
-        if not table.count:
-            raise NoneReadableError(f"{self.root}: none of {len(self.paths)} images can be read", table.skipped)
+        skipped = table.readable(self.root, strict=False)
         self._draw(out / SHEET, table)
         description = {"provenance": {"discovery": NAME}, "score": clusters.score.round(4).tolist()}
-        record = {"crop": self.crop, "skipped": table.skipped, "environment": environment(), "files": Entries(table.files())}
+        record = {"crop": self.crop, "skipped": skipped, "environment": environment(), "files": Entries(table.files())}
         write_predictions(out, table.blocks, {**self.stage, "description": description, **record})
         parts.remove()
 

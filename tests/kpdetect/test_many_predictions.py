@@ -19,8 +19,7 @@ from kpdetect.inference.formats import parquet
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.inference.prediction_record import read_prediction_head, read_prediction_record
-from kpdetect.inference.prediction_writer import write_predictions
-from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.predictions import Predictions, write_predictions
 from kpdetect.inference.predictions_folder import PredictedFolder, read_predictions
 from kpdetect.inference.predictor import Predictor
 from tests.builders.dots import perfect
@@ -33,7 +32,7 @@ def some(count, seed=0):
         images=[f"{seed}/{number}.png" for number in range(count)],
         keypoints_px=source.uniform(0, 30, (count, 2, 2)).astype(np.float32).round(3),
         confidence=source.random((count, 2)).astype(np.float32).round(4),
-        sizes=np.array([[30 + number, 40] for number in range(count)]).reshape(count, 2),
+        sizes=np.array([[30 + number, 40] for number in range(count)], dtype=np.int64).reshape(count, 2),
     )
 
 
