@@ -17,6 +17,8 @@ The commands are functions of this package, of `generator` and of `benchmarks`. 
     shipped     trained models that come with the package
     messages, progress, console
                 messages and progress of the library, and their output on a terminal
+    module_command
+                the command lines of modules, `python -m MODULE`
     training/   the parts that the trainings of generators and detectors share
     data/       folders of images, folders of pairs
     detector/   the detector, a network from an image to heatmaps of keypoints, and its training on pairs

@@ -8,7 +8,6 @@ What differs, files that are left over, and commands that do not end well are li
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
@@ -21,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpdetect.module_command import module_parser
 from tests.builders.projects import SMALL
 from tests.kill_compare import differences, snapshot, without_last_measurements
 
@@ -262,7 +262,7 @@ def campaign(chosen: list[str], kills: int, seed: int, base: Path, minutes: floa
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = module_parser("tests.kill_campaign", __doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=120.0, help="end after so many, however many kills there were")

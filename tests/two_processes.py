@@ -9,7 +9,6 @@ and torchrun. FOLDER/two-processes.md and .json hold the table. Finished chains 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -22,6 +21,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from kpdetect.module_command import module_parser
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = [
@@ -236,7 +237,7 @@ def table(outcomes: dict[str, Outcome]) -> str:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = module_parser("tests.two_processes", __doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of everything that is written")
     parser.add_argument("--chains", default=",".join(CHAINS), help="names of the chains to run, with commas (%(default)s)")
     given = parser.parse_args()

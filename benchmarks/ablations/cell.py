@@ -36,12 +36,11 @@ from benchmarks.studies.real_images import read_squares
 from generator.architectures import Architecture
 from generator.stream import PairStream
 from kpdetect.config import apply_overrides, read_config
-from kpdetect.console import console
-from kpdetect.errors import KpdetectError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.lock import locked
 from kpdetect.inference.predictor import Predictor
+from kpdetect.module_command import exit_code
 from kpdetect.project.budget import share_of
 from kpdetect.project.config import ProjectConfig, project_config
 from kpdetect.project.pipeline import run_project
@@ -170,20 +169,18 @@ def measured_distance(config: AblationConfig, stream: PairStream, runtime: Runti
     return frechet_distance(drawn, extractor([read_squares(chosen, stream).images]))
 
 
-def main() -> None:
+def main() -> int:
     """Run the command; print an error of the user as one line."""
     out, name, *attended = sys.argv[1:]
     if attended == [ATTENDED]:
         end_with_parent()
-    try:
-        with locked(cell_folder(Path(out), name)), console():
-            run_cell(Path(out), name)
-    except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    return exit_code(lambda: _run(Path(out), name))
+
+
+def _run(out: Path, name: str) -> None:
+    with locked(cell_folder(out, name)):
+        run_cell(out, name)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+
+import benchmarks.speed
+from kpdetect.module_command import exit_code, module_parser
 
 PARTS = {name: f"benchmarks.speed.{name}" for name in ("generator", "counts", "data", "pairs", "inference")}
 PARTS |= {"predict": "benchmarks.speed.predict_stages", "reduced": "benchmarks.speed.reduced_decoding"}
@@ -18,15 +21,7 @@ PARTS["all"] = "benchmarks.speed.everything"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the measurements; return exit code 1 if a row is slower than in an earlier table, 2 for bad input."""
-    import benchmarks.speed
-    from kpdetect.console import console
-    from kpdetect.errors import KpdetectError
-    from kpdetect.files.atomic import write_json
-    from kpdetect.training.run_folder import environment
-
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed", description=benchmarks.speed.__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = module_parser("benchmarks.speed", benchmarks.speed.__doc__)
     choices = parser.add_subparsers(dest="part", required=True)
     for part, name in PARTS.items():
         module = import_module(name)
@@ -34,15 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(choice)
         choice.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
-    try:
-        print(f"machine: {json.dumps(environment())}", flush=True)
-        with console():
-            measured = import_module(PARTS[options.part]).run(options, partial(print, flush=True))
-        if options.out is not None:
-            write_json(options.out, {**measured, "environment": environment()})
-    except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return exit_code(lambda: _measure(options))
+
+
+def _measure(options: Namespace) -> int:
+    from kpdetect.files.atomic import write_json
+    from kpdetect.training.run_folder import environment
+
+    print(f"machine: {json.dumps(environment())}", flush=True)
+    measured = import_module(PARTS[options.part]).run(options, partial(print, flush=True))
+    if options.out is not None:
+        write_json(options.out, {**measured, "environment": environment()})
     return 1 if measured.get("slower") else 0
 
 

@@ -16,8 +16,8 @@ DiffAugment's changes (as in a full leak), and images of both generators. The si
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,11 +33,10 @@ from generator.training.batches import RealBatches
 from generator.training.job import GeneratorJob
 from generator.training.train import run_generator_job
 from kpdetect.config import apply_overrides
-from kpdetect.console import console
 from kpdetect.data.folder import ImageCache
 from kpdetect.data.training_images import TrainingImages
-from kpdetect.errors import KpdetectError
 from kpdetect.files.atomic import write_json
+from kpdetect.module_command import exit_code, module_parser
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime, resolve_runtime
@@ -126,28 +125,22 @@ def leak_table(signs_of: dict[str, Signs]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; return the exit code, which is 2 for an argument that cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.diffaugment_leak",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = module_parser("benchmarks.studies.diffaugment_leak", __doc__)
     parser.add_argument("--minutes", type=float, default=4.0, help="training minutes of each generator")
     parser.add_argument("--size", type=int, default=32, help="side of the images: 32, 64, 128, 256 or 512")
     parser.add_argument("--images", type=int, default=2_000, help="number of cartoon faces, and of measured images per set")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    try:
-        with console():
-            runtime = resolve_runtime(options.device)
-            measured = measure_leak(options.out, options.minutes, runtime, size=options.size, images=options.images)
-        record = {name: asdict(values) for name, values in measured.items()} | {"leaked": leaked(measured)}
-        write_json(options.out / "leak.json", {**record, "minutes": options.minutes, "environment": environment()})
-    except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return exit_code(lambda: _measure(options))
+
+
+def _measure(options: Namespace) -> None:
+    runtime = resolve_runtime(options.device)
+    measured = measure_leak(options.out, options.minutes, runtime, size=options.size, images=options.images)
+    record = {name: asdict(values) for name, values in measured.items()} | {"leaked": leaked(measured)}
+    write_json(options.out / "leak.json", {**record, "minutes": options.minutes, "environment": environment()})
     print(leak_table(measured))
-    return 0
 
 
 if __name__ == "__main__":

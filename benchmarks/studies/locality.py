@@ -10,8 +10,8 @@ of a change that is equal everywhere in the image: the area within `NEAR` divide
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from generator.editing.parts import moved, with_appearance, without
 from generator.keypoints import Parts
 from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
-from kpdetect.errors import KpdetectError
 from kpdetect.heatmaps import grid_axis
+from kpdetect.module_command import exit_code, module_parser
 from kpdetect.training.runtime import resolve_runtime
 
 EDITS = ("moved", "moved, local", "other look", "removed")
@@ -81,21 +81,18 @@ def locality_table(changes: NDArray[np.float64], floor: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; return the exit code, which is 2 for an argument that cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies.locality", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = module_parser("benchmarks.studies.locality", __doc__)
     parser.add_argument("model", type=Path, help="a trained generator: project or run folder, weights file, or shipped name")
     parser.add_argument("--count", type=int, default=64, help="number of generated images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(arguments)
-    try:
-        stream = PairStream(options.model, resolve_runtime(options.device, "float32"), seed=options.seed)
-    except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return exit_code(lambda: _measure(options))
+
+
+def _measure(options: Namespace) -> None:
+    stream = PairStream(options.model, resolve_runtime(options.device, "float32"), seed=options.seed)
     print(locality_table(*measure_locality(stream, options.count)))
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+import benchmarks.validation
+from kpdetect.module_command import exit_code, module_parser
+
 POINT_EVIDENCE = ("noise", "view error", "motion", "confidence")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the lines of a table and print rank correlations; return exit code 2 for bad input."""
-    import benchmarks.validation
-    from benchmarks.validation.case import read_cases
-    from benchmarks.validation.measurement import measure_case
-    from kpdetect.console import console
-    from kpdetect.errors import KpdetectError
-
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.validation",
-        description=benchmarks.validation.__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+    parser = module_parser("benchmarks.validation", benchmarks.validation.__doc__)
     parser.add_argument("table", type=Path, help="CSV with the columns category, detector, images, annotations, name, ...")
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables and the cache")
     parser.add_argument("--annotated", type=int, default=250, help="largest number of annotated images per line (default: 250)")
     options = parser.parse_args(arguments)
-    try:
-        with console():
-            measured = []
-            for case in read_cases(options.table):
-                measured.append(measure_case(case, options.out / "cache", options.annotated))
-                print(f"{case.category} {case.label}: {measured[-1]['share']:.3f} of the floor", file=sys.stderr, flush=True)
-            print(_write(measured, options.out))
-    except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return exit_code(lambda: _validate(options))
+
+
+def _validate(options: Namespace) -> None:
+    from benchmarks.validation.case import read_cases
+    from benchmarks.validation.measurement import measure_case
+
+    measured = []
+    for case in read_cases(options.table):
+        measured.append(measure_case(case, options.out / "cache", options.annotated))
+        print(f"{case.category} {case.label}: {measured[-1]['share']:.3f} of the floor", file=sys.stderr, flush=True)
+    print(_write(measured, options.out))
 
 
 def _write(measured: list[dict[str, Any]], out: Path) -> str:

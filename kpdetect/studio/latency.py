@@ -6,12 +6,12 @@ skipped."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import shutil
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from kpdetect.errors import InputError
+from kpdetect.module_command import exit_code, module_parser
 from kpdetect.studio.server import Served, open_studio
 from kpdetect.studio.workplace import open_workplace
 
@@ -110,18 +111,20 @@ def _dragged(browser: Any, served: Served, events: int) -> tuple[int, list[float
     return int(page.evaluate("document.querySelector('.stage canvas').width")), list(page.evaluate("window.studio.latencies"))
 
 
-def main() -> None:
+def main() -> int:
     """Print one line per model."""
-    parser = argparse.ArgumentParser(prog="python -m kpdetect.studio.latency", description=__doc__)
+    parser = module_parser("kpdetect.studio.latency", __doc__)
     parser.add_argument("models", nargs="*", default=MODELS, help="models to drag in; three of the package unless given")
-    for model in parser.parse_args().models:
-        try:
-            found = measure_latency(model)
-        except InputError as error:
-            sys.exit(f"error: {error}")
+    models = parser.parse_args().models
+    return exit_code(lambda: _measure(models))
+
+
+def _measure(models: Sequence[str]) -> None:
+    for model in models:
+        found = measure_latency(model)
         spread = f"median of {found.drawn} pictures; 95 % within {found.p95:.0f} ms, worst {found.worst:.0f} ms"
-        print(f"{found.model} ({found.side} px): {found.median:.0f} ms from pointer to picture ({spread})")
+        print(f"{found.model} ({found.side} px): {found.median:.0f} ms from pointer to picture ({spread})", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -10,12 +9,13 @@ from pathlib import Path
 import cv2
 import torch
 
+from kpdetect.module_command import module_parser
 from tests.fuzz.campaign import read_damaged, run
 from tests.fuzz.originals import make_originals
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Damage files of every kind and read them.")
+    parser = module_parser("tests.fuzz", "Damage files of every kind and read them.")
     parser.add_argument("--inputs", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="read this one input in this process, with its traceback")
