@@ -8,5 +8,8 @@ config            the settings
 dense_features    features of a pretrained network on a grid, whitened, and the separation of object and background
 matching          mutual nearest neighbours, and positions between the cells
 selection         the choice of clusters that become keypoints
-clusters          fit the clusters on a sample, store them, and find them in images; `kpdetect.project.correspondence` uses them
+headings          turn images so that objects with all directions have the same heading
+keyed_arrays      files of arrays with a key
+clusters          fit the clusters on a sample, store them, and find them in images
+matcher           headings and clusters together; `kpdetect.project.correspondence` uses it
 """

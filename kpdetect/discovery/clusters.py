@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,20 +12,17 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine
 from kpdetect.discovery.config import CorrespondenceConfig
-from kpdetect.discovery.dense_features import Whitening
+from kpdetect.discovery.dense_features import Features, Whitening
+from kpdetect.discovery.headings import warped_image
+from kpdetect.discovery.keyed_arrays import read_arrays, write_arrays
 from kpdetect.discovery.matching import Floats, Matches, mutual_matches, with_positions
 from kpdetect.discovery.selection import spread_choice, steadiness
-from kpdetect.errors import FormatError
-from kpdetect.files.atomic import replacing
-from kpdetect.files.reading import reading
 from kpdetect.images.arrays import Image
 
 MOST_CELLS = 40_000
 """Largest number of cells that are clustered."""
 ROTATION, SCALE, SHIFT = 15.0, 0.1, 0.06
 """Largest rotation in degrees, change of scale and shift, a share of the side, of the warps that test clusters."""
-Features = Callable[[Image], Floats]
-"""A function from images [count, side, side, 3] to features [count, cells, cells, channels]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +53,8 @@ class Clusters:
 
     def write(self, path: Path, key: str) -> None:
         """Write the clusters to a file. `key` tells which images and settings they belong to."""
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            whitening = asdict(self.whitening)
-            rest = {name: value for name, value in vars(self).items() if name != "whitening"}
-            np.savez(file, key=np.array(key), **whitening, **rest)
+        rest = {name: value for name, value in vars(self).items() if name != "whitening"}
+        write_arrays(path, key, {**asdict(self.whitening), **rest})
 
     @classmethod
     def read(cls, path: Path, key: str) -> Clusters | None:
@@ -68,23 +63,23 @@ class Clusters:
         Raises:
             FormatError: the file is damaged.
         """
-        if not path.exists():
-            return None
-        with reading(path, FormatError, "remove it to fit the clusters again"), np.load(path, allow_pickle=False) as file:
-            if str(file["key"]) != key:
-                return None
-            names = ("mean", "components", "contrast")
-            return cls(
-                whitening=Whitening(**{name: file[name] for name in names}, threshold=float(file["threshold"])),
-                centres=file["centres"],
-                keypoints=int(file["keypoints"]),
-                position=float(file["position"]),
-                temperature=float(file["temperature"]),
-                score=file["score"],
-            )
+        return read_arrays(path, key, cls._of_arrays)
+
+    @classmethod
+    def _of_arrays(cls, values: dict[str, Any]) -> Clusters:
+        return cls(
+            whitening=Whitening.of_arrays(values),
+            centres=values["centres"],
+            keypoints=int(values["keypoints"]),
+            position=float(values["position"]),
+            temperature=float(values["temperature"]),
+            score=values["score"],
+        )
 
 
-def fit_clusters(images: Image, features: Features, keypoints: int, config: CorrespondenceConfig) -> Clusters:
+def fit_clusters(
+    images: Image, features: Features, keypoints: int, config: CorrespondenceConfig, known: Floats | None = None
+) -> Clusters:
     """Cluster the features of a sample of images, and choose the clusters that become keypoints.
 
     Args:
@@ -92,11 +87,12 @@ def fit_clusters(images: Image, features: Features, keypoints: int, config: Corr
         features: function that computes the features of such images.
         keypoints: number of keypoints K.
         config: settings.
+        known: features of `images`, if they are known already.
     """
     source = np.random.default_rng(config.seed)
     matrices = random_warps(len(images), images.shape[1], source)
-    warped = features(np.stack([_warped(image, matrix) for image, matrix in zip(images, matrices, strict=True)]))
-    plain = features(images)
+    warped = features(np.stack([warped_image(image, matrix) for image, matrix in zip(images, matrices, strict=True)]))
+    plain = features(images) if known is None else known
     whitening = Whitening.of(plain, config.components, config.whitening)
     placed, object_here = with_positions(whitening(plain), config.position), whitening.foreground(plain)
     count = keypoints * config.clusters
@@ -144,10 +140,6 @@ def random_warps(count: int, side: int, source: np.random.Generator) -> NDArray[
         matrix[:] = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), angle, scale)
         matrix[:, 2] += source.uniform(-SHIFT, SHIFT, 2) * side
     return matrices
-
-
-def _warped(image: Image, matrix: NDArray[np.float64]) -> Image:
-    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 def warped_points(points: Floats, matrices: NDArray[np.float64], side: int, cells: int) -> Floats:

@@ -29,6 +29,9 @@ class CorrespondenceConfig(StrictConfig):
     position: float = Field(0.3, ge=0)
     """Weight of the position in the image as an additional feature. It separates parts that look alike, such as left and
     right."""
+    headings: bool = False
+    """Whether each image is first turned so that all objects lie along one axis with their heads at the same end. This is for
+    objects that have all directions. Features and positions are then those of the turned image."""
     sample: int = Field(400, ge=16)
     """Number of images on which the clusters are fitted and chosen."""
     images: int = Field(4_000, ge=16)

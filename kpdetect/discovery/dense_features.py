@@ -6,8 +6,9 @@ components of a sample of cells, which are scaled to similar variance (whitening
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ SHRINKAGE = 0.1
 """Share of the largest variance that is added to every variance before the discriminant divides by it."""
 Extract = Callable[[Tensor], Sequence[Tensor]]
 """A function from images [batch, 3, side, side] in [-1, 1] to feature maps [batch, channels, height, width], finest first."""
+Features = Callable[[Image], Floats]
+"""A function from images [count, side, side, 3] to features [count, cells, cells, channels]."""
 
 
 def grid_features(extract: Extract, images: Image, numbers: Sequence[int], cells: int, device: torch.device) -> Floats:
@@ -98,6 +101,12 @@ class Whitening:
             contrast=contrast.astype(np.float32),
             threshold=otsu(along[:, depth >= 1].ravel()),
         )
+
+    @classmethod
+    def of_arrays(cls, values: Mapping[str, Any]) -> Whitening:
+        """Make the projection from the values of its attributes. Other values are ignored."""
+        arrays = {name: values[name] for name in ("mean", "components", "contrast")}
+        return cls(**arrays, threshold=float(values["threshold"]))
 
     def __call__(self, features: Floats) -> Floats:
         """Project features [..., channels] to vectors [..., kept] of length 1."""

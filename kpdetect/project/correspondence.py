@@ -1,5 +1,7 @@
 """Find the keypoints of a folder of images by clusters of pretrained features, and write them as predictions and as pairs.
 
+OUT/headings.npz       with `headings`: what turns the images so that all objects have the same heading
+OUT/headings.png       with `headings`: 24 images of the sample, turned
 OUT/clusters.npz       the clusters, fitted on a sample of the images
 OUT/predictions.csv    the keypoints of all images; the confidence is 0 where a keypoint has no mutual nearest neighbour
 OUT/predictions.json   their record
@@ -22,9 +24,9 @@ from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.data.crop_sources import originals
 from kpdetect.data.export import write_shards
 from kpdetect.data.training_images import TrainingImages
-from kpdetect.discovery.clusters import Clusters, fit_clusters, to_side
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
+from kpdetect.discovery.matcher import Matcher, feature_counts, fit_matcher
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files.files_below import names_below
@@ -49,7 +51,7 @@ from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime
 
-CLUSTERS, SHEET = "clusters.npz", "sheet.png"
+SHEET, TURNED_SHEET = "sheet.png", "headings.png"
 SHOWN, COLUMNS, SHOWN_SIDE = 24, 8, 160
 """Number of images on the sheet, of its columns, and side of an image in pixels."""
 NAME = "clusters of ImageNet features"
@@ -116,7 +118,8 @@ class _Search:
     ) -> None:
         self.perception, self.paths, self.config, self.runtime = perception, paths, config, runtime
         self.root, self.keypoints, self.crop, self.strict = root, keypoints, crop, strict
-        settings = config.model_dump(mode="json", exclude={"features"})
+        recorded_later = set() if config.headings else {"headings"}  # matches of an earlier version stay valid
+        settings = config.model_dump(mode="json", exclude={"features", *recorded_later})
         self.stage: dict[str, Any] = {
             "model": f"{config.network} {perception.hash}",
             "settings": settings | {"keypoints": keypoints, "crop": crop, "levels": current_levels().text},
@@ -126,18 +129,18 @@ class _Search:
     def run(self, out: Path) -> None:
         """Find the keypoints of all images, and write them."""
         key = hashlib.sha256(json.dumps(self.stage, sort_keys=True).encode()).hexdigest()[:16]
-        by_the_first(self.runtime, partial(self._fit, out / CLUSTERS, key))
-        clusters = Clusters.read(out / CLUSTERS, key)
-        assert clusters is not None  # the first process has written it
+        by_the_first(self.runtime, partial(self._fit, out, key))
+        matcher = Matcher.read(out, key, self.config)
+        assert matcher is not None  # the first process has written it
         peers, parts = peers_of(self.runtime), Parts(out, self.stage, len(self.paths))
         share = peers.share(parts.spans)
         todo = parts.missing(share)
         total, left = (sum(map(len, spans)) for spans in (share, todo))
         with Progress(total, "match features", start=total - left) as progress:
             for span in todo:
-                parts.write(span, self._part(span, clusters, progress))
+                parts.write(span, self._part(span, matcher, progress))
         peers.wait()
-        by_the_first(self.runtime, lambda: self._write(out, parts, clusters))
+        by_the_first(self.runtime, lambda: self._write(out, parts, matcher.clusters.score))
 
     def features(self, squares: Image) -> NDArray[np.float32]:
         """Compute the features [count, cells, cells, channels] of square images, in small batches."""
@@ -148,14 +151,15 @@ class _Search:
         ]
         return np.concatenate(blocks)
 
-    def _fit(self, path: Path, key: str) -> None:
-        if Clusters.read(path, key) is not None:
+    def _fit(self, out: Path, key: str) -> None:
+        if Matcher.read(out, key, self.config) is not None:
             return
         numbers = sorted(spread_numbers(len(self.paths), self.config.sample))
         read = [outcome for number in numbers if not isinstance(outcome := self._read(number), InputError)]
         if not read:
             raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
-        with Progress(2 * len(read), "fit clusters") as progress:
+        squares = np.stack([each.square for each in read])
+        with Progress(feature_counts(self.config)[0] * len(read), "fit clusters") as progress:
 
             def features(squares: Image) -> NDArray[np.float32]:
                 blocks = []
@@ -164,9 +168,12 @@ class _Search:
                     progress.update(len(blocks[-1]))
                 return np.concatenate(blocks)
 
-            clusters = fit_clusters(np.stack([each.square for each in read]), features, self.keypoints, self.config)
-        clusters.write(path, key)
-        steady = ", ".join(f"{value:.2f}" for value in clusters.score)
+            matcher, squares = fit_matcher(squares, features, self.keypoints, self.config)
+        if self.config.headings:
+            tiles = [fit_image(squares[each], SHOWN_SIDE)[0] for each in sorted(spread_numbers(len(squares), SHOWN))]
+            write_image(out / TURNED_SHEET, contact_sheet(tiles, COLUMNS))
+        matcher.write(out, key)
+        steady = ", ".join(f"{value:.2f}" for value in matcher.clusters.score)
         log.info(f"share of the sample in which each keypoint is matched and follows a warp of the image: {steady}")
 
     def _read(self, number: int) -> _Found | InputError:
@@ -180,7 +187,7 @@ class _Search:
             return error
         return _Found(square, matrix, image.shape[:2], file_hash(path))
 
-    def _part(self, span: range, clusters: Clusters, progress: Progress) -> Part:
+    def _part(self, span: range, matcher: Matcher, progress: Progress) -> Part:
         """Find the keypoints of some of the images."""
         numbers: list[int] = []
         digests: list[str] = []
@@ -191,7 +198,7 @@ class _Search:
         blocks = [range(at, min(at + step, span.stop)) for at in range(span.start, span.stop, step)]
         with predicting_threads(self.runtime) as pool:
             for outcomes, places, confidence in in_order(
-                pool, partial(self._block, clusters), blocks, workers_of(self.runtime) + 1
+                pool, partial(self._block, matcher), blocks, workers_of(self.runtime) + 1
             ):
                 for number, outcome in outcomes.items():
                     if isinstance(outcome, InputError):
@@ -213,25 +220,24 @@ class _Search:
         )
 
     def _block(
-        self, clusters: Clusters, numbers: range
+        self, matcher: Matcher, numbers: range
     ) -> tuple[dict[int, _Found | InputError], NDArray[np.float32], NDArray[np.float32]]:
         """Read a batch of images, and find their keypoints in pixels of each image and the confidence."""
         outcomes = {number: self._read(number) for number in numbers}
         read = [outcome for outcome in outcomes.values() if isinstance(outcome, _Found)]
         if not read:
             return outcomes, np.zeros((0, self.keypoints, 2), np.float32), np.zeros((0, self.keypoints), np.float32)
-        matches = clusters(self.features(np.stack([each.square for each in read])))
-        squares = to_side(matches.points, self.config.cells, self.config.size)
-        points = [apply_affine(invert_affine(each.matrix), place) for each, place in zip(read, squares, strict=True)]
+        matches = matcher(np.stack([each.square for each in read]), self.features)
+        points = [apply_affine(invert_affine(each.matrix), place) for each, place in zip(read, matches.points, strict=True)]
         confidence = np.where(matches.mutual, np.clip(matches.similarity, 0, 1), 0)
         return outcomes, np.stack(points).astype(np.float32), confidence.astype(np.float32)
 
-    def _write(self, out: Path, parts: Parts, clusters: Clusters) -> None:
+    def _write(self, out: Path, parts: Parts, score: NDArray[np.float32]) -> None:
         """Write the predictions and the sheet."""
         table = PartsTable(parts, names_below(self.paths, self.root))
         skipped = table.readable(self.root, strict=False)
         self._draw(out / SHEET, table)
-        description = {"provenance": {"discovery": NAME}, "score": clusters.score.round(4).tolist()}
+        description = {"provenance": {"discovery": NAME}, "score": score.round(4).tolist()}
         record = {"crop": self.crop, "skipped": skipped, "environment": environment(), "files": Entries(table.files())}
         write_predictions(out, table.blocks, {**self.stage, "description": description, **record})
         parts.remove()
@@ -269,4 +275,6 @@ def write_correspondence_pairs(
     pairs = PseudoPairs([found], images, size, crop, max(config.min_similarity, 1e-6), peers=peers)
     names = pairs.predictions.images
     behind = [*pairs.sources, *originals(images, list_names(images), names)]
+    if config.headings:
+        pairs.provenance["orientation"] = "any"
     write_shards(pairs, out, len(names), sources=behind, peers=peers)

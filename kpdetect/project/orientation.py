@@ -36,12 +36,11 @@ DETECTOR = ("augment.rotation=180",)
 """Settings of a detector of objects in every direction, trained on pairs."""
 REFINE = ("warp.rotation=180",)
 """Settings of a detector of objects in every direction, trained on real images."""
-PROJECT = (
-    *(f"generator.{change}" for change in GENERATOR),
-    *(f"detector.{change}" for change in DETECTOR),
-    *(f"refine.{change}" for change in REFINE),
-)
+TRAINED = (*(f"detector.{change}" for change in DETECTOR), *(f"refine.{change}" for change in REFINE))
+PROJECT = (*(f"generator.{change}" for change in GENERATOR), *TRAINED)
 """Settings of a project about objects in every direction."""
+MATCHED = ("correspondence.headings=true", *TRAINED)
+"""Settings of such a project with the method `correspondence`."""
 
 
 def settle_orientation(

@@ -42,7 +42,7 @@ from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_conf
 from kpdetect.project.feature_network import require_features
 from kpdetect.project.job import Last
 from kpdetect.project.method_choice import chosen_method
-from kpdetect.project.orientation import DEFAULT, PROJECT, Orientation, settle_orientation
+from kpdetect.project.orientation import DEFAULT, MATCHED, PROJECT, Orientation, settle_orientation
 from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Project
 from kpdetect.training.checkpoints import find_weights
@@ -201,11 +201,12 @@ def _oriented(
     if wanted is None:
         return settings
     model, crop = settings.generator.model, settings.generator.data.crop
-    possible = model.separate_background and settings.method == "gan"
-    turned = settle_orientation(wanted, images, out, crop, possible=possible, writes=writes)
-    if turned and choose and chosen_method(settings, out, report=writes) == "correspondence":
-        return settings.model_copy(update={"method": "correspondence"})
-    return apply_overrides(settings, [*PROJECT, *overrides]) if turned else settings
+    possible = settings.method == "correspondence" or (model.separate_background and settings.method == "gan")
+    if not settle_orientation(wanted, images, out, crop, possible=possible, writes=writes):
+        return settings
+    if choose:
+        settings = settings.model_copy(update={"method": chosen_method(settings, out, report=writes)})
+    return apply_overrides(settings, [*(MATCHED if settings.method == "correspondence" else PROJECT), *overrides])
 
 
 def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | str | None, size: int | None) -> ProjectConfig:

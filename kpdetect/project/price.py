@@ -22,6 +22,7 @@ from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.data.shard import encode_jpeg
 from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
+from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
@@ -210,8 +211,8 @@ class ProjectPrice:
         """Measure how fast the features are computed by which keypoints are matched across the images."""
         config = self.settings.correspondence
         squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
-        matched = min(config.images, self.sample.folder_count)
-        count = matched + 2 * min(config.sample, matched)
+        (of_sample, of_matched), matched = feature_counts(config), min(config.images, self.sample.folder_count)
+        count = of_matched * matched + of_sample * min(config.sample, matched)
         return Work("computes features of", count, "images", feature_rate(squares, config, self.job.runtime))
 
     def _predictions(self) -> list[Work]:

@@ -5,18 +5,26 @@ import pytest
 import torch
 
 from benchmarks.evaluation.measured_model import method_name
+from kpdetect.config import read_config
+from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector import backbone
+from kpdetect.detector.config import DetectorConfig
 from kpdetect.discovery.clusters import Clusters, fit_clusters, warped_points
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import Whitening, grid_features, otsu
 from kpdetect.discovery.matching import Matches, mutual_matches, with_positions
 from kpdetect.discovery.selection import spread_choice, steadiness
 from kpdetect.errors import ConfigError, InputError
+from kpdetect.files.atomic import read_json
+from kpdetect.images.image_files import read_image
 from kpdetect.inference.predictions import Predictions
 from kpdetect.project.budget import share_of
-from kpdetect.project.config import project_config
+from kpdetect.project.config import ProjectConfig, project_config
+from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
+from kpdetect.project.orientation import for_pairs
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import read_description
+from kpdetect.training.runtime import resolve_runtime
 from tests.builders.projects import SMALL
 
 
@@ -143,6 +151,16 @@ def test_minutes_are_shared_by_the_stages_that_train():
     assert share_of("detector", False, 0, "correspondence") == 1
 
 
+def _finds_headings(images, out, config):
+    runtime = resolve_runtime("cpu")
+    find_correspondences(TrainingImages(images), out, config, runtime, keypoints=4, crop="centre")
+    assert read_image(out / "headings.png").shape == (2 * 162, 8 * 162, 3)  # the sample has 16 images
+    assert read_json(out / "predictions.json")["settings"]["headings"]
+    assert Predictions.read(out).keypoints_px.shape == (40, 4, 2)
+    write_correspondence_pairs(out, images, out / "pairs", config, runtime, size=32, crop="centre")
+    assert for_pairs(DetectorConfig(), "auto", out / "pairs").augment.rotation == 180
+
+
 @pytest.mark.slow
 def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     torch.manual_seed(0)
@@ -163,6 +181,8 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     assert first["provenance"]["discovery"] == last["provenance"]["discovery"] == "clusters of ImageNet features"
     assert method_name(last) == "kpdetect, clusters of ImageNet features"
     assert "Matched ImageNet features" in (out / "report" / "index.html").read_text()
+    settings = read_config(ProjectConfig, out / "config.yaml").correspondence
+    _finds_headings(images, tmp_path / "turned", settings.model_copy(update={"headings": True}))
     capsys.readouterr()
     run_project(images, out, config, overrides=overrides, device="cpu")  # nothing is computed again
     assert "the keypoints are found already" in capsys.readouterr().err

@@ -52,5 +52,18 @@ def test_only_objects_with_all_directions_get_another_method(installed, tmp_path
     settings = project_config()
     found = pipeline._oriented(settings, "auto", [], TrainingImages(tmp_path), tmp_path / "out", choose=choose, writes=True)
     assert found.method == method
-    turns = turned and method == "gan"
-    assert found.detector.augment.rotation == (180 if turns else settings.detector.augment.rotation)
+    assert found.detector.augment.rotation == (180 if turned else settings.detector.augment.rotation)
+    assert found.refine.warp.rotation == (180 if turned else settings.refine.warp.rotation)
+    assert found.correspondence.headings == (method == "correspondence")
+    assert (found.generator.model.orientation == "any") == (turned and method == "gan")
+
+
+def test_objects_are_tested_if_the_user_chooses_clusters(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pipeline, "settle_orientation", lambda *given, possible, **options: asked.append(possible) or possible)
+    how, given = {"choose": False, "writes": True}, (["refine.warp.rotation=90"], TrainingImages(tmp_path), tmp_path / "out")
+    found = pipeline._oriented(project_config(method="correspondence"), "auto", *given, **how)
+    assert found.correspondence.headings
+    assert found.refine.warp.rotation == 90  # the user's assignments win
+    assert not pipeline._oriented(project_config(method="imm"), "auto", *given, **how).correspondence.headings
+    assert asked == [True, False]
