@@ -135,7 +135,7 @@ def baseline_score(baseline: Baseline, fitting: Fitting) -> Score:
 
 
 def model_score(project: Path, fitting: Fitting, device: str) -> Score:
-    """Measure the last detector of a project.
+    """Measure the detector of a project.
 
     Raises:
         CheckpointError: the project has no detector.

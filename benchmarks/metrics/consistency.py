@@ -73,7 +73,7 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
         return share * _extents(several) - 0.5
 
     flip, order = _under_mirror(detected, images, plain)
-    affine, affine_floor = _under_affine(detected, images, plain, seed), _under_affine(still, images, still(images), seed)
+    affine, affine_floor = affine_distances(detected, images, plain, seed), affine_distances(still, images, still(images), seed)
     flip_floor, _ = _under_mirror(still, images, still(images))
     return Consistency(
         affine=float(np.nanmean(affine)),
@@ -81,22 +81,22 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
         affine_floor=float(np.nanmean(affine_floor)),
         flip_floor=float(flip_floor.mean()),
         order=order,
-        affine_of=_by_keypoint(affine),
-        flip_of=_by_keypoint(flip),
-        affine_floor_of=_by_keypoint(affine_floor),
-        flip_floor_of=_by_keypoint(flip_floor),
-        affine_rms_of=np.sqrt(_by_keypoint(affine**2)),
+        affine_of=mean_of_known(affine),
+        flip_of=mean_of_known(flip),
+        affine_floor_of=mean_of_known(affine_floor),
+        flip_floor_of=mean_of_known(flip_floor),
+        affine_rms_of=np.sqrt(mean_of_known(affine**2)),
     )
 
 
-def _by_keypoint(distances: Points) -> Points:
+def mean_of_known(distances: Points) -> Points:
     """Compute the mean [K] of the distances [images, K] that are not NaN; NaN for a keypoint without any."""
     known = ~np.isnan(distances)
     total = np.where(known, distances, 0.0).sum(axis=0)
     return np.divide(total, known.sum(axis=0), out=np.full(len(total), np.nan), where=known.any(axis=0))
 
 
-def _under_affine(find: Find, images: list[Image], plain: Points, seed: int) -> Points:
+def affine_distances(find: Find, images: list[Image], plain: Points, seed: int) -> Points:
     """Compute distances [images, K] under random affine maps; NaN where a map moves the keypoint out of the image."""
     source = np.random.default_rng(seed)
     maps = [random_affine(image.shape[:2], source) for image in images]

@@ -31,6 +31,7 @@ from kpdetect.messages import log
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
 from kpdetect.training.run_folder import hardware_line, read_metrics
 from kpdetect.training.runtime import resolve_runtime
+from kpdetect.training.stage_choice import sentence_start, stage_title
 
 SHOWN = 24
 """Number of input images with predictions on the page."""
@@ -124,7 +125,8 @@ def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
         return None
     if verdict is None:
         return None
-    return {"sentences": verdict.sentences, "caution": CAUTION, "keypoints": verdict.keypoints, "images": verdict.images}
+    stages = [{"title": sentence_start(stage_title(each.stage)), **each.model_dump()} for each in verdict.stages]
+    return {**dict(verdict), "caution": CAUTION, "stages": stages}
 
 
 def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:

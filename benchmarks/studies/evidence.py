@@ -8,6 +8,7 @@ drawings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,8 +127,7 @@ def gather_evidence(
     Raises:
         InputError: fewer than two images can be read; with another detector fewer than eight.
     """
-    rows = np.unique(np.linspace(0, len(paths) - 1, min(IMAGES, len(paths))).round().astype(int))
-    images = [image for _, image in readable([paths[row] for row in rows])]
+    images = evenly_spread(paths)
     numbers = np.array(predictor.skeleton.numbers)
     views = consistency(predictor, images, seed)
     keypoints = same_scale(np.asarray(predictor(images)[0], np.float64), images)[:, numbers]
@@ -151,6 +151,12 @@ def gather_evidence(
         coverage=coverage,
         known_to_other=None if others is None else explained_by(keypoints, others),
     )
+
+
+def evenly_spread(paths: Sequence[Path]) -> list[Image]:
+    """Read at most `IMAGES` images, evenly spread over `paths`; unreadable files are left out with a warning."""
+    rows = np.unique(np.linspace(0, len(paths) - 1, min(IMAGES, len(paths))).round().astype(int))
+    return [image for _, image in readable([paths[row] for row in rows])]
 
 
 def same_scale(keypoints_px: Points, images: list[Image]) -> Points:

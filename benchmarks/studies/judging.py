@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies.evidence import gather_evidence
-from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, write_verdict
+from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
 from generator.stream import PairStream
 from kpdetect.errors import CheckpointError, FormatError
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import labels_of
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
-from kpdetect.training.checkpoints import WEIGHTS, find_weights, read_detector_description
+from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights, read_detector_description
 from kpdetect.training.runtime import Runtime
+from kpdetect.training.stage_choice import current_choice
 
 
 def judge_model(
@@ -57,7 +58,7 @@ def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> 
 
 
 def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:
-    """Judge the detector of a project's last stage, or return the verdict of an earlier call on the same weights.
+    """Judge the chosen detector of a project, or return the verdict of an earlier call on the same weights.
 
     Args:
         project: folder of `kpdetect run`; `verdict.json` is written there.
@@ -79,15 +80,20 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     numbers = labels_of(weights).skeleton(read_detector_description(weights).keypoints).numbers
     wanted = file_hash(weights), _generator_hash(project), numbers
     known = known_verdict(project)
+    choice = current_choice(project, {stage: project / stage / WEIGHTS for stage in detector_stages(project)})
     if known is not None and (known.detector, known.generator, tuple(point.number for point in known.keypoints)) == wanted:
-        return known
+        verdict = with_choice(known, choice)
+        if verdict != known:
+            write_verdict(verdict, project / NAME)
+        return verdict
     if known is not None:  # a verdict on other weights is wrong, even if no new one can be made
         (project / NAME).unlink(missing_ok=True)
     if images is None:
         return None
     stream = None if wanted[1] is None else PairStream(project / "generator", runtime)
     names = Predictions.read(project / "predictions").images
-    verdict = judge_model(Predictor.load(project, runtime.device.type), stream, [images / name for name in names])
+    judged = judge_model(Predictor.load(project, runtime.device.type), stream, [images / name for name in names])
+    verdict = with_choice(judged, choice)
     write_verdict(verdict, project / NAME)
     return verdict
 

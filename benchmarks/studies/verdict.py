@@ -25,6 +25,7 @@ from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import ConfigError, FormatError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.training.forecast import KEYPOINT_IMAGES, MASK_IMAGES
+from kpdetect.training.stage_choice import StageChoice, StageScore
 
 NAME = "verdict.json"
 State = Literal["steady", "unsteady", "duplicate", "lost", "still"]
@@ -96,6 +97,10 @@ class Verdict(StrictConfig):
     """Why `within_reach` and `within_hull` are not known; null if they are."""
     keypoints: tuple[KeypointVerdict, ...]
     """One entry per keypoint."""
+    chosen: str | None = None
+    """Stage of the project that trained the detector, if it was chosen among several; else null."""
+    stages: tuple[StageScore, ...] = ()
+    """Scores of all detectors of the project among which this one was chosen; empty without a choice."""
     sentences: tuple[str, ...] = ()
     """The verdict in words."""
 
@@ -133,6 +138,15 @@ def judge_keypoints(
         keypoints=keypoints,
     )
     return verdict.model_copy(update={"sentences": tuple(sentences(verdict))})
+
+
+def with_choice(verdict: Verdict, choice: StageChoice | None) -> Verdict:
+    """Add the choice among a project's detectors to the verdict on the chosen one, or replace an earlier one."""
+    said = verdict.sentences if verdict.chosen is None else verdict.sentences[:-1]
+    if choice is None:
+        return verdict.model_copy(update={"chosen": None, "stages": (), "sentences": said})
+    added = {"chosen": choice.chosen, "stages": choice.stages, "sentences": (*said, choice.sentence)}
+    return verdict.model_copy(update=added)
 
 
 def _keypoint(evidence: Evidence, place: int) -> KeypointVerdict:

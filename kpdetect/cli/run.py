@@ -27,12 +27,12 @@ Refine = Annotated[
     ),
 ]
 Rounds = Annotated[
-    int | None,
+    str | None,
     typer.Option(
-        min=0,
-        max=9,
-        help="Number of rounds of self-training at the end. A round trains a new detector on averaged predictions of the "
-        "previous one. (default: 1; 0 with --method imm)",
+        metavar="<int>|auto",
+        help="Number of rounds of self-training at the end, from 0 to 9. A round trains a new detector on averaged predictions "
+        "of the previous one. auto: up to 3, until a round does not raise the score without labels. "
+        "(default: 1; 0 with --method imm)",
     ),
 ]
 Minutes = Annotated[
@@ -106,10 +106,11 @@ def command(
     fixed = ("method", "refine", "rounds", "preset", "model", "size", "keypoints", "spare", "crop", "orientation", "seed")
     options.refuse_with_config(ctx, *fixed)
     count: Any = int(keypoints) if keypoints.isdecimal() else keypoints
+    times: Any = int(rounds) if rounds is not None and rounds.isdecimal() else rounds
     choose = method is options.Method.auto
     named: Any = "gan" if choose else method.value
     chosen = project_config(
-        preset.value, size, count, crop.value, seed, named, refined=refine, model=model.value, rounds=rounds, spare=spare
+        preset.value, size, count, crop.value, seed, named, refined=refine, model=model.value, rounds=times, spare=spare
     )
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         result = run_project(

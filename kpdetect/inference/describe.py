@@ -29,6 +29,7 @@ from kpdetect.training.checkpoints import (
     round_number,
 )
 from kpdetect.training.run_folder import read_metrics
+from kpdetect.training.stage_choice import current_choice
 
 PACKED = ("detector.safetensors", "generator.safetensors")
 
@@ -150,6 +151,8 @@ def _images_and_videos(path: Path, verify: bool) -> Iterator[str]:
 
 def _project(path: Path, verify: bool) -> Iterator[str]:
     first = "correspondence" if (path / "correspondence").exists() else "generator"
+    if choice := current_choice(path, {stage: path / stage / WEIGHTS for stage in detector_stages(path)}):
+        yield choice.sentence
     for stage in (first, "pairs", *detector_stages(path), "predictions", "results", "report"):
         folder = path / stage
         if not folder.exists():

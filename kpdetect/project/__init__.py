@@ -2,6 +2,8 @@
 
 config    the settings of a project
 budget    the shares of its minutes that the stages get, and the number of pairs
+detector_choice
+          chooses the detector that is used among those that a project has trained
 keypoint_choice
           keeps the most informative of the keypoints that a project has learned
 orientation

@@ -16,7 +16,7 @@ from kpdetect.detector.config import DetectorConfig, preset_config
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
-from kpdetect.project.rounds_config import NO_ROUNDS, RoundsConfig
+from kpdetect.project.rounds_config import AUTO_ROUNDS, NO_ROUNDS, RoundsConfig
 from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS
 
@@ -101,7 +101,7 @@ def project_config(
     method: Method = "gan",
     refined: bool = True,
     model: Architecture = "tuned",
-    rounds: int | None = None,
+    rounds: int | Literal["auto"] | None = None,
     spare: float = 1.0,
 ) -> ProjectConfig:
     """Make the configuration of a project.
@@ -119,8 +119,8 @@ def project_config(
             `correspondence`, clusters of pretrained features (after Tourani et al. 2024), which needs the extra `imagenet`.
         refined: whether the detector is refined on the real images after the training on pairs. `imm` ignores it.
         model: architecture of the generator.
-        rounds: number of rounds of self-training. None means 1, but 0 for `imm`, which has no rounds. When a project
-            is continued, the number may grow but not shrink.
+        rounds: number of rounds of self-training. `auto`: up to 3, until a round does not raise the score without labels.
+            None means 1, but 0 for `imm`, which has no rounds. When a project is continued, the number may grow but not shrink.
         spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept.
 
     Raises:
@@ -130,7 +130,6 @@ def project_config(
         raise ConfigError(f"`method={method}`: expected one of {', '.join(METHODS)}")
     if method == "imm" and rounds:
         raise ConfigError(f"`rounds={rounds}`: {NO_ROUNDS}; leave it out")
-    count = 0 if method == "imm" else rounds
     learned, kept = _learned_and_kept(keypoints, spare)
     named = generator_config(size, learned, preset, model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
@@ -147,9 +146,18 @@ def project_config(
         refined=refined,
         refine=refine,
         correspondence=CorrespondenceConfig(seed=seed % 2**32),
-        rounds=apply_overrides(RoundsConfig(), [] if count is None else [f"count={count}"]),
+        rounds=apply_overrides(RoundsConfig(), ["count=0"] if method == "imm" else _round_settings(rounds)),
         kept=kept,
     )
+
+
+def _round_settings(rounds: int | str | None) -> list[str]:
+    """Return the assignments to `RoundsConfig` that give a number of rounds, or `auto`; none for the default."""
+    if isinstance(rounds, str) and rounds != "auto":
+        raise ConfigError(f"`rounds={rounds}`: expected a number from 0 to 9, or auto")
+    if rounds == "auto":
+        return [f"count={AUTO_ROUNDS}", "stops=true"]
+    return [] if rounds is None else [f"count={rounds}"]
 
 
 def _learned_and_kept(keypoints: int | str, spare: float) -> tuple[int, int | Literal["auto"] | None]:

@@ -1,6 +1,6 @@
 """A project that learns more keypoints than it keeps: after the last training, the most informative keypoints are kept.
 
-The networks keep all keypoints. The labels of the last detector (`keypoints.yaml`) drop the other keypoints from all results.
+The networks keep all keypoints. The labels of the chosen detector (`keypoints.yaml`) drop the other keypoints from all results.
 So the trainings can be continued, and a dropped keypoint can be taken back.
 """
 
@@ -32,7 +32,7 @@ class ChoiceRecord(Record):
 
 
 def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Runtime) -> None:
-    """Keep the most informative keypoints of a project's last detector, and write `chosen.json`.
+    """Keep the most informative keypoints of a project's chosen detector, and write `chosen.json`.
 
     A choice stands until the detector or `kept` changes. Labels that a user has changed since are not touched.
 

@@ -13,6 +13,7 @@ from typing import Any
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.learned import is_live, pairs_key
+from kpdetect.errors import CheckpointError
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import LABELS
 from kpdetect.inference.prediction_record import RECORD, read_prediction_head
@@ -21,9 +22,9 @@ from kpdetect.messages import log
 from kpdetect.training.checkpoints import (
     CHECKPOINT,
     REFINED,
+    WEIGHTS,
     detector_stages,
     find_weights,
-    last_detector,
     load_checkpoint,
     round_folder,
     round_number,
@@ -84,6 +85,19 @@ def discard_outdated_rounds(out: Path) -> None:
             reason = f"the detector before round {number} has changed: round {number} and the later stages are made again"
             _discard(out, stage, reason)
             return
+
+
+def last_detector(project: Path, *, before: int) -> Path:
+    """Find the weights file of the last detector that a project trained before a round of self-training.
+
+    Raises:
+        CheckpointError: there is no such detector.
+    """
+    for stage in reversed(detector_stages(project)):
+        weights = project / stage / WEIGHTS
+        if weights.is_file() and (round_number(stage) or 0) < before:
+            return weights
+    raise CheckpointError(f"{project}: no trained detector here; run `kpdetect run` first")
 
 
 def discard_outdated_pupil(out: Path, number: int) -> None:

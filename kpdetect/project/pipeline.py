@@ -12,6 +12,7 @@ PROJECT/pairs         shards with pairs of an image and its keypoints
 PROJECT/detector      run folder of the detector
 PROJECT/refined       run folder of the detector that is refined on real images
 PROJECT/taught-N      run folder of the detector of round N of self-training (see `kpdetect.project.rounds`)
+PROJECT/stages.json   which of the detectors is used, and the scores of all
 PROJECT/chosen.json   which keypoints are kept, if the project learns more than it keeps
 PROJECT/predictions   keypoints of the input images
 PROJECT/verdict.json  an assessment of the keypoints, made without labels
@@ -68,7 +69,7 @@ class RunResult:
 
     @property
     def weights(self) -> Path:
-        """The weights file of the project's last detector.
+        """The weights file of the project's chosen detector, without a choice of its last one.
 
         Raises:
             CheckpointError: the project has no detector.

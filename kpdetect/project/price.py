@@ -26,12 +26,14 @@ from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.detector_choice import round_is_worthwhile
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
 from kpdetect.project.job import ProjectJob, Training
 from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
+from kpdetect.training.checkpoints import round_number
 from kpdetect.training.forecast import Line, Needs, duration, enough_lines, forecast_lines, needs_lines, rounded
 from kpdetect.training.price import MOST_SECONDS, Price
 
@@ -90,7 +92,11 @@ class ProjectPrice:
         """The first unfinished training stage and all later ones."""
         trainings = self.job.trainings
         places = [place for place, training in enumerate(trainings) if not training.is_finished]
-        return trainings[min(places) :] if places else ()
+        left = trainings[min(places) :] if places else ()
+        if left and left[0].stage == "round" and self.settings.rounds.stops:  # the rounds may have ended
+            number = round_number(left[0].job.out.name)
+            return left if round_is_worthwhile(self.job.out, number or 1) else ()
+        return left
 
     @property
     def lines_unless_short(self) -> list[Line]:

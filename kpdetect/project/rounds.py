@@ -22,8 +22,8 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.messages import log
 from kpdetect.project.job import ProjectJob
-from kpdetect.project.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds
-from kpdetect.training.checkpoints import WEIGHTS, last_detector
+from kpdetect.project.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds, last_detector
+from kpdetect.training.checkpoints import WEIGHTS
 from kpdetect.training.distributed import by_the_first, peers_of
 
 

@@ -19,6 +19,8 @@ class RoundsConfig(StrictConfig):
 
     count: int = Field(1, ge=0, le=9)
     """Number of rounds. A round uses the settings of the training on pairs, except for `steps`, `rate` and `scale`."""
+    stops: bool = False
+    """Whether the rounds end earlier, as soon as a round does not raise the score without labels beyond its noise."""
     steps: int = Field(1_500, ge=1, le=10**12)
     """Number of training steps in each round."""
     rate: float = Field(5e-4, gt=0)
@@ -42,9 +44,11 @@ class RoundsConfig(StrictConfig):
         return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
+AUTO_ROUNDS = 3
+"""Largest number of rounds if their number is `auto`."""
 NO_ROUNDS = "`method=imm` has no rounds of self-training"
 """Reason in the error that refuses rounds of the method `imm`."""
-BUDGET = ("count", "steps")
+BUDGET = ("count", "stops", "steps")
 """Keys of `RoundsConfig` that may change when a project is continued."""
 
 

@@ -19,6 +19,7 @@ from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.budget import pairs_in_use
 from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
+from kpdetect.project.detector_choice import choose_detector, round_is_worthwhile
 from kpdetect.project.generator_training import with_networks
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.keypoint_choice import choose_in_project
@@ -28,6 +29,7 @@ from kpdetect.project.outdated import (
     discard_outdated_detector,
     discard_outdated_matches,
     discard_outdated_refinement,
+    discard_outdated_rounds,
 )
 from kpdetect.project.price import ProjectPrice
 from kpdetect.project.rounds import teach_round
@@ -35,7 +37,7 @@ from kpdetect.project.setting_names import named_in
 from kpdetect.project.stage import Stage, run_stages
 from kpdetect.refinement.job import RefineJob
 from kpdetect.refinement.train import run_refine_job
-from kpdetect.training.checkpoints import WEIGHTS
+from kpdetect.training.checkpoints import WEIGHTS, round_folder
 from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.processes import Peers
 
@@ -78,6 +80,8 @@ class Project(ProjectJob):
                 Stage("Train the next detector on the predictions of this one", named_in("round", partial(self.teach, number)))
                 for number in rounds
             ]
+            if self.settings.refined or rounds:
+                trained.append(Stage("Choose among the detectors", partial(by_the_first, self.runtime, self.choose_detector)))
         if self.settings.kept is not None:
             trained.append(Stage("Choose the most informative keypoints", partial(by_the_first, self.runtime, self.choose)))
         used = [
@@ -145,11 +149,25 @@ class Project(ProjectJob):
 
     def teach(self, number: int) -> None:
         """Run one round of self-training: train a new detector on the predictions of the previous one."""
+        if number > 1 and self.settings.rounds.stops:
+            by_the_first(self.runtime, lambda: discard_outdated_rounds(self.out))
+            by_the_first(self.runtime, self.choose_detector)
+            if not round_is_worthwhile(self.out, number):
+                if (self.out / round_folder(number - 1) / WEIGHTS).exists():
+                    log.info(f"round {number} is left out: round {number - 1} did not raise the score beyond its noise")
+                return
         teach_round(self, number)
 
     def _refine(self, job: RefineJob) -> None:
         with labels_follow(job.out / WEIGHTS, self.runtime.is_main):
             run_refine_job(job)
+
+    def choose_detector(self) -> None:
+        """Choose the detector that predictions and results use, by the detectors' scores."""
+        try:
+            choose_detector(self.out, self.images, self.runtime)
+        except InputError as error:
+            log.info(f"the last detector is used: {error}")
 
     def choose(self) -> None:
         """Keep the most informative keypoints, and leave the others out of all results."""

@@ -7,6 +7,7 @@ trained_model    the result of a training, as functions return it
 checkpoints      files of weights and checkpoints: never left half written, and checked when they are read
 described_weights
                  the tensors and the description of a weights file, read together
+stage_choice     which of the detectors of a project is used: a record in the project
 data_key         a text of hashes that identifies the training data of a run
 optimiser_state  checks of an optimiser's state in a checkpoint
 initial_weights  the trained weights that a new run starts from

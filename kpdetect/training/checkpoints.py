@@ -29,6 +29,7 @@ from kpdetect.files.reading import reading, reason, shortened
 from kpdetect.files.records import Count, Record
 from kpdetect.shipped import shipped_folder
 from kpdetect.training.model_description import KINDS, DetectorDescription, ModelDescription, described
+from kpdetect.training.stage_choice import in_order_of_use
 
 WEIGHTS = "model.safetensors"
 """Name of the weights in a run folder."""
@@ -247,19 +248,6 @@ def detector_stages(project: Path) -> list[str]:
     return ["detector", REFINED, *map(round_folder, sorted(rounds))]
 
 
-def last_detector(project: Path, *, before: int) -> Path:
-    """Find the weights file of the last detector that a project trained before a round of self-training.
-
-    Raises:
-        CheckpointError: there is no such detector.
-    """
-    for stage in reversed(detector_stages(project)):
-        weights = project / stage / WEIGHTS
-        if weights.is_file() and (round_number(stage) or 0) < before:
-            return weights
-    raise CheckpointError(f"{project}: no trained detector here; run `kpdetect run` first")
-
-
 def round_folder(number: int) -> str:
     """Name the folder of a round of self-training in a project. Rounds count from 1."""
     return f"{TAUGHT}-{number}"
@@ -281,17 +269,17 @@ def find_weights(path: Path, kind: str) -> Path:
 
     Args:
         path: the weights file, its run folder, its project folder, a folder of `kpdetect pack`, or the name of a model that
-            comes with the package (`kpdetect models`). In a project, the last of the `detector_stages` is taken.
+            comes with the package (`kpdetect models`). Of a project's `detector_stages`, the chosen one is taken
+            (`kpdetect.training.stage_choice`), without a choice the last one.
         kind: "generator" or "detector".
 
     Raises:
         CheckpointError: there is no such file.
     """
-    stages = reversed(detector_stages(path)) if kind == "detector" else [kind]
-    folders = [path, *(path / stage for stage in stages)]
+    stages = detector_stages(path) if kind == "detector" else [kind]
     packed = (shipped_folder(path) or path) / f"{kind}.safetensors"
-    candidates = [path] if path.is_file() else [*(folder / WEIGHTS for folder in folders), packed]
-    for candidate in candidates:
+    in_folder = [path / WEIGHTS, *in_order_of_use(path, {stage: path / stage / WEIGHTS for stage in stages}), packed]
+    for candidate in [path] if path.is_file() else in_folder:
         if candidate.is_file():
             return candidate
     raise CheckpointError(
