@@ -92,15 +92,15 @@ class ProjectJob:
     def trainings(self) -> tuple[Training, ...]:
         """The stages that train a network, in order."""
         settings = self.settings
-        generator = Training(stage="generator", job=self.generator_job)
         if self.last == "generator":
-            return (generator,)
+            return (Training(stage="generator", job=self.generator_job),)
         if settings.method == "imm":
             return (Training(stage="imm", job=self.imm_job),)
         detector = Training(stage="detector", job=self.detector_job)
         refined = [Training(stage="refine", job=self.refine_job)] if settings.refined else []
         rounds = [Training(stage="round", job=self.round_job(number)) for number in range(1, settings.rounds.count + 1)]
-        return (*([] if settings.method == "correspondence" else [generator]), detector, *refined, *rounds)
+        generator = [] if settings.method == "correspondence" else [Training(stage="generator", job=self.generator_job)]
+        return (*generator, detector, *refined, *rounds)
 
     @property
     def generator_job(self) -> GeneratorJob:

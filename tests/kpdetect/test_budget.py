@@ -42,6 +42,13 @@ def test_the_pairs_follow_what_the_detector_can_see():
     assert pairs_needed(project_config(), 1_234) == 1_200
 
 
+def test_the_minutes_of_clusters_pay_for_no_generator():
+    settings = project_config(method="correspondence")
+    job = ProjectJob(images=TrainingImages(Path("images")), out=Path("nowhere"), settings=settings, runtime=CPU, minutes=20)
+    assert [training.stage for training in job.trainings] == ["detector", "refine", "round"]
+    assert sum(training.job.minutes for training in job.trainings) == pytest.approx(20)
+
+
 def test_refinement_is_measured_with_the_detectors_network(monkeypatch):
     price = priced(30, 50, 100, "detector.model.input_size=64")
     price.__dict__["squares"] = np.zeros((2, 64, 64, 3), np.uint8)
