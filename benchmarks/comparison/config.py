@@ -17,6 +17,7 @@ from pydantic import Field
 from kpdetect.config import LARGEST_SEED, StrictConfig, read_config
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.project.config import Method
+from kpdetect.project.orientation import DEFAULT, Orientation
 
 Baseline = Literal["pixels", "random"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -40,6 +41,10 @@ class SetConfig(StrictConfig):
     """Lists of images to leave out of all training."""
     crop: CropPolicy = "centre"
     """How an image becomes square."""
+    orientation: Orientation = DEFAULT
+    """Directions of the objects, as `kpdetect run --orientation`."""
+    turns: Literal[1, 4] = 1
+    """4: errors are measured on the annotated images in four quarter turns. All turns of an image are in one fold."""
 
 
 class BudgetConfig(StrictConfig):

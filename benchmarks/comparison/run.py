@@ -102,6 +102,7 @@ def _measured(cell: Cell, config: ComparisonConfig, out: Path, runtime: Runtime,
         given.images,
         project,
         settings,
+        orientation=given.orientation,
         minutes=budget.minutes,
         overrides=budget.overrides.get(cell.method, ()),  # type: ignore[call-overload]
         exclude_lists=given.exclude,

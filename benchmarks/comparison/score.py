@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.comparison.config import Baseline, SetConfig
+from benchmarks.comparison.turns import TURNS, by_turn, exchanged_ends, turned_points
 from benchmarks.datasets.annotation_formats import read_annotations
 from benchmarks.evaluation.baselines import (
     RIDGE_COMPONENTS,
@@ -37,16 +38,30 @@ class Fitting:
         points_px: [images, points, 2] in pixels; NaN where hidden.
         groups: [images], number of the group of each image.
         names: names of the points.
+        turns: [images], number of quarter turns of each image.
     """
 
     paths: list[Path]
     points_px: Values
     groups: NDArray[np.int64]
     names: tuple[str, ...]
+    turns: NDArray[np.int64]
 
     def images(self) -> list[Image]:
-        """Read the images."""
-        return [read_image(path) for path in self.paths]
+        """Read the images, and turn them."""
+        return [
+            np.ascontiguousarray(np.rot90(read_image(path), turn)) for path, turn in zip(self.paths, self.turns, strict=True)
+        ]
+
+    def in_all_turns(self) -> Fitting:
+        """Return every image in four quarter turns."""
+        sizes = [image.shape[:2] for image in self.images()]
+        points = [
+            turned_points(each, size, turn) for turn in range(TURNS) for each, size in zip(self.points_px, sizes, strict=True)
+        ]
+        turns = np.repeat(np.arange(TURNS), len(self.paths))
+        groups = np.tile(self.groups, TURNS)
+        return replace(self, paths=self.paths * TURNS, points_px=np.stack(points), groups=groups, turns=turns)
 
 
 def read_fitting(given: SetConfig) -> Fitting:
@@ -67,7 +82,9 @@ def read_fitting(given: SetConfig) -> Fitting:
     groups = _groups(given, chosen)
     if len(np.unique(groups)) < FOLDS:
         raise InputError(f"{given.annotations}: {len(np.unique(groups))} groups of fitting images; expected at least {FOLDS}")
-    return Fitting(paths=paths, points_px=table.points_px[rows], groups=groups, names=table.landmarks)
+    turns = np.zeros(len(paths), np.int64)
+    fitting = Fitting(paths=paths, points_px=table.points_px[rows], groups=groups, names=table.landmarks, turns=turns)
+    return fitting if given.turns == 1 else fitting.in_all_turns()
 
 
 def _groups(given: SetConfig, names: list[str]) -> NDArray[np.int64]:
@@ -91,11 +108,18 @@ class Score:
         floor_percent: error of the mean shape in percent of the side, the square root of the image's area.
         error_percent: error of the ridge regression, in the same unit.
         by_point: the same error of each point.
+        floor_by_point: error of the mean shape for each point, in the same unit.
+        share_by_turn: the error as a share of the floor for each turn in degrees; empty without turns.
+        exchanged_by_turn: share of keypoints at the ends of the object that are nearer to the other end, see `exchanged_ends`;
+            empty without turns, and for baselines.
     """
 
     floor_percent: float
     error_percent: float
     by_point: dict[str, float]
+    floor_by_point: dict[str, float] = field(default_factory=dict)
+    share_by_turn: dict[str, float] = field(default_factory=dict)
+    exchanged_by_turn: dict[str, float] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -123,8 +147,16 @@ def cross_validated(columns: NDArray[np.floating], fitting: Fitting, sizes: NDAr
         predicted[held] = fitted(outer)
         mean[held] = np.nanmean(fitting.points_px[kept], axis=0)
     errors, floors = (100 * np.linalg.norm(each - fitting.points_px, axis=-1) / side[:, None] for each in (predicted, mean))
-    by_point = dict(zip(fitting.names, np.nanmean(errors, axis=0).round(3).tolist(), strict=True))
-    return Score(floor_percent=float(np.nanmean(floors)), error_percent=float(np.nanmean(errors)), by_point=by_point)
+    by_point, floor_by_point = (
+        dict(zip(fitting.names, np.nanmean(each, axis=0).round(3).tolist(), strict=True)) for each in (errors, floors)
+    )
+    return Score(
+        floor_percent=float(np.nanmean(floors)),
+        error_percent=float(np.nanmean(errors)),
+        by_point=by_point,
+        floor_by_point=floor_by_point,
+        share_by_turn=by_turn(fitting.turns, lambda here: float(np.nanmean(errors[here]) / np.nanmean(floors[here]))),
+    )
 
 
 def baseline_score(baseline: Baseline, fitting: Fitting) -> Score:
@@ -142,7 +174,11 @@ def model_score(project: Path, fitting: Fitting, device: str) -> Score:
     """
     images = fitting.images()
     keypoints_px, _ = Predictor.load(project, device)(images)
-    return cross_validated(keypoints_px.reshape(len(images), -1).astype(np.float64), fitting, _sizes(images))
+    score = cross_validated(keypoints_px.reshape(len(images), -1).astype(np.float64), fitting, _sizes(images))
+    if len(fitting.names) < 2:
+        return score
+    exchanged = exchanged_ends(keypoints_px.astype(np.float64), fitting.points_px)
+    return replace(score, exchanged_by_turn=by_turn(fitting.turns, lambda here: float(np.nanmean(exchanged[here]))))
 
 
 def _sizes(images: list[Image]) -> NDArray[np.int64]:

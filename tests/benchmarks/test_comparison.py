@@ -9,6 +9,7 @@ from benchmarks.comparison import run
 from benchmarks.comparison.__main__ import main
 from benchmarks.comparison.config import SetConfig, read_comparison
 from benchmarks.comparison.score import Fitting, Score, baseline_score, cross_validated, read_fitting
+from benchmarks.comparison.turns import exchanged_ends
 from kpdetect.errors import FormatError, InputError, TrainingError
 from kpdetect.images.image_files import write_image
 from kpdetect.training.runtime import resolve_runtime
@@ -55,11 +56,35 @@ def test_keypoints_that_are_the_truth_have_no_error_and_constant_ones_that_of_th
 
 def test_the_floor_is_the_error_of_the_mean_of_the_other_folds():
     points = np.array([[[0.0, 0]], [[4, 0]], [[8, 0]], [[12, 0]], [[16, 0]]])
-    fitting = Fitting(paths=[], points_px=points, groups=np.arange(5), names=("point",))
+    fitting = Fitting(paths=[], points_px=points, groups=np.arange(5), names=("point",), turns=np.zeros(5, int))
     score = cross_validated(np.ones((5, 2)), fitting, np.tile([10, 40], (5, 1)))  # side: 20 px
     distances = [10, 5, 0, 5, 10]  # from each point to the mean of the other four
     assert score.floor_percent == pytest.approx(100 * np.mean(distances) / 20)
     assert score.by_point["point"] == pytest.approx(score.error_percent, abs=1e-3)
+
+
+def test_images_and_points_turn_together_and_stay_in_one_fold(discs):
+    given = read_comparison(discs / "settings.yaml").sets["discs"]
+    fitting = read_fitting(given.model_copy(update={"turns": 4}))
+    images = fitting.images()
+    assert [images[row].shape[:2] for row in (0, 25, 50, 75)] == [(30, 40), (40, 30), (30, 40), (40, 30)]
+    for image, ((x, y),) in zip(images, fitting.points_px.astype(int), strict=True):
+        assert image[y - 3 : y + 4, x - 3 : x + 4].all()
+    assert fitting.groups.tolist() == fitting.groups.tolist()[:25] * 4
+    sizes = np.array([image.shape[:2] for image in images])
+    exact = cross_validated(fitting.points_px.reshape(100, 2), fitting, sizes)
+    assert exact.share_by_turn.keys() == {"0", "90", "180", "270"}
+    assert max(exact.share_by_turn.values()) < 0.01
+    assert exact.floor_by_point["disc"] == pytest.approx(exact.floor_percent, abs=1e-3)
+
+
+def test_ends_are_exchanged_where_their_keypoints_are_nearer_to_the_other_end():
+    points = np.tile([[0.0, 0], [1, 3], [20, 0]], (4, 1, 1))  # the ends are the points 0 and 2
+    keypoints = np.tile([[10.0, 5], [19, 1], [2, 0]], (4, 1, 1))
+    keypoints[1, [1, 2]] = keypoints[0, [2, 1]]  # both keypoints at the ends are exchanged
+    keypoints[2, 1] = (9, 0)  # one of them
+    points[3, 2] = np.nan
+    np.testing.assert_array_equal(exchanged_ends(keypoints, points), [0, 1, 0.5, np.nan])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +108,7 @@ def test_finished_cells_are_kept_and_failed_cells_are_not_run(discs, monkeypatch
 
     def project(images, out, settings, **options):
         trained.append((settings.method, options["minutes"], options["overrides"]))
+        assert options["orientation"] == "auto"
         if settings.method == "imm":
             raise TrainingError("the loss is not finite")
 
