@@ -148,7 +148,7 @@ def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_traine
     run_small(images, out, last="detector")
     said = [record.getMessage() for record in caplog.records]
     assert said.index(next(line for line in said if "trains the refined detector" in line)) < said.index(
-        "[1/5] Train the generator"
+        "[1/6] Train the generator"
     )
     assert run_small(images, out, last="detector", dry_run=True).plan == (f"{out}: everything is trained already",)
 
