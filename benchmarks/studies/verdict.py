@@ -24,7 +24,7 @@ from benchmarks.studies.evidence import Evidence
 from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import ConfigError, FormatError
 from kpdetect.files.atomic import read_json, write_json
-from kpdetect.training.forecast import KEYPOINT_IMAGES, MASK_IMAGES
+from kpdetect.training.forecast import GENERATOR
 from kpdetect.training.stage_choice import StageChoice, StageScore
 
 NAME = "verdict.json"
@@ -195,10 +195,8 @@ def sentences(verdict: Verdict) -> list[str]:
     if known := [point.known_to_other for point in verdict.keypoints if point.known_to_other is not None]:
         share = f"{100 * max(0.0, sum(known) / len(known)):.0f} %"
         said.append(f"The other detector's keypoints explain {share} of the keypoints' motion.")
-    if verdict.images_seen is not None and verdict.images_seen < KEYPOINT_IMAGES:
-        needed = MASK_IMAGES if verdict.images_seen < MASK_IMAGES else KEYPOINT_IMAGES
-        purpose = "a mask needs" if needed == MASK_IMAGES else "keypoints need"
-        seen = f"The generator saw {verdict.images_seen:,} images and {purpose} about {needed:,}"
+    if verdict.images_seen is not None and verdict.images_seen < GENERATOR.fewest:
+        seen = f"The generator saw {verdict.images_seen:,} images and needs {GENERATOR.fewest:,} to {GENERATOR.plenty:,}"
         said.append(f"{seen}: train longer; the same command with a larger budget continues the training.")
     return said
 

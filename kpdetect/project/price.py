@@ -24,7 +24,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed
+from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed, share_of
 from kpdetect.project.config import ProjectConfig
 from kpdetect.project.detector_choice import round_is_worthwhile
 from kpdetect.project.feature_network import feature_rate
@@ -34,7 +34,17 @@ from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
 from kpdetect.training.checkpoints import round_number
-from kpdetect.training.forecast import Line, Needs, duration, enough_lines, forecast_lines, needs_lines, rounded
+from kpdetect.training.forecast import (
+    DETECTOR,
+    GENERATOR,
+    Line,
+    Needs,
+    duration,
+    needs_lines,
+    outlook_lines,
+    rounded,
+    speed_line,
+)
 from kpdetect.training.price import MOST_SECONDS, Price
 
 SHORT_STEPS = 100
@@ -128,14 +138,27 @@ class ProjectPrice:
             replace(price.forecast, stage=training.title) for training, price in zip(self.left, self.prices, strict=True)
         ]
         lines = [work.line for work in works]
-        lines += [line for forecast in forecasts for line in forecast_lines(forecast) if line[0] == logging.INFO]
+        lines += [speed_line(forecast) for forecast in forecasts]
         whole = sum(forecast.seconds for forecast in forecasts) + sum(work.seconds for work in works)
         lines.append((logging.INFO, f"in all it takes about {duration(whole)}"))
         lines += needs_lines(max(needs)._replace(disk=sum(each.disk for each in needs)))
-        if self.left[0].stage == "generator":
-            few = enough_lines(self.prices[0].forecast, self.job.generator_share)
-            lines += [(level, in_project(line, "generator")) for level, line in few]
-        return lines
+        return [*lines, *self._outlook()]
+
+    def _outlook(self) -> list[Line]:
+        """Say whether the generator and the first detector will see enough images. Advice is given for one of them."""
+        job, lines = self.job, []
+        if self.settings.method != "gan":
+            return []
+        for training, price in zip(self.left, self.prices, strict=True):
+            if training.stage not in ("generator", "detector"):
+                continue
+            share, guidance = job.generator_share, GENERATOR if training.stage == "generator" else DETECTOR
+            if training.stage == "detector":
+                share *= share_of("detector", self.settings.refined) / share_of("generator", self.settings.refined)
+            said = outlook_lines(price.forecast, guidance, share)
+            lines += [(level, in_project(line, training.stage)) for level, line in said]
+        few = [line for line in lines if line[0] == logging.WARNING]
+        return few[:1] or lines
 
     @cached_property
     def prices(self) -> tuple[Price, ...]:

@@ -11,16 +11,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MASK_IMAGES, KEYPOINT_IMAGES = 15_000, 100_000
-"""Numbers of images after which the mask usually resembles the object, and keypoints usually stay on the same parts. They were
-measured with the preset `tiny` at 64 pixels."""
-ENOUGH: Mapping[str, tuple[tuple[int, str], ...]] = {
-    "generator": (
-        (MASK_IMAGES, "the mask needs about {:,} images to look like the object"),
-        (KEYPOINT_IMAGES, "keypoints need about {:,} images to keep to their parts"),
-    )
-}
-"""For each kind of training, the numbers of images that it needs, each with its purpose, the smallest first."""
+
+class Guidance(NamedTuple):
+    """How many images a network needs to see in training, by measurements (docs/log/any-folder.md).
+
+    Attributes:
+        network: name of the network.
+        fewest: with fewer images than this, the result is clearly worse.
+        plenty: more images than this gained nothing.
+        risk: what happens with fewer images than `fewest`, a clause.
+    """
+
+    network: str
+    fewest: int
+    plenty: int
+    risk: str
+
+
+GENERATOR = Guidance("generator", 16_000, 24_000, "the mask often misses parts of the object, and keypoints share one spot")
+"""Hands at 64 px, cartoon faces at 32 px, with `tiny` or narrower networks. 24,000 and 56,000 images gave the same error."""
+DETECTOR = Guidance("detector", 5_000, 10_000, "the keypoints are imprecise")
+"""The first detector, trained on pairs: hands and cartoon faces, an input of 64 px, the head `pyramid`."""
+GUIDANCE: Mapping[str, Guidance] = {"generator": GENERATOR}
+"""The guidance for each kind of training that has one."""
 MEMORY_SHARE = 0.9
 """A warning is given if a training needs more than this share of the memory."""
 Line = tuple[int, str]
@@ -85,25 +98,33 @@ class Forecast:
 
 
 def forecast_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
-    """Describe a forecast in lines, each with its `logging` level. Warn if the network will see too few images.
+    """Describe a forecast in lines, each with its `logging` level. Say whether the network will see enough images.
 
     Args:
         forecast: the forecast.
         share: share of the user's minutes that this training gets, if the minutes are divided among several trainings.
     """
-    expected = (
+    guidance = GUIDANCE.get(forecast.stage)
+    return [speed_line(forecast), *([] if guidance is None else outlook_lines(forecast, guidance, share))]
+
+
+def speed_line(forecast: Forecast) -> Line:
+    """Say how fast this machine trains the network, and how far it gets."""
+    return logging.INFO, (
         f"this machine trains the {forecast.stage} on {forecast.rate:.1f} images a second: in {duration(forecast.seconds)} "
         f"it has seen about {rounded(forecast.images):,} images"
     )
-    return [(logging.INFO, expected), *enough_lines(forecast, share)]
 
 
-def enough_lines(forecast: Forecast, share: float = 1.0) -> list[Line]:
-    """Warn, with advice, if the network will see fewer images than it needs. Otherwise return an empty list."""
-    for images, purpose in ENOUGH.get(forecast.stage, ()):
-        if forecast.images < images:
-            return [(logging.WARNING, f"these are few images: {purpose.format(images)}; {_advice(forecast, share)}")]
-    return []
+def outlook_lines(forecast: Forecast, guidance: Guidance, share: float = 1.0) -> list[Line]:
+    """Say what a network becomes with the images that it will see. Warn, with advice, if they are few."""
+    few, plenty = guidance.fewest, guidance.plenty
+    seen = f"about {rounded(forecast.images):,} images are"
+    if forecast.images < few:
+        risk = f"with fewer than {few:,}, {guidance.risk}"
+        return [(logging.WARNING, f"{seen} few for the {guidance.network}: {risk}; {_advice(forecast, guidance, share)}")]
+    enough = "enough" if forecast.images < plenty else "plenty"
+    return [(logging.INFO, f"{seen} {enough} for the {guidance.network}: more than {plenty:,} gained nothing in measurements")]
 
 
 def needs_lines(needs: Needs) -> list[Line]:
@@ -120,11 +141,16 @@ def needs_lines(needs: Needs) -> list[Line]:
     return lines
 
 
-def _advice(forecast: Forecast, share: float) -> str:
+def _advice(forecast: Forecast, guidance: Guidance, share: float) -> str:
     if forecast.seconds_left is None or forecast.images == forecast.limit:
-        return "give the generator more steps (`overrides=steps=...`); the same command continues"
-    whole = 5 * math.ceil(forecast.minutes_for(KEYPOINT_IMAGES) / share / 5)
-    return f"give `minutes={whole}` (the same command continues), smaller images (`size=32`), or a faster machine"
+        steps = f"give the {guidance.network} more steps (`overrides=steps=...`)"
+        return f"{steps} until it sees {guidance.plenty:,} images; the same command continues"
+    minutes = forecast.minutes_for(guidance.plenty) / share
+    unit = 5 if minutes < 120 else 60
+    whole = unit * math.ceil(minutes / unit)
+    hours = f" ({whole // 60} hours)" if unit == 60 else ""
+    faster = "smaller images (`size=32`, coarser and about twice as fast), or use a faster machine"
+    return f"give `minutes={whole}`{hours} for {guidance.plenty:,} images (the same command continues), {faster}"
 
 
 def rounded(images: int) -> int:

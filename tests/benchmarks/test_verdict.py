@@ -117,7 +117,7 @@ EVIDENCE = Evidence(
 
 
 def test_states_score_and_sentences() -> None:
-    verdict = judge_keypoints(EVIDENCE, detector="abc", generator="def", images_seen=27_000)
+    verdict = judge_keypoints(EVIDENCE, detector="abc", generator="def", images_seen=7_000)
     assert [each.state for each in verdict.keypoints] == ["steady", "steady", "duplicate", "still", "lost", "unsteady"]
     assert (verdict.score, verdict.movements) == (0.2, 2.4)
     assert (verdict.keypoints[2].repeats, verdict.keypoints[5].nearest) == (2, 0)
@@ -131,7 +131,7 @@ def test_states_score_and_sentences() -> None:
         "unsteady.",
         "All keypoints lie within 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
-        "The generator saw 27,000 images and keypoints need about 100,000: train longer; the same command with a larger budget "
+        "The generator saw 7,000 images and needs 16,000 to 24,000: train longer; the same command with a larger budget "
         "continues the training.",
     )
 
@@ -147,8 +147,7 @@ def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> No
         "Together the keypoints show 6 of at most 12 independent movements (score 0.50).",
         "How much of the object has keypoints is unknown: there is no generator that draws it.",
     )
-    few = judge_keypoints(EVIDENCE, detector="abc", images_seen=9_000).sentences[-1]
-    assert few.startswith("The generator saw 9,000 images and a mask needs about 15,000")
+    assert not judge_keypoints(EVIDENCE, detector="abc", images_seen=16_000).sentences[-1].startswith("The generator saw")
 
 
 def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:

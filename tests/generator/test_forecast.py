@@ -11,7 +11,7 @@ import torch
 from kpdetect.config import StrictConfig
 from kpdetect.progress import Pace
 from kpdetect.training.data_key import DataKey
-from kpdetect.training.forecast import Forecast, Needs, forecast_lines, needs_lines
+from kpdetect.training.forecast import DETECTOR, GENERATOR, Forecast, Needs, forecast_lines, needs_lines, outlook_lines
 from kpdetect.training.loop import Trainer, TrainingConfig
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
@@ -42,14 +42,18 @@ def test_images_at_the_end_follow_from_time_or_steps() -> None:
 def test_too_few_images_are_said_with_what_to_change() -> None:
     enough = Forecast(50.0, 0, 10**9, seconds_left=2_400.0)
     expected = "this machine trains the generator on 50.0 images a second: in 40 minutes it has seen about 120,000 images"
-    assert forecast_lines(enough) == [(logging.INFO, expected)]
-    (_, few), (level, warning) = forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=1_800.0), share=0.5)
+    outlook = "about 120,000 images are plenty for the generator: more than 24,000 gained nothing in measurements"
+    assert forecast_lines(enough) == [(logging.INFO, expected), (logging.INFO, outlook)]
+    assert "20,000 images are enough" in forecast_lines(Forecast(10.0, 0, 10**9, seconds_left=2_000.0))[1][1]
+    (_, few), (level, warning) = forecast_lines(Forecast(5.0, 0, 10**9, seconds_left=1_800.0), share=0.8)
     assert level == logging.WARNING
-    assert "in 30 minutes it has seen about 27,000 images" in few
-    assert "keypoints need about 100,000 images" in warning
-    assert "`minutes=225` " in warning  # 100,000 images take 111.1 minutes, half of 222.2
-    assert "the mask needs about 15,000" in forecast_lines(Forecast(15.0, 0, 10**9, seconds_left=600.0))[1][1]
+    assert "in 30 minutes it has seen about 9,000 images" in few
+    assert warning.startswith("about 9,000 images are few for the generator: with fewer than 16,000, the mask often misses")
+    assert "give `minutes=100` for 24,000 images" in warning  # they take 80 minutes, 0.8 of 100
+    slow = outlook_lines(Forecast(1.0, 0, 10**9, seconds_left=1_800.0), GENERATOR, 0.5)[0][1]
+    assert "give `minutes=840` (14 hours) for 24,000 images" in slow  # 13.3 hours
     assert "more steps (`overrides=steps=...`)" in forecast_lines(Forecast(15.0, 0, 9_600))[1][1]
+    assert outlook_lines(Forecast(9.0, 0, 3_200), DETECTOR)[0][1].startswith("about 3,200 images are few for the detector")
 
 
 def test_a_stage_without_guidance_is_not_said_to_be_short() -> None:
