@@ -87,3 +87,8 @@ def console(wording: Callable[[str], str] = str) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.propagate = True
+
+
+def show_error(error: Exception | str) -> None:
+    """Show an error as one line on standard error."""
+    print(f"error: {error}", file=sys.stderr)

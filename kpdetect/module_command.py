@@ -5,11 +5,10 @@ The verbs of the command `kpdetect` are in `kpdetect.cli`.
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, RawTextHelpFormatter
 from collections.abc import Callable
 
-from kpdetect.console import console
+from kpdetect.console import console, show_error
 from kpdetect.errors import KpdetectError
 from kpdetect.training.interrupts import INTERRUPTED
 
@@ -31,7 +30,7 @@ def exit_code(work: Callable[[], int | None]) -> int:
         with console():
             return work() or 0
     except KpdetectError as error:
-        print(f"error: {error}", file=sys.stderr)
+        show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED

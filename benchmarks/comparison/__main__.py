@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,17 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="folder of the results; the same command continues them")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     options = parser.parse_args(arguments)
-    return exit_code(lambda: _compare(options))
 
+    def work() -> None:
+        from benchmarks.comparison.config import read_comparison
+        from benchmarks.comparison.run import compare
+        from kpdetect.training.runtime import resolve_runtime
 
-def _compare(options: Namespace) -> None:
-    from benchmarks.comparison.config import read_comparison
-    from benchmarks.comparison.run import compare
-    from kpdetect.training.runtime import resolve_runtime
+        runtime = resolve_runtime(options.device)
+        table = compare(read_comparison(options.settings), options.out, runtime, partial(print, flush=True))
+        print(table.read_text(encoding="utf-8"))
 
-    runtime = resolve_runtime(options.device)
-    table = compare(read_comparison(options.settings), options.out, runtime, partial(print, flush=True))
-    print(table.read_text(encoding="utf-8"))
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -29,18 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(choice)
         choice.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
-    return exit_code(lambda: _measure(options))
 
+    def work() -> int:
+        from kpdetect.files.atomic import write_json
+        from kpdetect.training.run_folder import environment
 
-def _measure(options: Namespace) -> int:
-    from kpdetect.files.atomic import write_json
-    from kpdetect.training.run_folder import environment
+        print(f"machine: {json.dumps(environment())}", flush=True)
+        measured = import_module(PARTS[options.part]).run(options, partial(print, flush=True))
+        if options.out is not None:
+            write_json(options.out, {**measured, "environment": environment()})
+        return 1 if measured.get("slower") else 0
 
-    print(f"machine: {json.dumps(environment())}", flush=True)
-    measured = import_module(PARTS[options.part]).run(options, partial(print, flush=True))
-    if options.out is not None:
-        write_json(options.out, {**measured, "environment": environment()})
-    return 1 if measured.get("slower") else 0
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ DiffAugment's changes (as in a full leak), and images of both generators. The si
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,15 +131,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    return exit_code(lambda: _measure(options))
 
+    def work() -> None:
+        runtime = resolve_runtime(options.device)
+        measured = measure_leak(options.out, options.minutes, runtime, size=options.size, images=options.images)
+        record = {name: asdict(values) for name, values in measured.items()} | {"leaked": leaked(measured)}
+        write_json(options.out / "leak.json", {**record, "minutes": options.minutes, "environment": environment()})
+        print(leak_table(measured))
 
-def _measure(options: Namespace) -> None:
-    runtime = resolve_runtime(options.device)
-    measured = measure_leak(options.out, options.minutes, runtime, size=options.size, images=options.images)
-    record = {name: asdict(values) for name, values in measured.items()} | {"leaked": leaked(measured)}
-    write_json(options.out / "leak.json", {**record, "minutes": options.minutes, "environment": environment()})
-    print(leak_table(measured))
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ of a change that is equal everywhere in the image: the area within `NEAR` divide
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -87,12 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args(arguments)
-    return exit_code(lambda: _measure(options))
 
+    def work() -> None:
+        stream = PairStream(options.model, resolve_runtime(options.device, "float32"), seed=options.seed)
+        print(locality_table(*measure_locality(stream, options.count)))
 
-def _measure(options: Namespace) -> None:
-    stream = PairStream(options.model, resolve_runtime(options.device, "float32"), seed=options.seed)
-    print(locality_table(*measure_locality(stream, options.count)))
+    return exit_code(work)
 
 
 if __name__ == "__main__":

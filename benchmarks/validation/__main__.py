@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables and the cache")
     parser.add_argument("--annotated", type=int, default=250, help="largest number of annotated images per line (default: 250)")
     options = parser.parse_args(arguments)
-    return exit_code(lambda: _validate(options))
 
+    def work() -> None:
+        from benchmarks.validation.case import read_cases
+        from benchmarks.validation.measurement import measure_case
 
-def _validate(options: Namespace) -> None:
-    from benchmarks.validation.case import read_cases
-    from benchmarks.validation.measurement import measure_case
+        measured = []
+        for case in read_cases(options.table):
+            measured.append(measure_case(case, options.out / "cache", options.annotated))
+            print(f"{case.category} {case.label}: {measured[-1]['share']:.3f} of the floor", file=sys.stderr, flush=True)
+        print(_write(measured, options.out))
 
-    measured = []
-    for case in read_cases(options.table):
-        measured.append(measure_case(case, options.out / "cache", options.annotated))
-        print(f"{case.category} {case.label}: {measured[-1]['share']:.3f} of the floor", file=sys.stderr, flush=True)
-    print(_write(measured, options.out))
+    return exit_code(work)
 
 
 def _write(measured: list[dict[str, Any]], out: Path) -> str:

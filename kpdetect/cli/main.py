@@ -14,7 +14,7 @@ from kpdetect import __version__
 from kpdetect.cli.flags import as_flags, options_of
 from kpdetect.cli.memory import ADVICE, is_memory_full
 from kpdetect.cli.verbs import Verbs
-from kpdetect.console import console
+from kpdetect.console import console, show_error
 from kpdetect.errors import InputError, KpdetectError
 from kpdetect.files.names import is_text, shown
 from kpdetect.training.interrupts import INTERRUPTED, STOPPED, interrupts_end_imports
@@ -58,18 +58,18 @@ def main() -> None:
         print(_usage_line(error), file=sys.stderr)
         sys.exit(2)
     except KpdetectError as error:
-        print(f"error: {with_flags(str(error))}", file=sys.stderr)
+        show_error(with_flags(str(error)))
         sys.exit(error.exit_code)
     except OSError as error:  # a full or locked disk, outside of the code that writes result files
         if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM):
             raise
         reason = f"{error.filename or 'output'}: {error.strerror}; check space and permissions, then run the same command again"
-        print(f"error: {ADVICE if is_memory_full(error) else reason}", file=sys.stderr)
+        show_error(ADVICE if is_memory_full(error) else reason)
         sys.exit(2)
     except Exception as error:
         if not is_memory_full(error):
             raise
-        print(f"error: {ADVICE}", file=sys.stderr)
+        show_error(ADVICE)
         sys.exit(2)
     if code == INTERRUPTED:
         print(STOPPED, file=sys.stderr)
