@@ -1,6 +1,7 @@
 """Use a trained detector.
 
 config               the settings of `kpdetect predict`
+scales               the scales over which predictions are averaged, as a checked setting
 labels               names, pairs, links and dropped keypoints, stored in the folder of a model's weights
 engine               implementations that compute the network: torch or onnxruntime
 onnx_graph           the graph of a detector that is exported to ONNX or torch.export

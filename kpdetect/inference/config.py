@@ -9,24 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from kpdetect.config import StrictConfig
 from kpdetect.inference.formats.choice import require_formats
+from kpdetect.inference.scales import Scales
 from kpdetect.training.runtime import EngineName, Precision
-
-SCALES = (0.25, 2.0)
-"""Smallest and largest square of `scales`, relative to the square that a single prediction sees."""
-
-
-def require_scales(scales: tuple[float, ...]) -> tuple[float, ...]:
-    """Check the scales at which images are predicted, and return them unchanged.
-
-    Raises:
-        PydanticCustomError: there is no size, or one is out of range. (This is the error of a pydantic validator.)
-    """
-    low, high = SCALES
-    if not scales or not all(low <= scale <= high for scale in scales):
-        raise PydanticCustomError(
-            "scales", "expected numbers from {low} to {high}, such as 1,0.9,0.8", {"low": low, "high": high}
-        )
-    return scales
 
 
 class PredictConfig(StrictConfig):
@@ -65,7 +49,7 @@ class PredictConfig(StrictConfig):
     margin: float | None = Field(None, ge=0)
     """Border of the crop of `two_pass`, on every side, as a share of the longer side of the keypoints' bounding box. null: the
     crop frames the object as training images did. If the weights do not record this, the border is 0.4."""
-    scales: tuple[float, ...] = (1.0,)
+    scales: Scales = (1.0,)
     """Predict on squares of these relative sizes around the same centre, and average the predictions. 1 is the usual square;
     0.8 shows a smaller part of the image, enlarged."""
     flip_average: bool = False
@@ -82,8 +66,6 @@ class PredictConfig(StrictConfig):
     def _known(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         require_formats(formats)
         return formats
-
-    _sizes = field_validator("scales")(require_scales)
 
     @field_validator("end")
     @classmethod

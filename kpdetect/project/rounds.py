@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from kpdetect.detector.train import run_detector_job
 from kpdetect.files.folders import make_folder
+from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.labels import LABELS, Labels, labels_copied, labels_follow, labels_of
 from kpdetect.inference.predictor import Predictor
@@ -46,7 +47,8 @@ def teach_round(project: ProjectJob, number: int) -> None:
     predictions = make_folder(folder / FOUND)
     hints = Labels(pairs=labels_of(teacher).pairs)  # the pupil also learns the keypoints that a user has dropped from results
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
-    look = project.settings.rounds.look(images.strict)
+    rounds = project.settings.rounds
+    look = PredictConfig(overlays=0, scales=rounds.scales, flip_average=rounds.flip_average, strict=images.strict)
     skipped = predict_into(predictor, images.paths(out), images.folder, predictions, look, peers=peers)
     peers.wait()  # the other processes read the table that the first process wrote
     if skipped:

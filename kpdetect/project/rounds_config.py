@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from kpdetect.config import StrictConfig
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.errors import ConfigError
-from kpdetect.inference.config import PredictConfig, require_scales
+from kpdetect.inference.scales import Scales
 from kpdetect.training.checkpoints import detector_stages, round_folder, round_number
 
 
@@ -27,21 +27,15 @@ class RoundsConfig(StrictConfig):
     """Learning rate in each round."""
     scale: float = Field(0.4, ge=0, lt=1)
     """Images in a round are scaled by a random factor between 1 / (1 + scale) and 1 + scale."""
-    scales: tuple[float, ...] = (1.1, 0.95, 0.8)
+    scales: Scales = (1.1, 0.95, 0.8)
     """Scales over which the teacher's predictions are averaged (see `PredictConfig.scales`)."""
     flip_average: bool = True
     """Whether the average also includes the teacher's predictions on the mirror image."""
-
-    _sizes = field_validator("scales")(require_scales)
 
     def pupil(self, first: DetectorConfig) -> DetectorConfig:
         """Make the training settings of a round's detector from those of the project's first detector."""
         augment = first.augment.model_copy(update={"scale": self.scale})
         return first.model_copy(update={"augment": augment, "steps": self.steps, "rate": self.rate})
-
-    def look(self, strict: bool) -> PredictConfig:
-        """Make the settings with which a teacher predicts keypoints."""
-        return PredictConfig(overlays=0, scales=self.scales, flip_average=self.flip_average, strict=strict)
 
 
 AUTO_ROUNDS = 3
