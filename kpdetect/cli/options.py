@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -195,8 +195,8 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Measure this machine's speed, print the time, memory and disk that the training needs, and stop. "
-        "Nothing is written.",
+        help="Measure this machine's speed, print the decisions of auto and the time, memory and disk that the training needs, "
+        "and stop. Nothing is written.",
     ),
 ]
 CropOption = Annotated[
@@ -237,10 +237,10 @@ def is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def print_price(price: Price, runtime: Runtime) -> None:
-    """Print the forecast of a dry run from the first process only. Parameters in it are printed as options."""
+def print_price(price: Price, runtime: Runtime, decisions: Sequence[str] = ()) -> None:
+    """Print the forecast of a dry run, after decisions, from the first process only. Parameters are printed as options."""
     from kpdetect.cli.main import with_flags
 
     if runtime.is_main:
-        for _, line in price.lines:
+        for line in (*decisions, *(line for _, line in price.lines)):
             print(with_flags(line))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,7 +55,7 @@ def command(
     from generator.training.job import GeneratorJob
     from kpdetect.config import apply_overrides, read_config
     from kpdetect.data.training_images import TrainingImages
-    from kpdetect.project.generator_training import train_generator, with_feature_network
+    from kpdetect.project.generator_training import oriented, train_generator, with_feature_network
     from kpdetect.training.distributed import joined_runtime
 
     options.refuse_with_config(ctx, "preset", "size", "keypoints", "model", "orientation")
@@ -68,8 +68,12 @@ def command(
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
         if dry_run:
             listed = TrainingImages.listed(images, exclude_list or [], strict, out, report=runtime.is_main)
+            wanted: Any = orientation.value if config is None else None
+            decisions: list[str] = []
+            chosen = [each for each in overrides or [] if each.startswith("model.")]
+            settings = oriented(settings, wanted, chosen, listed, out, writes=False, say=decisions.append)
             job = GeneratorJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes, initial=init_from)
-            options.print_price(generator_price(with_feature_network(job)), runtime)
+            options.print_price(generator_price(with_feature_network(job)), runtime, decisions)
             return
         trained = train_generator(
             images,

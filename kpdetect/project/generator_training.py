@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from logging import INFO
 from pathlib import Path
 
 from benchmarks.metrics.extractors import watched_distance
@@ -14,6 +15,7 @@ from generator.training.train import run_generator_job
 from kpdetect.config import apply_overrides, chosen_config
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.files.names import as_path
+from kpdetect.messages import say
 from kpdetect.progress import Listener, listening
 from kpdetect.project.orientation import DEFAULT, GENERATOR, Orientation, settle_orientation
 from kpdetect.refinement.reconstruction import named_perception
@@ -61,16 +63,32 @@ def train_generator(
     out, runtime = Path(out), as_runtime(device)
     settings = apply_overrides(chosen_config(config, GeneratorConfig, generator_config), overrides)
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
-    wanted = DEFAULT if orientation is None and config is None else orientation
-    if wanted is not None:
-        crop, possible = settings.data.crop, settings.model.separate_background
-        if settle_orientation(wanted, listed, out, crop, possible=possible, writes=runtime.is_main):
-            settings = apply_overrides(settings, [*GENERATOR, *overrides])
+    wanted, said = DEFAULT if orientation is None and config is None else orientation, list[str]()
+    settings = oriented(settings, wanted, overrides, listed, out, writes=runtime.is_main, say=said.append)
+    say((INFO, line) for line in said if runtime.is_main)
     with listening(progress):
         initial = as_path(init_from)
         job = GeneratorJob(images=listed, out=out, config=settings, runtime=runtime, minutes=minutes, initial=initial)
         weights = run_generator_job(with_networks(job))
     return TrainedModel(path=out, weights=weights)
+
+
+def oriented(
+    settings: GeneratorConfig,
+    wanted: Orientation | None,
+    overrides: Sequence[str],
+    images: TrainingImages,
+    out: Path,
+    *,
+    writes: bool,
+    say: Callable[[str], object],
+) -> GeneratorConfig:
+    """Return the settings, changed if the objects have all directions; see `settle_orientation`. None: as the settings say."""
+    if wanted is None:
+        return settings
+    crop, possible = settings.data.crop, settings.model.separate_background
+    turned = settle_orientation(wanted, images, out, crop, possible=possible, writes=writes, say=say)
+    return apply_overrides(settings, [*GENERATOR, *overrides]) if turned else settings
 
 
 def with_networks(job: GeneratorJob) -> GeneratorJob:

@@ -5,6 +5,7 @@ OUT/orientation.json   the choice and its evidence
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -51,6 +52,7 @@ def settle_orientation(
     *,
     possible: bool = True,
     writes: bool = True,
+    say: Callable[[str], object] = log.info,
 ) -> bool:
     """Decide whether the objects have all directions, say why, and record it. A run that is continued keeps its decision.
 
@@ -60,7 +62,8 @@ def settle_orientation(
         out: run folder or project folder.
         crop: how an image becomes square.
         possible: whether the model can draw objects in every direction; if not, `auto` does not test.
-        writes: whether this process writes the record and the message.
+        writes: whether this process writes the record.
+        say: function that is called with the decision of `auto`, in words.
 
     Raises:
         ConfigError: an unknown orientation.
@@ -75,7 +78,9 @@ def settle_orientation(
             "text": f"the user chose the orientation {wanted}",
         }
     elif (out / RECORD).exists():
-        return bool(read_json(out / RECORD)["orientation"] == "any")
+        earlier = read_json(out / RECORD)
+        say(f"decided earlier: {earlier.get('text', earlier['orientation'])}")
+        return bool(earlier["orientation"] == "any")
     elif not possible or (out / CONFIG).exists():
         return False
     else:
@@ -89,8 +94,7 @@ def settle_orientation(
             "images": test.images,
             "text": describe(test),
         }
-        if writes:
-            log.info(f"{describe(test)}; to choose yourself, give `orientation`")
+        say(f"{describe(test)}; to choose yourself, give `orientation`")
     if writes and not (out / CONFIG).exists():
         require_apart(images.folder, out)
         write_json(make_folder(out) / RECORD, record)

@@ -21,8 +21,9 @@ PROJECT/report        the report, index.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from logging import INFO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +37,7 @@ from kpdetect.errors import InputError
 from kpdetect.files.names import as_path
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictions_folder import read_predictions
-from kpdetect.messages import log
+from kpdetect.messages import log, say
 from kpdetect.progress import Listener, listening
 from kpdetect.project.budget import affordable, omission, share_of
 from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
@@ -59,8 +60,8 @@ class RunResult:
     Attributes:
         path: the project folder. Every function with a parameter `model` accepts it.
         report: path of the report, an HTML page.
-        plan: sentences that forecast the time, memory and disk that the project needs on this machine. Empty unless the call
-            was a dry run.
+        plan: sentences about the decisions of `auto` (orientation, method), and about the time, memory and disk that the
+            project needs on this machine. Empty unless the call was a dry run.
     """
 
     path: Path
@@ -150,7 +151,9 @@ def run_project(
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
     choose = choose_method and init_generator is None
-    settings = _oriented(settings, wanted, overrides, listed, out, choose=choose, writes=writes)
+    decisions: list[str] = []
+    settings = _oriented(settings, wanted, overrides, listed, out, choose=choose, writes=writes, say=decisions.append)
+    say((INFO, decision) for decision in decisions if writes)
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
         RunFolder(out, settings, exempt=free, writes=writes)
@@ -169,7 +172,7 @@ def run_project(
         if runtime.is_main and last == "report" and (omitted := omission(settings, minutes)):
             log.info(omitted)
         if dry_run:
-            return RunResult(path=out, report=project.report, plan=tuple(project.price.text.splitlines()))
+            return RunResult(path=out, report=project.report, plan=(*decisions, *project.price.text.splitlines()))
         project.run()
     return RunResult(path=out, report=project.report)
 
@@ -197,16 +200,19 @@ def _oriented(
     *,
     choose: bool,
     writes: bool,
+    say: Callable[[str], object],
 ) -> ProjectConfig:
     """Return the settings, changed if the objects have all directions; see `settle_orientation` and `chosen_method`."""
     if wanted is None:
         return settings
     model, crop = settings.generator.model, settings.generator.data.crop
     possible = settings.method == "correspondence" or (model.separate_background and settings.method == "gan")
-    if not settle_orientation(wanted, images, out, crop, possible=possible, writes=writes):
+    if not settle_orientation(wanted, images, out, crop, possible=possible, writes=writes, say=say):
+        if choose:
+            say(f"method: {settings.method}; for objects with all directions it would be correspondence")
         return settings
     if choose:
-        settings = settings.model_copy(update={"method": chosen_method(settings, out, report=writes)})
+        settings = settings.model_copy(update={"method": chosen_method(settings, out, say=say)})
     return apply_overrides(settings, [*(MATCHED if settings.method == "correspondence" else PROJECT), *overrides])
 
 

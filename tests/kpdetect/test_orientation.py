@@ -74,7 +74,9 @@ def test_the_choice_is_said_recorded_and_kept(turned_folder: Path, tmp_path: Pat
     assert record["images"] == FEWEST
     assert record["text"] in caplog.text
     assert record["turns_recognised"] < record["threshold"]
-    assert settle_orientation("auto", gone, tmp_path, "centre") is True  # nothing is measured again
+    said: list[str] = []
+    assert settle_orientation("auto", gone, tmp_path, "centre", say=said.append) is True  # nothing is measured again
+    assert said == [f"decided earlier: {record['text']}"]
     assert settle_orientation("upright", images, tmp_path, "centre") is False
     again = json.loads((tmp_path / RECORD).read_text())
     assert again == {"orientation": "upright", "chosen_by": "user", "text": "the user chose the orientation upright"}

@@ -75,7 +75,9 @@ def test_a_dry_run_says_the_price_and_writes_nothing(verb, blob_folder, pairs, t
     ]
     app(arguments, standalone_mode=False)
     assert files_in(tmp_path) == before
-    rate, *_, needs = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    assert ("objects count as upright: 24 images are too few" in said[0]) == (verb == "train-generator")
+    rate, *_, needs = said[verb == "train-generator" :]
     assert rate.startswith(f"this machine trains the {'generator' if verb == 'train-generator' else 'detector'} on ")
     assert needs.startswith("it needs about ")
 
@@ -132,8 +134,9 @@ def test_a_sample_is_spread_over_the_folder_and_skips_what_cannot_be_read(tmp_pa
 def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_trained(tmp_path, monkeypatch, caplog):
     write_toy(tmp_path / "toy", 24, size=32, seed=0)
     images, out = tmp_path / "toy" / "images", tmp_path / "project"
-    reads, draws, predicts, *trained, whole, needs, few = run_small(images, out, dry_run=True).plan
+    upright, reads, draws, predicts, *trained, whole, needs, few = run_small(images, out, dry_run=True).plan
     assert not out.exists()
+    assert upright.startswith("objects count as upright: 24 images are too few")
     assert reads.startswith("this machine reads ")
     assert reads.split(": ")[1].startswith("24 in ")
     assert draws.split(": ")[1].startswith("100 in ")
@@ -151,7 +154,10 @@ def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_traine
     assert said.index(next(line for line in said if "trains the refined detector" in line)) < said.index(
         "[1/6] Train the generator"
     )
-    assert run_small(images, out, last="detector", dry_run=True).plan == (f"{out}: everything is trained already",)
+    assert run_small(images, out, last="detector", dry_run=True).plan == (
+        f"decided earlier: {upright.removesuffix('; to choose yourself, give `orientation`')}",
+        f"{out}: everything is trained already",
+    )
 
 
 def test_pairs_of_a_sample_are_square_and_endless():
