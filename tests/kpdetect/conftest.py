@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.builders.studio import ARGUMENTS, find_browser
+from kpdetect.studio.server import Served
+from tests.builders.studio import ARGUMENTS, find_browser, serving, write_pictures, write_project
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +22,28 @@ def browser() -> Iterator[Any]:
         opened = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def studio_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with predictions of six images. The images lie next to it, in `images`."""
+    from kpdetect.inference.folder_job import predict_folder
+
+    folder = write_project(tmp_path_factory.mktemp("studio") / "project")
+    predict_folder(folder, write_pictures(folder.parent / "images"), folder / "predictions", overlays=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared() -> Sequence[Path]:
+    """The folders that `served` compares. A module of tests may have others."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def served(studio_project: Path, compared: Sequence[Path]) -> Iterator[Served]:
+    """The studio of `studio_project`."""
+    from kpdetect.studio.workplace import open_workplace
+
+    with serving(open_workplace(studio_project, compared=compared)) as opened:
+        yield opened

@@ -13,16 +13,12 @@ import pytest
 
 from kpdetect.images.image_files import write_image
 from kpdetect.studio.server import Served
-from kpdetect.studio.workplace import open_workplace
 from tests.builders.studio import (
     CONTRAST,
     NAMELESS,
     Watched,
     drag,
     picture_of,
-    serving,
-    write_pictures,
-    write_project,
 )
 
 pytestmark = pytest.mark.slow
@@ -31,23 +27,12 @@ ROOMS = ("project", "edit", "name", "review", "compare")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from kpdetect.inference.folder_job import predict_folder
-
-    folder = write_project(tmp_path_factory.mktemp("studio") / "project")
-    images = write_pictures(folder.parent / "images")
-    predict_folder(folder, images, folder / "predictions", overlays=0)
-    for name, level in (("ours", 60), ("other", 180)):
+def compared(studio_project: Path) -> list[Path]:
+    folders = [studio_project.parent / "ours", studio_project.parent / "other"]
+    for folder, level in zip(folders, (60, 180), strict=True):
         for number in range(4):
-            write_image(folder.parent / name / "images" / f"{number:06d}.png", np.full((24, 30, 3), level + number, np.uint8))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(project: Path) -> Iterator[Served]:
-    compared = [project.parent / "ours", project.parent / "other"]
-    with serving(open_workplace(project, compared=compared)) as opened:
-        yield opened
+            write_image(folder / "images" / f"{number:06d}.png", np.full((24, 30, 3), level + number, np.uint8))
+    return folders
 
 
 @pytest.fixture
@@ -75,11 +60,11 @@ def test_every_room_is_sound(browser: Any, served: Served, theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_report_is_sound_and_follows_the_theme(browser: Any, served: Served, project: Path, theme: str) -> None:
+def test_the_report_is_sound_and_follows_the_theme(browser: Any, served: Served, studio_project: Path, theme: str) -> None:
     from benchmarks.reporting.report import write_report
 
-    if not (project / "report").exists():
-        write_report(project, project / "report")
+    if not (studio_project / "report").exists():
+        write_report(studio_project, studio_project / "report")
     opened = Watched(browser, served, theme)
     page = opened.room("project")
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -100,7 +85,7 @@ def test_the_report_is_sound_and_follows_the_theme(browser: Any, served: Served,
     opened.context.close()
 
 
-def test_a_dragged_keypoint_is_what_the_editor_draws(watched: Watched, project: Path) -> None:
+def test_a_dragged_keypoint_is_what_the_editor_draws(watched: Watched, studio_project: Path) -> None:
     from generator.editing.editor import Editor
 
     page = watched.room("edit")
@@ -114,7 +99,7 @@ def test_a_dragged_keypoint_is_what_the_editor_draws(watched: Watched, project: 
     by = float(moved[1]), float(moved[2])
     scale = page.locator(".stage").first.bounding_box()["width"] / 32
     assert by == pytest.approx((40 / scale, -24 / scale), abs=0.1)
-    editor = Editor.load(project)
+    editor = Editor.load(studio_project)
     sample = editor.sample(0)
     assert np.array_equal(first, editor.draw(sample)[0])
     assert np.array_equal(picture, editor.draw(editor.move(sample, 3, by, local=True))[0])
@@ -126,7 +111,7 @@ def test_a_dragged_keypoint_is_what_the_editor_draws(watched: Watched, project: 
     assert np.array_equal(picture_of(page), picture)
 
 
-def test_parts_of_two_samples_are_exchanged(watched: Watched, project: Path) -> None:
+def test_parts_of_two_samples_are_exchanged(watched: Watched, studio_project: Path) -> None:
     from generator.editing.editor import Editor
 
     page = watched.room("edit")
@@ -138,7 +123,7 @@ def test_parts_of_two_samples_are_exchanged(watched: Watched, project: Path) -> 
     page.click(".thumb[data-sample='6']")
     watched.drawn()
     page.locator("#command", has_text="--samples 6").wait_for()
-    editor = Editor.load(project)
+    editor = Editor.load(studio_project)
     one, other = editor.sample(0), editor.sample(6)
     assert np.array_equal(picture_of(page), editor.draw(editor.appearance(one, other, [2, 5]))[0])
     assert "--appearance-from=6:2,5" in page.inner_text("#command")
@@ -169,12 +154,12 @@ def test_keys_move_and_remove(watched: Watched) -> None:
     assert page.locator(".stage .point[data-id='2']").count() == 0
 
 
-def test_an_edit_is_saved_and_refusals_are_one_sentence(watched: Watched, project: Path) -> None:
+def test_an_edit_is_saved_and_refusals_are_one_sentence(watched: Watched, studio_project: Path) -> None:
     page = watched.room("edit")
     watched.drawn()
     page.click("[data-save='png']")
     page.wait_for_selector(".message a")
-    [saved] = (project / "studio" / "edits").glob("*.png")
+    [saved] = (studio_project / "studio" / "edits").glob("*.png")
     with page.expect_download() as coming:
         page.click(".message a")
     assert Path(coming.value.path()).read_bytes() == saved.read_bytes()
@@ -182,7 +167,7 @@ def test_an_edit_is_saved_and_refusals_are_one_sentence(watched: Watched, projec
     watched.complaints[:] = [text for text in watched.complaints if "400 (Bad Request)" not in text]  # Chromium's own line
 
 
-def test_names_and_pairs_are_those_of_kpdetect_label(watched: Watched, project: Path) -> None:
+def test_names_and_pairs_are_those_of_kpdetect_label(watched: Watched, studio_project: Path) -> None:
     from kpdetect.inference.labelling import change_labels
 
     page = watched.room("name")
@@ -198,34 +183,34 @@ def test_names_and_pairs_are_those_of_kpdetect_label(watched: Watched, project: 
     page.locator(".keypoints tr[data-number='6'] button").click()
     page.click("#save")
     page.wait_for_selector(".message")
-    _, labels, _ = change_labels(project)
+    _, labels, _ = change_labels(studio_project)
     assert (labels.names, labels.pairs, labels.drop) == ({1: "left eye"}, ((1, 3),), (6,))
-    change_labels(project, links=["1-3"])
+    change_labels(studio_project, links=["1-3"])
     page = watched.room("name")
     assert page.locator(".tiles .stage").first.locator(".link").count() == 1
     assert page.locator(".keypoints tr[data-number='1'] input").input_value() == "left eye"
-    (project / "detector" / "keypoints.yaml").unlink()
+    (studio_project / "detector" / "keypoints.yaml").unlink()
 
 
-def test_a_corrected_point_is_in_the_coco_export(watched: Watched, project: Path) -> None:
+def test_a_corrected_point_is_in_the_coco_export(watched: Watched, studio_project: Path) -> None:
     page = watched.room("review")
     page.wait_for_selector(".stage canvas[data-row='0']")
     drag(page, "4", 30, 20)
     page.wait_for_selector("body[data-saved='1']")
-    rows = [line.split(",") for line in (project / "predictions" / "corrections.csv").read_text().splitlines()]
+    rows = [line.split(",") for line in (studio_project / "predictions" / "corrections.csv").read_text().splitlines()]
     assert rows[1][:2] == ["000.png", "4"]
     assert rows[1][5] == "moved"
     page.click("#export")
     page.wait_for_selector(".message")
-    coco = json.loads((project / "predictions" / "predictions-coco.json").read_text())["annotations"][0]
+    coco = json.loads((studio_project / "predictions" / "predictions-coco.json").read_text())["annotations"][0]
     assert coco["keypoints"][12:14] == [float(rows[1][2]), float(rows[1][3])]
     assert coco["keypoint_human"] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
     page.keyboard.press("Control+z")
     page.wait_for_selector("body[data-saved='2']")
-    assert len((project / "predictions" / "corrections.csv").read_text().splitlines()) == 1
+    assert len((studio_project / "predictions" / "corrections.csv").read_text().splitlines()) == 1
 
 
-def test_a_study_of_three_participants(watched: Watched, project: Path) -> None:
+def test_a_study_of_three_participants(watched: Watched, studio_project: Path) -> None:
     from kpdetect.studio.study_results import table_of
 
     page = watched.room("compare")
@@ -246,12 +231,14 @@ def test_a_study_of_three_participants(watched: Watched, project: Path) -> None:
             }""")
             page.keyboard.press("ArrowLeft" if abs(level - wanted) < 9 else "ArrowRight")
         page.wait_for_selector("[data-begin='levels']")
-    table = table_of([project / "studio" / "studies" / "levels"])
+    table = table_of([studio_project / "studio" / "studies" / "levels"])
     assert "| Editing image quality | ours against other | 66.67 % (" in table
     assert table.rstrip().endswith("| 9 | 3 |")
 
 
-def test_questions_of_ones_own_going_back_stopping_and_wrong_files(watched: Watched, project: Path, tmp_path: Path) -> None:
+def test_questions_of_ones_own_going_back_stopping_and_wrong_files(
+    watched: Watched, studio_project: Path, tmp_path: Path
+) -> None:
     page, said = watched.room("compare"), ".message.wrong span"
     (tmp_path / "wrong.yaml").write_text("- name: [1")
     (tmp_path / "own.yaml").write_text("- name: Sharpness\n  text: Which image is sharper?\n  shows: [images]\n")
@@ -273,7 +260,7 @@ def test_questions_of_ones_own_going_back_stopping_and_wrong_files(watched: Watc
     page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="Stop here, continue later").click()
     page.get_by_text("Answered by Ann (1).").wait_for()
-    answers = (project / "studio" / "studies" / "own" / "answers" / "Ann.csv").read_text().splitlines()
+    answers = (studio_project / "studio" / "studies" / "own" / "answers" / "Ann.csv").read_text().splitlines()
     assert [line.split(",")[8] for line in answers[1:]] == ["left"]
     (tmp_path / "wrong.json").write_text("{}")
     page.set_input_files("[data-study='own'] input[type='file']", tmp_path / "wrong.json")
@@ -282,13 +269,17 @@ def test_questions_of_ones_own_going_back_stopping_and_wrong_files(watched: Watc
     watched.complaints[:] = [text for text in watched.complaints if "400 (Bad Request)" not in text]  # Chromium's own line
 
 
-def test_the_exported_page_gives_answers_to_import(watched: Watched, browser: Any, project: Path, tmp_path: Path) -> None:
+def test_the_exported_page_gives_answers_to_import(
+    watched: Watched, browser: Any, studio_project: Path, tmp_path: Path
+) -> None:
     from kpdetect.studio.study import make_study, read_study
     from kpdetect.studio.study_page import study_page
     from kpdetect.studio.study_results import import_files
 
     folder = tmp_path / "away"
-    make_study(folder, "away", {"ours": project.parent / "ours", "other": project.parent / "other"}, per_question=2)
+    make_study(
+        folder, "away", {"ours": studio_project.parent / "ours", "other": studio_project.parent / "other"}, per_question=2
+    )
     (tmp_path / "away.html").write_text(study_page(folder, read_study(folder)), encoding="utf-8")
     page = browser.new_context(accept_downloads=True).new_page()
     page.goto((tmp_path / "away.html").as_uri())

@@ -18,16 +18,12 @@ from generator.editing.editor import Editor
 from kpdetect.cli.main import app
 from kpdetect.images.image_files import read_image, write_image
 from kpdetect.studio.server import Served
-from kpdetect.studio.workplace import open_workplace
 from tests.builders.studio import (
     CONTRAST,
     Watched,
     drag,
     picture_of,
     place_of,
-    serving,
-    write_pictures,
-    write_project,
 )
 
 pytestmark = pytest.mark.slow
@@ -42,21 +38,11 @@ DROP = """([selector, name, kind, bytes]) => {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Predictions of six images in which keypoint 2 jumps at the fourth."""
-    from kpdetect.inference.folder_job import predict_folder
-
-    folder = write_project(tmp_path_factory.mktemp("studio") / "project")
-    predict_folder(folder, write_pictures(folder.parent / "images"), folder / "predictions", overlays=0)
-    table = folder / "predictions" / "predictions.csv"
+def studio_project(studio_project: Path) -> Path:
+    """The project, with keypoint 2 displaced in the fourth image."""
+    table = studio_project / "predictions" / "predictions.csv"
     table.write_text(re.sub(r"^003\.png,2,[^,]*,[^,]*,", "003.png,2,47.0,39.0,", table.read_text(), flags=re.MULTILINE))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(project: Path) -> Iterator[Served]:
-    with serving(open_workplace(project)) as opened:
-        yield opened
+    return studio_project
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +65,9 @@ def edit(opened: Watched) -> Iterator[Any]:
 
 
 @pytest.fixture
-def review(opened: Watched, project: Path) -> Iterator[Any]:
+def review(opened: Watched, studio_project: Path) -> Iterator[Any]:
     opened.complaints.clear()
-    (project / "predictions" / "corrections.csv").unlink(missing_ok=True)
+    (studio_project / "predictions" / "corrections.csv").unlink(missing_ok=True)
     page = opened.room("review")
     page.wait_for_selector(".stage canvas[data-row='0']")
     yield page
@@ -121,7 +107,7 @@ def test_a_click_between_keypoints_chooses_the_nearest(edit: Any) -> None:
     assert edit.locator(".chip[aria-pressed='true']").count() == 10
 
 
-def test_a_sample_clicked_with_parts_chosen_asks_what_it_is_for(edit: Any, opened: Watched, project: Path) -> None:
+def test_a_sample_clicked_with_parts_chosen_asks_what_it_is_for(edit: Any, opened: Watched, studio_project: Path) -> None:
     assert edit.is_disabled("#exchange")
     for number in ("0", "5"):
         edit.click(f".chip[data-number='{number}']")
@@ -132,7 +118,7 @@ def test_a_sample_clicked_with_parts_chosen_asks_what_it_is_for(edit: Any, opene
     edit.click("[data-offer='exchange']")
     opened.drawn()
     edit.locator("#command", has_text="--samples 7").wait_for()
-    editor = Editor.load(project)
+    editor = Editor.load(studio_project)
     one, other = editor.sample(0), editor.sample(7)
     assert np.array_equal(picture_of(edit), editor.draw(editor.appearance(one, other, [0, 5]))[0])
     assert np.array_equal(picture_of(edit, 1), editor.draw(editor.appearance(other, one, [0, 5]))[0])
@@ -165,7 +151,9 @@ def test_parts_by_keys_alone(edit: Any, opened: Watched) -> None:
     assert edit.locator(".chip[aria-pressed='true']").count() == 10
 
 
-def test_add_scale_turn_mix_and_local_and_what_they_say(edit: Any, opened: Watched, project: Path, tmp_path: Path) -> None:
+def test_add_scale_turn_mix_and_local_and_what_they_say(
+    edit: Any, opened: Watched, studio_project: Path, tmp_path: Path
+) -> None:
     edit.click(".chip[data-number='5']")
     edit.click("#add")
     opened.drawn()
@@ -197,7 +185,7 @@ def test_add_scale_turn_mix_and_local_and_what_they_say(edit: Any, opened: Watch
     while edit.is_enabled("#undo"):
         edit.click("#undo")
     opened.drawn()
-    assert np.array_equal(picture_of(edit), Editor.load(project).draw(Editor.load(project).sample(0))[0])
+    assert np.array_equal(picture_of(edit), Editor.load(studio_project).draw(Editor.load(studio_project).sample(0))[0])
     while edit.is_enabled("#redo"):
         edit.click("#redo")
     opened.drawn()
@@ -275,8 +263,8 @@ def test_saved_files_open_and_reproduce(edit: Any, opened: Watched, tmp_path: Pa
     said(edit, "x.json is no JSON; open edits that were saved here")
 
 
-def test_a_photo_dropped_on_the_page_gives_its_pose(edit: Any, opened: Watched, project: Path, tmp_path: Path) -> None:
-    photo = project.parent / "images" / "004.png"
+def test_a_photo_dropped_on_the_page_gives_its_pose(edit: Any, opened: Watched, studio_project: Path, tmp_path: Path) -> None:
+    photo = studio_project.parent / "images" / "004.png"
     edit.evaluate(DROP, ["main", "my photo.png", "image/png", list(photo.read_bytes())])
     edit.locator("#command", has_text="--pose-from").wait_for()
     opened.drawn()
@@ -341,7 +329,7 @@ def test_zoom_and_pan(review: Any) -> None:
     assert view(review) == [-0.5, -0.5, 48, 40]
 
 
-def test_a_zoomed_picture_is_corrected_in_its_own_pixels(review: Any, project: Path) -> None:
+def test_a_zoomed_picture_is_corrected_in_its_own_pixels(review: Any, studio_project: Path) -> None:
     before = place(review, "1")
     for _ in range(3):
         review.keyboard.press("+")
@@ -349,7 +337,7 @@ def test_a_zoomed_picture_is_corrected_in_its_own_pixels(review: Any, project: P
     drag(review, "1", 30, 20)
     review.wait_for_selector(f"body[data-saved='{saved + 1}']")
     scale = review.locator(".stage").bounding_box()["width"] / view(review)[2]
-    row = (project / "predictions" / "corrections.csv").read_text().splitlines()[1].split(",")
+    row = (studio_project / "predictions" / "corrections.csv").read_text().splitlines()[1].split(",")
     assert (float(row[2]), float(row[3])) == pytest.approx((before[0] + 30 / scale, before[1] + 20 / scale), abs=0.3)
 
 
@@ -393,7 +381,7 @@ def test_jumps_and_the_curves_of_a_keypoint(review: Any) -> None:
     assert review.inner_text("h1") == "005.png"
 
 
-def test_review_by_keys_alone(review: Any, project: Path) -> None:
+def test_review_by_keys_alone(review: Any, studio_project: Path) -> None:
     review.keyboard.press("Enter")
     review.wait_for_selector(".strip [data-row='0'].done")
     assert review.inner_text("h1") == "001.png"
@@ -415,11 +403,11 @@ def test_review_by_keys_alone(review: Any, project: Path) -> None:
     assert review.locator(".strip button").count() == 5
 
 
-def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, project: Path) -> None:
+def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, studio_project: Path) -> None:
     """The way of a new user: from the project to a DeepLabCut file with names, by what the pages say."""
     opened.complaints.clear()
     page = opened.room("project")
-    assert f"kpdetect predict {project} IMAGES --out found --format dlc-csv" in page.inner_text(".next")
+    assert f"kpdetect predict {studio_project} IMAGES --out found --format dlc-csv" in page.inner_text(".next")
     page.get_by_role("link", name="Name the keypoints").click()
     page.wait_for_url("**/name")
     opened.ready()
@@ -430,7 +418,7 @@ def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, pro
     page.get_by_label("Mirror image of keypoint 0").select_option("1")
     page.locator(".keypoints tr[data-number='4'] button").click()
     page.click("#save")
-    (project / "predictions" / "corrections.csv").unlink(missing_ok=True)  # of the tests before
+    (studio_project / "predictions" / "corrections.csv").unlink(missing_ok=True)  # of the tests before
     page.get_by_role("link", name="check the predictions and export them").click()
     page.wait_for_url("**/review")
     page.wait_for_selector(".stage canvas[data-row='0']")
@@ -439,10 +427,10 @@ def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, pro
     assert page.get_by_text("Name them first").is_hidden()
     page.click("#export")
     said(page, "predictions-dlc.csv")
-    heads = (project / "predictions" / "predictions-dlc.csv").read_text().splitlines()[1].split(",")[1::3]
+    heads = (studio_project / "predictions" / "predictions-dlc.csv").read_text().splitlines()[1].split(",")[1::3]
     assert heads == ["left eye", "right eye", *(f"keypoint{number}" for number in (2, 3, 5, 6, 7, 8, 9))]
     assert opened.room("project").get_by_role("link", name="Change the names of the keypoints").count() == 1
-    (project / "detector" / "keypoints.yaml").unlink()
+    (studio_project / "detector" / "keypoints.yaml").unlink()
     page = opened.room("review")
     page.wait_for_selector(".stage canvas[data-row='0']")
     assert page.locator(".stage .point").count() == 10
@@ -453,7 +441,7 @@ def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, pro
 # Two tabs
 
 
-def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watched, project: Path) -> None:
+def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watched, studio_project: Path) -> None:
     opened.complaints.clear()
     page = opened.room("name")
     other = opened.context.new_page()
@@ -466,19 +454,19 @@ def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watch
     other.keyboard.press("Control+s")
     said(other, "changed elsewhere since this page read it; nothing was saved")
     assert other.get_by_label("Name of keypoint 2").input_value() == "mouth"
-    text = (project / "detector" / "keypoints.yaml").read_text()
+    text = (studio_project / "detector" / "keypoints.yaml").read_text()
     assert "ear" in text
     assert "mouth" not in text
     other.locator("#save").click()
     said(other, "Saved:")
-    assert "mouth" in (project / "detector" / "keypoints.yaml").read_text()
+    assert "mouth" in (studio_project / "detector" / "keypoints.yaml").read_text()
     other.close()
-    (project / "detector" / "keypoints.yaml").unlink()
+    (studio_project / "detector" / "keypoints.yaml").unlink()
     opened.complaints[:] = [text for text in opened.complaints if "409 (Conflict)" not in text]  # Chromium's own line
     assert opened.complaints == []
 
 
-def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watched, project: Path) -> None:
+def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watched, studio_project: Path) -> None:
     other = opened.context.new_page()
     other.goto(review.url)
     other.wait_for_selector(".stage canvas[data-row='0']")
@@ -487,16 +475,16 @@ def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watche
     drag(other, "1", -20, 10)
     other.locator(".message", has_text="nothing was saved").wait_for()
     other.locator(".message", has_text="shown now as it was saved elsewhere").wait_for()
-    table = (project / "predictions" / "corrections.csv").read_text()
+    table = (studio_project / "predictions" / "corrections.csv").read_text()
     assert [line.split(",")[1] for line in table.splitlines()[1:]] == ["4"]
     assert place(other, "4") == pytest.approx(place(review, "4"), abs=0.01)
     drag(other, "1", -20, 10)
     other.wait_for_selector("body[data-saved='1']")
-    assert "000.png,1," in (project / "predictions" / "corrections.csv").read_text()
+    assert "000.png,1," in (studio_project / "predictions" / "corrections.csv").read_text()
     other.close()
 
 
-def test_names_and_wrong_ones(opened: Watched, project: Path) -> None:
+def test_names_and_wrong_ones(opened: Watched, studio_project: Path) -> None:
     opened.complaints.clear()
     page = opened.room("name")
     page.get_by_label("Name of keypoint 0").fill("same")
@@ -506,7 +494,7 @@ def test_names_and_wrong_ones(opened: Watched, project: Path) -> None:
     sentence = page.inner_text(".message.wrong span")
     assert "same" in sentence
     assert "\n" not in sentence
-    assert not (project / "detector" / "keypoints.yaml").exists()
+    assert not (studio_project / "detector" / "keypoints.yaml").exists()
     page.keyboard.press("Escape")
     page.locator("h1").click()
     page.keyboard.press("l")

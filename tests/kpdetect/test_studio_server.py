@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,7 @@ from kpdetect.images.image_files import read_image
 from kpdetect.inference.labels import read_labels
 from kpdetect.studio.server import Served, open_studio
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.studio import ask, port_of, serving, token_of, write_pictures, write_project
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from kpdetect.inference.folder_job import predict_folder
-
-    folder = write_project(tmp_path_factory.mktemp("studio") / "project")
-    images = write_pictures(folder.parent / "images")
-    predict_folder(folder, images, folder / "predictions", overlays=0)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def served(project: Path) -> Iterator[Served]:
-    with serving(open_workplace(project)) as opened:
-        yield opened
+from tests.builders.studio import ask, port_of, token_of
 
 
 def status(served: Served, path: str = "/api/about", **headers: str) -> int:
@@ -120,10 +103,10 @@ def test_wrong_input_is_one_sentence(served: Served, path: str, body: Any) -> No
     assert text
 
 
-def test_images_behind_links_to_elsewhere_are_refused(served: Served, project: Path, tmp_path: Path) -> None:
+def test_images_behind_links_to_elsewhere_are_refused(served: Served, studio_project: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.png"
-    outside.write_bytes((project.parent / "images" / "001.png").read_bytes())
-    inside = project.parent / "images" / "001.png"
+    outside.write_bytes((studio_project.parent / "images" / "001.png").read_bytes())
+    inside = studio_project.parent / "images" / "001.png"
     inside.unlink()
     inside.symlink_to(outside)
     try:
@@ -136,27 +119,27 @@ def test_images_behind_links_to_elsewhere_are_refused(served: Served, project: P
     assert ask(served, "/api/review/0/picture/1")[0] == 200
 
 
-def test_labels_are_those_of_kpdetect_label_and_no_save_is_lost(served: Served, project: Path) -> None:
+def test_labels_are_those_of_kpdetect_label_and_no_save_is_lost(served: Served, studio_project: Path) -> None:
     from kpdetect.inference.labelling import change_labels
 
-    model = str(project)
+    model = str(studio_project)
     _, first = ask(served, f"/api/name?model={model}")
     assert first["version"] == "new"
     labels = {"names": {"0": "left eye", "7": "right eye"}, "pairs": [[0, 7]], "links": [[0, 7]], "drop": [5]}
     code, saved = ask(served, "/api/name", {"model": model, "version": "new", **labels})
     assert code == 200
-    found = read_labels(project / "detector" / "model.safetensors", 10)
+    found = read_labels(studio_project / "detector" / "model.safetensors", 10)
     assert (found.names, found.pairs, found.drop) == ({0: "left eye", 7: "right eye"}, ((0, 7),), (5,))
     code, answer = ask(served, "/api/name", {"model": model, "version": "new", **labels, "drop": []})
     assert (code, "changed elsewhere" in answer["error"]) == (409, True)
-    change_labels(project, names=["1=nose"])
+    change_labels(studio_project, names=["1=nose"])
     code, _ = ask(served, "/api/name", {"model": model, "version": saved["version"], **labels})
     assert code == 409
-    assert read_labels(project / "detector" / "model.safetensors", 10).names[1] == "nose"
+    assert read_labels(studio_project / "detector" / "model.safetensors", 10).names[1] == "nose"
     _, now = ask(served, f"/api/name?model={model}")
     code, answer = ask(served, "/api/name", {"model": model, "version": now["version"], **labels, "pairs": [[0, 0]]})
     assert (code, answer["error"]) == (400, "labels: 0,0: expected two different keypoints in a pair or link")
-    (project / "detector" / "keypoints.yaml").unlink()
+    (studio_project / "detector" / "keypoints.yaml").unlink()
 
 
 def test_labels_of_shipped_models_are_not_written(served: Served) -> None:
@@ -166,14 +149,14 @@ def test_labels_of_shipped_models_are_not_written(served: Served) -> None:
     assert "comes with the package" in answer["error"]
 
 
-def test_the_project_is_read_from_its_files(served: Served, project: Path) -> None:
+def test_the_project_is_read_from_its_files(served: Served, studio_project: Path) -> None:
     from kpdetect.progress import Progress
     from kpdetect.training.progress_note import NOTE, noted_in
 
-    with noted_in(project, stage=1, stages=7, title="Train the generator"), Progress(400, "train") as progress:
+    with noted_in(studio_project, stage=1, stages=7, title="Train the generator"), Progress(400, "train") as progress:
         progress.update(100)
         _, found = ask(served, "/api/project")
-    assert not (project / NOTE).exists()
+    assert not (studio_project / NOTE).exists()
     assert {"stage": 1, "stages": 7, "done": 100, "total": 400, "stopped": False}.items() <= found["now"].items()
     [generator, detector] = found["stages"]
     assert (generator["name"], generator["images"], generator["sheets"]) == ("generator", 8000, [250])
@@ -204,8 +187,8 @@ def correct(served: Served, row: int, version: str, points: dict[str, Any] | Non
     return ask(served, "/api/review/0/correct", {"row": row, "version": version, "points": points})
 
 
-def test_corrections_flow_into_formats_and_annotations(served: Served, project: Path) -> None:
-    folder = project / "predictions"
+def test_corrections_flow_into_formats_and_annotations(served: Served, studio_project: Path) -> None:
+    folder = studio_project / "predictions"
     before = (folder / "predictions.csv").read_bytes()
     _, data = ask(served, "/api/review/0")
     assert data["images"][2] == "002.png"
@@ -240,7 +223,7 @@ def test_corrections_flow_into_formats_and_annotations(served: Served, project: 
     assert len((folder / "corrections.csv").read_text().splitlines()) == 1
 
 
-def test_checked_images_are_a_table_to_benchmark(served: Served, project: Path) -> None:
+def test_checked_images_are_a_table_to_benchmark(served: Served, studio_project: Path) -> None:
     from benchmarks.datasets.own_table import TableOptions, load_table
 
     _, data = ask(served, "/api/review/0")
@@ -250,29 +233,31 @@ def test_checked_images_are_a_table_to_benchmark(served: Served, project: Path) 
         code, saved = correct(served, row, "new", points)
         assert code == 200
         versions[row] = saved["version"]
-    _, landmarks = load_table(project / "predictions" / "corrections.csv", project.parent / "images", TableOptions())
+    _, landmarks = load_table(
+        studio_project / "predictions" / "corrections.csv", studio_project.parent / "images", TableOptions()
+    )
     assert np.allclose(landmarks.landmarks_px[0], data["points"][0], atol=1e-3)
     for row, version in versions.items():
         assert correct(served, row, version, None)[0] == 200
 
 
-def test_predictions_made_again_leave_corrections(project: Path, tmp_path: Path) -> None:
+def test_predictions_made_again_leave_corrections(studio_project: Path, tmp_path: Path) -> None:
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.corrections import Checked, Corrections
     from kpdetect.inference.prediction_job import predict_inputs
 
-    images = str(project.parent / "images")
+    images = str(studio_project.parent / "images")
     config = PredictConfig(formats=("coco",), overlays=0)
-    predict_inputs(project, [images], tmp_path, config)
+    predict_inputs(studio_project, [images], tmp_path, config)
     Corrections(images={"000.png": {0: Checked(at_px=(5.0, 6.0), by="moved")}}, model="x").write(tmp_path, {})
-    predict_inputs(project, [images], tmp_path, config.model_copy(update={"overwrite": True}))
+    predict_inputs(studio_project, [images], tmp_path, config.model_copy(update={"overwrite": True}))
     coco = json.loads((tmp_path / "predictions-coco.json").read_text())
     assert coco["annotations"][0]["keypoints"][:3] == [5, 6, 2]
 
 
-def test_pictures_are_those_of_the_folder(served: Served, project: Path, tmp_path: Path) -> None:
+def test_pictures_are_those_of_the_folder(served: Served, studio_project: Path, tmp_path: Path) -> None:
     code, jpeg = ask(served, "/api/review/0/picture/3")
     (tmp_path / "a.jpg").write_bytes(jpeg)
     shown = read_image(tmp_path / "a.jpg").astype(float)
     assert code == 200
-    assert np.abs(shown - read_image(project.parent / "images" / "003.png")).mean() < 8
+    assert np.abs(shown - read_image(studio_project.parent / "images" / "003.png")).mean() < 8
