@@ -107,7 +107,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """Make indented JSON. In paths, bytes that are not UTF-8 are escaped (`kpdetect.files.names.shown`)."""
-    text = json.dumps(value, indent=2)
+    text = json.dumps(value, indent=None if isinstance(value, str) else 2)  # without `indent`, it is computed in C
     if "\\udc" in text:  # readers refuse the code points that stand for such bytes
         text = json.dumps(_as_text(value), indent=2)
     return text

@@ -18,6 +18,8 @@ from kpdetect.files.reading import reading
 CHUNK = 1 << 20
 """Number of characters that are read at a time."""
 _SPACE = re.compile(r"[ \t\n\r]*")
+_KEY = re.compile(r'"(?:[^"\\]|\\.)*"[ \t\n\r]*:[ \t\n\r]*(?=[^ \t\n\r])')
+_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*(?=[^ \t\n\r])")
 _DECODER = json.JSONDecoder()
 
 
@@ -29,7 +31,7 @@ class Entries:
 
 
 def write_json_stream(path: Path, value: dict[str, Any]) -> None:
-    """Write an object as `kpdetect.files.atomic.write_json` does. Its values may be `Entries`.
+    """Write an object as `kpdetect.files.atomic.write_json` does. Its values may be `Entries`, or tuples of numbers.
 
     Raises:
         OutputError: the file cannot be written.
@@ -46,6 +48,8 @@ def _texts(pairs: Iterable[tuple[str, Any]], line: str) -> Iterator[str]:
         yield f"{start}{line}  {json_text(key)}: "
         if isinstance(value, Entries):
             yield from _texts(value.pairs, f"{line}  ")
+        elif isinstance(value, tuple):
+            yield "[" + ",".join(f"{line}    {json.dumps(item)}" for item in value) + f"{line}  ]"
         else:
             yield json_text(value).replace("\n", f"{line}  ")
         start = ","
@@ -80,7 +84,8 @@ class JsonStream:
         Raises:
             ValueError: the text is not JSON, or the value is larger than `LARGEST_JSON`.
         """
-        self._next()
+        if self.text[self.at : self.at + 1] <= " ":
+            self._next()
         while True:
             try:
                 value, end = _DECODER.raw_decode(self.text, self.at)
@@ -103,15 +108,14 @@ class JsonStream:
             self.at += 1
             return
         while True:
-            key = self.value()
-            if not isinstance(key, str):
-                raise ValueError("not valid JSON (a key is not a text)")
-            self._expect(":")
-            yield key
-            if self._next() == "}":
+            yield self._key()
+            if match := _COMMA.match(self.text, self.at):
+                self.at = match.end()
+            elif self._next() == "}":
                 self.at += 1
                 return
-            self._expect(",")
+            else:
+                self._expect(",")
 
     def emptied(self) -> Any:
         """Read the next value without the entries of an object: for an object, return an empty dict.
@@ -133,6 +137,18 @@ class JsonStream:
         """
         if self._next():
             raise ValueError("not valid JSON (more text follows its end)")
+
+    def _key(self) -> str:
+        """Read a key and the colon after it."""
+        if match := _KEY.match(self.text, self.at):
+            key: Any = _DECODER.raw_decode(self.text, self.at)[0]
+            self.at = match.end()
+            return str(key)
+        key = self.value()
+        if not isinstance(key, str):
+            raise ValueError("not valid JSON (a key is not a text)")
+        self._expect(":")
+        return key
 
     def _next(self) -> str:
         """Go to the next character that is not white space, and return it; an empty text at the end of the file."""

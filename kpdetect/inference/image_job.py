@@ -28,7 +28,7 @@ from kpdetect.inference.earlier_results import OVERLAYS, is_finished, pictures_o
 from kpdetect.inference.image_parts import Beginning, Part, Parts, require_same_inputs
 from kpdetect.inference.overlap import Background, batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.overlay_names import picture_names, spread_numbers
-from kpdetect.inference.parts_table import PartsTable, Skipped
+from kpdetect.inference.parts_table import Outcome, PartsTable, Skipped
 from kpdetect.inference.predictions import Predictions, write_predictions
 from kpdetect.inference.predictor import Box, Fitted, Keypoints, Predictor
 from kpdetect.inference.test_time_averaging import SAMPLE, Passes
@@ -58,8 +58,8 @@ def predict_images(
     Raises:
         KpdetectError: see `predict_into`.
     """
-    skipped = predict_into(predictor, paths, root, out, config, boxes, peers)
-    return Predictions.read(out) if peers.is_main else Predictions.none(predictor.skeleton), skipped
+    outcome = predict_into(predictor, paths, root, out, config, boxes, peers)
+    return Predictions.read(out) if peers.is_main else Predictions.none(predictor.skeleton), outcome.skipped
 
 
 def predict_into(
@@ -70,7 +70,7 @@ def predict_into(
     config: PredictConfig,
     boxes: Mapping[str, Box] | None = None,
     peers: Peers = ALONE,
-) -> Skipped:
+) -> Outcome:
     """Predict image files. If an equal call has already written its results to `out`, keep these. Continue an interrupted call.
 
     Memory does not grow with the number of images, apart from the list of their names.
@@ -85,7 +85,7 @@ def predict_into(
         peers: processes that make this call together. The first one writes the table and the record.
 
     Returns:
-        Why images were skipped, in the first process; nothing in the others.
+        The outcome in the first process, an empty one in the others.
 
     Raises:
         NoneReadableError: no image is readable.
@@ -96,7 +96,7 @@ def predict_into(
     require_same_inputs(root, stage, peers)
     if peers.agreed(not config.overwrite and is_finished(out, stage)):
         log.info(f"{out}: predicted already with this model (`overwrite` predicts again)")
-        return skipped_before(out, strict=config.strict) if peers.is_main else {}
+        return _written_before(predictor, out, config) if peers.is_main else Outcome()
     predictor.settle(len(paths))
     job = _ImageJob(predictor, paths, root, out, config, boxes or {})
     parts = Parts(out, stage | {"engine": predictor.engine.name}, len(paths))
@@ -110,16 +110,23 @@ def predict_into(
         job.run(parts, peers, begin)
         peers.wait()  # for all parts and pictures
         if not peers.is_main:
-            return {}
-        table = PartsTable(parts, job.names, predictor.skeleton)
-        skipped = table.readable(root, strict=config.strict)
-    record: dict[str, Any] = {"crop": predictor.crop, "mirror": job.mirror, "skipped": skipped, "environment": environment()}
-    record["engine"] = predictor.engine.name
+            return Outcome()
+        table = PartsTable(parts, job.names, predictor.skeleton, predictor.calibration.usual)
+        outcome = table.readable(root, strict=config.strict)
+    record: dict[str, Any] = {"crop": predictor.crop, "mirror": job.mirror, "skipped": outcome.skipped}
+    record |= {"environment": environment(), "engine": predictor.engine.name}
     record["files"] = Entries(table.files())
     description = predictor.description.content
     write_predictions(out, table.blocks, {**stage, "description": description, **record})
     parts.remove()
-    return skipped
+    return outcome
+
+
+def _written_before(predictor: Predictor, out: Path, config: PredictConfig) -> Outcome:
+    outcome = Outcome(skipped=skipped_before(out, strict=config.strict))
+    for block in Predictions.read_blocks(out):
+        outcome.add(block.confidence, predictor.calibration.usual)
+    return outcome
 
 
 @dataclass(frozen=True, kw_only=True)

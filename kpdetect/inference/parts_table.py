@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
 from kpdetect.inference.image_parts import Parts
@@ -12,6 +16,32 @@ from kpdetect.skeleton import Skeleton
 
 Skipped = dict[str, str]
 """Why inputs were skipped, by their names."""
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a prediction gave.
+
+    Attributes:
+        count: number of predicted images or frames.
+        doubtful: number of those whose mean confidence is below half of the usual one.
+        skipped: why inputs were skipped.
+    """
+
+    count: int = 0
+    doubtful: int = 0
+    skipped: Skipped = field(default_factory=dict)
+
+    def add(self, confidence: NDArray[np.float32], usual: float | None) -> None:
+        """Add images or frames.
+
+        Args:
+            confidence: [images, K].
+            usual: the detector's usual mean confidence; None: it is unknown, and nothing is doubtful.
+        """
+        self.count += len(confidence)
+        if usual is not None:
+            self.doubtful += int((confidence.round(4).mean(axis=1) < usual / 2).sum())
 
 
 class NoneReadableError(InputError):
@@ -29,24 +59,25 @@ class PartsTable:
         parts: the finished parts.
         names: names of all images of the prediction.
         skeleton: see `Predictions`.
+        usual: the detector's usual mean confidence.
 
     Attributes:
-        count: number of predicted images.
-        skipped: why images were skipped, by name.
+        outcome: the numbers of predicted and doubtful images, and why images were skipped.
 
     Raises:
         OutputError: a part is missing or damaged. A damaged part is removed.
     """
 
-    def __init__(self, parts: Parts, names: Sequence[str], skeleton: Skeleton | None = None) -> None:
-        self.parts, self.names, self.skeleton = parts, names, skeleton
-        self.count, self.skipped = 0, Skipped()
+    def __init__(
+        self, parts: Parts, names: Sequence[str], skeleton: Skeleton | None = None, usual: float | None = None
+    ) -> None:
+        self.parts, self.names, self.skeleton, self.outcome = parts, names, skeleton, Outcome()
         for part in parts.each():
-            self.count += len(part.numbers)
-            self.skipped |= {names[number]: part.skipped[number] for number in sorted(part.skipped)}
+            self.outcome.add(part.confidence, usual)
+            self.outcome.skipped |= {names[number]: part.skipped[number] for number in sorted(part.skipped)}
 
-    def readable(self, root: Path, *, strict: bool) -> Skipped:
-        """Check that an image is readable. Return why images were skipped.
+    def readable(self, root: Path, *, strict: bool) -> Outcome:
+        """Check that an image is readable, and return the outcome.
 
         Args:
             root: folder of the images, for the message.
@@ -56,15 +87,14 @@ class PartsTable:
             NoneReadableError: no image is readable. The parts are removed.
             InputError: with `strict`, an image is unreadable.
         """
-        reason = next(iter(self.skipped.values()), "")
-        if not self.count:
+        skipped = self.outcome.skipped
+        reason = next(iter(skipped.values()), "")
+        if not self.outcome.count:
             self.parts.remove()
-            raise NoneReadableError(
-                f"{root}: none of {len(self.names)} images can be read; the first one: {reason}", self.skipped
-            )
-        if self.skipped and strict:
+            raise NoneReadableError(f"{root}: none of {len(self.names)} images can be read; the first one: {reason}", skipped)
+        if skipped and strict:
             raise InputError(reason)
-        return self.skipped
+        return self.outcome
 
     def blocks(self) -> Iterator[Predictions]:
         """Yield the predictions of each part."""

@@ -21,7 +21,7 @@ from kpdetect.inference.earlier_results import OVERLAYS
 from kpdetect.inference.formats.choice import write_formats
 from kpdetect.inference.formats.yolo import FOLDER as YOLO
 from kpdetect.inference.image_job import predict_into
-from kpdetect.inference.parts_table import NoneReadableError
+from kpdetect.inference.parts_table import NoneReadableError, Outcome
 from kpdetect.inference.predictions import VIDEOS, Predictions
 from kpdetect.inference.predictions_folder import PredictedFolder
 from kpdetect.inference.predictor import Box, Predictor
@@ -196,25 +196,27 @@ class _Job:
     def _predict_images(self) -> None:
         sources = self.sources
         try:
-            skipped = predict_into(self.predictor, sources.images, sources.root, self.out, self.config, self.boxes, self.peers)
+            outcome = predict_into(self.predictor, sources.images, sources.root, self.out, self.config, self.boxes, self.peers)
         except NoneReadableError as error:
             if self.config.strict or not sources.clips:
                 raise
             self.result.add(PredictResult(self.out, skipped=error.skipped, wrong=[str(error)]))
             return
         if self.peers.is_main:
-            self.result.add(self._finished(IMAGES, self.out))
-            self.result.skipped |= skipped
+            self.result.add(self._finished(IMAGES, self.out, outcome))
+            self.result.skipped |= outcome.skipped
 
     def _predict_clip(self, clip: Clip) -> PredictResult:
         folder, name = below(self.out / VIDEOS, clip.name), self.sources.clip_file(clip)
         try:
-            _, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
+            predictions, note = predict_clip(self.predictor, clip, folder, self.config, self.boxes)
         except InputError as error:
             if self.config.strict:
                 raise
             return PredictResult(self.out, skipped={name: str(error)}, wrong=[str(error)])
-        result = self._finished(clip.name, folder)
+        outcome = Outcome()
+        outcome.add(predictions.confidence, self.predictor.calibration.usual)
+        result = self._finished(clip.name, folder, outcome)
         if note:
             result.skipped[name] = note
             result.gaps.add(name)
@@ -222,14 +224,10 @@ class _Job:
                 raise InputError(note)
         return result
 
-    def _finished(self, name: str, folder: Path) -> PredictResult:
-        """Count doubtful images and write the requested formats. If one format cannot be written, write the others."""
-        predictions, usual = PredictedFolder(folder, 0), self.predictor.calibration.usual
-        result = PredictResult(self.out, {name: predictions})
-        for block in predictions.blocks():
-            predictions.count += block.count
-            if usual is not None:
-                result.doubtful += int((block.confidence.mean(axis=1) < usual / 2).sum())
+    def _finished(self, name: str, folder: Path, outcome: Outcome) -> PredictResult:
+        """Write the requested formats. If one format cannot be written, write the others."""
+        predictions = PredictedFolder(folder, outcome.count)
+        result = PredictResult(self.out, {name: predictions}, outcome.doubtful)
         for kind in self.config.formats:
             try:
                 write_formats(predictions, [kind], folder, self.config.min_confidence)

@@ -216,15 +216,13 @@ def write_predictions(folder: Path, blocks: Callable[[], Iterator[Predictions]],
     count = 0
     with replacing(folder / TABLE) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         for block in blocks():
-            table = block.to_pandas()
-            if "image" in table:
-                table["image"] = table["image"].map(to_cell)
+            table = replace(block, images=[to_cell(image) for image in block.images]).to_pandas()
             table.to_csv(file, index=False, header=file.tell() == 0)
             count += block.count
     first = next(blocks())
     record = {**provenance, "keypoints": int(first.keypoints_px.shape[1]), "skeleton": first.points.to_record()}
     if first.frames is None:
-        sizes = (zip(block.images, block.sizes.tolist(), strict=True) for block in blocks())
+        sizes = (zip(block.images, map(tuple, block.sizes.tolist()), strict=True) for block in blocks())
         record["sizes"] = Entries(chain.from_iterable(sizes))
     else:
         clip = first.images[0].rpartition("/")[0]

@@ -235,7 +235,7 @@ class _Search:
     def _write(self, out: Path, parts: Parts, score: NDArray[np.float32]) -> None:
         """Write the predictions and the sheet."""
         table = PartsTable(parts, names_below(self.paths, self.root))
-        skipped = table.readable(self.root, strict=False)
+        skipped = table.readable(self.root, strict=False).skipped
         self._draw(out / SHEET, table)
         description = {"provenance": {"discovery": NAME}, "score": score.round(4).tolist()}
         record = {"crop": self.crop, "skipped": skipped, "environment": environment(), "files": Entries(table.files())}
@@ -243,7 +243,7 @@ class _Search:
         parts.remove()
 
     def _draw(self, path: Path, table: PartsTable) -> None:
-        shown, first, tiles = spread_numbers(table.count, SHOWN), 0, []
+        shown, first, tiles = spread_numbers(table.outcome.count, SHOWN), 0, []
         for block in table.blocks():
             points_px = block.confident(self.config.min_similarity)
             for row in (row for row in range(block.count) if first + row in shown):
