@@ -18,7 +18,7 @@ from benchmarks.ablations.ablation_table import write_ablation
 from benchmarks.ablations.cell import ATTENDED, check_cell, describe_cell
 from benchmarks.ablations.config import CONFIG, EXEMPT, LOG, MEASURED, AblationConfig, cell_folder
 from benchmarks.ablations.tables import AblationTable, Cell, build_table
-from benchmarks.benchmarking.inputs import read_benchmark
+from benchmarks.benchmarking.inputs import BenchmarkInputs
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.metrics.extractors import build_extractor
 from kpdetect.errors import InputError, OutputError, TrainingError
@@ -107,7 +107,7 @@ def check_data(config: AblationConfig) -> None:
     names = config.image_names()
     if not config.data:
         return
-    landmark_set = read_benchmark(config.protocol, Path(config.data))[1]
+    landmark_set = BenchmarkInputs(protocol=config.protocol, data=Path(config.data)).read()[1]
     seen = seen_test_images([Path(config.images, name) for name in names], landmark_set) if config.test else []
     if seen:
         raise InputError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.benchmarking.inputs import named_protocol, read_images, results_folder
+from benchmarks.benchmarking.inputs import BenchmarkInputs
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.own_table import TableOptions
 from benchmarks.evaluation.baselines import SEED, Features, pixel_features, random_features
@@ -119,15 +119,19 @@ def benchmark(
         FormatError: the annotations, the predictions or the record of training images are damaged.
         OutputError: `out` cannot be written.
     """
-    source = Source(model=as_path(model), predictions=as_path(predictions), checkpoint=checkpoint)
-    annotated = TableOptions(unit=normaliser, fit=as_path(fit_list), test=as_path(test_list))
+    inputs = BenchmarkInputs(
+        protocol=protocol,
+        data=Path(data),
+        out=as_path(out),
+        source=Source(model=as_path(model), predictions=as_path(predictions), checkpoint=checkpoint),
+        annotated=TableOptions(unit=normaliser, fit=as_path(fit_list), test=as_path(test_list)),
+    )
     extras = Extras(baselines=baselines, supervised=tuple(supervised), supervised_minutes=supervised_minutes)
-    known = named_protocol(protocol, annotated)
-    folder = results_folder(source) if out is None else Path(out)
+    folder = inputs.folder
     with listening(progress):
-        definition, landmark_set = read_images(known, protocol, Path(data), annotated)
+        definition, landmark_set = inputs.read()
         with writing_into(folder):
-            return _benchmark(source, landmark_set, definition, folder, allow_contaminated, extras)
+            return _benchmark(inputs.source, landmark_set, definition, folder, allow_contaminated, extras)
 
 
 def _benchmark(

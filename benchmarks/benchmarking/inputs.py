@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets.landmarks import LandmarkSet
@@ -14,44 +15,63 @@ from kpdetect.shipped import is_shipped
 from kpdetect.training.checkpoints import find_weights, is_detector_stage
 
 
-def read_benchmark(protocol_name: str, data: Path, annotated: TableOptions | None = None) -> tuple[Protocol, LandmarkSet]:
-    """Read the protocol and its annotated images.
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkInputs:
+    """The inputs of a benchmark or of a cross-validation.
 
-    Args:
-        protocol_name: a key of `PROTOCOLS`, or `table:` and the path of an annotation file.
+    Attributes:
+        protocol: name of a protocol, a key of `PROTOCOLS`, or `table:` and the path of an annotation file.
         data: folder of the data set; for an annotation file, the folder of its images.
+        out: folder for results; None for the default, see `results_folder`.
+        source: the model or the stored predictions.
         annotated: split and unit for an annotation file.
-
-    Raises:
-        InputError: the protocol is unknown, or data are missing.
-        FormatError: the annotations are damaged.
     """
-    annotated = annotated or TableOptions()
-    return read_images(named_protocol(protocol_name, annotated), protocol_name, data, annotated)
 
+    protocol: str
+    data: Path
+    out: Path | None = None
+    source: Source = Source()
+    annotated: TableOptions = TableOptions()
 
-def named_protocol(protocol_name: str, annotated: TableOptions) -> Protocol | None:
-    """Return the protocol of a name; None for an annotation file.
+    def __post_init__(self) -> None:
+        """Check the name of the protocol.
 
-    Raises:
-        InputError: there is no such protocol, or `annotated` is set for a named protocol.
-    """
-    if protocol_name.startswith(TABLE):
-        return None
-    protocol = find_protocol(protocol_name)
-    if annotated != TableOptions():
-        raise InputError(
-            f"protocol '{protocol_name}': its split and unit are fixed; "
-            "`normaliser`, `fit_list` and `test_list` are for table:FILE only, so leave them out"
-        )
-    return protocol
+        Raises:
+            InputError: there is no such protocol, or `annotated` is set for a named protocol.
+        """
+        if self._is_table:
+            return
+        find_protocol(self.protocol)
+        if self.annotated != TableOptions():
+            raise InputError(
+                f"protocol '{self.protocol}': its split and unit are fixed; "
+                "`normaliser`, `fit_list` and `test_list` are for table:FILE only, so leave them out"
+            )
 
+    @property
+    def _is_table(self) -> bool:
+        return self.protocol.startswith(TABLE)
 
-def read_images(known: Protocol | None, name: str, data: Path, annotated: TableOptions) -> tuple[Protocol, LandmarkSet]:
-    """Read the annotated images of a named protocol, or a table with its protocol; see `read_benchmark`."""
-    if known is None:
-        return load_table(Path(name.removeprefix(TABLE)), data, annotated)
-    return known, load_dataset(known, data)
+    @property
+    def folder(self) -> Path:
+        """The folder for results.
+
+        Raises:
+            InputError, CheckpointError: see `results_folder`.
+        """
+        return results_folder(self.source) if self.out is None else self.out
+
+    def read(self) -> tuple[Protocol, LandmarkSet]:
+        """Read the protocol and its annotated images.
+
+        Raises:
+            InputError: data are missing.
+            FormatError: the annotations are damaged.
+        """
+        if self._is_table:
+            return load_table(Path(self.protocol.removeprefix(TABLE)), self.data, self.annotated)
+        protocol = find_protocol(self.protocol)
+        return protocol, load_dataset(protocol, self.data)
 
 
 def results_folder(source: Source) -> Path:

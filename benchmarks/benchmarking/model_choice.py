@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.benchmarking.inputs import read_benchmark, results_folder
+from benchmarks.benchmarking.inputs import BenchmarkInputs
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.datasets.own_table import TableOptions
 from benchmarks.evaluation.contamination import Contamination, check_contamination
@@ -90,9 +90,10 @@ def cross_validate_model(
     if source.model is None and source.predictions is None:
         raise InputError("cross-validation: there is no model; give one with `model`, or its predictions with `predictions`")
     annotated = TableOptions(unit=normaliser, fit=as_path(fit_list), test=as_path(test_list))
+    inputs = BenchmarkInputs(protocol=protocol, data=Path(data), out=as_path(out), source=source, annotated=annotated)
     with listening(progress):
-        definition, landmark_set = read_benchmark(protocol, Path(data), annotated)
-        folder = results_folder(source) if out is None else Path(out)
+        definition, landmark_set = inputs.read()
+        folder = inputs.folder
         with writing_into(folder):
             return _cross_validation(source, landmark_set, definition, folder)
 

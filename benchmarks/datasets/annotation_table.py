@@ -237,6 +237,31 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise FormatError(f"{path}: not a comma-separated table in UTF-8 ({error}); save it as CSV") from error
 
 
+def read_names(path: Path, column: str, columns: str) -> tuple[list[str], list[int]]:
+    """Read one column of a table of images, and the numbers of its lines.
+
+    Args:
+        path: comma-separated file with a header.
+        column: name of the column.
+        columns: all columns of such a table, for the error.
+
+    Raises:
+        InputError: the file does not exist.
+        FormatError: the table has no such column, or a line is incomplete.
+    """
+    rows = read_rows(path)
+    number, header = next(rows, (1, []))
+    if column not in header:
+        raise FormatError(f"{path}, line {number}: no column {column}; expected {columns}")
+    names, lines = [], []
+    for number, row in rows:
+        if len(row) != len(header):
+            raise FormatError(f"{path}, line {number}: {len(row)} values for {len(header)} columns; complete the line")
+        names.append(row[header.index(column)])
+        lines.append(number)
+    return names, lines
+
+
 def _number(text: str, where: str) -> float:
     if not text:
         return np.nan

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.annotation_table import AnnotationTable, read_rows
+from benchmarks.datasets.annotation_table import AnnotationTable, read_names
 from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -40,7 +40,7 @@ def load_cub_aligned(folder: Path, protocol: Protocol) -> LandmarkSet:
     shares, counts = [], []
     for part in PARTS:
         path = folder / f"{part}.csv"
-        names, lines = _read_names(path)
+        names, lines = read_names(path, COLUMN, "idx,fname,fname_original,category")
         shares.append(_read_shares(folder / f"{part}_kp.npy", len(names), len(protocol.landmarks)))
         images += names
         places += [f"{path}, line {line}" for line in lines]
@@ -66,20 +66,6 @@ def load_cub_aligned(folder: Path, protocol: Protocol) -> LandmarkSet:
     )
     fitted = kept < counts[0]
     return assemble(table, protocol, facts, fit=np.flatnonzero(fitted), test=np.flatnonzero(~fitted), sizes=sizes)
-
-
-def _read_names(path: Path) -> tuple[list[str], list[int]]:
-    rows = read_rows(path)
-    number, header = next(rows, (1, []))
-    if COLUMN not in header:
-        raise FormatError(f"{path}, line {number}: no column {COLUMN}; expected idx,fname,fname_original,category")
-    names, lines = [], []
-    for number, row in rows:
-        if len(row) != len(header):
-            raise FormatError(f"{path}, line {number}: {len(row)} values for {len(header)} columns; complete the line")
-        names.append(row[header.index(COLUMN)])
-        lines.append(number)
-    return names, lines
 
 
 def _read_shares(path: Path, images: int, parts: int) -> NDArray[np.float64]:

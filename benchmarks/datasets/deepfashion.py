@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets.annotation_table import AnnotationTable, read_rows
+from benchmarks.datasets.annotation_table import AnnotationTable, read_names
 from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
@@ -41,7 +41,7 @@ def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
     places: list[str] = []
     points, counts = [], []
     for part in PARTS:
-        names, lines = _read_names(folder / f"{part}.csv")
+        names, lines = read_names(folder / f"{part}.csv", "filename", "id,filename")
         points.append(_read_joints(folder / f"{part}.json", names, protocol.landmarks))
         images += names
         places += [f"{folder / part}.csv, line {line}" for line in lines]
@@ -61,20 +61,6 @@ def load_deepfashion(folder: Path, protocol: Protocol) -> LandmarkSet:
     )
     rows, in_file = np.arange(len(images)), in_copies(table, np.full_like(sizes, SIDE), sizes)
     return assemble(in_file, protocol, facts, fit=rows[: counts[0]], test=rows[counts[0] :], sizes=sizes)
-
-
-def _read_names(path: Path) -> tuple[list[str], list[int]]:
-    rows = read_rows(path)
-    number, header = next(rows, (1, []))
-    if "filename" not in header:
-        raise FormatError(f"{path}, line {number}: no column filename; expected id,filename")
-    names, lines = [], []
-    for number, row in rows:
-        if len(row) != len(header):
-            raise FormatError(f"{path}, line {number}: {len(row)} values for {len(header)} columns; complete the line")
-        names.append(row[header.index("filename")])
-        lines.append(number)
-    return names, lines
 
 
 def _read_joints(path: Path, names: list[str], landmarks: tuple[str, ...]) -> NDArray[np.float64]:

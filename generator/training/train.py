@@ -40,7 +40,7 @@ from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.cuda_graphs import WARM_STEPS, StepRecorder
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import agreed, average_gradients, main_first, synchronised
-from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning, load_fitting
+from kpdetect.training.initial_weights import InitialWeights, began_with, begin, load_fitting
 from kpdetect.training.loop import Trainer, images_of
 from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
@@ -72,11 +72,7 @@ def run_generator_job(job: GeneratorJob) -> Path:
         cache = job.images.cache(job.out, cached_side(config.model.size), config.data.crop, known)
     trainer = GeneratorTrainer(run, cache, config, runtime, job.distance_to, job.feature_network)
     trainer.share = job.share
-    if not run.checkpoint.exists():
-        if runtime.is_main:
-            forget_beginning(run)
-        if job.initial is not None:
-            trainer.start_from(InitialWeights.read(job.initial, "generator"))
+    begin(trainer, job.initial)
     trainer.run_until(config.steps, job.minutes)
     return run.weights
 

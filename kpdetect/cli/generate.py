@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated
 
 import typer
 
 from kpdetect.cli import options
-
-
-class Codec(str, Enum):
-    """Encodings of images in a shard."""
-
-    jpeg = "jpeg"
-    raw = "raw"
 
 
 def command(
@@ -26,12 +18,7 @@ def command(
             min=1, help="Total number of pairs. To add pairs to the folder, run the command again with a larger number."
         ),
     ] = 20_000,
-    codec: Annotated[
-        Codec,
-        typer.Option(
-            help="Encoding of the images. jpeg: quality 95 without chroma subsampling. raw: lossless, about five times larger."
-        ),
-    ] = Codec.jpeg,
+    codec: options.CodecOption = options.Codec.jpeg,
     shard_size: Annotated[int, typer.Option(min=1, help="Number of pairs in each shard (HDF5 file).")] = 5_000,
     truncation: Annotated[
         float,

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from kpdetect.cli import options
-from kpdetect.cli.generate import Codec
 
 
 def command(
@@ -39,12 +38,7 @@ def command(
         float,
         typer.Option(min=0, max=1, help="Mark keypoints below this confidence as missing. Training on the pairs ignores them."),
     ] = 0.0,
-    codec: Annotated[
-        Codec,
-        typer.Option(
-            help="Encoding of the images. jpeg: quality 95 without chroma subsampling. raw: lossless, about five times larger."
-        ),
-    ] = Codec.jpeg,
+    codec: options.CodecOption = options.Codec.jpeg,
     workers: Annotated[int, typer.Option(min=1, help="Number of threads that read and encode images.")] = 2,
 ) -> None:
     """Write real images and the keypoints predicted in them as image-keypoint pairs, to train another detector.

@@ -27,7 +27,7 @@ from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.cuda_graphs import WARM_STEPS, StepRecorder
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.distributed import average_gradients, main_first, synchronised
-from kpdetect.training.initial_weights import InitialWeights, began_with, forget_beginning
+from kpdetect.training.initial_weights import InitialWeights, began_with, begin
 from kpdetect.training.loop import BUDGETS, Trainer
 from kpdetect.training.optimiser_state import Stateful
 from kpdetect.training.run_folder import RunFolder
@@ -52,11 +52,7 @@ def run_detector_job(job: DetectorJob) -> Path:
     with main_first(job.runtime):
         run = RunFolder(job.out, job.config, exempt=BUDGETS, writes=job.runtime.is_main)
     trainer = DetectorTrainer(run, batches, learned, job.config, job.runtime)
-    if not run.checkpoint.exists():
-        if job.runtime.is_main:
-            forget_beginning(run)
-        if job.initial is not None:
-            trainer.start_from(InitialWeights.read(job.initial, "detector"))
+    begin(trainer, job.initial)
     if job.runtime.is_main:
         merge_sources(job.out, learned.sources)
     trainer.run_until(job.config.steps, job.minutes)

@@ -8,7 +8,7 @@ list of real images includes those that the old weights were trained on.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
@@ -88,9 +88,36 @@ class InitialWeights:
         write_json(run.folder / RECORD, record)
 
 
-def forget_beginning(run: RunFolder) -> None:
-    """Remove the record of initial weights if the run has no checkpoint yet. The next call may start it from other weights."""
-    (run.folder / RECORD).unlink(missing_ok=True)
+class Starting(Protocol):
+    """A trainer that can start from existing weights.
+
+    Attributes:
+        kind: name of the trained network.
+        run: folder of the run.
+    """
+
+    kind: ClassVar[str]
+    run: RunFolder
+
+    def start_from(self, initial: InitialWeights) -> None:
+        """Load the weights."""
+
+
+def begin(trainer: Starting, initial: Path | None) -> None:
+    """Start a run that has no checkpoint yet from existing weights. None: from its random weights.
+
+    A call that did not reach its first checkpoint may have recorded other weights. Its record is removed.
+
+    Raises:
+        CheckpointError: there are no weights, they are damaged, or they do not fit the network.
+    """
+    run = trainer.run
+    if run.checkpoint.exists():
+        return
+    if run.writes:
+        (run.folder / RECORD).unlink(missing_ok=True)
+    if initial is not None:
+        trainer.start_from(InitialWeights.read(initial, trainer.kind))
 
 
 def load_fitting(network: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:

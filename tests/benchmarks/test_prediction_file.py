@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.benchmarking.benchmark import benchmark
-from benchmarks.benchmarking.inputs import read_benchmark
+from benchmarks.benchmarking.inputs import BenchmarkInputs
 from benchmarks.benchmarking.model_choice import cross_validate_model
 from benchmarks.evaluation import predict as predicting
 from benchmarks.evaluation.cross_validation import cross_validate
@@ -162,7 +162,7 @@ def test_contaminated_predictions_are_refused_without_the_model(tmp_path: Path, 
 
 @pytest.mark.slow
 def test_predictions_of_the_fitting_images_are_enough_to_cross_validate(tmp_path: Path, toy: Path) -> None:
-    protocol, landmark_set = read_benchmark("toy", toy)
+    protocol, landmark_set = BenchmarkInputs(protocol="toy", data=toy).read()
     fit = landmark_set.fit
     near_px = landmark_set.landmarks_px[fit][:, :2].astype(np.float32)  # few, for regressions that are well conditioned
     found = Predictions(
