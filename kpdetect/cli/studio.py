@@ -20,7 +20,8 @@ def command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page on this machine. 0: any free port.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of images to show on the studio's pages Name and Review.")
+        Path | None,
+        typer.Option("--images", help="Folder or archive of images to show on the pages Name and Review."),
     ] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", help="Folder that `kpdetect predict` wrote, to review and correct.")

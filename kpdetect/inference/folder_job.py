@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kpdetect.files.archives.opening import is_archive
 from kpdetect.files.folders import new_folder
 from kpdetect.images.image_files import list_images
 from kpdetect.inference.config import PredictConfig
@@ -25,11 +26,11 @@ def predict_folder(
     overwrite: bool = False,
     peers: Peers = ALONE,
 ) -> Predictions:
-    """Predict one image or all images of a folder.
+    """Predict one image or all images of a folder or archive.
 
     Args:
         model: project folder, detector run folder or weights file.
-        source: an image, or a folder that is searched recursively.
+        source: an image, a folder that is searched recursively, or an archive of images.
         out: folder for predictions.csv, predictions.json and overlays/.
         device: `auto`, `cpu` or `cuda`.
         overlays: number of images to draw keypoints on, chosen evenly; negative for all.
@@ -45,7 +46,8 @@ def predict_folder(
     predictor = Predictor.load(model, device, engine="auto")
     if peers.world > 1:
         predictor.chooses = False  # all processes use the same engine
-    root, paths = (source.parent, [source]) if source.is_file() else (source, list_images(source, out))
+    is_image = source.is_file() and not is_archive(source)
+    root, paths = (source.parent, [source]) if is_image else (source, list_images(source, out))
     config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
     with new_folder(out):
         predictions, skipped = predict_images(predictor, paths, root, out, config, peers=peers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpdetect.errors import CheckpointError, FormatError, InputError
-from kpdetect.files.archives.opening import is_archive
+from kpdetect.files.archives.opening import archive_at, is_archive
 from kpdetect.files.folders import make_folder
 from kpdetect.files.listing import OUTPUT
 from kpdetect.inference.prediction_record import RECORD, read_prediction_head
@@ -122,9 +122,11 @@ def open_workplace(
     Raises:
         InputError: a path does not exist, or the studio cannot use it.
     """
-    for given in (images, predictions, *compared):
+    for given in (predictions, *compared):
         if given is not None and not given.is_dir():
             raise InputError(f"{given}: no such folder")
+    if images is not None and not images.is_dir() and archive_at(images) is None:
+        raise InputError(f"{images}: no such folder, and not a tar, HDF5 or Parquet file of images")
     if target is not None and not target.exists() and shipped_folder(target) is None:
         raise InputError(f"{target}: no such project or model; give a folder, a weights file or one of `kpdetect models`")
     is_folder = target is not None and target.is_dir() and shipped_folder(target) is None
@@ -132,7 +134,7 @@ def open_workplace(
     if predictions is not None and not found:
         raise InputError(f"{predictions}: no predictions.csv here; give a folder of `kpdetect predict`")
     where = out or (target / FOLDER if is_folder and target is not None else Path(FOLDER))
-    source = images or next((path for each in found if (path := source_of(each)) is not None and path.is_dir()), None)
+    source = images or next((path for each in found if (path := source_of(each)) and (path.is_dir() or is_archive(path))), None)
     opened = target.parent if target is not None and target.is_file() else target if is_folder else None
     sources = [path if path.is_dir() else path.parent for each in found if (path := source_of(each)) is not None]
     roots = [path for path in (opened, where, source, predictions, *compared, *sources) if path is not None]

@@ -21,9 +21,13 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.images.image_files import list_images, list_names, read_image, write_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.crop import crop_images
+from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.predictions import Predictions
+from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.sources import find_sources
+from kpdetect.studio.frames import Pictures
+from kpdetect.studio.workplace import open_workplace
 from tests.builders.dots import dots, perfect
 
 NAMES = [f"{letter}/{number:03d}.png" for letter in "ab" for number in range(10)]
@@ -104,6 +108,23 @@ KINDS = [as_tar, as_shards, as_braces, as_encoded, as_pixels, as_parquet]
 def predict(inputs: Sequence[str], out: Path) -> Predictions:
     sources = find_sources(list(inputs), out)
     return predict_images(perfect(), sources.images, sources.root, out, PredictConfig(overlays=2))[0]
+
+
+@pytest.mark.parametrize("write", KINDS)
+def test_the_stage_of_a_project_predicts_an_archive_and_the_studio_shows_it(folder, tmp_path, monkeypatch, write):
+    monkeypatch.setattr(Predictor, "load", lambda *_, **__: perfect())
+    archive = Path(write(folder))
+    assert predict_folder(Path("model"), archive, tmp_path / "out", overlays=0).images == NAMES
+    for images in (None, archive):
+        workplace = open_workplace(None, predictions=tmp_path / "out", images=images, out=tmp_path / "saved")
+        assert workplace.images == archive
+        assert (
+            Pictures(workplace, tmp_path / "out", Predictions.read(tmp_path / "out"))
+            .jpeg(3, thumbnail=False)
+            .startswith(b"\xff\xd8")
+        )
+    with pytest.raises(InputError, match=r"missing"):
+        open_workplace(None, predictions=tmp_path / "out", images=tmp_path / "missing.tar")
 
 
 @pytest.mark.slow
