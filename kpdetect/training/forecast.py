@@ -18,7 +18,7 @@ class Guidance(NamedTuple):
     Attributes:
         network: name of the network.
         fewest: with fewer images than this, the result is clearly worse.
-        plenty: more images than this gained nothing.
+        plenty: more images than this gained little, as far as was measured.
         risk: what happens with fewer images than `fewest`, a clause.
     """
 
@@ -29,7 +29,7 @@ class Guidance(NamedTuple):
 
 
 GENERATOR = Guidance("generator", 16_000, 24_000, "the mask often misses parts of the object, and keypoints share one spot")
-"""Hands at 64 px, cartoon faces at 32 px, with `tiny` or narrower networks. 24,000 and 56,000 images gave the same error."""
+"""Hands at 64 px, cartoon faces at 32 px, with `tiny` or narrower networks. First detectors: 24,000 and 56,000 images gave the same error."""
 DETECTOR = Guidance("detector", 5_000, 10_000, "the keypoints are imprecise")
 """The first detector, trained on pairs: hands and cartoon faces, an input of 64 px, the head `pyramid`."""
 GUIDANCE: Mapping[str, Guidance] = {"generator": GENERATOR}
@@ -124,7 +124,7 @@ def outlook_lines(forecast: Forecast, guidance: Guidance, share: float = 1.0) ->
         risk = f"with fewer than {few:,}, {guidance.risk}"
         return [(logging.WARNING, f"{seen} few for the {guidance.network}: {risk}; {_advice(forecast, guidance, share)}")]
     enough = "enough" if forecast.images < plenty else "plenty"
-    return [(logging.INFO, f"{seen} {enough} for the {guidance.network}: more than {plenty:,} gained nothing in measurements")]
+    return [(logging.INFO, f"{seen} {enough} for the {guidance.network}: more than {plenty:,} gained little in measurements")]
 
 
 def needs_lines(needs: Needs) -> list[Line]:
