@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.images.arrays import Image
+from kpdetect.inference.predictions import Predictions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-TILE = 160
-"""Side in pixels of one picture of a grid."""
+WIDTH = 1280
+"""Width in pixels of a grid of pictures."""
 LABEL = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
 
 
@@ -38,12 +39,14 @@ class Tile:
         predicted_px: [points, 2], drawn as filled circles.
         true_px: [points, 2], drawn as crosses; None without annotations.
         caption: one line above the picture.
+        numbers: the model's numbers of the points, [points]; None: 0, 1, 2, ...
     """
 
     image: Image
     predicted_px: NDArray[np.floating]
     true_px: NDArray[np.floating] | None = None
     caption: str = ""
+    numbers: Sequence[int] | None = None
 
 
 def data_uri(png: bytes) -> str:
@@ -60,9 +63,9 @@ def picture(image: Image, longest: int) -> str:
 
 
 def tile_grid(tiles: Sequence[Tile], columns: int = 8) -> str:
-    """Draw pictures with their points in a grid, as a data URI."""
-    rows = -(-len(tiles) // columns)
-    figure = new_figure(width=columns * TILE / 100, height=rows * (TILE + 20) / 100)
+    """Draw pictures with their points in a grid of a fixed width, as a data URI."""
+    rows, side = -(-len(tiles) // columns), WIDTH // columns
+    figure = new_figure(width=WIDTH / 100, height=rows * (side + 20) / 100)
     for number, tile in enumerate(tiles, start=1):
         axes = figure.add_subplot(rows, columns, number)
         axes.imshow(tile.image)
@@ -77,7 +80,8 @@ def _mark(axes: Any, tile: Tile) -> None:
     x, y = np.asarray(tile.predicted_px, float).T
     axes.scatter(x, y, s=22, c=colours, edgecolors="white", linewidths=0.8)
     if tile.true_px is None:
-        for number, (left, top) in enumerate(tile.predicted_px):
+        numbers = range(len(tile.predicted_px)) if tile.numbers is None else tile.numbers
+        for number, (left, top) in zip(numbers, tile.predicted_px, strict=True):
             axes.annotate(str(number), (left, top), (3, 3), textcoords="offset points", fontsize=6, bbox=LABEL)
     else:
         for ends in zip(tile.predicted_px, tile.true_px, strict=True):
@@ -233,23 +237,23 @@ MARGIN = np.array([[-0.02], [0.02]])
 NUMBER = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.5, "alpha": 0.85, "pad": 1.0}
 
 
-def motion_section(keypoints_px: NDArray[np.floating], sizes: NDArray[np.integer], where: str) -> dict[str, Any]:
+def motion_section(predictions: Predictions, where: str) -> dict[str, Any]:
     """Build the section of the report about keypoint motion.
 
     Args:
-        keypoints_px: [images, K, 2] in pixels of the images.
-        sizes: (height, width) [images, 2].
+        predictions: keypoints in the images.
         where: the images in words.
     """
-    shares = (np.asarray(keypoints_px, np.float64) + 0.5) / np.asarray(sizes, np.float64)[:, None, ::-1]
+    sizes, numbers = np.asarray(predictions.sizes, np.float64), predictions.points.numbers
+    shares = (np.asarray(predictions.keypoints_px, np.float64) + 0.5) / sizes[:, None, ::-1]
     motion = keypoint_motion(shares)
-    least, most = int(motion.argmin()), int(motion.argmax())
+    least, most = motion.argmin(), motion.argmax()
     return {
         "title": "Keypoint motion",
         "text": f"The chart shows the positions of each keypoint in {where}, and how far the keypoint moves between images "
-        f"(standard deviation in % of the side). Keypoint {least} moves least ({motion[least]:.1f} %), keypoint {most} moves "
-        f"most ({motion[most]:.1f} %). A keypoint that does not move does not depend on the image.",
-        "pictures": [motion_chart(shares)],
+        f"(standard deviation in % of the side). Keypoint {numbers[least]} moves least ({motion[least]:.1f} %), keypoint "
+        f"{numbers[most]} moves most ({motion[most]:.1f} %). A keypoint that does not move does not depend on the image.",
+        "pictures": [motion_chart(shares, numbers)],
     }
 
 
@@ -265,22 +269,23 @@ def keypoint_motion(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(100 * np.sqrt(np.asarray(keypoints, np.float64).var(axis=0).sum(axis=-1)), np.float64)
 
 
-def motion_chart(keypoints: NDArray[np.floating]) -> str:
-    """Draw positions and motion of keypoints [images, keypoints, 2] (shares of width and height), as a data URI."""
+def motion_chart(keypoints: NDArray[np.floating], numbers: Sequence[int]) -> str:
+    """Draw positions and motion of keypoints [images, K, 2] (shares of width and height), with their numbers, as a data URI."""
     motion, means = keypoint_motion(keypoints), keypoints.mean(axis=0)
     rows = np.unique(np.linspace(0, len(keypoints) - 1, min(MAX_DOTS, len(keypoints))).round().astype(int))
     figure = new_figure(width=10, height=4.6)
     axes = figure.add_subplot(1, 2, 1)
-    for number, (mean, (_, _, mark)) in enumerate(zip(means, cycle(STYLES), strict=False)):
-        x, y = keypoints[rows, number].T
-        axes.scatter(x, y, s=6, c=str(0.4 + 0.2 * (number % 3)), marker=mark, linewidths=0.5, alpha=0.4)
+    for place, (number, mean, (_, _, mark)) in enumerate(zip(numbers, means, cycle(STYLES), strict=False)):
+        x, y = keypoints[rows, place].T
+        axes.scatter(x, y, s=6, c=str(0.4 + 0.2 * (place % 3)), marker=mark, linewidths=0.5, alpha=0.4)
         axes.annotate(str(number), mean, fontsize=9, fontweight="bold", ha="center", va="center", bbox=NUMBER, zorder=3)
     (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1)) + MARGIN
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="share of the width", ylabel="share of the height")
     bars = figure.add_subplot(1, 2, 2)
     bars.bar(np.arange(len(motion)), motion, color="0.7", edgecolor="0.3")
     top_of_axis = max(1.1 * float(motion.max()), 0.1)
-    bars.set(xlabel="keypoint", ylabel="motion, % of the side", xticks=np.arange(len(motion)), ylim=(0, top_of_axis))
+    bars.set(xlabel="keypoint", ylabel="motion, % of the side", ylim=(0, top_of_axis))
+    bars.set_xticks(np.arange(len(motion)), [str(number) for number in numbers])
     for panel in (axes, bars):
         panel.tick_params(labelsize=7)
     return png_uri(figure)

@@ -16,6 +16,7 @@ from benchmarks.evaluation.results import read_result
 from benchmarks.reporting.charts import Tile, chosen_sheets, curves, motion_section, picture, tile_grid
 from benchmarks.reporting.results import result_sections
 from benchmarks.studies.judging import judge_project
+from benchmarks.studies.keypoint_choice import NAME, read_choice
 from benchmarks.studies.verdict import CAUTION
 from benchmarks.tables.table_files import RESULTS
 from kpdetect.errors import FormatError, InputError
@@ -83,7 +84,9 @@ def write_report(
         results=result_sections(shown, allow_contaminated=allow_contaminated),
         verdict=None if project is None else _verdict(project, images),
         first=[] if project is None else _shown(_images_section(project, images)),
-        sections=[] if project is None else _shown(*_project_sections(project)),
+        sections=[] if project is None else _shown(_samples_section(project), *_motion_sections(project)),
+        curves=[] if project is None else _shown(*(_curves_section(project, stage) for stage in _trained(project))),
+        how="" if project is None else _how(project),
         footer="" if project is None else _footer(project),
     )
     write_text(path, text)
@@ -126,7 +129,25 @@ def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
     stages = [{"title": sentence_start(stage_title(each.stage)), **each.model_dump()} for each in verdict.stages]
-    return {**dict(verdict), "caution": CAUTION, "stages": stages}
+    kept = read_choice(project / NAME)
+    current = kept is not None and (kept.detector, kept.kept) == (verdict.detector, tuple(p.number for p in verdict.keypoints))
+    return {**dict(verdict), "caution": CAUTION, "stages": stages, "kept": kept.reason if kept and current else ""}
+
+
+def _how(project: Path) -> str:
+    """Say how the keypoints were learned, which depends on the method."""
+    refined = " and, unless this stage was switched off, from the input images themselves"
+    if (project / "correspondence").is_dir():
+        return (
+            "Features of a network trained on ImageNet were grouped into clusters, and the clusters were matched across the "
+            f"input images, without any labels. A detector learned from these matches{refined}."
+        )
+    if (project / "generator").is_dir():
+        return (
+            "A generator learned, without any labels, to draw images like those of the input folder from a few keypoints. It "
+            f"then drew pairs of images and keypoints. A detector learned from these pairs{refined}."
+        )
+    return "A detector learned, without any labels, keypoints from which the input images can be reconstructed."
 
 
 def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
@@ -134,33 +155,31 @@ def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
     return [section for section in sections if section["pictures"]]
 
 
-def _project_sections(project: Path) -> list[dict[str, Any]]:
-    return [
-        *_motion_sections(project),
-        _samples_section(project),
-        *(_curves_section(project, stage) for stage in _trained(project)),
-    ]
-
-
 def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
     section: dict[str, Any] = {
         "title": "Keypoints on input images",
-        "text": "These images are spread evenly over the input folder. Each number (and colour) is one keypoint.",
+        "text": "These images are spread evenly over the input folder. Each number (and colour) is one keypoint. "
+        "It should lie on the same part of the object in every image.",
         "pictures": [],
     }
     if (predictions := _predictions(project)) is None:
         return section
+    points = predictions.points
+    if points.named:
+        named = ", ".join(f"{number} {name}" for number, name in zip(points.numbers, points.names, strict=True))
+        section["text"] += f" Names: {named}."
     source = images or _input_folder(project / "predictions")
     chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
     source = source if source is not None and reopened(source, predictions.images[0]) else None
-    points = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
-    tiles = [Tile(image=image, predicted_px=points[path]) for path, image in readable(path for path in points if exists(path))]
-    return section | {"pictures": [tile_grid(tiles)] if tiles else []}
+    found = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
+    there = readable(path for path in found if exists(path))
+    tiles = [Tile(image=image, predicted_px=found[path], numbers=points.numbers) for path, image in there]
+    return section | {"pictures": [tile_grid(tiles, columns=6)] if tiles else []}
 
 
 def _motion_sections(project: Path) -> list[dict[str, Any]]:
     predictions = _predictions(project)
-    return [] if predictions is None else [motion_section(predictions.keypoints_px, predictions.sizes, "the input images")]
+    return [] if predictions is None else [motion_section(predictions, "the input images")]
 
 
 def _predictions(project: Path) -> Predictions | None:
@@ -177,13 +196,14 @@ def _input_folder(folder: Path) -> Path | None:
 
 def _samples_section(project: Path) -> dict[str, Any]:
     sheets = chosen_sheets(project / "generator" / "samples")
-    steps = ", ".join(f"{int(sheet.stem):,}" if sheet.stem.isdigit() else sheet.stem for sheet in sheets)
+    steps = ", ".join(f"{int(sheet.stem):,}" if sheet.stem.isdigit() else sheet.stem for sheet in reversed(sheets))
     if not sheets and (matched := project / "correspondence" / "sheet.png").exists():
         text = "A detector was trained on these matches. They come from clusters of ImageNet features, without a generator."
         return {"title": "Matched ImageNet features", "text": text, "pictures": [picture(read_image(matched), longest=1200)]}
     return {
         "title": "Images of the generator",
-        "text": f"Random images from the training, at step {steps}.",
+        "text": f"Random images from the training, the newest first (at step {steps}). Rows of each picture, from the top: "
+        "images, their keypoints, the mask of the object, the object alone, the background alone.",
         "pictures": [picture(read_image(sheet), longest=1200) for sheet in reversed(sheets)],
     }
 

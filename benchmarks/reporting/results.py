@@ -131,7 +131,7 @@ def _motion(result: Result, folder: Path | None) -> dict[str, Any] | None:
     if entry_key(result.data, result.model["hash"]) not in entry_keys(path):
         return None
     predictions = read_entry(path, result.data, result.model["hash"]).predictions
-    return motion_section(predictions.keypoints_px, predictions.sizes, "the images of the benchmark")
+    return motion_section(predictions, "the images of the benchmark")
 
 
 def _plain(text: str) -> str:

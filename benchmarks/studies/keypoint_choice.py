@@ -24,7 +24,9 @@ from benchmarks.metrics.keypoint_information import (
 )
 from benchmarks.metrics.keypoint_quality import Points, Values
 from kpdetect.coords import apply_affine, to_normalised
-from kpdetect.errors import InputError
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import read_json
+from kpdetect.files.records import Count, Record, checked
 from kpdetect.images.arrays import fit_image
 from kpdetect.images.image_files import readable
 from kpdetect.inference.predictor import BATCH, Predictor
@@ -112,6 +114,42 @@ class KeypointChoice:
             "order": list(self.ranking.order),
             "explained": [round(share, 4) for share in self.ranking.explained],
         }
+
+
+class ChoiceRecord(Record):
+    """The parts of `chosen.json` that a later run and the report need."""
+
+    detector: str
+    asked: int | str
+    kept: tuple[Count, ...]
+    dropped: tuple[Count, ...]
+    explained: tuple[float, ...]
+
+    @property
+    def reason(self) -> str:
+        """Say which keypoints are kept, and why, in sentences."""
+        count = len(self.kept) + len(self.dropped)
+        shares = f"They explain {100 * self.explained[len(self.kept) - 1]:.0f} % of what varies between images"
+        if self.asked == "auto":
+            which = "the fewest that explain nearly as much as all"
+        else:
+            which = f"the {self.asked} most informative ones, as requested"
+        return (
+            f"The detectors learned {count} keypoints. Kept are {len(self.kept)} ({', '.join(map(str, self.kept))}), {which}. "
+            f"{shares}, all {count} explain {100 * self.explained[-1]:.0f} %."
+        )
+
+
+def read_choice(path: Path) -> ChoiceRecord | None:
+    """Read the choice of an earlier run; None if there is none, or if it is damaged."""
+    try:
+        content = read_json(path) if path.is_file() else None
+        known = isinstance(content, dict) and content.get("schema") == measurement_records.CHOSEN
+        choice = checked(ChoiceRecord, content, str(path), advice="remove it") if known else None
+    except FormatError:
+        return None
+    counts = choice is not None and (len(choice.kept), len(choice.explained) - len(choice.dropped))
+    return choice if counts and counts[0] == counts[1] > 0 else None
 
 
 def choose_keypoints(seen: Seen, kept: Kept) -> KeypointChoice:

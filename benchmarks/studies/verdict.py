@@ -218,7 +218,7 @@ def _coverage(verdict: Verdict) -> list[str]:
         )
     said = []
     if verdict.within_hull < LITTLE_HULL and len(verdict.keypoints) > 2:
-        said.append(f"All keypoints lie within {100 * verdict.within_hull:.0f} % of the object; its outer parts have none.")
+        said.append(f"The keypoints enclose {100 * verdict.within_hull:.0f} % of the object; its outer parts have none.")
     if verdict.within_reach < LITTLE_REACH:
         said.append(f"Keypoints are near {100 * verdict.within_reach:.0f} % of the object; parts of it have none.")
     return said

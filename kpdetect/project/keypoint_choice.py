@@ -8,27 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import measurement_records
-from benchmarks.studies.keypoint_choice import NAME, Kept, choose_keypoints, look_at
+from benchmarks.studies.keypoint_choice import NAME, Kept, choose_keypoints, look_at, read_choice
 from kpdetect.config import write_config
 from kpdetect.data.training_images import TrainingImages
-from kpdetect.errors import FormatError
-from kpdetect.files.atomic import read_json, write_json
+from kpdetect.files.atomic import write_json
 from kpdetect.files.hashes import file_hash
-from kpdetect.files.records import Count, Record, checked
 from kpdetect.inference.labels import LABELS, Labels, labels_of
 from kpdetect.inference.predictor import Predictor
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.runtime import Runtime
-
-
-class ChoiceRecord(Record):
-    """The parts of `chosen.json` that a later run needs."""
-
-    detector: str
-    asked: int | str
-    dropped: tuple[Count, ...]
 
 
 def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Runtime) -> None:
@@ -48,7 +37,7 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
         OutputError: the project cannot be written.
     """
     weights = find_weights(out, "detector")
-    earlier, labels, digest = _earlier(out / NAME), labels_of(weights), file_hash(weights)
+    earlier, labels, digest = read_choice(out / NAME), labels_of(weights), file_hash(weights)
     if earlier is not None and (earlier.detector, earlier.asked) == (digest, kept):
         return
     if labels.model_copy(update={"weights": ""}) not in (Labels(), Labels(drop=() if earlier is None else earlier.dropped)):
@@ -59,13 +48,3 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
     write_config(Labels(drop=choice.dropped, weights=digest), weights.parent / LABELS)
     write_json(out / NAME, choice.to_record(digest, kept))
     log.info(choice.sentence)
-
-
-def _earlier(path: Path) -> ChoiceRecord | None:
-    """Read an earlier choice; None if there is none, or if it is damaged."""
-    try:
-        content = read_json(path) if path.is_file() else None
-        known = isinstance(content, dict) and content.get("schema") == measurement_records.CHOSEN
-        return checked(ChoiceRecord, content, str(path), advice="remove it") if known else None
-    except FormatError:
-        return None

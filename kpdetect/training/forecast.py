@@ -29,7 +29,8 @@ class Guidance(NamedTuple):
 
 
 GENERATOR = Guidance("generator", 16_000, 24_000, "the mask often misses parts of the object, and keypoints share one spot")
-"""Hands at 64 px, cartoon faces at 32 px, with `tiny` or narrower networks. First detectors: 24,000 and 56,000 images gave the same error."""
+"""Hands at 64 px, cartoon faces at 32 px, with `tiny` or narrower networks. On hands, the first detectors of generators that
+saw 24,000 and 56,000 images have the same error."""
 DETECTOR = Guidance("detector", 5_000, 10_000, "the keypoints are imprecise")
 """The first detector, trained on pairs: hands and cartoon faces, an input of 64 px, the head `pyramid`."""
 GUIDANCE: Mapping[str, Guidance] = {"generator": GENERATOR}

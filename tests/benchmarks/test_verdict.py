@@ -129,7 +129,7 @@ def test_states_score_and_sentences() -> None:
         "5 hardly moves.",
         "Together the keypoints show 2 of at most 12 independent movements (score 0.20): most of them move together, or are "
         "unsteady.",
-        "All keypoints lie within 30 % of the object; its outer parts have none.",
+        "The keypoints enclose 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
         "The generator saw 7,000 images and needs 16,000 to 24,000: train longer; the same command with a larger budget "
         "continues the training.",

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.studies.keypoint_choice import Seen, choose_keypoints, look_at, measure_information
+from benchmarks.studies.keypoint_choice import Seen, choose_keypoints, look_at, measure_information, read_choice
 from kpdetect.config import apply_overrides, read_config, write_config
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import ConfigError, InputError
+from kpdetect.files.atomic import write_json
 from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictor import Predictor
@@ -53,7 +54,7 @@ def test_the_choice_comes_after_the_last_training(tmp_path):
     assert "Choose the most informative keypoints" not in titles(project_config())
 
 
-def test_choice_among_known_keypoints():
+def test_choice_among_known_keypoints(tmp_path):
     bits = np.array([[1.0 if row >> bit & 1 else -1.0 for bit in range(2)] for row in range(4)]).repeat(4, axis=0)
     still, one, two = np.zeros(16), 0.1 * bits[:, 0], 0.3 * bits[:, 1]
     keypoints = np.stack(
@@ -66,6 +67,19 @@ def test_choice_among_known_keypoints():
     assert choice.sentence == (
         "kept 2 of 4 keypoints (1, 3): they explain 100 % of what varies, all 4 explain 100 %"
     )  # fmt: skip
+    for asked, which in (
+        ("auto", "the fewest that explain nearly as much as all"),
+        (2, "the 2 most informative ones, as requested"),
+    ):
+        write_json(tmp_path / "chosen.json", choice.to_record("hash", asked))
+        read = read_choice(tmp_path / "chosen.json")
+        assert read.kept == (1, 3)
+        assert read.reason == (
+            f"The detectors learned 4 keypoints. Kept are 2 (1, 3), {which}. They explain 100 % of what varies between images, "
+            "all 4 explain 100 %."
+        )
+    write_json(tmp_path / "chosen.json", choice.to_record("hash", 2) | {"explained": [0.5]})
+    assert read_choice(tmp_path / "chosen.json") is None
 
 
 @pytest.mark.slow
