@@ -59,10 +59,19 @@ def invert_affine(matrix: Affine) -> Affine:
     return np.concatenate([linear, -(linear @ matrix[:, 2:])], axis=1)
 
 
-def compose_affine(second: Affine, first: Affine) -> Affine:
-    """Compose two affine maps, matrices [2, 3], to the map that applies `first` and then `second`."""
-    linear = second[:, :2] @ first[:, :2]
-    return np.concatenate([linear, second[:, :2] @ first[:, 2:] + second[:, 2:]], axis=1)
+def similarity_affine(size: Size, scale: float, angle: float, shift_px: NDArray[np.float64]) -> Affine:
+    """Compute the affine map that scales and turns an image about its centre and then shifts it.
+
+    Args:
+        size: (height, width) of the image.
+        scale: factor on lengths.
+        angle: angle in radians; a positive angle turns the x axis towards the y axis.
+        shift_px: (x, y) in pixels.
+    """
+    height, width = size
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    return np.concatenate([turn, (middle + shift_px - turn @ middle)[:, None]], axis=1)
 
 
 def crop_resize_affine(box: tuple[float, float, float, float], size: Size) -> Affine:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies, names_hash
-from benchmarks.datasets.text_and_matlab import finite, read_words
+from benchmarks.datasets.text_and_matlab import finite, read_words, require_keys
 from benchmarks.protocol.definition import Protocol
 from kpdetect.coords import Size
 from kpdetect.errors import FormatError, InputError
@@ -85,9 +85,7 @@ def landmark_table(path: Path, names: Sequence[str], landmarks: Sequence[str]) -
         FormatError: the table is damaged or lacks an image, or its columns are swapped.
     """
     annotations = read_landmarks(path)
-    missing = [name for name in names if name not in annotations]
-    if missing:
-        raise FormatError(f"{path}: no landmarks for {len(missing):,} listed images, the first is {missing[0]}")
+    require_keys(path, annotations, names, "landmarks")
     points = np.array([annotations[name][1] for name in names], np.float64).reshape(-1, LANDMARKS, 2)
     lines = [annotations[name][0] for name in names]
     table = AnnotationTable(path=path, images=list(names), landmarks=tuple(landmarks), points_px=points, lines=lines)

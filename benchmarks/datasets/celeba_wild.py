@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.celeba import data_name, first_existing, landmark_table, read_celeba_table, read_mafl_lists
 from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble, image_sizes, in_copies, names_hash
-from benchmarks.datasets.text_and_matlab import keyed, read_words
+from benchmarks.datasets.text_and_matlab import keyed, keyed_words, require_keys
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 
@@ -78,9 +78,7 @@ def _official_sizes(folder: Path, images: Path, names: Sequence[str]) -> NDArray
     if path is None:
         return image_sizes(images, names)
     listed = keyed(path, 2)
-    missing = [name for name in names if name not in listed]
-    if missing:
-        raise FormatError(f"{path}: no size for {len(missing):,} listed images, the first is {missing[0]}; complete the list")
+    require_keys(path, listed, names, "size")
     bad = next((name for name in names if min(listed[name][1]) < 1), None)
     if bad is not None:
         raise FormatError(f"{path}, line {listed[bad][0]}: {bad} has a side below 1 pixel; expected height and width")
@@ -99,9 +97,7 @@ def _require_official_pixels(table: AnnotationTable, official: NDArray[np.int64]
 def _large_faces(folder: Path, names: Sequence[str], official: NDArray[np.int64]) -> NDArray[np.bool_]:
     path = first_existing(folder, "list_bbox_celeba.txt", "Anno/list_bbox_celeba.txt")
     listed = read_celeba_table(path, 4)
-    missing = [name for name in names if name not in listed]
-    if missing:
-        raise FormatError(f"{path}: no box for {len(missing):,} listed images, the first is {missing[0]}")
+    require_keys(path, listed, names, "box")
     boxes = np.array([listed[name][1] for name in names])
     negative = (boxes[:, 2:] < 0).any(axis=1)
     if negative.any():
@@ -136,19 +132,8 @@ def _notes(
         notes.append(f"resized copy: landmarks follow {SIZES}")
     path = _existing(folder, PARTITION, "Eval")
     if path is not None:
-        parts = _read_partition(path)
-        training = sum(parts.get(name) == 0 for name in tested)
+        parts = keyed_words(path, "an image name and 0, 1 or 2", lambda part: part in ("0", "1", "2"))
+        training = sum(parts.get(name) == "0" for name in tested)
         text = f"{training:,} test images are in CelebA's official training part; a model must not have been trained on them"
         notes.append(text)
     return tuple(notes)
-
-
-def _read_partition(path: Path) -> dict[str, int]:
-    parts: dict[str, int] = {}
-    for number, words in read_words(path):
-        if len(words) != 2 or words[1] not in ("0", "1", "2"):
-            raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected an image name and 0, 1 or 2")
-        if words[0] in parts:
-            raise FormatError(f"{path}, line {number}: {words[0]} is listed twice; remove one")
-        parts[words[0]] = int(words[1])
-    return parts

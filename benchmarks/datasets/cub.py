@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_table import AnnotationTable
 from benchmarks.datasets.landmarks import LandmarkSet, SourceFacts, assemble
-from benchmarks.datasets.text_and_matlab import finite, keyed, read_words
+from benchmarks.datasets.text_and_matlab import finite, keyed, keyed_words, read_words, require_keys
 from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
@@ -46,7 +46,8 @@ def load_cub(folder: Path, protocol: Protocol) -> LandmarkSet:
     for name in FILES:
         if not (folder / name).exists():
             raise InputError(f"{folder}: no {name}; expected the official layout of CUB_200_2011")
-    paths, parts = _read_paths(folder / FILES[0]), read_parts(folder / FILES[3])
+    paths = keyed_words(folder / FILES[0], "`id NNN.Species/name.jpg`", lambda name: name[:3].isdigit())
+    parts = read_parts(folder / FILES[3])
     training = _read_split(folder / FILES[1], paths)
     used = [number for number, path in paths.items() if _is_used(path, training[number], protocol.subset)]
     kept = [number for number in used if number in parts and not np.isnan(parts[number][0]).all()]
@@ -93,25 +94,12 @@ def read_parts(path: Path) -> dict[str, Located]:
     return {image: (points[image], lines[image][0]) for image in points}
 
 
-def _read_paths(path: Path) -> dict[str, str]:
-    paths: dict[str, str] = {}
-    for number, words in read_words(path):
-        if len(words) != 2 or not words[1][:3].isdigit():
-            raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected `id NNN.Species/name.jpg`")
-        if words[0] in paths:
-            raise FormatError(f"{path}, line {number}: image {words[0]} is listed twice; remove one")
-        paths[words[0]] = words[1]
-    return paths
-
-
 def _read_split(path: Path, paths: dict[str, str]) -> dict[str, bool]:
     listed = keyed(path, 1)
     for image, (number, (part,)) in listed.items():
         if part not in (0, 1):
             raise FormatError(f"{path}, line {number}: image {image} is {part:g}; expected 1 (training) or 0 (test)")
-    missing = [image for image in paths if image not in listed]
-    if missing:
-        raise FormatError(f"{path}: no line for {len(missing):,} images, the first is {missing[0]}; download it again")
+    require_keys(path, listed, paths, "line")
     return {image: part == 1 for image, (_, (part,)) in listed.items()}
 
 
@@ -124,9 +112,7 @@ def _is_used(path: str, training: bool, subset: str) -> bool:
 
 def _read_boxes(path: Path, images: list[str]) -> NDArray[np.float64]:
     listed = keyed(path, 4)
-    missing = [image for image in images if image not in listed]
-    if missing:
-        raise FormatError(f"{path}: no box for {len(missing):,} images, the first is {missing[0]}; download it again")
+    require_keys(path, listed, images, "box")
     bad = next((image for image in images if min(listed[image][1][2:]) <= 0), None)
     if bad is not None:
         raise FormatError(f"{path}, line {listed[bad][0]}: the box of image {bad} has no area; expected left top width height")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,39 @@ def keyed(path: Path, expected: int) -> dict[str, tuple[int, list[float]]]:
     if not lines:
         raise FormatError(f"{path}: the file is empty; download it again")
     return lines
+
+
+def keyed_words(path: Path, expected: str, fits: Callable[[str], bool]) -> dict[str, str]:
+    """Read a file whose lines hold a key and one word.
+
+    Args:
+        path: the file.
+        expected: what a line holds, for the error.
+        fits: tells whether a word can stand after a key.
+
+    Raises:
+        FormatError: a line is of another form, or a key is repeated.
+    """
+    found: dict[str, str] = {}
+    for number, words in read_words(path):
+        if len(words) != 2 or not fits(words[1]):
+            raise FormatError(f"{path}, line {number}: '{' '.join(words)[:40]}'; expected {expected}")
+        if words[0] in found:
+            raise FormatError(f"{path}, line {number}: {words[0]} is listed twice; remove one")
+        found[words[0]] = words[1]
+    return found
+
+
+def require_keys(path: Path, listed: Container[str], keys: Iterable[str], what: str) -> None:
+    """Check that a list has a line for every key. `what` names what the line holds.
+
+    Raises:
+        FormatError: a key has no line.
+    """
+    missing = [key for key in keys if key not in listed]
+    if missing:
+        fault = f"{path}: no {what} for {len(missing):,} listed images, the first is {missing[0]}"
+        raise FormatError(f"{fault}; complete the list, or download it again")
 
 
 def read_mat(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpdetect.coords import Affine, apply_affine
+from kpdetect.coords import Affine, apply_affine, similarity_affine
 from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.inference.predictor import Predictor
@@ -145,10 +145,7 @@ def random_affine(size: tuple[int, int], source: np.random.Generator) -> Affine:
     """Draw a random rotation, scale and shift about the centre of an image of `size` (height, width), in pixels."""
     height, width = size
     angle, scale = np.deg2rad(source.uniform(-ROTATION, ROTATION)), (1 + SCALE) ** source.uniform(-1, 1)
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    shift = source.uniform(-SHIFT, SHIFT, 2) * [width, height]
-    return np.concatenate([turn, (middle + shift - turn @ middle)[:, None]], axis=1)
+    return similarity_affine(size, scale, angle, source.uniform(-SHIFT, SHIFT, 2) * [width, height])
 
 
 def _warp(image: Image, matrix: Affine) -> Image:

@@ -11,7 +11,6 @@ shuffled order.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -179,16 +178,10 @@ def read_shuffled(folder: Path, count: int) -> None:
 
 def peak_memory(call: str) -> float:
     """Measure the peak resident memory in MiB of a process that runs `call`, code that calls a function of this module."""
-    names = "export_pictures, peak_resident, read_shuffled"
-    code = f"from pathlib import Path; from benchmarks.speed.pairs import {names}\n{call}\nprint(peak_resident())"
+    code = f"""from pathlib import Path
+from benchmarks.speed.pairs import export_pictures, read_shuffled
+from kpdetect.training.machine import peak_resident
+{call}
+print(peak_resident() / 2**20)"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
-
-
-def peak_resident() -> float:
-    """Return the peak resident memory of this process in MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux, ru_maxrss begins with the peak of the parent process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from kpdetect.config import StrictConfig
-from kpdetect.coords import Affine, apply_affine, compose_affine, to_normalised, to_pixels
+from kpdetect.coords import Affine, apply_affine, similarity_affine, to_normalised, to_pixels
 from kpdetect.images.arrays import Image
 
 PIXELS = 1
@@ -74,11 +74,7 @@ class PairAugmenter:
         factor = (1 + config.scale) ** source.uniform(-1, 1)
         angle = np.deg2rad(source.uniform(-config.rotation, config.rotation))
         shift = source.uniform(-config.shift, config.shift, 2) * (width, height)
-        turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        middle = np.array([(width - 1) / 2, (height - 1) / 2])
-        to_middle = np.concatenate([np.eye(2), -middle[:, None]], axis=1)
-        back = np.concatenate([turn, (middle + shift)[:, None]], axis=1)
-        return compose_affine(back, to_middle)
+        return similarity_affine(size, factor, angle, shift)
 
 
 class PixelChanges:

@@ -77,10 +77,10 @@ def test_hidden_parts_do_not_count_and_the_edge_is_the_unit(tmp_path: Path) -> N
         ),
         (BOXES, "2 25.0 15.0 60.0 40.0", "2 25.0 15.0 0.0 40.0", r"bounding_boxes.txt, line 2: the box of image 2 has no area"),
         (BOXES, "2 25.0 15.0 60.0 40.0", "2 225.0 15.0 60.0 40.0", r"line 16: the box lies outside of the image"),
-        (BOXES, "3 25.0 15.0 60.0 40.0\n", "", r"no box for 1 images, the first is 3"),
+        (BOXES, "3 25.0 15.0 60.0 40.0\n", "", r"no box for 1 listed images, the first is 3"),
         (SPLIT, "2 0", "2 2", r"train_test_split.txt, line 2: image 2 is 2; expected 1 \(training\) or 0"),
         (SPLIT, "2 0\n", "1 0\n", r"line 2: 1 is listed twice, first on line 1"),
-        ("images.txt", "3 001.", "2 001.", r"images.txt, line 3: image 2 is listed twice"),
+        ("images.txt", "3 001.", "2 001.", r"images.txt, line 3: 2 is listed twice"),
         ("images.txt", "3 001.", "3 One.", r"images.txt, line 3: .*expected `id NNN.Species/name.jpg`"),
         (
             "images.txt",

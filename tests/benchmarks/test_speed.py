@@ -13,12 +13,13 @@ from benchmarks.speed.__main__ import main
 from benchmarks.speed.generator import over_a_period, step_seconds, style_table
 from benchmarks.speed.inference import TURNS, measure
 from benchmarks.speed.operations import convolution_seconds, count_flop
-from benchmarks.speed.pairs import peak_memory, peak_resident
+from benchmarks.speed.pairs import peak_memory
 from benchmarks.speed.timing import WARM_UP, Share, Spent, median_seconds, median_share, spent
 from generator.config import GeneratorConfig
 from generator.model import Generator
 from kpdetect.training.checkpoints import save_weights
 from kpdetect.training.cuda_graphs import WARM_STEPS
+from kpdetect.training.machine import peak_resident
 from kpdetect.training.runtime import resolve_runtime
 from tests.builders.detectors import CONFIG as DETECTOR
 from tests.builders.dots import perfect
@@ -54,7 +55,7 @@ def test_rates_and_shares(blob_folder, monkeypatch):
 def test_peak_memory_is_that_of_the_process_alone():
     held = np.ones(400 * 2**20 // 8)  # 400 MiB here must not count there
     there = peak_memory("held = b'x' * (200 * 2**20)")
-    assert 200 < there < peak_resident() - 100
+    assert 200 < there < peak_resident() / 2**20 - 100
     del held
 
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpdetect.coords import apply_affine, compose_affine, crop_resize_affine, invert_affine, to_normalised, to_pixels
+from kpdetect.coords import apply_affine, crop_resize_affine, invert_affine, similarity_affine, to_normalised, to_pixels
 
 lengths = st.integers(1, 4000)
 values = st.floats(-3, 3, allow_nan=False)
@@ -43,8 +43,13 @@ def test_crop_resize_hand_computed():
 
 
 @given(st.floats(0.1, 10), st.floats(0.1, 10), values, values)
-def test_inverse_and_composition(scale_x, scale_y, x, y):
+def test_inverse(scale_x, scale_y, x, y):
     first = np.array([[scale_x, 0.3, x], [-0.01, scale_y, y]])
     points = np.array([[1.0, 2.0], [-3.0, 0.5]])
-    back = compose_affine(invert_affine(first), first)
-    np.testing.assert_allclose(apply_affine(back, points), points, atol=1e-6)
+    np.testing.assert_allclose(apply_affine(invert_affine(first), apply_affine(first, points)), points, atol=1e-6)
+
+
+def test_similarity_hand_computed():
+    matrix = similarity_affine((4, 6), 2.0, np.pi / 2, np.array([1.0, -1.0]))  # the centre is (2.5, 1.5)
+    # one pixel right of the centre becomes two pixels below it; then all moves by (1, -1)
+    np.testing.assert_allclose(apply_affine(matrix, np.array([[2.5, 1.5], [3.5, 1.5]])), [[3.5, 0.5], [3.5, 2.5]])
