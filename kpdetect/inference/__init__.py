@@ -36,6 +36,7 @@ labelling            changing labels
 crop                 cropping images to boxes
 pseudo_labels        real images with predicted keypoints as training pairs
 recalibration        measuring the confidence of a trained detector again
+model_card           a model card for a packed detector that has none
 packing              writing a model as a folder to give to other people
 export               exporting a detector to a file that runs without this project
 describe             a summary of any file that this project writes

@@ -19,10 +19,19 @@ from kpdetect.files.atomic import replacing
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import SOURCES, read_sources, write_sources
-from kpdetect.inference.labels import labels_copied
+from kpdetect.inference.labels import labels_copied, labels_of
+from kpdetect.inference.model_card import model_card
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.recalibration import measure_confidence
-from kpdetect.training.checkpoints import WEIGHTS, find_weights, load_weights, save_weights
+from kpdetect.training.checkpoints import (
+    WEIGHTS,
+    detector_stages,
+    find_weights,
+    load_weights,
+    read_detector_description,
+    save_weights,
+)
+from kpdetect.training.stage_choice import current_choice
 
 GENERATOR = "generator.safetensors"
 LICENCE, CARD, PICTURE = "LICENSE", "README.md", "generated.jpg"
@@ -51,6 +60,8 @@ def pack_model(
         pictures: contents of further files to write, by the name of the file.
         behind: folders of training images or pairs. The real images that they were made from are added to `sources.csv`.
 
+    A project with several detectors and without a card gets one that says which detector was chosen, and why.
+
     Returns:
         The weights files, then licence, model card and its picture.
 
@@ -64,8 +75,10 @@ def pack_model(
     make_folder(out)
     contents = {name: path.read_bytes() for name, path in documents.items()} | dict(pictures or {})
     rows = [row for folder in (*(path.parent for path in weights.values()), *behind) for row in read_sources(folder)]
-    ours = KIND in (known := recorded(out)) and SOURCES in known[KIND].files
-    rows += [] if ours else read_sources(out)
+    ours = known[KIND].files if KIND in (known := recorded(out)) else {}
+    rows += [] if SOURCES in ours else read_sources(out)
+    if CARD not in contents and (CARD in ours or not (out / CARD).exists()) and (card := _card(project, weights, out)):
+        contents[CARD] = card
     files = [f"{kind}.safetensors" for kind in weights]
     with rewritten(out, KIND, [*files, *([SOURCES] if rows else []), *contents]):
         if rows:
@@ -76,7 +89,7 @@ def pack_model(
         for name, content in contents.items():
             with replacing(out / name) as target:
                 target.write_bytes(content)
-    return [*(out / name for name in files), *(out / name for name in documents)]
+    return [*(out / name for name in files), *(out / name for name in contents if name in documents or name == CARD)]
 
 
 def pack_calibrated(model: Path, pairs: Path, out: Path, device: str = "auto") -> dict[str, Any]:
@@ -119,6 +132,15 @@ def _weights(project: Path) -> dict[str, Path]:
     except CheckpointError:
         generator = detector
     return {"detector": detector} | ({} if generator == detector else {"generator": generator})
+
+
+def _card(project: Path, weights: Mapping[str, Path], out: Path) -> bytes | None:
+    """Write a model card for a project whose detector was chosen among several; None for other models."""
+    choice = current_choice(project, {stage: project / stage / WEIGHTS for stage in detector_stages(project)})
+    if choice is None:
+        return None
+    points = labels_of(weights["detector"]).skeleton(read_detector_description(weights["detector"]).keypoints)
+    return model_card(out.resolve().name, points, choice).encode()
 
 
 def _documents(weights: Iterable[Path]) -> dict[str, Path]:

@@ -18,6 +18,7 @@ from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.describe import describe_file
 from kpdetect.inference.labels import Labels, labels_of
+from kpdetect.inference.packing import pack_model
 from kpdetect.project.config import project_config
 from kpdetect.project.detector_choice import choose_detector
 from kpdetect.toy.dataset import write_toy
@@ -85,6 +86,12 @@ def test_the_chosen_detector_is_used_until_one_changes(small_project, stages, no
     assert choose() == "refined"
     assert labels_of(stages["refined"]).names == {0: "wing"}
     assert "refined/keypoints.yaml has labels of its own" in capsys.readouterr().err.replace("\\", "/")
+    pack_model(small_project, tmp_path / "packed")
+    card = (tmp_path / "packed" / "README.md").read_text()
+    assert card.startswith("# packed\n\nA detector of 3 keypoints: wing, keypoint1, keypoint2. It was trained")
+    assert "| The refined detector | 0.48 | 0.48 to 0.48 | yes |\n| The detector of round 1 | 0.42 |" in card
+    pack_model(small_project / "detector", tmp_path / "one")
+    assert not (tmp_path / "one" / "README.md").exists()
     (small_project / "stages.json").write_text("{")
     assert find_weights(small_project, "detector") == stages["taught-1"]
     assert "stages.json" in (warned := capsys.readouterr().err)
