@@ -1,4 +1,4 @@
-"""Measurements of speed: `python -m benchmarks.speed all|generator|counts|data|pairs|inference|predict|reduced`.
+"""Measurements of speed: `python -m benchmarks.speed all|generator|counts|data|pairs|inference|predict|reduced|scale`.
 
 Rates depend on the machine and on its other work, so compare only numbers of one run.
 
@@ -20,5 +20,7 @@ Reading order:
                processor time of each stage of `predict` (`predict`)
     reduced_decoding
                movement of keypoints by reduced decoding (`reduced`)
+    scale, scale_steps
+               what millions of images cost (`scale`)
     inference  detectors in eager mode, compiled and as ONNX; `predict` as a whole
 """

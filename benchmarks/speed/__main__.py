@@ -12,7 +12,7 @@ from pathlib import Path
 import benchmarks.speed
 from kpdetect.module_command import exit_code, module_parser
 
-PARTS = {name: f"benchmarks.speed.{name}" for name in ("generator", "counts", "data", "pairs", "inference")}
+PARTS = {name: f"benchmarks.speed.{name}" for name in ("generator", "counts", "data", "pairs", "inference", "scale")}
 PARTS |= {"predict": "benchmarks.speed.predict_stages", "reduced": "benchmarks.speed.reduced_decoding"}
 PARTS["all"] = "benchmarks.speed.everything"
 """The module of each part."""

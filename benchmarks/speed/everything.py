@@ -98,17 +98,17 @@ def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     return {**table.model_dump(mode="json"), "stages": stages, "slower": slower}
 
 
-def with_tables(path: Path, tables: str) -> str:
-    """Return the text of a page with new tables between the lines `BEGIN` and `END`.
+def with_tables(path: Path, tables: str, first: str = BEGIN, last: str = END) -> str:
+    """Return the text of a page with new tables between the lines `first` and `last`.
 
     Raises:
         InputError: the page is missing or lacks these lines.
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise InputError(f"--write {path}: expected a page with the lines {BEGIN} and {END}")
+        raise InputError(f"--write {path}: expected a page with the lines {first} and {last}")
     return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
 
 
