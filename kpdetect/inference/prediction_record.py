@@ -36,6 +36,12 @@ class ClipRecord(Record):
     """Number of frames in the table."""
 
 
+class _Sizes(Record):
+    """The sizes of some of the images in predictions.json."""
+
+    sizes: dict[RelativeName, Size]
+
+
 class PredictionRecord(Record):
     """The content of predictions.json. `sizes` is set for images, and `clip` for a video.
 
@@ -122,4 +128,4 @@ def read_sizes(folder: Path, count: int) -> Iterator[dict[str, Size]]:
                 continue
             entries = ((name, stream.value()) for name in stream.object_keys())
             while block := dict(islice(entries, count)):
-                yield checked(dict[RelativeName, Size], block, path, advice=_ADVICE)
+                yield checked(_Sizes, {"sizes": block}, path, advice=_ADVICE).sizes

@@ -28,7 +28,6 @@ from kpdetect.inference.prediction_record import (
     PredictionRecord,
     Size,
     read_prediction_head,
-    read_prediction_record,
     read_sizes,
 )
 from kpdetect.inference.prediction_rows import NAME_COLUMN, opened_rows, rows_of
@@ -167,26 +166,33 @@ class Predictions:
             InputError: a file is missing.
             FormatError: a file is damaged, or the two files do not fit each other.
         """
-        record, path = read_prediction_record(folder), folder / TABLE
+        head, path = read_prediction_head(folder), folder / TABLE
+        if head.clip is None:
+            blocks = list(cls._read_images(folder, head))
+            if not blocks:
+                return cls.none(_skeleton(head, folder))
+            arrays = ("keypoints_px", "confidence", "sizes")
+            whole: dict[str, Any] = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in arrays}
+            return replace(blocks[0], images=[image for block in blocks for image in block.images], **whole)
         with _reading_table(path):
             with opened_rows(path) as file:
                 table = rows_of(file)
-            inputs = _images(record.sizes) if record.clip is None else _frames(record.clip, table, record.keypoints)
-            return cls._joined(table, inputs, _skeleton(record, folder), path)
+            return cls._joined(table, _frames(head.clip, table, head.keypoints), _skeleton(head, folder), path)
 
     @classmethod
     def read_blocks(cls, folder: Path) -> Iterator[Predictions]:
-        """Read a predictions folder in blocks of `BLOCK` images. The frames of a video are read at once, as one block.
+        """Read a predictions folder in blocks of `BLOCK` images. The frames of a video are read at once.
 
         Raises:
             InputError: a file is missing.
             FormatError: a file is damaged, or the two files do not fit each other.
         """
-        head, path = read_prediction_head(folder), folder / TABLE
-        if head.clip is not None:
-            yield from cls.read(folder).blocks()
-            return
-        skeleton = _skeleton(head, folder)
+        head = read_prediction_head(folder)
+        return cls._read_images(folder, head) if head.clip is None else cls.read(folder).blocks()
+
+    @classmethod
+    def _read_images(cls, folder: Path, head: PredictionRecord) -> Iterator[Predictions]:
+        skeleton, path = _skeleton(head, folder), folder / TABLE
         with _reading_table(path), opened_rows(path) as file:
             for sizes in read_sizes(folder, BLOCK):
                 yield cls._joined(rows_of(file, len(sizes) * head.keypoints), _images(sizes), skeleton, path)
@@ -267,9 +273,8 @@ def _values(table: pd.DataFrame, inputs: dict[str, Any], skeleton: Skeleton, pat
     return np.ascontiguousarray(values[..., :2]), np.ascontiguousarray(values[..., 2])
 
 
-def _images(sizes: dict[str, Size] | None) -> dict[str, Any]:
-    by_name = sizes or {}
-    return {"images": list(by_name), "sizes": np.array(list(by_name.values()), dtype=np.int64).reshape(len(by_name), 2)}
+def _images(sizes: dict[str, Size]) -> dict[str, Any]:
+    return {"images": list(sizes), "sizes": np.array(list(sizes.values()), dtype=np.int64).reshape(len(sizes), 2)}
 
 
 def _frames(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.files.temporary import PREFIX
-from kpdetect.inference import labels
+from kpdetect.inference import image_job, labels
 from kpdetect.inference.boxes import read_boxes
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.crop import crop_images
@@ -115,7 +115,7 @@ def test_a_killed_prediction_leaves_none_that_passes_for_an_earlier_one(small_pr
     predict_inputs(*arguments, PredictConfig(overlays=-1), device="cpu")
     whole = {path: content for path, content in contents(out).items() if path.suffix == ".png"}
     with monkeypatch.context() as patch:
-        patch.setattr(Predictions, "write", die)
+        patch.setattr(image_job, "write_predictions", die)
         killed(lambda: predict_inputs(*arguments, PredictConfig(overlays=2, max_side=32), device="cpu"))
     predict_inputs(*arguments, PredictConfig(overlays=-1), device="cpu")
     assert {path: content for path, content in contents(out).items() if path.suffix == ".png"} == whole
