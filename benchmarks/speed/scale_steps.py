@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speed.pairs import peak_resident
 from generator.stream import PairStream
 from kpdetect.data.export import write_shards
 from kpdetect.files.json_stream import Entries
@@ -25,6 +24,7 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.sources import find_sources
 from kpdetect.skeleton import Skeleton
 from kpdetect.toy.dataset import write_toy
+from kpdetect.training.machine import peak_resident
 from kpdetect.training.runtime import resolve_runtime
 
 STEPS = {
@@ -109,7 +109,7 @@ def generate(folder: Path, count: int) -> Numbers:
 def _cost(work: Callable[[], object]) -> Numbers:
     memory, began = peak_resident(), time.process_time()
     work()
-    return {"seconds": time.process_time() - began, "memory": int((peak_resident() - memory) * 2**20)}
+    return {"seconds": time.process_time() - began, "memory": peak_resident() - memory}
 
 
 def _written(folder: Path) -> Numbers:
