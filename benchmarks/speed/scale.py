@@ -120,9 +120,9 @@ def extrapolated_rows(costs: dict[str, Cost]) -> list[dict[str, str]]:
             rows.append(
                 _row(title, f"N × {_amount(each, units)}" if units is not NUMBERS else f"N / {round(1 / each):,}", each, units)
             )
-        if name in ("list_for_predict", "list_for_training"):
+        if name in ("list_for_predict", "list_for_training", "reading"):
             each = cost.memory / cost.images
-            rows.append(_row(f"{steps.STEPS[name]}: memory of each process", f"N × {_amount(each, BYTES)}", each, BYTES))
+            rows.append(_row(f"{steps.STEPS[name]}: memory", f"N × {_amount(each, BYTES)}", each, BYTES))
         elif name in ("tables", "parquet"):
             amount = partial(_amount, cost.memory, BYTES)
             rows.append(

@@ -32,6 +32,7 @@ STEPS = {
     "list_for_training": "listing the names of the files for a training",
     "tables": "writing predictions.csv and predictions.json, 10 keypoints",
     "parquet": "writing predictions.parquet, 10 keypoints",
+    "reading": "`kpdetect.read_predictions`, 10 keypoints",
     "predict": "`predict toy-32`, PNG files of 64 px",
     "generate": "`generate faces-64`, JPEG pairs of 64 px",
 }
@@ -86,6 +87,13 @@ def parquet(folder: Path, count: int) -> Numbers:
 
     cost = _cost(lambda: write_formats(PredictedFolder(folder / "tables", count), ["parquet"], folder / "tables"))
     return cost | _written(folder / "tables" / "predictions.parquet") | {"files": count / 100_000}
+
+
+def reading(folder: Path, count: int) -> Numbers:
+    """Read the files of `tables` into memory."""
+    import pandas  # noqa: F401, ICN001
+
+    return _cost(lambda: PredictedFolder(folder / "tables", count).predictions)
 
 
 def predict(folder: Path, count: int) -> Numbers:

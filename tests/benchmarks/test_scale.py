@@ -21,7 +21,7 @@ def test_costs_of_an_image_are_multiplied_and_fixed_memory_is_not():
     assert set(COSTS) < set(STEPS)
     listing, writing = STEPS["list_for_predict"], STEPS["tables"]
     assert amounts(f"{listing}: processor time") == ["N × 25 µs", "25 s", "4.2 min", "42 min"]
-    assert amounts(f"{listing}: memory of each process") == ["N × 56 B", "56 MB", "560 MB", "5.6 GB"]
+    assert amounts(f"{listing}: memory") == ["N × 56 B", "56 MB", "560 MB", "5.6 GB"]
     assert amounts(f"{writing}: memory of the first process") == ["14 MB, for every N", "14 MB", "14 MB", "14 MB"]
     assert amounts(f"{writing}: disk") == ["N × 450 B", "450 MB", "4.5 GB", "45 GB"]
     assert amounts(f"{STEPS['parquet']}: files") == ["N / 100,000", "10", "100", "1,000"]
