@@ -15,6 +15,7 @@ The commands are functions of this package, of `generator` and of `benchmarks`. 
     skeleton    names, links and left-right partners of keypoints
     draw        pictures of keypoints
     shipped     trained models that come with the package
+    markdown    tables in Markdown
     messages, progress, console
                 messages and progress of the library, and their output on a terminal
     module_command

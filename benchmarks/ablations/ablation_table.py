@@ -12,6 +12,7 @@ from benchmarks.protocol.named import find_protocol
 from kpdetect.files.atomic import read_json, replacing, write_json, write_text
 from kpdetect.files.records import checked
 from kpdetect.files.tables import without_formulas
+from kpdetect.markdown import markdown_table
 from kpdetect.training.run_folder import environment
 
 VERSION = 1
@@ -75,18 +76,10 @@ def ablation_markdown(table: AblationTable, config: AblationConfig, measured: Me
     """Format the table with published numbers in brackets, after notes for the reader."""
     rows, columns = (list(dict.fromkeys(getattr(entry, axis) for entry in table.entries)) for axis in ("row", "column"))
     cells = {(entry.row, entry.column): _cell(entry, measured, failed) for entry in table.entries}
-    lines = [
-        f"### {table.title} (the paper's {table.name.replace('table', 'table ')})",
-        "",
-        *_notes(table, config, measured),
-        "",
-    ]
-    lines += [
-        "| " + " | ".join([table.corner, *(_heading(column, config) for column in columns)]) + " |",
-        "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
-    ]
-    lines += ["| " + " | ".join([row, *(cells.get((row, column), "") for column in columns)]) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    title = f"### {table.title} (the paper's {table.name.replace('table', 'table ')})"
+    header = [table.corner, *(_heading(column, config) for column in columns)]
+    body = markdown_table(header, [[row, *(cells.get((row, column), "") for column in columns)] for row in rows])
+    return "\n".join([title, "", *_notes(table, config, measured), "", body]) + "\n"
 
 
 def _notes(table: AblationTable, config: AblationConfig, measured: Measured) -> list[str]:

@@ -25,6 +25,7 @@ from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import replacing
 from kpdetect.files.tables import without_formulas
+from kpdetect.markdown import markdown_table
 from kpdetect.training.run_folder import environment
 
 FOLDS, SHUFFLES = 5, 10
@@ -149,18 +150,16 @@ def _line(method: str, regression: Regression, placed: Placed, predicted: list[N
 def cross_validation_markdown(rows: Sequence[CrossValidated], landmark_set: LandmarkSet) -> str:
     """Render the rows as a Markdown table."""
     title = f"{landmark_set.name.upper()}, cross-validation inside the {len(landmark_set.fit):,} fitting images"
-    head = [
-        f"### {title} ({FOLDS} folds, {SHUFFLES} shuffles)",
-        "",
-        "| method | regression | mean of ratios | spread over shuffles | ratio of means | median |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    header = ("method", "regression", "mean of ratios", "spread over shuffles", "ratio of means", "median")
     lines = [
-        f"| {row.method} | {row.regression} | {row.mean_of_ratios:.2f} | {row.spread:.2f} "
-        f"| {row.ratio_of_means:.2f} | {row.median:.2f} |"
+        (
+            row.method,
+            row.regression,
+            *(f"{value:.2f}" for value in (row.mean_of_ratios, row.spread, row.ratio_of_means, row.median)),
+        )
         for row in rows
     ]
-    return "\n".join(head + lines)
+    return f"### {title} ({FOLDS} folds, {SHUFFLES} shuffles)\n\n{markdown_table(header, lines)}"
 
 
 def write_csv(

@@ -19,6 +19,7 @@ from benchmarks.evaluation.evaluate import Placed, Points, place
 from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.files.atomic import replacing
 from kpdetect.files.tables import without_formulas
+from kpdetect.markdown import markdown_table
 
 COUNTS = (1, 5, 10, 50, 100, 500)
 DRAWS = 10
@@ -110,10 +111,8 @@ def label_counts_markdown(rows: Sequence[LabelCount]) -> str:
     for row in rows:
         spread = f" ({row.spread:.2f})" if row.draws > 1 else ""
         lines[row.method, row.regression][row.labels] = f"{row.mean:.2f}{spread}"
-    head = ["| method | regression | " + " | ".join(f"{count:,} labels" for count in counts) + " |"]
-    head.append("| --- " * (2 + len(counts)) + "|")
-    body = [f"| {method} | {name} | " + " | ".join(cells[c] for c in counts) + " |" for (method, name), cells in lines.items()]
-    return "\n".join(head + body)
+    header = ("method", "regression", *(f"{count:,} labels" for count in counts))
+    return markdown_table(header, [(*names, *(cells[count] for count in counts)) for names, cells in lines.items()])
 
 
 def write_csv(rows: Sequence[LabelCount], path: Path) -> Path:

@@ -10,6 +10,7 @@ from benchmarks.protocol.bodies import BODY_PROTOCOLS, FLIES, OWN_REGRESSIONS, T
 from benchmarks.protocol.definition import Crop, Distance, Frame, Origin, Protocol, Regression, Unit
 from benchmarks.protocol.faces import CELEBA_PIXELS, FACE_PROTOCOLS, MAFL_ALIGNED, MTFL, SQUARE_128
 from kpdetect.errors import InputError
+from kpdetect.markdown import markdown_table
 
 __all__ = [
     "CELEBA_PIXELS",
@@ -70,12 +71,12 @@ def protocols() -> list[Protocol]:
 def markdown_protocols() -> str:
     """Render the table of docs/reference/protocols.md. Each protocol has a row, with its main regression (headline) only."""
     header = ("protocol", "images", "crop", "split", "headline regression", "error", "source")
-    lines = [header, ["---"] * len(header)]
+    rows = []
     for name, protocol in PROTOCOLS.items():
         words = facts(protocol)
         row = (f"`{name}`", words["images"], words["crop"], words["split"], protocol.headline.name, words["error"])
-        lines.append([cell.replace("|", "\\|") for cell in (*row, words["source"])])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append((*row, words["source"]))
+    return markdown_table(header, rows)
 
 
 if __name__ == "__main__":

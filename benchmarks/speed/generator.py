@@ -34,6 +34,7 @@ from kpdetect.data.folder import ImageCache, build_cache
 from kpdetect.files.atomic import write_text
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images.image_files import write_image
+from kpdetect.markdown import markdown_table
 from kpdetect.training.cuda_graphs import WARM_STEPS
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime, resolve_runtime
@@ -93,8 +94,7 @@ def run(given: argparse.Namespace, report: Report) -> dict[str, Any]:
 
 def speed_markdown(rows: list[dict[str, str]]) -> str:
     """Render rows, which have equal keys, as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def style_table(runtime: Runtime, seconds: float, keypoints: int = 10, embedding: int = 128, side: int = 84) -> str:

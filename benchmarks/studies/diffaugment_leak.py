@@ -35,6 +35,7 @@ from kpdetect.config import apply_overrides
 from kpdetect.data.folder import ImageCache
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.files.atomic import write_json
+from kpdetect.markdown import markdown_table
 from kpdetect.module_command import exit_code, module_parser
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.run_folder import environment
@@ -118,8 +119,7 @@ def leak_table(signs_of: dict[str, Signs]) -> str:
     """Render the signs of each set of images, and `leaked`, as a Markdown table."""
     names = list(asdict(next(iter(signs_of.values()))))
     rows = [*((name, asdict(values)) for name, values in signs_of.items()), ("leaked", leaked(signs_of))]
-    lines = [f"| {name} | " + " | ".join(f"{values[sign]:.3f}" for sign in names) + " |" for name, values in rows]
-    return "\n".join(["| images | " + " | ".join(names) + " |", "| --- " * (1 + len(names)) + "|", *lines])
+    return markdown_table(("images", *names), [(name, *(f"{values[sign]:.3f}" for sign in names)) for name, values in rows])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ from generator.keypoints import Parts
 from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.heatmaps import grid_axis
+from kpdetect.markdown import markdown_table
 from kpdetect.module_command import exit_code, module_parser
 from kpdetect.training.runtime import resolve_runtime
 
@@ -70,12 +71,9 @@ def nearby(places: torch.Tensor, side: int) -> NDArray[np.bool_]:
 def locality_table(changes: NDArray[np.float64], floor: float) -> str:
     """Render the result of `measure_locality` as a Markdown table."""
     rows = [*((str(number), row) for number, row in enumerate(changes)), ("mean", changes.mean(axis=0))]
-    lines = [
-        f"| {name} | " + " | ".join(f"{change:.1f} ({100 * near:.0f} %)" for change, near in row) + " |" for name, row in rows
-    ]
-    head = ["| keypoint | " + " | ".join(EDITS) + " |", "| --- " * (1 + len(EDITS)) + "|"]
+    lines = [(name, *(f"{change:.1f} ({100 * near:.0f} %)" for change, near in row)) for name, row in rows]
     legend = f"change in grey levels (share of the change within {NEAR} of the keypoint; floor {100 * floor:.0f} %)"
-    return "\n".join([*head, *lines, legend])
+    return f"{markdown_table(('keypoint', *EDITS), lines)}\n{legend}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from benchmarks.studies.verdict import NAME, Verdict, write_verdict
 from kpdetect.data.derived_files import rewritten
 from kpdetect.files.atomic import replacing, write_json, write_text
 from kpdetect.files.tables import without_formulas
+from kpdetect.markdown import markdown_table
 from kpdetect.training.run_folder import environment
 
 FILES = ("measured.json", "measured.md", "measured.csv")
@@ -37,12 +38,12 @@ class MeasuredNumber:
 
 def measured_markdown(numbers: list[MeasuredNumber]) -> str:
     """Render the numbers as a Markdown table."""
-    lines = ["| measured | value | floor | note |", "| --- | --- | --- | --- |"]
+    lines = []
     for row in numbers:
         spread = "" if row.spread is None else f" (spread {row.spread:.4f})"
         floor = "" if row.floor is None else f"{row.floor:.4f}"
-        lines.append(f"| {row.name} | {row.value:.4f}{spread} | {floor} | {row.note} |")
-    return "\n".join(lines)
+        lines.append((row.name, f"{row.value:.4f}{spread}", floor, row.note))
+    return markdown_table(("measured", "value", "floor", "note"), lines)
 
 
 def write_measured(

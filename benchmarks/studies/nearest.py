@@ -26,6 +26,7 @@ from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
 from kpdetect.images.image_files import read_image, readable, write_image
+from kpdetect.markdown import markdown_table
 from kpdetect.progress import Progress
 from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime
@@ -110,12 +111,12 @@ def nearest_training_images(
 
 def describe_nearest(result: Nearest) -> str:
     """Describe the result as a table of two rows and a sentence."""
-    lines = ["| distance to the nearest training image | least | 1 % | 10 % | median |", "| --- | --- | --- | --- | --- |"]
-    for name, values in (("generated images", result.generated), ("training images, to another", result.training)):
-        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
+    header = ("distance to the nearest training image", "least", "1 %", "10 %", "median")
+    named = (("generated images", result.generated), ("training images, to another", result.training))
+    table = markdown_table(header, [(name, *(f"{value:.1f}" for value in values)) for name, values in named])
     share = f"{100 * result.closer:.1f} % of the {result.images:,} generated images are nearer to a training image"
     scale = f"than 99 % of the {result.training_images:,} training images are to each other"
-    return "\n".join([*lines, "", f"{share} {scale} (expected by chance: 1 %)."])
+    return f"{table}\n\n{share} {scale} (expected by chance: 1 %)."
 
 
 def _read(paths: Sequence[Path], crop: CropPolicy) -> tuple[list[Path], Image]:

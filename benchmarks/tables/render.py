@@ -6,7 +6,7 @@ The CSV table has a line per row and per published number, with all digits, for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from benchmarks.tables.published import Published, read_published
 from benchmarks.tables.table import DIFFERENCES, NUMBERS, Table
 from kpdetect.files.atomic import replacing
 from kpdetect.files.tables import without_formulas
+from kpdetect.markdown import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,19 +104,14 @@ def markdown(tables: Sequence[Table]) -> str:
 
 def _markdown(table: Table) -> str:
     rows = [_bold_model(line.kind, line.headline, line.cells) for line in table.lines]
-    parts = [f"### {table.title}", "", *_pipes(table.header, rows), "", *(f"- {note}" for note in table.notes)]
+    parts = [f"### {table.title}", "", markdown_table(table.header, rows), "", *(f"- {note}" for note in table.notes)]
     if table.differences:
-        parts += ["", "Headline regression, differences between rows:", "", *_pipes(DIFFERENCES, table.differences)]
+        parts += ["", "Headline regression, differences between rows:", "", markdown_table(DIFFERENCES, table.differences)]
     return "\n".join(parts) + "\n"
 
 
 def _bold_model(kind: str, headline: bool, cells: Sequence[str]) -> list[str]:
     return [f"**{cells[0]}**" if kind == "model" and headline else cells[0], *cells[1:]]
-
-
-def _pipes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 def latex(tables: Sequence[Table]) -> str:

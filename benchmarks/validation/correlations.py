@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from kpdetect.markdown import markdown_table
+
 FEWEST = 4
 """A category with fewer detectors has no correlation of its own."""
 COMBINED: dict[str, tuple[str, ...]] = {
@@ -88,7 +90,8 @@ def by_state(keypoints: pd.DataFrame) -> pd.DataFrame:
 
 def pipe_table(table: pd.DataFrame) -> str:
     """Write a table as Markdown, with two decimals and nothing for unknown values."""
-    shown = [["", *map(str, table.columns)], ["---"] * (1 + table.shape[1])]
-    for name, values in zip(table.index, table.itertuples(index=False), strict=True):
-        shown.append([str(name), *("" if pd.isna(value) else f"{value:.2f}".removesuffix(".00") for value in values)])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in shown)
+    rows = [
+        [str(name), *("" if pd.isna(value) else f"{value:.2f}".removesuffix(".00") for value in values)]
+        for name, values in zip(table.index, table.itertuples(index=False), strict=True)
+    ]
+    return markdown_table(["", *map(str, table.columns)], rows)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.markdown import markdown_table
 from kpdetect.studio.answers import EQUAL, Vote
 
 Z = 1.959963984540054
@@ -125,7 +126,7 @@ def markdown(lines: Sequence[Tallied]) -> str:
         ]
         for line in lines
     ]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+    return markdown_table(head, rows)
 
 
 def _cell(value: Share) -> str:
