@@ -68,7 +68,7 @@ def run(options: argparse.Namespace, report: Report) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         few = min(options.images, 400)
         for name in steps.STEPS:
-            count = few if name in ("predict", "generate") else options.images
+            count = few if name in ("predict", "cache", "generate") else options.images
             costs[name] = _measured(name, Path(folder), count)
             report(f"{name}: {costs[name]}")
     machine = environment()

@@ -10,6 +10,7 @@ import numpy as np
 
 from generator.stream import PairStream
 from kpdetect.data.export import write_shards
+from kpdetect.data.folder import build_cache
 from kpdetect.files.json_stream import Entries
 from kpdetect.files.name_table import NameTable
 from kpdetect.images.image_files import list_names
@@ -34,6 +35,7 @@ STEPS = {
     "parquet": "writing predictions.parquet, 10 keypoints",
     "reading": "`kpdetect.read_predictions`, 10 keypoints",
     "predict": "`predict toy-32`, PNG files of 64 px",
+    "cache": "packing the images for a training of 64 px",
     "generate": "`generate faces-64`, JPEG pairs of 64 px",
 }
 """What the steps measure, by name of the function, in their order."""
@@ -104,6 +106,12 @@ def predict(folder: Path, count: int) -> Numbers:
     config = PredictConfig(overlays=0)
     predict_into(predictor, sources.images[:32], sources.root, folder / "first", config)  # the first call is slower
     return _cost(lambda: predict_into(predictor, sources.images, sources.root, folder / "predicted", config)) | {"memory": 0}
+
+
+def cache(folder: Path, count: int) -> Numbers:
+    """Decode the images of `predict` into the file that a training reads."""
+    cost = _cost(lambda: build_cache(folder / "toy" / "images", folder / "cache", 64, "centre", set()))
+    return cost | _written(folder / "cache") | {"memory": 0, "files": 0}
 
 
 def generate(folder: Path, count: int) -> Numbers:
