@@ -14,14 +14,10 @@ from typing import Any
 
 import pytest
 
+from kpdetect.studio.latency import BROWSERS
 from kpdetect.studio.server import Served, open_studio
 from kpdetect.studio.workplace import Workplace
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 REQUIRED = "KPDETECT_REQUIRE_BROWSER"
 CONTRAST = """() => {
   const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from kpdetect.studio.latency import ARGUMENTS
 from kpdetect.studio.server import Served
-from tests.builders.studio import ARGUMENTS, find_browser, serving, write_pictures, write_project
+from tests.builders.studio import find_browser, serving, write_pictures, write_project
 
 
 @pytest.fixture(scope="module")
