@@ -122,6 +122,18 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     Raises:
         ConfigError: the file is missing, is not a YAML mapping, or holds unknown keys or invalid values.
     """
+    values = read_values(path)
+    if isinstance(kind, StrictConfig):
+        return build_config(type(kind), _merged(kind.model_dump(), values), source=str(path))
+    return build_config(kind, values, source=str(path))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read a YAML file of keys and values, without checking them against a type of configuration.
+
+    Raises:
+        ConfigError: the file is missing, or is not a YAML mapping.
+    """
     try:
         if path.stat().st_size > 4 * LARGEST_YAML:
             raise ConfigError(f"{path}: got {path.stat().st_size:,} bytes, expected a configuration file of a few thousand")
@@ -135,9 +147,7 @@ def read_config(kind: type[Config] | Config, path: Path) -> Config:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         got = type(values).__name__ if not isinstance(values, dict) else "keys that are not texts"
         raise ConfigError(f"{path}: expected 'key: value' lines, got {got}")
-    if isinstance(kind, StrictConfig):
-        return build_config(type(kind), _merged(kind.model_dump(), values), source=str(path))
-    return build_config(kind, values, source=str(path))
+    return values
 
 
 def chosen_config(config: Config | Path | str | None, kind: type[Config] | Config, default: Callable[[], Config]) -> Config:

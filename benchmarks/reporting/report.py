@@ -30,6 +30,7 @@ from kpdetect.images.image_files import read_image, readable
 from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
+from kpdetect.training.pretrained import pretrained_sentence
 from kpdetect.training.run_folder import hardware_line, read_metrics
 from kpdetect.training.runtime import resolve_runtime
 from kpdetect.training.stage_choice import sentence_start, stage_title
@@ -86,7 +87,7 @@ def write_report(
         first=[] if project is None else _shown(_images_section(project, images)),
         sections=[] if project is None else _shown(_samples_section(project), *_motion_sections(project)),
         curves=[] if project is None else _shown(*(_curves_section(project, stage) for stage in _trained(project))),
-        how="" if project is None else _how(project),
+        how="" if project is None else f"{_how(project)} {pretrained_sentence(project)}".strip(),
         footer="" if project is None else _footer(project),
     )
     write_text(path, text)

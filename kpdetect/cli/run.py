@@ -26,6 +26,14 @@ Refine = Annotated[
         help="After training on generated image-keypoint pairs, train the detector on the real images too.",
     ),
 ]
+Pretrained = Annotated[
+    bool,
+    typer.Option(
+        "--pretrained/--no-pretrained",
+        help="Allow weights that were trained on ImageNet, if the pip extra imagenet is installed. --no-pretrained: learn "
+        "everything from the images of the folder. --method auto is gan then.",
+    ),
+]
 Rounds = Annotated[
     str | None,
     typer.Option(
@@ -73,6 +81,7 @@ def command(
     crop: options.CropOption = options.CropName.centre,
     orientation: options.OrientationOption = options.Orientation.auto,
     method: MethodOption = options.Method.auto,
+    pretrained: Pretrained = True,
     refine: Refine = True,
     rounds: Rounds = None,
     spare: Spare = 1.0,
@@ -119,6 +128,7 @@ def command(
             chosen if config is None else config,
             orientation=orientation.value if config is None else None,
             choose_method=choose and config is None,
+            pretrained=pretrained,
             minutes=minutes,
             overrides=overrides or [],
             exclude_lists=exclude_list or [],

@@ -6,13 +6,14 @@ from kpdetect.skeleton import Skeleton
 from kpdetect.training.stage_choice import StageChoice, sentence_start, stage_title
 
 
-def model_card(name: str, points: Skeleton, choice: StageChoice) -> str:
+def model_card(name: str, points: Skeleton, choice: StageChoice, pretrained: str = "") -> str:
     """Write a model card in Markdown.
 
     Args:
         name: name of the packed model.
         points: the keypoints that the detector's results contain.
         choice: the choice among the project's detectors.
+        pretrained: a sentence about the pretrained weights that the project uses; empty if it uses none.
     """
     named = f": {', '.join(points.names)}" if points.named else ""
     rows = (
@@ -24,7 +25,8 @@ def model_card(name: str, points: Skeleton, choice: StageChoice) -> str:
         [
             f"# {name}",
             "",
-            f"A detector of {len(points.numbers)} keypoints{named}. It was trained with kpdetect without labels.",
+            f"A detector of {len(points.numbers)} keypoints{named}. It was trained with kpdetect without labels."
+            + f" {pretrained}" * bool(pretrained),
             "",
             "```sh",
             f"kpdetect predict {name} IMAGES --out keypoints",

@@ -31,6 +31,7 @@ from kpdetect.training.checkpoints import (
     read_detector_description,
     save_weights,
 )
+from kpdetect.training.pretrained import pretrained_sentence
 from kpdetect.training.stage_choice import current_choice
 
 GENERATOR = "generator.safetensors"
@@ -140,7 +141,7 @@ def _card(project: Path, weights: Mapping[str, Path], out: Path) -> bytes | None
     if choice is None:
         return None
     points = labels_of(weights["detector"]).skeleton(read_detector_description(weights["detector"]).keypoints)
-    return model_card(out.resolve().name, points, choice).encode()
+    return model_card(out.resolve().name, points, choice, pretrained_sentence(project)).encode()
 
 
 def _documents(weights: Iterable[Path]) -> dict[str, Path]:

@@ -49,6 +49,7 @@ from kpdetect.project.rounds_config import free_keys, require_rounds
 from kpdetect.project.run_stages import Project
 from kpdetect.training.checkpoints import find_weights
 from kpdetect.training.distributed import main_first
+from kpdetect.training.pretrained import refuse_pretrained
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import DeviceName, Runtime, as_runtime
 
@@ -106,6 +107,7 @@ def run_project(
     size: int | None = None,
     orientation: Orientation | None = None,
     choose_method: bool = False,
+    pretrained: bool = True,
     minutes: float | None = None,
     overrides: Sequence[str] = (),
     exclude_lists: Sequence[Path | str] = (),
@@ -129,6 +131,8 @@ def run_project(
         size: side of the generated images in pixels, 64 by default; not together with `config`.
         orientation: directions of the objects: `upright`, `any` or `auto`, which tests the images; by default as `config` says.
         choose_method: whether objects with all directions get the method `correspondence` if its features are installed.
+        pretrained: whether the project may use pretrained weights. Without them, `choose_method` keeps the method `gan`, and
+            settings that name such weights are refused. `init_generator` and `init_detector` are not concerned.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -146,11 +150,13 @@ def run_project(
     """
     out = Path(out)
     settings = changed(_chosen(config, keypoints, size), minutes, overrides)
+    if not pretrained:
+        refuse_pretrained(settings.model_dump(mode="json"))
     _require_method(settings, out, init_generator, init_detector)
     runtime = as_runtime(device)
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
-    choose = choose_method and init_generator is None
+    choose = choose_method and pretrained and init_generator is None
     decisions: list[str] = []
     settings = _oriented(settings, wanted, overrides, listed, out, choose=choose, writes=writes, say=decisions.append)
     say((INFO, decision) for decision in decisions if writes)

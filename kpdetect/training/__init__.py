@@ -17,6 +17,7 @@ processes        communication between the processes that torchrun started, and 
 seeds            seeds derived from the seed of a run
 cuda_graphs      a training step that is recorded once and replayed, on a GPU
 averaging        the running average of the weights
+pretrained       which settings of a project name pretrained weights
 prefetch         batches prepared in advance by threads
 progress_note    the progress of a project as a file, for other processes
 job              the inputs and limits that every training is given
