@@ -131,8 +131,7 @@ def run_project(
         size: side of the generated images in pixels, 64 by default; not together with `config`.
         orientation: directions of the objects: `upright`, `any` or `auto`, which tests the images; by default as `config` says.
         choose_method: whether objects with all directions get the method `correspondence` if its features are installed.
-        pretrained: whether the project may use pretrained weights. Without them, `choose_method` keeps the method `gan`, and
-            settings that name such weights are refused. `init_generator` and `init_detector` are not concerned.
+        pretrained: whether settings, and `choose_method`, may use pretrained weights.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -150,9 +149,7 @@ def run_project(
     """
     out = Path(out)
     settings = changed(_chosen(config, keypoints, size), minutes, overrides)
-    if not pretrained:
-        refuse_pretrained(settings.model_dump(mode="json"))
-    _require_method(settings, out, init_generator, init_detector)
+    _require_method(settings, out, init_generator, init_detector, pretrained=pretrained)
     runtime = as_runtime(device)
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
@@ -184,9 +181,14 @@ def run_project(
 
 
 def _require_method(
-    settings: ProjectConfig, out: Path, init_generator: Path | str | None, init_detector: Path | str | None
+    settings: ProjectConfig, out: Path, init_generator: Path | str | None, init_detector: Path | str | None, *, pretrained: bool
 ) -> None:
-    """Check that the method can start from the given models, has its features, and has the number of rounds."""
+    """Check that the method can start from the given models, has its features, and has the number of rounds.
+
+    If `pretrained` is False, also check that no setting names pretrained weights.
+    """
+    if not pretrained:
+        refuse_pretrained(settings.model_dump(mode="json"))
     for name, value in (("init_generator", init_generator), ("init_detector", init_detector)):
         if value is not None and settings.method == "imm":
             raise InputError(f"`{name}`: `method=imm` starts from random weights; leave `{name}` out")
