@@ -24,7 +24,7 @@ from benchmarks.speed.timing import Report, median_seconds, median_share, spent
 from kpdetect.images.image_files import list_images
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.export import export_onnx
-from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.onnx_graph import KeypointGraph
 from kpdetect.inference.predictor import BATCH, Predictor
 
@@ -88,7 +88,7 @@ def _predict_rate(predictor: Predictor, images: Path) -> Rate:
         alone.append(spent(lambda: [predictor.read_squares(squares[: len(paths) - at]) for at in range(0, len(paths), BATCH)]))
         with tempfile.TemporaryDirectory() as out:
             config = PredictConfig(overlays=0)
-            predicted.append(spent(partial(predict_images, predictor, paths, images, Path(out), config)))
+            predicted.append(spent(partial(predict_into, predictor, paths, images, Path(out), config)))
     share = median_share(predicted, alone)
     rate = len(paths) / median(turn.seconds for turn in predicted)
     return Rate(what="predict", batch=BATCH, images_per_second=rate, share=share.clock, processor_share=share.processor)

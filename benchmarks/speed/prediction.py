@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.speed.paired_timing import Contest, Setting
 from kpdetect.images.image_files import list_images, write_image
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.predictor import Predictor
 from kpdetect.toy.render import render
 from kpdetect.toy.scene import sample_scene
@@ -61,4 +61,4 @@ def draw_photographs(folder: Path, size: tuple[int, int], count: int) -> None:
 def predicted(predictor: Predictor, folder: Path, overlays: int) -> None:
     """Predict the images of a folder and draw overlays of some of them (-1: of all)."""
     with tempfile.TemporaryDirectory() as out:
-        predict_images(predictor, list_images(folder), folder, Path(out), PredictConfig(overlays=overlays, overwrite=True))
+        predict_into(predictor, list_images(folder), folder, Path(out), PredictConfig(overlays=overlays, overwrite=True))

@@ -15,7 +15,7 @@ from kpdetect.data.export import write_shards
 from kpdetect.data.folder import build_cache
 from kpdetect.images.image_files import list_images, read_image, write_image
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.image_job import predict_images
+from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.predictor import Predictor
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
@@ -90,7 +90,7 @@ def _predicting(runtime: Runtime, out: Path) -> Iterator[Contest]:
     )
     yield Contest(
         name=f"predicting {SIDE} px JPEG files",
-        work=lambda: predict_images(
+        work=lambda: predict_into(
             predictor, paths, out / "images", out / f"predicted-{next(numbers)}", PredictConfig(overlays=0)
         ),
         amount=len(paths),

@@ -8,8 +8,9 @@ from kpdetect.files.archives.opening import is_archive
 from kpdetect.files.folders import new_folder
 from kpdetect.images.image_files import list_images
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.image_job import predict_images
-from kpdetect.inference.predictions import RECORD, Predictions
+from kpdetect.inference.image_job import predict_into
+from kpdetect.inference.predictions import RECORD
+from kpdetect.inference.predictions_folder import PredictedFolder
 from kpdetect.inference.predictor import Predictor
 from kpdetect.messages import log
 from kpdetect.training.processes import ALONE, Peers
@@ -25,7 +26,7 @@ def predict_folder(
     strict: bool = False,
     overwrite: bool = False,
     peers: Peers = ALONE,
-) -> Predictions:
+) -> PredictedFolder:
     """Predict one image or all images of a folder or archive.
 
     Args:
@@ -36,7 +37,10 @@ def predict_folder(
         overlays: number of images to draw keypoints on, chosen evenly; negative for all.
         strict: stop at an unreadable image instead of skipping it.
         overwrite: predict every image again, even if the same model has already predicted it.
-        peers: processes that make this call together, see `predict_images`.
+        peers: processes that make this call together, see `predict_into`.
+
+    Returns:
+        The folder of the results. Its predictions are not read before they are used.
 
     Raises:
         InputError: there are no images, none is readable, or, with `strict`, one is unreadable.
@@ -50,8 +54,8 @@ def predict_folder(
     root, paths = (source.parent, [source]) if is_image else (source, list_images(source, out))
     config = PredictConfig(overlays=overlays, strict=strict, overwrite=overwrite)
     with new_folder(out):
-        predictions, skipped = predict_images(predictor, paths, root, out, config, peers=peers)
-    if skipped:
-        first = next(iter(skipped.values()))
-        log.warning(f"skipped {len(skipped)} unreadable images, listed in {out / RECORD}; the first one: {first}")
-    return predictions
+        outcome = predict_into(predictor, paths, root, out, config, peers=peers)
+    if outcome.skipped:
+        first = next(iter(outcome.skipped.values()))
+        log.warning(f"skipped {len(outcome.skipped)} unreadable images, listed in {out / RECORD}; the first one: {first}")
+    return PredictedFolder(out, outcome.count)

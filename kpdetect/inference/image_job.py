@@ -41,27 +41,6 @@ DRAWERS, DRAWN_AHEAD = 2, 64
 """Threads that draw overlays, and largest number of overlays that wait for them."""
 
 
-def predict_images(
-    predictor: Predictor,
-    paths: Sequence[Path],
-    root: Path,
-    out: Path,
-    config: PredictConfig,
-    boxes: Mapping[str, Box] | None = None,
-    peers: Peers = ALONE,
-) -> tuple[Predictions, Skipped]:
-    """Predict image files as `predict_into` does, and read the results.
-
-    Returns:
-        The predictions, and why images were skipped. The other processes than the first one return none.
-
-    Raises:
-        KpdetectError: see `predict_into`.
-    """
-    outcome = predict_into(predictor, paths, root, out, config, boxes, peers)
-    return Predictions.read(out) if peers.is_main else Predictions.none(predictor.skeleton), outcome.skipped
-
-
 def predict_into(
     predictor: Predictor,
     paths: Sequence[Path],

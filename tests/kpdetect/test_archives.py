@@ -22,13 +22,13 @@ from kpdetect.images.image_files import list_images, list_names, read_image, wri
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.crop import crop_images
 from kpdetect.inference.folder_job import predict_folder
-from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.sources import find_sources
 from kpdetect.studio.frames import Pictures
 from kpdetect.studio.workplace import open_workplace
 from tests.builders.dots import dots, perfect
+from tests.builders.predicted_images import predict_images
 
 NAMES = [f"{letter}/{number:03d}.png" for letter in "ab" for number in range(10)]
 
@@ -114,7 +114,7 @@ def predict(inputs: Sequence[str], out: Path) -> Predictions:
 def test_the_stage_of_a_project_predicts_an_archive_and_the_studio_shows_it(folder, tmp_path, monkeypatch, write):
     monkeypatch.setattr(Predictor, "load", lambda *_, **__: perfect())
     archive = Path(write(folder))
-    assert predict_folder(Path("model"), archive, tmp_path / "out", overlays=0).images == NAMES
+    assert predict_folder(Path("model"), archive, tmp_path / "out", overlays=0).predictions.images == NAMES
     for images in (None, archive):
         workplace = open_workplace(None, predictions=tmp_path / "out", images=images, out=tmp_path / "saved")
         assert workplace.images == archive

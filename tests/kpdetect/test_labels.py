@@ -12,11 +12,11 @@ from kpdetect.errors import ConfigError, InputError
 from kpdetect.images.image_files import read_image, write_image
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.folder_job import predict_folder
-from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.labelling import change_labels, describe_labels
 from kpdetect.inference.labels import LABELS, Labels
 from kpdetect.inference.predictions import Predictions
 from tests.builders.dots import dots, perfect
+from tests.builders.predicted_images import predict_images
 
 
 def test_labels_are_stored_beside_the_weights_and_added_to(small_project):
@@ -90,9 +90,9 @@ def test_labels_that_do_not_fit_the_model_are_refused_and_foreign_ones_warned_of
 @pytest.mark.slow
 def test_results_have_names_and_lack_what_was_dropped(small_project, tmp_path):
     write_image(tmp_path / "in" / "a.png", dots(40, 60, (10, 20), (40, 30)))
-    whole = predict_folder(small_project, tmp_path / "in", tmp_path / "out", device="cpu")
+    whole = predict_folder(small_project, tmp_path / "in", tmp_path / "out", device="cpu").predictions
     change_labels(small_project, names=["2=tail"], drop=[1])
-    kept = predict_folder(small_project, tmp_path / "in", tmp_path / "out", device="cpu")  # not taken for finished
+    kept = predict_folder(small_project, tmp_path / "in", tmp_path / "out", device="cpu").predictions  # not taken for finished
     np.testing.assert_array_equal(kept.keypoints_px, whole.keypoints_px[:, [0, 2]])
     lines = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in lines[1:]] == ["0", "2"]

@@ -12,9 +12,9 @@ from kpdetect.errors import InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.inference import image_job
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.overlap import Background, in_order, predicting_threads, workers_of
 from tests.builders.dots import dots, perfect
+from tests.builders.predicted_images import predict_images
 from tests.builders.runtimes import CPU
 
 

@@ -206,7 +206,7 @@ def test_benchmark_refuses_a_model_that_saw_the_test_images(project, toy, tmp_pa
 
 def test_predict_skips_unreadable_images_and_finished_work(project, blob_folder, tmp_path, capsys):
     (blob_folder / "broken.jpg").write_text("no picture")
-    predictions = predict_folder(project, blob_folder, tmp_path / "found", overlays=-1)
+    predictions = predict_folder(project, blob_folder, tmp_path / "found", overlays=-1).predictions
     assert len(predictions.images) == 24
     assert predictions.sizes.tolist() == [[36, 40]] * 24
     assert "broken.jpg" in capsys.readouterr().err

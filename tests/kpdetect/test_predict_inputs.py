@@ -13,12 +13,12 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import read_image, write_image
 from kpdetect.inference import image_job, page_reader, sources
 from kpdetect.inference.config import PredictConfig
-from kpdetect.inference.image_job import predict_images
 from kpdetect.inference.overlap import workers_of
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.sources import find_sources
 from tests.builders.dots import dots, perfect, write_video
+from tests.builders.predicted_images import predict_images
 from tests.builders.runtimes import CPU
 
 

@@ -243,7 +243,7 @@ def test_a_folder_is_predicted_in_order_and_unreadable_files_are_listed(small_pr
     for number, size in enumerate([(40, 30), (50, 60)]):
         write_image(source / "sub" / f"{number}.png", picture(*size))
     (source / "broken.jpg").write_text("no picture")
-    predictions = predict_folder(small_project, source, tmp_path / "out", device="cpu", overlays=-1)
+    predictions = predict_folder(small_project, source, tmp_path / "out", device="cpu", overlays=-1).predictions
     assert predictions.images == ["sub/0.png", "sub/1.png"]
     assert predictions.sizes.tolist() == [[40, 30], [50, 60]]
     alone_px, _ = kpdetect.load(small_project, device="cpu")(source / "sub" / "1.png")
