@@ -20,6 +20,8 @@ CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
 _KEY = re.compile(r'"(?:[^"\\]|\\.)*"[ \t\n\r]*:[ \t\n\r]*(?=[^ \t\n\r])')
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*(?=[^ \t\n\r])")
+_NUMBER_GOES_ON = re.compile(r"[0-9.eE+-]*\Z")
+"""Matches after a value if more text may change it: `1.` at the end of the text is decoded as 1, and may go on to 1.5."""
 _DECODER = json.JSONDecoder()
 
 
@@ -93,8 +95,9 @@ class JsonStream:
                 if self._more():
                     continue
                 raise ValueError(f"not valid JSON ({error})") from error
-            if end < len(self.text) or not self._more():  # a number at the end of the text may go on
-                self.at = min(end, len(self.text))
+            after = len(self.text) - end
+            if not _NUMBER_GOES_ON.match(self.text, end) or not self._more():
+                self.at = len(self.text) - after
                 return value
 
     def object_keys(self) -> Iterator[str]:

@@ -12,8 +12,9 @@ from benchmarks.studies.stage_scores import choose_stage, look_through
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
-from kpdetect.inference.labels import LABELS, copy_labels, labels_of
+from kpdetect.inference.labels import LABELS, copy_labels
 from kpdetect.messages import log
+from kpdetect.project.keypoint_choice import labelled_by_user
 from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights, round_folder
 from kpdetect.training.runtime import Runtime
 from kpdetect.training.stage_choice import current_choice, read_choice, write_choice
@@ -43,7 +44,7 @@ def choose_detector(out: Path, images: TrainingImages, runtime: Runtime) -> None
     seen = {stage: look_through(path, pictures, runtime.device.type) for stage, path in weights.items()}
     choice = choose_stage(seen, {stage: file_hash(path) for stage, path in weights.items()})
     used = weights.get(earlier.chosen) if earlier is not None else None
-    _carry_labels(used or find_weights(out, "detector"), weights[choice.chosen])
+    _carry_labels(out, used or find_weights(out, "detector"), weights[choice.chosen])
     write_choice(choice, out)
     log.info(choice.sentence)
 
@@ -53,18 +54,22 @@ def trained_detectors(out: Path) -> dict[str, Path]:
     return {stage: path for stage in detector_stages(out) if (path := out / stage / WEIGHTS).is_file()}
 
 
-def round_is_worthwhile(out: Path, number: int) -> bool:
-    """Tell whether the previous round raised the score, so that round `number` may raise it too. The first round always may."""
+def reason_to_end(out: Path, number: int) -> str | None:
+    """Say why round `number` is not worthwhile; None if it is. The first round always is, a later one if the previous round
+    raised the score."""
+    if number == 1:
+        return None
     choice = current_choice(out, trained_detectors(out))
-    return number == 1 or (choice is not None and choice.rises_at(round_folder(number - 1)))
+    if choice is None:
+        return f"the detector of round {number - 1} has no score"
+    return None if choice.rises_at(round_folder(number - 1)) else f"round {number - 1} did not raise the score beyond its noise"
 
 
-def _carry_labels(used: Path, chosen: Path) -> None:
+def _carry_labels(out: Path, used: Path, chosen: Path) -> None:
     """Copy the labels of the detector that was used so far to the chosen one, unless a user has labelled that one."""
     if used == chosen or not (used.parent / LABELS).is_file():
         return
-    labels = labels_of(chosen)
-    if labels.names or labels.pairs or labels.links:
+    if labelled_by_user(out, chosen):
         log.info(f"{chosen.parent / LABELS} has labels of its own; those of {used.parent} are not copied")
         return
     copy_labels(used, chosen)

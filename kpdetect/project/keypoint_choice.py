@@ -37,10 +37,10 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
         OutputError: the project cannot be written.
     """
     weights = find_weights(out, "detector")
-    earlier, labels, digest = read_choice(out / NAME), labels_of(weights), file_hash(weights)
+    earlier, digest = read_choice(out / NAME), file_hash(weights)
     if earlier is not None and (earlier.detector, earlier.asked) == (digest, kept):
         return
-    if labels.model_copy(update={"weights": ""}) not in (Labels(), Labels(drop=() if earlier is None else earlier.dropped)):
+    if labelled_by_user(out, weights):
         log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
         return
     predictor = Predictor.load(weights, runtime.device.type, labels=Labels())
@@ -48,3 +48,10 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
     write_config(Labels(drop=choice.dropped, weights=digest), weights.parent / LABELS)
     write_json(out / NAME, choice.to_record(digest, kept))
     log.info(choice.sentence)
+
+
+def labelled_by_user(out: Path, weights: Path) -> bool:
+    """Tell whether the labels of one of a project's detectors hold more than the keypoints that `chosen.json` drops."""
+    chosen = read_choice(out / NAME)
+    labels = labels_of(weights).model_copy(update={"weights": ""})
+    return labels not in (Labels(), Labels(drop=() if chosen is None else chosen.dropped))

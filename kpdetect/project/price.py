@@ -26,7 +26,7 @@ from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed, share_of
 from kpdetect.project.config import ProjectConfig
-from kpdetect.project.detector_choice import round_is_worthwhile
+from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
 from kpdetect.project.job import ProjectJob, Training
@@ -105,7 +105,7 @@ class ProjectPrice:
         left = trainings[min(places) :] if places else ()
         if left and left[0].stage == "round" and self.settings.rounds.stops:  # the rounds may have ended
             number = round_number(left[0].job.out.name)
-            return left if round_is_worthwhile(self.job.out, number or 1) else ()
+            return left if reason_to_end(self.job.out, number or 1) is None else ()
         return left
 
     @property

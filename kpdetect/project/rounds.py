@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
+from kpdetect.config import build_config
 from kpdetect.detector.train import run_detector_job
 from kpdetect.files.folders import make_folder
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.labels import LABELS, Labels, labels_copied, labels_follow, labels_of
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.messages import log
@@ -45,7 +48,7 @@ def teach_round(project: ProjectJob, number: int) -> None:
     peers = peers_of(runtime)
     folder, teacher = job.out, last_detector(out, before=number)
     predictions = make_folder(folder / FOUND)
-    hints = Labels(pairs=labels_of(teacher).pairs)  # the pupil also learns the keypoints that a user has dropped from results
+    hints = _hints(predictions, teacher)
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     rounds = project.settings.rounds
     look = PredictConfig(overlays=0, scales=rounds.scales, flip_average=rounds.flip_average, strict=images.strict)
@@ -60,3 +63,19 @@ def teach_round(project: ProjectJob, number: int) -> None:
     copies = runtime.is_main and not (folder / LABELS).exists()
     with labels_follow(weights, runtime.is_main), labels_copied(teacher, weights) if copies else nullcontext():
         run_detector_job(replace(job, pairs=pairs, initial=teacher))
+
+
+def _hints(predictions: Path, teacher: Path) -> Labels:
+    """Return the left-right pairs with which a teacher predicts, without dropped keypoints, because its pupil learns them too.
+
+    Finished predictions keep the pairs that they were made with. So labels that a user gives to the teacher later do not make
+    the round outdated.
+
+    Args:
+        predictions: folder of the teacher's predictions. If they are finished, they are of this teacher.
+        teacher: weights file of the teacher.
+    """
+    labels = labels_of(teacher)
+    if (predictions / RECORD).exists():
+        labels = build_config(Labels, read_prediction_head(predictions).content.get("labels", {}), str(predictions / RECORD))
+    return Labels(pairs=labels.pairs)

@@ -19,7 +19,7 @@ from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.budget import pairs_in_use
 from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
-from kpdetect.project.detector_choice import choose_detector, round_is_worthwhile
+from kpdetect.project.detector_choice import choose_detector, reason_to_end
 from kpdetect.project.generator_training import with_networks
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.keypoint_choice import choose_in_project
@@ -152,9 +152,9 @@ class Project(ProjectJob):
         if number > 1 and self.settings.rounds.stops:
             by_the_first(self.runtime, lambda: discard_outdated_rounds(self.out))
             by_the_first(self.runtime, self.choose_detector)
-            if not round_is_worthwhile(self.out, number):
+            if (reason := self.peers.agreed(reason_to_end(self.out, number))) is not None:
                 if (self.out / round_folder(number - 1) / WEIGHTS).exists():
-                    log.info(f"round {number} is left out: round {number - 1} did not raise the score beyond its noise")
+                    log.info(f"round {number} is left out: {reason}")
                 return
         teach_round(self, number)
 

@@ -20,7 +20,7 @@ from kpdetect.inference.describe import describe_file
 from kpdetect.inference.labels import Labels, labels_of
 from kpdetect.inference.packing import pack_model
 from kpdetect.project.config import project_config
-from kpdetect.project.detector_choice import choose_detector
+from kpdetect.project.detector_choice import choose_detector, reason_to_end
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.checkpoints import find_weights, load_weights, save_weights
 from tests.builders.projects import run_small
@@ -99,6 +99,28 @@ def test_the_chosen_detector_is_used_until_one_changes(small_project, stages, no
     shutil.rmtree(stages["taught-1"].parent)
     shutil.rmtree(stages["refined"].parent)
     assert choose() == "detector"  # there is nothing to choose
+
+
+def test_keypoints_that_a_user_drops_are_labels_of_their_own(small_project, stages, noises, tmp_path, capsys) -> None:
+    noises["taught-1"] = 4.0
+    write_config(Labels(names={0: "tip"}), stages["taught-1"].parent / "keypoints.yaml")
+    write_config(Labels(drop=(1,)), stages["refined"].parent / "keypoints.yaml")
+    choose_detector(small_project, TrainingImages(tmp_path / "toy" / "images"), CPU)
+    assert find_weights(small_project, "detector") == stages["refined"]
+    assert labels_of(stages["refined"]) == Labels(drop=(1,))
+    assert "refined/keypoints.yaml has labels of its own" in capsys.readouterr().err.replace("\\", "/")
+
+
+def test_a_round_is_left_out_for_the_reason_that_is_given(small_project, stages, noises, tmp_path) -> None:
+    assert reason_to_end(small_project, 1) is None
+    assert reason_to_end(small_project, 2) == "the detector of round 1 has no score"
+    noises |= {"refined": 3.0, "taught-1": 4.0}
+    choose_detector(small_project, TrainingImages(tmp_path / "toy" / "images"), CPU)
+    assert reason_to_end(small_project, 2) == "round 1 did not raise the score beyond its noise"
+    noises |= {"refined": 4.0, "taught-1": 2.0}
+    train_again(stages["taught-1"], 9)
+    choose_detector(small_project, TrainingImages(tmp_path / "toy" / "images"), CPU)
+    assert reason_to_end(small_project, 2) is None
 
 
 def test_too_few_images_to_choose(small_project, stages, tmp_path) -> None:

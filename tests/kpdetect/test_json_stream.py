@@ -15,6 +15,8 @@ VALUE = {
     "deep": {"one": {"two": [{"three": 3.5}, None, True]}},
     "text": "line\nline",
     "number": 12345,
+    "fraction": 12.25,
+    "power": -1.5e-07,
 }
 
 

@@ -159,6 +159,18 @@ def test_a_round_is_taught_anew_where_its_teacher_finds_something_else(project, 
     assert (before, after) == (file_hash(project / "taught-1" / "found" / "predictions.csv"), file_hash(table))
 
 
+def test_pairs_that_a_user_gives_to_the_teacher_later_leave_its_round(project, toy, tmp_path, capsys):  # noqa: F811
+    shutil.copytree(project, tmp_path / "labelled")
+    files = [tmp_path / "labelled" / "taught-1" / name for name in ("model.safetensors", "found/predictions.csv")]
+    before = [file_hash(path) for path in files]
+    change_labels(tmp_path / "labelled" / "refined", pairs=["0,1"])
+    run_small(toy / "unlabelled" / "images", tmp_path / "labelled")
+    assert "changed" not in capsys.readouterr().err
+    assert [file_hash(path) for path in files] == before
+    found = json.loads((tmp_path / "labelled" / "taught-1" / "found" / "predictions.json").read_text())
+    assert found["labels"]["pairs"] == []
+
+
 def test_a_round_leaves_out_what_cannot_be_read(toy, tmp_path, capsys):  # noqa: F811
     images = tmp_path / "images"
     shutil.copytree(toy / "unlabelled" / "images", images)
