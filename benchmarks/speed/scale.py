@@ -10,8 +10,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,18 +117,17 @@ def extrapolated_rows(costs: dict[str, Cost]) -> list[dict[str, str]]:
                 continue
             each = value / cost.images
             title = f"{steps.STEPS[name]}: {what}"
-            rows.append(
-                _row(title, f"N × {_amount(each, units)}" if units is not NUMBERS else f"N / {round(1 / each):,}", each, units)
-            )
+            arithmetic = f"N × {_amount(each, units)}" if units is not NUMBERS else f"N / {round(1 / each):,}"
+            rows.append(_row(title, arithmetic, _times(each, units)))
         if name in ("list_for_predict", "list_for_training", "reading"):
             each = cost.memory / cost.images
-            rows.append(_row(f"{steps.STEPS[name]}: memory", f"N × {_amount(each, BYTES)}", each, BYTES))
+            rows.append(_row(f"{steps.STEPS[name]}: memory", f"N × {_amount(each, BYTES)}", _times(each, BYTES)))
         elif name in ("tables", "parquet"):
-            amount = partial(_amount, cost.memory, BYTES)
-            rows.append(
-                _row(f"{steps.STEPS[name]}: memory of the first process", f"{amount()}, for every N", 0, BYTES, amount())
-            )
-    rows += [_row(title, "not measured: no GPU", 0, TIMES, " ") for title in ("`predict` on a GPU", "`generate` on a GPU")]
+            memory = _amount(cost.memory, BYTES)
+            title = f"{steps.STEPS[name]}: memory of the first process"
+            rows.append(_row(title, f"{memory}, for every N", [memory] * len(COUNTS)))
+    for title in ("`predict` on a GPU", "`generate` on a GPU"):
+        rows.append(_row(title, "not measured: no GPU", [""] * len(COUNTS)))
     return rows
 
 
@@ -137,11 +136,15 @@ BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 NUMBERS = ((1.0, ""),)
 
 
-def _row(what: str, arithmetic: str, each: float, units: tuple[tuple[float, str], ...], fixed: str = "") -> dict[str, str]:
-    amounts = {
-        f"{count // 1_000_000} million": fixed.strip() or ("" if fixed else _amount(each * count, units)) for count in COUNTS
-    }
-    return {"what": what, "arithmetic": arithmetic} | amounts
+def _row(what: str, arithmetic: str, amounts: Sequence[str]) -> dict[str, str]:
+    """Make a row with an amount for each of `COUNTS`."""
+    columns = (f"{count // 1_000_000} million" for count in COUNTS)
+    return {"what": what, "arithmetic": arithmetic, **dict(zip(columns, amounts, strict=True))}
+
+
+def _times(each: float, units: tuple[tuple[float, str], ...]) -> list[str]:
+    """Multiply the cost of one image by each of `COUNTS`."""
+    return [_amount(each * count, units) for count in COUNTS]
 
 
 def _amount(value: float, units: tuple[tuple[float, str], ...]) -> str:
