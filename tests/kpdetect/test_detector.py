@@ -4,7 +4,6 @@ import json
 import math
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ from kpdetect.errors import ConfigError, InputError, TrainingError
 from kpdetect.files.sources import write_sources
 from kpdetect.heatmaps import gaussian_heatmaps
 from kpdetect.pairs import PairBatch
-from kpdetect.training.checkpoints import load_checkpoint, load_weights
+from kpdetect.training.checkpoints import load_checkpoint, load_weights, save_weights
 from kpdetect.training.runtime import Runtime
 from tests.builders.detectors import CONFIG, SIDE, dots, write_pairs
 from tests.builders.runtimes import CPU
@@ -85,8 +84,11 @@ def test_a_configuration_saved_before_heads_could_be_chosen_keeps_its_head():
 
 
 def test_a_training_that_starts_from_weights_takes_their_network(tmp_path):
-    shipped = starting_network(tmp_path / "new", Path("toy-32"))
-    assert (shipped.head, shipped.input_size) == ("transposed", 64)
+    trained = DetectorModelConfig(head="transposed", head_width=9, input_size=96)  # none of them is the default
+    config = DetectorConfig(model=trained).model_dump(mode="json")
+    description = {"config": config, "keypoints": 3, "pair_size": [8, 10], "crop": "centre"}
+    save_weights(tmp_path / "weights.safetensors", "detector", {"bias": torch.zeros(1)}, description)
+    assert starting_network(tmp_path / "new", tmp_path / "weights.safetensors") == trained
     write_config(DetectorConfig(model=DetectorModelConfig(head_width=7)), tmp_path / "config.yaml")
     assert starting_network(tmp_path, tmp_path / "no-such-weights").head_width == 7  # a run that goes on reads them no more
 
