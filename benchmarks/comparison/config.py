@@ -67,8 +67,8 @@ class ComparisonConfig(StrictConfig):
     """`pixels`: the image as 32x32 grey pixels. `random`: features of a network with random weights."""
     budgets: dict[Name, BudgetConfig] = Field(min_length=1)
     """The budgets of each method on each set."""
-    keypoints: int = Field(10, ge=1, le=64)
-    """Number of keypoints."""
+    keypoints: int | None = Field(None, ge=1, le=64)
+    """Number of keypoints; by default that of `kpdetect run` with each method."""
     size: int = 64
     """Side of generated images in pixels."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)

@@ -12,7 +12,7 @@ from kpdetect.cli import options
 MethodOption = Annotated[
     options.Method,
     typer.Option(
-        help="Method. auto: correspondence if objects have all directions and the pip extra imagenet is installed, else gan. "
+        help="Method. auto: correspondence if the pip extra imagenet is installed and no option needs a generator, else gan. "
         "gan: a generator draws images from keypoints, and the detector learns from them. "
         "imm: the detector learns by reconstructing real images (Jakab et al., 2018). "
         "correspondence: the detector learns from clusters of ImageNet features that are matched across the images (after "
@@ -52,13 +52,13 @@ Minutes = Annotated[
     ),
 ]
 Keypoints = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--keypoints",
         "-k",
         metavar="<int>|auto",
         help="Number of keypoints, from 1 to 64. auto: learn 20, and keep the fewest that explain nearly as much as "
-        "all of them.",
+        "all of them. (default: 20 with --method correspondence, else 10)",
     ),
 ]
 Spare = Annotated[
@@ -74,7 +74,7 @@ def command(
     ctx: typer.Context,
     images: options.Images,
     out: options.Out,
-    keypoints: Keypoints = "10",
+    keypoints: Keypoints = None,
     size: Annotated[int, typer.Option(help="Side of the generated images in pixels: 32, 64, 128, 256 or 512.")] = 64,
     preset: options.PresetOption = options.Preset.tiny,
     model: options.ModelOption = options.Model.tuned,
@@ -105,29 +105,31 @@ def command(
 ) -> None:
     """Train a generator and a detector on a folder of images, find the keypoints in the images, and write a report."""
     import shlex
+    from logging import INFO
 
     from kpdetect.cli.main import with_flags
-    from kpdetect.messages import log
+    from kpdetect.messages import log, say
     from kpdetect.project.config import project_config
     from kpdetect.project.pipeline import run_project
     from kpdetect.training.distributed import joined_runtime
 
     fixed = ("method", "refine", "rounds", "preset", "model", "size", "keypoints", "spare", "crop", "orientation", "seed")
     options.refuse_with_config(ctx, *fixed)
-    count: Any = int(keypoints) if keypoints.isdecimal() else keypoints
+    count: Any = int(keypoints) if keypoints is not None and keypoints.isdecimal() else keypoints
     times: Any = int(rounds) if rounds is not None and rounds.isdecimal() else rounds
-    choose = method is options.Method.auto
-    named: Any = "gan" if choose else method.value
-    chosen = project_config(
+    named: Any
+    named, why = _method(ctx) if config is None else ("gan", [])
+    settings: Any = config or project_config(
         preset.value, size, count, crop.value, seed, named, refined=refine, model=model.value, rounds=times, spare=spare
     )
     with joined_runtime(device.value, precision.value, compiled=compile_, events=tensorboard) as runtime:
+        if runtime.is_main and not dry_run:
+            say((INFO, reason) for reason in why)
         result = run_project(
             images,
             out,
-            chosen if config is None else config,
+            settings,
             orientation=orientation.value if config is None else None,
-            choose_method=choose and config is None,
             pretrained=pretrained,
             minutes=minutes,
             overrides=overrides or [],
@@ -139,7 +141,23 @@ def command(
             device=runtime,
         )
         if runtime.is_main:
-            lines = map(with_flags, result.plan) if dry_run else [*result.verdict.splitlines(), f"report: {result.report}"]
+            lines = (
+                map(with_flags, [*why, *result.plan]) if dry_run else [*result.verdict.splitlines(), f"report: {result.report}"]
+            )
             print("\n".join(lines))
             if not dry_run:
                 log.info(f"next, to look, name the keypoints and export them: kpdetect studio {shlex.quote(str(out))}")
+
+
+def _method(context: typer.Context) -> tuple[Any, list[str]]:
+    """Return the method, and the reason if it is chosen for the user."""
+    from kpdetect.project.method_choice import chosen_method
+
+    given = context.params
+    if given["method"] is not options.Method.auto:
+        return given["method"].value, []
+    of_generator = [name for name in ("size", "model", "init_generator") if options.is_given(context, name)]
+    method, why = chosen_method(
+        given["out"], given["overrides"] or [], pretrained=given["pretrained"], of_generator=of_generator
+    )
+    return method, [why]

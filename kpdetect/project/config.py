@@ -26,6 +26,9 @@ Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64
 """Largest number of keypoints that a project can learn."""
+KEYPOINTS: dict[str, int] = {"gan": 10, "imm": 10, "correspondence": 20}
+"""Number of keypoints of a project by default, by method. More clusters cost hardly any time and have lower errors. A
+generator with more keypoints puts several of them on one spot (docs/log/any-folder.md)."""
 AUTO_LEARNED = 20
 """Number of keypoints that a project learns if their number is `auto`."""
 
@@ -95,7 +98,7 @@ EXEMPT = ("pairs.count", "kept", *(f"{stage}.{key}" for stage in TRAINED for key
 def project_config(
     preset: Preset = "tiny",
     size: int = 64,
-    keypoints: int | Literal["auto"] = 10,
+    keypoints: int | Literal["auto"] | None = None,
     crop: CropPolicy = "centre",
     seed: int = 0,
     method: Method = "gan",
@@ -110,8 +113,8 @@ def project_config(
         preset: `tiny`, `small` or `paper`. It sets the widths of the networks and the length of the training. `tiny` and
             `small` suit a CPU.
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
-        keypoints: number of keypoints, 1 to 64. `auto`: learn 20, and keep the fewest that explain nearly as much as all of
-            them.
+        keypoints: number of keypoints, 1 to 64. None means 20 for `correspondence`, and 10 for the other methods. `auto`:
+            learn 20, and keep the fewest that explain nearly as much as all of them.
         crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
             aspect ratio.
         seed: seed of all random numbers.
@@ -130,7 +133,7 @@ def project_config(
         raise ConfigError(f"`method={method}`: expected one of {', '.join(METHODS)}")
     if method == "imm" and rounds:
         raise ConfigError(f"`rounds={rounds}`: {NO_ROUNDS}; leave it out")
-    learned, kept = _learned_and_kept(keypoints, spare)
+    learned, kept = _learned_and_kept(KEYPOINTS[method] if keypoints is None else keypoints, spare)
     named = generator_config(size, learned, preset, model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
     detector = apply_overrides(preset_config(preset), [f"seed={seed}"])

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from logging import INFO
 from pathlib import Path
 from typing import Any, Literal
@@ -40,7 +41,7 @@ from kpdetect.inference.predictions_folder import read_predictions
 from kpdetect.messages import log, say
 from kpdetect.progress import Listener, listening
 from kpdetect.project.budget import affordable, omission, share_of
-from kpdetect.project.config import EXEMPT, ProjectConfig, changed, project_config
+from kpdetect.project.config import EXEMPT, Method, ProjectConfig, changed, project_config
 from kpdetect.project.feature_network import require_features
 from kpdetect.project.job import Last
 from kpdetect.project.method_choice import chosen_method
@@ -105,8 +106,8 @@ def run_project(
     *,
     keypoints: int | Literal["auto"] | None = None,
     size: int | None = None,
+    method: Method | Literal["auto"] | None = None,
     orientation: Orientation | None = None,
-    choose_method: bool = False,
     pretrained: bool = True,
     minutes: float | None = None,
     overrides: Sequence[str] = (),
@@ -127,11 +128,10 @@ def run_project(
         config: the configuration (`kpdetect.project_config`), or its YAML file. When a project is continued, only the keys in
             `EXEMPT` (`kpdetect.project.config`), such as `pairs.count`, and those of `kpdetect.project.rounds_config.free_keys`
             may change.
-        keypoints: number of keypoints, 10 by default, or `auto` (see `kpdetect.project_config`); not together with `config`.
-        size: side of the generated images in pixels, 64 by default; not together with `config`.
+        keypoints, size, method: see `kpdetect.project_config`. `method` is `auto` by default, see
+            `kpdetect.project.method_choice`. Not together with `config`.
         orientation: directions of the objects: `upright`, `any` or `auto`, which tests the images; by default as `config` says.
-        choose_method: whether objects with all directions get the method `correspondence` if its features are installed.
-        pretrained: whether settings, and `choose_method`, may use pretrained weights.
+        pretrained: whether settings, and the method `auto`, may use pretrained weights.
         minutes: training time of all stages together. It replaces the numbers of steps in the configuration.
         overrides: assignments such as "generator.model.tau=0.02", applied last.
         exclude_lists: text files of image names to leave out.
@@ -148,14 +148,15 @@ def run_project(
         KeyboardInterrupt: the user pressed Ctrl-C. The current step is finished and saved first.
     """
     out = Path(out)
-    settings = changed(_chosen(config, keypoints, size), minutes, overrides)
+    decisions: list[str] = []
+    given = {"keypoints": keypoints, "size": size, "method": method}
+    asked = partial(chosen_method, out, overrides, pretrained=pretrained)
+    settings = changed(_chosen(config, given, init_generator, asked, decisions.append), minutes, overrides)
     _require_method(settings, out, init_generator, init_detector, pretrained=pretrained)
     runtime = as_runtime(device)
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
-    choose = choose_method and pretrained and init_generator is None
-    decisions: list[str] = []
-    settings = _oriented(settings, wanted, overrides, listed, out, choose=choose, writes=writes, say=decisions.append)
+    settings = _oriented(settings, wanted, overrides, listed, out, writes=writes, say=decisions.append)
     say((INFO, decision) for decision in decisions if writes)
     free = (*EXEMPT, *(f"rounds.{key}" for key in free_keys(out)))
     with main_first(runtime):
@@ -206,26 +207,32 @@ def _oriented(
     images: TrainingImages,
     out: Path,
     *,
-    choose: bool,
     writes: bool,
     say: Callable[[str], object],
 ) -> ProjectConfig:
-    """Return the settings, changed if the objects have all directions; see `settle_orientation` and `chosen_method`."""
+    """Return the settings, changed if the objects have all directions; see `settle_orientation`."""
     if wanted is None:
         return settings
     model, crop = settings.generator.model, settings.generator.data.crop
     possible = settings.method == "correspondence" or (model.separate_background and settings.method == "gan")
     if not settle_orientation(wanted, images, out, crop, possible=possible, writes=writes, say=say):
-        if choose:
-            say(f"method: {settings.method}; for objects with all directions it would be correspondence")
         return settings
-    if choose:
-        settings = settings.model_copy(update={"method": chosen_method(settings, out, say=say)})
     return apply_overrides(settings, [*(MATCHED if settings.method == "correspondence" else PROJECT), *overrides])
 
 
-def _chosen(config: ProjectConfig | Path | str | None, keypoints: int | str | None, size: int | None) -> ProjectConfig:
-    given: dict[str, Any] = {name: value for name, value in (("keypoints", keypoints), ("size", size)) if value is not None}
+def _chosen(
+    config: ProjectConfig | Path | str | None,
+    given: dict[str, Any],
+    init_generator: Path | str | None,
+    ask: Callable[..., tuple[Method, str]],
+    say: Callable[[str], object],
+) -> ProjectConfig:
+    """Return the configuration, or the one of the parameters in `given` that are not None; the method is `auto` by default."""
+    given = {name: value for name, value in given.items() if value is not None}
+    if config is None and given.get("method", "auto") == "auto":
+        of_generator = [*(["size"] if "size" in given else []), *(["init_generator"] if init_generator is not None else [])]
+        given["method"], why = ask(of_generator=of_generator)
+        say(why)
     if config is not None and given:
         raise InputError(f"`{next(iter(given))}`: cannot be combined with `config`; change the configuration")
     return chosen_config(config, ProjectConfig, lambda: project_config(**given))

@@ -68,7 +68,7 @@ def test_a_short_run_leaves_out_refinement_and_rounds(blob_folder, tmp_path, mon
 
     monkeypatch.setattr(Project, "run", look)
     for minutes in (3, 60, None):
-        run_project(blob_folder, tmp_path / "project", minutes=minutes, device=CPU)
+        run_project(blob_folder, tmp_path / "project", method="gan", minutes=minutes, device=CPU)
     assert [len(titles) for titles in seen] == [6, 9, 9]
     assert shares[0] == (3 * share_of("generator", False), share_of("generator", True, 1))  # advice is about a longer run
     assert shares[1] == (60 * share_of("generator", True, 1), share_of("generator", True, 1))

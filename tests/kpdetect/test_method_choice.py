@@ -28,47 +28,67 @@ def missing(monkeypatch):
     monkeypatch.setattr(method_choice, "require_features", refuse)
 
 
-def test_installed_features_are_used(installed, said, tmp_path):
-    assert chosen_method(project_config(), tmp_path, say=said.append) == "correspondence"
-    assert said[0].startswith("method: correspondence, because the objects have all directions")
-    assert said[0].endswith("`method=gan` trains one")
+def test_installed_features_are_used(installed, tmp_path):
+    method, why = chosen_method(tmp_path)
+    assert method == "correspondence"
+    assert why.startswith("method: correspondence. It uses features of a network trained on ImageNet")
+    assert "`method=gan` trains one" in why
+    assert chosen_method(tmp_path, ["generator.data.crop=pad"])[0] == "correspondence"
 
 
-def test_without_features_a_generator_is_trained(missing, said, tmp_path):
-    assert chosen_method(project_config(), tmp_path, say=said.append) == "gan"
-    assert said[0].startswith("method: gan; the method `correspondence` has lower errors")
-    assert "pip install 'kpdetect[imagenet]'" in said[0]
-
-
-@pytest.mark.parametrize("method", ["gan", "correspondence"])
-def test_a_project_keeps_its_method(installed, said, tmp_path, method):
-    write_config(project_config(method=method), tmp_path / "config.yaml")
-    assert chosen_method(project_config(), tmp_path, say=said.append) == method
-    assert said == [f"method: {method}, with which this project began"]
+def test_without_features_a_generator_is_trained(missing, tmp_path):
+    method, why = chosen_method(tmp_path)
+    assert method == "gan"
+    assert why.startswith("method: gan; the method `correspondence` needs less time for the same error")
+    assert "pip install 'kpdetect[imagenet]'" in why
 
 
 @pytest.mark.parametrize(
-    ("turned", "choose", "method"),
-    [(True, True, "correspondence"), (True, False, "gan"), (False, True, "gan")],
-    ids=["all directions", "chosen by the user", "upright"],
+    ("overrides", "how", "reason"),
+    [
+        ([], {"pretrained": False}, "pretrained weights are not allowed"),
+        ([], {"of_generator": ["size"]}, "only a generator uses `size`"),
+        (["refined=false", "generator.model.tau=0.02"], {}, "only a generator uses `generator.model.tau`"),
+    ],
+    ids=["not allowed", "parameter", "assignment"],
 )
-def test_only_objects_with_all_directions_get_another_method(installed, said, tmp_path, monkeypatch, turned, choose, method):
+def test_what_asks_for_a_generator_gets_one(installed, tmp_path, overrides, how, reason):
+    assert chosen_method(tmp_path, overrides, **how) == ("gan", f"method: gan, because {reason}")
+
+
+def test_a_wrong_assignment_is_reported_as_such(missing, tmp_path):
+    with pytest.raises(ConfigError, match="unknown key 'correspondence.cels'"):
+        chosen_method(tmp_path, ["correspondence.cels=3"])
+
+
+@pytest.mark.parametrize("method", ["gan", "correspondence"])
+def test_a_project_keeps_its_method(installed, tmp_path, method):
+    write_config(project_config(method=method), tmp_path / "config.yaml")
+    assert chosen_method(tmp_path) == (method, f"method: {method}, with which this project began")
+
+
+def test_methods_have_their_numbers_of_keypoints():
+    assert [project_config(method=method).learned for method in ("gan", "imm", "correspondence")] == [10, 10, 20]
+    assert project_config(method="correspondence", keypoints=7).learned == 7
+
+
+@pytest.mark.parametrize("method", ["gan", "correspondence"])
+@pytest.mark.parametrize("turned", [True, False], ids=["all directions", "upright"])
+def test_objects_with_all_directions_get_other_settings(said, tmp_path, monkeypatch, turned, method):
     monkeypatch.setattr(pipeline, "settle_orientation", lambda *arguments, **options: turned)
-    settings = project_config()
-    images, how = TrainingImages(tmp_path), {"choose": choose, "writes": True, "say": said.append}
-    found = pipeline._oriented(settings, "auto", [], images, tmp_path / "out", **how)
-    assert [line.split("; ")[0].split(", ")[0] for line in said] == [f"method: {method}"] * choose
+    settings, images = project_config(method=method), TrainingImages(tmp_path)
+    found = pipeline._oriented(settings, "auto", [], images, tmp_path / "out", writes=True, say=said.append)
     assert found.method == method
     assert found.detector.augment.rotation == (180 if turned else settings.detector.augment.rotation)
     assert found.refine.warp.rotation == (180 if turned else settings.refine.warp.rotation)
-    assert found.correspondence.headings == (method == "correspondence")
+    assert found.correspondence.headings == (turned and method == "correspondence")
     assert (found.generator.model.orientation == "any") == (turned and method == "gan")
 
 
 def test_objects_are_tested_if_the_user_chooses_clusters(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(pipeline, "settle_orientation", lambda *given, possible, **options: asked.append(possible) or possible)
-    how = {"choose": False, "writes": True, "say": str}
+    how = {"writes": True, "say": str}
     given = ["refine.warp.rotation=90"], TrainingImages(tmp_path), tmp_path / "out"
     found = pipeline._oriented(project_config(method="correspondence"), "auto", *given, **how)
     assert found.correspondence.headings
