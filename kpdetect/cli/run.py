@@ -57,15 +57,16 @@ Keypoints = Annotated[
         "--keypoints",
         "-k",
         metavar="<int>|auto",
-        help="Number of keypoints, from 1 to 64. auto: learn 20, and keep the fewest that explain nearly as much as "
+        help="Number of keypoints, from 1 to 64. auto: learn more, and keep the fewest that explain nearly as much as "
         "all of them. (default: 20 with --method correspondence, else 10)",
     ),
 ]
 Spare = Annotated[
-    float,
+    float | None,
     typer.Option(
         min=1,
-        help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones.",
+        help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones. "
+        "(default: 1.6 with --method correspondence, else 1)",
     ),
 ]
 
@@ -84,7 +85,7 @@ def command(
     pretrained: Pretrained = True,
     refine: Refine = True,
     rounds: Rounds = None,
-    spare: Spare = 1.0,
+    spare: Spare = None,
     minutes: Minutes = None,
     seed: options.Seed = 0,
     exclude_list: options.Exclude = None,

@@ -9,15 +9,16 @@ from kpdetect.project.config import ProjectConfig
 from kpdetect.training.checkpoints import CHECKPOINT
 from kpdetect.training.forecast import rounded
 
-REFINED = {"generator": 5.0, "pairs": 0.5, "detector": 2.0, "refine": 2.5}
-"""Weights by which the stages share the minutes if the detector is refined on real images."""
-PLAIN = {"generator": 6.5, "pairs": 0.7, "detector": 2.8, "refine": 0.0}
+REFINED = {"generator": 5.0, "pairs": 0.5, "detector": 2.0, "refine": 2.5, "round": 1.5}
+"""Weights by which the stages share the minutes if the detector is refined on real images. Each round has the last one."""
+PLAIN = {"generator": 6.5, "pairs": 0.7, "detector": 2.8, "refine": 0.0, "round": 1.5}
 """Weights by which the stages share the minutes if the detector is not refined."""
-MATCHED = {True: {"pairs": 0.0, "detector": 5.0, "refine": 5.0}, False: {"pairs": 0.0, "detector": 10.0, "refine": 0.0}}
-"""The weights of the method `correspondence`, with and without refinement. Matching features counts in addition."""
-WHOLE = 10.0
-ROUND = 1.5
-"""Weight of each round of self-training, in addition to the weights of the other stages."""
+MATCHED = {
+    True: {"pairs": 0.0, "detector": 5.0, "refine": 2.0, "round": 3.0},
+    False: {"pairs": 0.0, "detector": 5.0, "refine": 0.0, "round": 3.0},
+}
+"""The weights of the method `correspondence`, with and without refinement. Matching features counts in addition. Rounds gain
+more than refinement, because they correct wrong matches (docs/log/any-folder.md)."""
 LEAST_MINUTES = 4.0
 """With fewer minutes the detector is neither refined nor followed by a round. On cartoon faces both gain in a training of 4.4
 minutes (docs/log/any-folder.md, two processes); shorter ones are not measured."""
@@ -37,8 +38,7 @@ def share_of(stage: str, refined: bool, rounds: int = 0, method: str = "gan") ->
         method: `gan` or `correspondence`, which trains no generator.
     """
     weights = MATCHED[refined] if method == "correspondence" else REFINED if refined else PLAIN
-    part = ROUND if stage == "round" else weights[stage]
-    return part / (WHOLE + ROUND * rounds)
+    return weights[stage] / (sum(weights.values()) + weights["round"] * (rounds - 1))
 
 
 def affordable(settings: ProjectConfig, minutes: float | None) -> ProjectConfig:

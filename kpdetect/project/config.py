@@ -29,8 +29,11 @@ MOST_KEYPOINTS = 64
 KEYPOINTS: dict[str, int] = {"gan": 10, "imm": 10, "correspondence": 20}
 """Number of keypoints of a project by default, by method. More clusters cost hardly any time and have lower errors. A
 generator with more keypoints puts several of them on one spot (docs/log/any-folder.md)."""
-AUTO_LEARNED = 20
-"""Number of keypoints that a project learns if their number is `auto`."""
+SPARE: dict[str, float] = {"gan": 1.0, "imm": 1.0, "correspondence": 1.6}
+"""How many times as many keypoints a project learns as it keeps by default, by method. So few clusters that are kept share a
+spot."""
+AUTO_LEARNED: dict[str, int] = {"gan": 20, "imm": 20, "correspondence": 32}
+"""Number of keypoints that a project learns if their number is `auto`, by method."""
 
 
 class PairsConfig(StrictConfig):
@@ -105,7 +108,7 @@ def project_config(
     refined: bool = True,
     model: Architecture = "tuned",
     rounds: int | Literal["auto"] | None = None,
-    spare: float = 1.0,
+    spare: float | None = None,
 ) -> ProjectConfig:
     """Make the configuration of a project.
 
@@ -114,7 +117,7 @@ def project_config(
             `small` suit a CPU.
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
         keypoints: number of keypoints, 1 to 64. None means 20 for `correspondence`, and 10 for the other methods. `auto`:
-            learn 20, and keep the fewest that explain nearly as much as all of them.
+            learn 20 (`correspondence`: 32), and keep the fewest that explain nearly as much as all of them.
         crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
             aspect ratio.
         seed: seed of all random numbers.
@@ -124,7 +127,8 @@ def project_config(
         model: architecture of the generator.
         rounds: number of rounds of self-training. `auto`: up to 3, until a round does not raise the score without labels.
             None means 1, but 0 for `imm`, which has no rounds. When a project is continued, the number may grow but not shrink.
-        spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept.
+        spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept. None
+            means 1.6 for `correspondence`, or less if it would learn more than 64, and 1 for the other methods.
 
     Raises:
         ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
@@ -133,7 +137,7 @@ def project_config(
         raise ConfigError(f"`method={method}`: expected one of {', '.join(METHODS)}")
     if method == "imm" and rounds:
         raise ConfigError(f"`rounds={rounds}`: {NO_ROUNDS}; leave it out")
-    learned, kept = _learned_and_kept(KEYPOINTS[method] if keypoints is None else keypoints, spare)
+    learned, kept = _learned_and_kept(KEYPOINTS[method] if keypoints is None else keypoints, spare, method)
     named = generator_config(size, learned, preset, model)
     generator = apply_overrides(named, [f"seed={seed}", f"data.crop={crop}"])
     detector = apply_overrides(preset_config(preset), [f"seed={seed}"])
@@ -163,12 +167,14 @@ def _round_settings(rounds: int | str | None) -> list[str]:
     return [] if rounds is None else [f"count={rounds}"]
 
 
-def _learned_and_kept(keypoints: int | str, spare: float) -> tuple[int, int | Literal["auto"] | None]:
+def _learned_and_kept(keypoints: int | str, spare: float | None, method: str) -> tuple[int, int | Literal["auto"] | None]:
     """Return how many keypoints a project learns, and how many of them it keeps; None: all."""
     if keypoints == "auto":
-        return AUTO_LEARNED, "auto"
+        return AUTO_LEARNED[method], "auto"
     if not isinstance(keypoints, int):
         raise ConfigError(f"`keypoints={keypoints}`: expected a number from 1 to {MOST_KEYPOINTS}, or auto")
+    if spare is None:
+        spare = min(SPARE[method], MOST_KEYPOINTS / max(1, min(keypoints, MOST_KEYPOINTS)))
     if not spare >= 1 or keypoints * spare > MOST_KEYPOINTS and spare > 1:
         largest = f"{MOST_KEYPOINTS / max(1, keypoints):.3g}"
         raise ConfigError(f"`spare={spare:g}`: with {keypoints} keypoints, expected a number from 1 to {largest}")

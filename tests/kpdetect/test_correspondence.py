@@ -166,7 +166,7 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     torch.manual_seed(0)
     weights, images, out = tmp_path / "network.pth", toy / "unlabelled" / "images", tmp_path / "project"
     torch.save(backbone.create_backbone("resnet10t").state_dict(), weights)
-    config = project_config(method="correspondence", size=32, keypoints=4)
+    config = project_config(method="correspondence", size=32, keypoints=4, spare=1)
     small = ("network=resnet10t", f"features={weights}", "size=32", "cells=8", "maps=[1,2]", "components=8", "sample=16")
     overrides = [*SMALL, *(f"correspondence.{each}" for each in (*small, "min_similarity=0"))]
     with pytest.raises(InputError, match="`init_generator`"):

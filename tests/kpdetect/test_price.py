@@ -134,8 +134,9 @@ def test_a_sample_is_spread_over_the_folder_and_skips_what_cannot_be_read(tmp_pa
 def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_trained(tmp_path, monkeypatch, caplog):
     write_toy(tmp_path / "toy", 24, size=32, seed=0)
     images, out = tmp_path / "toy" / "images", tmp_path / "project"
-    upright, reads, draws, predicts, *trained, whole, needs, few = run_small(images, out, dry_run=True).plan
+    method, upright, reads, draws, predicts, *trained, whole, needs, few = run_small(images, out, dry_run=True).plan
     assert not out.exists()
+    assert method == "method: gan, because only a generator uses `size`"
     assert upright.startswith("objects count as upright: 24 images are too few")
     assert reads.startswith("this machine reads ")
     assert reads.split(": ")[1].startswith("24 in ")
