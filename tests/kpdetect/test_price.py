@@ -156,6 +156,7 @@ def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_traine
         "[1/6] Train the generator"
     )
     assert run_small(images, out, last="detector", dry_run=True).plan == (
+        "method: gan, with which this project began",
         f"decided earlier: {upright.removesuffix('; to choose yourself, give `orientation`')}",
         f"{out}: everything is trained already",
     )
