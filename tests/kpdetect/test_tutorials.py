@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SMALL_RUN = (
-    "--size 32 --rounds 0", "generator.steps=3", "generator.model.widths=[8,6]", "generator.model.background_widths=[4,4]",
-    "generator.model.spade_width=4", "generator.optimiser.batch=4", "pairs.count=100", "detector.steps=3", "detector.batch=4",
+    "--method correspondence --keypoints 6 --spare 1 --rounds 0", "correspondence.sample=16", "correspondence.size=64",
+    "correspondence.cells=8", "correspondence.min_similarity=0", "detector.steps=3", "detector.batch=4",
     "detector.model.input_size=32", "detector.held_out=0.1", "refine.steps=2", "refine.batch=4",
 )  # fmt: skip
 SMALLER = (
@@ -77,7 +77,7 @@ def test_a_folder_of_your_own(folder):
     run_page("docs/tutorials/own-folder.md")
     for made in (
         "runs/photos/report/index.html", "keypoints/predictions-coco.json", "keypoints/predictions-dlc.csv",
-        "pairs/manifest.json", "my-model/detector.safetensors", "runs/photos/refined/keypoints.yaml",
+        "runs/photos/correspondence/sheet.png", "my-model/detector.safetensors", "runs/photos/refined/keypoints.yaml",
     ):  # fmt: skip
         assert (folder / made).exists(), made
     assert '"left eye"' in (folder / "keypoints/predictions-coco.json").read_text()
