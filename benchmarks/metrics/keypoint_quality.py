@@ -79,6 +79,19 @@ def find_neighbours(keypoints: Points) -> Neighbours:
     )
 
 
+WHOLE = 20
+"""Number of independent movements for a score of 1 if there are ten keypoints or more: the most that ten can show."""
+
+
+def movements_score(movements: float, count: int) -> float:
+    """Compute the score of `count` keypoints that show `movements` independent movements above their noise.
+
+    Up to ten keypoints, it is the share of the most that they can show, two each. More keypoints are compared with as many
+    movements as ten keypoints can show, so the score does not fall because a detector has more of them. It can exceed 1 then.
+    """
+    return movements / min(2 * count, WHOLE)
+
+
 def movements_above_noise(keypoints: Points, noise: Values) -> float:
     """Count the independent movements that keypoints show together and that exceed their noise.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.metrics.consistency import affine_distances, mean_of_known
-from benchmarks.metrics.keypoint_quality import Points, Values, movements_above_noise
+from benchmarks.metrics.keypoint_quality import Points, Values, movements_above_noise, movements_score
 from benchmarks.studies.evidence import same_scale
 from kpdetect.images.arrays import Image
 from kpdetect.inference.labels import Labels
@@ -40,7 +40,7 @@ class Seen:
     def score(self, rows: Values | slice = slice(None)) -> float:
         """Compute the score of `benchmarks.studies.verdict` from some of the images."""
         noise = np.sqrt(mean_of_known(self.distances[rows] ** 2)) / np.sqrt(2)
-        return movements_above_noise(self.keypoints[rows], noise) / (2 * self.distances.shape[1])
+        return movements_score(movements_above_noise(self.keypoints[rows], noise), self.distances.shape[1])
 
 
 def look_through(weights: Path, images: list[Image], device: str, seed: int = 0) -> Seen:

@@ -9,7 +9,8 @@ unsteady    the keypoint follows the object, with errors above 0.3 of its own mo
 steady      the keypoint follows the object
 
 The score counts the independent movements that the keypoints show together above their errors, as a share of the 2 K movements
-that K keypoints can show. Keypoints that crowd one spot move together, so their score is low even if each of them is steady.
+that K keypoints can show, or of 20 if there are more than ten keypoints. Keypoints that crowd one spot move together, so their
+score is low even if each of them is steady.
 
 A verdict is evidence, not a measured error: a steady keypoint may lie on a point of the object that is of no use.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks import measurement_records
+from benchmarks.metrics.keypoint_quality import movements_score
 from benchmarks.studies.evidence import Evidence
 from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import ConfigError, FormatError
@@ -86,7 +88,8 @@ class Verdict(StrictConfig):
     images_seen: int | None = None
     """Number of images that the generator saw in training; null if it is not known."""
     score: float
-    """`movements` as a share of the movements that as many keypoints can show (two each), 0 to 1."""
+    """`movements` as a share of the movements that as many keypoints can show (two each), but at most of 20; see
+    `benchmarks.metrics.keypoint_quality.movements_score`."""
     movements: float
     """Number of independent movements that the keypoints show together above their errors."""
     within_reach: float | None = None
@@ -130,7 +133,7 @@ def judge_keypoints(
         other=other,
         images=evidence.images,
         images_seen=images_seen,
-        score=_short(evidence.movements / (2 * len(keypoints))),
+        score=_short(movements_score(evidence.movements, len(keypoints))),
         movements=_short(evidence.movements),
         within_reach=None if coverage.within_reach is None else _short(coverage.within_reach),
         within_hull=None if coverage.within_hull is None else _short(coverage.within_hull),

@@ -11,6 +11,7 @@ from benchmarks.metrics.keypoint_quality import (
     find_neighbours,
     motion_percent,
     movements_above_noise,
+    movements_score,
     pairwise,
 )
 from kpdetect.errors import InputError
@@ -91,3 +92,7 @@ def test_noise_of_a_tenth_of_the_motion_leaves_99_percent() -> None:
     source = np.random.default_rng(1)
     one = source.normal(size=(2_000, 2, 2))
     assert explained_by(one, one + 0.1 * source.normal(size=one.shape)) == pytest.approx([0.99, 0.99], abs=0.003)
+
+
+def test_more_keypoints_than_ten_do_not_lower_the_score() -> None:
+    assert [movements_score(6.0, count) for count in (3, 6, 10, 20, 64)] == [1.0, 0.5, 0.3, 0.3, 0.3]
