@@ -3,7 +3,7 @@
 It uses about a hundred images and takes less than a minute on a CPU. There are three sources. The detector sees each image
 again after a rotation, scaling, shift or mirroring. The keypoints of an image are compared with each other. The generator that
 the detector learned from draws images with the keypoints of real images, and the detector predicts the keypoints of these
-drawings.
+drawings. Without a generator, pretrained features can tell where the object is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ from benchmarks.studies.generated_images import conditioned
 from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import apply_affine, to_normalised
+from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.images.image_files import readable
 from kpdetect.inference.predictor import Predictor
@@ -48,12 +50,14 @@ NUDGE = 0.1
 """How far all keypoints of a drawing are moved to see which pixels belong to the object, in normalised units."""
 NUDGED = 32
 """Number of drawings whose keypoints are moved, at most."""
+FINE = 96
+"""Side in pixels of the masks in which coverage is measured."""
 Values = NDArray[np.float64]
 Points = NDArray[np.float64]
 
 
 NO_GENERATOR = "there is no generator that draws it"
-NOT_LOCATED = "the generator's drawings do not show where the object ends"
+NOT_LOCATED = "the images do not show where the object ends"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,9 @@ class Coverage:
     within_reach: float | None = None
     within_hull: float | None = None
     unknown: str | None = None
+
+
+UNKNOWN = Coverage(unknown=NO_GENERATOR)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +101,7 @@ class Evidence:
         redrawn_error: error in drawings that the generator makes with the keypoints of real images, [K]. It is the distance
             between these keypoints and those detected in the drawing, as a share of the distance of these keypoints from their
             mean position. None without a generator.
-        coverage: how much of the object in these drawings has keypoints.
+        coverage: how much of the object has keypoints, in these drawings or in real images.
         known_to_other: share of the motion that another detector's keypoints explain, [K]; None without another detector.
     """
 
@@ -108,12 +115,17 @@ class Evidence:
     view_error: Values
     mirror_error: Values
     redrawn_error: Values | None = None
-    coverage: Coverage = Coverage(unknown=NO_GENERATOR)
+    coverage: Coverage = UNKNOWN
     known_to_other: Values | None = None
 
 
 def gather_evidence(
-    predictor: Predictor, stream: PairStream | None, paths: list[Path], seed: int = 0, other: Predictor | None = None
+    predictor: Predictor,
+    stream: PairStream | None,
+    paths: list[Path],
+    seed: int = 0,
+    other: Predictor | None = None,
+    coverage: Coverage = UNKNOWN,
 ) -> Evidence:
     """Gather evidence on at most `IMAGES` images, evenly spread over `paths`.
 
@@ -123,6 +135,7 @@ def gather_evidence(
         paths: image files; unreadable files are left out with a warning.
         seed: seed of the rotations, scales and shifts.
         other: another detector for the same kind of images, ideally trained with another seed; None without one.
+        coverage: coverage of the object as it is known without a generator.
 
     Raises:
         InputError: fewer than two images can be read; with another detector fewer than eight.
@@ -134,7 +147,7 @@ def gather_evidence(
     distance, motion = views.affine_rms_of[numbers], motion_percent(keypoints)
     noise = np.fmin(_share(distance, motion, MOST_NOISE), MOST_NOISE)
     others = None if other is None else same_scale(np.asarray(other(images)[0], np.float64), images)
-    redrawn, coverage = None, Coverage(unknown=NO_GENERATOR)
+    redrawn = None
     if stream is not None:
         redrawn, coverage = _redraw(predictor, stream, images, numbers)
     return Evidence(
@@ -198,6 +211,26 @@ def _changes(stream: PairStream, keypoints: Points) -> Values:
         for nudge in (np.zeros(2), np.array([NUDGE, 0.0]), np.array([0.0, NUDGE]))
     )
     return np.asarray(sum(np.abs(other - first).mean(axis=1) for other in moved), np.float64)
+
+
+def coverage_of(predictor: Predictor, objects: ObjectMasks, root: Path) -> Coverage:
+    """Measure how much of the object has keypoints in images whose object is known from pretrained features.
+
+    Args:
+        predictor: the detector.
+        objects: the masks. Images that no longer exist or cannot be read are left out.
+        root: folder of the images.
+    """
+    masks = dict(zip(objects.names, objects.masks, strict=True))
+    seen = [(image, masks[name]) for name in objects.names for _, image in readable([root / name])]
+    if not seen:
+        return UNKNOWN
+    images, size = [image for image, _ in seen], (FINE, FINE)
+    matrices = [fit_image(image, FINE, objects.crop)[1] for image in images]
+    detected = zip(matrices, predictor(images)[0], strict=True)
+    keypoints = np.stack([to_normalised(apply_affine(matrix, points), size) for matrix, points in detected])
+    fine = np.stack([cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for _, mask in seen])
+    return _covered(keypoints[:, list(predictor.skeleton.numbers)], fine > 0)
 
 
 def _covered(keypoints: Points, located: Foreground) -> Coverage:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.studies.evidence import gather_evidence
+from benchmarks.studies.evidence import UNKNOWN, Coverage, coverage_of, gather_evidence
 from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
 from generator.stream import PairStream
+from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import CheckpointError, FormatError
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import labels_of
@@ -22,7 +23,12 @@ from kpdetect.training.stage_choice import current_choice
 
 
 def judge_model(
-    predictor: Predictor, stream: PairStream | None, paths: Sequence[Path], seed: int = 0, other: Predictor | None = None
+    predictor: Predictor,
+    stream: PairStream | None,
+    paths: Sequence[Path],
+    seed: int = 0,
+    other: Predictor | None = None,
+    coverage: Coverage = UNKNOWN,
 ) -> Verdict:
     """Gather evidence on a detector and judge its keypoints.
 
@@ -32,11 +38,12 @@ def judge_model(
         paths: image files, of which at most `benchmarks.studies.evidence.IMAGES` are used.
         seed: seed of the rotations, scales and shifts.
         other: another detector to compare with.
+        coverage: coverage of the object as it is known without a generator.
 
     Raises:
         InputError: fewer than two images can be read; with another detector fewer than eight.
     """
-    evidence = gather_evidence(predictor, stream, list(paths), seed, other)
+    evidence = gather_evidence(predictor, stream, list(paths), seed, other, coverage)
     return judge_keypoints(
         evidence,
         detector=predictor.hash,
@@ -92,7 +99,10 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
         return None
     stream = None if wanted[1] is None else PairStream(project / "generator", runtime)
     names = Predictions.read(project / "predictions").images
-    judged = judge_model(Predictor.load(project, runtime.device.type), stream, [images / name for name in names])
+    predictor = Predictor.load(project, runtime.device.type)
+    objects = ObjectMasks.read(project / "correspondence") if stream is None else None
+    coverage = UNKNOWN if objects is None else coverage_of(predictor, objects, images)
+    judged = judge_model(predictor, stream, [images / name for name in names], coverage=coverage)
     verdict = with_choice(judged, choice)
     write_verdict(verdict, project / NAME)
     return verdict

@@ -93,9 +93,9 @@ class Verdict(StrictConfig):
     movements: float
     """Number of independent movements that the keypoints show together above their errors."""
     within_reach: float | None = None
-    """Share of the drawn object within a tenth of the side of a keypoint, 0 to 1; null if it is not known."""
+    """Share of the object within a tenth of the side of a keypoint, 0 to 1; null if it is not known."""
     within_hull: float | None = None
-    """Share of the drawn object in the keypoints' convex hull, 0 to 1; null if it is not known."""
+    """Share of the object in the keypoints' convex hull, 0 to 1; null if it is not known."""
     coverage_unknown: str | None = None
     """Why `within_reach` and `within_hull` are not known; null if they are."""
     keypoints: tuple[KeypointVerdict, ...]

@@ -7,6 +7,7 @@ an ordinary detector on the result.
 config            the settings
 dense_features    features of a pretrained network on a grid, whitened, and the separation of object and background
 matching          mutual nearest neighbours, and positions between the cells
+object_masks      where the object is in some of the images
 selection         the choice of clusters that become keypoints
 headings          turn images so that objects with all directions have the same heading
 keyed_arrays      files of arrays with a key

@@ -21,8 +21,8 @@ def write_arrays(path: Path, key: str, values: Mapping[str, Any]) -> None:
         np.savez(file, key=np.array(key), **values)
 
 
-def read_arrays(path: Path, key: str, made: Callable[[dict[str, Any]], Made]) -> Made | None:
-    """Read the arrays, and make an object from them. Return None if there is no file, or it has another key.
+def read_arrays(path: Path, key: str | None, made: Callable[[dict[str, Any]], Made]) -> Made | None:
+    """Read the arrays, and make an object from them. Return None if there is no file, or it has another key; None accepts any.
 
     Raises:
         FormatError: the file is damaged, or an array is missing.
@@ -30,4 +30,4 @@ def read_arrays(path: Path, key: str, made: Callable[[dict[str, Any]], Made]) ->
     if not path.exists():
         return None
     with reading(path, FormatError, "remove it to compute it again"), np.load(path, allow_pickle=False) as file:
-        return made({name: file[name] for name in file.files}) if str(file["key"]) == key else None
+        return made({name: file[name] for name in file.files}) if key in (None, str(file["key"])) else None

@@ -3,6 +3,7 @@
 OUT/headings.npz       with `headings`: what turns the images so that all objects have the same heading
 OUT/headings.png       with `headings`: 24 images of the sample, turned
 OUT/clusters.npz       the clusters, fitted on a sample of the images
+OUT/objects.npz        where the object is in some images of the sample
 OUT/predictions.csv    the keypoints of all images; the confidence is 0 where a keypoint has no mutual nearest neighbour
 OUT/predictions.json   their record
 OUT/sheet.png          24 images with the keypoints that were found
@@ -27,6 +28,7 @@ from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
 from kpdetect.discovery.matcher import Matcher, feature_counts, fit_matcher
+from kpdetect.discovery.object_masks import ObjectMasks, largest_piece
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
 from kpdetect.files.files_below import names_below
@@ -54,6 +56,8 @@ from kpdetect.training.runtime import Runtime
 SHEET, TURNED_SHEET = "sheet.png", "headings.png"
 SHOWN, COLUMNS, SHOWN_SIDE = 24, 8, 160
 """Number of images on the sheet, of its columns, and side of an image in pixels."""
+MASKED = 128
+"""Largest number of images in which the object's cells are stored."""
 NAME = "clusters of ImageNet features"
 """Name of the method in records and tables."""
 
@@ -152,14 +156,15 @@ class _Search:
         return np.concatenate(blocks)
 
     def _fit(self, out: Path, key: str) -> None:
-        if Matcher.read(out, key, self.config) is not None:
+        if Matcher.read(out, key, self.config) is not None and ObjectMasks.read(out, key) is not None:
             return
         numbers = sorted(spread_numbers(len(self.paths), self.config.sample))
-        read = [outcome for number in numbers if not isinstance(outcome := self._read(number), InputError)]
+        read = {number: found for number in numbers if not isinstance(found := self._read(number), InputError)}
         if not read:
             raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
-        squares = np.stack([each.square for each in read])
-        with Progress(feature_counts(self.config)[0] * len(read), "fit clusters") as progress:
+        squares = np.stack([each.square for each in read.values()])
+        masked = sorted(spread_numbers(len(read), MASKED))
+        with Progress(feature_counts(self.config)[0] * len(read) + len(masked), "fit clusters") as progress:
 
             def features(squares: Image) -> NDArray[np.float32]:
                 blocks = []
@@ -168,10 +173,14 @@ class _Search:
                     progress.update(len(blocks[-1]))
                 return np.concatenate(blocks)
 
-            matcher, squares = fit_matcher(squares, features, self.keypoints, self.config)
+            matcher, turned = fit_matcher(squares, features, self.keypoints, self.config)
+            foreground = matcher.clusters.whitening.foreground(features(squares[masked]))
         if self.config.headings:
-            tiles = [fit_image(squares[each], SHOWN_SIDE)[0] for each in sorted(spread_numbers(len(squares), SHOWN))]
+            tiles = [fit_image(turned[each], SHOWN_SIDE)[0] for each in sorted(spread_numbers(len(turned), SHOWN))]
             write_image(out / TURNED_SHEET, contact_sheet(tiles, COLUMNS))
+        names = names_below([self.paths[list(read)[place]] for place in masked], self.root)
+        masks = np.stack([largest_piece(each) for each in foreground])
+        ObjectMasks(names=tuple(names), masks=masks, crop=self.crop).write(out, key)
         matcher.write(out, key)
         steady = ", ".join(f"{value:.2f}" for value in matcher.clusters.score)
         log.info(f"share of the sample in which each keypoint is matched and follows a warp of the image: {steady}")

@@ -11,10 +11,11 @@ import pytest
 
 from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import Neighbours
-from benchmarks.studies.evidence import Coverage, Evidence, gather_evidence, same_scale
+from benchmarks.studies.evidence import UNKNOWN, Coverage, Evidence, coverage_of, gather_evidence, same_scale
 from benchmarks.studies.judging import describe_verdict, judge_project
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.verdict import CAUTION, judge_keypoints, read_verdict, write_verdict
+from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
 from kpdetect.skeleton import Skeleton
@@ -65,6 +66,21 @@ def test_evidence_on_a_detector_that_is_known(spots) -> None:
     verdict = judge_keypoints(found, detector="abc")
     assert [each.state for each in verdict.keypoints][1::2] == ["steady", "still"]
     assert sorted(each.state for each in verdict.keypoints) == ["duplicate", "steady", "steady", "still"]
+
+
+def test_coverage_from_masks_of_real_images(tmp_path) -> None:
+    image = np.zeros((60, 100, 3), np.uint8)  # the centre square begins 20 pixels from the left
+    image[30, 50, :2] = 255
+    write_image(tmp_path / "a.png", image)
+    masks = np.zeros((2, 24, 24), bool)  # a cell has 2.5 pixels
+    masks[0, 12, 12] = True  # at the red spot
+    masks[0, 3, 20] = True
+    objects = ObjectMasks(names=("a.png", "gone.png"), masks=masks, crop="centre")
+    found = coverage_of(Brightest(), objects, tmp_path)  # type: ignore[arg-type]
+    assert found.within_reach == 0.5
+    assert found.unknown is None
+    lost = replace(objects, names=("x.png", "gone.png"))
+    assert coverage_of(Brightest(), lost, tmp_path) == UNKNOWN  # type: ignore[arg-type]
 
 
 def test_another_detector_explains_what_both_find(spots) -> None:

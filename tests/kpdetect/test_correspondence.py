@@ -13,6 +13,7 @@ from kpdetect.discovery.clusters import Clusters, fit_clusters, warped_points
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import Whitening, grid_features, otsu
 from kpdetect.discovery.matching import Matches, mutual_matches, with_positions
+from kpdetect.discovery.object_masks import ObjectMasks, largest_piece
 from kpdetect.discovery.selection import spread_choice, steadiness
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.atomic import read_json
@@ -145,6 +146,15 @@ def test_a_missing_extra_is_refused_with_the_command_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_object_is_the_largest_piece_inside_the_border():
+    foreground = np.zeros((12, 10), bool)
+    foreground[:, 0] = True  # the outermost cells do not count
+    foreground[2, 2] = foreground[3, 3] = True  # pieces join at corners
+    foreground[7, 7] = True
+    assert np.argwhere(largest_piece(foreground)).tolist() == [[2, 2], [3, 3]]
+    assert not largest_piece(np.zeros((12, 12), bool)).any()
+
+
 def test_minutes_are_shared_by_the_stages_that_train():
     parts = [share_of(stage, True, 1, "correspondence") for stage in ("detector", "refine", "round")]
     assert sum(parts) == pytest.approx(1)
@@ -174,6 +184,9 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     run_project(images, out, config, overrides=overrides, device="cpu")
     assert not (out / "generator").exists()
     assert (out / "correspondence" / "sheet.png").exists()
+    objects = ObjectMasks.read(out / "correspondence")
+    assert objects.masks.shape == (16, 8, 8)  # of the sample
+    assert "How much of the object has keypoints is unknown: there is no generator" not in (out / "verdict.json").read_text()
     found = Predictions.read(out / "correspondence")
     assert found.keypoints_px.shape == (40, 4, 2)
     assert ((found.keypoints_px > -1) & (found.keypoints_px < 32)).all()
