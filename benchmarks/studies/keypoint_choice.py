@@ -133,7 +133,7 @@ class ChoiceRecord(Record):
         if self.asked == "auto":
             which = "the fewest that explain nearly as much as all"
         else:
-            which = f"the {self.asked} most informative ones, as requested"
+            which = f"the {self.asked} most informative ones"
         return (
             f"The detectors learned {count} keypoints. Kept are {len(self.kept)} ({', '.join(map(str, self.kept))}), {which}. "
             f"{shares}, all {count} explain {100 * self.explained[-1]:.0f} %."

@@ -181,6 +181,7 @@ class _Search:
         names = names_below([self.paths[list(read)[place]] for place in masked], self.root)
         masks = np.stack([largest_piece(each) for each in foreground])
         ObjectMasks(names=tuple(names), masks=masks, crop=self.crop).write(out, key)
+        self._draw(out / SHEET, matcher)
         matcher.write(out, key)
         steady = ", ".join(f"{value:.2f}" for value in matcher.clusters.score)
         log.info(f"share of the sample in which each keypoint is matched and follows a warp of the image: {steady}")
@@ -229,7 +230,7 @@ class _Search:
         )
 
     def _block(
-        self, matcher: Matcher, numbers: range
+        self, matcher: Matcher, numbers: Sequence[int]
     ) -> tuple[dict[int, _Found | InputError], NDArray[np.float32], NDArray[np.float32]]:
         """Read a batch of images, and find their keypoints in pixels of each image and the confidence."""
         outcomes = {number: self._read(number) for number in numbers}
@@ -245,21 +246,22 @@ class _Search:
         """Write the predictions and the sheet."""
         table = PartsTable(parts, names_below(self.paths, self.root))
         skipped = table.readable(self.root, strict=False).skipped
-        self._draw(out / SHEET, table)
         description = {"provenance": {"discovery": NAME}, "score": score.round(4).tolist()}
         record = {"crop": self.crop, "skipped": skipped, "environment": environment(), "files": Entries(table.files())}
         write_predictions(out, table.blocks, {**self.stage, "description": description, **record})
         parts.remove()
 
-    def _draw(self, path: Path, table: PartsTable) -> None:
-        shown, first, tiles = spread_numbers(table.outcome.count, SHOWN), 0, []
-        for block in table.blocks():
-            points_px = block.confident(self.config.min_similarity)
-            for row in (row for row in range(block.count) if first + row in shown):
-                square, matrix = fit_image(read_image(self.root / block.images[row]), SHOWN_SIDE, self.crop)
-                tiles.append(draw_keypoints(square, apply_affine(matrix, points_px[row])))
-            first += block.count
+    def _draw(self, path: Path, matcher: Matcher) -> None:
+        """Draw some images with their keypoints. This takes a second, so the user sees them before all images are matched."""
+        outcomes, places, confidence = self._block(matcher, sorted(spread_numbers(len(self.paths), SHOWN)))
+        points_px = np.where((confidence >= self.config.min_similarity)[..., None], places, np.nan)
+        read = [self.paths[number] for number, outcome in outcomes.items() if isinstance(outcome, _Found)]
+        tiles = []
+        for image_path, points in zip(read, points_px, strict=True):
+            square, matrix = fit_image(read_image(image_path), SHOWN_SIDE, self.crop)
+            tiles.append(draw_keypoints(square, apply_affine(matrix, points)))
         write_image(path, contact_sheet(tiles, COLUMNS))
+        log.info(f"{path} shows {len(tiles)} images with their matches")
 
 
 def write_correspondence_pairs(
