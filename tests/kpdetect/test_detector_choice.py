@@ -152,7 +152,8 @@ def test_rounds_end_when_the_score_stops_rising(project, toy, tmp_path, noises, 
     assert capsys.readouterr().err.count("round 3 is left out: round 2 did not raise the score beyond its noise") == 1
     plan = run_small(toy / "unlabelled" / "images", out, *rounds, dry_run=True).plan
     assert plan[-1] == f"{out}: everything is trained already"
-    assert plan[0].startswith("decided earlier: objects count as upright: 40 images")
+    assert plan[0] == "method: gan, with which this project began"
+    assert plan[1].startswith("decided earlier: objects count as upright: 40 images")
     assert find_weights(out, "detector").parent.name == "taught-1"
     verdict = read_verdict(out / "verdict.json")
     assert (verdict.chosen, verdict.detector) == ("taught-1", file_hash(out / "taught-1" / "model.safetensors"))
