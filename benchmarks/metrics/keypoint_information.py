@@ -11,7 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.keypoint_quality import STILL, Points, Values, ridge_predictions
+from benchmarks.metrics.keypoint_quality import (
+    STILL,
+    STILL_PERCENT,
+    Points,
+    Values,
+    motion_percent,
+    pairwise,
+    ridge_predictions,
+)
 from kpdetect.errors import InputError
 
 COMPONENTS = 50
@@ -25,10 +33,10 @@ FEWEST_IMAGES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """Keypoints in the order in which each explains most beyond those before it.
+    """Keypoints in the order of their use.
 
     Attributes:
-        order: numbers of the keypoints, [K].
+        order: numbers of the keypoints, the best one first, [K].
         explained: [K], the share of the target's variation that the keypoints up to this one explain together.
     """
 
@@ -114,6 +122,31 @@ def rank_keypoints(keypoints: Points, target: Values) -> Ranking:
         order.append(left.pop(best))
         explained.append(shares[best])
     return Ranking(order=tuple(order), explained=tuple(explained))
+
+
+def rank_apart(keypoints: Points, target: Values) -> Ranking:
+    """Order keypoints [images, K, 2] so that those come last that hardly move or lie next to a more informative one.
+
+    Again and again, the keypoint is removed that hardly moves; or else, of the two that lie nearest to each other, the less
+    informative one (see `rank_keypoints`). What is removed first comes last. So the first keypoints cover the object, while the
+    most informative ones alone crowd where the grey values vary most.
+
+    Raises:
+        InputError: there are fewer than 8 images.
+    """
+    place = {number: at for at, number in enumerate(rank_keypoints(keypoints, target).order)}
+    distance, still = pairwise(keypoints)[0], motion_percent(keypoints) < STILL_PERCENT
+    left: list[int] = sorted(place)
+    removed: list[int] = []
+    while left:
+        idle = [number for number in left if still[number]]
+        near = distance[np.ix_(left, left)] + np.diag(np.full(len(left), np.inf))
+        nearest = [left[at] for at in np.unravel_index(near.argmin(), near.shape)]
+        removed.append(max(idle or nearest, key=place.__getitem__))
+        left.remove(removed[-1])
+    order = tuple(reversed(removed))
+    explained = (explained_share(keypoints[:, order[:count]], target) for count in range(1, len(order) + 1))
+    return Ranking(order=order, explained=tuple(explained))
 
 
 def lost_without(keypoints: Points, target: Values) -> Values:

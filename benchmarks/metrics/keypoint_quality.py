@@ -79,6 +79,8 @@ def find_neighbours(keypoints: Points) -> Neighbours:
     )
 
 
+STILL_PERCENT = 0.5
+"""A keypoint whose standard deviation is below this share of the side hardly moves."""
 WHOLE = 20
 """Number of independent movements for a score of 1 if there are ten keypoints or more: the most that ten can show."""
 

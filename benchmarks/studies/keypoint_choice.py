@@ -19,7 +19,7 @@ from benchmarks.metrics.keypoint_information import (
     explained_share,
     image_components,
     lost_without,
-    rank_keypoints,
+    rank_apart,
     target_of,
 )
 from benchmarks.metrics.keypoint_quality import Points, Values
@@ -77,7 +77,7 @@ class KeypointChoice:
 
     Attributes:
         kept: numbers of the keypoints that are kept, ascending.
-        ranking: all keypoints, the most informative first.
+        ranking: all keypoints, the best one first.
         images: number of images that were used.
     """
 
@@ -133,7 +133,7 @@ class ChoiceRecord(Record):
         if self.asked == "auto":
             which = "the fewest that explain nearly as much as all"
         else:
-            which = f"the {self.asked} most informative ones"
+            which = f"the {self.asked} most informative ones that lie apart"
         return (
             f"The detectors learned {count} keypoints. Kept are {len(self.kept)} ({', '.join(map(str, self.kept))}), {which}. "
             f"{shares}, all {count} explain {100 * self.explained[-1]:.0f} %."
@@ -154,7 +154,7 @@ def read_choice(path: Path) -> ChoiceRecord | None:
 
 def choose_keypoints(seen: Seen, kept: Kept) -> KeypointChoice:
     """Choose the most informative keypoints, see `benchmarks.metrics.keypoint_information`."""
-    ranking = rank_keypoints(seen.keypoints, target_of(seen.keypoints, seen.components))
+    ranking = rank_apart(seen.keypoints, target_of(seen.keypoints, seen.components))
     count = ranking.enough() if kept == "auto" else kept
     return KeypointChoice(kept=ranking.best(count), ranking=ranking, images=len(seen.keypoints))
 

@@ -2,7 +2,7 @@
 
 All detectors see the same images and the same changed views of them. The images are resampled (bootstrap), the same ones for
 all detectors, so that the noise of a difference between two scores is known. Training helps more often than it harms, so the
-latest detector is chosen whose score is not surpassed beyond this noise.
+latest detector is chosen whose score is close to the best one: not lower beyond this noise, or at least nine tenths of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.training.stage_choice import CERTAIN, StageChoice, StageScore, sentence_start, stage_title
 
 RESAMPLINGS = 200
+NEARLY = 0.9
+"""A later detector is preferred if its score is at least this share of the best one. On matched clusters, rounds lower the
+score a little, but also the error (docs/howto/train.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +84,11 @@ def choose_stage(seen: Mapping[str, Seen], weights: Mapping[str, str], seed: int
         )
         for stage, each in seen.items()
     )
-    best = max(reversed(scores), key=lambda each: each.score).stage
-    chosen = next(stage for stage in reversed(stages) if _better(resampled[best], resampled[stage]) < CERTAIN)
-    return StageChoice(chosen=chosen, images=count, stages=scores, sentence=_sentence(chosen, best, scores))
+    best = max(reversed(scores), key=lambda each: each.score)
+    good = {each.stage for each in scores if each.score >= NEARLY * best.score}
+    noisy = {stage for stage in stages if _better(resampled[best.stage], resampled[stage]) < CERTAIN}
+    chosen = next(stage for stage in reversed(stages) if stage in good | noisy)
+    return StageChoice(chosen=chosen, images=count, stages=scores, sentence=_sentence(chosen, best.stage, scores))
 
 
 def _better(one: Values, other: Values) -> float:
@@ -96,7 +101,7 @@ def _sentence(chosen: str, best: str, scores: Sequence[StageScore]) -> str:
     if chosen == best:
         why = f"of the {len(scores)} detectors it has the best score ({of[chosen]})"
     else:
-        near = f"its score ({of[chosen]}) differs from the best one ({of[best]}, {stage_title(best)}) by no more than noise"
+        near = f"its score ({of[chosen]}) is close to the best one ({of[best]}, {stage_title(best)})"
         why = f"{near}, and it was trained later"
     rest = "" if chosen == last else f"; {stage_title(last)} has {of[last]}"
     return f"{sentence_start(stage_title(chosen))} is used: {why}{rest}."

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks import measurement_records
-from benchmarks.metrics.keypoint_quality import movements_score
+from benchmarks.metrics.keypoint_quality import STILL_PERCENT, movements_score
 from benchmarks.studies.evidence import Evidence
 from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import ConfigError, FormatError
@@ -31,8 +31,6 @@ from kpdetect.training.stage_choice import StageChoice, StageScore
 
 NAME = "verdict.json"
 State = Literal["steady", "unsteady", "duplicate", "lost", "still"]
-STILL_PERCENT = 0.5
-"""A keypoint whose standard deviation is below this share of the side hardly moves."""
 STEADY_SHARE, LOST_SHARE = 0.3, 0.6
 """Bounds of a keypoint's `noise`: a keypoint is steady up to the first, and lost above the second."""
 LITTLE_SCORE = 0.25

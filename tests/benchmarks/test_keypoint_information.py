@@ -10,6 +10,7 @@ from benchmarks.metrics.keypoint_information import (
     explained_share,
     image_components,
     lost_without,
+    rank_apart,
     rank_keypoints,
     target_of,
 )
@@ -49,6 +50,16 @@ def test_repeated_and_still_keypoints_come_last() -> None:
     assert ranking.best(2) == (0, 2)
     assert ranking.enough() == 2
     assert rank_keypoints(KEYPOINTS, np.stack([ONE, 3 * TWO], axis=1)).order[:2] == (2, 0)
+
+
+def test_of_neighbours_the_less_informative_one_comes_later_and_still_keypoints_come_last() -> None:
+    ranking = rank_apart(KEYPOINTS, np.stack([2 * ONE, TWO], axis=1))
+    assert ranking.order == (0, 2, 1, 3)  # 1 lies next to 0
+    assert ranking.explained[:2] == pytest.approx([0.8, 1.0], abs=1e-3)
+    far = KEYPOINTS[:, :3].copy()
+    far[:, 1] += (0.9, -0.9)  # 1 repeats the motion of 0, but now 0 and 2 lie next to each other
+    assert rank_keypoints(far, np.stack([2 * ONE, TWO], axis=1)).order == (0, 2, 1)
+    assert rank_apart(far, np.stack([2 * ONE, TWO], axis=1)).best(2) == (0, 1)
 
 
 def test_enough_keypoints_for_a_share_of_the_best() -> None:

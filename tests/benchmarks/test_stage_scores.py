@@ -53,9 +53,15 @@ def test_the_later_detector_is_chosen_if_the_difference_is_noise() -> None:
     assert made.chosen == "refined"
     assert made.stages[0].score > made.stages[1].score + 0.04
     assert made.sentence == (
-        "The refined detector is used: its score (0.43) differs from the best one (0.48, the first detector) by no more than "
-        "noise, and it was trained later; the detector of round 1 has 0.10."
+        "The refined detector is used: its score (0.43) is close to the best one (0.48, the first detector), and it was "
+        "trained later; the detector of round 1 has 0.10."
     )
+
+
+def test_the_later_detector_is_chosen_if_its_score_is_nearly_as_good() -> None:
+    made = choice(first=2.0, refined=3.0)  # 0.455 of 0.48 in every resampling
+    assert made.stages[1].high < made.stages[0].low
+    assert made.chosen == "refined"
 
 
 def test_the_score_is_that_of_the_verdict(monkeypatch) -> None:

@@ -69,7 +69,7 @@ def test_choice_among_known_keypoints(tmp_path):
     )  # fmt: skip
     for asked, which in (
         ("auto", "the fewest that explain nearly as much as all"),
-        (2, "the 2 most informative ones"),
+        (2, "the 2 most informative ones that lie apart"),
     ):
         write_json(tmp_path / "chosen.json", choice.to_record("hash", asked))
         read = read_choice(tmp_path / "chosen.json")
