@@ -86,8 +86,8 @@ class Verdict(StrictConfig):
     images_seen: int | None = None
     """Number of images that the generator saw in training; null if it is not known."""
     score: float
-    """`movements` as a share of the movements that as many keypoints can show (two each), but at most of 20; see
-    `benchmarks.metrics.keypoint_quality.movements_score`."""
+    """`movements` as a share of the movements that as many keypoints can show (two each), or of 20 if these are fewer; 0 to 1.
+    See `benchmarks.metrics.keypoint_quality.movements_score`."""
     movements: float
     """Number of independent movements that the keypoints show together above their errors."""
     within_reach: float | None = None
@@ -131,7 +131,7 @@ def judge_keypoints(
         other=other,
         images=evidence.images,
         images_seen=images_seen,
-        score=_short(movements_score(evidence.movements, len(keypoints))),
+        score=_short(min(1.0, movements_score(evidence.movements, len(keypoints)))),
         movements=_short(evidence.movements),
         within_reach=None if coverage.within_reach is None else _short(coverage.within_reach),
         within_hull=None if coverage.within_hull is None else _short(coverage.within_hull),

@@ -26,7 +26,8 @@ class StageScore(Record):
     weights: str
     """Hash of the detector's weights."""
     score: float
-    """Score without labels, 0 to 1 (see `benchmarks.studies.verdict`), of all keypoints that the detector learned."""
+    """Score without labels (see `benchmarks.studies.verdict`) of all keypoints that the detector learned. It can exceed 1 if
+    there are more than ten."""
     low: float
     """Lower end of the interval that holds 90 % of the scores of resampled images."""
     high: float
