@@ -37,6 +37,8 @@ from kpdetect.training.checkpoints import round_number
 from kpdetect.training.forecast import (
     DETECTOR,
     GENERATOR,
+    MATCHED_DETECTOR,
+    Guidance,
     Line,
     Needs,
     duration,
@@ -46,6 +48,12 @@ from kpdetect.training.forecast import (
     speed_line,
 )
 from kpdetect.training.price import MOST_SECONDS, Price
+
+OUTLOOK: dict[str, dict[str, Guidance]] = {
+    "gan": {"generator": GENERATOR, "detector": DETECTOR},
+    "correspondence": {"detector": MATCHED_DETECTOR},
+}
+"""What is known about the number of images that a stage needs, by method and stage."""
 
 SHORT_STEPS = 100
 """Trainings of at most this many steps are not measured, because they end before a measurement would."""
@@ -146,19 +154,23 @@ class ProjectPrice:
 
     def _outlook(self) -> list[Line]:
         """Say whether the generator and the first detector will see enough images. Advice is given for one of them."""
-        job, lines = self.job, []
-        if self.settings.method != "gan":
-            return []
+        lines: list[Line] = []
         for training, price in zip(self.left, self.prices, strict=True):
-            if training.stage not in ("generator", "detector"):
-                continue
-            share, guidance = job.generator_share, GENERATOR if training.stage == "generator" else DETECTOR
-            if training.stage == "detector":
-                share *= share_of("detector", self.settings.refined) / share_of("generator", self.settings.refined)
-            said = outlook_lines(price.forecast, guidance, share)
-            lines += [(level, in_project(line, training.stage)) for level, line in said]
+            guidance = OUTLOOK.get(self.settings.method, {}).get(training.stage)
+            if guidance is not None:
+                said = outlook_lines(price.forecast, guidance, self._share_of_minutes(training.stage))
+                lines += [(level, in_project(line, training.stage)) for level, line in said]
         few = [line for line in lines if line[0] == logging.WARNING]
         return few[:1] or lines
+
+    def _share_of_minutes(self, stage: str) -> float:
+        """Compute the share of a longer project's minutes that a stage gets."""
+        settings, share = self.settings, self.job.generator_share
+        if settings.method == "correspondence":
+            return share_of(stage, settings.refined, settings.rounds.count, settings.method)
+        if stage == "detector":
+            return share * share_of("detector", settings.refined) / share_of("generator", settings.refined)
+        return share
 
     @cached_property
     def prices(self) -> tuple[Price, ...]:

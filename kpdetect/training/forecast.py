@@ -43,6 +43,10 @@ DETECTOR = Guidance(
     "detector", 5_000, 10_000, "the keypoints are imprecise", "a smaller input (`overrides=model.input_size=64`)"
 )
 """The first detector, trained on pairs: hands and cartoon faces, an input of 64 px, the head `pyramid`."""
+MATCHED_DETECTOR = Guidance(
+    "detector", 10_000, 40_000, "wrong matches are often not corrected", "a smaller input (`overrides=model.input_size=64`)"
+)
+"""The first detector, trained on matched clusters: hands, 14,000 and 43,000 images at an input of 64 px."""
 GUIDANCE: Mapping[str, Guidance] = {"generator": GENERATOR}
 """The guidance for each kind of training that has one."""
 MEMORY_SHARE = 0.9
