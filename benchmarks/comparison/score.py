@@ -167,13 +167,14 @@ def baseline_score(baseline: Baseline, fitting: Fitting) -> Score:
 
 
 def model_score(project: Path, fitting: Fitting, device: str) -> Score:
-    """Measure the detector of a project.
+    """Measure the detector of a project. Keypoints that it learned but does not keep do not count.
 
     Raises:
         CheckpointError: the project has no detector.
     """
     images = fitting.images()
-    keypoints_px, _ = Predictor.load(project, device)(images)
+    predictor = Predictor.load(project, device)
+    keypoints_px = predictor(images)[0][:, list(predictor.skeleton.numbers)]
     score = cross_validated(keypoints_px.reshape(len(images), -1).astype(np.float64), fitting, _sizes(images))
     if len(fitting.names) < 2:
         return score
