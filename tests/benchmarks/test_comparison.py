@@ -1,17 +1,20 @@
 """The comparison of methods: its settings, the cross-validated error, the table, and the continuation of a comparison."""
 
 import csv
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.comparison import run
+from benchmarks.comparison import run, score
 from benchmarks.comparison.__main__ import main
 from benchmarks.comparison.config import SetConfig, read_comparison
 from benchmarks.comparison.score import Fitting, Score, baseline_score, cross_validated, read_fitting
 from benchmarks.comparison.turns import exchanged_ends
 from kpdetect.errors import FormatError, InputError, TrainingError
 from kpdetect.images.image_files import write_image
+from kpdetect.skeleton import Skeleton
 from kpdetect.training.runtime import resolve_runtime
 
 SETTINGS = """
@@ -134,3 +137,16 @@ def test_bad_settings_are_refused_in_one_line(discs, capsys):
     assert main([str(discs / "settings.yaml"), str(discs / "out")]) == 2
     assert "methods" in capsys.readouterr().err
     assert not (discs / "out").exists()
+
+
+def test_keypoints_that_a_project_leaves_out_do_not_count(tmp_path, monkeypatch):
+    class Three:
+        skeleton = replace(Skeleton.plain(3), numbers=(0, 2), names=("a", "c"))
+
+        def __call__(self, images):
+            return np.arange(len(images) * 6).reshape(len(images), 3, 2), np.ones((len(images), 3))
+
+    fitting = SimpleNamespace(images=lambda: [np.zeros((4, 5, 3), np.uint8)] * 2, names=("nose",))
+    monkeypatch.setattr(score.Predictor, "load", lambda *_: Three())
+    monkeypatch.setattr(score, "cross_validated", lambda features, *_: features)
+    assert score.model_score(tmp_path, fitting, "cpu").tolist() == [[0, 1, 4, 5], [6, 7, 10, 11]]
