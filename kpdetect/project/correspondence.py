@@ -255,11 +255,10 @@ class _Search:
         """Draw some images with their keypoints. This takes a second, so the user sees them before all images are matched."""
         outcomes, places, confidence = self._block(matcher, sorted(spread_numbers(len(self.paths), SHOWN)))
         points_px = np.where((confidence >= self.config.min_similarity)[..., None], places, np.nan)
-        read = [self.paths[number] for number, outcome in outcomes.items() if isinstance(outcome, _Found)]
-        tiles = []
-        for image_path, points in zip(read, points_px, strict=True):
-            square, matrix = fit_image(read_image(image_path), SHOWN_SIDE, self.crop)
-            tiles.append(draw_keypoints(square, apply_affine(matrix, points)))
+        read, tiles = [outcome for outcome in outcomes.values() if isinstance(outcome, _Found)], []
+        for found, points in zip(read, points_px, strict=True):
+            tile, smaller = fit_image(found.square, SHOWN_SIDE)
+            tiles.append(draw_keypoints(tile, apply_affine(smaller, apply_affine(found.matrix, points))))
         write_image(path, contact_sheet(tiles, COLUMNS))
         log.info(f"{path} shows {len(tiles)} images with their matches")
 
