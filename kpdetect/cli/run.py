@@ -58,7 +58,7 @@ Keypoints = Annotated[
         "-k",
         metavar="<int>|auto",
         help="Number of keypoints, from 1 to 64. auto: learn more, and keep the fewest that explain nearly as much as "
-        "all of them. (default: 20 with --method correspondence, else 10)",
+        "all of them. (default: 24 with --method correspondence, else 10)",
     ),
 ]
 Spare = Annotated[
@@ -66,7 +66,7 @@ Spare = Annotated[
     typer.Option(
         min=1,
         help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones. "
-        "(default: 1.6 with --method correspondence, else 1)",
+        "(default: 4/3 with --method correspondence, else 1)",
     ),
 ]
 

@@ -26,10 +26,10 @@ Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64
 """Largest number of keypoints that a project can learn."""
-KEYPOINTS: dict[str, int] = {"gan": 10, "imm": 10, "correspondence": 20}
+KEYPOINTS: dict[str, int] = {"gan": 10, "imm": 10, "correspondence": 24}
 """Number of keypoints of a project by default, by method. More clusters cost hardly any time and have lower errors. A
 generator with more keypoints puts several of them on one spot (docs/log/any-folder.md)."""
-SPARE: dict[str, float] = {"gan": 1.0, "imm": 1.0, "correspondence": 1.6}
+SPARE: dict[str, float] = {"gan": 1.0, "imm": 1.0, "correspondence": 4 / 3}
 """How many times as many keypoints a project learns as it keeps by default, by method. So few clusters that are kept share a
 spot."""
 AUTO_LEARNED: dict[str, int] = {"gan": 20, "imm": 20, "correspondence": 32}
@@ -116,7 +116,7 @@ def project_config(
         preset: `tiny`, `small` or `paper`. It sets the widths of the networks and the length of the training. `tiny` and
             `small` suit a CPU.
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
-        keypoints: number of keypoints, 1 to 64. None means 20 for `correspondence`, and 10 for the other methods. `auto`:
+        keypoints: number of keypoints, 1 to 64. None means 24 for `correspondence`, and 10 for the other methods. `auto`:
             learn 20 (`correspondence`: 32), and keep the fewest that explain nearly as much as all of them.
         crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
             aspect ratio.
@@ -128,7 +128,7 @@ def project_config(
         rounds: number of rounds of self-training. `auto`: up to 3, until a round does not raise the score without labels.
             None means 1, but 0 for `imm`, which has no rounds. When a project is continued, the number may grow but not shrink.
         spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept. None
-            means 1.6 for `correspondence`, or less if it would learn more than 64, and 1 for the other methods.
+            means 4/3 for `correspondence`, or less if it would learn more than 64, and 1 for the other methods.
 
     Raises:
         ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
