@@ -18,8 +18,8 @@ CONTROL = "kpdetect-control"
 EMBEDDINGS = "kpdetect-embeddings"
 MEASURED = "kpdetect-measured"
 NEAREST = "kpdetect-nearest"
-VERDICT = "kpdetect-verdict-2"
-EARLIER_VERDICTS = ("kpdetect-verdict",)
+VERDICT = "kpdetect-verdict-3"
+EARLIER_VERDICTS = ("kpdetect-verdict", "kpdetect-verdict-2")
 """Schemas that an earlier version wrote."""
 
 

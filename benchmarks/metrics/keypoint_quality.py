@@ -81,17 +81,34 @@ def find_neighbours(keypoints: Points) -> Neighbours:
 
 STILL_PERCENT = 0.5
 """A keypoint whose standard deviation is below this share of the side hardly moves."""
-WHOLE = 20
-"""Number of independent movements for a score of 1 if there are ten keypoints or more: the most that ten can show."""
+RIGID = 2
+"""Number of independent movements of an object that only shifts: right and down. They alone give a score of at most 0.71."""
 
 
-def movements_score(movements: float, count: int) -> float:
-    """Compute the score of `count` keypoints that show `movements` independent movements above their noise.
+def keypoint_score(movements: float, noise: Values) -> float:
+    """Compute the score of keypoints without labels: m independent movements, and their noise.
 
-    Up to ten keypoints, it is the share of the most that they can show, two each. More keypoints are compared with as many
-    movements as ten keypoints can show, so the score does not fall because a detector has more of them. It can exceed 1 then.
+    The score is sqrt(m / (m + 2)) (1 - n), with n the root of the mean square of the keypoints' noise. The first factor says
+    how much of the pose the keypoints show, whatever their number; the second one, how exactly. Both factors, and the 2, were
+    chosen by the rank correlation with true errors (docs/log/any-folder.md).
+
+    Args:
+        movements: number of independent movements above the noise, at least 0; see `movements_above_noise`.
+        noise: [K], the noise of each keypoint as a share of its motion. Values above 1, and NaN, count as 1.
+
+    Returns:
+        0 to 1. A perfect score needs many movements without any noise.
     """
-    return movements / min(2 * count, WHOLE)
+    shares = np.fmin(np.nan_to_num(noise, nan=1.0), 1.0)
+    return float(np.sqrt(movements / (movements + RIGID)) * (1 - np.sqrt(np.mean(shares**2))))
+
+
+def noise_shares(distance: Values, motion: Values) -> Values:
+    """Divide the distance [K] between two views of a keypoint (root of the mean square) by its motion [K], both in percent.
+
+    A keypoint that no view shows, or that never moves, has NaN.
+    """
+    return np.divide(distance, motion, out=np.full(len(motion), np.nan), where=motion > 0)
 
 
 def movements_above_noise(keypoints: Points, noise: Values) -> float:

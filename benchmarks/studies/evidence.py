@@ -32,6 +32,7 @@ from benchmarks.metrics.keypoint_quality import (
     find_neighbours,
     motion_percent,
     movements_above_noise,
+    noise_shares,
 )
 from benchmarks.studies.generated_images import conditioned
 from generator.sample_sheet import to_uint8
@@ -145,7 +146,7 @@ def gather_evidence(
     views = consistency(predictor, images, seed)
     keypoints = same_scale(np.asarray(predictor(images)[0], np.float64), images)[:, numbers]
     distance, motion = views.affine_rms_of[numbers], motion_percent(keypoints)
-    noise = np.fmin(_share(distance, motion, MOST_NOISE), MOST_NOISE)
+    noise = np.fmin(np.nan_to_num(noise_shares(distance, motion), nan=MOST_NOISE), MOST_NOISE)
     others = None if other is None else same_scale(np.asarray(other(images)[0], np.float64), images)
     redrawn = None
     if stream is not None:
@@ -178,10 +179,10 @@ def same_scale(keypoints_px: Points, images: list[Image]) -> Points:
     return np.asarray((keypoints_px + 0.5 - extents / 2) / (np.sqrt(extents.prod(axis=-1, keepdims=True)) / 2), np.float64)
 
 
-def _share(error: Values, floor: Values, unknown: float = 1.0) -> Values:
-    """Divide each error by its floor; the result is `unknown` where the error could not be measured."""
+def _share(error: Values, floor: Values) -> Values:
+    """Divide each error by its floor; the result is 1 where the error could not be measured."""
     known = np.isfinite(error) & np.isfinite(floor) & (floor > 0)
-    return np.divide(error, floor, out=np.full(len(error), unknown), where=known)
+    return np.divide(error, floor, out=np.ones(len(error)), where=known)
 
 
 def _redraw(

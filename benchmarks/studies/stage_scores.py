@@ -2,7 +2,7 @@
 
 All detectors see the same images and the same changed views of them. The images are resampled (bootstrap), the same ones for
 all detectors, so that the noise of a difference between two scores is known. Training helps more often than it harms, so the
-latest detector is chosen whose score is close to the best one: not lower beyond this noise, or at least nine tenths of it.
+latest detector is chosen whose score is not lower than the best one beyond this noise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.metrics.consistency import affine_distances, mean_of_known
-from benchmarks.metrics.keypoint_quality import Points, Values, movements_above_noise, movements_score
+from benchmarks.metrics.keypoint_quality import (
+    Points,
+    Values,
+    keypoint_score,
+    motion_percent,
+    movements_above_noise,
+    noise_shares,
+)
 from benchmarks.studies.evidence import same_scale
 from kpdetect.images.arrays import Image
 from kpdetect.inference.labels import Labels
@@ -22,9 +29,6 @@ from kpdetect.inference.predictor import Predictor
 from kpdetect.training.stage_choice import CERTAIN, StageChoice, StageScore, sentence_start, stage_title
 
 RESAMPLINGS = 200
-NEARLY = 0.9
-"""A later detector is preferred if its score is at least this share of the best one. On matched clusters, rounds lower the
-score a little, but also the error (docs/howto/train.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,9 @@ class Seen:
 
     def score(self, rows: Values | slice = slice(None)) -> float:
         """Compute the score of `benchmarks.studies.verdict` from some of the images."""
-        noise = np.sqrt(mean_of_known(self.distances[rows] ** 2)) / np.sqrt(2)
-        return movements_score(movements_above_noise(self.keypoints[rows], noise), self.distances.shape[1])
+        distance, keypoints = np.sqrt(mean_of_known(self.distances[rows] ** 2)), self.keypoints[rows]
+        movements = movements_above_noise(keypoints, distance / np.sqrt(2))
+        return keypoint_score(movements, noise_shares(distance, motion_percent(keypoints)))
 
 
 def look_through(weights: Path, images: list[Image], device: str, seed: int = 0) -> Seen:
@@ -85,9 +90,7 @@ def choose_stage(seen: Mapping[str, Seen], weights: Mapping[str, str], seed: int
         for stage, each in seen.items()
     )
     best = max(reversed(scores), key=lambda each: each.score)
-    good = {each.stage for each in scores if each.score >= NEARLY * best.score}
-    noisy = {stage for stage in stages if _better(resampled[best.stage], resampled[stage]) < CERTAIN}
-    chosen = next(stage for stage in reversed(stages) if stage in good | noisy)
+    chosen = next(stage for stage in reversed(stages) if _better(resampled[best.stage], resampled[stage]) < CERTAIN)
     return StageChoice(chosen=chosen, images=count, stages=scores, sentence=_sentence(chosen, best.stage, scores))
 
 

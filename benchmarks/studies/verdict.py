@@ -8,9 +8,9 @@ duplicate   the keypoint always lies next to a steadier keypoint and moves with 
 unsteady    the keypoint follows the object, with errors above 0.3 of its own motion
 steady      the keypoint follows the object
 
-The score counts the independent movements that the keypoints show together above their errors, as a share of the 2 K movements
-that K keypoints can show, or of 20 if there are more than ten keypoints. Keypoints that crowd one spot move together, so their
-score is low even if each of them is steady.
+The score is high if the keypoints show many independent movements together, and if their errors are small compared with their
+motion; see `benchmarks.metrics.keypoint_quality.keypoint_score`. Keypoints that crowd one spot move together, so their score is
+lower even if each of them is steady.
 
 A verdict is evidence, not a measured error: a steady keypoint may lie on a point of the object that is of no use.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks import measurement_records
-from benchmarks.metrics.keypoint_quality import STILL_PERCENT, movements_score
+from benchmarks.metrics.keypoint_quality import STILL_PERCENT, keypoint_score
 from benchmarks.studies.evidence import Evidence
 from kpdetect.config import StrictConfig, build_config
 from kpdetect.errors import ConfigError, FormatError
@@ -33,7 +33,7 @@ NAME = "verdict.json"
 State = Literal["steady", "unsteady", "duplicate", "lost", "still"]
 STEADY_SHARE, LOST_SHARE = 0.3, 0.6
 """Bounds of a keypoint's `noise`: a keypoint is steady up to the first, and lost above the second."""
-LITTLE_SCORE = 0.25
+LITTLE_SCORE = 0.5
 """The verdict explains a score below this."""
 LITTLE_REACH, LITTLE_HULL = 0.5, 0.5
 """The verdict mentions the shares of the object near keypoints, and in their hull, if they are below these values."""
@@ -86,8 +86,8 @@ class Verdict(StrictConfig):
     images_seen: int | None = None
     """Number of images that the generator saw in training; null if it is not known."""
     score: float
-    """`movements` as a share of the movements that as many keypoints can show (two each), or of 20 if these are fewer; 0 to 1.
-    See `benchmarks.metrics.keypoint_quality.movements_score`."""
+    """Score without labels, 0 to 1: of `movements` and the keypoints' `noise`, see
+    `benchmarks.metrics.keypoint_quality.keypoint_score`."""
     movements: float
     """Number of independent movements that the keypoints show together above their errors."""
     within_reach: float | None = None
@@ -131,7 +131,7 @@ def judge_keypoints(
         other=other,
         images=evidence.images,
         images_seen=images_seen,
-        score=_short(min(1.0, movements_score(evidence.movements, len(keypoints)))),
+        score=_short(keypoint_score(evidence.movements, evidence.noise)),
         movements=_short(evidence.movements),
         within_reach=None if coverage.within_reach is None else _short(coverage.within_reach),
         within_hull=None if coverage.within_hull is None else _short(coverage.within_hull),

@@ -26,8 +26,7 @@ class StageScore(Record):
     weights: str
     """Hash of the detector's weights."""
     score: float
-    """Score without labels (see `benchmarks.studies.verdict`) of all keypoints that the detector learned. It can exceed 1 if
-    there are more than ten."""
+    """Score without labels (see `benchmarks.studies.verdict`) of all keypoints that the detector learned, 0 to 1."""
     low: float
     """Lower end of the interval that holds 90 % of the scores of resampled images."""
     high: float

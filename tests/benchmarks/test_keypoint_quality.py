@@ -9,9 +9,10 @@ from benchmarks.metrics.keypoint_quality import (
     explained_by,
     find_duplicates,
     find_neighbours,
+    keypoint_score,
     motion_percent,
     movements_above_noise,
-    movements_score,
+    noise_shares,
     pairwise,
 )
 from kpdetect.errors import InputError
@@ -94,5 +95,15 @@ def test_noise_of_a_tenth_of_the_motion_leaves_99_percent() -> None:
     assert explained_by(one, one + 0.1 * source.normal(size=one.shape)) == pytest.approx([0.99, 0.99], abs=0.003)
 
 
-def test_more_keypoints_than_ten_do_not_lower_the_score() -> None:
-    assert [movements_score(6.0, count) for count in (3, 6, 10, 20, 64)] == [1.0, 0.5, 0.3, 0.3, 0.3]
+def test_scores_that_are_computed_by_hand() -> None:
+    assert keypoint_score(6.0, np.zeros(3)) == pytest.approx(np.sqrt(0.75))
+    assert keypoint_score(6.0, np.zeros(30)) == keypoint_score(6.0, np.zeros(3))  # more keypoints do not lower it
+    assert keypoint_score(2.0, np.array([0.6, 0.8])) == pytest.approx(np.sqrt(0.5) * (1 - np.sqrt(0.5)))
+    assert keypoint_score(2.0, np.array([0.0, 7.0])) == pytest.approx(np.sqrt(0.5) * (1 - np.sqrt(0.5)))
+    assert keypoint_score(2.0, np.array([0.0, np.nan])) == pytest.approx(np.sqrt(0.5) * (1 - np.sqrt(0.5)))
+    assert keypoint_score(0.0, np.zeros(2)) == 0.0
+
+
+def test_noise_is_a_share_of_the_motion() -> None:
+    found = noise_shares(np.array([1.0, 2.0, np.nan]), np.array([4.0, 0.0, 1.0]))
+    np.testing.assert_array_equal(found, [0.25, np.nan, np.nan])

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.studies import stage_scores
 from benchmarks.studies.evidence import gather_evidence
 from benchmarks.studies.stage_scores import Seen, choose_stage, look_through
+from benchmarks.studies.verdict import judge_keypoints
 from kpdetect.skeleton import Skeleton
 
 
@@ -26,24 +27,25 @@ def choice(**noises: float | np.ndarray) -> stage_scores.StageChoice:
 
 
 def test_a_score_that_is_computed_by_hand() -> None:
-    assert seen(2.0).score() == pytest.approx((1 - 1 / 25) / 2)  # (10 / 2)^2 = 25; nothing moves down
-    assert seen(4.0).score() == pytest.approx((1 - 1 / 6.25) / 2)
+    movements = 1 - 1 / 25  # (10 / 2)^2 = 25; nothing moves down
+    assert seen(2.0).score() == pytest.approx(np.sqrt(movements / (movements + 2)) * (1 - np.sqrt(8) / 10))
     assert seen(np.nan).score() == 0.0
+    assert seen(9.0).score() == 0.0  # the noise exceeds the motion
 
 
 def test_the_best_detector_is_chosen_and_the_sentence_says_why() -> None:
     made = choice(first=4.0, refined=2.0, one=4.0)
     assert (made.chosen, made.images) == ("refined", 40)
     assert [(each.stage, each.score, each.rises) for each in made.stages] == [
-        ("detector", 0.42, None), ("refined", 0.48, 1.0), ("taught-1", 0.42, 0.0),
+        ("detector", 0.2362, None), ("refined", 0.4084, 1.0), ("taught-1", 0.2362, 0.0),
     ]  # fmt: skip
     assert all(each.low < each.score for each in made.stages)
     assert made.sentence == (
-        "The refined detector is used: of the 3 detectors it has the best score (0.48); the detector of round 1 has 0.42."
+        "The refined detector is used: of the 3 detectors it has the best score (0.41); the detector of round 1 has 0.24."
     )
     assert [made.rises_at(stage) for stage in ("detector", "refined", "taught-1", "taught-2")] == [False, True, False, False]
     last = choice(first=4.0, refined=2.0)
-    assert last.sentence == "The refined detector is used: of the 2 detectors it has the best score (0.48)."
+    assert last.sentence == "The refined detector is used: of the 2 detectors it has the best score (0.41)."
 
 
 def test_the_later_detector_is_chosen_if_the_difference_is_noise() -> None:
@@ -53,15 +55,9 @@ def test_the_later_detector_is_chosen_if_the_difference_is_noise() -> None:
     assert made.chosen == "refined"
     assert made.stages[0].score > made.stages[1].score + 0.04
     assert made.sentence == (
-        "The refined detector is used: its score (0.43) is close to the best one (0.48, the first detector), and it was "
-        "trained later; the detector of round 1 has 0.10."
+        "The refined detector is used: its score (0.26) is close to the best one (0.41, the first detector), and it was "
+        "trained later; the detector of round 1 has 0.00."
     )
-
-
-def test_the_later_detector_is_chosen_if_its_score_is_nearly_as_good() -> None:
-    made = choice(first=2.0, refined=3.0)  # 0.455 of 0.48 in every resampling
-    assert made.stages[1].high < made.stages[0].low
-    assert made.chosen == "refined"
 
 
 def test_the_score_is_that_of_the_verdict(monkeypatch) -> None:
@@ -84,5 +80,6 @@ def test_the_score_is_that_of_the_verdict(monkeypatch) -> None:
     monkeypatch.setattr(stage_scores.Predictor, "load", lambda *_, **__: Brightest())
     monkeypatch.setattr("benchmarks.studies.evidence.evenly_spread", lambda paths: images)
     expected = gather_evidence(Brightest(), None, [])  # type: ignore[arg-type]
-    assert 4 * look_through(Path("weights"), images, "cpu").score() == pytest.approx(expected.movements)
+    score = judge_keypoints(expected, detector="abc").score
+    assert look_through(Path("weights"), images, "cpu").score() == pytest.approx(score, abs=5e-4)
     assert expected.movements > 1.9

@@ -135,7 +135,7 @@ EVIDENCE = Evidence(
 def test_states_score_and_sentences() -> None:
     verdict = judge_keypoints(EVIDENCE, detector="abc", generator="def", images_seen=7_000)
     assert [each.state for each in verdict.keypoints] == ["steady", "steady", "duplicate", "still", "lost", "unsteady"]
-    assert (verdict.score, verdict.movements) == (0.2, 2.4)
+    assert (verdict.score, verdict.movements) == (0.411, 2.4)  # sqrt(2.4 / 4.4) (1 - 0.4439)
     assert (verdict.keypoints[2].repeats, verdict.keypoints[5].nearest) == (2, 0)
     assert verdict.sentences == (
         "2 of 6 keypoints are steady.",
@@ -143,7 +143,7 @@ def test_states_score_and_sentences() -> None:
         "3 is a duplicate (of 2).",
         "6 does not follow the object.",
         "5 hardly moves.",
-        "Together the keypoints show 2 of at most 12 independent movements (score 0.20): most of them move together, or are "
+        "Together the keypoints show 2 of at most 12 independent movements (score 0.41): most of them move together, or are "
         "unsteady.",
         "The keypoints enclose 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
@@ -160,9 +160,12 @@ def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> No
         "2 of 6 keypoints are steady.",
         "2, 3 and 6 do not follow the object.",
         "5 hardly moves.",
-        "Together the keypoints show 6 of at most 12 independent movements (score 0.50).",
+        "Together the keypoints show 6 of at most 12 independent movements (score 0.28): most of them move together, or are "
+        "unsteady.",
         "How much of the object has keypoints is unknown: there is no generator that draws it.",
     )
+    steady = judge_keypoints(replace(several, noise=np.full(6, 0.1)), detector="abc")
+    assert "Together the keypoints show 6 of at most 12 independent movements (score 0.78)." in steady.sentences
     assert not judge_keypoints(EVIDENCE, detector="abc", images_seen=16_000).sentences[-1].startswith("The generator saw")
 
 
@@ -172,17 +175,18 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
     write_verdict(verdict, path)
     assert read_verdict(path) == verdict
     assert describe_measurements(path)[:2] == [
-        "verdict without labels, from 40 images; score 0.20 of 1",
+        "verdict without labels, from 40 images; score 0.41 of 1",
         "  2 of 6 keypoints are steady.",
     ]
     content = json.loads(path.read_text())
-    assert content["schema"] == "kpdetect-verdict-2"
+    assert content["schema"] == "kpdetect-verdict-3"
     path.write_text(json.dumps(content | {"score": "much"}))
     with pytest.raises(FormatError, match="score = 'much' is not valid.*run `kpdetect report` again"):
         read_verdict(path)
-    path.write_text(json.dumps(content | {"schema": "kpdetect-verdict"}))
-    with pytest.raises(FormatError, match="earlier version.*run `kpdetect report` again"):
-        describe_measurements(path)
+    for earlier in ("kpdetect-verdict", "kpdetect-verdict-2"):
+        path.write_text(json.dumps(content | {"schema": earlier}))
+        with pytest.raises(FormatError, match="earlier version.*run `kpdetect report` again"):
+            describe_measurements(path)
     path.write_text("[]")
     with pytest.raises(FormatError, match="not a verdict of kpdetect"):
         read_verdict(path)

@@ -89,7 +89,7 @@ def test_the_chosen_detector_is_used_until_one_changes(small_project, stages, no
     pack_model(small_project, tmp_path / "packed")
     card = (tmp_path / "packed" / "README.md").read_text()
     assert card.startswith("# packed\n\nA detector of 3 keypoints: wing, keypoint1, keypoint2. It was trained")
-    assert "| The refined detector | 0.48 | 0.48 to 0.48 | yes |\n| The detector of round 1 | 0.42 |" in card
+    assert "| The refined detector | 0.41 | 0.40 to 0.41 | yes |\n| The detector of round 1 | 0.24 |" in card
     pack_model(small_project / "detector", tmp_path / "one")
     assert not (tmp_path / "one" / "README.md").exists()
     (small_project / "stages.json").write_text("{")
@@ -158,10 +158,10 @@ def test_rounds_end_when_the_score_stops_rising(project, toy, tmp_path, noises, 
     verdict = read_verdict(out / "verdict.json")
     assert (verdict.chosen, verdict.detector) == ("taught-1", file_hash(out / "taught-1" / "model.safetensors"))
     assert [each.stage for each in verdict.stages] == ["detector", "refined", "taught-1", "taught-2"]
-    why = "The detector of round 1 is used: of the 4 detectors it has the best score (0.46); the detector of round 2 has 0.32."
+    why = "The detector of round 1 is used: of the 4 detectors it has the best score (0.32); the detector of round 2 has 0.07."
     assert verdict.sentences[-1] == why
     assert why in describe_verdict(out)
     page = (out / "report" / "index.html").read_text()
     assert why in page
-    assert '<tr class="model"><td>The detector of round 1</td>\n<td class="number">0.46</td>' in page
+    assert '<tr class="model"><td>The detector of round 1</td>\n<td class="number">0.32</td>' in page
     assert json.loads((out / "predictions" / "predictions.json").read_text())["model"] == verdict.detector
