@@ -27,7 +27,7 @@ from kpdetect.files.hashes import bytes_hash
 from kpdetect.images.image_files import list_images, readable
 from kpdetect.inference.predictor import Predictor
 
-SCHEMA = "kpdetect-validation-1"
+SCHEMA = "kpdetect-validation-2"
 SIDE = 32
 """Side of the grey images whose variation the keypoints explain."""
 Measured = dict[str, Any]
