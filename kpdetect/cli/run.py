@@ -157,8 +157,6 @@ def _method(context: typer.Context) -> tuple[Any, list[str]]:
     given = context.params
     if given["method"] is not options.Method.auto:
         return given["method"].value, []
-    of_generator = [name for name in ("size", "model", "init_generator") if options.is_given(context, name)]
-    method, why = chosen_method(
-        given["out"], given["overrides"] or [], pretrained=given["pretrained"], of_generator=of_generator
-    )
+    wishes = {name: value for name, value in given.items() if options.is_given(context, name)}
+    method, why = chosen_method(given["out"], given["overrides"] or [], pretrained=given["pretrained"], given=wishes)
     return method, [why]

@@ -6,7 +6,7 @@ On every set of images that was measured, `correspondence` reaches the error of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kpdetect.config import read_config
@@ -18,10 +18,12 @@ from kpdetect.training.run_folder import CONFIG
 
 SHARED = ("generator.data.crop",)
 """Settings of the generator that the method `correspondence` uses too."""
+OF_GENERATOR = ("size", "model", "init_generator")
+"""Parameters of a run that only a generator uses."""
 
 
 def chosen_method(
-    out: Path, overrides: Sequence[str] = (), *, pretrained: bool = True, of_generator: Sequence[str] = ()
+    out: Path, overrides: Sequence[str] = (), *, pretrained: bool = True, given: Mapping[str, object] | None = None
 ) -> tuple[Method, str]:
     """Choose the method of a project. A project that is continued keeps its method.
 
@@ -29,7 +31,8 @@ def chosen_method(
         out: project folder.
         overrides: the user's assignments to settings. They may concern a generator, or name the weights of the features.
         pretrained: whether pretrained weights are allowed.
-        of_generator: names of further parameters that the user gives and that only a generator uses, such as `size`.
+        given: parameters of the run, by name; None for one that the user does not give. Those in `OF_GENERATOR` ask for a
+            generator, and so does `last` if it is "generator".
 
     Returns:
         The method, and a sentence with the choice and its reason. The method is `correspondence` if its features exist and
@@ -43,8 +46,12 @@ def chosen_method(
         return method, f"method: {method}, with which this project began"
     if not pretrained:
         return "gan", "method: gan, because pretrained weights are not allowed"
+    given = given or {}
+    if given.get("last") == "generator":
+        return "gan", "method: gan, because `last=generator` asks for a generator"
     keys = (assignment.partition("=")[0] for assignment in overrides)
-    if wishes := [*of_generator, *(key for key in keys if key.startswith("generator.") and key not in SHARED)]:
+    wishes = [name for name in OF_GENERATOR if given.get(name) is not None]
+    if wishes := [*wishes, *(key for key in keys if key.startswith("generator.") and key not in SHARED)]:
         return "gan", f"method: gan, because only a generator uses `{wishes[0]}`"
     settings = changed(project_config(method="correspondence"), None, overrides)
     try:

@@ -21,7 +21,7 @@ PROJECT/report        the report, index.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from logging import INFO
@@ -149,10 +149,10 @@ def run_project(
     """
     out = Path(out)
     decisions: list[str] = []
-    given = {"keypoints": keypoints, "size": size, "method": method}
+    given = {"keypoints": keypoints, "size": size, "method": method, "init_generator": init_generator, "last": last}
     asked = partial(chosen_method, out, overrides, pretrained=pretrained)
-    settings = changed(_chosen(config, given, init_generator, asked, decisions.append), minutes, overrides)
-    _require_method(settings, out, init_generator, init_detector, pretrained=pretrained)
+    settings = changed(_chosen(config, given, asked, decisions.append), minutes, overrides)
+    _require_method(settings, out, init_generator, init_detector, last, pretrained=pretrained)
     runtime = as_runtime(device)
     listed = TrainingImages.listed(Path(images), exclude_lists, strict, out, report=runtime.is_main)
     wanted, writes = orientation or (DEFAULT if config is None else None), runtime.is_main and not dry_run
@@ -182,9 +182,15 @@ def run_project(
 
 
 def _require_method(
-    settings: ProjectConfig, out: Path, init_generator: Path | str | None, init_detector: Path | str | None, *, pretrained: bool
+    settings: ProjectConfig,
+    out: Path,
+    init_generator: Path | str | None,
+    init_detector: Path | str | None,
+    last: Last,
+    *,
+    pretrained: bool,
 ) -> None:
-    """Check that the method can start from the given models, has its features, and has the number of rounds.
+    """Check that the method can start from the given models, has its features, the last stage, and the number of rounds.
 
     If `pretrained` is False, also check that no setting names pretrained weights.
     """
@@ -193,6 +199,9 @@ def _require_method(
     for name, value in (("init_generator", init_generator), ("init_detector", init_detector)):
         if value is not None and settings.method == "imm":
             raise InputError(f"`{name}`: `method=imm` starts from random weights; leave `{name}` out")
+    if last == "generator" and settings.method != "gan":
+        fault = f"`last=generator`: `method={settings.method}` trains no generator"
+        raise InputError(f"{fault}; use `method=gan`, or leave `last` out")
     if settings.method == "correspondence":
         require_features(settings.correspondence)
         if init_generator is not None:
@@ -222,17 +231,15 @@ def _oriented(
 
 def _chosen(
     config: ProjectConfig | Path | str | None,
-    given: dict[str, Any],
-    init_generator: Path | str | None,
+    given: Mapping[str, Any],
     ask: Callable[..., tuple[Method, str]],
     say: Callable[[str], object],
 ) -> ProjectConfig:
-    """Return the configuration, or the one of the parameters in `given` that are not None; the method is `auto` by default."""
-    given = {name: value for name, value in given.items() if value is not None}
-    if config is None and given.get("method", "auto") == "auto":
-        of_generator = [*(["size"] if "size" in given else []), *(["init_generator"] if init_generator is not None else [])]
-        given["method"], why = ask(of_generator=of_generator)
+    """Return the configuration, or the one of those parameters in `given` that it has; the method is `auto` by default."""
+    own = {name: given[name] for name in ("keypoints", "size", "method") if given[name] is not None}
+    if config is None and own.get("method", "auto") == "auto":
+        own["method"], why = ask(given=given)
         say(why)
-    if config is not None and given:
-        raise InputError(f"`{next(iter(given))}`: cannot be combined with `config`; change the configuration")
-    return chosen_config(config, ProjectConfig, lambda: project_config(**given))
+    if config is not None and own:
+        raise InputError(f"`{next(iter(own))}`: cannot be combined with `config`; change the configuration")
+    return chosen_config(config, ProjectConfig, lambda: project_config(**own))

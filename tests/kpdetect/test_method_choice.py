@@ -1,13 +1,17 @@
 """Which method a project gets whose objects have all directions."""
 
+import numpy as np
 import pytest
 
 from kpdetect.config import write_config
 from kpdetect.data.training_images import TrainingImages
-from kpdetect.errors import ConfigError
+from kpdetect.errors import ConfigError, InputError
+from kpdetect.images.image_files import write_image
 from kpdetect.project import method_choice, pipeline
 from kpdetect.project.config import project_config
 from kpdetect.project.method_choice import chosen_method
+from kpdetect.project.pipeline import run_project
+from kpdetect.project.price import ProjectPrice
 
 
 @pytest.fixture
@@ -47,13 +51,28 @@ def test_without_features_a_generator_is_trained(missing, tmp_path):
     ("overrides", "how", "reason"),
     [
         ([], {"pretrained": False}, "pretrained weights are not allowed"),
-        ([], {"of_generator": ["size"]}, "only a generator uses `size`"),
+        ([], {"given": {"keypoints": 7, "size": 64, "last": "report"}}, "only a generator uses `size`"),
+        ([], {"given": {"size": None, "last": "generator"}}, "`last=generator` asks for a generator"),
         (["refined=false", "generator.model.tau=0.02"], {}, "only a generator uses `generator.model.tau`"),
     ],
-    ids=["not allowed", "parameter", "assignment"],
+    ids=["not allowed", "parameter", "last stage", "assignment"],
 )
 def test_what_asks_for_a_generator_gets_one(installed, tmp_path, overrides, how, reason):
     assert chosen_method(tmp_path, overrides, **how) == ("gan", f"method: gan, because {reason}")
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_with_the_generator_trains_one(installed, tmp_path, monkeypatch):
+    monkeypatch.setattr(ProjectPrice, "text", "")  # nothing is measured
+    for number in range(16):
+        write_image(tmp_path / "images" / f"{number}.png", np.zeros((40, 32, 3), np.uint8))
+    images, out = tmp_path / "images", tmp_path / "out"
+    plan = run_project(images, out, last="generator", dry_run=True, device="cpu").plan
+    assert plan[0] == "method: gan, because `last=generator` asks for a generator"
+    for method in ("correspondence", "imm"):
+        with pytest.raises(InputError, match=f"`last=generator`: `method={method}` trains no generator; use `method=gan`"):
+            run_project(images, out, method=method, last="generator", dry_run=True, device="cpu")
+    assert not out.exists()
 
 
 def test_a_wrong_assignment_is_reported_as_such(missing, tmp_path):
