@@ -14,6 +14,8 @@ The commands are functions of this package, of `generator` and of `benchmarks`. 
     pairs       image-keypoint pairs, which generators draw and detectors are trained on
     skeleton    names, links and left-right partners of keypoints
     draw        pictures of keypoints
+    label_places
+                places of labels beside points
     shipped     trained models that come with the package
     markdown    tables in Markdown
     messages, progress, console

@@ -11,20 +11,26 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, crop_resize_affine
 from kpdetect.images.arrays import Image
+from kpdetect.label_places import FEW, label_places
 from kpdetect.skeleton import Skeleton, default_name
 
 MIN_SIDE = 128
 """Images with a shorter side below this are enlarged by a whole factor before keypoints are drawn."""
 NAMED_SIDE = 384
-"""Images with a shorter side below this are enlarged if names are written on them."""
+"""Images with a shorter side below this are enlarged if names or many numbers are written on them."""
 MIN_OPACITY = 0.15
 """Opacity of a keypoint with confidence 0, so that it stays visible."""
 PALETTE = (
     (230, 25, 75), (60, 180, 75), (255, 225, 25), (67, 99, 216), (245, 130, 49), (66, 212, 244), (240, 50, 230),
     (250, 250, 250), (128, 0, 0), (170, 255, 195), (145, 30, 180), (128, 128, 0), (250, 190, 212), (0, 0, 117),
     (70, 153, 144), (154, 99, 36), (220, 190, 255), (191, 239, 69), (128, 128, 128), (255, 216, 177),
+    (0, 0, 255), (0, 255, 0), (135, 30, 90), (0, 75, 15), (30, 60, 105), (255, 30, 0), (255, 60, 165), (0, 165, 255),
+    (225, 135, 255), (240, 135, 120), (255, 255, 150), (0, 255, 120),
 )  # fmt: skip
-"""RGB of the first twenty keypoints, after Trubetskoy's list of distinct colours; the first ten differ most."""
+"""RGB of the first keypoints. The first twenty follow Trubetskoy's list of distinct colours, and the first ten of them differ
+most. Each further colour is, in CIELAB, as far as possible from the earlier ones."""
+DARK = 75
+"""Colours of a lower luma, of 255, get a white edge instead of a black one."""
 SHARP = 0.5
 """Smallest share to which images are scaled by linear interpolation, which takes a fifth of the time of a mean over areas. At
 smaller shares, linear interpolation would skip pixels."""
@@ -58,7 +64,8 @@ def draw_keypoints(
         image: uint8 RGB [height, width, 3].
         keypoints_px: [K, 2] in pixels of the image. Points outside the image, or NaN, are left out.
         confidence: [K] in [0, 1], drawn as opacity (at least `MIN_OPACITY`). None: keypoints are opaque.
-        numbers: write the number of each keypoint next to it, or its name if `skeleton` has one.
+        numbers: write the number of each keypoint next to it, or its name if `skeleton` has one. Of more than `FEW` keypoints,
+            labels without free room are left out.
         skeleton: the skeleton of the keypoints. Its links are drawn, and its keypoint numbers decide the colours.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
         min_side: images with a shorter side below this are enlarged by a whole factor.
@@ -74,7 +81,7 @@ def draw_keypoints(
     factor = max(1, factor)
     enlarged = image if factor == 1 else image.repeat(factor, axis=0).repeat(factor, axis=1)
     canvas = np.array(enlarged, order="C")
-    radius = max(2, round(min(canvas.shape[:2]) / 64))
+    radius = max(2, round(min(canvas.shape[:2]) / (64 if len(keypoints_px) <= FEW else 96)))
     opacity = np.ones(len(keypoints_px)) if confidence is None else np.clip(confidence, MIN_OPACITY, 1.0)
     history = [_places(points, image.shape[:2], factor) for points in [*trails_px, keypoints_px]]
     _draw_trails(canvas, history, skeleton, opacity, radius)
@@ -87,9 +94,16 @@ def draw_keypoints(
             _line(canvas, start, end, (255, 255, 255), thickness, seen)
     for index, place in enumerate(places):
         if place is not None:
-            label = _label(skeleton, index) if numbers else ""
-            _point(canvas, place, radius, keypoint_colour(skeleton.numbers[index]), float(opacity[index]), label)
+            _circle(canvas, place, radius, keypoint_colour(skeleton.numbers[index]), float(opacity[index]))
+    if numbers:
+        _draw_labels(canvas, places, radius, skeleton, opacity)
     return canvas
+
+
+def edge_colour(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the RGB colour of the edge of a mark: black, or white around a dark colour."""
+    luma = float(np.dot(colour, (0.299, 0.587, 0.114)))
+    return (255, 255, 255) if luma < DARK else (0, 0, 0)
 
 
 def _label(skeleton: Skeleton, index: int) -> str:
@@ -126,22 +140,46 @@ def _line(canvas: Image, start: _Place, end: _Place, colour: tuple[int, int, int
     _stamp(canvas, (left - thickness - 1, top - thickness - 1, right + thickness + 2, bottom + thickness + 2), paint, opacity)
 
 
-def _point(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, int], opacity: float, label: str) -> None:
-    scale = 0.13 * radius
-    width, height = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, 3)[0] if label else (0, 0)
-
+def _circle(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, int], opacity: float) -> None:
     def paint(layer: Image, left: int, top: int) -> None:
         place = (centre[0] - left, centre[1] - top)
-        cv2.circle(layer, place, radius + 1, (0, 0, 0), -1, cv2.LINE_AA)
+        cv2.circle(layer, place, radius + 1, edge_colour(colour), -1, cv2.LINE_AA)
         cv2.circle(layer, place, radius, colour, -1, cv2.LINE_AA)
-        if label:
-            corner = (place[0] + radius + 1, place[1] - radius)
-            for shade, thickness in (((0, 0, 0), 3), (colour, 1)):
-                cv2.putText(layer, label, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, thickness, cv2.LINE_AA)
 
     reach = radius + 3
-    box = (centre[0] - reach, centre[1] - reach - height - 3, centre[0] + reach + width + 3, centre[1] + reach + 1)
-    _stamp(canvas, box, paint, opacity)
+    _stamp(canvas, (centre[0] - reach, centre[1] - reach, centre[0] + reach + 1, centre[1] + reach + 1), paint, opacity)
+
+
+def _draw_labels(
+    canvas: Image, places: list[_Place | None], radius: int, skeleton: Skeleton, opacity: NDArray[np.floating]
+) -> None:
+    few = len(places) <= FEW
+    scale = 0.13 * radius if few else max(0.35, 0.1 * radius)
+    labels = [_label(skeleton, index) for index in range(len(places))]
+    sizes = np.array([cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0] for label in labels]).reshape(-1, 2)
+    points = np.array([place or (np.nan, np.nan) for place in places]).reshape(-1, 2)
+    height, width = canvas.shape[:2]
+    if few:
+        corners = points + (radius + 1, -radius) - sizes * (0, 1)
+    else:
+        corners = label_places(points, sizes + 2, radius + 1, (width, height)) + 1
+    for index in np.flatnonzero(~np.isnan(corners).any(axis=1)):
+        left, top = corners[index].round().astype(int)
+        foot = (int(left), int(top + sizes[index, 1]))
+        colour = keypoint_colour(skeleton.numbers[index]) if few else (255, 255, 255)
+        _text(canvas, labels[index], foot, scale, colour, float(opacity[index]))
+
+
+def _text(canvas: Image, text: str, foot: _Place, scale: float, colour: tuple[int, int, int], opacity: float) -> None:
+    """Write a text with an edge. Its first letter begins at `foot`, on the base line."""
+
+    def paint(layer: Image, left: int, top: int) -> None:
+        corner = (foot[0] - left, foot[1] - top)
+        for shade, thickness in ((edge_colour(colour), 3), (colour, 1)):
+            cv2.putText(layer, text, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, thickness, cv2.LINE_AA)
+
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 3)
+    _stamp(canvas, (foot[0] - 3, foot[1] - height - 3, foot[0] + width + 3, foot[1] + below + 3), paint, opacity)
 
 
 def _stamp(canvas: Image, box: tuple[int, int, int, int], paint: Callable[[Image, int, int], None], opacity: float) -> None:
@@ -180,8 +218,11 @@ def draw_overlay(
     *,
     max_side: int,
     trails_px: Sequence[NDArray[np.floating]] = (),
+    still: bool = True,
 ) -> Image:
     """Draw keypoints, links, names and trails on an image. Scale a large image down to `max_side`, and enlarge a small one.
+
+    More than `FEW` keypoints of a still image have their numbers, because colours alone do not tell so many apart.
 
     Args:
         image: uint8 RGB [height, width, 3].
@@ -190,10 +231,12 @@ def draw_overlay(
         skeleton: skeleton of the K keypoints.
         max_side: largest longer side of the result, in pixels.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
+        still: whether the image is no frame of a video. Numbers in a video would jump from place to place.
     """
     height, width = image.shape[:2]
     share = max_side / max(height, width)
     points = [*trails_px, keypoints_px]
+    labelled = skeleton.named or (still and len(keypoints_px) > FEW)
     if share < 1:
         size = (max(1, round(height * share)), max(1, round(width * share)))
         method = cv2.INTER_AREA if share < SHARP else cv2.INTER_LINEAR
@@ -204,9 +247,9 @@ def draw_overlay(
         image,
         points[-1],
         confidence,
-        numbers=skeleton.named,
+        numbers=labelled,
         skeleton=skeleton,
         trails_px=points[:-1],
-        min_side=NAMED_SIDE if skeleton.named else MIN_SIDE,
+        min_side=NAMED_SIDE if labelled else MIN_SIDE,
         max_side=max_side,
     )

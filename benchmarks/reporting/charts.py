@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 WIDTH = 1280
 """Width in pixels of a grid of pictures."""
-LABEL = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +36,19 @@ class Tile:
     Attributes:
         image: uint8 RGB [height, width, 3].
         predicted_px: [points, 2], drawn as filled circles.
-        true_px: [points, 2], drawn as crosses; None without annotations.
+        true_px: [points, 2], drawn as crosses.
         caption: one line above the picture.
-        numbers: the model's numbers of the points, [points]; None: 0, 1, 2, ...
     """
 
     image: Image
     predicted_px: NDArray[np.floating]
-    true_px: NDArray[np.floating] | None = None
+    true_px: NDArray[np.floating]
     caption: str = ""
-    numbers: Sequence[int] | None = None
 
 
-def data_uri(png: bytes) -> str:
-    """Encode PNG bytes as a data URI, which a page can embed."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def data_uri(encoded: bytes, kind: str = "png") -> str:
+    """Encode the bytes of a picture, `png` or `jpeg`, as a data URI, which a page can embed."""
+    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode("ascii")
 
 
 def picture(image: Image, longest: int) -> str:
@@ -79,16 +76,11 @@ def _mark(axes: Any, tile: Tile) -> None:
     colours = _colours(len(tile.predicted_px))
     x, y = np.asarray(tile.predicted_px, float).T
     axes.scatter(x, y, s=22, c=colours, edgecolors="white", linewidths=0.8)
-    if tile.true_px is None:
-        numbers = range(len(tile.predicted_px)) if tile.numbers is None else tile.numbers
-        for number, (left, top) in zip(numbers, tile.predicted_px, strict=True):
-            axes.annotate(str(number), (left, top), (3, 3), textcoords="offset points", fontsize=6, bbox=LABEL)
-    else:
-        for ends in zip(tile.predicted_px, tile.true_px, strict=True):
-            axes.plot(*np.asarray(ends, float).T, color="white", linewidth=1.0)
-        x, y = np.asarray(tile.true_px, float).T
-        axes.scatter(x, y, s=26, c="black", marker="x", linewidths=2.2)
-        axes.scatter(x, y, s=20, c="yellow", marker="x", linewidths=1.0)
+    for ends in zip(tile.predicted_px, tile.true_px, strict=True):
+        axes.plot(*np.asarray(ends, float).T, color="white", linewidth=1.0)
+    x, y = np.asarray(tile.true_px, float).T
+    axes.scatter(x, y, s=26, c="black", marker="x", linewidths=2.2)
+    axes.scatter(x, y, s=20, c="yellow", marker="x", linewidths=1.0)
     height, width = tile.image.shape[:2]
     axes.set_xlim(-0.5, width - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
@@ -234,6 +226,8 @@ SEEN = (0.002, 0.998)
 """Quantiles of the keypoints' positions that limit the chart."""
 MARGIN = np.array([[-0.02], [0.02]])
 """Margin around these limits, so that the chart of keypoints that never move has an extent."""
+NUMBER_SIZE = (0.05, 0.05)
+"""Width and height of a number as shares of the chart."""
 NUMBER = {"facecolor": "white", "edgecolor": "black", "linewidth": 0.5, "alpha": 0.85, "pad": 1.0}
 
 
@@ -252,7 +246,8 @@ def motion_section(predictions: Predictions, where: str) -> dict[str, Any]:
         "title": "Keypoint motion",
         "text": f"The chart shows the positions of each keypoint in {where}, and how far the keypoint moves between images "
         f"(standard deviation in % of the side). Keypoint {numbers[least]} moves least ({motion[least]:.1f} %), keypoint "
-        f"{numbers[most]} moves most ({motion[most]:.1f} %). A keypoint that does not move does not depend on the image.",
+        f"{numbers[most]} moves most ({motion[most]:.1f} %). A keypoint that does not move does not depend on the image. "
+        "Numbers that would cover each other are left out of the chart.",
         "pictures": [motion_chart(shares, numbers)],
     }
 
@@ -275,11 +270,13 @@ def motion_chart(keypoints: NDArray[np.floating], numbers: Sequence[int]) -> str
     rows = np.unique(np.linspace(0, len(keypoints) - 1, min(MAX_DOTS, len(keypoints))).round().astype(int))
     figure = new_figure(width=10, height=4.6)
     axes = figure.add_subplot(1, 2, 1)
+    (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1)) + MARGIN
+    readable = _apart(means, (NUMBER_SIZE[0] * (right - left), NUMBER_SIZE[1] * (bottom - top)))
     for place, (number, mean, (_, _, mark)) in enumerate(zip(numbers, means, cycle(STYLES), strict=False)):
         x, y = keypoints[rows, place].T
         axes.scatter(x, y, s=6, c=str(0.4 + 0.2 * (place % 3)), marker=mark, linewidths=0.5, alpha=0.4)
-        axes.annotate(str(number), mean, fontsize=9, fontweight="bold", ha="center", va="center", bbox=NUMBER, zorder=3)
-    (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1)) + MARGIN
+        if place in readable:
+            axes.annotate(str(number), mean, fontsize=9, fontweight="bold", ha="center", va="center", bbox=NUMBER, zorder=3)
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="share of the width", ylabel="share of the height")
     bars = figure.add_subplot(1, 2, 2)
     bars.bar(np.arange(len(motion)), motion, color="0.7", edgecolor="0.3")
@@ -289,3 +286,12 @@ def motion_chart(keypoints: NDArray[np.floating], numbers: Sequence[int]) -> str
     for panel in (axes, bars):
         panel.tick_params(labelsize=7)
     return png_uri(figure)
+
+
+def _apart(centres: NDArray[np.floating], size: tuple[float, float]) -> list[int]:
+    """Choose labels, of a common size and with centres [K, 2], that do not cover each other; the first ones win."""
+    kept: list[int] = []
+    for place, centre in enumerate(centres):
+        if all((np.abs(centre - centres[other]) >= size).any() for other in kept):
+            kept.append(place)
+    return kept

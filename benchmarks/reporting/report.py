@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evaluation.results import read_result
-from benchmarks.reporting.charts import Tile, chosen_sheets, curves, motion_section, picture, tile_grid
+from benchmarks.reporting.charts import chosen_sheets, curves, motion_section, picture
+from benchmarks.reporting.gallery import gallery
 from benchmarks.reporting.results import result_sections
 from benchmarks.studies.judging import judge_project
 from benchmarks.studies.keypoint_choice import NAME, read_choice
@@ -84,7 +85,7 @@ def write_report(
         is_project=project is not None,
         results=result_sections(shown, allow_contaminated=allow_contaminated),
         verdict=None if project is None else _verdict(project, images),
-        first=[] if project is None else _shown(_images_section(project, images)),
+        gallery=None if project is None else _gallery(project, images),
         sections=[] if project is None else _shown(_samples_section(project), *_motion_sections(project)),
         curves=[] if project is None else _shown(*(_curves_section(project, stage) for stage in _trained(project))),
         how="" if project is None else f"{_how(project)} {pretrained_sentence(project)}".strip(),
@@ -156,26 +157,17 @@ def _shown(*sections: dict[str, Any]) -> list[dict[str, Any]]:
     return [section for section in sections if section["pictures"]]
 
 
-def _images_section(project: Path, images: Path | None) -> dict[str, Any]:
-    section: dict[str, Any] = {
-        "title": "Keypoints on input images",
-        "text": "These images are spread evenly over the input folder. Each number (and colour) is one keypoint. "
-        "It should lie on the same part of the object in every image.",
-        "pictures": [],
-    }
+def _gallery(project: Path, images: Path | None) -> dict[str, Any] | None:
+    """Return the section of input images with their keypoints; None without predictions or images."""
     if (predictions := _predictions(project)) is None:
-        return section
-    points = predictions.points
-    if points.named:
-        named = ", ".join(f"{number} {name}" for number, name in zip(points.numbers, points.names, strict=True))
-        section["text"] += f" Names: {named}."
+        return None
     source = images or _input_folder(project / "predictions")
     chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
     source = source if source is not None and reopened(source, predictions.images[0]) else None
     found = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
     there = readable(path for path in found if exists(path))
-    tiles = [Tile(image=image, predicted_px=found[path], numbers=points.numbers) for path, image in there]
-    return section | {"pictures": [tile_grid(tiles, columns=6)] if tiles else []}
+    shown = [(image, found[path]) for path, image in there]
+    return gallery(shown, predictions.points) if shown else None
 
 
 def _motion_sections(project: Path) -> list[dict[str, Any]]:

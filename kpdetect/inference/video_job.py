@@ -273,7 +273,7 @@ class _ClipJob:
         trail: tuple[NDArray[np.floating], ...],
     ) -> None:
         skeleton, side = self.predictor.skeleton, self.config.max_side
-        video.add(draw_overlay(frame.image, shown, sure, skeleton, max_side=side, trails_px=trail), frame.seconds)
+        video.add(draw_overlay(frame.image, shown, sure, skeleton, max_side=side, trails_px=trail, still=False), frame.seconds)
 
     def _elapsed(self, frame: Frame) -> float | None:
         """Return the seconds since the previous frame; None if the file states no times."""
