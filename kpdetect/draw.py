@@ -34,6 +34,8 @@ DARK = 75
 SHARP = 0.5
 """Smallest share to which images are scaled by linear interpolation, which takes a fifth of the time of a mean over areas. At
 smaller shares, linear interpolation would skip pixels."""
+FONT = cv2.FONT_HERSHEY_DUPLEX
+"""Its strokes are thick enough for numbers of ten pixels."""
 _GOLDEN = 0.61803398875
 _Place = tuple[int, int]
 
@@ -154,9 +156,9 @@ def _draw_labels(
     canvas: Image, places: list[_Place | None], radius: int, skeleton: Skeleton, opacity: NDArray[np.floating]
 ) -> None:
     few = len(places) <= FEW
-    scale = 0.13 * radius if few else max(0.35, 0.1 * radius)
+    scale = 0.13 * radius if few else max(0.45, 0.11 * radius)
     labels = [_label(skeleton, index) for index in range(len(places))]
-    sizes = np.array([cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0] for label in labels]).reshape(-1, 2)
+    sizes = np.array([cv2.getTextSize(label, FONT, scale, 1)[0] for label in labels]).reshape(-1, 2)
     points = np.array([place or (np.nan, np.nan) for place in places]).reshape(-1, 2)
     height, width = canvas.shape[:2]
     if few:
@@ -175,10 +177,11 @@ def _text(canvas: Image, text: str, foot: _Place, scale: float, colour: tuple[in
 
     def paint(layer: Image, left: int, top: int) -> None:
         corner = (foot[0] - left, foot[1] - top)
-        for shade, thickness in ((edge_colour(colour), 3), (colour, 1)):
-            cv2.putText(layer, text, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, shade, thickness, cv2.LINE_AA)
+        edge = [((corner[0] + x, corner[1] + y), edge_colour(colour)) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
+        for place, shade in (*edge, (corner, colour)):  # a thicker text would be wider too, and no edge of the thin one
+            cv2.putText(layer, text, place, FONT, scale, shade, 1, cv2.LINE_AA)
 
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 3)
+    (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
     _stamp(canvas, (foot[0] - 3, foot[1] - height - 3, foot[0] + width + 3, foot[1] + below + 3), paint, opacity)
 
 

@@ -31,9 +31,9 @@ def label_places(points: ArrayLike, sizes: ArrayLike, reach: float, frame: tuple
     covered = _overlap(boxes[:, :, None], marks[None, None])  # [K, places, K]
     covered[np.arange(len(boxes)), :, np.arange(len(boxes))] = False
     inside = (boxes[..., :2] >= 0).all(axis=-1) & (boxes[..., 2:] <= np.asarray(frame)).all(axis=-1)  # False for NaN
-    free = inside & ~covered.any(axis=-1)
+    free: NDArray[np.bool_] = np.asarray(inside & ~covered.any(axis=-1))
     places = np.full((len(boxes), 2), np.nan)
-    waiting = free.any(axis=1)
+    waiting: NDArray[np.bool_] = np.asarray(free.any(axis=1))
     while waiting.any():
         label = int(np.where(waiting, free.sum(axis=1), len(_SIDES) + 1).argmin())
         box = boxes[label, free[label].argmax()]

@@ -5,7 +5,7 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from kpdetect.draw import MIN_OPACITY, draw_keypoints, draw_overlay, keypoint_colour
+from kpdetect.draw import MIN_OPACITY, draw_keypoints, draw_overlay, edge_colour, keypoint_colour
 from kpdetect.skeleton import Skeleton
 
 BLACK = np.zeros((140, 200, 3), np.uint8)
@@ -21,6 +21,7 @@ def test_colours_can_be_told_apart():
     first = [np.linalg.norm(one - other) for one, other in combinations(lab(range(10)), 2)]
     assert min(first) > 35  # the earlier golden-ratio hues gave 9 between keypoints 1 and 9
     assert min(np.linalg.norm(one - other) for one, other in combinations(lab(range(20)), 2)) > 25
+    assert min(np.linalg.norm(one - other) for one, other in combinations(lab(range(32)), 2)) > 25
     assert len({keypoint_colour(number) for number in range(64)}) == 64
 
 
@@ -72,6 +73,23 @@ def test_small_images_are_enlarged_until_names_can_be_read():
     shapes = [draw_overlay(image, point, np.ones(1), named, max_side=side).shape[:2] for side in (1920, 130, 48)]
     assert shapes == [(480, 400), (120, 100), (48, 40)]
     assert draw_overlay(np.zeros((384, 500, 3), np.uint8), point, np.ones(1), named, max_side=1920).shape == (384, 500, 3)
+
+
+def test_numbers_tell_many_keypoints_apart():
+    image = np.zeros((60, 50, 3), np.uint8)
+    points = np.stack(np.meshgrid([8.0, 20.0, 32.0], [8.0, 20.0, 32.0, 44.0, 56.0]), axis=-1).reshape(-1, 2)
+    few = draw_overlay(image, points[:12], np.ones(12), Skeleton.plain(12), max_side=1920)
+    many = draw_overlay(image, points, np.ones(15), Skeleton.plain(15), max_side=1920)
+    assert (few.shape[:2], many.shape[:2]) == ((180, 150), (480, 400))
+    assert (many == 255).all(axis=-1).sum() > 100  # white numbers
+    assert draw_overlay(image, points, np.ones(15), Skeleton.plain(15), max_side=1920, still=False).shape == (180, 150, 3)
+
+
+def test_dark_marks_have_a_white_edge():
+    assert (edge_colour((128, 0, 0)), edge_colour((230, 25, 75))) == ((255, 255, 255), (0, 0, 0))
+    points = np.full((9, 2), np.nan)
+    points[8] = (50.0, 40.0)  # maroon
+    assert (draw_keypoints(BLACK, points) == 255).all(axis=-1).any()
 
 
 def test_overlays_are_scaled_down_and_points_move_along():
