@@ -20,6 +20,8 @@ NAMED_SIDE = 384
 """Images with a shorter side below this are enlarged if names or many numbers are written on them."""
 MIN_OPACITY = 0.15
 """Opacity of a keypoint with confidence 0, so that it stays visible."""
+NUMBER_OPACITY = 0.6
+"""Opacity of the number of one of many keypoints with confidence 0. At less, thin numbers cannot be read."""
 PALETTE = (
     (230, 25, 75), (60, 180, 75), (255, 225, 25), (67, 99, 216), (245, 130, 49), (66, 212, 244), (240, 50, 230),
     (250, 250, 250), (128, 0, 0), (170, 255, 195), (145, 30, 180), (128, 128, 0), (250, 190, 212), (0, 0, 117),
@@ -169,7 +171,7 @@ def _draw_labels(
         left, top = corners[index].round().astype(int)
         foot = (int(left), int(top + sizes[index, 1]))
         colour = keypoint_colour(skeleton.numbers[index]) if few else (255, 255, 255)
-        _text(canvas, labels[index], foot, scale, colour, float(opacity[index]))
+        _text(canvas, labels[index], foot, scale, colour, float(opacity[index] if few else max(opacity[index], NUMBER_OPACITY)))
 
 
 def _text(canvas: Image, text: str, foot: _Place, scale: float, colour: tuple[int, int, int], opacity: float) -> None:

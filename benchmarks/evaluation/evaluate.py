@@ -154,13 +154,14 @@ def evaluate(
     """
     keypoints_px = None if predictions is None else align(predictions, landmark_set)
     count = KEYPOINTS if keypoints_px is None else keypoints_px.shape[1]
+    names = [] if predictions is None else [f"keypoint {number}" for number in predictions.points.numbers]
     headline = place(landmark_set, protocol, protocol.headline)
     reduced = [reduction for raw in features for reduction in reduce_features(raw, headline.fit, 2 * count, headline.names)]
     ceilings = [(name, align(predicted, landmark_set)) for name, predicted in supervised]
     rows: list[MeasuredRow] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
         if regression.backward:
-            rows += [] if keypoints_px is None else _backward(keypoints_px, landmark_set, protocol, regression, method)
+            rows += [] if keypoints_px is None else _backward(keypoints_px, names, landmark_set, protocol, regression, method)
             continue
         candidates: list[Candidate] = []
         if keypoints_px is not None:
@@ -184,7 +185,7 @@ def evaluate_regression(
 
 
 def _backward(
-    keypoints_px: Points, landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
+    keypoints_px: Points, names: list[str], landmark_set: LandmarkSet, protocol: Protocol, regression: Regression, method: str
 ) -> list[MeasuredRow]:
     """Evaluate the regression from landmarks to keypoints, on images without hidden landmarks. Its floor: mean keypoints."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
@@ -197,7 +198,6 @@ def _backward(
         return []
     targets = Placed(fit=keypoints[fit], test=keypoints[test], unit=unit[shown])
     regressed = targets.regress(landmarks[fit], landmarks[test], bias=regression.bias, ridge=regression.ridge)
-    names = [f"keypoint {number}" for number in range(keypoints.shape[1])]
     candidates = [Candidate(method, "model", regressed, True), Candidate("mean keypoints", "floor", targets.mean_shape(), True)]
     return _rows(candidates, protocol, regression, names)
 

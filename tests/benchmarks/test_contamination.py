@@ -15,6 +15,7 @@ from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.images.image_files import write_image
+from kpdetect.skeleton import Skeleton
 
 NAMES = ["a.png", "b.png", "c.png", "d.png"]
 
@@ -98,6 +99,7 @@ class Predicted:
     def __init__(self, data: LandmarkSet) -> None:
         self.images, self.sizes = data.images, data.sizes
         self.keypoints_px = np.random.default_rng(1).normal(size=(4, 3, 2))
+        self.points = Skeleton.plain(3)
 
 
 def test_damaged_record(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from benchmarks.tables.table_files import make_table, read_measurements
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.image_files import write_image
+from kpdetect.skeleton import Skeleton
 
 COUNT = 40
 
@@ -35,6 +36,7 @@ class Predicted:
     images: list[str]
     keypoints_px: np.ndarray
     sizes: np.ndarray
+    points: Skeleton = Skeleton(numbers=(3, 7), names=("keypoint3", "keypoint7"))
 
 
 @pytest.fixture
@@ -124,6 +126,7 @@ def test_rows_headline_first_with_the_floor_beside(toy: LandmarkSet) -> None:
     off = np.linalg.norm(fit.mean(axis=0) - test, axis=-1)
     assert rows[1].mean_of_ratios == pytest.approx(100 * off.mean() / 10)
     assert list(rows[1].per_point) == list(TOY.landmarks)
+    assert [list(row.per_point) for row in rows[-2:]] == 2 * [["keypoint 3", "keypoint 7"]]  # the model's numbers
     assert (rows[0].rank, rows[0].columns) == (2, 4)
     assert rows[0].note == "input has rank 2 of 4"
 
