@@ -16,6 +16,7 @@ from benchmarks.metrics.keypoint_quality import (
     STILL_PERCENT,
     Points,
     Values,
+    find_duplicates,
     motion_percent,
     pairwise,
     ridge_predictions,
@@ -26,8 +27,6 @@ COMPONENTS = 50
 """Number of principal components that describe a set of images."""
 PENALTY = 1e-2
 """Ridge penalty per image, as a share of the mean variance of the keypoints' coordinates."""
-ENOUGH = 0.99
-"""`--keypoints auto` keeps the fewest keypoints that explain this share of what all keypoints explain."""
 FEWEST_IMAGES = 8
 
 
@@ -46,11 +45,6 @@ class Ranking:
     def best(self, count: int) -> tuple[int, ...]:
         """Return the numbers of the first `count` keypoints, in ascending order."""
         return tuple(sorted(self.order[:count]))
-
-    def enough(self, share: float = ENOUGH) -> int:
-        """Return the fewest keypoints that explain `share` of what the best number of keypoints explains; at least 1."""
-        most = max(self.explained)
-        return next(count for count, value in enumerate(self.explained, 1) if value >= most - (1 - share) * abs(most))
 
 
 def image_components(images: NDArray[np.floating], count: int = COMPONENTS) -> Values:
@@ -147,6 +141,21 @@ def rank_apart(keypoints: Points, target: Values) -> Ranking:
     order = tuple(reversed(removed))
     explained = (explained_share(keypoints[:, order[:count]], target) for count in range(1, len(order) + 1))
     return Ranking(order=order, explained=tuple(explained))
+
+
+def count_distinct(keypoints: Points, ranking: Ranking) -> int:
+    """Count the first keypoints of a ranking of which none hardly moves and none is a duplicate of a better one; at least 1.
+
+    Args:
+        keypoints: [images, K, 2], normalised.
+        ranking: order of the K keypoints; see `rank_apart`.
+    """
+    still, order = motion_percent(keypoints) < STILL_PERCENT, list(ranking.order)
+    moving = next((count for count, number in enumerate(order) if still[number]), len(order))
+    for count in range(moving, 1, -1):
+        if not find_duplicates(keypoints[:, order[:count]], np.arange(count, dtype=np.float64)):
+            return count
+    return 1
 
 
 def lost_without(keypoints: Points, target: Values) -> Values:

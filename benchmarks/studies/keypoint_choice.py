@@ -16,6 +16,7 @@ from benchmarks import measurement_records
 from benchmarks.metrics.keypoint_information import (
     FEWEST_IMAGES,
     Ranking,
+    count_distinct,
     explained_share,
     image_components,
     lost_without,
@@ -37,7 +38,7 @@ IMAGES = 400
 SIDE = 32
 """Side in pixels of the grey images whose variation keypoints should explain."""
 Kept = int | Literal["auto"]
-"""Number of keypoints to keep; `auto` keeps the fewest that explain nearly as much as all of them."""
+"""Number of keypoints to keep; `auto` keeps those that move and do not repeat a better keypoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +132,7 @@ class ChoiceRecord(Record):
         count = len(self.kept) + len(self.dropped)
         shares = f"They explain {100 * self.explained[len(self.kept) - 1]:.0f} % of what varies between images"
         if self.asked == "auto":
-            which = "the fewest that explain nearly as much as all"
+            which = "those that move and do not repeat another keypoint"
         else:
             which = f"the {self.asked} most informative ones that lie apart"
         return (
@@ -153,9 +154,9 @@ def read_choice(path: Path) -> ChoiceRecord | None:
 
 
 def choose_keypoints(seen: Seen, kept: Kept) -> KeypointChoice:
-    """Choose the most informative keypoints, see `benchmarks.metrics.keypoint_information`."""
+    """Choose informative keypoints that lie apart, see `benchmarks.metrics.keypoint_information`."""
     ranking = rank_apart(seen.keypoints, target_of(seen.keypoints, seen.components))
-    count = ranking.enough() if kept == "auto" else kept
+    count = count_distinct(seen.keypoints, ranking) if kept == "auto" else kept
     return KeypointChoice(kept=ranking.best(count), ranking=ranking, images=len(seen.keypoints))
 
 

@@ -57,8 +57,8 @@ Keypoints = Annotated[
         "--keypoints",
         "-k",
         metavar="<int>|auto",
-        help="Number of keypoints, from 1 to 64. auto: learn more, and keep the fewest that explain nearly as much as "
-        "all of them. (default: 24 with --method correspondence, else 10)",
+        help="Number of keypoints, from 1 to 64. auto: learn more, and keep those that move and do not repeat another "
+        "keypoint. (default: auto with --method correspondence, else 10)",
     ),
 ]
 Spare = Annotated[
@@ -66,7 +66,7 @@ Spare = Annotated[
     typer.Option(
         min=1,
         help="Learn this many times as many keypoints as --keypoints says, and keep the most informative ones. "
-        "(default: 4/3 with --method correspondence, else 1)",
+        "(default: 1.6 with --method correspondence, else 1)",
     ),
 ]
 

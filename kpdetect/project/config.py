@@ -26,10 +26,10 @@ Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64
 """Largest number of keypoints that a project can learn."""
-KEYPOINTS: dict[str, int] = {"gan": 10, "imm": 10, "correspondence": 24}
+KEYPOINTS: dict[str, int | Literal["auto"]] = {"gan": 10, "imm": 10, "correspondence": "auto"}
 """Number of keypoints of a project by default, by method. More clusters cost hardly any time and have lower errors. A
 generator with more keypoints puts several of them on one spot (docs/log/any-folder.md)."""
-SPARE: dict[str, float] = {"gan": 1.0, "imm": 1.0, "correspondence": 4 / 3}
+SPARE: dict[str, float] = {"gan": 1.0, "imm": 1.0, "correspondence": 1.6}
 """How many times as many keypoints a project learns as it keeps by default, by method. So few clusters that are kept share a
 spot."""
 AUTO_LEARNED: dict[str, int] = {"gan": 20, "imm": 20, "correspondence": 32}
@@ -72,8 +72,8 @@ class ProjectConfig(StrictConfig):
     rounds: RoundsConfig = RoundsConfig()
     """Settings of self-training on the real images. The method `imm` has no rounds of self-training."""
     kept: Annotated[int, Field(ge=1, le=MOST_KEYPOINTS)] | Literal["auto"] | None = None
-    """Number of keypoints to keep after the last training, the most informative ones. `auto`: the fewest that explain nearly as
-    much as all of them. null: all."""
+    """Number of keypoints to keep after the last training, informative ones that lie apart. `auto`: those that move and do not
+    repeat another keypoint. null: all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -116,8 +116,8 @@ def project_config(
         preset: `tiny`, `small` or `paper`. It sets the widths of the networks and the length of the training. `tiny` and
             `small` suit a CPU.
         size: side of the generated images in pixels: 32, 64, 128, 256 or 512.
-        keypoints: number of keypoints, 1 to 64. None means 24 for `correspondence`, and 10 for the other methods. `auto`:
-            learn 20 (`correspondence`: 32), and keep the fewest that explain nearly as much as all of them.
+        keypoints: number of keypoints, 1 to 64. None means `auto` for `correspondence`, and 10 for the other methods. `auto`:
+            learn 20 (`correspondence`: 32), and keep those that move and do not repeat another keypoint.
         crop: how an image becomes square: `centre` cuts its central square out, `pad` adds borders, `stretch` changes its
             aspect ratio.
         seed: seed of all random numbers.
@@ -128,7 +128,7 @@ def project_config(
         rounds: number of rounds of self-training. `auto`: up to 3, until a round does not raise the score without labels.
             None means 1, but 0 for `imm`, which has no rounds. When a project is continued, the number may grow but not shrink.
         spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept. None
-            means 4/3 for `correspondence`, or less if it would learn more than 64, and 1 for the other methods.
+            means 1.6 for `correspondence`, or less if it would learn more than 64, and 1 for the other methods.
 
     Raises:
         ConfigError: the preset or method is unknown, the size or a number is out of range, or `imm` has rounds.
@@ -170,6 +170,8 @@ def _round_settings(rounds: int | str | None) -> list[str]:
 def _learned_and_kept(keypoints: int | str, spare: float | None, method: str) -> tuple[int, int | Literal["auto"] | None]:
     """Return how many keypoints a project learns, and how many of them it keeps; None: all."""
     if keypoints == "auto":
+        if spare is not None:
+            raise ConfigError(f"`spare={spare:g}`: `keypoints` is automatic; give a number too")
         return AUTO_LEARNED[method], "auto"
     if not isinstance(keypoints, int):
         raise ConfigError(f"`keypoints={keypoints}`: expected a number from 1 to {MOST_KEYPOINTS}, or auto")

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.metrics.keypoint_information import (
     Ranking,
+    count_distinct,
     explained_share,
     image_components,
     lost_without,
@@ -48,7 +49,6 @@ def test_repeated_and_still_keypoints_come_last() -> None:
     assert set(ranking.order[2:]) == {1, 3}
     assert ranking.explained[:2] == pytest.approx([0.8, 1.0], abs=1e-3)
     assert ranking.best(2) == (0, 2)
-    assert ranking.enough() == 2
     assert rank_keypoints(KEYPOINTS, np.stack([ONE, 3 * TWO], axis=1)).order[:2] == (2, 0)
 
 
@@ -62,11 +62,12 @@ def test_of_neighbours_the_less_informative_one_comes_later_and_still_keypoints_
     assert rank_apart(far, np.stack([2 * ONE, TWO], axis=1)).best(2) == (0, 1)
 
 
-def test_enough_keypoints_for_a_share_of_the_best() -> None:
-    ranking = Ranking(order=(3, 0, 2, 1), explained=(0.5, 0.74, 0.8, 0.7))
-    assert [ranking.enough(share) for share in (0.6, 0.9, 0.95)] == [1, 2, 3]  # 0.48, 0.72 and 0.76 of at most 0.8
-    assert ranking.best(3) == (0, 2, 3)
-    assert Ranking(order=(1, 0), explained=(-0.2, -0.3)).enough() == 1
+def test_keypoints_count_up_to_the_first_that_repeats_another_one_or_never_moves() -> None:
+    target = np.stack([2 * ONE, TWO], axis=1)
+    assert count_distinct(KEYPOINTS, rank_apart(KEYPOINTS, target)) == 2  # 0 and 2; 1 is a duplicate, 3 never moves
+    far = KEYPOINTS[:, :3] + np.array([[0, 0], [0.9, -0.9], [0, 0]])
+    assert count_distinct(far, rank_apart(far, target)) == 3  # the same motion elsewhere is no duplicate
+    assert count_distinct(KEYPOINTS, Ranking(order=(3, 0, 1, 2), explained=(0, 0, 0, 0))) == 1
 
 
 def test_a_repeated_keypoint_can_be_taken_away_without_loss() -> None:

@@ -38,6 +38,8 @@ def test_counts_of_keypoints_to_learn_and_to_keep():
     assert apply_overrides(matched, ["generator.model.keypoints=3"]).learned == 10
     with pytest.raises(ConfigError, match="`spare=2`: with 40 keypoints, expected a number from 1 to 1.6"):
         project_config(keypoints=40, spare=2.0)
+    with pytest.raises(ConfigError, match="`spare=2`: `keypoints` is automatic; give a number too"):
+        project_config(method="correspondence", spare=2.0)
     with pytest.raises(ConfigError, match="`keypoints=ten`: expected a number from 1 to 64, or auto"):
         project_config(keypoints="ten")
     with pytest.raises(ConfigError, match="kept=7: the detector learns 6 keypoints"):
@@ -68,7 +70,7 @@ def test_choice_among_known_keypoints(tmp_path):
         "kept 2 of 4 keypoints (1, 3): they explain 100 % of what varies, all 4 explain 100 %"
     )  # fmt: skip
     for asked, which in (
-        ("auto", "the fewest that explain nearly as much as all"),
+        ("auto", "those that move and do not repeat another keypoint"),
         (2, "the 2 most informative ones that lie apart"),
     ):
         write_json(tmp_path / "chosen.json", choice.to_record("hash", asked))

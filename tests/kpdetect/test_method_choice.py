@@ -88,9 +88,9 @@ def test_a_project_keeps_its_method(installed, tmp_path, method):
 
 def test_methods_have_their_numbers_of_keypoints():
     methods = [project_config(method=method) for method in ("gan", "imm", "correspondence")]
-    assert [(each.learned, each.kept) for each in methods] == [(10, None), (10, None), (32, 24)]
+    assert [(each.learned, each.kept) for each in methods] == [(10, None), (10, None), (32, "auto")]
     more = [project_config(method="correspondence", keypoints=count) for count in (7, 50, 64)]
-    assert [(each.learned, each.kept) for each in more] == [(10, 7), (64, 50), (64, None)]
+    assert [(each.learned, each.kept) for each in more] == [(12, 7), (64, 50), (64, None)]
 
 
 @pytest.mark.parametrize("method", ["gan", "correspondence"])
