@@ -38,6 +38,8 @@ def test_a_public_name_is_documented_and_annotated(package: str, name: str) -> N
         parameters = [each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")]
         assert [each.name for each in parameters if each.annotation is each.empty] == [], function
         assert inspect.signature(function).return_annotation is not inspect.Signature.empty, function
+        paths = [each for each in parameters if "Path" in str(each.annotation)]
+        assert [each.name for each in paths if "str" not in str(each.annotation)] == [], f"{function}: paths can be text"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

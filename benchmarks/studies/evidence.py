@@ -58,6 +58,7 @@ Points = NDArray[np.float64]
 
 
 NO_GENERATOR = "there is no generator that draws it"
+OTHER_FRAME = "it is not known whether the generator draws it as large as the detector sees it"
 NOT_LOCATED = "the images do not show where the object ends"
 
 

@@ -127,7 +127,7 @@ class Predictions:
             columns[NAME_COLUMN] = list(points.names) * len(self.images)
         return pd.DataFrame(columns)
 
-    def write(self, folder: Path, provenance: dict[str, Any]) -> Predictions:
+    def write(self, folder: Path | str, provenance: dict[str, Any]) -> Predictions:
         """Write predictions.csv, then predictions.json. The second file exists only if the first one is complete.
 
         Returns:
@@ -137,6 +137,7 @@ class Predictions:
         Raises:
             OutputError: the folder cannot be written.
         """
+        folder = Path(folder)
         write_predictions(folder, self.blocks, provenance)
         if self.frames is None and np.isfinite(self.keypoints_px).all():  # reading the table again takes much memory
             keypoints_px, confidence = self.keypoints_px.round(3), self.confidence.round(4)
@@ -159,13 +160,14 @@ class Predictions:
         return replace(self, images=self.images[own], **cut)
 
     @classmethod
-    def read(cls, folder: Path) -> Predictions:
+    def read(cls, folder: Path | str) -> Predictions:
         """Read a predictions folder.
 
         Raises:
             InputError: a file is missing.
             FormatError: a file is damaged, or the two files do not fit each other.
         """
+        folder = Path(folder)
         head, path = read_prediction_head(folder), folder / TABLE
         if head.clip is None:
             blocks = list(cls._read_images(folder, head))
@@ -180,13 +182,14 @@ class Predictions:
             return cls._joined(table, _frames(head.clip, table, head.keypoints), _skeleton(head, folder), path)
 
     @classmethod
-    def read_blocks(cls, folder: Path) -> Iterator[Predictions]:
+    def read_blocks(cls, folder: Path | str) -> Iterator[Predictions]:
         """Read a predictions folder in blocks of `BLOCK` images. The frames of a video are read at once.
 
         Raises:
             InputError: a file is missing.
             FormatError: a file is damaged, or the two files do not fit each other.
         """
+        folder = Path(folder)
         head = read_prediction_head(folder)
         return cls._read_images(folder, head) if head.clip is None else cls.read(folder).blocks()
 

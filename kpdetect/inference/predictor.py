@@ -95,7 +95,7 @@ class Predictor:
     @one_thread()
     def load(
         cls,
-        path: Path,
+        path: Path | str,
         device: str = "auto",
         *,
         labels: Labels | None = None,
@@ -117,7 +117,7 @@ class Predictor:
             ConfigError: the labels in the folder of the weights do not fit the detector.
         """
         runtime = resolve_runtime(cast(DeviceName, device), precision)
-        weights = find_weights(path, "detector")
+        weights = find_weights(Path(path), "detector")
         tensors, description = load_described(weights, DetectorDescription)
         config = build_config(DetectorConfig, description.config, source=str(weights))
         require_widths([config.model.head_width], tensors, weights)
@@ -177,7 +177,9 @@ class Predictor:
             square, matrix = fit_region(image, box, self.side), crop_resize_affine(box, (self.side, self.side))
         return Fitted(square=square, matrix=matrix, size=(image.shape[0], image.shape[1]))
 
-    def fit_file(self, path: Path, box_of: Callable[[tuple[int, int]], Box | None] = lambda size: None) -> tuple[Fitted, str]:
+    def fit_file(
+        self, path: Path | str, box_of: Callable[[tuple[int, int]], Box | None] = lambda size: None
+    ) -> tuple[Fitted, str]:
         """Crop and resize an image file to the square that the network sees, and compute the hash of the file.
 
         Args:
@@ -194,6 +196,7 @@ class Predictor:
         def factor(size: tuple[int, int]) -> int:
             return 1 if self.engine.name == "plain" else factor_for(box(size)[2:], MARGIN * self.side)
 
+        path = Path(path)
         with opened_and_hashed(path) as (picture, digest):
             image = read_reduced(picture, path, factor)
         if image.factor == 1:

@@ -49,9 +49,10 @@ def chosen_method(
     given = given or {}
     if given.get("last") == "generator":
         return "gan", "method: gan, because `last=generator` asks for a generator"
-    keys = (assignment.partition("=")[0] for assignment in overrides)
+    keys = [assignment.partition("=")[0] for assignment in overrides]
     wishes = [name for name in OF_GENERATOR if given.get(name) is not None]
-    if wishes := [*wishes, *(key for key in keys if key.startswith("generator.") and key not in SHARED)]:
+    wishes += [key for key in keys if key.startswith("generator.") and key not in SHARED]
+    if wishes:
         return "gan", f"method: gan, because only a generator uses `{wishes[0]}`"
     settings = changed(project_config(method="correspondence"), None, overrides)
     try:

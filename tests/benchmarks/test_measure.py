@@ -31,6 +31,7 @@ from kpdetect.detector.backbone import import_timm
 from kpdetect.errors import CheckpointError, ConfigError, InputError, OutputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.image_files import read_image
+from kpdetect.inference.packing import pack_model
 from kpdetect.toy.dataset import write_toy
 from kpdetect.training.processes import ALONE, Peers
 from tests.builders.generators import CONFIG
@@ -284,6 +285,10 @@ def test_a_project_is_measured_as_a_whole(blob_folder, trained, small_project, t
     assert verdict.generator == file_hash(small_project / "generator" / "model.safetensors")
     assert verdict.other == file_hash(other / "detector" / "model.safetensors")
     assert [(each.redrawn_error is None, each.known_to_other is None) for each in verdict.keypoints] == [(False, False)] * 3
+    pack_model(small_project, tmp_path / "pack")
+    measure(tmp_path / "pack", images, tmp_path / "packed", CPU, count=20, pairs=9, features="random")
+    packed = read_verdict(tmp_path / "packed" / "verdict.json")
+    assert packed.coverage_unknown == "it is not known whether the generator draws it as large as the detector sees it"
 
 
 @pytest.mark.slow

@@ -170,6 +170,14 @@ def test_files_hold_what_was_written(tmp_path):
     assert again.keypoints_px.dtype == np.float32
 
 
+def test_folders_can_be_given_as_text(tmp_path):
+    EXAMPLE.write(str(tmp_path / "text"), {})
+    EXAMPLE.write(tmp_path / "path", {})
+    assert (tmp_path / "text" / "predictions.csv").read_bytes() == (tmp_path / "path" / "predictions.csv").read_bytes()
+    assert Predictions.read(str(tmp_path / "text")).images == EXAMPLE.images
+    assert [block.images for block in Predictions.read_blocks(str(tmp_path / "text"))] == [EXAMPLE.images]
+
+
 def reordered(lines):
     return [lines[0], *lines[3:], *lines[1:3]]
 
