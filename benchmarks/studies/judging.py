@@ -15,6 +15,7 @@ from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import CheckpointError, FormatError
 from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import labels_of
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
 from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights, read_detector_description
@@ -62,6 +63,22 @@ def same_frame(predictor: Predictor, stream: PairStream | None, model: Path) -> 
         return None
     learned = (predictor.description.provenance or {}).get("generator") == stream.hash
     return stream if learned or (model / "generator").is_dir() else None
+
+
+def coverage_without_generator(predictor: Predictor, model: Path, images: Path) -> Coverage:
+    """Measure how much of the object has keypoints, with the masks of a project that found the object without a generator.
+
+    It is unknown for another model, and for images that are not those of the project.
+
+    Raises:
+        FormatError: a file of the project is damaged.
+    """
+    record = model / "predictions" / RECORD
+    source = read_prediction_head(record.parent).source if record.is_file() else None
+    if source is None or Path(source).resolve() != images.resolve():
+        return UNKNOWN
+    objects = ObjectMasks.read(model / "correspondence")
+    return UNKNOWN if objects is None else coverage_of(predictor, objects, images)
 
 
 def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:

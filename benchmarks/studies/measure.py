@@ -16,9 +16,9 @@ from benchmarks.metrics.extractors import BATCH, Extractor, build_extractor
 from benchmarks.metrics.frechet import frechet_distance, kernel_distance
 from benchmarks.metrics.keypoint_information import FEWEST_IMAGES
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
-from benchmarks.studies.evidence import NO_GENERATOR, OTHER_FRAME, Coverage
+from benchmarks.studies.evidence import OTHER_FRAME, Coverage
 from benchmarks.studies.generated_images import conditioned, interpolated, swap_maps
-from benchmarks.studies.judging import judge_model, same_frame
+from benchmarks.studies.judging import coverage_without_generator, judge_model, same_frame
 from benchmarks.studies.keypoint_choice import measure_information
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.real_images import Squares, read_masks, read_squares, require_match
@@ -96,10 +96,9 @@ def measure(
         if truth is not None and predictor is not None:
             numbers.append(measure_masks(stream, squares, truth, peers))
     if predictor is not None:
-        fitting = same_frame(predictor, stream, model)
-        coverage = Coverage(unknown=NO_GENERATOR if stream is None else OTHER_FRAME)
+        known = coverage_without_generator(predictor, model, images) if stream is None else Coverage(unknown=OTHER_FRAME)
         tasks: list[Callable[[], Any]] = [
-            partial(judge_model, predictor, fitting, chosen, seed, rival, coverage),
+            partial(judge_model, predictor, same_frame(predictor, stream, model), chosen, seed, rival, known),
             partial(measure_detector, predictor, chosen[:STEADY], seed),
             partial(measure_explained, predictor, chosen),
         ]

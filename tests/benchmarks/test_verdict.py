@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ import pytest
 from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.studies.evidence import UNKNOWN, Coverage, Evidence, coverage_of, gather_evidence, same_scale
-from benchmarks.studies.judging import describe_verdict, judge_project
+from benchmarks.studies.judging import coverage_without_generator, describe_verdict, judge_project
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.verdict import CAUTION, judge_keypoints, read_verdict, write_verdict
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
+from kpdetect.inference.predictions import Predictions
 from kpdetect.skeleton import Skeleton
 from kpdetect.studio.project_room import _verdict
 from tests.builders.runtimes import CPU
@@ -36,6 +38,9 @@ class Brightest:
         return np.array(found, np.float64), np.ones((len(images), 5))
 
 
+BRIGHTEST: Any = Brightest()
+
+
 @pytest.fixture
 def spots(tmp_path):
     """Twelve images, 100 wide and 60 high, with a red and a green spot somewhere in the middle."""
@@ -52,7 +57,7 @@ def spots(tmp_path):
 
 
 def test_evidence_on_a_detector_that_is_known(spots) -> None:
-    found = gather_evidence(Brightest(), None, spots)  # type: ignore[arg-type]
+    found = gather_evidence(BRIGHTEST, None, spots)
     assert (found.numbers, found.images) == ((0, 1, 2, 3), 12)
     assert found.motion[3] == pytest.approx(0.0, abs=1e-9)
     assert (found.view_error[:3] < 0.3).all()
@@ -76,11 +81,28 @@ def test_coverage_from_masks_of_real_images(tmp_path) -> None:
     masks[0, 12, 12] = True  # at the red spot
     masks[0, 3, 20] = True
     objects = ObjectMasks(names=("a.png", "gone.png"), masks=masks, crop="centre")
-    found = coverage_of(Brightest(), objects, tmp_path)  # type: ignore[arg-type]
+    found = coverage_of(BRIGHTEST, objects, tmp_path)
     assert found.within_reach == 0.5
     assert found.unknown is None
     lost = replace(objects, names=("x.png", "gone.png"))
-    assert coverage_of(Brightest(), lost, tmp_path) == UNKNOWN  # type: ignore[arg-type]
+    assert coverage_of(BRIGHTEST, lost, tmp_path) == UNKNOWN
+
+
+def test_masks_of_a_project_are_used_for_its_own_images_alone(tmp_path) -> None:
+    images, project = tmp_path / "images", tmp_path / "project"
+    images.mkdir()
+    image = np.zeros((60, 60, 3), np.uint8)
+    image[30, 30, :2] = 255
+    write_image(images / "a.png", image)
+    masks = np.zeros((1, 24, 24), bool)
+    masks[0, 12, 12] = True
+    none = Predictions.none(Skeleton.plain(5))
+    none.write(project / "predictions", {"source": str(images)})
+    assert coverage_without_generator(BRIGHTEST, project, images) == UNKNOWN
+    (project / "correspondence").mkdir()
+    ObjectMasks(names=("a.png",), masks=masks, crop="centre").write(project / "correspondence", "key")
+    assert coverage_without_generator(BRIGHTEST, project, images).within_reach == 1.0
+    assert coverage_without_generator(BRIGHTEST, project, tmp_path) == UNKNOWN
 
 
 def test_another_detector_explains_what_both_find(spots) -> None:
@@ -91,7 +113,7 @@ def test_another_detector_explains_what_both_find(spots) -> None:
             keypoints, confidence = super().__call__(images)
             return keypoints[:, :1, ::-1], confidence[:, :1]
 
-    found = gather_evidence(Brightest(), None, spots, other=Red())  # type: ignore[arg-type]
+    found = gather_evidence(BRIGHTEST, None, spots, other=Red())
     assert found.known_to_other[[0, 2]] == pytest.approx([1.0, 1.0], abs=0.01)
     assert found.known_to_other[[1, 3]].max() < 0.5
     verdict = judge_keypoints(
@@ -103,7 +125,7 @@ def test_another_detector_explains_what_both_find(spots) -> None:
 
 def test_one_image_is_too_few(spots) -> None:
     with pytest.raises(InputError, match="needs at least 2"):
-        gather_evidence(Brightest(), None, spots[:1])  # type: ignore[arg-type]
+        gather_evidence(BRIGHTEST, None, spots[:1])
 
 
 def test_one_scale_for_both_axes() -> None:
@@ -193,7 +215,7 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:
 
 
 def test_a_verdict_goes_with_the_detector_it_was_about(spots, small_project, tmp_path) -> None:
-    verdict = judge_keypoints(gather_evidence(Brightest(), None, spots), detector="abc")  # type: ignore[arg-type]
+    verdict = judge_keypoints(gather_evidence(BRIGHTEST, None, spots), detector="abc")
     rows = [MeasuredNumber(name="FID", value=3.0)]
     write_measured(rows, Path("project"), tmp_path, {}, verdict)
     assert (tmp_path / "verdict.json").exists()
