@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.images.arrays import Image
 from kpdetect.inference.predictions import Predictions
 
@@ -267,7 +268,7 @@ def keypoint_motion(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
 def motion_chart(keypoints: NDArray[np.floating], numbers: Sequence[int]) -> str:
     """Draw positions and motion of keypoints [images, K, 2] (shares of width and height), with their numbers, as a data URI."""
     motion, means = keypoint_motion(keypoints), keypoints.mean(axis=0)
-    rows = np.unique(np.linspace(0, len(keypoints) - 1, min(MAX_DOTS, len(keypoints))).round().astype(int))
+    rows = evenly_spaced(len(keypoints), MAX_DOTS)
     figure = new_figure(width=10, height=4.6)
     axes = figure.add_subplot(1, 2, 1)
     (left, top), (right, bottom) = np.quantile(keypoints, SEEN, axis=(0, 1)) + MARGIN

@@ -10,8 +10,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.evaluation.results import read_result
 from benchmarks.reporting.charts import chosen_sheets, curves, motion_section, picture
 from benchmarks.reporting.gallery import gallery
@@ -20,6 +18,7 @@ from benchmarks.studies.judging import judge_project
 from benchmarks.studies.keypoint_choice import NAME, read_choice
 from benchmarks.studies.verdict import CAUTION
 from benchmarks.tables.table_files import RESULTS
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.archives.members import exists
 from kpdetect.files.archives.opening import is_archive, reopened
@@ -162,7 +161,7 @@ def _gallery(project: Path, images: Path | None) -> dict[str, Any] | None:
     if (predictions := _predictions(project)) is None:
         return None
     source = images or _input_folder(project / "predictions")
-    chosen = np.unique(np.linspace(0, len(predictions.images) - 1, min(SHOWN, len(predictions.images))).round().astype(int))
+    chosen = evenly_spaced(len(predictions.images), SHOWN)
     source = source if source is not None and reopened(source, predictions.images[0]) else None
     found = {source / predictions.images[row]: predictions.keypoints_px[row] for row in chosen} if source else {}
     there = readable(path for path in found if exists(path))

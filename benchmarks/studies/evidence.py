@@ -38,6 +38,7 @@ from benchmarks.studies.generated_images import conditioned
 from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import apply_affine, to_normalised
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.images.image_files import readable
@@ -170,8 +171,7 @@ def gather_evidence(
 
 def evenly_spread(paths: Sequence[Path]) -> list[Image]:
     """Read at most `IMAGES` images, evenly spread over `paths`; unreadable files are left out with a warning."""
-    rows = np.unique(np.linspace(0, len(paths) - 1, min(IMAGES, len(paths))).round().astype(int))
-    return [image for _, image in readable([paths[row] for row in rows])]
+    return [image for _, image in readable([paths[number] for number in evenly_spaced(len(paths), IMAGES)])]
 
 
 def same_scale(keypoints_px: Points, images: list[Image]) -> Points:

@@ -25,6 +25,7 @@ from benchmarks.metrics.keypoint_information import (
 )
 from benchmarks.metrics.keypoint_quality import Points, Values
 from kpdetect.coords import apply_affine, to_normalised
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json
 from kpdetect.files.records import Count, Record, checked
@@ -60,7 +61,7 @@ def look_at(predictor: Predictor, paths: Sequence[Path]) -> Seen:
     Raises:
         InputError: fewer than 8 images can be read.
     """
-    rows = np.unique(np.linspace(0, len(paths) - 1, min(IMAGES, len(paths))).round().astype(int))
+    rows = evenly_spaced(len(paths), IMAGES)
     fitted = [predictor.fit(image) for _, image in readable([paths[row] for row in rows])]
     if len(fitted) < FEWEST_IMAGES:
         raise InputError(f"{len(fitted)} readable images; to compare keypoints, give at least {FEWEST_IMAGES}")

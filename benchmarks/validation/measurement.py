@@ -21,6 +21,7 @@ from benchmarks.studies.verdict import Verdict, judge_keypoints
 from benchmarks.validation.case import Case
 from benchmarks.validation.truth import measure_truth
 from kpdetect.data.name_lists import listed_names
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.hashes import bytes_hash
@@ -122,7 +123,7 @@ def _bits(keypoints: NDArray[np.float64], evidence: Evidence) -> float:
 
 
 def _spread(paths: list[Path], count: int) -> list[Path]:
-    return [paths[row] for row in np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int))]
+    return [paths[number] for number in evenly_spaced(len(paths), count)]
 
 
 def _annotated(case: Case, count: int) -> tuple[list[str], NDArray[np.float64], NDArray[np.int64]]:
@@ -134,7 +135,7 @@ def _annotated(case: Case, count: int) -> tuple[list[str], NDArray[np.float64], 
         names = listed_names(Path(case.list), table.images, "list", case.annotations)
         rows = np.array(sorted(place[name] for name in names), np.int64)
     rows = rows[~np.isnan(table.points_px[rows]).all(axis=(1, 2))]
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))]
+    rows = rows[evenly_spaced(len(rows), count)]
     used = table.rows(rows)
     return used.images, used.points_px, _groups(case, used)
 

@@ -64,6 +64,12 @@ class Sample:
         return self.folder_count * self.images[0].nbytes
 
 
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """Choose at most `most` evenly spaced numbers below `count`, in ascending order."""
+    numbers: list[int] = np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
+    return numbers
+
+
 def read_sample(
     folder: Path,
     out: Path,
@@ -89,7 +95,7 @@ def read_sample(
         InputError: there are no usable images, or, with `strict`, one is unreadable.
     """
     names = select_images(folder, set(exclude), out)
-    chosen = [folder / names[int(at)] for at in np.linspace(0, len(names) - 1, min(most, len(names)))]
+    chosen = [folder / names[number] for number in evenly_spaced(len(names), most)]
     squares: list[Image] = []
     began, failed = time.perf_counter(), None
     for path in chosen:

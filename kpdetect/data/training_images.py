@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kpdetect.data.folder import ImageCache, build_cache, select_images
 from kpdetect.data.name_lists import excluded_names
-from kpdetect.data.sample import IMAGES, Sample, read_sample
+from kpdetect.data.sample import IMAGES, Sample, evenly_spaced, read_sample
 from kpdetect.images.arrays import CropPolicy
 
 
@@ -57,6 +57,11 @@ class TrainingImages:
     def paths(self, out: Path | None = None) -> list[Path]:
         """List the paths of the images; see `names`."""
         return [self.folder / name for name in self.names(out)]
+
+    def spread(self, out: Path, most: int) -> list[Path]:
+        """List the paths of at most `most` of the images, spread evenly; see `names`."""
+        names = self.names(out)
+        return [self.folder / names[number] for number in evenly_spaced(len(names), most)]
 
     def cache(self, out: Path, side: int, crop: CropPolicy, expected_key: str | None = None) -> ImageCache:
         """Decode the images into `out`/images.h5, or reuse the file; see `build_cache`."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kpdetect.coords import apply_affine
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import flush_disks
@@ -203,7 +204,7 @@ class _ImageJob:
 
     def _learn(self, pool: ThreadPoolExecutor) -> None:
         if self.passes.wants_sample:
-            numbers = sorted(spread_numbers(len(self.paths), SAMPLE))
+            numbers = evenly_spaced(len(self.paths), SAMPLE)
             sample = [outcome for outcome in pool.map(self._read, numbers) if isinstance(outcome, Fitted)]
             if sample:
                 self.passes.learn(sample)

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from kpdetect.config import read_config, write_config
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.hashes import file_hash
@@ -126,7 +125,7 @@ def sheet_tiles(model: Path, images: Path) -> list[Image]:
         CheckpointError: there is no detector at `model`.
     """
     paths = list_images(images)
-    chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
+    chosen = evenly_spaced(len(paths), SHOWN)
     crop = (
         read_model_description(find_weights(model, "detector")).crop or "centre"
     )  # weights without a crop policy are refused when loaded

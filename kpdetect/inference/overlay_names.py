@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import numpy as np
+from kpdetect.data.sample import evenly_spaced
 
 
 def picture_names(names: Sequence[str], numbers: Collection[int]) -> dict[int, str]:
@@ -23,6 +23,4 @@ def picture_names(names: Sequence[str], numbers: Collection[int]) -> dict[int, s
 
 def spread_numbers(count: int, overlays: int) -> set[int]:
     """Choose `overlays` evenly spaced numbers below `count`. If `overlays` is negative or above `count`, choose all."""
-    if overlays < 0 or overlays >= count:
-        return set(range(count))
-    return set(np.linspace(0, count - 1, overlays).round().astype(int).tolist())
+    return set(evenly_spaced(count, count if overlays < 0 else overlays))

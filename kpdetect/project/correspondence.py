@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.data.crop_sources import originals
 from kpdetect.data.export import write_shards
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
@@ -41,7 +42,6 @@ from kpdetect.images.levels import current_levels
 from kpdetect.inference.earlier_results import inputs_key, is_finished
 from kpdetect.inference.image_parts import Part, Parts
 from kpdetect.inference.overlap import batch_of, in_order, predicting_threads, workers_of
-from kpdetect.inference.overlay_names import spread_numbers
 from kpdetect.inference.parts_table import PartsTable
 from kpdetect.inference.predictions import write_predictions
 from kpdetect.inference.pseudo_labels import PseudoPairs
@@ -88,9 +88,9 @@ def find_correspondences(
     """
     perception = feature_network(config, runtime)
     make_folder(out)
-    names = images.names(out)
-    paths = [images.folder / names[number] for number in sorted(spread_numbers(len(names), config.images))]
-    search = _Search(perception, paths, images.folder, config, runtime, keypoints, crop, images.strict)
+    search = _Search(
+        perception, images.spread(out, config.images), images.folder, config, runtime, keypoints, crop, images.strict
+    )
     if is_finished(out, search.stage):
         log.info(f"{out}: the keypoints are found already")
         return
@@ -158,12 +158,12 @@ class _Search:
     def _fit(self, out: Path, key: str) -> None:
         if Matcher.read(out, key, self.config) is not None and ObjectMasks.read(out, key) is not None:
             return
-        numbers = sorted(spread_numbers(len(self.paths), self.config.sample))
+        numbers = evenly_spaced(len(self.paths), self.config.sample)
         read = {number: found for number in numbers if not isinstance(found := self._read(number), InputError)}
         if not read:
             raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
         squares = np.stack([each.square for each in read.values()])
-        masked = sorted(spread_numbers(len(read), MASKED))
+        masked = evenly_spaced(len(read), MASKED)
         with Progress(feature_counts(self.config)[0] * len(read) + len(masked), "fit clusters") as progress:
 
             def features(squares: Image) -> NDArray[np.float32]:
@@ -176,7 +176,7 @@ class _Search:
             matcher, turned = fit_matcher(squares, features, self.keypoints, self.config)
             foreground = matcher.clusters.whitening.foreground(features(squares[masked]))
         if self.config.headings:
-            tiles = [fit_image(turned[each], SHOWN_SIDE)[0] for each in sorted(spread_numbers(len(turned), SHOWN))]
+            tiles = [fit_image(turned[each], SHOWN_SIDE)[0] for each in evenly_spaced(len(turned), SHOWN)]
             write_image(out / TURNED_SHEET, contact_sheet(tiles, COLUMNS))
         names = names_below([self.paths[list(read)[place]] for place in masked], self.root)
         masks = np.stack([largest_piece(each) for each in foreground])
@@ -253,7 +253,7 @@ class _Search:
 
     def _draw(self, path: Path, matcher: Matcher) -> None:
         """Draw some images with their keypoints. This takes a second, so the user sees them before all images are matched."""
-        outcomes, places, confidence = self._block(matcher, sorted(spread_numbers(len(self.paths), SHOWN)))
+        outcomes, places, confidence = self._block(matcher, evenly_spaced(len(self.paths), SHOWN))
         points_px = np.where((confidence >= self.config.min_similarity)[..., None], places, np.nan)
         read, tiles = [outcome for outcome in outcomes.values() if isinstance(outcome, _Found)], []
         for found, points in zip(read, points_px, strict=True):

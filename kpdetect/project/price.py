@@ -259,11 +259,12 @@ class ProjectPrice:
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector
         looks = len(rounds.scales) * (1 + rounds.flip_average) * sum(training.stage == "round" for training in self.left)
-        looks += self.job.last == "report"
-        if not looks:
+        images = self.sample.folder_count
+        count = min(images, rounds.images) * looks + images * (self.job.last == "report")
+        if not count:
             return []
         rate = finding_rate(settings.model, self.settings.refine.keypoints, self.job.runtime)
-        return [Work("predicts", self.sample.folder_count * looks, "images", rate)]
+        return [Work("predicts", count, "images", rate)]
 
 
 def _of_another_round(price: Price, job: DetectorJob) -> Price:

@@ -52,7 +52,7 @@ def teach_round(project: ProjectJob, number: int) -> None:
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     rounds = project.settings.rounds
     look = PredictConfig(overlays=0, scales=rounds.scales, flip_average=rounds.flip_average, strict=images.strict)
-    skipped = predict_into(predictor, images.paths(out), images.folder, predictions, look, peers=peers).skipped
+    skipped = predict_into(predictor, images.spread(out, rounds.images), images.folder, predictions, look, peers=peers).skipped
     peers.wait()  # the other processes read the table that the first process wrote
     if skipped:
         log.warning(f"round {number} leaves out {len(skipped)} unreadable images")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
-from kpdetect.data.sample import Squares
+from kpdetect.data.sample import Squares, evenly_spaced
 from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.batches import TrainingPairs
 from kpdetect.detector.config import DetectorConfig
@@ -138,7 +138,7 @@ class RefineTrainer(Trainer):
         self.views = DeviceViews(views, runtime.device) if runtime.augments(config.augment_on) else views
         self.anchor = None if pairs is None else Anchor(pairs, config, None if start is None else start.config, runtime)
         self.upcoming: Generator[Views, None, None] | None = None
-        self.watched = as_images(np.array(cache.images[np.linspace(0, len(cache) - 1, min(WATCHED, len(cache))).astype(int)]))
+        self.watched = as_images(np.array(cache.images[evenly_spaced(len(cache), WATCHED)]))
         self.before = None if start is None else self.find(self.average, self.watched)
         self.healthy = None if self.before is None else measure_health(self.before, self.before)
         runtime.prepare(self.detector, self.decoder)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from generator.editing.editor import Editor
 from generator.editing.tiles import plain_tiles
 from kpdetect.config import StrictConfig, read_config, write_config
+from kpdetect.data.sample import evenly_spaced
 from kpdetect.draw import keypoint_colour
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files.hashes import file_hash
@@ -125,7 +126,7 @@ class NameRoom:
         folder = self.workplace.images
         if folder is not None and model == self.workplace.target:
             paths = list_images(folder)
-            chosen = np.unique(np.linspace(0, len(paths) - 1, min(SHOWN, len(paths))).round().astype(int))
+            chosen = evenly_spaced(len(paths), SHOWN)
             inside = [self.workplace.inside(paths[index]) for index in chosen]
             tiles = [fit_image(image, SIDE, predictor.crop)[0] for _, image in readable(inside)]
             if not tiles:

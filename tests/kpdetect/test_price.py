@@ -142,6 +142,8 @@ def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_traine
     assert reads.split(": ")[1].startswith("24 in ")
     assert draws.split(": ")[1].startswith("100 in ")
     assert predicts.split(": ")[1].startswith("170 in ")  # 24 once, and at three scales and mirrored for the round: 168
+    fewer = run_small(images, out, "rounds.images=16", dry_run=True).plan
+    assert fewer[4].split(": ")[1].startswith("120 in ")
     stages = [line.split(" the ")[1].split(" on ")[0] for line in trained]
     assert stages == ["generator", "detector", "refined detector", "detector of taught-1"]
     assert [line.split(" about ")[1] for line in trained] == ["12 images", "12 images", "8 images", "8 images"]

@@ -111,6 +111,15 @@ def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):  # noqa: F81
     assert len(pd.read_csv(out / "predictions" / "predictions.csv")) == 40 * 4
 
 
+def test_a_round_looks_at_a_limited_number_of_images_spread_evenly(project, toy, tmp_path):  # noqa: F811
+    shutil.copytree(project, tmp_path / "few", ignore=shutil.ignore_patterns("taught-1"))
+    run_small(toy / "unlabelled" / "images", tmp_path / "few", "rounds.images=20")
+    seen = sorted(set(pd.read_csv(tmp_path / "few" / "taught-1" / "found" / "predictions.csv")["image"]))
+    assert len(seen) == 20
+    assert (seen[0], seen[1], seen[-1]) == ("000000.png", "000002.png", "000039.png")
+    assert len(pd.read_csv(tmp_path / "few" / "predictions" / "predictions.csv")) == 40 * 4
+
+
 def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
     with pytest.raises(ConfigError, match="`rounds=1`: `method=imm` has no rounds"):
         project_config(method="imm", rounds=1)
