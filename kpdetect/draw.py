@@ -57,6 +57,7 @@ def draw_keypoints(
     confidence: NDArray[np.floating] | None = None,
     *,
     numbers: bool = False,
+    still: bool = True,
     skeleton: Skeleton | None = None,
     trails_px: Sequence[NDArray[np.floating]] = (),
     min_side: int = MIN_SIDE,
@@ -70,6 +71,8 @@ def draw_keypoints(
         confidence: [K] in [0, 1], drawn as opacity (at least `MIN_OPACITY`). None: keypoints are opaque.
         numbers: write the number of each keypoint next to it, or its name if `skeleton` has one. Of more than `FEW` keypoints,
             labels without free room are left out.
+        still: whether each label stands where it covers nothing. In the frames of a video, labels would jump from place to
+            place; without `still` each stands at the upper right of its keypoint.
         skeleton: the skeleton of the keypoints. Its links are drawn, and its keypoint numbers decide the colours.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
         min_side: images with a shorter side below this are enlarged by a whole factor.
@@ -100,7 +103,7 @@ def draw_keypoints(
         if place is not None:
             _circle(canvas, place, radius, keypoint_colour(skeleton.numbers[index]), float(opacity[index]))
     if numbers:
-        _draw_labels(canvas, places, radius, skeleton, opacity)
+        _draw_labels(canvas, places, radius, skeleton, opacity, still=still)
     return canvas
 
 
@@ -155,7 +158,7 @@ def _circle(canvas: Image, centre: _Place, radius: int, colour: tuple[int, int, 
 
 
 def _draw_labels(
-    canvas: Image, places: list[_Place | None], radius: int, skeleton: Skeleton, opacity: NDArray[np.floating]
+    canvas: Image, places: list[_Place | None], radius: int, skeleton: Skeleton, opacity: NDArray[np.floating], *, still: bool
 ) -> None:
     few = len(places) <= FEW
     scale = 0.13 * radius if few else max(0.45, 0.11 * radius)
@@ -163,10 +166,11 @@ def _draw_labels(
     sizes = np.array([cv2.getTextSize(label, FONT, scale, 1)[0] for label in labels]).reshape(-1, 2)
     points = np.array([place or (np.nan, np.nan) for place in places]).reshape(-1, 2)
     height, width = canvas.shape[:2]
-    if few:
-        corners = points + (radius + 1, -radius) - sizes * (0, 1)
-    else:
+    corners = upper_right = points + (radius + 1, -radius) - sizes * (0, 1)
+    if still:
         corners = label_places(points, sizes + 2, radius + 1, (width, height)) + 1
+    if still and few:
+        corners = np.where(np.isnan(corners), upper_right, corners)
     for index in np.flatnonzero(~np.isnan(corners).any(axis=1)):
         left, top = corners[index].round().astype(int)
         foot = (int(left), int(top + sizes[index, 1]))
@@ -236,7 +240,7 @@ def draw_overlay(
         skeleton: skeleton of the K keypoints.
         max_side: largest longer side of the result, in pixels.
         trails_px: keypoints [K, 2] of earlier frames, oldest first, drawn as fading lines.
-        still: whether the image is no frame of a video. Numbers in a video would jump from place to place.
+        still: whether the image is no frame of a video, see `draw_keypoints`.
     """
     height, width = image.shape[:2]
     share = max_side / max(height, width)
@@ -253,6 +257,7 @@ def draw_overlay(
         points[-1],
         confidence,
         numbers=labelled,
+        still=still,
         skeleton=skeleton,
         trails_px=points[:-1],
         min_side=NAMED_SIDE if labelled else MIN_SIDE,

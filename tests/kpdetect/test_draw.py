@@ -85,6 +85,16 @@ def test_numbers_tell_many_keypoints_apart():
     assert draw_overlay(image, points, np.ones(15), Skeleton.plain(15), max_side=1920, still=False).shape == (180, 150, 3)
 
 
+def test_names_that_would_meet_stand_apart_and_stay_in_place_in_a_video():
+    points, named = np.array([[80.0, 60.0], [90.0, 60.0]]), Skeleton(numbers=(0, 1), names=("left eye", "right eye"))
+    still, frame = (
+        draw_keypoints(BLACK, points, skeleton=named, numbers=True, still=still).any(axis=-1) for still in (True, False)
+    )
+    assert still.sum() > frame.sum()  # no name covers another
+    moved = draw_keypoints(BLACK, points + (0.0, 20.0), skeleton=named, numbers=True, still=False).any(axis=-1)
+    assert np.array_equal(moved[20:], frame[:-20])
+
+
 def test_dark_marks_have_a_white_edge():
     assert (edge_colour((128, 0, 0)), edge_colour((230, 25, 75))) == ((255, 255, 255), (0, 0, 0))
     points = np.full((9, 2), np.nan)
