@@ -44,7 +44,7 @@ AUTO_ROUNDS = 3
 """Largest number of rounds if their number is `auto`."""
 NO_ROUNDS = "`method=imm` has no rounds of self-training"
 """Reason in the error that refuses rounds of the method `imm`."""
-BUDGET = ("count", "stops", "steps")
+BUDGET = ("count", "stops", "images", "steps")
 """Keys of `RoundsConfig` that may change when a project is continued."""
 
 

@@ -11,6 +11,7 @@ import kpdetect
 from benchmarks.evaluation.measured_model import method_name
 from benchmarks.evaluation.predict import minutes_trained
 from kpdetect.config import read_config
+from kpdetect.data.schema import Manifest
 from kpdetect.errors import ConfigError
 from kpdetect.files.atomic import write_text
 from kpdetect.files.hashes import file_hash
@@ -118,6 +119,9 @@ def test_a_round_looks_at_a_limited_number_of_images_spread_evenly(project, toy,
     assert len(seen) == 20
     assert (seen[0], seen[1], seen[-1]) == ("000000.png", "000002.png", "000039.png")
     assert len(pd.read_csv(tmp_path / "few" / "predictions" / "predictions.csv")) == 40 * 4
+    run_small(toy / "unlabelled" / "images", tmp_path / "few", "rounds.images=40")  # anew, on all images
+    assert len(pd.read_csv(tmp_path / "few" / "taught-1" / "found" / "predictions.csv")) == 40 * 4
+    assert Manifest.read(tmp_path / "few" / "taught-1" / "pairs").count == 40
 
 
 def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
