@@ -39,8 +39,8 @@ Rounds = Annotated[
     typer.Option(
         metavar="<int>|auto",
         help="Number of rounds of self-training at the end, from 0 to 9. A round trains a new detector on averaged predictions "
-        "of the previous one. auto: up to 3, until a round does not raise the score without labels. "
-        "(default: 1; 0 with --method imm)",
+        "of the previous one. auto: up to 3, until a round does not raise the score without labels or the minutes "
+        "are used up. (default: auto with --method correspondence, 1 with gan, 0 with imm)",
     ),
 ]
 Minutes = Annotated[

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Manifest
-from kpdetect.project.config import ProjectConfig
+from kpdetect.project.config import ENOUGH_FROM_MATCHES, ENOUGH_IN_A_ROUND, UNLIMITED, ProjectConfig
 from kpdetect.training.checkpoints import CHECKPOINT
 from kpdetect.training.forecast import rounded
 
@@ -41,11 +42,38 @@ def share_of(stage: str, refined: bool, rounds: int = 0, method: str = "gan") ->
     return weights[stage] / (sum(weights.values()) + weights["round"] * (rounds - 1))
 
 
+def sharing_rounds(settings: ProjectConfig) -> int:
+    """Count the rounds that have a share of the minutes of their own.
+
+    With the method `correspondence`, the trainings end when they have seen enough images. An automatic number of rounds has
+    the share of one round, and the further rounds use what the trainings leave.
+    """
+    rounds = settings.rounds
+    return min(1, rounds.count) if settings.method == "correspondence" and rounds.stops else rounds.count
+
+
 def affordable(settings: ProjectConfig, minutes: float | None) -> ProjectConfig:
-    """Return the settings without refinement and rounds if the minutes are too few for them to gain."""
-    if minutes is None or minutes >= LEAST_MINUTES or settings.method == "imm":
+    """Return the settings without refinement and rounds if the minutes are too few for them to gain.
+
+    If the minutes end the trainings of the method `correspondence`, also limit the images that they see.
+    """
+    if minutes is None or settings.method == "imm":
+        return settings
+    if settings.method == "correspondence":
+        settings = _limited(settings)
+    if minutes >= LEAST_MINUTES:
         return settings
     return settings.model_copy(update={"refined": False, "rounds": settings.rounds.model_copy(update={"count": 0})})
+
+
+def _limited(settings: ProjectConfig) -> ProjectConfig:
+    """Replace unlimited numbers of steps by those in which a training sees enough images."""
+    detector, rounds = settings.detector, settings.rounds
+    if detector.steps >= UNLIMITED:
+        detector = detector.model_copy(update={"steps": math.ceil(ENOUGH_FROM_MATCHES / detector.batch)})
+    if rounds.steps >= UNLIMITED:
+        rounds = rounds.model_copy(update={"steps": math.ceil(ENOUGH_IN_A_ROUND / detector.batch)})
+    return settings.model_copy(update={"detector": detector, "rounds": rounds})
 
 
 def omission(settings: ProjectConfig, minutes: float | None) -> str | None:

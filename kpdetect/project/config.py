@@ -22,6 +22,9 @@ from kpdetect.training.loop import BUDGETS
 
 UNLIMITED = 10**9
 """Number of steps that a run gets when only time ends it."""
+ENOUGH_FROM_MATCHES, ENOUGH_IN_A_ROUND = 32_000, 24_000
+"""Number of images that the detector of the method `correspondence` sees in the training on matches, and in each round. With
+more images it learns the errors of its pairs by heart (docs/log/any-folder.md)."""
 Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64
@@ -125,8 +128,9 @@ def project_config(
             `correspondence`, clusters of pretrained features (after Tourani et al. 2024), which needs the extra `imagenet`.
         refined: whether the detector is refined on the real images after the training on pairs. `imm` ignores it.
         model: architecture of the generator.
-        rounds: number of rounds of self-training. `auto`: up to 3, until a round does not raise the score without labels.
-            None means 1, but 0 for `imm`, which has no rounds. When a project is continued, the number may grow but not shrink.
+        rounds: number of rounds of self-training. `auto`: up to 3, until a round does not raise the score without labels or
+            the minutes are used up. None means `auto` for `correspondence`, 1 for `gan`, and 0 for `imm`, which has no rounds.
+            When a project is continued, the number may grow but not shrink.
         spare: how many times as many keypoints are learned as `keypoints` says. The most informative ones are kept. None
             means 1.6 for `correspondence`, or less if it would learn more than 64, and 1 for the other methods.
 
@@ -143,6 +147,8 @@ def project_config(
     detector = apply_overrides(preset_config(preset), [f"seed={seed}"])
     common = [f"seed={seed}", f"keypoints={learned}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
+    if method == "correspondence":
+        detector = detector.model_copy(update={"steps": math.ceil(ENOUGH_FROM_MATCHES / detector.batch)})
     head = "transposed" if method == "imm" else detector.model.head  # `imm` was only ever measured with this head
     refine = refine.model_copy(update={"model": detector.model.model_copy(update={"head": head})})
     return ProjectConfig(
@@ -153,18 +159,21 @@ def project_config(
         refined=refined,
         refine=refine,
         correspondence=CorrespondenceConfig(seed=seed % 2**32),
-        rounds=apply_overrides(RoundsConfig(), ["count=0"] if method == "imm" else _round_settings(rounds)),
+        rounds=apply_overrides(RoundsConfig(), _round_settings(rounds, method, detector.batch)),
         kept=kept,
     )
 
 
-def _round_settings(rounds: int | str | None) -> list[str]:
-    """Return the assignments to `RoundsConfig` that give a number of rounds, or `auto`; none for the default."""
+def _round_settings(rounds: int | str | None, method: Method, batch: int) -> list[str]:
+    """Return the assignments to `RoundsConfig` for a number of rounds, `auto`, or None for the default of the method."""
+    if method == "imm":
+        return ["count=0"]
     if isinstance(rounds, str) and rounds != "auto":
         raise ConfigError(f"`rounds={rounds}`: expected a number from 0 to 9, or auto")
-    if rounds == "auto":
-        return [f"count={AUTO_ROUNDS}", "stops=true"]
-    return [] if rounds is None else [f"count={rounds}"]
+    steps = [f"steps={math.ceil(ENOUGH_IN_A_ROUND / batch)}"] if method == "correspondence" else []
+    if rounds == "auto" or (rounds is None and method == "correspondence"):
+        return [*steps, f"count={AUTO_ROUNDS}", "stops=true"]
+    return steps if rounds is None else [*steps, f"count={rounds}"]
 
 
 def _learned_and_kept(keypoints: int | str, spare: float | None, method: str) -> tuple[int, int | Literal["auto"] | None]:

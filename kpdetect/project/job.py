@@ -9,13 +9,15 @@ from typing import Literal, TypedDict
 from generator.training.job import GeneratorJob
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.job import DetectorJob
-from kpdetect.project.budget import share_of
+from kpdetect.project.budget import share_of, sharing_rounds
 from kpdetect.project.config import ProjectConfig
 from kpdetect.refinement.job import RefineJob
 from kpdetect.training.checkpoints import REFINED, round_folder
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
 
+LEAST_ROUND = 0.75
+"""Share of the minutes of a round that must be left for another round to begin."""
 Last = Literal["generator", "detector", "report"]
 """The last stage of a project: training the generator, training the last detector, or writing the report."""
 
@@ -41,10 +43,14 @@ class Training:
     job: GeneratorJob | DetectorJob | RefineJob
 
     @property
+    def progress(self) -> tuple[int, float]:
+        """The steps that are trained, and the seconds that they took."""
+        return progress_in(self.job.out, "generator" if isinstance(self.job, GeneratorJob) else "detector")
+
+    @property
     def is_finished(self) -> bool:
         """Whether the stage has used up its steps or its minutes."""
-        job = self.job
-        step, used = progress_in(job.out, "generator" if isinstance(job, GeneratorJob) else "detector")
+        (step, used), job = self.progress, self.job
         return step >= job.config.steps or (step > 0 and job.minutes is not None and used >= 60 * job.minutes)
 
     @property
@@ -86,7 +92,17 @@ class ProjectJob:
             return None
         if self.settings.method == "imm" or self.last == "generator":
             return self.minutes
-        return self.minutes * share_of(stage, self.settings.refined, self.settings.rounds.count, self.settings.method)
+        return self.minutes * share_of(stage, self.settings.refined, sharing_rounds(self.settings), self.settings.method)
+
+    def allows_round(self, number: int) -> bool:
+        """Whether the minutes of the project allow this round after the trainings before it."""
+        before = self.trainings[: len(self.trainings) - self.settings.rounds.count + number - 1]
+        return self.leaves_a_round(sum(training.progress[1] for training in before))
+
+    def leaves_a_round(self, used: float) -> bool:
+        """Whether the minutes of the project leave time for a round after trainings of `used` seconds."""
+        share = self.share("round")
+        return self.minutes is None or share is None or used + 60 * LEAST_ROUND * share <= 60 * self.minutes
 
     @property
     def trainings(self) -> tuple[Training, ...]:

@@ -24,7 +24,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed, share_of
+from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed, share_of, sharing_rounds
 from kpdetect.project.config import ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.project.feature_network import feature_rate
@@ -112,8 +112,9 @@ class ProjectPrice:
         places = [place for place, training in enumerate(trainings) if not training.is_finished]
         left = trainings[min(places) :] if places else ()
         if left and left[0].stage == "round" and self.settings.rounds.stops:  # the rounds may have ended
-            number = round_number(left[0].job.out.name)
-            return left if reason_to_end(self.job.out, number or 1) is None else ()
+            number = round_number(left[0].job.out.name) or 1
+            ended = number > 1 and not self.job.allows_round(number)
+            return () if ended or reason_to_end(self.job.out, number) is not None else left
         return left
 
     @property
@@ -135,16 +136,13 @@ class ProjectPrice:
             return []
         sample = self.sample
         needs = [
-            price.needs._replace(batch=project_key(price.needs.batch, training.stage))
-            for training, price in zip(self.left, self.prices, strict=True)
+            price.needs._replace(batch=project_key(price.needs.batch, training.stage)) for training, price in self.expected
         ]
         works = [Work("reads", sample.folder_count, "images", sample.rate)]
         if any(training.stage == "detector" for training in self.left):
             works.append(self._matches() if self.settings.method == "correspondence" else self._pairs_left(needs))
         works += self._predictions()
-        forecasts = [
-            replace(price.forecast, stage=training.title) for training, price in zip(self.left, self.prices, strict=True)
-        ]
+        forecasts = [replace(price.forecast, stage=training.title) for training, price in self.expected]
         lines = [work.line for work in works]
         lines += [speed_line(forecast) for forecast in forecasts]
         whole = sum(forecast.seconds for forecast in forecasts) + sum(work.seconds for work in works)
@@ -167,10 +165,23 @@ class ProjectPrice:
         """Compute the share of a longer project's minutes that a stage gets."""
         settings, share = self.settings, self.job.generator_share
         if settings.method == "correspondence":
-            return share_of(stage, settings.refined, settings.rounds.count, settings.method)
+            return share_of(stage, settings.refined, sharing_rounds(settings), settings.method)
         if stage == "detector":
             return share * share_of("detector", settings.refined) / share_of("generator", settings.refined)
         return share
+
+    @cached_property
+    def expected(self) -> tuple[tuple[Training, Price], ...]:
+        """The trainings in `left` with their prices, without the rounds for which the minutes will not suffice."""
+        trainings, found = self.job.trainings, []
+        used = sum(training.progress[1] for training in trainings[: len(trainings) - len(self.left)])
+        for training, price in zip(self.left, self.prices, strict=True):
+            further = self.settings.rounds.stops and (round_number(training.job.out.name) or 1) > 1
+            if further and not self.job.leaves_a_round(used):
+                break
+            used += price.forecast.seconds_used + price.forecast.seconds
+            found.append((training, price))
+        return tuple(found)
 
     @cached_property
     def prices(self) -> tuple[Price, ...]:
@@ -258,7 +269,7 @@ class ProjectPrice:
 
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector
-        looks = len(rounds.scales) * (1 + rounds.flip_average) * sum(training.stage == "round" for training in self.left)
+        looks = len(rounds.scales) * (1 + rounds.flip_average) * sum(training.stage == "round" for training, _ in self.expected)
         images = self.sample.folder_count
         count = min(images, rounds.images) * looks + images * (self.job.last == "report")
         if not count:

@@ -152,7 +152,8 @@ class Project(ProjectJob):
         if number > 1 and self.settings.rounds.stops:
             by_the_first(self.runtime, lambda: discard_outdated_rounds(self.out))
             by_the_first(self.runtime, self.choose_detector)
-            if (reason := self.peers.agreed(reason_to_end(self.out, number))) is not None:
+            reason = reason_to_end(self.out, number) if self.allows_round(number) else "the minutes are used up"
+            if (reason := self.peers.agreed(reason)) is not None:
                 if (self.out / round_folder(number - 1) / WEIGHTS).exists():
                     log.info(f"round {number} is left out: {reason}")
                 return

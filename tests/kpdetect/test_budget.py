@@ -9,7 +9,7 @@ import pytest
 from kpdetect.config import apply_overrides
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.project.budget import LEAST_PAIRS, affordable, omission, pairs_needed, share_of
-from kpdetect.project.config import project_config
+from kpdetect.project.config import changed, project_config
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.pipeline import run_project
 from kpdetect.project.price import ProjectPrice
@@ -42,11 +42,55 @@ def test_the_pairs_follow_what_the_detector_can_see():
     assert pairs_needed(project_config(), 1_234) == 1_200
 
 
+def matched(minutes, *overrides):
+    settings = affordable(changed(project_config(method="correspondence"), minutes, overrides), minutes)
+    return ProjectJob(
+        images=TrainingImages(Path("images")), out=Path("nowhere"), settings=settings, runtime=CPU, minutes=minutes
+    )
+
+
 def test_the_minutes_of_clusters_pay_for_no_generator():
-    settings = project_config(method="correspondence")
-    job = ProjectJob(images=TrainingImages(Path("images")), out=Path("nowhere"), settings=settings, runtime=CPU, minutes=20)
-    assert [training.stage for training in job.trainings] == ["detector", "refine", "round"]
-    assert sum(training.job.minutes for training in job.trainings) == pytest.approx(20)
+    job = matched(20)
+    assert [training.stage for training in job.trainings] == ["detector", "refine", "round", "round", "round"]
+    assert sum(training.job.minutes for training in job.trainings[:3]) == pytest.approx(20)
+    counted = matched(20, "rounds.count=2", "rounds.stops=false")
+    assert sum(training.job.minutes for training in counted.trainings) == pytest.approx(20)
+
+
+def test_trainings_on_matches_end_before_they_learn_the_errors_by_heart():
+    limits = {training.stage: training.job.config.steps for training in matched(600).trainings}
+    assert (limits["detector"], limits["round"]) == (1_000, 750)
+    assert limits["refine"] >= 10**9
+    assert [training.job.config.steps for training in matched(None).trainings if training.stage != "refine"] == [
+        1_000,
+        *[750] * 3,
+    ]
+    named = {training.stage: training.job.config.steps for training in matched(60, "detector.steps=5000").trainings}
+    assert (named["detector"], named["round"]) == (5_000, 750)
+    larger = {training.stage: training.job.config.steps for training in matched(60, "detector.batch=64").trainings}
+    assert (larger["detector"], larger["round"]) == (500, 375)
+    assert affordable(changed(project_config(), 60, []), 60).detector.steps >= 10**9  # pairs of a generator have no errors
+
+
+def test_further_rounds_use_the_minutes_that_the_trainings_leave(monkeypatch):
+    took = {"detector": 300.0, "refined": 240.0, "taught-1": 200.0, "taught-2": 200.0, "taught-3": 0.0}
+    monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: (1, took[self.job.out.name])))
+    assert [matched(20).allows_round(number) for number in (2, 3)] == [True, False]
+    took["detector"] = 600.0
+    assert not matched(20).allows_round(2)
+    assert matched(None).allows_round(3)
+
+
+@pytest.mark.parametrize(("rate", "stages"), [(20.0, 3), (100.0, 4), (500.0, 5)])
+def test_the_forecast_lists_the_rounds_that_the_minutes_allow(rate, stages):
+    price = ProjectPrice(job=matched(20))
+    found = []
+    for training in price.job.trainings:
+        config = training.job.config
+        limit, seconds = config.steps * config.batch, 60 * training.job.minutes
+        found.append(SimpleNamespace(forecast=Forecast(rate, 0, limit, seconds_left=seconds)))
+    price.__dict__["prices"] = tuple(found)
+    assert len(price.expected) == stages
 
 
 def test_refinement_is_measured_with_the_detectors_network(monkeypatch):
