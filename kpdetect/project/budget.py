@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Manifest
-from kpdetect.project.config import ENOUGH_FROM_MATCHES, ENOUGH_IN_A_ROUND, UNLIMITED, ProjectConfig
+from kpdetect.project.config import UNLIMITED, ProjectConfig, with_enough_steps
 from kpdetect.training.checkpoints import CHECKPOINT
 from kpdetect.training.forecast import rounded
 
@@ -60,20 +59,10 @@ def affordable(settings: ProjectConfig, minutes: float | None) -> ProjectConfig:
     if minutes is None or settings.method == "imm":
         return settings
     if settings.method == "correspondence":
-        settings = _limited(settings)
+        settings = with_enough_steps(settings, least=UNLIMITED)
     if minutes >= LEAST_MINUTES:
         return settings
     return settings.model_copy(update={"refined": False, "rounds": settings.rounds.model_copy(update={"count": 0})})
-
-
-def _limited(settings: ProjectConfig) -> ProjectConfig:
-    """Replace unlimited numbers of steps by those in which a training sees enough images."""
-    detector, rounds = settings.detector, settings.rounds
-    if detector.steps >= UNLIMITED:
-        detector = detector.model_copy(update={"steps": math.ceil(ENOUGH_FROM_MATCHES / detector.batch)})
-    if rounds.steps >= UNLIMITED:
-        rounds = rounds.model_copy(update={"steps": math.ceil(ENOUGH_IN_A_ROUND / detector.batch)})
-    return settings.model_copy(update={"detector": detector, "rounds": rounds})
 
 
 def omission(settings: ProjectConfig, minutes: float | None) -> str | None:

@@ -22,9 +22,10 @@ from kpdetect.training.loop import BUDGETS
 
 UNLIMITED = 10**9
 """Number of steps that a run gets when only time ends it."""
-ENOUGH_FROM_MATCHES, ENOUGH_IN_A_ROUND = 32_000, 24_000
-"""Number of images that the detector of the method `correspondence` sees in the training on matches, and in each round. With
-more images it learns the errors of its pairs by heart (docs/log/any-folder.md)."""
+ENOUGH = {"detector": 32_000, "refine": 10_000, "rounds": 24_000}
+"""Number of images that the detector of the method `correspondence` sees in the training on matches, in the refinement, and in
+each round. With more matches and rounds it learns the errors of its pairs by heart (docs/log/any-folder.md); longer refinements
+were not measured."""
 Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64
@@ -147,11 +148,9 @@ def project_config(
     detector = apply_overrides(preset_config(preset), [f"seed={seed}"])
     common = [f"seed={seed}", f"keypoints={learned}", f"crop={crop}", f"reconstruction.size={min(64, size)}"]
     refine = apply_overrides(imm_config() if method == "imm" else RefineConfig(), common)
-    if method == "correspondence":
-        detector = detector.model_copy(update={"steps": math.ceil(ENOUGH_FROM_MATCHES / detector.batch)})
     head = "transposed" if method == "imm" else detector.model.head  # `imm` was only ever measured with this head
     refine = refine.model_copy(update={"model": detector.model.model_copy(update={"head": head})})
-    return ProjectConfig(
+    made = ProjectConfig(
         generator=generator,
         detector=detector,
         pairs=PairsConfig(seed=seed),
@@ -159,21 +158,26 @@ def project_config(
         refined=refined,
         refine=refine,
         correspondence=CorrespondenceConfig(seed=seed % 2**32),
-        rounds=apply_overrides(RoundsConfig(), _round_settings(rounds, method, detector.batch)),
+        rounds=apply_overrides(RoundsConfig(), ["count=0"] if method == "imm" else _round_settings(rounds, method)),
         kept=kept,
     )
+    return with_enough_steps(made) if method == "correspondence" else made
 
 
-def _round_settings(rounds: int | str | None, method: Method, batch: int) -> list[str]:
+def with_enough_steps(settings: ProjectConfig, least: int = 0) -> ProjectConfig:
+    """Return the settings with the steps in which the trainings see `ENOUGH` images, in place of at least `least` steps."""
+    batches = {"detector": settings.detector.batch, "refine": settings.refine.batch, "rounds": settings.detector.batch}
+    replaced = [stage for stage in ENOUGH if getattr(settings, stage).steps >= least]
+    return apply_overrides(settings, [f"{stage}.steps={math.ceil(ENOUGH[stage] / batches[stage])}" for stage in replaced])
+
+
+def _round_settings(rounds: int | str | None, method: Method) -> list[str]:
     """Return the assignments to `RoundsConfig` for a number of rounds, `auto`, or None for the default of the method."""
-    if method == "imm":
-        return ["count=0"]
     if isinstance(rounds, str) and rounds != "auto":
         raise ConfigError(f"`rounds={rounds}`: expected a number from 0 to 9, or auto")
-    steps = [f"steps={math.ceil(ENOUGH_IN_A_ROUND / batch)}"] if method == "correspondence" else []
     if rounds == "auto" or (rounds is None and method == "correspondence"):
-        return [*steps, f"count={AUTO_ROUNDS}", "stops=true"]
-    return steps if rounds is None else [*steps, f"count={rounds}"]
+        return [f"count={AUTO_ROUNDS}", "stops=true"]
+    return [] if rounds is None else [f"count={rounds}"]
 
 
 def _learned_and_kept(keypoints: int | str, spare: float | None, method: str) -> tuple[int, int | Literal["auto"] | None]:

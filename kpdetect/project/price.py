@@ -55,6 +55,8 @@ OUTLOOK: dict[str, dict[str, Guidance]] = {
 }
 """What is known about the number of images that a stage needs, by method and stage."""
 
+MOST_OF_THE_MINUTES = 0.85
+"""If the trainings need a smaller share of the minutes, the forecast says so."""
 SHORT_STEPS = 100
 """Trainings of at most this many steps are not measured, because they end before a measurement would."""
 ENCODED = 16
@@ -145,10 +147,20 @@ class ProjectPrice:
         forecasts = [replace(price.forecast, stage=training.title) for training, price in self.expected]
         lines = [work.line for work in works]
         lines += [speed_line(forecast) for forecast in forecasts]
-        whole = sum(forecast.seconds for forecast in forecasts) + sum(work.seconds for work in works)
-        lines.append((logging.INFO, f"in all it takes about {duration(whole)}"))
+        trained = sum(forecast.seconds for forecast in forecasts)
+        lines.append((logging.INFO, f"in all it takes about {duration(trained + sum(work.seconds for work in works))}"))
+        lines += self._spare_minutes(trained)
         lines += needs_lines(max(needs)._replace(disk=sum(each.disk for each in needs)))
         return [*lines, *self._outlook()]
+
+    def _spare_minutes(self, seconds: float) -> list[Line]:
+        """Say that the trainings end before the minutes do, if they take this many seconds more."""
+        minutes = self.job.minutes
+        used = seconds + sum(training.progress[1] for training in self.job.trainings)
+        if minutes is None or self.settings.method != "correspondence" or used > 60 * minutes * MOST_OF_THE_MINUTES:
+            return []
+        need = f"the trainings need about {duration(used)} of the {minutes:g}"
+        return [(logging.INFO, f"{need}: with more images, the keypoints became worse in measurements")]
 
     def _outlook(self) -> list[Line]:
         """Say whether the generator and the first detector will see enough images. Advice is given for one of them."""

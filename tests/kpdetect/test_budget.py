@@ -58,13 +58,8 @@ def test_the_minutes_of_clusters_pay_for_no_generator():
 
 
 def test_trainings_on_matches_end_before_they_learn_the_errors_by_heart():
-    limits = {training.stage: training.job.config.steps for training in matched(600).trainings}
-    assert (limits["detector"], limits["round"]) == (1_000, 750)
-    assert limits["refine"] >= 10**9
-    assert [training.job.config.steps for training in matched(None).trainings if training.stage != "refine"] == [
-        1_000,
-        *[750] * 3,
-    ]
+    for minutes in (600, None):
+        assert [training.job.config.steps for training in matched(minutes).trainings] == [1_000, 313, *[750] * 3]
     named = {training.stage: training.job.config.steps for training in matched(60, "detector.steps=5000").trainings}
     assert (named["detector"], named["round"]) == (5_000, 750)
     larger = {training.stage: training.job.config.steps for training in matched(60, "detector.batch=64").trainings}
@@ -81,7 +76,7 @@ def test_further_rounds_use_the_minutes_that_the_trainings_leave(monkeypatch):
     assert matched(None).allows_round(3)
 
 
-@pytest.mark.parametrize(("rate", "stages"), [(20.0, 3), (100.0, 4), (500.0, 5)])
+@pytest.mark.parametrize(("rate", "stages"), [(20.0, 3), (80.0, 4), (500.0, 5)])
 def test_the_forecast_lists_the_rounds_that_the_minutes_allow(rate, stages):
     price = ProjectPrice(job=matched(20))
     found = []
@@ -91,6 +86,9 @@ def test_the_forecast_lists_the_rounds_that_the_minutes_allow(rate, stages):
         found.append(SimpleNamespace(forecast=Forecast(rate, 0, limit, seconds_left=seconds)))
     price.__dict__["prices"] = tuple(found)
     assert len(price.expected) == stages
+    whole = sum(each.forecast.seconds for _, each in price.expected)
+    lines = [line for _, line in price._spare_minutes(whole)]
+    assert [line.split(":")[0] for line in lines] == ["the trainings need about 4 minutes of the 20"] * (rate == 500)
 
 
 def test_refinement_is_measured_with_the_detectors_network(monkeypatch):
