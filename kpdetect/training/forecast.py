@@ -44,9 +44,10 @@ DETECTOR = Guidance(
 )
 """The first detector, trained on pairs: hands and cartoon faces, an input of 64 px, the head `pyramid`."""
 MATCHED_DETECTOR = Guidance(
-    "detector", 10_000, 40_000, "wrong matches are often not corrected", "a smaller input (`overrides=model.input_size=64`)"
+    "detector", 10_000, 32_000, "wrong matches are often not corrected", "a smaller input (`overrides=model.input_size=64`)"
 )
-"""The first detector, trained on matched clusters: hands, 14,000 and 43,000 images at an input of 64 px."""
+"""The first detector, trained on matched clusters: hands, 14,000 and 43,000 images at an input of 64 px, 30,000 to 85,000 at
+128 px, where more than 30,000 made it worse."""
 GUIDANCE: Mapping[str, Guidance] = {"generator": GENERATOR}
 """The guidance for each kind of training that has one."""
 MEMORY_SHARE = 0.9
