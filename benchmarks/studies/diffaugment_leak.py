@@ -38,13 +38,12 @@ from kpdetect.files.atomic import write_json
 from kpdetect.markdown import markdown_table
 from kpdetect.module_command import exit_code, module_parser
 from kpdetect.toy.dataset import write_toy
+from kpdetect.training.loop import UNLIMITED
 from kpdetect.training.run_folder import environment
 from kpdetect.training.runtime import Runtime, resolve_runtime
 
 GREY = 0.06
 """Pixel values (-1 to 1) closer to 0 than this count as middle grey."""
-UNLIMITED = 10**9
-"""Number of training steps; the time limit ends the training earlier."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Manifest
-from kpdetect.project.config import UNLIMITED, ProjectConfig, with_enough_steps
+from kpdetect.project.config import ProjectConfig, with_enough_steps
 from kpdetect.training.checkpoints import CHECKPOINT
 from kpdetect.training.forecast import rounded
+from kpdetect.training.loop import UNLIMITED
 
 REFINED = {"generator": 5.0, "pairs": 0.5, "detector": 2.0, "refine": 2.5, "round": 1.5}
 """Weights by which the stages share the minutes if the detector is refined on real images. Each round has the last one."""

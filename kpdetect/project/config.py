@@ -18,10 +18,8 @@ from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.project.rounds_config import AUTO_ROUNDS, NO_ROUNDS, RoundsConfig
 from kpdetect.refinement.config import RefineConfig, imm_config
-from kpdetect.training.loop import BUDGETS
+from kpdetect.training.loop import BUDGETS, UNLIMITED
 
-UNLIMITED = 10**9
-"""Number of steps that a run gets when only time ends it."""
 ENOUGH = {"detector": 32_000, "refine": 10_000, "rounds": 24_000}
 """Number of images that the detector of the method `correspondence` sees in the training on matches, in the refinement, and in
 each round. With more matches and rounds it learns the errors of its pairs by heart (docs/log/any-folder.md); longer refinements

@@ -143,12 +143,14 @@ def _now(folder: Path) -> dict[str, Any] | None:
 
 def _steps(where: Path) -> int | None:
     """Return the number of steps that a run is to train; None if time ends the run, or if the number is unknown."""
+    from kpdetect.training.loop import UNLIMITED
+
     try:
         with reading(where / "config.yaml"):
             steps = int(parse_yaml((where / "config.yaml").read_text(encoding="utf-8"))["steps"])
     except KpdetectError:
         return None
-    return steps if steps < 10**9 else None
+    return steps if steps < UNLIMITED else None
 
 
 def _curves(metrics: list[dict[str, Any]]) -> dict[str, list[list[float]]]:

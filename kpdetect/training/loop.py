@@ -36,6 +36,8 @@ from kpdetect.training.runtime import Runtime
 
 MOST_IMAGES = 1 << 16
 """Largest number of images or pairs in one step."""
+UNLIMITED = 10**9
+"""Number of steps of a run that only time ends."""
 MOST_STEPS = 10**12
 """Largest number of steps. No machine reaches it, and products with it fit 64 bits."""
 
@@ -172,7 +174,7 @@ class Trainer(ABC):
             self.run.write_events(self.step)
         left = None if minutes is None else max(0.0, budget - self.seconds)
         pace, early = self._pace(steps, left), _next_sheet(self.seconds)
-        start, total = self.step * self.batch, None if minutes is not None else steps * self.batch
+        start, total = self.step * self.batch, None if minutes is not None and steps >= UNLIMITED else steps * self.batch
         with StopRequest() as stop, closing(self):  # until the end of the run, because torchrun sends a signal more than once
             with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
                 while self._goes_on(steps, budget, stop):

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from kpdetect.config import StrictConfig
+from kpdetect.progress import listening
 from kpdetect.training.data_key import DataKey
-from kpdetect.training.loop import Trainer, TrainingConfig
+from kpdetect.training.loop import UNLIMITED, Trainer, TrainingConfig
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import Runtime
 
@@ -57,3 +58,14 @@ def test_minutes_count_until_the_device_is_done(tmp_path, monkeypatch):
     trainer.run_until(10**6, minutes=0.05)  # 3 seconds
     assert trainer.step == 4
     assert trainer.seconds == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("steps", "total", "remaining"), [(20, 80, 12.0), (1_000, 4_000, 297.0), (UNLIMITED, None, 297.0)])
+def test_the_remaining_time_is_that_until_the_steps_or_the_minutes_end(tmp_path, monkeypatch, steps, total, remaining):
+    clock, seen = {"now": 100.0}, []
+    trainer = Asynchronous(tmp_path / "run", clock)
+    monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
+    with listening(seen.append):
+        trainer.run_until(steps, minutes=5)
+    assert seen[3].total == total
+    assert seen[3].remaining == pytest.approx(remaining)  # four steps took 3 seconds
