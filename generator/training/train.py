@@ -31,6 +31,7 @@ from generator.training.losses import background_loss, contrastive_loss
 from generator.training.optimisers import parameter_groups, set_rates
 from generator.training.stopping import DistanceTo, DistanceWatch
 from kpdetect.data.sample import Squares
+from kpdetect.data.training_images import warn_of_few
 from kpdetect.errors import ConfigError, TrainingError
 from kpdetect.heatmaps import gaussian_axes
 from kpdetect.images.image_files import require_apart, write_image
@@ -70,6 +71,8 @@ def run_generator_job(job: GeneratorJob) -> Path:
     known = images_of(run, "generator")
     with main_first(runtime):
         cache = job.images.cache(job.out, cached_side(config.model.size), config.data.crop, known)
+    if known is None and runtime.is_main:
+        warn_of_few(len(cache), "the generator may memorise so few")
     trainer = GeneratorTrainer(run, cache, config, runtime, job.distance_to, job.feature_network)
     trainer.share = job.share
     begin(trainer, job.initial)

@@ -41,8 +41,6 @@ from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
 """Smallest number of images. Training is refused with fewer."""
-FEW_IMAGES = 500
-"""With fewer images than this, a warning is given."""
 STAMP = ".stamp"
 BLOCK = 10_000
 """Number of names that are written at a time."""
@@ -230,8 +228,6 @@ def build_cache(
         write_text(target.with_suffix(STAMP), f"{key} {stamp}\n")  # in a separate file, because HDF5 would write in place
         return cache
     make_folder(out)
-    if len(chosen.names) < FEW_IMAGES:
-        log.warning(f"only {len(chosen.names)} images; training needs a few thousand, and the generator may memorise so few")
     behind = originals(chosen.folder, listed, chosen.names)
     behind += [] if expected_key is None else read_sources(out)  # a continued run may have started from weights of other images
     _write_cache(chosen, target, stamp, strict, behind)

@@ -10,6 +10,16 @@ from kpdetect.data.folder import ImageCache, build_cache, select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.data.sample import IMAGES, Sample, evenly_spaced, read_sample
 from kpdetect.images.arrays import CropPolicy
+from kpdetect.messages import log
+
+FEW_IMAGES = 500
+"""With fewer images, trainings that learn from images alone give a warning."""
+
+
+def warn_of_few(images: int, risk: str) -> None:
+    """Log a warning if a training has so few images that `risk`, a clause, may happen."""
+    if images < FEW_IMAGES:
+        log.warning(f"only {images} images; this training needs a few thousand, and {risk}")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,10 @@ class Project(ProjectJob):
             trained = [*found, detector, *([refine] if self.settings.refined else [])]
             rounds = range(1, self.settings.rounds.count + 1)
             trained += [
-                Stage("Train the next detector on the predictions of this one", named_in("round", partial(self.teach, number)))
+                Stage(
+                    f"Round {number}: train a detector on the last one's predictions",
+                    named_in("round", partial(self.teach, number)),
+                )
                 for number in rounds
             ]
             if self.settings.refined or rounds:
@@ -154,8 +157,8 @@ class Project(ProjectJob):
             by_the_first(self.runtime, self.choose_detector)
             reason = reason_to_end(self.out, number) if self.allows_round(number) else "the minutes are used up"
             if (reason := self.peers.agreed(reason)) is not None:
-                if (self.out / round_folder(number - 1) / WEIGHTS).exists():
-                    log.info(f"round {number} is left out: {reason}")
+                ended = number > 2 and not (self.out / round_folder(number - 1) / WEIGHTS).exists()
+                log.info(f"round {number} is left out" + ("" if ended else f": {reason}"))
                 return
         teach_round(self, number)
 

@@ -19,6 +19,7 @@ from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
 from kpdetect.data.sample import Squares, evenly_spaced
 from kpdetect.data.shard_folder import ShardFolder
+from kpdetect.data.training_images import warn_of_few
 from kpdetect.detector.batches import TrainingPairs
 from kpdetect.detector.config import DetectorConfig
 from kpdetect.detector.held_out import find_keypoints, keypoint_layout, keypoints_on_device
@@ -72,6 +73,8 @@ def run_refine_job(job: RefineJob) -> Path:
     known = images_of(run, "detector")
     with main_first(job.runtime):
         cache = job.images.cache(job.out, config.side, config.crop, known)
+    if known is None and start is None and job.runtime.is_main:
+        warn_of_few(len(cache), "the detector may memorise so few")
     trainer = RefineTrainer(run, cache, config, job.runtime, start, pairs)
     if start is not None and job.runtime.is_main:
         merge_sources(job.out, start.weights.parent, *([] if pairs is None else [pairs.folder]))

@@ -36,10 +36,8 @@ from kpdetect.training.runtime import Runtime
 
 MOST_IMAGES = 1 << 16
 """Largest number of images or pairs in one step."""
-UNLIMITED = 10**9
-"""Number of steps of a run that only time ends."""
-MOST_STEPS = 10**12
-"""Largest number of steps. No machine reaches it, and products with it fit 64 bits."""
+UNLIMITED, MOST_STEPS = 10**9, 10**12
+"""Number of steps of a run that only time ends, and the largest number. No machine reaches it; products with it fit 64 bits."""
 
 
 class TrainingConfig(StrictConfig):

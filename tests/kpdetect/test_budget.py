@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kpdetect.config import apply_overrides
-from kpdetect.data.training_images import TrainingImages
+from kpdetect.data.training_images import TrainingImages, warn_of_few
 from kpdetect.project.budget import LEAST_PAIRS, affordable, omission, pairs_needed, share_of
 from kpdetect.project.config import changed, project_config
 from kpdetect.project.job import ProjectJob
@@ -114,7 +114,7 @@ def test_a_short_run_leaves_out_refinement_and_rounds(blob_folder, tmp_path, mon
     assert [len(titles) for titles in seen] == [6, 9, 9]
     assert shares[0] == (3 * share_of("generator", False), share_of("generator", True, 1))  # advice is about a longer run
     assert shares[1] == (60 * share_of("generator", True, 1), share_of("generator", True, 1))
-    assert not any("Refine" in title or "next detector" in title for title in seen[0])
+    assert not any("Refine" in title or "Round" in title for title in seen[0])
     notes = [record.getMessage() for record in caplog.records if "too short" in record.getMessage()]
     assert len(notes) == 1
     assert notes[0].startswith("3 minutes are too short for refinement and self-training; from `minutes=4` on")
@@ -122,3 +122,11 @@ def test_a_short_run_leaves_out_refinement_and_rounds(blob_folder, tmp_path, mon
     assert (affordable(plain, 3), omission(plain, 3)) == (plain, None)
     imm = project_config(method="imm")
     assert affordable(imm, 1) == imm
+
+
+def test_few_images_are_said_with_what_they_risk(caplog):
+    warn_of_few(500, "the generator may memorise so few")
+    assert not caplog.records
+    warn_of_few(499, "the generator may memorise so few")
+    (record,) = caplog.records
+    assert record.getMessage() == "only 499 images; this training needs a few thousand, and the generator may memorise so few"

@@ -196,6 +196,8 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     assert "Matched ImageNet features" in (out / "report" / "index.html").read_text()
     settings = read_config(ProjectConfig, out / "config.yaml").correspondence
     _finds_headings(images, tmp_path / "turned", settings.model_copy(update={"headings": True}))
-    capsys.readouterr()
+    said = capsys.readouterr().err
+    assert "Round 1: train a detector on the last one's predictions" in said
+    assert "memorise" not in said  # no generator learns from the images
     run_project(images, out, config, overrides=overrides, device="cpu")  # nothing is computed again
     assert "the keypoints are found already" in capsys.readouterr().err
