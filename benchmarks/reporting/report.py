@@ -18,7 +18,7 @@ from benchmarks.studies.judging import judge_project
 from benchmarks.studies.keypoint_choice import NAME, read_choice
 from benchmarks.studies.verdict import CAUTION
 from benchmarks.tables.table_files import RESULTS
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.archives.members import exists
 from kpdetect.files.archives.opening import is_archive, reopened

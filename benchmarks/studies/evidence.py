@@ -38,7 +38,7 @@ from benchmarks.studies.generated_images import conditioned
 from generator.sample_sheet import to_uint8
 from generator.stream import PairStream
 from kpdetect.coords import apply_affine, to_normalised
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.images.image_files import readable

@@ -25,7 +25,7 @@ from benchmarks.metrics.keypoint_information import (
 )
 from benchmarks.metrics.keypoint_quality import Points, Values
 from kpdetect.coords import apply_affine, to_normalised
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json
 from kpdetect.files.records import Count, Record, checked

@@ -20,8 +20,8 @@ from benchmarks.studies.evidence import IMAGES, Evidence, gather_evidence, same_
 from benchmarks.studies.verdict import Verdict, judge_keypoints
 from benchmarks.validation.case import Case
 from benchmarks.validation.truth import measure_truth
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.data.name_lists import listed_names
-from kpdetect.data.sample import evenly_spaced
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.atomic import read_json, write_json
 from kpdetect.files.hashes import bytes_hash

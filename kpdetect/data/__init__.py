@@ -3,6 +3,7 @@
 name_lists     lists of image names, and the images that each line means
 folder         a folder of real images, decoded once into a memory-mapped cache
 skipped_images skipped.csv, the images that could not be read
+even_spacing   a choice of images that are spread evenly over a sequence
 sample         a few images of a folder, on which a command measures the speed of a training before it starts
 training_images
                the images that a training reads: a folder, and the names that are left out

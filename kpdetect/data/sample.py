@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.data.folder import select_images
 from kpdetect.errors import InputError
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
@@ -62,12 +63,6 @@ class Sample:
     def folder_bytes(self) -> int:
         """The size in bytes of a cache of all images in the folder."""
         return self.folder_count * self.images[0].nbytes
-
-
-def evenly_spaced(count: int, most: int) -> list[int]:
-    """Choose at most `most` evenly spaced numbers below `count`, in ascending order."""
-    numbers: list[int] = np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
-    return numbers
 
 
 def read_sample(

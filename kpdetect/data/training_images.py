@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.data.folder import ImageCache, build_cache, select_images
 from kpdetect.data.name_lists import excluded_names
-from kpdetect.data.sample import IMAGES, Sample, evenly_spaced, read_sample
+from kpdetect.data.sample import IMAGES, Sample, read_sample
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.messages import log
 

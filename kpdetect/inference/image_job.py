@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kpdetect.coords import apply_affine
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.draw import draw_overlay
 from kpdetect.errors import InputError
 from kpdetect.files.atomic import flush_disks

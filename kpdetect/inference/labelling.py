@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kpdetect.config import read_config, write_config
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.hashes import file_hash

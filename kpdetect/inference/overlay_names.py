@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 
 
 def picture_names(names: Sequence[str], numbers: Collection[int]) -> dict[int, str]:

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.data.crop_sources import originals
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.data.export import write_shards
-from kpdetect.data.sample import evenly_spaced
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from kpdetect.config import build_config
 from kpdetect.coords import to_pixels
-from kpdetect.data.sample import Squares, evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
+from kpdetect.data.sample import Squares
 from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.data.training_images import warn_of_few
 from kpdetect.detector.batches import TrainingPairs

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from generator.editing.editor import Editor
 from generator.editing.tiles import plain_tiles
 from kpdetect.config import StrictConfig, read_config, write_config
-from kpdetect.data.sample import evenly_spaced
+from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.draw import keypoint_colour
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files.hashes import file_hash
