@@ -77,7 +77,11 @@ def coverage_without_generator(predictor: Predictor, model: Path, images: Path) 
     source = read_prediction_head(record.parent).source if record.is_file() else None
     if source is None or Path(source).resolve() != images.resolve():
         return UNKNOWN
-    objects = ObjectMasks.read(model / "correspondence")
+    return _coverage_by_masks(predictor, model, images)
+
+
+def _coverage_by_masks(predictor: Predictor, project: Path, images: Path) -> Coverage:
+    objects = ObjectMasks.read(project / "correspondence")
     return UNKNOWN if objects is None else coverage_of(predictor, objects, images)
 
 
@@ -117,8 +121,7 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     stream = None if wanted[1] is None else PairStream(project / "generator", runtime)
     names = Predictions.read(project / "predictions").images
     predictor = Predictor.load(project, runtime.device.type)
-    objects = ObjectMasks.read(project / "correspondence") if stream is None else None
-    coverage = UNKNOWN if objects is None else coverage_of(predictor, objects, images)
+    coverage = _coverage_by_masks(predictor, project, images) if stream is None else UNKNOWN
     judged = judge_model(predictor, stream, [images / name for name in names], coverage=coverage)
     verdict = with_choice(judged, choice)
     write_verdict(verdict, project / NAME)
