@@ -95,9 +95,8 @@ class KeypointChoice:
     @property
     def sentence(self) -> str:
         """Describe the choice."""
-        count, explained = len(self.ranking.order), self.ranking.explained
-        shares = f"{100 * explained[len(self.kept) - 1]:.0f} % of what varies, all {count} explain {100 * explained[-1]:.0f} %"
-        return f"kept {len(self.kept)} of {count} keypoints ({', '.join(map(str, self.kept))}): they explain {shares}"
+        shares = _shares(self.ranking.explained, len(self.kept), self.images)
+        return f"kept {len(self.kept)} of {len(self.ranking.order)} keypoints ({', '.join(map(str, self.kept))}): {shares}"
 
     def to_record(self, weights: str, asked: Kept) -> dict[str, Any]:
         """Convert the choice to values for JSON.
@@ -122,6 +121,7 @@ class ChoiceRecord(Record):
     """The parts of `chosen.json` that a later run and the report need."""
 
     detector: str
+    images: Count
     asked: int | str
     kept: tuple[Count, ...]
     dropped: tuple[Count, ...]
@@ -131,15 +131,26 @@ class ChoiceRecord(Record):
     def reason(self) -> str:
         """Say which keypoints are kept, and why, in sentences."""
         count = len(self.kept) + len(self.dropped)
-        shares = f"They explain {100 * self.explained[len(self.kept) - 1]:.0f} % of what varies between images"
+        shares = _shares(self.explained, len(self.kept), self.images)
         if self.asked == "auto":
             which = "those that move and do not repeat another keypoint"
         else:
             which = f"the {self.asked} most informative ones that lie apart"
         return (
             f"The detectors learned {count} keypoints. Kept are {len(self.kept)} ({', '.join(map(str, self.kept))}), {which}. "
-            f"{shares}, all {count} explain {100 * self.explained[-1]:.0f} %."
+            f"{shares[0].upper()}{shares[1:]}."
         )
+
+
+def _shares(explained: Sequence[float], kept: int, images: int) -> str:
+    """Say how much the keypoints explain that are kept, and how much all explain; or that the images are too few to tell.
+
+    A share below 0 means that the regression on some images does worse on the others than their mean does.
+    """
+    if explained[kept - 1] < 0:
+        return f"{images} images are too few to tell how much of the variation between images they explain"
+    shares = f"they explain {100 * explained[kept - 1]:.0f} % of what varies between images"
+    return f"{shares}, all {len(explained)} explain {100 * explained[-1]:.0f} %" if explained[-1] >= 0 else shares
 
 
 def read_choice(path: Path) -> ChoiceRecord | None:

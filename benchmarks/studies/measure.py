@@ -231,7 +231,8 @@ def measure_explained(predictor: Predictor, paths: list[Path]) -> list[MeasuredN
         return []
     found = measure_information(predictor, paths)
     lost = ", ".join(f"{number}: {100 * share:.1f}" for number, share in found.lost.items())
-    note = f"{found.images} grey images; less without one keypoint: {lost}"
+    few = ", too few to tell" if found.explained < 0 else ""
+    note = f"{found.images} grey images{few}; less without one keypoint: {lost}"
     return [
         MeasuredNumber(name="variation of images that keypoints explain, %", value=100 * found.explained, floor=0.0, note=note)
     ]

@@ -11,6 +11,7 @@ from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.job import DetectorJob
 from kpdetect.project.budget import share_of, sharing_rounds
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
 from kpdetect.training.checkpoints import REFINED, round_folder
 from kpdetect.training.price import progress_in
@@ -93,6 +94,16 @@ class ProjectJob:
         if self.settings.method == "imm" or self.last == "generator":
             return self.minutes
         return self.minutes * share_of(stage, self.settings.refined, sharing_rounds(self.settings), self.settings.method)
+
+    def may_omit_round(self, number: int) -> bool:
+        """Whether a round may be left out. With an automatic number of rounds, that is each one after the first."""
+        return self.settings.rounds.stops and number > 1
+
+    def reason_without_round(self, number: int) -> str | None:
+        """Say why a round is left out after the trainings before it; None if it is not."""
+        if not self.may_omit_round(number):
+            return None
+        return reason_to_end(self.out, number) if self.allows_round(number) else "the minutes are used up"
 
     def allows_round(self, number: int) -> bool:
         """Whether the minutes of the project allow this round after the trainings before it."""

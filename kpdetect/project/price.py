@@ -26,7 +26,6 @@ from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed, share_of, sharing_rounds
 from kpdetect.project.config import ProjectConfig
-from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
 from kpdetect.project.job import ProjectJob, Training
@@ -113,11 +112,8 @@ class ProjectPrice:
         trainings = self.job.trainings
         places = [place for place, training in enumerate(trainings) if not training.is_finished]
         left = trainings[min(places) :] if places else ()
-        if left and left[0].stage == "round" and self.settings.rounds.stops:  # the rounds may have ended
-            number = round_number(left[0].job.out.name) or 1
-            ended = number > 1 and not self.job.allows_round(number)
-            return () if ended or reason_to_end(self.job.out, number) is not None else left
-        return left
+        number = _round_of(left[0]) if left else 0
+        return () if self.job.reason_without_round(number) is not None else left  # the rounds may have ended
 
     @property
     def lines_unless_short(self) -> list[Line]:
@@ -188,8 +184,7 @@ class ProjectPrice:
         trainings, found = self.job.trainings, []
         used = sum(training.progress[1] for training in trainings[: len(trainings) - len(self.left)])
         for training, price in zip(self.left, self.prices, strict=True):
-            further = self.settings.rounds.stops and (round_number(training.job.out.name) or 1) > 1
-            if further and not self.job.leaves_a_round(used):
+            if self.job.may_omit_round(_round_of(training)) and not self.job.leaves_a_round(used):
                 break
             used += price.forecast.seconds_used + price.forecast.seconds
             found.append((training, price))
@@ -295,3 +290,8 @@ def _of_another_round(price: Price, job: DetectorJob) -> Price:
     left, limit = None if job.minutes is None else 60 * job.minutes, job.config.steps * job.config.batch
     forecast = replace(price.forecast, seen=0, limit=limit, seconds_used=0.0, seconds_left=left)
     return replace(price, forecast=forecast)
+
+
+def _round_of(training: Training) -> int:
+    """Return the number of the round to which a training belongs; 0 if to none."""
+    return (training.stage == "round" and round_number(training.job.out.name)) or 0

@@ -19,7 +19,7 @@ from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.budget import pairs_in_use
 from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
-from kpdetect.project.detector_choice import choose_detector, reason_to_end
+from kpdetect.project.detector_choice import choose_detector
 from kpdetect.project.generator_training import with_networks
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.keypoint_choice import choose_in_project
@@ -152,11 +152,10 @@ class Project(ProjectJob):
 
     def teach(self, number: int) -> None:
         """Run one round of self-training: train a new detector on the predictions of the previous one."""
-        if number > 1 and self.settings.rounds.stops:
+        if self.may_omit_round(number):
             by_the_first(self.runtime, lambda: discard_outdated_rounds(self.out))
             by_the_first(self.runtime, self.choose_detector)
-            reason = reason_to_end(self.out, number) if self.allows_round(number) else "the minutes are used up"
-            if (reason := self.peers.agreed(reason)) is not None:
+            if (reason := self.peers.agreed(self.reason_without_round(number))) is not None:
                 ended = number > 2 and not (self.out / round_folder(number - 1) / WEIGHTS).exists()
                 log.info(f"round {number} is left out" + ("" if ended else f": {reason}"))
                 return

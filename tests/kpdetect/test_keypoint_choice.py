@@ -67,7 +67,7 @@ def test_choice_among_known_keypoints(tmp_path):
     choice = choose_keypoints(seen, "auto")
     assert (choice.kept, choice.dropped, choice.images) == ((1, 3), (0, 2), 16)
     assert choice.sentence == (
-        "kept 2 of 4 keypoints (1, 3): they explain 100 % of what varies, all 4 explain 100 %"
+        "kept 2 of 4 keypoints (1, 3): they explain 100 % of what varies between images, all 4 explain 100 %"
     )  # fmt: skip
     for asked, which in (
         ("auto", "those that move and do not repeat another keypoint"),
@@ -80,6 +80,10 @@ def test_choice_among_known_keypoints(tmp_path):
             f"The detectors learned 4 keypoints. Kept are 2 (1, 3), {which}. They explain 100 % of what varies between images, "
             "all 4 explain 100 %."
         )
+    write_json(tmp_path / "chosen.json", choice.to_record("hash", 2) | {"explained": [0.1, -0.02, -0.1, -0.3]})
+    assert read_choice(tmp_path / "chosen.json").reason.endswith(
+        "16 images are too few to tell how much of the variation between images they explain."
+    )
     write_json(tmp_path / "chosen.json", choice.to_record("hash", 2) | {"explained": [0.5]})
     assert read_choice(tmp_path / "chosen.json") is None
 
