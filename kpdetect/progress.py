@@ -135,6 +135,10 @@ class Progress:
         if self.done > self.start:
             self._tell({}, ended=True)
 
+    def limit(self, seconds: float | None) -> None:
+        """Set the time that is left of the budget, in seconds; None: only the items end the work."""
+        self.seconds = None if seconds is None else time.monotonic() - self.began + seconds
+
     def update(self, count: int, **values: float) -> None:
         """Add `count` finished items, and report them with further numbers, `values`."""
         self.done += count

@@ -44,7 +44,7 @@ def sampled_generator_price(job: GeneratorJob, sample: Sample, seconds: float = 
     def trial() -> GeneratorTrainer:
         return GeneratorTrainer(unwritten(config), sample, config, job.runtime, feature_network=job.feature_network)
 
-    return price_of(trial, job.out, config.steps, job.minutes, images=sample.folder_bytes, seconds=seconds)
+    return price_of(trial, job.out, job.budget(config.steps), images=sample.folder_bytes, seconds=seconds)
 
 
 @torch.no_grad()

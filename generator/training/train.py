@@ -76,7 +76,7 @@ def run_generator_job(job: GeneratorJob) -> Path:
     trainer = GeneratorTrainer(run, cache, config, runtime, job.distance_to, job.feature_network)
     trainer.share = job.share
     begin(trainer, job.initial)
-    trainer.run_until(config.steps, job.minutes)
+    trainer.run_until(job.budget(config.steps))
     return run.weights
 
 

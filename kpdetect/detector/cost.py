@@ -45,7 +45,7 @@ def pairs_price(job: DetectorJob, *, seconds: float = MOST_SECONDS, fresh: bool 
     def trial() -> DetectorTrainer:
         return DetectorTrainer(unwritten(job.config), *job.learn(), job.config, job.runtime)
 
-    return price_of(trial, job.out, job.config.steps, job.minutes, seconds=seconds, fresh=fresh)
+    return price_of(trial, job.out, job.budget(job.config.steps), seconds=seconds, fresh=fresh)
 
 
 @torch.no_grad()

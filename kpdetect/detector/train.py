@@ -55,7 +55,7 @@ def run_detector_job(job: DetectorJob) -> Path:
     begin(trainer, job.initial)
     if job.runtime.is_main:
         merge_sources(job.out, learned.sources)
-    trainer.run_until(job.config.steps, job.minutes)
+    trainer.run_until(job.budget(job.config.steps))
     return run.weights
 
 

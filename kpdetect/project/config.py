@@ -24,6 +24,10 @@ ENOUGH = {"detector": 32_000, "refine": 10_000, "rounds": 24_000}
 """Number of images that the detector of the method `correspondence` sees in the training on matches, in the refinement, and in
 each round. With more matches and rounds it learns the errors of its pairs by heart (docs/log/any-folder.md); longer refinements
 were not measured."""
+FIRST = 16_000
+"""Number of images that the first detector of the method `correspondence` sees before refinement and rounds have any of the
+minutes, unless the number of rounds is given. A round that learns from a detector of 6,000 images makes it worse
+(docs/log/any-folder.md)."""
 Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -10,13 +11,16 @@ from generator.training.job import GeneratorJob
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.job import DetectorJob
 from kpdetect.project.budget import share_of, sharing_rounds
-from kpdetect.project.config import ProjectConfig
+from kpdetect.project.config import FIRST, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
 from kpdetect.training.checkpoints import REFINED, round_folder
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
 
+OVERRUN = 1.02
+"""The first detector uses minutes of the refinement if it trains for longer than this factor times its share. Its last step,
+which time does not interrupt, does not count."""
 LEAST_ROUND = 0.75
 """Share of the minutes of a round that must be left for another round to begin."""
 Last = Literal["generator", "detector", "report"]
@@ -29,6 +33,13 @@ class Limits(TypedDict):
     out: Path
     runtime: Runtime
     minutes: float | None
+
+
+class Patience(TypedDict, total=False):
+    """The part of a job that lets a training go on beyond its minutes; see `kpdetect.training.budget.Budget`."""
+
+    least_steps: int
+    most_minutes: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +63,7 @@ class Training:
     def is_finished(self) -> bool:
         """Whether the stage has used up its steps or its minutes."""
         (step, used), job = self.progress, self.job
-        return step >= job.config.steps or (step > 0 and job.minutes is not None and used >= 60 * job.minutes)
+        return step > 0 and job.budget(job.config.steps).is_used_up(step, used)
 
     @property
     def title(self) -> str:
@@ -95,9 +106,25 @@ class ProjectJob:
             return self.minutes
         return self.minutes * share_of(stage, self.settings.refined, sharing_rounds(self.settings), self.settings.method)
 
+    @property
+    def first_detector_first(self) -> bool:
+        """Whether the first detector has all minutes until it has seen `FIRST` images."""
+        return self.minutes is not None and self.settings.method == "correspondence" and self.settings.rounds.stops
+
+    def overruns(self, seconds: float) -> bool:
+        """Whether a first detector that trains for this time uses minutes of the refinement, which is then left out."""
+        share = self.share("detector")
+        return self.first_detector_first and share is not None and seconds > 60 * OVERRUN * share
+
+    def reason_without_refinement(self) -> str | None:
+        """Say why the first detector is not refined after its training; None if it is."""
+        used = sum(training.progress[1] for training in self.trainings if training.stage == "detector")
+        return "the first detector needed its minutes" if self.overruns(used) else None
+
     def may_omit_round(self, number: int) -> bool:
-        """Whether a round may be left out. With an automatic number of rounds, that is each one after the first."""
-        return self.settings.rounds.stops and number > 1
+        """Whether a round may be left out: with an automatic number of rounds each one after the first, and the first one too
+        if the first detector may use its minutes."""
+        return self.settings.rounds.stops and (number > 1 or (number == 1 and self.first_detector_first))
 
     def reason_without_round(self, number: int) -> str | None:
         """Say why a round is left out after the trainings before it; None if it is not."""
@@ -144,7 +171,11 @@ class ProjectJob:
     def detector_job(self) -> DetectorJob:
         """The training of the first detector on the project's pairs."""
         pairs, config = self.out / "pairs", self.settings.detector
-        return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **self._limits("detector", "detector"))
+        patience = Patience()
+        if self.first_detector_first and self.minutes is not None:
+            patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes)
+        limits = self._limits("detector", "detector")
+        return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **limits, **patience)
 
     @property
     def refine_job(self) -> RefineJob:

@@ -110,7 +110,8 @@ class ProjectPrice:
     def left(self) -> tuple[Training, ...]:
         """The first unfinished training stage and all later ones."""
         trainings = self.job.trainings
-        places = [place for place, training in enumerate(trainings) if not training.is_finished]
+        left_out = "refine" if self.job.reason_without_refinement() is not None else None
+        places = [at for at, each in enumerate(trainings) if not (each.is_finished or each.stage == left_out)]
         left = trainings[min(places) :] if places else ()
         number = _round_of(left[0]) if left else 0
         return () if self.job.reason_without_round(number) is not None else left  # the rounds may have ended
@@ -180,12 +181,14 @@ class ProjectPrice:
 
     @cached_property
     def expected(self) -> tuple[tuple[Training, Price], ...]:
-        """The trainings in `left` with their prices, without the rounds for which the minutes will not suffice."""
+        """The trainings in `left` with their prices, without those for which the minutes will not suffice."""
         trainings, found = self.job.trainings, []
         used = sum(training.progress[1] for training in trainings[: len(trainings) - len(self.left)])
         for training, price in zip(self.left, self.prices, strict=True):
             if self.job.may_omit_round(_round_of(training)) and not self.job.leaves_a_round(used):
                 break
+            if training.stage == "refine" and self.job.overruns(used):
+                continue
             used += price.forecast.seconds_used + price.forecast.seconds
             found.append((training, price))
         return tuple(found)

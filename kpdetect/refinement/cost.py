@@ -47,4 +47,4 @@ def sampled_refine_price(
     def trial() -> RefineTrainer:
         return RefineTrainer(unwritten(config), sample, config, job.runtime, start, pairs)
 
-    return price_of(trial, job.out, config.steps, job.minutes, images=sample.folder_bytes, seconds=seconds, fresh=fresh)
+    return price_of(trial, job.out, job.budget(config.steps), images=sample.folder_bytes, seconds=seconds, fresh=fresh)

@@ -79,7 +79,7 @@ def run_refine_job(job: RefineJob) -> Path:
     trainer = RefineTrainer(run, cache, config, job.runtime, start, pairs)
     if start is not None and job.runtime.is_main:
         merge_sources(job.out, start.weights.parent, *([] if pairs is None else [pairs.folder]))
-    trainer.run_until(config.steps, job.minutes)
+    trainer.run_until(job.budget(config.steps))
     return run.weights
 
 

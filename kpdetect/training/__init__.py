@@ -20,6 +20,7 @@ averaging        the running average of the weights
 pretrained       which settings of a project name pretrained weights
 prefetch         batches prepared in advance by threads
 progress_note    the progress of a project as a file, for other processes
+budget           how long a training lasts, in steps and minutes
 job              the inputs and limits that every training is given
 interrupts       Ctrl-C and termination, which take effect after the current step
 machine          memory and disk of this machine

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from kpdetect.training.budget import Budget
 from kpdetect.training.runtime import Runtime
 
 
@@ -17,8 +19,15 @@ class TrainingJob:
         runtime: device and precision.
         minutes: training time, counting earlier calls that trained the same run. The run ends after this time or after
             `steps` of its settings. None: only `steps` ends it.
+        least_steps, most_minutes: when `minutes` does not end the run, see `Budget`.
     """
 
     out: Path
     runtime: Runtime
     minutes: float | None = None
+    least_steps: int = 0
+    most_minutes: float = math.inf
+
+    def budget(self, steps: int) -> Budget:
+        """Return the budget of this training, which ends after `steps` steps at the latest."""
+        return Budget(steps=steps, minutes=self.minutes, least_steps=self.least_steps, most_minutes=self.most_minutes)

@@ -8,6 +8,7 @@ bit-equal to an uninterrupted one. A GPU adds numbers in no fixed order. No sche
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from kpdetect.errors import CheckpointError, ConfigError, TrainingError
 from kpdetect.files.reading import reading
 from kpdetect.messages import say
 from kpdetect.progress import Pace, Progress
+from kpdetect.training.budget import Budget
 from kpdetect.training.checkpoints import load_checkpoint, read_model_description, save_checkpoint
 from kpdetect.training.data_key import DataKey, images_in
 from kpdetect.training.distributed import agreed, anywhere, require_divisible
@@ -31,7 +33,7 @@ from kpdetect.training.forecast import Forecast, Line, Needs, forecast_lines, ne
 from kpdetect.training.interrupts import StopRequest
 from kpdetect.training.machine import disk_there, memory_there, peak_memory
 from kpdetect.training.optimiser_state import Stateful, require_state, tensor_bytes
-from kpdetect.training.run_folder import RunFolder, code_commit, hardware
+from kpdetect.training.run_folder import RunFolder, code_commit, hardware, next_sheet
 from kpdetect.training.runtime import Runtime
 
 MOST_IMAGES = 1 << 16
@@ -61,8 +63,6 @@ BUDGETS = ("steps", "checkpoint_every", "sample_every", "log_every", "augment_on
 
 SAVE_SECONDS = 300.0
 """Longest time between checkpoints in seconds, however slow the steps are. It does not change the result of a training."""
-EARLY_SHEET_SECONDS = 15.0
-"""Training time of the first sample sheet, in seconds. It doubles from sheet to sheet until the first `sample_every`."""
 PACE_SECONDS, LEAST_PACE_STEPS = 8.0, 10
 """Seconds and steps for which a run measures its speed. A run limited by steps measures a tenth of them, but at least 10."""
 
@@ -158,24 +158,26 @@ class Trainer(ABC):
         """List the work that is done every few steps, as (number of steps between two calls, function)."""
         return [(self.schedule.sample_every, self.write_sheet), (self.schedule.checkpoint_every, self.save)]
 
-    def run_until(self, steps: int, minutes: float | None) -> None:
-        """Train until a number of steps or minutes, counting those of earlier calls. Save at the end and on Ctrl-C.
+    def run_until(self, budget: Budget) -> None:
+        """Train until the budget is used up. Save at the end and on Ctrl-C.
 
         Raises:
             TrainingError: a loss is not finite. The last good checkpoint is kept.
             KeyboardInterrupt: Ctrl-C or termination; the current step is finished and saved first.
         """
-        budget = float("inf") if minutes is None else minutes * 60
-        if agreed(self._finished(steps, budget), self.runtime):
+        if agreed(self._finished(budget), self.runtime):
             return
         if self.runtime.is_main and self.runtime.events:
             self.run.write_events(self.step)
-        left = None if minutes is None else max(0.0, budget - self.seconds)
-        pace, early = self._pace(steps, left), _next_sheet(self.seconds)
-        start, total = self.step * self.batch, None if minutes is not None and steps >= UNLIMITED else steps * self.batch
+        left = budget.seconds_left(self.step, self.seconds, math.inf)
+        pace, early = self._pace(budget.steps, left), next_sheet(self.seconds)
+        start, total = (
+            self.step * self.batch,
+            None if left is not None and budget.steps >= UNLIMITED else budget.steps * self.batch,
+        )
         with StopRequest() as stop, closing(self):  # until the end of the run, because torchrun sends a signal more than once
             with Progress(total, f"train {self.kind}", start=start, seconds=left) as bar:
-                while self._goes_on(steps, budget, stop):
+                while self._goes_on(budget, stop):
                     began = time.monotonic()
                     metrics = self.train_step()
                     self.step += 1
@@ -184,12 +186,13 @@ class Trainer(ABC):
                     if self.runtime.is_main:
                         bar.update(self.batch, **_losses(metrics))
                         if (rate := pace.measured(self.seconds)) is not None:
-                            seconds_left = None if minutes is None else budget - self.seconds
-                            say(self.forecast(rate, steps, seconds_left))
+                            left = budget.seconds_left(self.step, self.seconds, rate)
+                            bar.limit(left)
+                            say(self.forecast(rate, budget.steps, left))
                         self._after_step(metrics, bar.rate)
                         if self.step < self.schedule.sample_every and self.seconds >= early:
                             self.write_sheet()
-                            early = _next_sheet(self.seconds)
+                            early = next_sheet(self.seconds)
             if self.runtime.is_main:
                 self.save()
                 self.write_sheet()
@@ -202,9 +205,9 @@ class Trainer(ABC):
         seconds = PACE_SECONDS if left is None else min(PACE_SECONDS, left / 10)
         return Pace(self.warm_steps, seconds, steps=max(LEAST_PACE_STEPS, (steps - self.step) // 10))
 
-    def _goes_on(self, steps: int, budget: float, stop: StopRequest) -> bool:
-        goes_on = self.step < steps and self.seconds < budget and not stop.requested and not self.is_done()
-        return agreed(goes_on, self.runtime)
+    def _goes_on(self, budget: Budget, stop: StopRequest) -> bool:
+        ends = budget.is_used_up(self.step, self.seconds) or stop.requested or self.is_done()
+        return agreed(not ends, self.runtime)
 
     def _after_step(self, metrics: dict[str, Tensor], rate: float) -> None:
         if self.step % self.schedule.log_every == 0:
@@ -215,9 +218,9 @@ class Trainer(ABC):
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self.save()
 
-    def _finished(self, steps: int, budget: float) -> bool:
+    def _finished(self, budget: Budget) -> bool:
         """Tell whether an earlier call has used up the budget and has written the weights of this step."""
-        if self.step == 0 or (self.step < steps and self.seconds < budget and not self.is_done()):
+        if self.step == 0 or not (budget.is_used_up(self.step, self.seconds) or self.is_done()):
             return False
         return self.run.weights.exists() and read_model_description(self.run.weights).step == self.step
 
@@ -286,14 +289,6 @@ class Trainer(ABC):
         self.carried = {str(name): torch.tensor(float(value), device=self.runtime.device) for name, value in carried.items()}
         if self.runtime.is_main:
             self.run.rewind(self.step)
-
-
-def _next_sheet(seconds: float) -> float:
-    """Return the next of the times 15 s, 30 s, 60 s, ... after a training time."""
-    due = EARLY_SHEET_SECONDS
-    while due <= seconds:
-        due *= 2
-    return due
 
 
 def _losses(metrics: dict[str, Tensor]) -> dict[str, float]:

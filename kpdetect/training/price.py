@@ -9,6 +9,7 @@ Afterwards torch's random state is restored, so that a training in the same proc
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import torch
 
 from kpdetect.config import StrictConfig
 from kpdetect.progress import Pace
+from kpdetect.training.budget import Budget
 from kpdetect.training.checkpoints import CHECKPOINT, load_checkpoint
 from kpdetect.training.distributed import agreed
 from kpdetect.training.forecast import Forecast, Line, Needs, forecast_lines, needs_lines
@@ -95,8 +97,7 @@ def steps_per_second(trainer: Trainer, seconds: float, steps: float = float("inf
 def price_of(
     make: Callable[[], Trainer],
     out: Path,
-    steps: int,
-    minutes: float | None,
+    budget: Budget,
     *,
     images: int = 0,
     seconds: float = MOST_SECONDS,
@@ -107,7 +108,7 @@ def price_of(
     Args:
         make: function that makes the trial.
         out: run folder of the training; it is only read.
-        steps, minutes: budget of the training, counting earlier calls that trained the same run.
+        budget: the length of the training.
         images: number of bytes of the images that the training will store in `out`.
         seconds: longest time of the measurement. It is shorter if the budget is small.
         fresh: forecast a new run, even if `out` holds a run that the training would continue.
@@ -116,14 +117,15 @@ def price_of(
         trial = make()
         try:
             step, used = (0, 0.0) if fresh else progress_in(out, trial.kind)
-            left = None if minutes is None else max(0.0, 60 * minutes - used)
+            left = budget.seconds_left(step, used, math.inf)
             short = seconds if left is None else min(seconds, max(LEAST_SECONDS, left / 10))
-            rate = steps_per_second(trial, short, max(LEAST_PACE_STEPS, (steps - step) // 10))
+            rate = steps_per_second(trial, short, max(LEAST_PACE_STEPS, (budget.steps - step) // 10))
             needs = trial.needs(out)
         finally:
             trial.close()
     there = (out / "images.h5").exists()
-    seen, limit = (count * trial.batch for count in (step, steps))
+    seen, limit = (count * trial.batch for count in (step, budget.steps))
+    left = budget.seconds_left(step, used, rate)
     return Price(
         forecast=Forecast(rate * trial.batch, seen, limit, used, left, trial.kind),
         needs=needs._replace(disk=needs.disk + (0 if there else images)),

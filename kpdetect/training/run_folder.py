@@ -32,6 +32,8 @@ from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+EARLY_SHEET_SECONDS = 15.0
+"""Training time of the first sample sheet, in seconds. It doubles from sheet to sheet until the first `sample_every`."""
 
 
 class RunFolder:
@@ -204,3 +206,11 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return platform.machine()
+
+
+def next_sheet(seconds: float) -> float:
+    """Return the next of the times 15 s, 30 s, 60 s, ... after a training time."""
+    due = EARLY_SHEET_SECONDS
+    while due <= seconds:
+        due *= 2
+    return due

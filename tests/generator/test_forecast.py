@@ -10,6 +10,7 @@ import torch
 
 from kpdetect.config import StrictConfig
 from kpdetect.progress import Pace
+from kpdetect.training.budget import Budget
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.forecast import DETECTOR, GENERATOR, Forecast, Needs, forecast_lines, needs_lines, outlook_lines
 from kpdetect.training.loop import Trainer, TrainingConfig
@@ -104,7 +105,7 @@ def test_early_sheets_come_at_doubled_times_until_the_regular_ones(tmp_path, mon
     clock = {"now": 0.0}
     trainer = Slow(tmp_path / "run", clock, sample_every=40)
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
-    trainer.run_until(81, minutes=None)
+    trainer.run_until(Budget(steps=81))
     assert trainer.sheets == [3, 5, 9, 18, 35, 40, 80, 81]  # 21 s, 35 s, 63 s, 126 s, 245 s; every 40 steps; the end
     assert trainer.announced == [(pytest.approx(1 / 7), 81, None)]
 
@@ -113,6 +114,6 @@ def test_what_is_left_of_the_time_is_announced(tmp_path, monkeypatch, caplog) ->
     clock = {"now": 0.0}
     trainer = Slow(tmp_path / "run", clock)
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
-    trainer.run_until(10**6, minutes=2.0)
+    trainer.run_until(Budget(steps=10**6, minutes=2.0))
     assert trainer.announced == [(pytest.approx(1 / 7), 10**6, pytest.approx(120 - 35))]  # three steps skipped, two measured
     assert ("kpdetect", logging.WARNING, "about to be said") in caplog.record_tuples

@@ -9,7 +9,7 @@ import pytest
 from kpdetect.config import apply_overrides
 from kpdetect.data.training_images import TrainingImages, warn_of_few
 from kpdetect.project.budget import LEAST_PAIRS, affordable, omission, pairs_needed, share_of
-from kpdetect.project.config import changed, project_config
+from kpdetect.project.config import FIRST, changed, project_config
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.pipeline import run_project
 from kpdetect.project.price import ProjectPrice
@@ -76,16 +76,43 @@ def test_further_rounds_use_the_minutes_that_the_trainings_leave(monkeypatch):
     assert matched(None).allows_round(3)
 
 
-@pytest.mark.parametrize(("rate", "stages"), [(20.0, 3), (80.0, 4), (500.0, 5)])
-def test_the_forecast_lists_the_rounds_that_the_minutes_allow(rate, stages):
+def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
+    took = {"detector": 600.0, "refined": 0.0, "taught-1": 0.0, "taught-2": 0.0, "taught-3": 0.0}
+    monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: (1, took[self.job.out.name])))
+    job = matched(20)
+    assert (job.detector_job.least_steps, job.detector_job.most_minutes) == (FIRST / 32, 20)
+    assert matched(20, "detector.batch=64").detector_job.least_steps == FIRST / 64
+    assert (job.reason_without_refinement(), job.reason_without_round(1)) == (None, None)
+    took["detector"] = 900.0
+    assert job.reason_without_refinement() == "the first detector needed its minutes"
+    assert job.reason_without_round(1) is None  # 5 of the 6 minutes of a round are left
+    took["detector"] = 1_200.0
+    assert job.reason_without_round(1) == job.reason_without_round(2) == "the minutes are used up"
+    for given in (matched(20, "rounds.count=1", "rounds.stops=false"), matched(None)):
+        assert given.detector_job.least_steps == 0
+        assert (given.reason_without_refinement(), given.reason_without_round(1)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("rate", "stages"),
+    [
+        (10.0, ["detector"]),
+        (20.0, ["detector", "round"]),
+        (30.0, ["detector", "refine", "round"]),
+        (80.0, ["detector", "refine", "round", "round"]),
+        (500.0, ["detector", "refine", "round", "round", "round"]),
+    ],
+)
+def test_the_forecast_lists_the_trainings_that_the_minutes_allow(rate, stages):
     price = ProjectPrice(job=matched(20))
     found = []
     for training in price.job.trainings:
         config = training.job.config
-        limit, seconds = config.steps * config.batch, 60 * training.job.minutes
+        limit = config.steps * config.batch
+        seconds = training.job.budget(config.steps).seconds_left(0, 0.0, rate / config.batch)
         found.append(SimpleNamespace(forecast=Forecast(rate, 0, limit, seconds_left=seconds)))
     price.__dict__["prices"] = tuple(found)
-    assert len(price.expected) == stages
+    assert [training.stage for training, _ in price.expected] == stages
     whole = sum(each.forecast.seconds for _, each in price.expected)
     lines = [line for _, line in price._spare_minutes(whole)]
     assert [line.split(":")[0] for line in lines] == ["the trainings need about 4 minutes of the 20"] * (rate == 500)

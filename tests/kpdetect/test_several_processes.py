@@ -67,7 +67,7 @@ from tests.builders.projects import SMALL
 
 folder, run_until = Path(sys.argv[1]), Trainer.run_until
 
-def watched(trainer, steps, minutes):
+def watched(trainer, budget):
     stage = trainer.run.folder.name
     killed, step = folder / f"killed-{stage}", trainer.train_step
     if int(os.environ["RANK"]) == {"generator": 0, "refined": 1}.get(stage) and not killed.exists():
@@ -77,13 +77,13 @@ def watched(trainer, steps, minutes):
                 os.kill(os.getpid(), signal.SIGKILL)
             return step()
         trainer.train_step = step_or_die
-    run_until(trainer, steps, minutes)
+    run_until(trainer, budget)
     network = trainer.generator if stage == "generator" else trainer.detector
     flat = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
     both = [torch.zeros_like(flat) for _ in range(2)]
     distributed.all_gather(both, flat)
     assert torch.equal(*both), stage
-    assert trainer.step == steps, stage
+    assert trainer.step == budget.steps, stage
 
 Trainer.run_until = watched
 settings = [word for setting in SMALL for word in ("--set", setting)]

@@ -7,6 +7,7 @@ import torch
 
 from kpdetect.config import StrictConfig
 from kpdetect.progress import listening
+from kpdetect.training.budget import Budget
 from kpdetect.training.data_key import DataKey
 from kpdetect.training.loop import UNLIMITED, Trainer, TrainingConfig
 from kpdetect.training.run_folder import RunFolder
@@ -55,9 +56,39 @@ def test_minutes_count_until_the_device_is_done(tmp_path, monkeypatch):
     clock = {"now": 100.0}
     trainer = Asynchronous(tmp_path / "run", clock)
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
-    trainer.run_until(10**6, minutes=0.05)  # 3 seconds
+    trainer.run_until(Budget(steps=10**6, minutes=0.05))  # 3 seconds
     assert trainer.step == 4
     assert trainer.seconds == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"),
+    [
+        (Budget(steps=10**6, minutes=0.05, least_steps=10), 10),  # 0.75 seconds a step
+        (Budget(steps=10**6, minutes=0.05, least_steps=2), 4),
+        (Budget(steps=10**6, minutes=0.05, least_steps=10, most_minutes=0.1), 8),
+        (Budget(steps=6, minutes=0.05, least_steps=10), 6),
+    ],
+)
+def test_minutes_do_not_end_a_run_before_its_least_steps(tmp_path, monkeypatch, budget, steps):
+    clock, seen = {"now": 100.0}, []
+    trainer = Asynchronous(tmp_path / "run", clock)
+    monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
+    with listening(seen.append):
+        trainer.run_until(budget)
+    assert trainer.step == steps
+    assert seen[-1].remaining == pytest.approx(0.0)
+    trainer.run_until(budget)
+    assert trainer.step == steps
+
+
+def test_the_time_that_is_left_includes_the_least_steps():
+    budget = Budget(steps=1_000, minutes=1.0, least_steps=200, most_minutes=5.0)
+    assert budget.seconds_left(100, 20.0, rate=1.0) == 100.0
+    assert budget.seconds_left(100, 20.0, rate=10.0) == 40.0
+    assert budget.seconds_left(100, 20.0, rate=0.1) == 280.0
+    assert budget.seconds_left(200, 90.0, rate=0.1) == 0.0
+    assert Budget(steps=1_000, least_steps=200).seconds_left(0, 0.0, rate=1.0) is None
 
 
 @pytest.mark.parametrize(("steps", "total", "remaining"), [(20, 80, 12.0), (1_000, 4_000, 297.0), (UNLIMITED, None, 297.0)])
@@ -66,6 +97,6 @@ def test_the_remaining_time_is_that_until_the_steps_or_the_minutes_end(tmp_path,
     trainer = Asynchronous(tmp_path / "run", clock)
     monkeypatch.setattr(time, "monotonic", lambda: clock["now"])
     with listening(seen.append):
-        trainer.run_until(steps, minutes=5)
+        trainer.run_until(Budget(steps=steps, minutes=5))
     assert seen[3].total == total
     assert seen[3].remaining == pytest.approx(remaining)  # four steps took 3 seconds

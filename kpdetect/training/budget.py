@@ -1,0 +1,44 @@
+"""How long a training lasts, in steps and minutes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The length of a training, counting earlier calls that trained the same run.
+
+    Attributes:
+        steps: number of steps after which the run ends.
+        minutes: training time after which the run ends; None: only `steps` ends it.
+        least_steps: number of steps before which `minutes` does not end the run.
+        most_minutes: training time that ends the run even before `least_steps`; at least `minutes`.
+    """
+
+    steps: int
+    minutes: float | None = None
+    least_steps: int = 0
+    most_minutes: float = math.inf
+
+    def is_used_up(self, step: int, seconds: float) -> bool:
+        """Tell whether a run ends after this number of steps and this training time in seconds."""
+        if step >= self.steps:
+            return True
+        if self.minutes is None or seconds < 60 * self.minutes:
+            return False
+        return step >= self.least_steps or seconds >= 60 * self.most_minutes
+
+    def seconds_left(self, step: int, seconds: float, rate: float) -> float | None:
+        """Forecast the training time that is left, in seconds, if only time ends the run. None if time does not end it.
+
+        Args:
+            step: number of steps so far.
+            seconds: training time so far.
+            rate: steps per second.
+        """
+        if self.minutes is None:
+            return None
+        reached = seconds + max(0, self.least_steps - step) / rate if step < self.least_steps else 0.0
+        return max(0.0, min(max(60 * self.minutes, reached), 60 * max(self.minutes, self.most_minutes)) - seconds)
