@@ -20,11 +20,14 @@ from kpdetect.project.rounds_config import AUTO_ROUNDS, NO_ROUNDS, RoundsConfig
 from kpdetect.refinement.config import RefineConfig, imm_config
 from kpdetect.training.loop import BUDGETS, UNLIMITED
 
-ENOUGH = {"detector": 32_000, "refine": 10_000, "rounds": 24_000}
+ENOUGH = {"detector": 16_000, "refine": 10_000, "rounds": 12_000}
 """Number of images that the detector of the method `correspondence` sees in the training on matches, in the refinement, and in
 each round. With more matches and rounds it learns the errors of its pairs by heart (docs/log/any-folder.md); longer refinements
 were not measured."""
-FIRST = 16_000
+SMALL_STEPS = ("detector.batch=16", "detector.warmup=50", "refine.warmup=50")
+"""Settings of the method `correspondence` in place of batches of 32 and a warm-up of 200 steps. With more and smaller steps the
+detector needs less than half as many images (docs/log/any-folder.md)."""
+FIRST = 8_000
 """Number of images that the first detector of the method `correspondence` sees before refinement and rounds have any of the
 minutes, unless the number of rounds is given. A round that learns from a detector of 6,000 images makes it worse
 (docs/log/any-folder.md)."""
@@ -163,7 +166,7 @@ def project_config(
         rounds=apply_overrides(RoundsConfig(), ["count=0"] if method == "imm" else _round_settings(rounds, method)),
         kept=kept,
     )
-    return with_enough_steps(made) if method == "correspondence" else made
+    return with_enough_steps(apply_overrides(made, SMALL_STEPS)) if method == "correspondence" else made
 
 
 def with_enough_steps(settings: ProjectConfig, least: int = 0) -> ProjectConfig:

@@ -58,12 +58,14 @@ def test_the_minutes_of_clusters_pay_for_no_generator():
 
 
 def test_trainings_on_matches_end_before_they_learn_the_errors_by_heart():
+    settings = project_config(method="correspondence")
+    assert (settings.detector.batch, settings.detector.warmup, settings.refine.warmup) == (16, 50, 50)
     for minutes in (600, None):
         assert [training.job.config.steps for training in matched(minutes).trainings] == [1_000, 313, *[750] * 3]
     named = {training.stage: training.job.config.steps for training in matched(60, "detector.steps=5000").trainings}
     assert (named["detector"], named["round"]) == (5_000, 750)
     larger = {training.stage: training.job.config.steps for training in matched(60, "detector.batch=64").trainings}
-    assert (larger["detector"], larger["round"]) == (500, 375)
+    assert (larger["detector"], larger["round"]) == (250, 188)
     assert affordable(changed(project_config(), 60, []), 60).detector.steps >= 10**9  # pairs of a generator have no errors
 
 
@@ -80,7 +82,7 @@ def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
     took = {"detector": 600.0, "refined": 0.0, "taught-1": 0.0, "taught-2": 0.0, "taught-3": 0.0}
     monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: (1, took[self.job.out.name])))
     job = matched(20)
-    assert (job.detector_job.least_steps, job.detector_job.most_minutes) == (FIRST / 32, 20)
+    assert (job.detector_job.least_steps, job.detector_job.most_minutes) == (FIRST / 16, 20)
     assert matched(20, "detector.batch=64").detector_job.least_steps == FIRST / 64
     assert (job.reason_without_refinement(), job.reason_without_round(1)) == (None, None)
     took["detector"] = 900.0
@@ -96,10 +98,10 @@ def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
 @pytest.mark.parametrize(
     ("rate", "stages"),
     [
-        (10.0, ["detector"]),
-        (20.0, ["detector", "round"]),
-        (30.0, ["detector", "refine", "round"]),
-        (80.0, ["detector", "refine", "round", "round"]),
+        (5.0, ["detector"]),
+        (10.0, ["detector", "round"]),
+        (20.0, ["detector", "refine", "round"]),
+        (45.0, ["detector", "refine", "round", "round"]),
         (500.0, ["detector", "refine", "round", "round", "round"]),
     ],
 )
@@ -115,7 +117,7 @@ def test_the_forecast_lists_the_trainings_that_the_minutes_allow(rate, stages):
     assert [training.stage for training, _ in price.expected] == stages
     whole = sum(each.forecast.seconds for _, each in price.expected)
     lines = [line for _, line in price._spare_minutes(whole)]
-    assert [line.split(":")[0] for line in lines] == ["the trainings need about 4 minutes of the 20"] * (rate == 500)
+    assert [line.split(":")[0] for line in lines] == ["the trainings need about 2 minutes of the 20"] * (rate == 500)
 
 
 def test_refinement_is_measured_with_the_detectors_network(monkeypatch):
