@@ -29,8 +29,7 @@ SMALL_STEPS = ("detector.batch=16", "detector.warmup=50", "refine.warmup=50")
 detector needs less than half as many images (docs/log/any-folder.md)."""
 FIRST = 8_000
 """Number of images that the first detector of the method `correspondence` sees before refinement and rounds have any of the
-minutes, unless the number of rounds is given. A round that learns from a detector of 6,000 images makes it worse
-(docs/log/any-folder.md)."""
+minutes, unless the number of rounds is given. After fewer, refinement and rounds gain nothing (docs/log/any-folder.md)."""
 Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64

@@ -55,7 +55,7 @@ def trained_detectors(out: Path) -> dict[str, Path]:
 
 
 def reason_to_end(out: Path, number: int) -> str | None:
-    """Say why round `number` is not worthwhile; None if it is. The first round always is, a later one if the previous round
+    """Say why round `number` is not worthwhile; None if it is. A later round than the first is worthwhile if the previous one
     raised the score."""
     if number == 1:
         return None

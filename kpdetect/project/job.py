@@ -14,7 +14,7 @@ from kpdetect.project.budget import share_of, sharing_rounds
 from kpdetect.project.config import FIRST, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
-from kpdetect.training.checkpoints import REFINED, round_folder
+from kpdetect.training.checkpoints import REFINED, round_folder, round_number
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
 
@@ -64,6 +64,11 @@ class Training:
         """Whether the stage has used up its steps or its minutes."""
         (step, used), job = self.progress, self.job
         return step > 0 and job.budget(job.config.steps).is_used_up(step, used)
+
+    @property
+    def round(self) -> int:
+        """The number of the round to which the training belongs; 0 if to none."""
+        return round_number(self.job.out.name) or 0
 
     @property
     def title(self) -> str:
@@ -117,7 +122,7 @@ class ProjectJob:
         return self.first_detector_first and share is not None and seconds > 60 * OVERRUN * share
 
     def reason_without_refinement(self) -> str | None:
-        """Say why the first detector is not refined after its training; None if it is."""
+        """Say why the first detector is not refined after its training; None if it is refined."""
         used = sum(training.progress[1] for training in self.trainings if training.stage == "detector")
         return "the first detector needed its minutes" if self.overruns(used) else None
 

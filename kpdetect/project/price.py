@@ -32,7 +32,6 @@ from kpdetect.project.job import ProjectJob, Training
 from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
-from kpdetect.training.checkpoints import round_number
 from kpdetect.training.forecast import (
     DETECTOR,
     GENERATOR,
@@ -113,8 +112,8 @@ class ProjectPrice:
         left_out = "refine" if self.job.reason_without_refinement() is not None else None
         places = [at for at, each in enumerate(trainings) if not (each.is_finished or each.stage == left_out)]
         left = trainings[min(places) :] if places else ()
-        number = _round_of(left[0]) if left else 0
-        return () if self.job.reason_without_round(number) is not None else left  # the rounds may have ended
+        number = left[0].round if left else 0
+        return () if self.job.reason_without_round(number) is not None else left  # the rounds have ended
 
     @property
     def lines_unless_short(self) -> list[Line]:
@@ -156,6 +155,8 @@ class ProjectPrice:
         used = seconds + sum(training.progress[1] for training in self.job.trainings)
         if minutes is None or self.settings.method != "correspondence" or used > 60 * minutes * MOST_OF_THE_MINUTES:
             return []
+        if any(price.forecast.images < price.forecast.limit for _, price in self.expected):
+            return []
         need = f"the trainings need about {duration(used)} of the {minutes:g}"
         return [(logging.INFO, f"{need}: with more images, the keypoints became worse in measurements")]
 
@@ -185,7 +186,7 @@ class ProjectPrice:
         trainings, found = self.job.trainings, []
         used = sum(training.progress[1] for training in trainings[: len(trainings) - len(self.left)])
         for training, price in zip(self.left, self.prices, strict=True):
-            if self.job.may_omit_round(_round_of(training)) and not self.job.leaves_a_round(used):
+            if self.job.may_omit_round(training.round) and not self.job.leaves_a_round(used):
                 break
             if training.stage == "refine" and self.job.overruns(used):
                 continue
@@ -293,8 +294,3 @@ def _of_another_round(price: Price, job: DetectorJob) -> Price:
     left, limit = None if job.minutes is None else 60 * job.minutes, job.config.steps * job.config.batch
     forecast = replace(price.forecast, seen=0, limit=limit, seconds_used=0.0, seconds_left=left)
     return replace(price, forecast=forecast)
-
-
-def _round_of(training: Training) -> int:
-    """Return the number of the round to which a training belongs; 0 if to none."""
-    return (training.stage == "round" and round_number(training.job.out.name)) or 0

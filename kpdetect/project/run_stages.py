@@ -143,10 +143,10 @@ class Project(ProjectJob):
 
     def refine(self) -> None:
         """Continue the training of the detector on the real images, if the first detector leaves the minutes for it."""
+        by_the_first(self.runtime, lambda: discard_outdated_refinement(self.out))
         if (reason := self.peers.agreed(self.reason_without_refinement())) is not None:
             by_the_first(self.runtime, lambda: log.info(f"refinement is left out: {reason}"))
             return
-        by_the_first(self.runtime, lambda: discard_outdated_refinement(self.out))
         self._refine(self.refine_job)
 
     def imm(self) -> None:
@@ -156,8 +156,8 @@ class Project(ProjectJob):
     def teach(self, number: int) -> None:
         """Run one round of self-training: train a new detector on the predictions of the previous one."""
         if self.may_omit_round(number):
+            by_the_first(self.runtime, lambda: discard_outdated_rounds(self.out))
             if number > 1:
-                by_the_first(self.runtime, lambda: discard_outdated_rounds(self.out))
                 by_the_first(self.runtime, self.choose_detector)
             if (reason := self.peers.agreed(self.reason_without_round(number))) is not None:
                 ended = number > 1 and not (self.out / round_folder(number - 1) / WEIGHTS).exists()

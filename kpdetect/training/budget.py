@@ -14,7 +14,7 @@ class Budget:
         steps: number of steps after which the run ends.
         minutes: training time after which the run ends; None: only `steps` ends it.
         least_steps: number of steps before which `minutes` does not end the run.
-        most_minutes: training time that ends the run even before `least_steps`; at least `minutes`.
+        most_minutes: training time that ends the run even before `least_steps`. A value below `minutes` has no effect.
     """
 
     steps: int
@@ -29,6 +29,13 @@ class Budget:
         if self.minutes is None or seconds < 60 * self.minutes:
             return False
         return step >= self.least_steps or seconds >= 60 * self.most_minutes
+
+    def most_seconds_left(self, step: int, seconds: float) -> float | None:
+        """Return the training time, in seconds, after which time certainly ends the run. None if time does not end it."""
+        if self.minutes is None:
+            return None
+        end = self.minutes if step >= self.least_steps else max(self.minutes, self.most_minutes)
+        return max(0.0, 60 * end - seconds)
 
     def seconds_left(self, step: int, seconds: float, rate: float) -> float | None:
         """Forecast the training time that is left, in seconds, if only time ends the run. None if time does not end it.

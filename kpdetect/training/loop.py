@@ -8,7 +8,6 @@ bit-equal to an uninterrupted one. A GPU adds numbers in no fixed order. No sche
 
 from __future__ import annotations
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -169,7 +168,7 @@ class Trainer(ABC):
             return
         if self.runtime.is_main and self.runtime.events:
             self.run.write_events(self.step)
-        left = budget.seconds_left(self.step, self.seconds, math.inf)
+        left = budget.most_seconds_left(self.step, self.seconds)
         pace, early = self._pace(budget.steps, left), next_sheet(self.seconds)
         start, total = (
             self.step * self.batch,

@@ -9,7 +9,6 @@ Afterwards torch's random state is restored, so that a training in the same proc
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -117,7 +116,7 @@ def price_of(
         trial = make()
         try:
             step, used = (0, 0.0) if fresh else progress_in(out, trial.kind)
-            left = budget.seconds_left(step, used, math.inf)
+            left = budget.most_seconds_left(step, used)
             short = seconds if left is None else min(seconds, max(LEAST_SECONDS, left / 10))
             rate = steps_per_second(trial, short, max(LEAST_PACE_STEPS, (budget.steps - step) // 10))
             needs = trial.needs(out)

@@ -99,6 +99,7 @@ def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
     ("rate", "stages"),
     [
         (5.0, ["detector"]),
+        (8.3, ["detector"]),  # it takes 16 minutes, and the rest is too short for a round
         (10.0, ["detector", "round"]),
         (20.0, ["detector", "refine", "round"]),
         (45.0, ["detector", "refine", "round", "round"]),
