@@ -1,7 +1,6 @@
 """The command line as a user meets it: what it prints, its exit codes, and that nothing is left half written."""
 
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -156,14 +155,6 @@ def test_wrong_calls_are_one_line(monkeypatch, capsys, given, said):
 def test_help_and_version_end_well(monkeypatch, capsys):
     for given, code in ((["--version"], 0), (["crop", "--help"], 0), ([], 2)):
         assert run(*given, monkeypatch=monkeypatch, capsys=capsys) == (code, "\n" if code else "")
-
-
-def test_the_package_is_the_command(capsys, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["kpdetect", "--version"])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_module("kpdetect", run_name="__main__")
-    assert not end.value.code
-    assert capsys.readouterr().out.startswith("kpdetect ")
 
 
 def test_report_of_what_is_no_project_writes_nothing(fails, blob_folder, tmp_path):
