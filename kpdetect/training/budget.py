@@ -45,7 +45,7 @@ class Budget:
             seconds: training time so far.
             rate: steps per second.
         """
-        if self.minutes is None:
+        most = self.most_seconds_left(step, seconds)
+        if self.minutes is None or most is None:
             return None
-        reached = seconds + max(0, self.least_steps - step) / rate if step < self.least_steps else 0.0
-        return max(0.0, min(max(60 * self.minutes, reached), 60 * max(self.minutes, self.most_minutes)) - seconds)
+        return min(most, max(60 * self.minutes - seconds, max(0, self.least_steps - step) / rate))
