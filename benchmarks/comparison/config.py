@@ -67,6 +67,10 @@ class ComparisonConfig(StrictConfig):
     """`pixels`: the image as 32x32 grey pixels. `random`: features of a network with random weights."""
     budgets: dict[Name, BudgetConfig] = Field(min_length=1)
     """The budgets of each method on each set."""
+    continues: bool = False
+    """Whether a method's project continues the one of the budget before, as a repeated `kpdetect run` with more minutes does.
+    List the budgets from the smallest to the largest. No schedule of a training depends on its minutes, so the result is that
+    of a new project, and the training of the smaller budget is not repeated."""
     keypoints: int | None = Field(None, ge=1, le=64)
     """Number of keypoints; by default that of `kpdetect run` with each method."""
     size: int = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -53,7 +54,8 @@ def cells_of(config: ComparisonConfig) -> Iterator[Cell]:
 def compare(config: ComparisonConfig, out: Path, runtime: Runtime, report: Report = log.info) -> Path:
     """Train and measure every unfinished cell, and return the path of the Markdown table.
 
-    A cell that fails is reported and left out of the table. The same call tries it again.
+    A cell that fails is reported and left out of the table. The same call tries it again. The times of a cell that continues
+    another one include those of the other.
 
     Args:
         config: the settings.
@@ -72,13 +74,19 @@ def compare(config: ComparisonConfig, out: Path, runtime: Runtime, report: Repor
         if (out / cell.path).exists():
             continue
         began, used = time.monotonic(), time.process_time()
+        before = _budget_before(cell, config)
+        if before is not None and not (out / before.path).exists():
+            report(f"{' '.join(cell)}: waits for {before.budget}, which it continues")
+            continue
         try:
-            score = _measured(cell, config, out, runtime, fitting)
+            score = _measured(cell, before, config, out, runtime, fitting)
         except KpdetectError as error:
             report(f"{' '.join(cell)}: failed: {error}")
             continue
         row = {**cell._asdict(), "share_of_floor": round(score.share, 4), **asdict(score)}
-        row |= {"seconds": round(time.monotonic() - began, 1), "cpu_seconds": round(time.process_time() - used, 1)}
+        spent = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - used}
+        earlier = read_json(out / before.path) if before is not None else dict.fromkeys(spent, 0.0)
+        row |= {name: round(earlier[name] + value, 1) for name, value in spent.items()}
         row |= {"images_fitted": len(fitting[cell.images].paths), "seed": config.seed, "environment": environment()}
         write_json(out / cell.path, row)
         write_table(config, out)
@@ -86,7 +94,15 @@ def compare(config: ComparisonConfig, out: Path, runtime: Runtime, report: Repor
     return write_table(config, out)
 
 
-def _measured(cell: Cell, config: ComparisonConfig, out: Path, runtime: Runtime, fitting: dict[str, Any]) -> Score:
+def _budget_before(cell: Cell, config: ComparisonConfig) -> Cell | None:
+    """Return the cell whose project this one continues; None if it begins a project of its own."""
+    place = list(config.budgets).index(cell.budget) if cell.budget and config.continues else 0
+    return cell._replace(budget=list(config.budgets)[place - 1]) if place else None
+
+
+def _measured(
+    cell: Cell, before: Cell | None, config: ComparisonConfig, out: Path, runtime: Runtime, fitting: dict[str, Any]
+) -> Score:
     if not cell.budget:
         return baseline_score(cell.method, fitting[cell.images])  # type: ignore[arg-type]
     given, budget = config.sets[cell.images], config.budgets[cell.budget]
@@ -97,7 +113,12 @@ def _measured(cell: Cell, config: ComparisonConfig, out: Path, runtime: Runtime,
         seed=config.seed,
         method=cell.method,  # type: ignore[arg-type]
     )
-    project = (out / cell.path).parent / "project"
+    project = _project(out, cell)
+    if before is not None and not project.exists():
+        copied = make_folder(project.parent) / "copied"
+        shutil.rmtree(copied, ignore_errors=True)  # of an interrupted call
+        shutil.copytree(_project(out, before), copied)
+        copied.rename(project)
     run_project(
         given.images,
         project,
@@ -110,6 +131,10 @@ def _measured(cell: Cell, config: ComparisonConfig, out: Path, runtime: Runtime,
         device=runtime,
     )
     return model_score(project, fitting[cell.images], runtime.device.type)
+
+
+def _project(out: Path, cell: Cell) -> Path:
+    return (out / cell.path).parent / "project"
 
 
 COLUMNS = (

@@ -1,6 +1,7 @@
 """The comparison of methods: its settings, the cross-validated error, the table, and the continuation of a comparison."""
 
 import csv
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -130,6 +131,39 @@ def test_finished_cells_are_kept_and_failed_cells_are_not_run(discs, monkeypatch
     assert len(table) == 3
     run.compare(read_comparison(discs / "settings.yaml"), discs / "out", resolve_runtime("cpu"), lambda line: None)
     assert [method for method, *_ in trained] == ["correspondence", "imm", "imm"]
+
+
+def test_a_budget_continues_the_project_of_the_budget_before(discs, monkeypatch):
+    settings = SETTINGS.replace("methods: [correspondence, imm]", "methods: [imm]\ncontinues: true")
+    (discs / "settings.yaml").write_text(settings.replace("{imm: [refine.steps=2]}}", "{}}\n  long: {minutes: 9}"))
+    fails = [True, False]
+
+    def project(images, out, settings, minutes, **options):
+        if fails.pop(0) if fails else False:
+            raise TrainingError("the loss is not finite")
+        out.mkdir(parents=True, exist_ok=True)
+        with open(out / "trained", "a") as file:
+            file.write(f"{minutes:g} ")
+
+    def score(project, *others):
+        return Score(floor_percent=10.0, error_percent=float(len((project / "trained").read_text())), by_point={})
+
+    monkeypatch.setattr(run, "run_project", project)
+    monkeypatch.setattr(run, "model_score", score)
+    config, out, lines = read_comparison(discs / "settings.yaml"), discs / "out", []
+    run.compare(config, out, resolve_runtime("cpu"), lines.append)
+    assert lines[1:] == [
+        "discs imm short: failed: the loss is not finite",
+        "discs imm long: waits for short, which it continues",
+    ]
+    cells = out / "cells" / "discs"
+    (cells / "imm-long" / "copied").mkdir(parents=True)  # of an interrupted call
+    run.compare(config, out, resolve_runtime("cpu"), lines.append)
+    assert [(cells / f"imm-{name}" / "project" / "trained").read_text() for name in ("short", "long")] == ["3 ", "3 9 "]
+    assert not (cells / "imm-long" / "copied").exists()
+    rows = [json.loads((cells / f"imm-{name}" / "cell.json").read_text()) for name in ("short", "long")]
+    assert [row["error_percent"] for row in rows] == [2, 4]
+    assert rows[1]["cpu_seconds"] >= rows[0]["cpu_seconds"]
 
 
 def test_bad_settings_are_refused_in_one_line(discs, capsys):
