@@ -24,9 +24,10 @@ LEAST_MINUTES = 4.0
 """With fewer minutes the detector is neither refined nor followed by a round. On cartoon faces both gain in a training of 4.4
 minutes (docs/log/any-folder.md, two processes); shorter ones are not measured."""
 LOOKS = 2
-"""How often the detector sees each pair, if time ends its training. Every look is changed in another random way."""
+"""How often the detector sees each pair, if time ends its training, and the pupil of a round each image. Every look is changed
+in another random way."""
 LEAST_PAIRS = 1_000
-"""Smallest number of pairs to which a short training of the detector lowers `PairsConfig.count`."""
+"""Smallest number to which a short training lowers `PairsConfig.count` or `RoundsConfig.images`."""
 
 
 def share_of(stage: str, refined: bool, rounds: int = 0, method: str = "gan") -> float:
@@ -79,6 +80,11 @@ def omission(settings: ProjectConfig, minutes: float | None) -> str | None:
 def pairs_needed(settings: ProjectConfig, most: int) -> int:
     """Compute how many pairs to generate if the detector has use for `most` of them."""
     return min(settings.pairs.count, max(LEAST_PAIRS, rounded(most)))
+
+
+def images_of_round(settings: ProjectConfig, seen: int) -> int:
+    """Compute how many images the teacher of a round predicts if its pupil sees `seen` images, counting repeated ones."""
+    return min(settings.rounds.images, max(LEAST_PAIRS, rounded(seen // LOOKS)))
 
 
 def pairs_in_use(out: Path) -> int:

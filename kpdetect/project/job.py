@@ -10,7 +10,7 @@ from typing import Literal, TypedDict
 from generator.training.job import GeneratorJob
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.job import DetectorJob
-from kpdetect.project.budget import share_of, sharing_rounds
+from kpdetect.project.budget import images_of_round, share_of, sharing_rounds
 from kpdetect.project.config import FIRST, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
@@ -146,6 +146,17 @@ class ProjectJob:
         """Whether the minutes of the project leave time for a round after trainings of `used` seconds."""
         share = self.share("round")
         return self.minutes is None or share is None or used + 60 * LEAST_ROUND * share <= 60 * self.minutes
+
+    @property
+    def images_of_round(self) -> int:
+        """The largest number of images that the teacher of a round predicts. If time limits the round, it depends on the speed
+        of the first detector's training."""
+        config, minutes = self.round_job(1).config, self.share("round")
+        seen = config.steps * config.batch
+        steps, seconds = next(each.progress for each in self.trainings if each.stage == "detector")
+        if minutes is not None and seconds:
+            seen = min(seen, int(60 * minutes * steps * self.settings.detector.batch / seconds))
+        return images_of_round(self.settings, seen)
 
     @property
     def trainings(self) -> tuple[Training, ...]:

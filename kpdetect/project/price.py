@@ -24,7 +24,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.project.budget import LOOKS, pairs_in_use, pairs_needed, share_of, sharing_rounds
+from kpdetect.project.budget import LOOKS, images_of_round, pairs_in_use, pairs_needed, share_of, sharing_rounds
 from kpdetect.project.config import ProjectConfig
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
@@ -280,9 +280,10 @@ class ProjectPrice:
 
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector
-        looks = len(rounds.scales) * (1 + rounds.flip_average) * sum(training.stage == "round" for training, _ in self.expected)
-        images = self.sample.folder_count
-        count = min(images, rounds.images) * looks + images * (self.job.last == "report")
+        looks, images = len(rounds.scales) * (1 + rounds.flip_average), self.sample.folder_count
+        seen = [price.forecast.images for training, price in self.expected if training.stage == "round"]
+        of_rounds = sum(min(images, images_of_round(self.settings, each)) for each in seen)
+        count = of_rounds * looks + images * (self.job.last == "report")
         if not count:
             return []
         rate = finding_rate(settings.model, self.settings.refine.keypoints, self.job.runtime)

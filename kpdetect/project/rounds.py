@@ -21,13 +21,13 @@ from kpdetect.files.folders import make_folder
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.labels import LABELS, Labels, labels_copied, labels_follow, labels_of
-from kpdetect.inference.prediction_record import RECORD, read_prediction_head
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head, read_prediction_record
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.messages import log
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds, last_detector
-from kpdetect.training.checkpoints import WEIGHTS
+from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS
 from kpdetect.training.distributed import by_the_first, peers_of
 
 
@@ -52,7 +52,9 @@ def teach_round(project: ProjectJob, number: int) -> None:
     predictor = Predictor.load(teacher, runtime.device.type, labels=hints, engine="auto" if peers.world == 1 else "torch")
     rounds = project.settings.rounds
     look = PredictConfig(overlays=0, scales=rounds.scales, flip_average=rounds.flip_average, strict=images.strict)
-    skipped = predict_into(predictor, images.spread(out, rounds.images), images.folder, predictions, look, peers=peers).skipped
+    in_use = 0 if project.minutes is None else _images_in_use(folder)  # another number would discard the pupil
+    wanted = images.spread(out, peers.agreed(in_use or project.images_of_round))
+    skipped = predict_into(predictor, wanted, images.folder, predictions, look, peers=peers).skipped
     peers.wait()  # the other processes read the table that the first process wrote
     if skipped:
         log.warning(f"round {number} leaves out {len(skipped)} unreadable images")
@@ -63,6 +65,14 @@ def teach_round(project: ProjectJob, number: int) -> None:
     copies = runtime.is_main and not (folder / LABELS).exists()
     with labels_follow(weights, runtime.is_main), labels_copied(teacher, weights) if copies else nullcontext():
         run_detector_job(replace(job, pairs=pairs, initial=teacher))
+
+
+def _images_in_use(folder: Path) -> int:
+    """Count the images, unreadable ones too, on whose predictions a round has begun to train its pupil. 0 if it has not."""
+    if not (folder / CHECKPOINT).exists() or not (folder / FOUND / RECORD).exists():
+        return 0
+    record = read_prediction_record(folder / FOUND)
+    return len(record.sizes or {}) + len(record.skipped)
 
 
 def _hints(predictions: Path, teacher: Path) -> Labels:

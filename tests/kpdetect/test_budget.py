@@ -8,7 +8,7 @@ import pytest
 
 from kpdetect.config import apply_overrides
 from kpdetect.data.training_images import TrainingImages, warn_of_few
-from kpdetect.project.budget import LEAST_PAIRS, affordable, omission, pairs_needed, share_of
+from kpdetect.project.budget import LEAST_PAIRS, affordable, images_of_round, omission, pairs_needed, share_of
 from kpdetect.project.config import FIRST, changed, project_config
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.pipeline import run_project
@@ -93,6 +93,18 @@ def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
     for given in (matched(20, "rounds.count=1", "rounds.stops=false"), matched(None)):
         assert given.detector_job.least_steps == 0
         assert (given.reason_without_refinement(), given.reason_without_round(1)) == (None, None)
+
+
+def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch):
+    took = {"detector": (500, 800.0)}  # 8,000 images, 10 a second
+    monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: took.get(self.job.out.name, (0, 0.0))))
+    assert matched(20).images_of_round == 1_800  # 6 minutes: 3,600 images
+    assert matched(20, "rounds.images=1500").images_of_round == 1_500
+    assert matched(8).images_of_round == LEAST_PAIRS
+    assert matched(600).images_of_round == matched(None).images_of_round == 12_000 / 2
+    took.clear()  # nothing is trained
+    assert matched(20).images_of_round == 12_000 / 2
+    assert images_of_round(project_config(), 48_000) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from kpdetect.inference.labelling import change_labels
 from kpdetect.inference.labels import labels_follow
 from kpdetect.project.budget import share_of
 from kpdetect.project.config import ProjectConfig, project_config
+from kpdetect.project.job import ProjectJob
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import detector_stages, find_weights, load_weights, read_description, save_weights
 from tests.builders.projects import SMALL, run_small
@@ -122,6 +123,16 @@ def test_a_round_looks_at_a_limited_number_of_images_spread_evenly(project, toy,
     run_small(toy / "unlabelled" / "images", tmp_path / "few", "rounds.images=40")  # anew, on all images
     assert len(pd.read_csv(tmp_path / "few" / "taught-1" / "found" / "predictions.csv")) == 40 * 4
     assert Manifest.read(tmp_path / "few" / "taught-1" / "pairs").count == 40
+
+
+def test_a_round_that_time_limits_keeps_its_images_when_it_is_continued(project, toy, tmp_path, monkeypatch, capsys):  # noqa: F811
+    images, out = toy / "unlabelled" / "images", tmp_path / "few"
+    shutil.copytree(project, out, ignore=shutil.ignore_patterns("taught-1"))
+    for number in (20, 30):
+        monkeypatch.setattr(ProjectJob, "images_of_round", number)
+        run_small(images, out, minutes=60, last="detector")
+        assert Manifest.read(out / "taught-1" / "pairs").count == 20
+    assert "made again" not in capsys.readouterr().err
 
 
 def test_imm_has_no_rounds(toy, tmp_path):  # noqa: F811
