@@ -30,6 +30,9 @@ detector needs less than half as many images (docs/log/any-folder.md)."""
 FIRST = 8_000
 """Number of images that the first detector of the method `correspondence` sees before refinement and rounds have any of the
 minutes, unless the number of rounds is given. After fewer, refinement and rounds gain nothing (docs/log/any-folder.md)."""
+LEAST_REFINED = 3_000
+"""Number of images that the refinement of the method `correspondence` sees at least, unless the number of rounds is given. With
+fewer it gains nothing (docs/log/any-folder.md), so it is left out, and further rounds have its minutes."""
 Method = Literal["gan", "imm", "correspondence"]
 METHODS: tuple[str, ...] = get_args(Method)
 MOST_KEYPOINTS = 64

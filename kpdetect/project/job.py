@@ -11,16 +11,19 @@ from generator.training.job import GeneratorJob
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.job import DetectorJob
 from kpdetect.project.budget import images_of_round, share_of, sharing_rounds
-from kpdetect.project.config import FIRST, ProjectConfig
+from kpdetect.project.config import FIRST, LEAST_REFINED, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
 from kpdetect.training.checkpoints import REFINED, round_folder, round_number
+from kpdetect.training.forecast import rounded
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
 
 OVERRUN = 1.02
 """The first detector uses minutes of the refinement if it trains for longer than this factor times its share. Its last step,
 which time does not interrupt, does not count."""
+REFINED_COST = 3.0
+"""How many times as long an image takes in the refinement as in the training of the first detector, roughly, on any machine."""
 LEAST_ROUND = 0.75
 """Share of the minutes of a round that must be left for another round to begin."""
 Last = Literal["generator", "detector", "report"]
@@ -123,8 +126,23 @@ class ProjectJob:
 
     def reason_without_refinement(self) -> str | None:
         """Say why the first detector is not refined after its training; None if it is refined."""
-        used = sum(training.progress[1] for training in self.trainings if training.stage == "detector")
-        return "the first detector needed its minutes" if self.overruns(used) else None
+        rate, used = self._first_speed()
+        if self.overruns(used):
+            return "the first detector needed its minutes"
+        share = self.share("refine")
+        if not used or share is None or not self.refines_too_little(seen := int(60 * share * rate / REFINED_COST)):
+            return None
+        return f"it would see about {rounded(seen):,} images, and with fewer than {LEAST_REFINED:,} it gains nothing"
+
+    def refines_too_little(self, seen: int) -> bool:
+        """Whether time ends a refinement after this number of images, so few that it is left out."""
+        config = self.settings.refine
+        return self.first_detector_first and seen < min(LEAST_REFINED, config.steps * config.batch)
+
+    def _first_speed(self) -> tuple[float, float]:
+        """Return the images per second of the first detector's training so far, and its seconds; zeros before it begins."""
+        steps, seconds = next((each.progress for each in self.trainings if each.stage == "detector"), (0, 0.0))
+        return (steps * self.settings.detector.batch / seconds if seconds else 0.0), seconds
 
     def may_omit_round(self, number: int) -> bool:
         """Whether a round may be left out: with an automatic number of rounds each one after the first, and the first one too
@@ -153,9 +171,9 @@ class ProjectJob:
         of the first detector's training."""
         config, minutes = self.round_job(1).config, self.share("round")
         seen = config.steps * config.batch
-        steps, seconds = next(each.progress for each in self.trainings if each.stage == "detector")
+        rate, seconds = self._first_speed()
         if minutes is not None and seconds:
-            seen = min(seen, int(60 * minutes * steps * self.settings.detector.batch / seconds))
+            seen = min(seen, int(60 * minutes * rate))
         return images_of_round(self.settings, seen)
 
     @property

@@ -188,7 +188,7 @@ class ProjectPrice:
         for training, price in zip(self.left, self.prices, strict=True):
             if self.job.may_omit_round(training.round) and not self.job.leaves_a_round(used):
                 break
-            if training.stage == "refine" and self.job.overruns(used):
+            if training.stage == "refine" and (self.job.overruns(used) or self.job.refines_too_little(price.forecast.images)):
                 continue
             used += price.forecast.seconds_used + price.forecast.seconds
             found.append((training, price))

@@ -10,7 +10,7 @@ from kpdetect.config import apply_overrides
 from kpdetect.data.training_images import TrainingImages, warn_of_few
 from kpdetect.project.budget import LEAST_PAIRS, affordable, images_of_round, omission, pairs_needed, share_of
 from kpdetect.project.config import FIRST, changed, project_config
-from kpdetect.project.job import ProjectJob
+from kpdetect.project.job import REFINED_COST, ProjectJob
 from kpdetect.project.pipeline import run_project
 from kpdetect.project.price import ProjectPrice
 from kpdetect.project.run_stages import Project
@@ -80,11 +80,17 @@ def test_further_rounds_use_the_minutes_that_the_trainings_leave(monkeypatch):
 
 def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
     took = {"detector": 600.0, "refined": 0.0, "taught-1": 0.0, "taught-2": 0.0, "taught-3": 0.0}
-    monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: (1, took[self.job.out.name])))
+    steps = {"detector": 2_000}  # 53 images a second
+    progress = property(lambda self: (steps.get(self.job.out.name, 1), took[self.job.out.name]))
+    monkeypatch.setattr("kpdetect.project.job.Training.progress", progress)
     job = matched(20)
     assert (job.detector_job.least_steps, job.detector_job.most_minutes) == (FIRST / 16, 20)
     assert matched(20, "detector.batch=64").detector_job.least_steps == FIRST / 64
     assert (job.reason_without_refinement(), job.reason_without_round(1)) == (None, None)
+    steps["detector"] = 500  # 13 images a second
+    few = "it would see about 1,100 images, and with fewer than 3,000 it gains nothing"
+    assert (job.reason_without_refinement(), matched(60).reason_without_refinement()) == (few, None)
+    assert matched(20, "refine.steps=30").reason_without_refinement() is None  # the steps end it, as the user asked
     took["detector"] = 900.0
     assert job.reason_without_refinement() == "the first detector needed its minutes"
     assert job.reason_without_round(1) is None  # 5 of the 6 minutes of a round are left
@@ -113,7 +119,7 @@ def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch)
         (5.0, ["detector"]),
         (8.3, ["detector"]),  # it takes 16 minutes, and the rest is too short for a round
         (10.0, ["detector", "round"]),
-        (20.0, ["detector", "refine", "round"]),
+        (20.0, ["detector", "round"]),  # a refinement on 1,600 images gains nothing
         (45.0, ["detector", "refine", "round", "round"]),
         (500.0, ["detector", "refine", "round", "round", "round"]),
     ],
@@ -123,14 +129,14 @@ def test_the_forecast_lists_the_trainings_that_the_minutes_allow(rate, stages):
     found = []
     for training in price.job.trainings:
         config = training.job.config
-        limit = config.steps * config.batch
-        seconds = training.job.budget(config.steps).seconds_left(0, 0.0, rate / config.batch)
-        found.append(SimpleNamespace(forecast=Forecast(rate, 0, limit, seconds_left=seconds)))
+        limit, speed = config.steps * config.batch, rate / (REFINED_COST if training.stage == "refine" else 1)
+        seconds = training.job.budget(config.steps).seconds_left(0, 0.0, speed / config.batch)
+        found.append(SimpleNamespace(forecast=Forecast(speed, 0, limit, seconds_left=seconds)))
     price.__dict__["prices"] = tuple(found)
     assert [training.stage for training, _ in price.expected] == stages
     whole = sum(each.forecast.seconds for _, each in price.expected)
     lines = [line for _, line in price._spare_minutes(whole)]
-    assert [line.split(":")[0] for line in lines] == ["the trainings need about 2 minutes of the 20"] * (rate == 500)
+    assert [line.split(":")[0] for line in lines] == ["the trainings need about 3 minutes of the 20"] * (rate == 500)
 
 
 def test_refinement_is_measured_with_the_detectors_network(monkeypatch):

@@ -5,8 +5,10 @@ import shutil
 import pytest
 
 from kpdetect.data.schema import Manifest
+from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labelling import change_labels
 from kpdetect.project import outdated
+from kpdetect.project.job import ProjectJob
 from kpdetect.training.checkpoints import load_checkpoint, read_description
 from tests.builders.projects import run_small
 
@@ -60,3 +62,17 @@ def test_more_pairs_start_the_detector_anew(project, toy, tmp_path, capsys):  # 
     run_small(images, out, "pairs.count=100", last="detector")  # fewer than there are: nothing to be done
     assert Manifest.read(out / "pairs").count == 130
     assert "anew" not in capsys.readouterr().err
+
+
+def test_a_refinement_that_is_left_out_discards_an_outdated_one(project, toy, tmp_path, monkeypatch, capsys):  # noqa: F811
+    images, out = toy / "unlabelled" / "images", tmp_path / "project"
+    shutil.copytree(project, out)
+    monkeypatch.setattr(ProjectJob, "reason_without_refinement", lambda job: "there is no time")
+    run_small(images, out, last="detector")
+    assert (out / "refined" / "model.safetensors").exists()  # it belongs to the detector
+    run_small(images, out, "detector.steps=20", last="detector")
+    assert not (out / "refined" / "model.safetensors").exists()
+    assert read_description(out / "taught-1" / "model.safetensors")["provenance"]["pseudo_labels_of"] == file_hash(
+        out / "detector" / "model.safetensors"
+    )
+    assert capsys.readouterr().err.count("refinement is left out: there is no time") == 2
