@@ -69,8 +69,9 @@ class ComparisonConfig(StrictConfig):
     """The budgets of each method on each set."""
     continues: bool = False
     """Whether a method's project continues the one of the budget before, as a repeated `kpdetect run` with more minutes does.
-    List the budgets from the smallest to the largest. No schedule of a training depends on its minutes, so the result is that
-    of a new project, and the training of the smaller budget is not repeated."""
+    List the budgets from the smallest to the largest. No schedule of a training depends on its minutes, so a training goes on
+    as in a new project. A stage is made again if the one before it was trained further. A round that time ended keeps its
+    number of images."""
     keypoints: int | None = Field(None, ge=1, le=64)
     """Number of keypoints; by default that of `kpdetect run` with each method."""
     size: int = 64

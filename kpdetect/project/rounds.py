@@ -21,7 +21,7 @@ from kpdetect.files.folders import make_folder
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.image_job import predict_into
 from kpdetect.inference.labels import LABELS, Labels, labels_copied, labels_follow, labels_of
-from kpdetect.inference.prediction_record import RECORD, read_prediction_head, read_prediction_record
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head, read_sizes
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.pseudo_labels import write_pseudo_pairs
 from kpdetect.messages import log
@@ -29,6 +29,9 @@ from kpdetect.project.job import ProjectJob
 from kpdetect.project.outdated import FOUND, discard_outdated_pupil, discard_outdated_rounds, last_detector
 from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS
 from kpdetect.training.distributed import by_the_first, peers_of
+
+BLOCK = 10_000
+"""Number of entries of a record that are in memory at once."""
 
 
 def teach_round(project: ProjectJob, number: int) -> None:
@@ -71,8 +74,8 @@ def _images_in_use(folder: Path) -> int:
     """Count the images, unreadable ones too, on whose predictions a round has begun to train its pupil. 0 if it has not."""
     if not (folder / CHECKPOINT).exists() or not (folder / FOUND / RECORD).exists():
         return 0
-    record = read_prediction_record(folder / FOUND)
-    return len(record.sizes or {}) + len(record.skipped)
+    found = folder / FOUND
+    return sum(map(len, read_sizes(found, BLOCK))) + len(read_prediction_head(found).skipped)
 
 
 def _hints(predictions: Path, teacher: Path) -> Labels:

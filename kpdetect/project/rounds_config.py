@@ -22,7 +22,8 @@ class RoundsConfig(StrictConfig):
     stops: bool = False
     """Whether the rounds end earlier, as soon as a round does not raise the score without labels beyond its noise."""
     images: int = Field(10_000, ge=16)
-    """Largest number of images which the teacher predicts and on which the pupil is trained, spread evenly."""
+    """Largest number of images which the teacher predicts and on which the pupil is trained, spread evenly. Fewer are used if
+    the pupil cannot see that many twice."""
     steps: int = Field(1_500, ge=1, le=10**12)
     """Number of training steps in each round."""
     rate: float = Field(5e-4, gt=0)
