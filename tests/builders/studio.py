@@ -194,3 +194,9 @@ def drag(page: Any, keypoint: str, right: float, down: float) -> None:
     for step in range(1, 5):
         page.mouse.move(x + right * step / 4, y + down * step / 4)
     page.mouse.up()
+
+
+def said(page: Any, text: str) -> None:
+    """Wait for a message on the page, and close it."""
+    page.locator(".message", has_text=text).first.wait_for()
+    page.evaluate("document.getElementById('messages').replaceChildren()")

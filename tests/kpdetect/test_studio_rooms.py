@@ -24,6 +24,7 @@ from tests.builders.studio import (
     drag,
     picture_of,
     place_of,
+    said,
 )
 
 pytestmark = pytest.mark.slow
@@ -72,12 +73,6 @@ def review(opened: Watched, studio_project: Path) -> Iterator[Any]:
     page.wait_for_selector(".stage canvas[data-row='0']")
     yield page
     assert opened.complaints == []
-
-
-def said(page: Any, text: str) -> None:
-    """Waits for a message on the page, and closes it."""
-    page.locator(".message", has_text=text).first.wait_for()
-    page.evaluate("document.getElementById('messages').replaceChildren()")
 
 
 def command(page: Any) -> str:
@@ -436,52 +431,6 @@ def test_names_given_after_the_prediction_are_in_the_export(opened: Watched, stu
     assert page.locator(".stage .point").count() == 10
     assert page.get_by_text("Name them first").is_visible()
     assert opened.complaints == []
-
-
-# Two tabs
-
-
-def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watched, studio_project: Path) -> None:
-    opened.complaints.clear()
-    page = opened.room("name")
-    other = opened.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector("body[data-ready]")
-    page.get_by_label("Name of keypoint 1").fill("ear")
-    page.keyboard.press("Control+s")
-    said(page, "Saved:")
-    other.get_by_label("Name of keypoint 2").fill("mouth")
-    other.keyboard.press("Control+s")
-    said(other, "changed elsewhere since this page read it; nothing was saved")
-    assert other.get_by_label("Name of keypoint 2").input_value() == "mouth"
-    text = (studio_project / "detector" / "keypoints.yaml").read_text()
-    assert "ear" in text
-    assert "mouth" not in text
-    other.locator("#save").click()
-    said(other, "Saved:")
-    assert "mouth" in (studio_project / "detector" / "keypoints.yaml").read_text()
-    other.close()
-    (studio_project / "detector" / "keypoints.yaml").unlink()
-    opened.complaints[:] = [text for text in opened.complaints if "409 (Conflict)" not in text]  # Chromium's own line
-    assert opened.complaints == []
-
-
-def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watched, studio_project: Path) -> None:
-    other = opened.context.new_page()
-    other.goto(review.url)
-    other.wait_for_selector(".stage canvas[data-row='0']")
-    drag(review, "4", 30, 20)
-    review.wait_for_selector("body[data-saved='1']")
-    drag(other, "1", -20, 10)
-    other.locator(".message", has_text="nothing was saved").wait_for()
-    other.locator(".message", has_text="shown now as it was saved elsewhere").wait_for()
-    table = (studio_project / "predictions" / "corrections.csv").read_text()
-    assert [line.split(",")[1] for line in table.splitlines()[1:]] == ["4"]
-    assert place(other, "4") == pytest.approx(place(review, "4"), abs=0.01)
-    drag(other, "1", -20, 10)
-    other.wait_for_selector("body[data-saved='1']")
-    assert "000.png,1," in (studio_project / "predictions" / "corrections.csv").read_text()
-    other.close()
 
 
 def test_names_and_wrong_ones(opened: Watched, studio_project: Path) -> None:

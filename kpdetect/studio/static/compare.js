@@ -1,6 +1,7 @@
 // The Compare page: user studies, as in appendix D of the LatentKeypointGAN paper.
 import { get, post, say, sayWrong, upload } from "./api.js";
 import { fileButton, h, labelled } from "./dom.js";
+import { Saves } from "./saves.js";
 import { runTrial } from "./trial.js";
 
 export const KEYS = [["← →", "in a study: the left or the right result is better"], ["↓", "in a study: both results are equal"], ["Tab, Enter", "go to a button or field, and use it"]];
@@ -104,22 +105,29 @@ class CompareRoom {
     const trial = await get(`${base}/trial?participant=${encodeURIComponent(participant)}`);
     document.getElementById("messages").replaceChildren(); // earlier messages do not concern the participant
     let version = trial.version;
-    let saving = Promise.resolve();
+    let unsaved = null;
+    const saves = new Saves();
     const save = (answers) => {
-      saving = saving.then(async () => {
-        try {
-          version = (await post(`${base}/answers`, { participant: trial.participant, version, answers })).version;
-        } catch (error) {
-          sayWrong(error);
-        }
+      unsaved = answers;
+      return saves.add(async () => {
+        version = (await post(`${base}/answers`, { participant: trial.participant, version, answers })).version;
+        if (unsaved === answers) unsaved = null;
       });
     };
     const done = async (finished) => {
-      await saving;
+      await saves.last;
+      if (unsaved) await save(unsaved);
+      if (unsaved) return this.askToSave(trial.participant, () => done(finished));
       await this.start();
       say(finished ? `Thank you, ${trial.participant}. All answers are saved.` : "Stopped. The answers so far are saved.");
     };
-    runTrial(this.host, { questions: trial.questions, order: trial.order, answers: trial.answers, address: (file) => `${base}/picture/${file}`, save, done });
+    runTrial(this.host, { questions: trial.questions, order: trial.order, answers: trial.answers, address: (file) => `${base}/picture/${file}`, save, done: (finished) => done(finished).catch(sayWrong) });
+  }
+
+  // The last answers could not be saved: keeps them until the participant or the experimenter tries again.
+  askToSave(participant, again) {
+    const text = "The last answers are not saved yet. They stay on this page. Try again when the studio answers.";
+    this.host.replaceChildren(h("section", { class: "empty" }, h("h1", {}, `Thank you, ${participant}`), h("p", {}, text), h("button", { type: "button", class: "main", id: "again", onclick: () => again().catch(sayWrong) }, "Save the answers"), h("button", { type: "button", onclick: () => this.start().catch(sayWrong) }, "Give up these answers")));
   }
 
   async take(study, file) {

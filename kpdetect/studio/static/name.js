@@ -4,6 +4,7 @@ import { commandLine, quoted } from "./copy.js";
 import { h, labelled, typing } from "./dom.js";
 import { History, undoKeys } from "./history.js";
 import { PointView } from "./points.js";
+import { Saves } from "./saves.js";
 
 export const KEYS = [
   ["Tab", "to the next keypoint or field"],
@@ -32,6 +33,8 @@ class NameRoom {
     this.first = null;
     this.views = [];
     this.inputs = [];
+    this.saves = new Saves();
+    this.refusals = 0;
   }
 
   async start() {
@@ -60,15 +63,18 @@ class NameRoom {
 
   // Opens another model. Unsaved names would be lost, so the page asks first.
   change(model) {
-    if (this.dirty && !confirm("These names are not saved. Open the other model and lose them?")) this.modelBox.value = this.model;
-    else this.load(model).catch(sayWrong);
+    return this.saves.add(async () => {
+      const stay = this.dirty && !confirm("These names are not saved. Open the other model and lose them?");
+      if (!stay) await this.load(model).catch(sayWrong);
+      this.modelBox.value = this.model;
+    });
   }
 
   async load(model) {
-    this.model = model;
+    const info = await get(`/api/name?model=${encodeURIComponent(model)}`);
     this.tiles.replaceChildren();
     this.views = [];
-    const info = await get(`/api/name?model=${encodeURIComponent(model)}`);
+    this.model = model;
     this.info = info;
     this.version = info.version;
     const first = { names: info.labels.names, pairs: info.labels.pairs, links: info.labels.links, drop: info.labels.drop };
@@ -243,23 +249,31 @@ class NameRoom {
     button.textContent = drop.includes(number) ? "Keep" : "Drop";
   }
 
-  async save() {
-    if (this.saveButton.disabled) return;
+  // A save that was asked for before the user could read that an earlier one was refused does not run.
+  save() {
+    const { refusals } = this;
+    if (!this.saveButton.disabled) this.saves.add(() => refusals === this.refusals && this.send());
+  }
+
+  async send() {
+    if (this.saveButton.disabled) return; // the save before this one has saved these names
+    const { state } = this;
     try {
-      const saved = await post("/api/name", { model: this.model, version: this.version, ...this.state });
+      const saved = await post("/api/name", { model: this.model, version: this.version, ...state });
       this.version = saved.version;
-      this.saved = JSON.stringify(this.state);
+      this.saved = JSON.stringify(state);
       this.info.stale = false;
       this.show();
       say(`Saved: ${saved.file}`);
     } catch (error) {
-      if (error.status === 409) this.conflict(error);
-      else sayWrong(error);
+      if (error.status !== 409) throw error;
+      await this.conflict(error);
     }
   }
 
   // The labels were saved elsewhere in the meantime: say so, and let the user decide which labels to keep.
   async conflict(error) {
+    this.refusals += 1;
     sayWrong(error);
     const info = await get(`/api/name?model=${encodeURIComponent(this.model)}`);
     this.version = info.version;

@@ -1,10 +1,11 @@
 // The Review page: a detector's predictions, and a user's corrections of them.
-import { get, post, say, sayWrong } from "./api.js";
+import { Refusal, get, post, say, sayWrong } from "./api.js";
 import { h } from "./dom.js";
 import { PointView } from "./points.js";
 import { pressed } from "./review-keys.js";
 import { jumps, orderOf, steps } from "./review-order.js";
 import { Curves, Export, Shown } from "./review-panels.js";
+import { Saves } from "./saves.js";
 import { Strip } from "./strip.js";
 
 export { KEYS } from "./review-keys.js";
@@ -15,7 +16,9 @@ class ReviewRoom {
     this.row = 0;
     this.chosen = 0;
     this.undone = [];
-    this.saving = Promise.resolve();
+    this.saves = new Saves();
+    this.refusals = {};
+    this.unsaved = new Map();
   }
 
   async start(about) {
@@ -37,6 +40,7 @@ class ReviewRoom {
     const left = h("div", {}, h("section", { class: "panel" }, this.title, this.note, bar, this.view.element, this.strip.element));
     this.host.replaceChildren(h("div", { class: "review" }, left, side));
     document.addEventListener("keydown", (event) => pressed(this, event));
+    addEventListener("beforeunload", (event) => this.unsaved.size && event.preventDefault());
     await this.load(0);
   }
 
@@ -50,9 +54,19 @@ class ReviewRoom {
     );
   }
 
+  // Opens other predictions when all corrections of these are saved.
+  async change(number) {
+    try {
+      await this.allSaved();
+      await this.load(number);
+    } finally {
+      this.shown.setBox.value = String(this.set);
+    }
+  }
+
   async load(number) {
-    this.set = number;
     this.data = await get(`/api/review/${number}`);
+    this.set = number;
     const { points, sizes, names, formats, confidence } = this.data;
     this.moved = steps(points, sizes);
     this.jumps = jumps(this.moved);
@@ -261,7 +275,22 @@ class ReviewRoom {
     if (undoable) this.undone.push({ row, points: this.known(row) });
     this.data.checked[image] = points;
     this.show(row);
-    this.saving = this.saving.then(() => this.send(row, image, points));
+    this.add(row, image, points);
+  }
+
+  // A save that was asked for before the page showed what another page had saved does not run: it would replace it.
+  add(row, image, points) {
+    const refusals = this.refusals[image] || 0;
+    this.unsaved.set(image, { row, points });
+    this.saves.add(() => refusals === (this.refusals[image] || 0) && this.send(row, image, points));
+  }
+
+  // Waits for the saves, and runs those again that failed.
+  async allSaved() {
+    await this.saves.last;
+    for (const [image, { row, points }] of this.unsaved) this.add(row, image, points);
+    await this.saves.last;
+    if (this.unsaved.size) throw new Refusal(`The corrections of ${[...this.unsaved.keys()].join(", ")} are not saved.`, 0);
   }
 
   async send(row, image, points) {
@@ -270,15 +299,24 @@ class ReviewRoom {
       const saved = await post(`/api/review/${this.set}/correct`, { row, version, points: Object.keys(points).length ? points : null });
       this.data.versions[image] = saved.version;
       document.body.dataset.saved = String(Number(document.body.dataset.saved || 0) + 1);
+      if (this.unsaved.get(image)?.points === points) this.unsaved.delete(image);
     } catch (error) {
+      if (error.status !== 409) throw error;
       sayWrong(error);
-      if (error.status !== 409) return;
-      const fresh = await get(`/api/review/${this.set}`);
-      this.data.checked = fresh.checked;
-      this.data.versions = fresh.versions;
-      this.show(row);
-      say("This picture is shown now as it was saved elsewhere.", { wrong: true });
+      await this.conflict(row, image);
     }
+  }
+
+  // The picture's corrections were saved elsewhere in the meantime: show those.
+  async conflict(row, image) {
+    const fresh = await get(`/api/review/${this.set}`);
+    this.refusals[image] = (this.refusals[image] || 0) + 1;
+    this.data.checked[image] = fresh.checked[image];
+    this.data.versions[image] = fresh.versions[image];
+    this.undone = this.undone.filter((each) => each.row !== row);
+    this.unsaved.delete(image);
+    this.show(row);
+    say("This picture is shown now as it was saved elsewhere.", { wrong: true });
   }
 
   show(row) {

@@ -1,0 +1,14 @@
+// Saves run one after the other, because a later save needs the version that the save before it returned.
+import { sayWrong } from "./api.js";
+
+export class Saves {
+  constructor() {
+    this.last = Promise.resolve();
+  }
+
+  // Runs a save after all earlier ones. A save that fails says so, and the next one still runs.
+  add(save) {
+    this.last = this.last.then(save).catch(sayWrong);
+    return this.last;
+  }
+}

@@ -1,0 +1,246 @@
+"""Saves of the studio's rooms in a real browser: slow, repeated, failed, and from two tabs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kpdetect.images.image_files import write_image
+from kpdetect.studio.server import Served
+from tests.builders.studio import Watched, drag, place_of, said
+
+pytestmark = pytest.mark.slow
+
+UNANSWERED = ("409 (Conflict)", "net::ERR_FAILED")
+"""What Chromium itself reports of saves that were refused or not answered."""
+
+
+@pytest.fixture(scope="module")
+def compared(studio_project: Path) -> list[Path]:
+    folders = [studio_project.parent / "ours", studio_project.parent / "other"]
+    for folder in folders:
+        for number in range(3):
+            write_image(folder / "images" / f"{number:06d}.png", np.full((24, 30, 3), 90, np.uint8))
+    return folders
+
+
+@pytest.fixture
+def opened(browser: Any, served: Served, studio_project: Path) -> Iterator[Watched]:
+    watched = Watched(browser, served)
+    yield watched
+    watched.context.close()
+    (studio_project / "detector" / "keypoints.yaml").unlink(missing_ok=True)
+    (studio_project / "predictions" / "corrections.csv").unlink(missing_ok=True)
+    assert [text for text in watched.complaints if not any(known in text for known in UNANSWERED)] == []
+
+
+@pytest.fixture
+def review(opened: Watched) -> Any:
+    page = opened.room("review")
+    page.wait_for_selector(".stage canvas[data-row='0']")
+    return page
+
+
+class Held:
+    """Requests of a page that wait until the test lets them go."""
+
+    def __init__(self, page: Any, address: str, method: str) -> None:
+        self.page, self.method, self.released = page, method, False
+        self.routes: list[Any] = []
+        page.route(address, self._arrived)
+
+    def _arrived(self, route: Any) -> None:
+        if route.request.method == self.method and not self.released:
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def wait(self, count: int = 1) -> None:
+        """Wait until that many requests are held, and make sure that there are no more."""
+        for _ in range(100):
+            if len(self.routes) >= count:
+                break
+            self.page.wait_for_timeout(50)
+        self.page.wait_for_timeout(100)
+        assert len(self.routes) == count
+
+    def release(self) -> None:
+        self.released = True
+        for route in self.routes:
+            route.continue_()
+
+
+def names_in(project: Path) -> str:
+    return (project / "detector" / "keypoints.yaml").read_text()
+
+
+def corrected_in(project: Path) -> list[tuple[str, str]]:
+    lines = (project / "predictions" / "corrections.csv").read_text().splitlines()[1:]
+    return [(line.split(",")[0], line.split(",")[1]) for line in lines]
+
+
+def test_names_changed_during_a_save_are_saved_by_the_next(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("name")
+    held = Held(page, "**/api/name", "POST")
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    held.wait()
+    page.get_by_label("Name of keypoint 2").fill("mouth")
+    page.keyboard.press("Control+s")
+    held.wait(1)  # the second save waits for the first
+    held.release()
+    page.locator(".message").nth(1).wait_for()
+    assert page.locator(".message.wrong").count() == 0
+    assert "ear" in names_in(studio_project)
+    assert "mouth" in names_in(studio_project)
+    assert page.locator("#save").is_disabled()
+
+
+def test_a_name_changed_during_a_save_counts_as_not_saved(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("name")
+    held = Held(page, "**/api/name", "POST")
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    held.wait()
+    page.get_by_label("Name of keypoint 2").fill("mouth")
+    page.locator("h1").click()
+    held.release()
+    said(page, "Saved:")
+    assert "mouth" not in names_in(studio_project)
+    assert page.locator(".place").inner_text().startswith("Not saved yet.")
+    page.locator("#save").click()
+    said(page, "Saved:")
+    assert "mouth" in names_in(studio_project)
+
+
+def test_a_save_pressed_twice_does_not_replace_what_another_tab_saved(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("name")
+    other = opened.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("body[data-ready]")
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    said(page, "Saved:")
+    held = Held(other, "**/api/name", "POST")
+    other.get_by_label("Name of keypoint 2").fill("mouth")
+    for _ in range(2):
+        other.keyboard.press("Control+s")
+    held.wait(1)
+    held.release()
+    other.locator(".message", has_text="Press Save again").wait_for()
+    other.wait_for_timeout(300)
+    assert "mouth" not in names_in(studio_project)
+
+
+def test_a_save_pressed_right_after_a_refusal_is_kept(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("name")
+    other = opened.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("body[data-ready]")
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    said(page, "Saved:")
+    held = Held(other, "**/api/name?model=*", "GET")
+    other.get_by_label("Name of keypoint 2").fill("mouth")
+    other.keyboard.press("Control+s")
+    other.locator(".message", has_text="nothing was saved").wait_for()
+    held.wait()
+    other.locator("#save").click()
+    held.release()
+    said(other, "Saved:")
+    assert "mouth" in names_in(studio_project)
+
+
+def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("name")
+    other = opened.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("body[data-ready]")
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    said(page, "Saved:")
+    other.get_by_label("Name of keypoint 2").fill("mouth")
+    other.keyboard.press("Control+s")
+    said(other, "changed elsewhere since this page read it; nothing was saved")
+    assert other.get_by_label("Name of keypoint 2").input_value() == "mouth"
+    assert "ear" in names_in(studio_project)
+    assert "mouth" not in names_in(studio_project)
+    other.locator("#save").click()
+    said(other, "Saved:")
+    assert "mouth" in names_in(studio_project)
+
+
+def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watched, studio_project: Path) -> None:
+    other = opened.context.new_page()
+    other.goto(review.url)
+    other.wait_for_selector(".stage canvas[data-row='0']")
+    drag(review, "4", 30, 20)
+    review.wait_for_selector("body[data-saved='1']")
+    drag(other, "1", -20, 10)
+    other.locator(".message", has_text="nothing was saved").wait_for()
+    other.locator(".message", has_text="shown now as it was saved elsewhere").wait_for()
+    assert corrected_in(studio_project) == [("000.png", "4")]
+    assert place_of(other, "4") == pytest.approx(place_of(review, "4"), abs=0.01)
+    drag(other, "1", -20, 10)
+    other.wait_for_selector("body[data-saved='1']")
+    assert ("000.png", "1") in corrected_in(studio_project)
+
+
+def test_corrections_made_on_a_refused_one_do_not_replace_the_other_tabs(
+    review: Any, opened: Watched, studio_project: Path
+) -> None:
+    other = opened.context.new_page()
+    other.goto(review.url)
+    other.wait_for_selector(".stage canvas[data-row='0']")
+    drag(review, "4", 30, 20)
+    review.wait_for_selector("body[data-saved='1']")
+    held = Held(other, "**/api/review/0/correct", "POST")
+    drag(other, "1", -20, 10)
+    drag(other, "3", 15, 10)
+    held.wait(1)
+    held.release()
+    other.locator(".message", has_text="shown now as it was saved elsewhere").wait_for()
+    other.wait_for_timeout(300)
+    assert corrected_in(studio_project) == [("000.png", "4")]
+
+
+def test_corrections_that_found_no_studio_are_saved_later(review: Any, studio_project: Path) -> None:
+    review.route("**/api/review/0/correct", lambda route: route.abort())
+    drag(review, "4", 30, 20)
+    said(review, "The studio does not answer")
+    review.locator("#export").click()
+    said(review, "The corrections of 000.png are not saved")
+    assert not list((studio_project / "predictions").glob("*coco*"))
+    review.unroute("**/api/review/0/correct")
+    review.keyboard.press("ArrowRight")
+    review.wait_for_selector(".stage canvas[data-row='1']")
+    drag(review, "1", 10, 10)
+    review.wait_for_selector("body[data-saved='1']")
+    review.locator("#export").click()
+    said(review, "Written:")
+    assert corrected_in(studio_project) == [("000.png", "4"), ("001.png", "1")]
+
+
+def test_answers_that_found_no_studio_stay_on_the_page(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("compare")
+    page.fill("#study-name", "unsteady")
+    page.get_by_label("Comparisons of each question").fill("2")
+    page.click("#make")
+    page.get_by_label("Participant of unsteady").fill("Ann")
+    page.keyboard.press("Enter")
+    page.locator(".trial").wait_for()
+    page.route("**/answers", lambda route: route.abort())
+    for number in range(page.evaluate("Number(document.querySelector('.trial p').textContent.split(' of ')[1])")):
+        page.locator(".trial p", has_text=f"{number + 1} of").wait_for()
+        page.keyboard.press("ArrowLeft")
+    page.locator("#again").wait_for()
+    answers = studio_project / "studio" / "studies" / "unsteady" / "answers" / "Ann.csv"
+    assert not answers.exists()
+    page.unroute("**/answers")
+    page.locator("#again").click()
+    said(page, "All answers are saved.")
+    assert all(line.split(",")[8] == "left" for line in answers.read_text().splitlines()[1:])
