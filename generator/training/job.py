@@ -17,7 +17,7 @@ class GeneratorJob(TrainingJob):
     """A training of a generator on a folder of images.
 
     Attributes:
-        out, runtime, minutes, least_steps, most_minutes: see `TrainingJob`.
+        out, runtime, minutes, least_steps, most_minutes, least_left: see `TrainingJob`.
         images: the images to train on.
         config: settings. To continue a run they must equal its settings, except for those in `generator.config.FREE`.
         initial: generator whose weights a new run starts from. The discriminators of its run folder are loaded too, if it has

@@ -17,7 +17,7 @@ class DetectorJob(TrainingJob):
     """A training of a detector on image-keypoint pairs.
 
     Attributes:
-        out, runtime, minutes, least_steps, most_minutes: see `TrainingJob`.
+        out, runtime, minutes, least_steps, most_minutes, least_left: see `TrainingJob`.
         pairs: folder of shards, or source that draws pairs during the training.
         config: settings. To continue a run they must equal its settings, except for those in `kpdetect.training.loop.BUDGETS`.
         initial: detector whose weights a new run starts from. It is not read when a run is continued. None: random weights.

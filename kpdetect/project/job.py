@@ -43,6 +43,7 @@ class Patience(TypedDict, total=False):
 
     least_steps: int
     most_minutes: float
+    least_left: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +93,7 @@ class ProjectJob:
         minutes: training time of all stages together; None if steps alone limit the project.
         init_generator, init_detector: models with whose weights the generator and the first detector start.
         last: the last stage to run. The training stages up to it share the minutes.
-        generator_share: the generator's share of the minutes in a run that has time for all stages. The advice to give more
-            minutes uses it.
+        generator_share: the generator's share of the minutes in a run that has time for all stages.
     """
 
     images: TrainingImages
@@ -114,6 +114,15 @@ class ProjectJob:
             return self.minutes
         return self.minutes * share_of(stage, self.settings.refined, sharing_rounds(self.settings), self.settings.method)
 
+    def share_of_more_minutes(self, stage: str) -> float:
+        """Compute the share that a stage has of the minutes of a longer project. The advice to give more minutes uses it."""
+        settings, share = self.settings, self.generator_share
+        if settings.method == "correspondence":
+            return share_of(stage, settings.refined, sharing_rounds(settings), settings.method)
+        if stage == "detector":
+            return share * share_of("detector", settings.refined) / share_of("generator", settings.refined)
+        return share
+
     @property
     def first_detector_first(self) -> bool:
         """Whether the first detector has all minutes until it has seen `FIRST` images."""
@@ -129,12 +138,22 @@ class ProjectJob:
         rate, used = self._first_speed()
         if self.overruns(used):
             return "the first detector needed its minutes"
-        share = self.share("refine")
-        if not used or share is None or not self.refines_too_little(seen := int(60 * share * rate / REFINED_COST)):
+        seen = self.images_refined(rate)
+        if not used or not self.refines_too_little(seen):
             return None
         return f"it would see about {rounded(seen):,} images, and with fewer than {LEAST_REFINED:,} it gains nothing"
 
-    def refines_too_little(self, seen: int) -> bool:
+    def images_refined(self, rate: float) -> int:
+        """Estimate how many images the refinement sees.
+
+        Args:
+            rate: images per second of the first detector's training.
+        """
+        config, share = self.settings.refine, self.share("refine")
+        most = config.steps * config.batch
+        return most if share is None else min(most, int(60 * share * rate / REFINED_COST))
+
+    def refines_too_little(self, seen: float) -> bool:
         """Whether time ends a refinement after this number of images, so few that it is left out."""
         config = self.settings.refine
         return self.first_detector_first and seen < min(LEAST_REFINED, config.steps * config.batch)
@@ -169,7 +188,7 @@ class ProjectJob:
     def images_of_round(self) -> int:
         """The largest number of images that the teacher of a round predicts. If time limits the round, it depends on the speed
         of the first detector's training."""
-        config, minutes = self.round_job(1).config, self.share("round")
+        config, minutes = self.round_job(1).config, self.round_job(1).minutes
         seen = config.steps * config.batch
         rate, seconds = self._first_speed()
         if minutes is not None and seconds:
@@ -207,7 +226,8 @@ class ProjectJob:
         pairs, config = self.out / "pairs", self.settings.detector
         patience = Patience()
         if self.first_detector_first and self.minutes is not None:
-            patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes)
+            of_a_round = LEAST_ROUND * (self.share("round") or 0.0)
+            patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes, least_left=of_a_round)
         limits = self._limits("detector", "detector")
         return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **limits, **patience)
 
@@ -225,7 +245,21 @@ class ProjectJob:
     def round_job(self, number: int) -> DetectorJob:
         """Describe the training of the pupil of a round of self-training, which starts from its teacher's weights."""
         folder, config = self.out / round_folder(number), self.settings.rounds.pupil(self.settings.detector)
-        return DetectorJob(pairs=folder / "pairs", config=config, **self._limits("round", round_folder(number)))
+        minutes = self.minutes_of_round(number, self._seconds_before_round(number))
+        return DetectorJob(pairs=folder / "pairs", config=config, out=folder, runtime=self.runtime, minutes=minutes)
+
+    def minutes_of_round(self, number: int, used: float) -> float | None:
+        """Compute the training minutes of a round after trainings of `used` seconds. None if steps alone limit the project."""
+        share = self.share("round")
+        if self.minutes is None or share is None or not self.may_omit_round(number):
+            return share
+        return min(share, max(LEAST_ROUND * share, self.minutes - used / 60))
+
+    def _seconds_before_round(self, number: int) -> float:
+        """Return the training time in seconds of all trainings before a round."""
+        stages = ("detector", REFINED, *map(round_folder, range(1, number)))
+        used = sum(progress_in(self.out / stage, "detector")[1] for stage in stages)
+        return used + progress_in(self.out / "generator", "generator")[1]
 
     def _limits(self, stage: str, folder: str) -> Limits:
         return Limits(out=self.out / folder, runtime=self.runtime, minutes=self.share(stage))

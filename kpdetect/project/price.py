@@ -8,6 +8,7 @@ beginning, because they run again.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -24,7 +25,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.project.budget import LOOKS, images_of_round, pairs_in_use, pairs_needed, share_of, sharing_rounds
+from kpdetect.project.budget import LOOKS, images_of_round, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
@@ -166,30 +167,27 @@ class ProjectPrice:
         for training, price in zip(self.left, self.prices, strict=True):
             guidance = OUTLOOK.get(self.settings.method, {}).get(training.stage)
             if guidance is not None:
-                said = outlook_lines(price.forecast, guidance, self._share_of_minutes(training.stage))
+                said = outlook_lines(price.forecast, guidance, self.job.share_of_more_minutes(training.stage))
                 lines += [(level, in_project(line, training.stage)) for level, line in said]
         few = [line for line in lines if line[0] == logging.WARNING]
         return few[:1] or lines
-
-    def _share_of_minutes(self, stage: str) -> float:
-        """Compute the share of a longer project's minutes that a stage gets."""
-        settings, share = self.settings, self.job.generator_share
-        if settings.method == "correspondence":
-            return share_of(stage, settings.refined, sharing_rounds(settings), settings.method)
-        if stage == "detector":
-            return share * share_of("detector", settings.refined) / share_of("generator", settings.refined)
-        return share
 
     @cached_property
     def expected(self) -> tuple[tuple[Training, Price], ...]:
         """The trainings in `left` with their prices, without those for which the minutes will not suffice."""
         trainings, found = self.job.trainings, []
         used = sum(training.progress[1] for training in trainings[: len(trainings) - len(self.left)])
+        refined = math.inf  # unless `left` leaves the refinement out
         for training, price in zip(self.left, self.prices, strict=True):
             if self.job.may_omit_round(training.round) and not self.job.leaves_a_round(used):
                 break
-            if training.stage == "refine" and (self.job.overruns(used) or self.job.refines_too_little(price.forecast.images)):
+            if training.stage == "detector":
+                refined = self.job.images_refined(price.forecast.rate)
+            if training.stage == "refine" and (self.job.overruns(used) or self.job.refines_too_little(refined)):
                 continue
+            if training.round:
+                minutes = self.job.minutes_of_round(training.round, used)
+                price = replace(price, forecast=price.forecast.within(minutes))
             used += price.forecast.seconds_used + price.forecast.seconds
             found.append((training, price))
         return tuple(found)

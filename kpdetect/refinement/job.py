@@ -15,7 +15,7 @@ class RefineJob(TrainingJob):
     """A training of a detector on real images, by the method `refine` or `imm`.
 
     Attributes:
-        out, runtime, minutes, least_steps, most_minutes: see `TrainingJob`.
+        out, runtime, minutes, least_steps, most_minutes, least_left: see `TrainingJob`.
         images: the images to train on.
         config: settings. With `refine`, `model`, `keypoints` and `crop` are those of the trained detector.
         model: trained detector to refine (project folder, run folder or weights file); None for `imm`.

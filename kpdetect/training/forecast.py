@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -102,6 +102,13 @@ class Forecast:
         if self.seconds_left is None:
             return max(self.seen, self.limit)
         return max(self.seen, min(self.limit, self.seen + int(self.rate * self.seconds_left)))
+
+    def within(self, minutes: float | None) -> Forecast:
+        """Return the forecast if the run has at most these minutes of training, counting earlier calls."""
+        if minutes is None:
+            return self
+        left = max(0.0, 60 * minutes - self.seconds_used)
+        return replace(self, seconds_left=left if self.seconds_left is None else min(left, self.seconds_left))
 
     @property
     def seconds(self) -> float:

@@ -19,7 +19,7 @@ class TrainingJob:
         runtime: device and precision.
         minutes: training time, counting earlier calls that trained the same run. The run ends after this time or after
             `steps` of its settings. None: only `steps` ends it.
-        least_steps, most_minutes: when `minutes` does not end the run, see `Budget`.
+        least_steps, most_minutes, least_left: when `minutes` does not end the run, see `Budget`.
     """
 
     out: Path
@@ -27,7 +27,14 @@ class TrainingJob:
     minutes: float | None = None
     least_steps: int = 0
     most_minutes: float = math.inf
+    least_left: float = 0.0
 
     def budget(self, steps: int) -> Budget:
         """Return the budget of this training, which ends after `steps` steps at the latest."""
-        return Budget(steps=steps, minutes=self.minutes, least_steps=self.least_steps, most_minutes=self.most_minutes)
+        return Budget(
+            steps=steps,
+            minutes=self.minutes,
+            least_steps=self.least_steps,
+            most_minutes=self.most_minutes,
+            least_left=self.least_left,
+        )

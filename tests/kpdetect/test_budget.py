@@ -14,7 +14,8 @@ from kpdetect.project.job import REFINED_COST, ProjectJob
 from kpdetect.project.pipeline import run_project
 from kpdetect.project.price import ProjectPrice
 from kpdetect.project.run_stages import Project
-from kpdetect.training.forecast import Forecast
+from kpdetect.training.forecast import Forecast, Needs
+from kpdetect.training.price import Price
 from tests.builders.runtimes import CPU
 
 
@@ -101,6 +102,16 @@ def test_the_first_detector_comes_first_on_a_slow_machine(monkeypatch):
         assert (given.reason_without_refinement(), given.reason_without_round(1)) == (None, None)
 
 
+def test_a_round_has_at_most_the_minutes_that_are_left(monkeypatch):
+    took = {"detector": 900.0, "refined": 30.0}
+    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, took.get(folder.name, 0.0)))
+    assert [matched(20).round_job(number).minutes for number in (1, 2)] == [4.5, 4.5]  # of 20 - 15.5
+    assert (matched(60).round_job(1).minutes, matched(None).round_job(1).minutes) == (18, None)
+    took["taught-1"] = 100.0
+    assert [matched(22).round_job(number).minutes for number in (1, 2)] == [pytest.approx(6.5), pytest.approx(4.95)]
+    assert matched(22, "rounds.count=1", "rounds.stops=false").round_job(1).minutes == pytest.approx(6.6)
+
+
 def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch):
     took = {"detector": (500, 800.0)}  # 8,000 images, 10 a second
     monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: took.get(self.job.out.name, (0, 0.0))))
@@ -114,27 +125,29 @@ def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("rate", "stages"),
+    ("rate", "stages", "minutes"),
     [
-        (5.0, ["detector"]),
-        (8.3, ["detector"]),  # it takes 16 minutes, and the rest is too short for a round
-        (10.0, ["detector", "round"]),
-        (20.0, ["detector", "round"]),  # a refinement on 1,600 images gains nothing
-        (45.0, ["detector", "refine", "round", "round"]),
-        (500.0, ["detector", "refine", "round", "round", "round"]),
+        (5.0, ["detector"], 20),
+        (8.3, ["detector"], 20),  # 8,000 images take 16 minutes; the rest is too short for a round, so the detector has it
+        (9.0, ["detector", "round"], 20),  # the round has the 5.2 minutes that are left
+        (10.0, ["detector", "round"], 19.3),
+        (20.0, ["detector", "round"], 16),  # a refinement on 1,600 images gains nothing
+        (45.0, ["detector", "refine", "round", "round"], 18.8),
+        (500.0, ["detector", "refine", "round", "round", "round"], 2.7),
     ],
 )
-def test_the_forecast_lists_the_trainings_that_the_minutes_allow(rate, stages):
+def test_the_forecast_lists_the_trainings_that_the_minutes_allow(rate, stages, minutes):
     price = ProjectPrice(job=matched(20))
     found = []
     for training in price.job.trainings:
         config = training.job.config
         limit, speed = config.steps * config.batch, rate / (REFINED_COST if training.stage == "refine" else 1)
         seconds = training.job.budget(config.steps).seconds_left(0, 0.0, speed / config.batch)
-        found.append(SimpleNamespace(forecast=Forecast(speed, 0, limit, seconds_left=seconds)))
+        found.append(Price(forecast=Forecast(speed, 0, limit, seconds_left=seconds), needs=Needs(0, None, 0, 0)))
     price.__dict__["prices"] = tuple(found)
     assert [training.stage for training, _ in price.expected] == stages
     whole = sum(each.forecast.seconds for _, each in price.expected)
+    assert whole / 60 == pytest.approx(minutes, abs=0.1)
     lines = [line for _, line in price._spare_minutes(whole)]
     assert [line.split(":")[0] for line in lines] == ["the trainings need about 3 minutes of the 20"] * (rate == 500)
 

@@ -68,6 +68,9 @@ def test_minutes_count_until_the_device_is_done(tmp_path, monkeypatch):
         (Budget(steps=10**6, minutes=0.05, least_steps=2), 4),
         (Budget(steps=10**6, minutes=0.05, least_steps=10, most_minutes=0.1), 8),
         (Budget(steps=6, minutes=0.05, least_steps=10), 6),
+        (Budget(steps=10**6, minutes=0.05, least_steps=6, most_minutes=0.1, least_left=0.02), 6),  # 1.5 seconds are left
+        (Budget(steps=10**6, minutes=0.05, least_steps=7, most_minutes=0.1, least_left=0.02), 8),  # 0.75 seconds were left
+        (Budget(steps=10**6, minutes=0.05, least_steps=2, most_minutes=0.1, least_left=0.06), 8),
     ],
 )
 def test_minutes_do_not_end_a_run_before_its_least_steps(tmp_path, monkeypatch, budget, steps):
@@ -87,6 +90,9 @@ def test_the_time_that_is_left_includes_the_least_steps():
     assert budget.seconds_left(100, 20.0, rate=0.1) == 280.0
     assert budget.seconds_left(200, 90.0, rate=0.1) == 0.0
     assert [budget.most_seconds_left(step, 20.0) for step in (100, 200)] == [280.0, 40.0]
+    whole = Budget(steps=1_000, minutes=1.0, least_steps=200, most_minutes=5.0, least_left=2.0)
+    assert [whole.seconds_left(100, 20.0, rate) for rate in (10.0, 1.0, 0.5)] == [40.0, 100.0, 280.0]
+    assert [whole.most_seconds_left(200, seconds) for seconds in (90.0, 190.0)] == [0.0, 110.0]
     unlimited = Budget(steps=1_000, least_steps=200)
     assert (unlimited.seconds_left(0, 0.0, rate=1.0), unlimited.most_seconds_left(0, 0.0)) == (None, None)
 
