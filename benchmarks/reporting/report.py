@@ -27,6 +27,7 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.files.names import as_path
 from kpdetect.files.reading import reading
 from kpdetect.images.image_files import read_image, readable
+from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import TABLE, Predictions
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import REFINED, WEIGHTS, detector_stages, round_number
@@ -122,6 +123,9 @@ def project_results(project: Path) -> list[Path]:
 
 def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
     """Return the verdict for the template; None without a verdict."""
+    if images is None and not (project / "predictions" / RECORD).exists():
+        log.info("no verdict: the project has no predictions of its images; `kpdetect run` with the same images makes them")
+        return None
     try:
         verdict = judge_project(project, images or _input_folder(project / "predictions"), resolve_runtime("auto"))
     except InputError as error:
@@ -180,8 +184,6 @@ def _predictions(project: Path) -> Predictions | None:
 
 
 def _input_folder(folder: Path) -> Path | None:
-    from kpdetect.inference.prediction_record import read_prediction_head
-
     source = read_prediction_head(folder).source
     return Path(source) if source is not None and (Path(source).is_dir() or is_archive(Path(source))) else None
 

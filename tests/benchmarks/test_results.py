@@ -315,12 +315,14 @@ def test_every_protocol_has_one_headline_and_names() -> None:
         find_protocol("mafl")
 
 
-def test_report_of_an_empty_project(tmp_path: Path) -> None:
+def test_report_of_an_empty_project(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     (tmp_path / "project" / "generator").mkdir(parents=True)
     page = write_report(tmp_path / "project", tmp_path / "page.html")
     text = page.read_text()
     assert "There are no benchmark results" in text
     assert "<img" not in text
+    assert "no verdict: the project has no predictions of its images" in caplog.text
 
 
 @pytest.mark.slow
