@@ -14,7 +14,7 @@ from kpdetect.project.budget import images_of_round, share_of, sharing_rounds
 from kpdetect.project.config import FIRST, LEAST_REFINED, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
-from kpdetect.training.checkpoints import REFINED, round_folder, round_number
+from kpdetect.training.checkpoints import CHECKPOINT, REFINED, round_folder, round_number
 from kpdetect.training.forecast import rounded
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
@@ -226,8 +226,9 @@ class ProjectJob:
         pairs, config = self.out / "pairs", self.settings.detector
         patience = Patience()
         if self.first_detector_first and self.minutes is not None:
-            of_a_round = LEAST_ROUND * (self.share("round") or 0.0)
-            patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes, least_left=of_a_round)
+            later = any((self.out / stage / CHECKPOINT).exists() for stage in (REFINED, round_folder(1)))
+            idle = 0.0 if later or not self.settings.rounds.count else LEAST_ROUND * (self.share("round") or 0.0)
+            patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes, least_left=idle)
         limits = self._limits("detector", "detector")
         return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **limits, **patience)
 
@@ -245,7 +246,9 @@ class ProjectJob:
     def round_job(self, number: int) -> DetectorJob:
         """Describe the training of the pupil of a round of self-training, which starts from its teacher's weights."""
         folder, config = self.out / round_folder(number), self.settings.rounds.pupil(self.settings.detector)
-        minutes = self.minutes_of_round(number, self._seconds_before_round(number))
+        minutes = self.share("round")
+        if minutes is not None and self.may_omit_round(number):
+            minutes = self.minutes_of_round(number, self._seconds_before_round(number))
         return DetectorJob(pairs=folder / "pairs", config=config, out=folder, runtime=self.runtime, minutes=minutes)
 
     def minutes_of_round(self, number: int, used: float) -> float | None:

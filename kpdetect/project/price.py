@@ -200,7 +200,7 @@ class ProjectPrice:
         for training in self.left:
             job = training.job
             if isinstance(job, DetectorJob) and found.keys() & {"detector", "round"}:
-                price = _of_another_round(found.get("round") or found["detector"], job)
+                price = _of_another_round(found.get("round") or found["detector"], job, self.job.share("round"))
             else:
                 with settings_of(training.stage):
                     price = self._measured(training)
@@ -288,8 +288,8 @@ class ProjectPrice:
         return [Work("predicts", count, "images", rate)]
 
 
-def _of_another_round(price: Price, job: DetectorJob) -> Price:
+def _of_another_round(price: Price, job: DetectorJob, minutes: float | None) -> Price:
     """Forecast a round of self-training from the measured speed of the training on pairs, which has the same network."""
-    left, limit = None if job.minutes is None else 60 * job.minutes, job.config.steps * job.config.batch
+    left, limit = None if minutes is None else 60 * minutes, job.config.steps * job.config.batch
     forecast = replace(price.forecast, seen=0, limit=limit, seconds_used=0.0, seconds_left=left)
     return replace(price, forecast=forecast)

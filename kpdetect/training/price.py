@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -73,9 +74,17 @@ def progress_in(folder: Path, kind: str) -> tuple[int, float]:
     Raises:
         CheckpointError: the checkpoint is damaged or of another kind.
     """
-    if not (folder / CHECKPOINT).exists():
+    path = folder / CHECKPOINT
+    if not path.exists():
         return 0, 0.0
-    state = load_checkpoint(folder / CHECKPOINT, kind)
+    status = path.stat()
+    return _progress(path, kind, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _progress(path: Path, kind: str, modified: int, size: int) -> tuple[int, float]:
+    """Read the progress in a checkpoint once for each time of modification and size."""
+    state = load_checkpoint(path, kind)
     return int(state["step"]), float(state["seconds"])
 
 

@@ -1,5 +1,6 @@
 """How `kpdetect run` spends its minutes: on which stages, and on how many pairs."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -110,6 +111,22 @@ def test_a_round_has_at_most_the_minutes_that_are_left(monkeypatch):
     took["taught-1"] = 100.0
     assert [matched(22).round_job(number).minutes for number in (1, 2)] == [pytest.approx(6.5), pytest.approx(4.95)]
     assert matched(22, "rounds.count=1", "rounds.stops=false").round_job(1).minutes == pytest.approx(6.6)
+
+
+def test_a_detector_uses_the_minutes_of_no_other_training(tmp_path):
+    config = matched(20).detector_job.config
+
+    def is_finished(job, minutes, step=FIRST // 16):
+        return replace(job, out=tmp_path).detector_job.budget(config.steps).is_used_up(step, 60 * minutes)
+
+    assert not is_finished(matched(20), 16)  # no round fits into 4 minutes
+    assert is_finished(matched(20), 15)
+    without_rounds = matched(20, "rounds.count=0")
+    assert is_finished(without_rounds, without_rounds.share("detector"))  # the refinement has the rest
+    assert not is_finished(matched(12), 10)
+    (tmp_path / "taught-1").mkdir()
+    (tmp_path / "taught-1" / "checkpoint.pt").touch()
+    assert is_finished(matched(12), 10)  # otherwise it would discard the round
 
 
 def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import pytest
 
 from kpdetect.images.image_files import write_image
 from kpdetect.studio.server import Served
-from tests.builders.studio import Watched, drag, place_of, said
+from tests.builders.studio import Watched, drag, place_of, said, serving
 
 pytestmark = pytest.mark.slow
 
-UNANSWERED = ("409 (Conflict)", "net::ERR_FAILED")
+UNANSWERED = ("400 (Bad Request)", "409 (Conflict)", "net::ERR_FAILED")
 """What Chromium itself reports of saves that were refused or not answered."""
 
 
@@ -182,7 +183,7 @@ def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watche
     review.wait_for_selector("body[data-saved='1']")
     drag(other, "1", -20, 10)
     other.locator(".message", has_text="nothing was saved").wait_for()
-    other.locator(".message", has_text="shown now as it was saved elsewhere").wait_for()
+    other.locator(".message", has_text="shown now as it is saved").wait_for()
     assert corrected_in(studio_project) == [("000.png", "4")]
     assert place_of(other, "4") == pytest.approx(place_of(review, "4"), abs=0.01)
     drag(other, "1", -20, 10)
@@ -203,7 +204,7 @@ def test_corrections_made_on_a_refused_one_do_not_replace_the_other_tabs(
     drag(other, "3", 15, 10)
     held.wait(1)
     held.release()
-    other.locator(".message", has_text="shown now as it was saved elsewhere").wait_for()
+    other.locator(".message", has_text="shown now as it is saved").wait_for()
     other.wait_for_timeout(300)
     assert corrected_in(studio_project) == [("000.png", "4")]
 
@@ -225,22 +226,118 @@ def test_corrections_that_found_no_studio_are_saved_later(review: Any, studio_pr
     assert corrected_in(studio_project) == [("000.png", "4"), ("001.png", "1")]
 
 
-def test_answers_that_found_no_studio_stay_on_the_page(opened: Watched, studio_project: Path) -> None:
-    page = opened.room("compare")
-    page.fill("#study-name", "unsteady")
-    page.get_by_label("Comparisons of each question").fill("2")
-    page.click("#make")
-    page.get_by_label("Participant of unsteady").fill("Ann")
+def test_a_correction_that_the_studio_refuses_for_good_is_undone(review: Any, studio_project: Path) -> None:
+    before = place_of(review, "4")
+    refusal = {"status": 400, "content_type": "application/json", "body": '{"error": "keypoint 4: there are 3"}'}
+    review.route("**/api/review/0/correct", lambda route: route.fulfill(**refusal))
+    drag(review, "4", 30, 20)
+    review.locator(".message", has_text="shown now as it is saved").wait_for()
+    review.locator(".message", has_text="keypoint 4: there are 3").wait_for()
+    assert place_of(review, "4") == pytest.approx(before, abs=0.01)
+    review.locator("#export").click()
+    said(review, "Written:")
+
+
+def test_corrections_go_to_the_predictions_that_are_shown(
+    browser: Any, studio_project: Path, compared: list[Path], tmp_path: Path
+) -> None:
+    from kpdetect.studio.workplace import open_workplace
+
+    other = tmp_path / "other"
+    shutil.copytree(studio_project / "predictions", other)
+    with serving(open_workplace(studio_project, predictions=other)) as served:
+        opened = Watched(browser, served)
+        page = opened.room("review")
+        page.wait_for_selector(".stage canvas[data-row='0']")
+        shown = page.get_by_label("Predictions")
+        folders = [Path(text) for text in shown.locator("option").all_inner_texts()]
+        assert {folder.name for folder in folders} == {"predictions", "other"}
+        held = Held(page, "**/correct", "POST")
+        drag(page, "4", 30, 20)
+        held.wait()
+        shown.select_option("1")
+        page.wait_for_timeout(200)
+        held.release()
+        page.wait_for_selector("body[data-saved='1']")
+        page.wait_for_selector(".review:not([inert] *)")
+        drag(page, "1", 10, 10)
+        page.wait_for_selector("body[data-saved='2']")
+        for folder, number in zip(folders, ("4", "1"), strict=True):
+            lines = (folder / "corrections.csv").read_text().splitlines()[1:]
+            assert [line.split(",")[:2] for line in lines] == [["000.png", number]]
+        opened.context.close()
+        assert opened.complaints == []
+    (studio_project / "predictions" / "corrections.csv").unlink()
+
+
+def begin_study(page: Any, name: str, participant: str) -> int:
+    """Begin to answer a study as a participant, make the study if need be, and return the number of comparisons."""
+    if not page.get_by_label(f"Participant of {name}").count():
+        page.fill("#study-name", name)
+        page.get_by_label("Comparisons of each question").fill("2")
+        page.click("#make")
+    page.get_by_label(f"Participant of {name}").fill(participant)
     page.keyboard.press("Enter")
     page.locator(".trial").wait_for()
-    page.route("**/answers", lambda route: route.abort())
-    for number in range(page.evaluate("Number(document.querySelector('.trial p').textContent.split(' of ')[1])")):
+    return int(page.locator(".trial p").first.inner_text().split(" of ")[1])
+
+
+def answer(page: Any, key: str, count: int) -> None:
+    for number in range(count):
         page.locator(".trial p", has_text=f"{number + 1} of").wait_for()
-        page.keyboard.press("ArrowLeft")
+        page.keyboard.press(key)
+
+
+def answers_in(path: Path) -> list[str]:
+    return [line.split(",")[8] for line in path.read_text().splitlines()[1:]]
+
+
+def test_of_two_tabs_with_one_name_the_later_answers_ask_before_they_replace(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("compare")
+    count = begin_study(page, "shared", "Ann")
+    other = opened.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("body[data-ready]")
+    begin_study(other, "shared", "Ann")
+    answer(page, "ArrowLeft", count)
+    said(page, "All answers are saved.")
+    answers = studio_project / "studio" / "studies" / "shared" / "answers" / "Ann.csv"
+    answer(other, "ArrowRight", count)
+    other.get_by_text("Other answers were saved under this name").wait_for()
+    assert answers_in(answers) == ["left"] * count
+    other.locator("#again").click()
+    said(other, "All answers are saved.")
+    assert answers_in(answers) == ["right"] * count
+
+
+def test_answers_whose_confirmation_was_lost_are_saved(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("compare")
+    count = begin_study(page, "lost", "Ann")
+
+    lost = []
+
+    def lose(route: Any) -> None:
+        if lost:
+            return route.continue_()
+        lost.append(route.fetch())  # the studio saves the answers, but the page does not learn it
+        return route.abort()
+
+    page.route("**/answers", lose)
+    answer(page, "ArrowLeft", count)
+    said(page, "All answers are saved.")
+    answers = studio_project / "studio" / "studies" / "lost" / "answers" / "Ann.csv"
+    assert answers_in(answers) == ["left"] * count
+
+
+def test_answers_that_found_no_studio_stay_on_the_page(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("compare")
+    count = begin_study(page, "unsteady", "Ann")
+    page.route("**/answers", lambda route: route.abort())
+    answer(page, "ArrowLeft", count)
     page.locator("#again").wait_for()
     answers = studio_project / "studio" / "studies" / "unsteady" / "answers" / "Ann.csv"
     assert not answers.exists()
     page.unroute("**/answers")
     page.locator("#again").click()
     said(page, "All answers are saved.")
-    assert all(line.split(",")[8] == "left" for line in answers.read_text().splitlines()[1:])
+    assert answers_in(answers) == ["left"] * count

@@ -8,12 +8,17 @@ export class Refusal extends Error {
   }
 }
 
+// Whether the same request cannot succeed later. Without an answer (0), with the key of an earlier studio (401, 403), or after a
+// fault of the studio it can.
+export const isForGood = (error) => error.status >= 400 && error.status < 500 && ![401, 403].includes(error.status);
+
 async function answered(request) {
   let response;
   try {
     response = await request;
   } catch {
-    throw new Refusal("The studio does not answer. Is `kpdetect studio` still running in its terminal? What was saved is safe.", 0);
+    const again = `If it has ended, start it again with --port ${location.port}, open the address that it prints in another tab, and try again here.`;
+    throw new Refusal(`The studio does not answer. Is \`kpdetect studio\` still running in its terminal? What was saved is safe. ${again}`, 0);
   }
   if (response.ok) return response;
   let sentence = `The studio refused this (${response.status}).`;

@@ -6,6 +6,56 @@ import { runTrial } from "./trial.js";
 
 export const KEYS = [["← →", "in a study: the left or the right result is better"], ["↓", "in a study: both results are equal"], ["Tab, Enter", "go to a button or field, and use it"]];
 
+// The answers of a participant, and those among them that are not saved yet.
+class Answers {
+  constructor(base, { participant, version }) {
+    Object.assign(this, { base, participant, version, unsaved: null, other: null, saves: new Saves() });
+    this.ask = (event) => event.preventDefault();
+  }
+
+  save(answers) {
+    this.unsaved = answers;
+    addEventListener("beforeunload", this.ask);
+    return this.saves.add(() => this.send(answers));
+  }
+
+  async send(answers) {
+    try {
+      await this.post(answers);
+    } catch (error) {
+      if (error.status !== 409) throw error;
+      const there = await get(`${this.base}/trial?participant=${encodeURIComponent(this.participant)}`);
+      this.other = there.version;
+      if (!Object.entries(there.answers).every(([number, answer]) => answers[number] === answer)) throw error;
+      this.replace(); // nothing is lost
+      await this.post(answers);
+    }
+  }
+
+  async post(answers) {
+    this.version = (await post(`${this.base}/answers`, { participant: this.participant, version: this.version, answers })).version;
+    if (this.unsaved === answers) this.giveUp();
+  }
+
+  // Lets the next save replace the other answers of this participant.
+  replace() {
+    this.version = this.other;
+    this.other = null;
+  }
+
+  giveUp() {
+    this.unsaved = null;
+    removeEventListener("beforeunload", this.ask);
+  }
+
+  // Waits for all saves, and runs the last one again if it failed. Returns whether all answers are saved.
+  async settled() {
+    await this.saves.settled();
+    if (this.unsaved && !this.other) await this.save(this.unsaved);
+    return !this.unsaved;
+  }
+}
+
 class CompareRoom {
   constructor(host) {
     this.host = host;
@@ -104,30 +154,27 @@ class CompareRoom {
     const base = `/api/compare/${encodeURIComponent(study.name)}`;
     const trial = await get(`${base}/trial?participant=${encodeURIComponent(participant)}`);
     document.getElementById("messages").replaceChildren(); // earlier messages do not concern the participant
-    let version = trial.version;
-    let unsaved = null;
-    const saves = new Saves();
-    const save = (answers) => {
-      unsaved = answers;
-      return saves.add(async () => {
-        version = (await post(`${base}/answers`, { participant: trial.participant, version, answers })).version;
-        if (unsaved === answers) unsaved = null;
-      });
-    };
+    const answers = new Answers(base, trial);
     const done = async (finished) => {
-      await saves.last;
-      if (unsaved) await save(unsaved);
-      if (unsaved) return this.askToSave(trial.participant, () => done(finished));
+      if (!(await answers.settled())) return this.askToSave(answers, () => done(finished));
       await this.start();
       say(finished ? `Thank you, ${trial.participant}. All answers are saved.` : "Stopped. The answers so far are saved.");
     };
-    runTrial(this.host, { questions: trial.questions, order: trial.order, answers: trial.answers, address: (file) => `${base}/picture/${file}`, save, done: (finished) => done(finished).catch(sayWrong) });
+    runTrial(this.host, { questions: trial.questions, order: trial.order, answers: trial.answers, address: (file) => `${base}/picture/${file}`, save: (given) => answers.save(given), done: (finished) => done(finished).catch(sayWrong) });
   }
 
-  // The last answers could not be saved: keeps them until the participant or the experimenter tries again.
-  askToSave(participant, again) {
-    const text = "The last answers are not saved yet. They stay on this page. Try again when the studio answers.";
-    this.host.replaceChildren(h("section", { class: "empty" }, h("h1", {}, `Thank you, ${participant}`), h("p", {}, text), h("button", { type: "button", class: "main", id: "again", onclick: () => again().catch(sayWrong) }, "Save the answers"), h("button", { type: "button", onclick: () => this.start().catch(sayWrong) }, "Give up these answers")));
+  // The last answers could not be saved: keeps them until they are, or until somebody gives them up.
+  askToSave(answers, again) {
+    const text = answers.other ? "Other answers were saved under this name in the meantime, from another tab or a file. These answers differ, and are not saved yet." : "The last answers are not saved yet. They stay on this page. Try again when the studio answers.";
+    const save = () => {
+      if (answers.other) answers.replace();
+      again().catch(sayWrong);
+    };
+    const leave = () => {
+      answers.giveUp();
+      this.start().catch(sayWrong);
+    };
+    this.host.replaceChildren(h("section", { class: "empty" }, h("h1", {}, `Thank you, ${answers.participant}`), h("p", {}, text), h("button", { type: "button", class: "main", id: "again", onclick: save }, answers.other ? "Replace the other answers" : "Save the answers"), h("button", { type: "button", onclick: leave }, "Give up these answers")));
   }
 
   async take(study, file) {

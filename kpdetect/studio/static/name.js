@@ -57,20 +57,26 @@ class NameRoom {
     document.addEventListener("keydown", (event) => this.key(event));
     addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
     this.modelBox.value = this.about.model;
-    this.hint.textContent = "Loading the detector…";
     await this.load(this.modelBox.value);
   }
 
   // Opens another model. Unsaved names would be lost, so the page asks first.
   change(model) {
+    this.host.inert = true;
     return this.saves.add(async () => {
-      const stay = this.dirty && !confirm("These names are not saved. Open the other model and lose them?");
-      if (!stay) await this.load(model).catch(sayWrong);
-      this.modelBox.value = this.model;
+      try {
+        const stay = this.dirty && !confirm("These names are not saved. Open the other model and lose them?");
+        if (!stay) await this.load(model);
+      } finally {
+        this.host.inert = false;
+        this.modelBox.value = this.model;
+        this.use(this.tool);
+      }
     });
   }
 
   async load(model) {
+    this.hint.textContent = "Loading the detector…";
     const info = await get(`/api/name?model=${encodeURIComponent(model)}`);
     this.tiles.replaceChildren();
     this.views = [];
@@ -147,7 +153,7 @@ class NameRoom {
       document.activeElement?.blur();
       this.save();
     }
-    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.host.inert || typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     const tool = { e: "name", p: "pair", l: "link", d: "drop" }[event.key.toLowerCase()];
     if (tool) this.use(tool);
     if (event.key === "Escape") this.use(this.tool);
@@ -251,8 +257,8 @@ class NameRoom {
 
   // A save that was asked for before the user could read that an earlier one was refused does not run.
   save() {
-    const { refusals } = this;
-    if (!this.saveButton.disabled) this.saves.add(() => refusals === this.refusals && this.send());
+    const { refusals, model } = this;
+    if (!this.saveButton.disabled && !this.host.inert) this.saves.add(() => refusals === this.refusals && model === this.model && this.send());
   }
 
   async send() {

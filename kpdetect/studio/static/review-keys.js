@@ -13,7 +13,7 @@ export const KEYS = [
 ];
 
 export function pressed(room, event) {
-  if (typing(event) || document.querySelector("dialog[open]")) return;
+  if (room.host.inert || typing(event) || document.querySelector("dialog[open]")) return;
   const key = event.key.toLowerCase();
   if ((event.ctrlKey || event.metaKey) && key === "z") return event.preventDefault(), room.undo();
   if (event.ctrlKey || event.metaKey || event.target.matches?.("input[type=range]")) return;

@@ -11,14 +11,14 @@ const FORMATS = {
 const FIRST = ["coco", "dlc-csv", "label-studio"];
 
 export class Shown {
-  // room: change(number), sort(), showPoints()
+  // room: openSet(number), sort(), showPoints()
   constructor(room, sets) {
     const slider = (text, given) => {
       const output = h("output", {});
       const input = h("input", { type: "range", value: 0, ...given, oninput: () => room.showPoints() });
       return { input, output, row: h("div", { class: "slider" }, h("span", {}, text), input, output) };
     };
-    this.setBox = h("select", { onchange: () => room.change(Number(this.setBox.value)).catch(sayWrong) }, sets.map((each, number) => h("option", { value: number }, each.folder)));
+    this.setBox = h("select", { onchange: () => room.openSet(Number(this.setBox.value)).catch(sayWrong) }, sets.map((each, number) => h("option", { value: number }, each.folder)));
     this.sortBox = h("select", { onchange: () => room.sort() }, ORDERS.map(([value, text]) => h("option", { value }, text)));
     this.undoneBox = h("input", { type: "checkbox", onchange: () => room.sort() });
     this.namesBox = h("input", { type: "checkbox", checked: true, onchange: () => room.showPoints() });
@@ -71,7 +71,7 @@ export class Curves {
 }
 
 export class Export {
-  // room: set, allSaved(), shown
+  // room: set, saves, shown
   constructor(room) {
     this.room = room;
     this.formats = h("div", { class: "row" });
@@ -89,7 +89,7 @@ export class Export {
     const formats = [...this.formats.querySelectorAll("input:checked")].map((box) => box.value);
     if (!formats.length) return say("Choose a format.", { wrong: true });
     try {
-      await this.room.allSaved();
+      await this.room.saves.done();
       const { files } = await post(`/api/review/${this.room.set}/export`, { formats, min_confidence: this.room.shown.leastConfidence });
       say(`Written: ${files.join(", ")}`);
     } catch (error) {

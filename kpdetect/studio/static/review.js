@@ -1,11 +1,11 @@
 // The Review page: a detector's predictions, and a user's corrections of them.
-import { Refusal, get, post, say, sayWrong } from "./api.js";
+import { get, say } from "./api.js";
 import { h } from "./dom.js";
 import { PointView } from "./points.js";
 import { pressed } from "./review-keys.js";
 import { jumps, orderOf, steps } from "./review-order.js";
 import { Curves, Export, Shown } from "./review-panels.js";
-import { Saves } from "./saves.js";
+import { CorrectionSaves } from "./review-saves.js";
 import { Strip } from "./strip.js";
 
 export { KEYS } from "./review-keys.js";
@@ -16,9 +16,7 @@ class ReviewRoom {
     this.row = 0;
     this.chosen = 0;
     this.undone = [];
-    this.saves = new Saves();
-    this.refusals = {};
-    this.unsaved = new Map();
+    this.saves = new CorrectionSaves(this);
   }
 
   async start(about) {
@@ -40,7 +38,7 @@ class ReviewRoom {
     const left = h("div", {}, h("section", { class: "panel" }, this.title, this.note, bar, this.view.element, this.strip.element));
     this.host.replaceChildren(h("div", { class: "review" }, left, side));
     document.addEventListener("keydown", (event) => pressed(this, event));
-    addEventListener("beforeunload", (event) => this.unsaved.size && event.preventDefault());
+    addEventListener("beforeunload", (event) => this.saves.unsaved.size && event.preventDefault());
     await this.load(0);
   }
 
@@ -54,12 +52,14 @@ class ReviewRoom {
     );
   }
 
-  // Opens other predictions when all corrections of these are saved.
-  async change(number) {
+  // Opens other predictions when all corrections of these are saved. Until then the page takes no corrections.
+  async openSet(number) {
+    this.host.inert = true;
     try {
-      await this.allSaved();
+      await this.saves.done();
       await this.load(number);
     } finally {
+      this.host.inert = false;
       this.shown.setBox.value = String(this.set);
     }
   }
@@ -275,48 +275,15 @@ class ReviewRoom {
     if (undoable) this.undone.push({ row, points: this.known(row) });
     this.data.checked[image] = points;
     this.show(row);
-    this.add(row, image, points);
+    this.saves.add(row, image, points);
   }
 
-  // A save that was asked for before the page showed what another page had saved does not run: it would replace it.
-  add(row, image, points) {
-    const refusals = this.refusals[image] || 0;
-    this.unsaved.set(image, { row, points });
-    this.saves.add(() => refusals === (this.refusals[image] || 0) && this.send(row, image, points));
-  }
-
-  // Waits for the saves, and runs those again that failed.
-  async allSaved() {
-    await this.saves.last;
-    for (const [image, { row, points }] of this.unsaved) this.add(row, image, points);
-    await this.saves.last;
-    if (this.unsaved.size) throw new Refusal(`The corrections of ${[...this.unsaved.keys()].join(", ")} are not saved.`, 0);
-  }
-
-  async send(row, image, points) {
-    const version = this.data.versions[image] || "new";
-    try {
-      const saved = await post(`/api/review/${this.set}/correct`, { row, version, points: Object.keys(points).length ? points : null });
-      this.data.versions[image] = saved.version;
-      document.body.dataset.saved = String(Number(document.body.dataset.saved || 0) + 1);
-      if (this.unsaved.get(image)?.points === points) this.unsaved.delete(image);
-    } catch (error) {
-      if (error.status !== 409) throw error;
-      sayWrong(error);
-      await this.conflict(row, image);
-    }
-  }
-
-  // The picture's corrections were saved elsewhere in the meantime: show those.
-  async conflict(row, image) {
-    const fresh = await get(`/api/review/${this.set}`);
-    this.refusals[image] = (this.refusals[image] || 0) + 1;
-    this.data.checked[image] = fresh.checked[image];
-    this.data.versions[image] = fresh.versions[image];
+  // Shows what is saved of a picture, instead of corrections that the studio refused.
+  showSaved(row, checked) {
+    this.data.checked[this.data.images[row]] = checked;
     this.undone = this.undone.filter((each) => each.row !== row);
-    this.unsaved.delete(image);
     this.show(row);
-    say("This picture is shown now as it was saved elsewhere.", { wrong: true });
+    say("This picture is shown now as it is saved.", { wrong: true });
   }
 
   show(row) {

@@ -11,4 +11,12 @@ export class Saves {
     this.last = this.last.then(save).catch(sayWrong);
     return this.last;
   }
+
+  // Waits until no save is left, also of those that are added meanwhile.
+  async settled() {
+    for (let last = null; last !== this.last; ) {
+      last = this.last;
+      await last;
+    }
+  }
 }

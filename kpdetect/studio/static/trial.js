@@ -16,7 +16,9 @@ export function runTrial(host, { questions, order, answers, address, save, done 
   if (at < 0) at = order.length - 1;
   document.body.classList.add("asking");
 
+  let stopped = false;
   const choose = (answer) => {
+    if (stopped) return;
     given[at] = answer;
     save({ ...given });
     if (at + 1 < order.length) {
@@ -32,9 +34,10 @@ export function runTrial(host, { questions, order, answers, address, save, done 
     choose(answer);
   };
   const stop = (finished) => {
+    if (stopped) return;
+    stopped = true;
     document.removeEventListener("keydown", keys);
-    document.body.classList.remove("asking");
-    done(finished, { ...given });
+    Promise.resolve(done(finished, { ...given })).finally(() => document.body.classList.remove("asking"));
   };
   const side = (name, pictures) => {
     const shown = pictures.map(({ caption, file }) => make("figure", {}, make("img", { src: address(file), alt: `${name}: ${caption}` }), make("figcaption", {}, pictures.length > 1 ? caption : "")));
