@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,35 @@ class Watched:
     def drawn(self) -> None:
         """Wait until no picture is being drawn."""
         self.page.wait_for_selector("body[data-drawing='no']")
+
+
+class Held:
+    """Requests of a page that wait until the test releases them."""
+
+    def __init__(self, page: Any, pattern: str, wanted: Callable[[Any], bool] = lambda request: True) -> None:
+        self.page, self.wanted, self.released = page, wanted, False
+        self.routes = list[Any]()
+        page.route(pattern, self._take)
+
+    def _take(self, route: Any) -> None:
+        if self.released or not self.wanted(route.request):
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def wait(self, count: int = 1) -> None:
+        """Wait until that many requests are held, and check that there are no more."""
+        for _ in range(100):
+            if len(self.routes) >= count:
+                break
+            self.page.wait_for_timeout(50)
+        self.page.wait_for_timeout(100)
+        assert len(self.routes) == count
+
+    def release(self) -> None:
+        self.released = True
+        for route in self.routes:
+            route.continue_()
 
 
 def write_project(folder: Path) -> Path:

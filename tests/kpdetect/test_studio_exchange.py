@@ -13,7 +13,7 @@ from generator.editing.editor import Editor
 from kpdetect.images.image_files import read_image
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.studio import CONTRAST, Watched, picture_of, place_of, serving
+from tests.builders.studio import CONTRAST, Held, Watched, picture_of, place_of, serving
 
 pytestmark = pytest.mark.slow
 
@@ -23,25 +23,6 @@ EMPTY = """(number) => {
   return !canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 }"""
 """Whether nothing is drawn on a canvas."""
-
-
-class Held:
-    """Requests of a page that wait until they are released."""
-
-    def __init__(self, page: Any, pattern: str, sample: int | None = None) -> None:
-        self.waiting, self.sample, self.released = list[Any](), sample, False
-        page.route(pattern, self._take)
-
-    def _take(self, route: Any) -> None:
-        if self.released or (self.sample is not None and route.request.post_data_json["sample"] != self.sample):
-            route.continue_()
-        else:
-            self.waiting.append(route)
-
-    def release(self) -> None:
-        self.released = True
-        for route in self.waiting:
-            route.continue_()
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +98,7 @@ def test_the_other_picture_is_empty_until_its_own_has_arrived(watched: Watched) 
     watched.drawn()
     page.click("#undo")
     watched.drawn()
-    held = Held(page, "**/api/edit/draw", sample=3)
+    held = Held(page, "**/api/edit/draw", wanted=lambda request: request.post_data_json["sample"] == 3)
     exchange(page, 3)
     page.locator("figcaption >> nth=1", has_text="Drawing…").wait_for()
     assert page.evaluate(EMPTY, 1)

@@ -12,7 +12,7 @@ import pytest
 
 from kpdetect.images.image_files import write_image
 from kpdetect.studio.server import Served
-from tests.builders.studio import Watched, drag, place_of, said, serving
+from tests.builders.studio import Held, Watched, drag, place_of, said, serving
 
 pytestmark = pytest.mark.slow
 
@@ -46,33 +46,12 @@ def review(opened: Watched) -> Any:
     return page
 
 
-class Held:
-    """Requests of a page that wait until the test lets them go."""
+def get(request: Any) -> bool:
+    return request.method == "GET"
 
-    def __init__(self, page: Any, address: str, method: str) -> None:
-        self.page, self.method, self.released = page, method, False
-        self.routes: list[Any] = []
-        page.route(address, self._arrived)
 
-    def _arrived(self, route: Any) -> None:
-        if route.request.method == self.method and not self.released:
-            self.routes.append(route)
-        else:
-            route.continue_()
-
-    def wait(self, count: int = 1) -> None:
-        """Wait until that many requests are held, and make sure that there are no more."""
-        for _ in range(100):
-            if len(self.routes) >= count:
-                break
-            self.page.wait_for_timeout(50)
-        self.page.wait_for_timeout(100)
-        assert len(self.routes) == count
-
-    def release(self) -> None:
-        self.released = True
-        for route in self.routes:
-            route.continue_()
+def post(request: Any) -> bool:
+    return request.method == "POST"
 
 
 def names_in(project: Path) -> str:
@@ -86,7 +65,7 @@ def corrected_in(project: Path) -> list[tuple[str, str]]:
 
 def test_names_changed_during_a_save_are_saved_by_the_next(opened: Watched, studio_project: Path) -> None:
     page = opened.room("name")
-    held = Held(page, "**/api/name", "POST")
+    held = Held(page, "**/api/name", post)
     page.get_by_label("Name of keypoint 1").fill("ear")
     page.keyboard.press("Control+s")
     held.wait()
@@ -103,7 +82,7 @@ def test_names_changed_during_a_save_are_saved_by_the_next(opened: Watched, stud
 
 def test_a_name_changed_during_a_save_counts_as_not_saved(opened: Watched, studio_project: Path) -> None:
     page = opened.room("name")
-    held = Held(page, "**/api/name", "POST")
+    held = Held(page, "**/api/name", post)
     page.get_by_label("Name of keypoint 1").fill("ear")
     page.keyboard.press("Control+s")
     held.wait()
@@ -126,7 +105,7 @@ def test_a_save_pressed_twice_does_not_replace_what_another_tab_saved(opened: Wa
     page.get_by_label("Name of keypoint 1").fill("ear")
     page.keyboard.press("Control+s")
     said(page, "Saved:")
-    held = Held(other, "**/api/name", "POST")
+    held = Held(other, "**/api/name", post)
     other.get_by_label("Name of keypoint 2").fill("mouth")
     for _ in range(2):
         other.keyboard.press("Control+s")
@@ -145,7 +124,7 @@ def test_a_save_pressed_right_after_a_refusal_is_kept(opened: Watched, studio_pr
     page.get_by_label("Name of keypoint 1").fill("ear")
     page.keyboard.press("Control+s")
     said(page, "Saved:")
-    held = Held(other, "**/api/name?model=*", "GET")
+    held = Held(other, "**/api/name?model=*", get)
     other.get_by_label("Name of keypoint 2").fill("mouth")
     other.keyboard.press("Control+s")
     other.locator(".message", has_text="nothing was saved").wait_for()
@@ -154,6 +133,24 @@ def test_a_save_pressed_right_after_a_refusal_is_kept(opened: Watched, studio_pr
     held.release()
     said(other, "Saved:")
     assert "mouth" in names_in(studio_project)
+
+
+def test_names_cannot_change_while_another_model_is_opened(opened: Watched, studio_project: Path) -> None:
+    page = opened.room("name")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.locator("h1").click()
+    held = Held(page, "**/api/name?model=*", get)
+    page.get_by_label("Model").select_option("toy-32")
+    held.wait()
+    assert asked == ["These names are not saved. Open the other model and lose them?"]
+    assert page.get_by_text("Loading the detector…").is_visible()
+    page.keyboard.press("Control+s")
+    held.release()
+    page.locator("#fixed", has_text="toy-32 comes with the package").wait_for()
+    assert page.get_by_label("Name of keypoint 1").input_value() != "ear"
+    assert not (studio_project / "detector" / "keypoints.yaml").exists()
 
 
 def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watched, studio_project: Path) -> None:
@@ -199,7 +196,7 @@ def test_corrections_made_on_a_refused_one_do_not_replace_the_other_tabs(
     other.wait_for_selector(".stage canvas[data-row='0']")
     drag(review, "4", 30, 20)
     review.wait_for_selector("body[data-saved='1']")
-    held = Held(other, "**/api/review/0/correct", "POST")
+    held = Held(other, "**/api/review/0/correct", post)
     drag(other, "1", -20, 10)
     drag(other, "3", 15, 10)
     held.wait(1)
@@ -252,7 +249,7 @@ def test_corrections_go_to_the_predictions_that_are_shown(
         shown = page.get_by_label("Predictions")
         folders = [Path(text) for text in shown.locator("option").all_inner_texts()]
         assert {folder.name for folder in folders} == {"predictions", "other"}
-        held = Held(page, "**/correct", "POST")
+        held = Held(page, "**/correct", post)
         drag(page, "4", 30, 20)
         held.wait()
         shown.select_option("1")
