@@ -19,7 +19,7 @@ $(VENV)/installed: pyproject.toml constraints/cpu.txt
 demo: setup
 	$(BIN)/kpdetect toy --count 4000 --size 32 --seed 0 --out $(DEMO)/unlabelled
 	$(BIN)/kpdetect toy --count 1000 --size 32 --seed 1 --out $(DEMO)/annotated
-	$(BIN)/kpdetect run $(DEMO)/unlabelled/images --out $(DEMO)/project --method gan --size 32 --minutes 5 $(DEMO_FLAGS) \
+	$(BIN)/kpdetect run $(DEMO)/unlabelled/images --out $(DEMO)/project --method gan --size 32 --minutes 4.5 $(DEMO_FLAGS) \
 		--set "generator.model.widths=[48,32]" --set "generator.model.background_widths=[24,16]" \
 		--set "generator.optimiser.discriminator_widths=[16,32,64]" \
 		--set detector.model.input_size=64 --set detector.batch=16 --set detector.warmup=50 --set refine.warmup=20 \
