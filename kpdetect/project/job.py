@@ -176,8 +176,7 @@ class ProjectJob:
 
     def allows_round(self, number: int) -> bool:
         """Whether the minutes of the project allow this round after the trainings before it."""
-        before = self.trainings[: len(self.trainings) - self.settings.rounds.count + number - 1]
-        return self.leaves_a_round(sum(training.progress[1] for training in before))
+        return self.leaves_a_round(self._seconds_before_round(number))
 
     def leaves_a_round(self, used: float) -> bool:
         """Whether the minutes of the project leave time for a round after trainings of `used` seconds."""
@@ -203,11 +202,17 @@ class ProjectJob:
             return (Training(stage="generator", job=self.generator_job),)
         if settings.method == "imm":
             return (Training(stage="imm", job=self.imm_job),)
+        rounds = [Training(stage="round", job=self.round_job(number)) for number in range(1, settings.rounds.count + 1)]
+        return (*self._before_rounds, *rounds)
+
+    @property
+    def _before_rounds(self) -> tuple[Training, ...]:
+        """The stages that train a network before the first round, in order."""
+        settings = self.settings
         detector = Training(stage="detector", job=self.detector_job)
         refined = [Training(stage="refine", job=self.refine_job)] if settings.refined else []
-        rounds = [Training(stage="round", job=self.round_job(number)) for number in range(1, settings.rounds.count + 1)]
         generator = [] if settings.method == "correspondence" else [Training(stage="generator", job=self.generator_job)]
-        return (*generator, detector, *refined, *rounds)
+        return (*generator, detector, *refined)
 
     @property
     def generator_job(self) -> GeneratorJob:
@@ -246,23 +251,26 @@ class ProjectJob:
     def round_job(self, number: int) -> DetectorJob:
         """Describe the training of the pupil of a round of self-training, which starts from its teacher's weights."""
         folder, config = self.out / round_folder(number), self.settings.rounds.pupil(self.settings.detector)
-        minutes = self.share("round")
-        if minutes is not None and self.may_omit_round(number):
-            minutes = self.minutes_of_round(number, self._seconds_before_round(number))
+        minutes = self.minutes_of_round(number)
         return DetectorJob(pairs=folder / "pairs", config=config, out=folder, runtime=self.runtime, minutes=minutes)
 
-    def minutes_of_round(self, number: int, used: float) -> float | None:
-        """Compute the training minutes of a round after trainings of `used` seconds. None if steps alone limit the project."""
+    def minutes_of_round(self, number: int, used: float | None = None) -> float | None:
+        """Compute the training minutes of a round. None if steps alone limit the project.
+
+        Args:
+            number: number of the round, counted from 1.
+            used: seconds of the trainings before the round. None: the time that they have taken so far.
+        """
         share = self.share("round")
         if self.minutes is None or share is None or not self.may_omit_round(number):
             return share
+        used = self._seconds_before_round(number) if used is None else used
         return min(share, max(LEAST_ROUND * share, self.minutes - used / 60))
 
     def _seconds_before_round(self, number: int) -> float:
         """Return the training time in seconds of all trainings before a round."""
-        stages = ("detector", REFINED, *map(round_folder, range(1, number)))
-        used = sum(progress_in(self.out / stage, "detector")[1] for stage in stages)
-        return used + progress_in(self.out / "generator", "generator")[1]
+        rounds = [progress_in(self.out / round_folder(earlier), "detector")[1] for earlier in range(1, number)]
+        return sum(rounds) + sum(training.progress[1] for training in self._before_rounds)
 
     def _limits(self, stage: str, folder: str) -> Limits:
         return Limits(out=self.out / folder, runtime=self.runtime, minutes=self.share(stage))

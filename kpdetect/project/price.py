@@ -186,8 +186,7 @@ class ProjectPrice:
             if training.stage == "refine" and (self.job.overruns(used) or self.job.refines_too_little(refined)):
                 continue
             if training.round:
-                minutes = self.job.minutes_of_round(training.round, used)
-                price = replace(price, forecast=price.forecast.within(minutes))
+                price = replace(price, forecast=price.forecast.within(self.job.minutes_of_round(training.round, used)))
             used += price.forecast.seconds_used + price.forecast.seconds
             found.append((training, price))
         return tuple(found)

@@ -73,7 +73,7 @@ def test_trainings_on_matches_end_before_they_learn_the_errors_by_heart():
 
 def test_further_rounds_use_the_minutes_that_the_trainings_leave(monkeypatch):
     took = {"detector": 300.0, "refined": 240.0, "taught-1": 200.0, "taught-2": 200.0, "taught-3": 0.0}
-    monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: (1, took[self.job.out.name])))
+    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, took[folder.name]))
     assert [matched(20).allows_round(number) for number in (2, 3)] == [True, False]
     took["detector"] = 600.0
     assert not matched(20).allows_round(2)

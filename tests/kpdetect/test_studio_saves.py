@@ -46,6 +46,24 @@ def review(opened: Watched) -> Any:
     return page
 
 
+@pytest.fixture
+def outdated(opened: Watched) -> Any:
+    """A second tab with the Name page, after the first tab has saved the name "ear"."""
+    page, other = opened.room("name"), beside(opened)
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    said(page, "Saved:")
+    return other
+
+
+def beside(opened: Watched, ready: str = "body[data-ready]") -> Any:
+    """Open the page of `opened` in a second tab, and wait for an element there."""
+    other = opened.context.new_page()
+    other.goto(opened.page.url)
+    other.wait_for_selector(ready)
+    return other
+
+
 def get(request: Any) -> bool:
     return request.method == "GET"
 
@@ -97,41 +115,27 @@ def test_a_name_changed_during_a_save_counts_as_not_saved(opened: Watched, studi
     assert "mouth" in names_in(studio_project)
 
 
-def test_a_save_pressed_twice_does_not_replace_what_another_tab_saved(opened: Watched, studio_project: Path) -> None:
-    page = opened.room("name")
-    other = opened.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector("body[data-ready]")
-    page.get_by_label("Name of keypoint 1").fill("ear")
-    page.keyboard.press("Control+s")
-    said(page, "Saved:")
-    held = Held(other, "**/api/name", post)
-    other.get_by_label("Name of keypoint 2").fill("mouth")
+def test_a_save_pressed_twice_does_not_replace_what_another_tab_saved(outdated: Any, studio_project: Path) -> None:
+    held = Held(outdated, "**/api/name", post)
+    outdated.get_by_label("Name of keypoint 2").fill("mouth")
     for _ in range(2):
-        other.keyboard.press("Control+s")
+        outdated.keyboard.press("Control+s")
     held.wait(1)
     held.release()
-    other.locator(".message", has_text="Press Save again").wait_for()
-    other.wait_for_timeout(300)
+    outdated.locator(".message", has_text="Press Save again").wait_for()
+    outdated.wait_for_timeout(300)
     assert "mouth" not in names_in(studio_project)
 
 
-def test_a_save_pressed_right_after_a_refusal_is_kept(opened: Watched, studio_project: Path) -> None:
-    page = opened.room("name")
-    other = opened.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector("body[data-ready]")
-    page.get_by_label("Name of keypoint 1").fill("ear")
-    page.keyboard.press("Control+s")
-    said(page, "Saved:")
-    held = Held(other, "**/api/name?model=*", get)
-    other.get_by_label("Name of keypoint 2").fill("mouth")
-    other.keyboard.press("Control+s")
-    other.locator(".message", has_text="nothing was saved").wait_for()
+def test_a_save_pressed_right_after_a_refusal_is_kept(outdated: Any, studio_project: Path) -> None:
+    held = Held(outdated, "**/api/name?model=*", get)
+    outdated.get_by_label("Name of keypoint 2").fill("mouth")
+    outdated.keyboard.press("Control+s")
+    outdated.locator(".message", has_text="nothing was saved").wait_for()
     held.wait()
-    other.locator("#save").click()
+    outdated.locator("#save").click()
     held.release()
-    said(other, "Saved:")
+    said(outdated, "Saved:")
     assert "mouth" in names_in(studio_project)
 
 
@@ -153,29 +157,20 @@ def test_names_cannot_change_while_another_model_is_opened(opened: Watched, stud
     assert not (studio_project / "detector" / "keypoints.yaml").exists()
 
 
-def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(opened: Watched, studio_project: Path) -> None:
-    page = opened.room("name")
-    other = opened.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector("body[data-ready]")
-    page.get_by_label("Name of keypoint 1").fill("ear")
-    page.keyboard.press("Control+s")
-    said(page, "Saved:")
-    other.get_by_label("Name of keypoint 2").fill("mouth")
-    other.keyboard.press("Control+s")
-    said(other, "changed elsewhere since this page read it; nothing was saved")
-    assert other.get_by_label("Name of keypoint 2").input_value() == "mouth"
+def test_of_two_tabs_the_later_save_is_refused_and_nothing_is_lost(outdated: Any, studio_project: Path) -> None:
+    outdated.get_by_label("Name of keypoint 2").fill("mouth")
+    outdated.keyboard.press("Control+s")
+    said(outdated, "changed elsewhere since this page read it; nothing was saved")
+    assert outdated.get_by_label("Name of keypoint 2").input_value() == "mouth"
     assert "ear" in names_in(studio_project)
     assert "mouth" not in names_in(studio_project)
-    other.locator("#save").click()
-    said(other, "Saved:")
+    outdated.locator("#save").click()
+    said(outdated, "Saved:")
     assert "mouth" in names_in(studio_project)
 
 
 def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watched, studio_project: Path) -> None:
-    other = opened.context.new_page()
-    other.goto(review.url)
-    other.wait_for_selector(".stage canvas[data-row='0']")
+    other = beside(opened, ".stage canvas[data-row='0']")
     drag(review, "4", 30, 20)
     review.wait_for_selector("body[data-saved='1']")
     drag(other, "1", -20, 10)
@@ -191,9 +186,7 @@ def test_of_two_tabs_the_later_correction_is_refused(review: Any, opened: Watche
 def test_corrections_made_on_a_refused_one_do_not_replace_the_other_tabs(
     review: Any, opened: Watched, studio_project: Path
 ) -> None:
-    other = opened.context.new_page()
-    other.goto(review.url)
-    other.wait_for_selector(".stage canvas[data-row='0']")
+    other = beside(opened, ".stage canvas[data-row='0']")
     drag(review, "4", 30, 20)
     review.wait_for_selector("body[data-saved='1']")
     held = Held(other, "**/api/review/0/correct", post)
@@ -292,9 +285,7 @@ def answers_in(path: Path) -> list[str]:
 def test_of_two_tabs_with_one_name_the_later_answers_ask_before_they_replace(opened: Watched, studio_project: Path) -> None:
     page = opened.room("compare")
     count = begin_study(page, "shared", "Ann")
-    other = opened.context.new_page()
-    other.goto(page.url)
-    other.wait_for_selector("body[data-ready]")
+    other = beside(opened)
     begin_study(other, "shared", "Ann")
     answer(page, "ArrowLeft", count)
     said(page, "All answers are saved.")
@@ -310,7 +301,6 @@ def test_of_two_tabs_with_one_name_the_later_answers_ask_before_they_replace(ope
 def test_answers_whose_confirmation_was_lost_are_saved(opened: Watched, studio_project: Path) -> None:
     page = opened.room("compare")
     count = begin_study(page, "lost", "Ann")
-
     lost = []
 
     def lose(route: Any) -> None:

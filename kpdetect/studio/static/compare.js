@@ -34,7 +34,7 @@ class Answers {
 
   async post(answers) {
     this.version = (await post(`${this.base}/answers`, { participant: this.participant, version: this.version, answers })).version;
-    if (this.unsaved === answers) this.giveUp();
+    if (this.unsaved === answers) this.forget();
   }
 
   // Lets the next save replace the other answers of this participant.
@@ -43,7 +43,8 @@ class Answers {
     this.other = null;
   }
 
-  giveUp() {
+  // No answers are left to save: they are saved, or given up.
+  forget() {
     this.unsaved = null;
     removeEventListener("beforeunload", this.ask);
   }
@@ -171,7 +172,7 @@ class CompareRoom {
       again().catch(sayWrong);
     };
     const leave = () => {
-      answers.giveUp();
+      answers.forget();
       this.start().catch(sayWrong);
     };
     this.host.replaceChildren(h("section", { class: "empty" }, h("h1", {}, `Thank you, ${answers.participant}`), h("p", {}, text), h("button", { type: "button", class: "main", id: "again", onclick: save }, answers.other ? "Replace the other answers" : "Save the answers"), h("button", { type: "button", onclick: leave }, "Give up these answers")));
