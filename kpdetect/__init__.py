@@ -32,6 +32,7 @@ The commands are functions of this package, of `generator` and of `benchmarks`. 
     project/    `kpdetect run`, which also uses the packages `benchmarks` and `generator`
     studio/     a local web page to view, edit, name, review and compare results
     cli/        the commands
+    __main__    `python -m kpdetect`, the same commands
 """
 
 from __future__ import annotations

@@ -94,10 +94,10 @@ def room_of(name: str) -> str:
 
 
 def read_rooms(graph: Graph) -> Graph:
-    """Which rooms each room imports; packages themselves, as doors for users, are none."""
+    """Which rooms each room imports; packages themselves and their `__main__`, as doors for users, are none."""
     rooms: Graph = defaultdict(set)
     for name, targets in graph.items():
-        if name not in PACKAGES:
+        if name.removesuffix(".__main__") not in PACKAGES:
             rooms[room_of(name)] |= {room_of(target) for target in targets if target not in PACKAGES} - {room_of(name)}
     return dict(rooms)
 

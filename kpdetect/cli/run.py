@@ -48,7 +48,8 @@ Minutes = Annotated[
     typer.Option(
         min=0,
         help="Minutes for the training of the whole project and the generation of its pairs, counting earlier runs of the "
-        "command. Below 4, the detector is neither refined nor self-trained.",
+        "command. Reading, matching and predicting come in addition; --dry-run says how long everything takes. Below 4, the "
+        "detector is neither refined nor self-trained.",
     ),
 ]
 Keypoints = Annotated[
@@ -104,7 +105,7 @@ def command(
     overrides: options.Set = None,
     config: options.Config = None,
 ) -> None:
-    """Train a generator and a detector on a folder of images, find the keypoints in the images, and write a report."""
+    """Learn keypoints from a folder of unlabelled images, find them in the images, and write a report."""
     import shlex
     from logging import INFO
 

@@ -157,6 +157,13 @@ def test_help_and_version_end_well(monkeypatch, capsys):
         assert run(*given, monkeypatch=monkeypatch, capsys=capsys) == (code, "\n" if code else "")
 
 
+def test_the_package_is_the_command():
+    command = [sys.executable, "-m", "kpdetect", "toy", "--count", "0", "--out", "unused"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: Invalid value for '--count'")
+
+
 def test_report_of_what_is_no_project_writes_nothing(fails, blob_folder, tmp_path):
     assert "nowhere: no such folder; give a project folder" in fails("report", tmp_path / "nowhere")
     assert "no generator, detector, predictions or results; give a project folder" in fails("report", blob_folder)
