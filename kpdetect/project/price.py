@@ -278,7 +278,9 @@ class ProjectPrice:
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector
         looks, images = len(rounds.scales) * (1 + rounds.flip_average), self.sample.folder_count
-        seen = [price.forecast.images for training, price in self.expected if training.stage == "round"]
+        begun = self.left[0] if self.left[0].progress[0] else None  # a round that continues has its predictions
+        rounds_left = [(training, price) for training, price in self.expected if training.stage == "round"]
+        seen = [price.forecast.images for training, price in rounds_left if training != begun]
         of_rounds = sum(min(images, images_of_round(self.settings, each)) for each in seen)
         count = of_rounds * looks + images * (self.job.last == "report")
         if not count:

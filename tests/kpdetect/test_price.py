@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -162,6 +164,15 @@ def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_traine
         f"decided earlier: {upright.removesuffix('; to choose yourself, give `orientation`')}",
         f"{out}: everything is trained already",
     )
+
+
+@pytest.mark.slow
+def test_a_round_that_continues_keeps_its_predictions(toy, project, tmp_path):
+    images, out = toy / "unlabelled" / "images", shutil.copytree(project, tmp_path / "project")
+    plan = run_small(images, out, "rounds.steps=9", dry_run=True).plan
+    predicts, trains = (next(line for line in plan if f" {verb} " in line) for verb in ("predicts", "trains"))
+    assert predicts.split(": ")[1].startswith("40 in ")  # the images once, for the report
+    assert "trains the detector of taught-1" in trains
 
 
 def test_pairs_of_a_sample_are_square_and_endless():
