@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.project.config import ProjectConfig, with_enough_steps
-from kpdetect.training.checkpoints import CHECKPOINT
+from kpdetect.training.checkpoints import CHECKPOINT, round_folder
+from kpdetect.training.checkpoints import REFINED as REFINED_STAGE
 from kpdetect.training.forecast import rounded
 from kpdetect.training.loop import UNLIMITED
 
@@ -53,23 +54,29 @@ def sharing_rounds(settings: ProjectConfig) -> int:
     return min(1, rounds.count) if settings.method == "correspondence" and rounds.stops else rounds.count
 
 
-def affordable(settings: ProjectConfig, minutes: float | None) -> ProjectConfig:
+def has_later_stages(out: Path) -> bool:
+    """Whether the refinement or a round of a project has begun."""
+    return any((out / stage / CHECKPOINT).exists() for stage in (REFINED_STAGE, round_folder(1)))
+
+
+def affordable(settings: ProjectConfig, minutes: float | None, out: Path | None = None) -> ProjectConfig:
     """Return the settings without refinement and rounds if the minutes are too few for them to gain.
 
+    A project in `out` that has them already keeps them, because their minutes would train earlier stages, which discards them.
     If the minutes end the trainings of the method `correspondence`, also limit the images that they see.
     """
     if minutes is None or settings.method == "imm":
         return settings
     if settings.method == "correspondence":
         settings = with_enough_steps(settings, least=UNLIMITED)
-    if minutes >= LEAST_MINUTES:
+    if minutes >= LEAST_MINUTES or (out is not None and has_later_stages(out)):
         return settings
     return settings.model_copy(update={"refined": False, "rounds": settings.rounds.model_copy(update={"count": 0})})
 
 
-def omission(settings: ProjectConfig, minutes: float | None) -> str | None:
+def omission(settings: ProjectConfig, minutes: float | None, out: Path | None = None) -> str | None:
     """Describe which stages `affordable` leaves out. None if it leaves none out."""
-    kept = affordable(settings, minutes)
+    kept = affordable(settings, minutes, out)
     names = ["refinement"] * (settings.refined > kept.refined) + ["self-training"] * (settings.rounds.count > kept.rounds.count)
     if not names:
         return None

@@ -54,6 +54,11 @@ def trained_detectors(out: Path) -> dict[str, Path]:
     return {stage: path for stage in detector_stages(out) if (path := out / stage / WEIGHTS).is_file()}
 
 
+def has_scores(out: Path) -> bool:
+    """Whether the present detectors of a project have scores."""
+    return current_choice(out, trained_detectors(out)) is not None
+
+
 def reason_to_end(out: Path, number: int) -> str | None:
     """Say why round `number` is not worthwhile; None if it is. A later round than the first is worthwhile if the previous one
     raised the score."""

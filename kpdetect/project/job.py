@@ -10,11 +10,11 @@ from typing import Literal, TypedDict
 from generator.training.job import GeneratorJob
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector.job import DetectorJob
-from kpdetect.project.budget import images_of_round, share_of, sharing_rounds
+from kpdetect.project.budget import has_later_stages, images_of_round, share_of, sharing_rounds
 from kpdetect.project.config import FIRST, LEAST_REFINED, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
-from kpdetect.training.checkpoints import CHECKPOINT, REFINED, round_folder, round_number
+from kpdetect.training.checkpoints import REFINED, round_folder, round_number
 from kpdetect.training.forecast import rounded
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
@@ -93,7 +93,7 @@ class ProjectJob:
         minutes: training time of all stages together; None if steps alone limit the project.
         init_generator, init_detector: models with whose weights the generator and the first detector start.
         last: the last stage to run. The training stages up to it share the minutes.
-        generator_share: the generator's share of the minutes in a run that has time for all stages.
+        whole: configuration of the project with all stages, also those that the minutes cannot pay for. None: `settings`.
     """
 
     images: TrainingImages
@@ -104,7 +104,7 @@ class ProjectJob:
     init_generator: Path | None = None
     init_detector: Path | None = None
     last: Last = "report"
-    generator_share: float = 1.0
+    whole: ProjectConfig | None = None
 
     def share(self, stage: str) -> float | None:
         """Compute the training minutes of a stage; None if steps alone limit the project."""
@@ -116,12 +116,8 @@ class ProjectJob:
 
     def share_of_more_minutes(self, stage: str) -> float:
         """Compute the share that a stage has of the minutes of a longer project. The advice to give more minutes uses it."""
-        settings, share = self.settings, self.generator_share
-        if settings.method == "correspondence":
-            return share_of(stage, settings.refined, sharing_rounds(settings), settings.method)
-        if stage == "detector":
-            return share * share_of("detector", settings.refined) / share_of("generator", settings.refined)
-        return share
+        whole = self.whole or self.settings
+        return 1.0 if self.last == "generator" else share_of(stage, whole.refined, sharing_rounds(whole), whole.method)
 
     @property
     def first_detector_first(self) -> bool:
@@ -221,7 +217,7 @@ class ProjectJob:
             images=self.images,
             config=self.settings.generator,
             initial=self.init_generator,
-            share=self.generator_share,
+            share=self.share_of_more_minutes("generator"),
             **self._limits("generator", "generator"),
         )
 
@@ -231,9 +227,11 @@ class ProjectJob:
         pairs, config = self.out / "pairs", self.settings.detector
         patience = Patience()
         if self.first_detector_first and self.minutes is not None:
-            later = any((self.out / stage / CHECKPOINT).exists() for stage in (REFINED, round_folder(1)))
+            later = has_later_stages(self.out)
             idle = 0.0 if later or not self.settings.rounds.count else LEAST_ROUND * (self.share("round") or 0.0)
-            patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes, least_left=idle)
+            trained = progress_in(self.out / "detector", "detector")[1] >= 60 * (self.share("detector") or 0.0)
+            least = 0 if later and trained else FIRST  # more training would discard the later stages
+            patience = Patience(least_steps=math.ceil(least / config.batch), most_minutes=self.minutes, least_left=idle)
         limits = self._limits("detector", "detector")
         return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **limits, **patience)
 
@@ -257,6 +255,8 @@ class ProjectJob:
     def minutes_of_round(self, number: int, used: float | None = None) -> float | None:
         """Compute the training minutes of a round. None if steps alone limit the project.
 
+        An automatic number of rounds uses all minutes: a round that leaves too few for another one has them too.
+
         Args:
             number: number of the round, counted from 1.
             used: seconds of the trainings before the round. None: the time that they have taken so far.
@@ -264,8 +264,9 @@ class ProjectJob:
         share = self.share("round")
         if self.minutes is None or share is None or not self.may_omit_round(number):
             return share
-        used = self._seconds_before_round(number) if used is None else used
-        return min(share, max(LEAST_ROUND * share, self.minutes - used / 60))
+        left = self.minutes - (self._seconds_before_round(number) if used is None else used) / 60
+        followed = number < self.settings.rounds.count and left - share >= LEAST_ROUND * share
+        return share if followed else max(LEAST_ROUND * share, left)
 
     def _seconds_before_round(self, number: int) -> float:
         """Return the training time in seconds of all trainings before a round."""

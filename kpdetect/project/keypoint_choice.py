@@ -40,14 +40,29 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
     earlier, digest = read_choice(out / NAME), file_hash(weights)
     if earlier is not None and (earlier.detector, earlier.asked) == (digest, kept):
         return
-    if labelled_by_user(out, weights):
-        log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
+    if _has_labels_of_user(out, weights):
         return
     predictor = Predictor.load(weights, runtime.device.type, labels=Labels())
     choice = choose_keypoints(look_at(predictor, images.paths(out)), kept)
     write_config(Labels(drop=choice.dropped, weights=digest), weights.parent / LABELS)
     write_json(out / NAME, choice.to_record(digest, kept))
     log.info(choice.sentence)
+
+
+def keep_all(out: Path) -> None:
+    """Take back all keypoints that an earlier call left out. Labels that a user has changed since are not touched."""
+    weights = find_weights(out, "detector")
+    if _has_labels_of_user(out, weights):
+        return
+    (weights.parent / LABELS).unlink(missing_ok=True)
+    (out / NAME).unlink()
+    log.info("all keypoints are kept again")
+
+
+def _has_labels_of_user(out: Path, weights: Path) -> bool:
+    if found := labelled_by_user(out, weights):
+        log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
+    return found
 
 
 def labelled_by_user(out: Path, weights: Path) -> bool:

@@ -14,7 +14,7 @@ from kpdetect.detector.backbone import INSTALL
 from kpdetect.errors import ConfigError
 from kpdetect.project.config import Method, ProjectConfig, changed, project_config
 from kpdetect.project.feature_network import require_features
-from kpdetect.training.run_folder import CONFIG
+from kpdetect.training.run_folder import CONFIG, has_begun
 
 SHARED = ("generator.data.crop",)
 """Settings of the generator that the method `correspondence` uses too."""
@@ -41,7 +41,7 @@ def chosen_method(
     Raises:
         ConfigError: an assignment cannot be applied, or the configuration in `out` is damaged.
     """
-    if (out / CONFIG).exists():
+    if has_begun(out):
         method = read_config(ProjectConfig, out / CONFIG).method
         return method, f"method: {method}, with which this project began"
     if not pretrained:

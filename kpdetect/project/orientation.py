@@ -23,14 +23,13 @@ from kpdetect.images.orientation import FEWEST, IMAGES, SIDE, THRESHOLD, Orienta
 from kpdetect.messages import log
 from kpdetect.refinement.config import RefineConfig
 from kpdetect.training.checkpoints import find_weights, read_model_description
-from kpdetect.training.run_folder import CONFIG
+from kpdetect.training.run_folder import ORIENTATION, has_begun
 
 Configured = TypeVar("Configured", DetectorConfig, RefineConfig)
 
 Orientation = Literal["upright", "any", "auto"]
 ORIENTATIONS: tuple[str, ...] = get_args(Orientation)
 DEFAULT: Orientation = "auto"
-RECORD = "orientation.json"
 GENERATOR = ("model.orientation=any", f"model.mask_prior={MASK_PRIOR:g}")
 """Settings of a generator of objects in every direction."""
 DETECTOR = ("augment.rotation=180",)
@@ -77,11 +76,11 @@ def settle_orientation(
             "chosen_by": "user",
             "text": f"the user chose the orientation {wanted}",
         }
-    elif (out / RECORD).exists():
-        earlier = read_json(out / RECORD)
+    elif (out / ORIENTATION).exists():
+        earlier = read_json(out / ORIENTATION)
         say(f"decided earlier: {earlier.get('text', earlier['orientation'])}")
         return bool(earlier["orientation"] == "any")
-    elif not possible or (out / CONFIG).exists():
+    elif not possible or has_begun(out):
         return False
     else:
         sample = images.sample(out, SIDE, crop, IMAGES)
@@ -95,9 +94,9 @@ def settle_orientation(
             "text": describe(test),
         }
         say(f"{describe(test)}; to choose yourself, give `orientation`")
-    if writes and not (out / CONFIG).exists():
+    if writes and not has_begun(out):
         require_apart(images.folder, out)
-        write_json(make_folder(out) / RECORD, record)
+        write_json(make_folder(out) / ORIENTATION, record)
     return bool(record["orientation"] == "any")
 
 

@@ -40,7 +40,7 @@ from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictions_folder import read_predictions
 from kpdetect.messages import log, say
 from kpdetect.progress import Listener, listening
-from kpdetect.project.budget import affordable, omission, share_of
+from kpdetect.project.budget import affordable, omission
 from kpdetect.project.config import EXEMPT, Method, ProjectConfig, changed, project_config
 from kpdetect.project.feature_network import require_features
 from kpdetect.project.job import Last
@@ -164,16 +164,16 @@ def run_project(
     project = Project(
         images=listed,
         out=out,
-        settings=affordable(settings, minutes),
+        settings=affordable(settings, minutes, out),
         runtime=runtime,
         minutes=minutes,
         init_generator=as_path(init_generator),
         init_detector=as_path(init_detector),
         last=last,
-        generator_share=1.0 if last == "generator" else share_of("generator", settings.refined, settings.rounds.count),
+        whole=settings,
     )
     with listening(progress):
-        if runtime.is_main and last == "report" and (omitted := omission(settings, minutes)):
+        if runtime.is_main and last == "report" and (omitted := omission(settings, minutes, out)):
             log.info(omitted)
         if dry_run:
             return RunResult(path=out, report=project.report, plan=(*decisions, *project.price.text.splitlines()))

@@ -25,11 +25,14 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
+from kpdetect.inference.prediction_record import RECORD
 from kpdetect.project.budget import LOOKS, images_of_round, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
+from kpdetect.project.detector_choice import has_scores
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
 from kpdetect.project.job import ProjectJob, Training
+from kpdetect.project.outdated import CORRESPONDENCE
 from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
@@ -114,7 +117,8 @@ class ProjectPrice:
         places = [at for at, each in enumerate(trainings) if not (each.is_finished or each.stage == left_out)]
         left = trainings[min(places) :] if places else ()
         number = left[0].round if left else 0
-        return () if self.job.reason_without_round(number) is not None else left  # the rounds have ended
+        unknown = self.job.allows_round(number) and not has_scores(self.job.out)  # the run computes the scores first
+        return left if unknown or self.job.reason_without_round(number) is None else ()
 
     @property
     def lines_unless_short(self) -> list[Line]:
@@ -142,7 +146,7 @@ class ProjectPrice:
             works.append(self._matches() if self.settings.method == "correspondence" else self._pairs_left(needs))
         works += self._predictions()
         forecasts = [replace(price.forecast, stage=training.title) for training, price in self.expected]
-        lines = [work.line for work in works]
+        lines = [work.line for work in works if work.amount]
         lines += [speed_line(forecast) for forecast in forecasts]
         trained = sum(forecast.seconds for forecast in forecasts)
         lines.append((logging.INFO, f"in all it takes about {duration(trained + sum(work.seconds for work in works))}"))
@@ -155,8 +159,6 @@ class ProjectPrice:
         minutes = self.job.minutes
         used = seconds + sum(training.progress[1] for training in self.job.trainings)
         if minutes is None or self.settings.method != "correspondence" or used > 60 * minutes * MOST_OF_THE_MINUTES:
-            return []
-        if any(price.forecast.images < price.forecast.limit for _, price in self.expected):
             return []
         need = f"the trainings need about {duration(used)} of the {minutes:g}"
         return [(logging.INFO, f"{need}: with more images, the keypoints became worse in measurements")]
@@ -199,7 +201,7 @@ class ProjectPrice:
         for training in self.left:
             job = training.job
             if isinstance(job, DetectorJob) and found.keys() & {"detector", "round"}:
-                price = _of_another_round(found.get("round") or found["detector"], job, self.job.share("round"))
+                price = _of_another_round(found.get("round") or found["detector"], job)
             else:
                 with settings_of(training.stage):
                     price = self._measured(training)
@@ -211,12 +213,11 @@ class ProjectPrice:
     def pairs_count(self) -> int:
         """The number of pairs that the project needs, at most `PairsConfig.count`.
 
-        If time limits the project, the number depends on measured speeds. Several processes must agree on it, so they ignore
-        the time.
+        If time limits the project, the number depends on measured speeds, so several processes must agree on it.
         """
         settings, minutes = self.settings, self.job.share("pairs")
         seen = settings.detector.steps * settings.detector.batch
-        if minutes is None or self.job.runtime.world > 1 or settings.detector.steps <= SHORT_STEPS:
+        if minutes is None or settings.detector.steps <= SHORT_STEPS:
             return pairs_needed(settings, seen)
         places = [place for place, training in enumerate(self.left) if training.stage == "detector"]
         looks = min([seen, *(self.prices[place].forecast.images for place in places)])
@@ -224,8 +225,8 @@ class ProjectPrice:
 
     @cached_property
     def drawing_rate(self) -> float:
-        """The pairs per second that this machine draws, measured."""
-        return drawing_rate(self.settings.generator, self.job.runtime)
+        """The pairs per second that all processes draw together, measured."""
+        return drawing_rate(self.settings.generator, self.job.runtime) * self.job.runtime.world
 
     @cached_property
     def squares(self) -> Image:
@@ -272,6 +273,7 @@ class ProjectPrice:
         config = self.settings.correspondence
         squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
         (of_sample, of_matched), matched = feature_counts(config), min(config.images, self.sample.folder_count)
+        matched = 0 if (self.job.out / CORRESPONDENCE / RECORD).exists() else matched  # all are matched already
         count = of_matched * matched + of_sample * min(config.sample, matched)
         return Work("computes features of", count, "images", feature_rate(squares, config, self.job.runtime))
 
@@ -289,8 +291,9 @@ class ProjectPrice:
         return [Work("predicts", count, "images", rate)]
 
 
-def _of_another_round(price: Price, job: DetectorJob, minutes: float | None) -> Price:
-    """Forecast a round of self-training from the measured speed of the training on pairs, which has the same network."""
-    left, limit = None if minutes is None else 60 * minutes, job.config.steps * job.config.batch
-    forecast = replace(price.forecast, seen=0, limit=limit, seconds_used=0.0, seconds_left=left)
+def _of_another_round(price: Price, job: DetectorJob) -> Price:
+    """Forecast a round of self-training without a limit in minutes from the measured speed of the training on pairs, which has
+    the same network."""
+    limit = job.config.steps * job.config.batch
+    forecast = replace(price.forecast, seen=0, limit=limit, seconds_used=0.0, seconds_left=None)
     return replace(price, forecast=forecast)

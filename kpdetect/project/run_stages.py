@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.reporting.report import write_report
 from benchmarks.studies.judging import judge_project
+from benchmarks.studies.keypoint_choice import NAME as CHOSEN
 from generator.stream import PairStream
 from generator.training.train import run_generator_job
 from kpdetect.data.export import write_shards
@@ -22,7 +23,7 @@ from kpdetect.project.correspondence import find_correspondences, write_correspo
 from kpdetect.project.detector_choice import choose_detector
 from kpdetect.project.generator_training import with_networks
 from kpdetect.project.job import ProjectJob
-from kpdetect.project.keypoint_choice import choose_in_project
+from kpdetect.project.keypoint_choice import choose_in_project, keep_all
 from kpdetect.project.outdated import (
     CORRESPONDENCE,
     discard_outdated,
@@ -85,7 +86,7 @@ class Project(ProjectJob):
             ]
             if self.settings.refined or rounds:
                 trained.append(Stage("Choose among the detectors", partial(by_the_first, self.runtime, self.choose_detector)))
-        if self.settings.kept is not None:
+        if self.settings.kept is not None or (self.out / CHOSEN).exists():
             trained.append(Stage("Choose the most informative keypoints", partial(by_the_first, self.runtime, self.choose)))
         used = [
             Stage("Predict keypoints on the images", self.predict),
@@ -109,10 +110,11 @@ class Project(ProjectJob):
         stream = PairStream(out / "generator", self.runtime, seed=pairs.seed, truncation=pairs.truncation)
         by_the_first(self.runtime, lambda: discard_outdated(out, stream.provenance))
         in_use = 0 if self.minutes is None else pairs_in_use(out)  # another number of pairs would discard the detector
+        count = self.peers.agreed(in_use or self.price.pairs_count)
         write_shards(
             stream,
             out / "pairs",
-            in_use or self.price.pairs_count,
+            count,
             codec=pairs.codec,
             shard_size=pairs.shard_size,
             sources=read_sources(out / "generator"),
@@ -145,7 +147,8 @@ class Project(ProjectJob):
         """Continue the training of the detector on the real images, if the first detector leaves the minutes for it."""
         by_the_first(self.runtime, lambda: discard_outdated_refinement(self.out))
         if (reason := self.peers.agreed(self.reason_without_refinement())) is not None:
-            by_the_first(self.runtime, lambda: log.info(f"refinement is left out: {reason}"))
+            done = "not trained further" if (self.refine_job.out / WEIGHTS).exists() else "left out"
+            by_the_first(self.runtime, lambda: log.info(f"refinement is {done}: {reason}"))
             return
         self._refine(self.refine_job)
 
@@ -161,7 +164,8 @@ class Project(ProjectJob):
                 by_the_first(self.runtime, self.choose_detector)
             if (reason := self.peers.agreed(self.reason_without_round(number))) is not None:
                 ended = number > 1 and not (self.out / round_folder(number - 1) / WEIGHTS).exists()
-                log.info(f"round {number} is left out" + ("" if ended else f": {reason}"))
+                done = "not trained further" if (self.out / round_folder(number) / WEIGHTS).exists() else "left out"
+                log.info(f"round {number} is {done}" + ("" if ended else f": {reason}"))
                 return
         teach_round(self, number)
 
@@ -178,7 +182,9 @@ class Project(ProjectJob):
 
     def choose(self) -> None:
         """Keep the most informative keypoints, and leave the others out of all results."""
-        assert self.settings.kept is not None
+        if self.settings.kept is None:
+            keep_all(self.out)
+            return
         try:
             choose_in_project(self.out, self.images, self.settings.kept, self.runtime)
         except InputError as error:

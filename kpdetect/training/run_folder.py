@@ -28,10 +28,15 @@ from kpdetect.files.json_yaml import parse_json
 from kpdetect.files.reading import reading
 from kpdetect.files.temporary import LOCK
 from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS
+from kpdetect.training.progress_note import NOTE
 
 PACKAGES = ("kpdetect", "torch", "timm", "albumentations", "scikit-learn", "opencv-python", "pandas", "h5py", "numpy")
 
 CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+ORIENTATION = "orientation.json"
+"""Name of the record of the directions of the objects."""
+WITHOUT_WORK = (LOCK, NOTE, CONFIG, ENVIRONMENT, ORIENTATION)
+"""Files of a run that has not done any work."""
 EARLY_SHEET_SECONDS = 15.0
 """Training time of the first sample sheet, in seconds. It doubles from sheet to sheet until the first `sample_every`."""
 
@@ -54,7 +59,7 @@ class RunFolder:
         self.folder, self.writes = make_folder(folder) if writes else folder, writes
         self.events: Any = None
         existing = folder / CONFIG
-        if existing.exists() and self.begun:
+        if self.begun:
             changed = differences(read_config(type(config), existing), config, exempt)
             if changed:
                 raise ConfigError(
@@ -70,7 +75,7 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether the run has done any work. If it failed before, it may be started again with other settings."""
-        return any(path.name not in (LOCK, CONFIG, ENVIRONMENT) for path in self.folder.iterdir())
+        return has_begun(self.folder)
 
     @property
     def checkpoint(self) -> Path:
@@ -113,6 +118,11 @@ class RunFolder:
             return
         lines = self.metrics.read_text(encoding="utf-8", errors="replace").splitlines()
         write_text(self.metrics, "".join(f"{line}\n" for line in lines if _step(line) <= step))
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a folder holds a run or a project that has done any work."""
+    return (folder / CONFIG).exists() and any(path.name not in WITHOUT_WORK for path in folder.iterdir())
 
 
 def _step(line: str) -> float:

@@ -24,7 +24,7 @@ def priced(minutes, detector_rate=50.0, drawing_rate=100.0, *overrides):
     """The forecast of a project of which nothing is trained, as if these images and pairs a second had been measured."""
     settings = apply_overrides(project_config(), ["detector.steps=1000000000", *overrides])
     images, out = TrainingImages(Path("images")), Path("nowhere")
-    job = ProjectJob(images=images, out=out, settings=settings, runtime=CPU, minutes=minutes, generator_share=0.5)
+    job = ProjectJob(images=images, out=out, settings=settings, runtime=CPU, minutes=minutes)
     price = ProjectPrice(job=job)
     seconds = minutes and 60 * minutes * share_of("detector", True, 1)
     forecast = Forecast(detector_rate, 0, 10**12, seconds_left=seconds)
@@ -113,6 +113,41 @@ def test_a_round_has_at_most_the_minutes_that_are_left(monkeypatch):
     assert matched(22, "rounds.count=1", "rounds.stops=false").round_job(1).minutes == pytest.approx(6.6)
 
 
+def test_a_round_has_the_minutes_that_are_too_few_for_another_one(monkeypatch):
+    took = {"detector": 600.0}
+    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, took.get(folder.name, 0.0)))
+    assert matched(20).round_job(1).minutes == 10  # 6 would leave 4, and a round needs 4.5
+    assert matched(20, "rounds.count=1").round_job(1).minutes == 10
+    took["detector"] = 540.0
+    assert matched(20).round_job(1).minutes == 6
+    assert matched(20, "rounds.count=1").round_job(1).minutes == 11  # no other round follows
+    assert matched(20, "rounds.count=1", "rounds.stops=false").round_job(1).minutes == 6
+
+
+def test_later_stages_are_not_discarded_for_a_detector_that_used_its_minutes(monkeypatch, tmp_path):
+    took = {"detector": 600.0}
+    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, took.get(folder.name, 0.0)))
+    (tmp_path / "refined").mkdir()
+    (tmp_path / "refined" / "checkpoint.pt").touch()
+    job = replace(matched(20), out=tmp_path)
+    assert job.detector_job.least_steps == 0
+    assert replace(matched(22), out=tmp_path).detector_job.least_steps == FIRST / 16
+    assert replace(matched(20), out=tmp_path / "other").detector_job.least_steps == FIRST / 16
+    settings = project_config(method="correspondence")
+    for minutes, refined in ((3, False), (4, True)):
+        assert affordable(settings, minutes).refined is refined
+        assert affordable(settings, minutes, tmp_path).refined
+    assert omission(settings, 3) is not None
+    assert omission(settings, 3, tmp_path) is None
+
+
+def test_advice_below_the_least_minutes_is_about_a_run_with_all_stages():
+    whole = project_config(method="correspondence")
+    job = replace(matched(3), whole=whole)
+    assert job.share("detector") == 3
+    assert job.share_of_more_minutes("detector") == 0.5
+
+
 def test_a_detector_uses_the_minutes_of_no_other_training(tmp_path):
     config = matched(20).detector_job.config
 
@@ -132,7 +167,7 @@ def test_a_detector_uses_the_minutes_of_no_other_training(tmp_path):
 def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch):
     took = {"detector": (500, 800.0)}  # 8,000 images, 10 a second
     monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: took.get(self.job.out.name, (0, 0.0))))
-    assert matched(20).images_of_round == 1_800  # 6 minutes: 3,600 images
+    assert matched(20).images_of_round == 2_000  # 6.7 minutes: 4,000 images
     assert matched(20, "rounds.images=1500").images_of_round == 1_500
     assert matched(8).images_of_round == LEAST_PAIRS
     assert matched(600).images_of_round == matched(None).images_of_round == 12_000 / 2
@@ -147,8 +182,8 @@ def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch)
         (5.0, ["detector"], 20),
         (8.3, ["detector"], 20),  # 8,000 images take 16 minutes; the rest is too short for a round, so the detector has it
         (9.0, ["detector", "round"], 20),  # the round has the 5.2 minutes that are left
-        (10.0, ["detector", "round"], 19.3),
-        (20.0, ["detector", "round"], 16),  # a refinement on 1,600 images gains nothing
+        (10.0, ["detector", "round"], 20),
+        (18.0, ["detector", "round"], 20),  # a refinement on 1,440 images gains nothing, and the round has its minutes
         (45.0, ["detector", "refine", "round", "round"], 18.8),
         (500.0, ["detector", "refine", "round", "round", "round"], 2.7),
     ],
@@ -159,7 +194,8 @@ def test_the_forecast_lists_the_trainings_that_the_minutes_allow(rate, stages, m
     for training in price.job.trainings:
         config = training.job.config
         limit, speed = config.steps * config.batch, rate / (REFINED_COST if training.stage == "refine" else 1)
-        seconds = training.job.budget(config.steps).seconds_left(0, 0.0, speed / config.batch)
+        limited = training.stage != "round"  # the minutes of a round depend on the trainings before it
+        seconds = training.job.budget(config.steps).seconds_left(0, 0.0, speed / config.batch) if limited else None
         found.append(Price(forecast=Forecast(speed, 0, limit, seconds_left=seconds), needs=Needs(0, None, 0, 0)))
     price.__dict__["prices"] = tuple(found)
     assert [training.stage for training, _ in price.expected] == stages
@@ -184,7 +220,7 @@ def test_a_short_run_leaves_out_refinement_and_rounds(blob_folder, tmp_path, mon
 
     def look(project):
         seen.append([stage.title for stage in project.stages()])
-        shares.append((project.share("generator"), project.generator_share))
+        shares.append((project.share("generator"), project.share_of_more_minutes("generator")))
 
     monkeypatch.setattr(Project, "run", look)
     for minutes in (3, 60, None):

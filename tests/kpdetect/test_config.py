@@ -8,7 +8,7 @@ from generator.config import GeneratorConfig
 from generator.presets import preset
 from kpdetect.config import StrictConfig, apply_overrides, differences, read_config, write_config
 from kpdetect.errors import ConfigError
-from kpdetect.training.run_folder import RunFolder
+from kpdetect.training.run_folder import ORIENTATION, RunFolder
 
 
 class Inner(StrictConfig):
@@ -64,7 +64,8 @@ def test_differences_leave_budgets_out():
 
 
 def test_run_folder_refuses_another_config(tmp_path: Path):
-    RunFolder(tmp_path / "run", Outer())
+    RunFolder(tmp_path / "run", Outer(rate=0.4))
+    (tmp_path / "run" / ORIENTATION).touch()  # found before the work begins
     RunFolder(tmp_path / "run", Outer()).log(step=1)  # begun
     with pytest.raises(ConfigError, match=r"rate: 0\.5 -> 0\.6"):
         RunFolder(tmp_path / "run", Outer(rate=0.6))

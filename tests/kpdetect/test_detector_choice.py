@@ -165,3 +165,6 @@ def test_rounds_end_when_the_score_stops_rising(project, toy, tmp_path, noises, 
     assert why in page
     assert '<tr class="model"><td>The detector of round 1</td>\n<td class="number">0.32</td>' in page
     assert json.loads((out / "predictions" / "predictions.json").read_text())["model"] == verdict.detector
+    (out / "stages.json").unlink()  # the run was killed before the detectors had scores
+    plan = run_small(toy / "unlabelled" / "images", out, *rounds, dry_run=True).plan
+    assert any("trains the detector of taught-3" in line for line in plan)

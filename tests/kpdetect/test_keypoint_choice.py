@@ -19,7 +19,7 @@ from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import Labels
 from kpdetect.inference.predictor import Predictor
 from kpdetect.project.config import project_config
-from kpdetect.project.keypoint_choice import choose_in_project
+from kpdetect.project.keypoint_choice import choose_in_project, keep_all
 from kpdetect.project.run_stages import Project
 from kpdetect.shipped import shipped_folder
 from kpdetect.toy.dataset import write_toy
@@ -54,6 +54,8 @@ def test_the_choice_comes_after_the_last_training(tmp_path):
     assert titles(project_config(keypoints="auto"))[-4] == "Choose the most informative keypoints"
     assert titles(project_config(keypoints="auto", method="imm"))[1] == "Choose the most informative keypoints"
     assert "Choose the most informative keypoints" not in titles(project_config())
+    (tmp_path / "chosen.json").touch()  # an earlier call left keypoints out
+    assert "Choose the most informative keypoints" in titles(project_config())
 
 
 def test_choice_among_known_keypoints(tmp_path):
@@ -120,6 +122,13 @@ def test_a_project_keeps_the_best_keypoints_until_its_detector_or_labels_change(
     write_config(Labels(names={0: "nose"}, drop=(1,)), labels)
     choose_in_project(out, TrainingImages(images), 3, CPU)
     assert read_config(Labels, labels) == Labels(names={0: "nose"}, drop=(1,))
+    keep_all(out)
+    assert read_config(Labels, labels) == Labels(names={0: "nose"}, drop=(1,))
+    labels.unlink()
+    choose_in_project(out, TrainingImages(images), 4, CPU)
+    keep_all(out)
+    assert not labels.exists()
+    assert not (out / "chosen.json").exists()
 
     with pytest.raises(InputError, match="7 readable images; to compare keypoints, give at least 8"):
         look_at(Predictor.load(out, "cpu"), sorted(images.iterdir())[:7])

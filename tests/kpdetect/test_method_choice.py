@@ -83,6 +83,8 @@ def test_a_wrong_assignment_is_reported_as_such(missing, tmp_path):
 @pytest.mark.parametrize("method", ["gan", "correspondence"])
 def test_a_project_keeps_its_method(installed, tmp_path, method):
     write_config(project_config(method=method), tmp_path / "config.yaml")
+    assert "began" not in chosen_method(tmp_path)[1]  # the project ended before it did anything
+    (tmp_path / "pairs").mkdir()
     assert chosen_method(tmp_path) == (method, f"method: {method}, with which this project began")
 
 

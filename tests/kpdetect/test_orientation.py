@@ -20,8 +20,10 @@ from kpdetect.errors import ConfigError
 from kpdetect.images.image_files import write_image
 from kpdetect.images.orientation import FEWEST, SIDE, measure_orientation
 from kpdetect.project.generator_training import train_generator
-from kpdetect.project.orientation import RECORD, for_pairs, settle_orientation
+from kpdetect.project.orientation import for_pairs, settle_orientation
 from kpdetect.refinement.config import RefineConfig
+from kpdetect.training.run_folder import CONFIG as RUN_CONFIG
+from kpdetect.training.run_folder import ORIENTATION
 from tests.builders.generators import CONFIG, write_generator
 
 
@@ -68,7 +70,7 @@ def test_the_choice_is_said_recorded_and_kept(turned_folder: Path, tmp_path: Pat
         assert not (tmp_path / "dry").exists()
         assert settle_orientation("auto", images, tmp_path, "centre") is True
     assert "objects have all directions: a classifier recognises" in caplog.text
-    record = json.loads((tmp_path / RECORD).read_text())
+    record = json.loads((tmp_path / ORIENTATION).read_text())
     assert record["orientation"] == "any"
     assert record["chosen_by"] == "test"
     assert record["images"] == FEWEST
@@ -78,8 +80,14 @@ def test_the_choice_is_said_recorded_and_kept(turned_folder: Path, tmp_path: Pat
     assert settle_orientation("auto", gone, tmp_path, "centre", say=said.append) is True  # nothing is measured again
     assert said == [f"decided earlier: {record['text']}"]
     assert settle_orientation("upright", images, tmp_path, "centre") is False
-    again = json.loads((tmp_path / RECORD).read_text())
+    again = json.loads((tmp_path / ORIENTATION).read_text())
     assert again == {"orientation": "upright", "chosen_by": "user", "text": "the user chose the orientation upright"}
+    (tmp_path / RUN_CONFIG).touch()  # a run that ended before it did anything
+    assert settle_orientation("any", images, tmp_path, "centre") is True
+    assert json.loads((tmp_path / ORIENTATION).read_text())["orientation"] == "any"
+    (tmp_path / "checkpoint.pt").touch()
+    assert settle_orientation("upright", images, tmp_path, "centre") is False
+    assert json.loads((tmp_path / ORIENTATION).read_text())["orientation"] == "any"
     assert settle_orientation("auto", images, tmp_path / "no", "centre", possible=False) is False
     with pytest.raises(ConfigError, match="`orientation=left`: expected one of upright, any, auto"):
         settle_orientation("left", images, tmp_path, "centre")  # type: ignore[arg-type]
