@@ -9,7 +9,7 @@ keypoint_choice
 orientation
           the directions of the objects: chosen by the user or by a test, and the settings that follow from them
 method_choice
-          chooses the method for objects with all directions
+          chooses the method of a project
 job       the inputs, settings and limits of a project and of its trainings
 outdated  removes the results of stages whose inputs have changed
 price     a forecast of the time, memory and disk that a project needs, measured before it begins
@@ -20,6 +20,10 @@ rounds_config
           the settings of self-training
 correspondence
           finds keypoints by clusters of pretrained features, for the method `correspondence`
+correspondence_pairs
+          pairs of the images and these keypoints
+matched_images
+          whether keypoints that were found earlier belong to the present images
 feature_network
           the pretrained network of this method
 stage       a stage of a project, and a function that runs all stages

@@ -22,9 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, invert_affine
-from kpdetect.data.crop_sources import originals
 from kpdetect.data.even_spacing import evenly_spaced
-from kpdetect.data.export import write_shards
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
@@ -37,17 +35,17 @@ from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.json_stream import Entries
 from kpdetect.images.arrays import CropPolicy, Image, fit_image
-from kpdetect.images.image_files import list_names, read_image, write_image
+from kpdetect.images.image_files import read_image, write_image
 from kpdetect.images.levels import current_levels
 from kpdetect.inference.earlier_results import inputs_key, is_finished
 from kpdetect.inference.image_parts import Part, Parts
 from kpdetect.inference.overlap import batch_of, in_order, predicting_threads, workers_of
 from kpdetect.inference.parts_table import PartsTable
 from kpdetect.inference.predictions import write_predictions
-from kpdetect.inference.pseudo_labels import PseudoPairs
 from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.project.feature_network import feature_network
+from kpdetect.project.matched_images import is_found_in
 from kpdetect.refinement.reconstruction import Perception
 from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.run_folder import environment
@@ -70,6 +68,7 @@ def find_correspondences(
     *,
     keypoints: int,
     crop: CropPolicy,
+    in_use: bool = False,
 ) -> None:
     """Find the keypoints of a folder of images without training, or continue an interrupted call.
 
@@ -80,9 +79,11 @@ def find_correspondences(
         runtime: device and processes.
         keypoints: number of keypoints.
         crop: how an image becomes square.
+        in_use: whether a detector has learned from the keypoints in `out`, so that other keypoints are refused.
 
     Raises:
         InputError: there are too few readable images, or, if they are `strict`, one is unreadable.
+        ConfigError: keypoints in use were found in other images or with other settings.
         ConfigError, CheckpointError: the feature network or its weights cannot be used.
         OutputError: `out` cannot be written.
     """
@@ -91,7 +92,7 @@ def find_correspondences(
     search = _Search(
         perception, images.spread(out, config.images), images.folder, config, runtime, keypoints, crop, images.strict
     )
-    if is_finished(out, search.stage):
+    if is_finished(out, search.stage) or (in_use and is_found_in(out, search.stage, search.paths, images.folder)):
         log.info(f"{out}: the keypoints are found already")
         return
     search.run(out)
@@ -261,30 +262,3 @@ class _Search:
             tiles.append(draw_keypoints(tile, apply_affine(smaller, apply_affine(found.matrix, points))))
         write_image(path, contact_sheet(tiles, COLUMNS))
         log.info(f"{path} shows {len(tiles)} images with their matches")
-
-
-def write_correspondence_pairs(
-    found: Path, images: Path, out: Path, config: CorrespondenceConfig, runtime: Runtime, *, size: int, crop: CropPolicy
-) -> None:
-    """Write the images and the keypoints that `find_correspondences` found as shards, on which a detector can be trained.
-
-    Args:
-        found: folder that `find_correspondences` wrote.
-        images: folder of the images.
-        out: folder of shards.
-        config: settings. Matches below `min_similarity` are left out.
-        runtime: device and processes.
-        size: side of the square images in pixels.
-        crop: how an image becomes square.
-
-    Raises:
-        InputError: an image is missing, or has changed since.
-        OutputError: `out` cannot be written.
-    """
-    peers = peers_of(runtime)
-    pairs = PseudoPairs([found], images, size, crop, max(config.min_similarity, 1e-6), peers=peers)
-    names = pairs.predictions.images
-    behind = [*pairs.sources, *originals(images, list_names(images), names)]
-    if config.headings:
-        pairs.provenance["orientation"] = "any"
-    write_shards(pairs, out, len(names), sources=behind, peers=peers)

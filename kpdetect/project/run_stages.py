@@ -19,7 +19,8 @@ from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
 from kpdetect.project.budget import pairs_in_use
-from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
+from kpdetect.project.correspondence import find_correspondences
+from kpdetect.project.correspondence_pairs import write_correspondence_pairs
 from kpdetect.project.detector_choice import choose_detector
 from kpdetect.project.generator_training import with_networks
 from kpdetect.project.job import ProjectJob
@@ -38,7 +39,7 @@ from kpdetect.project.setting_names import named_in
 from kpdetect.project.stage import Stage, run_stages
 from kpdetect.refinement.job import RefineJob
 from kpdetect.refinement.train import run_refine_job
-from kpdetect.training.checkpoints import WEIGHTS, round_folder
+from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS, round_folder
 from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.processes import Peers
 
@@ -132,6 +133,7 @@ class Project(ProjectJob):
             runtime,
             keypoints=settings.refine.keypoints,
             crop=crop,
+            in_use=(self.out / "detector" / CHECKPOINT).exists(),
         )
         by_the_first(runtime, lambda: discard_outdated_matches(self.out))
         size = settings.detector.model.input_size

@@ -1,5 +1,7 @@
 """The method `correspondence`: mutual nearest neighbours of pretrained features, the choice of clusters, and a project."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -17,11 +19,13 @@ from kpdetect.discovery.object_masks import ObjectMasks, largest_piece
 from kpdetect.discovery.selection import spread_choice, steadiness
 from kpdetect.errors import ConfigError, InputError
 from kpdetect.files.atomic import read_json
+from kpdetect.files.hashes import file_hash
 from kpdetect.images.image_files import read_image
 from kpdetect.inference.predictions import Predictions
 from kpdetect.project.budget import share_of
 from kpdetect.project.config import ProjectConfig, project_config
-from kpdetect.project.correspondence import find_correspondences, write_correspondence_pairs
+from kpdetect.project.correspondence import find_correspondences
+from kpdetect.project.correspondence_pairs import write_correspondence_pairs
 from kpdetect.project.orientation import for_pairs
 from kpdetect.project.pipeline import run_project
 from kpdetect.training.checkpoints import read_description
@@ -201,3 +205,11 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     assert "memorise" not in said  # no generator learns from the images
     run_project(images, out, config, overrides=overrides, device="cpu")  # nothing is computed again
     assert "the keypoints are found already" in capsys.readouterr().err
+    same = shutil.copytree(images, tmp_path / "same", copy_function=shutil.copyfile)  # with new times
+    before = file_hash(out / "taught-1" / "model.safetensors")
+    run_project(same, out, config, overrides=overrides, device="cpu")
+    assert "the keypoints are found already" in capsys.readouterr().err
+    shutil.copyfile(images / "000000.png", same / "another.png")
+    with pytest.raises(ConfigError, match=r"trained on other images \(files were added"):
+        run_project(same, out, config, overrides=overrides, device="cpu")
+    assert file_hash(out / "taught-1" / "model.safetensors") == before
