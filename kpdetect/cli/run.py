@@ -48,8 +48,8 @@ Minutes = Annotated[
     typer.Option(
         min=0,
         help="Minutes for the training of the whole project and the generation of its pairs, counting earlier runs of the "
-        "command. Reading, matching and predicting come in addition; --dry-run says how long everything takes. Below 4, the "
-        "detector is neither refined nor self-trained.",
+        "command. Reading, matching and predicting come in addition; --dry-run says how long the whole command takes, roughly. "
+        "Below 4, the detector is neither refined nor self-trained.",
     ),
 ]
 Keypoints = Annotated[

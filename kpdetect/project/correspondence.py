@@ -45,7 +45,7 @@ from kpdetect.inference.predictions import write_predictions
 from kpdetect.messages import log
 from kpdetect.progress import Progress
 from kpdetect.project.feature_network import feature_network
-from kpdetect.project.matched_images import is_found_in
+from kpdetect.project.matched_images import is_found_so
 from kpdetect.refinement.reconstruction import Perception
 from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.run_folder import environment
@@ -79,11 +79,11 @@ def find_correspondences(
         runtime: device and processes.
         keypoints: number of keypoints.
         crop: how an image becomes square.
-        in_use: whether a detector has learned from the keypoints in `out`, so that other keypoints are refused.
+        in_use: whether a detector has learned from the keypoints in `out`. They are kept then; see `require_same_images`.
 
     Raises:
         InputError: there are too few readable images, or, if they are `strict`, one is unreadable.
-        ConfigError: keypoints in use were found in other images or with other settings.
+        ConfigError: keypoints in use were found with other settings.
         ConfigError, CheckpointError: the feature network or its weights cannot be used.
         OutputError: `out` cannot be written.
     """
@@ -92,7 +92,7 @@ def find_correspondences(
     search = _Search(
         perception, images.spread(out, config.images), images.folder, config, runtime, keypoints, crop, images.strict
     )
-    if is_finished(out, search.stage) or (in_use and is_found_in(out, search.stage, search.paths, images.folder)):
+    if is_finished(out, search.stage) or (in_use and is_found_so(out, search.stage)):
         log.info(f"{out}: the keypoints are found already")
         return
     search.run(out)

@@ -14,7 +14,7 @@ from kpdetect.project.budget import has_later_stages, images_of_round, share_of,
 from kpdetect.project.config import FIRST, LEAST_REFINED, ProjectConfig
 from kpdetect.project.detector_choice import reason_to_end
 from kpdetect.refinement.job import RefineJob
-from kpdetect.training.checkpoints import REFINED, round_folder, round_number
+from kpdetect.training.checkpoints import CHECKPOINT, REFINED, round_folder, round_number
 from kpdetect.training.forecast import rounded
 from kpdetect.training.price import progress_in
 from kpdetect.training.runtime import Runtime
@@ -26,6 +26,8 @@ REFINED_COST = 3.0
 """How many times as long an image takes in the refinement as in the training of the first detector, roughly, on any machine."""
 LEAST_ROUND = 0.75
 """Share of the minutes of a round that must be left for another round to begin."""
+LEAST_USED = 0.75
+"""If the trainings of a project have used this share of its minutes, a training is not continued at the cost of later ones."""
 Last = Literal["generator", "detector", "report"]
 """The last stage of a project: training the generator, training the last detector, or writing the report."""
 
@@ -120,6 +122,11 @@ class ProjectJob:
         return 1.0 if self.last == "generator" else share_of(stage, whole.refined, sharing_rounds(whole), whole.method)
 
     @property
+    def has_begun_to_learn(self) -> bool:
+        """Whether the first detector has begun to learn from the pairs of the project."""
+        return (self.out / "detector" / CHECKPOINT).exists()
+
+    @property
     def first_detector_first(self) -> bool:
         """Whether the first detector has all minutes until it has seen `FIRST` images."""
         return self.minutes is not None and self.settings.method == "correspondence" and self.settings.rounds.stops
@@ -179,11 +186,10 @@ class ProjectJob:
         share = self.share("round")
         return self.minutes is None or share is None or used + 60 * LEAST_ROUND * share <= 60 * self.minutes
 
-    @property
-    def images_of_round(self) -> int:
-        """The largest number of images that the teacher of a round predicts. If time limits the round, it depends on the speed
-        of the first detector's training."""
-        config, minutes = self.round_job(1).config, self.round_job(1).minutes
+    def images_of_round(self, number: int) -> int:
+        """Compute the largest number of images that the teacher of a round predicts. If time limits the round, it depends on
+        the speed of the first detector's training."""
+        config, minutes = self.round_job(number).config, self.minutes_of_round(number)
         seen = config.steps * config.batch
         rate, seconds = self._first_speed()
         if minutes is not None and seconds:
@@ -229,9 +235,8 @@ class ProjectJob:
         if self.first_detector_first and self.minutes is not None:
             later = has_later_stages(self.out)
             idle = 0.0 if later or not self.settings.rounds.count else LEAST_ROUND * (self.share("round") or 0.0)
-            trained = progress_in(self.out / "detector", "detector")[1] >= 60 * (self.share("detector") or 0.0)
-            least = 0 if later and trained else FIRST  # more training would discard the later stages
-            patience = Patience(least_steps=math.ceil(least / config.batch), most_minutes=self.minutes, least_left=idle)
+            if not self._is_settled("detector"):
+                patience = Patience(least_steps=math.ceil(FIRST / config.batch), most_minutes=self.minutes, least_left=idle)
         limits = self._limits("detector", "detector")
         return DetectorJob(pairs=pairs, config=config, initial=self.init_detector, **limits, **patience)
 
@@ -249,13 +254,13 @@ class ProjectJob:
     def round_job(self, number: int) -> DetectorJob:
         """Describe the training of the pupil of a round of self-training, which starts from its teacher's weights."""
         folder, config = self.out / round_folder(number), self.settings.rounds.pupil(self.settings.detector)
-        minutes = self.minutes_of_round(number)
+        minutes = 0.0 if self._is_settled(folder.name) else self.minutes_of_round(number)
         return DetectorJob(pairs=folder / "pairs", config=config, out=folder, runtime=self.runtime, minutes=minutes)
 
     def minutes_of_round(self, number: int, used: float | None = None) -> float | None:
         """Compute the training minutes of a round. None if steps alone limit the project.
 
-        An automatic number of rounds uses all minutes: a round that leaves too few for another one has them too.
+        An automatic number of rounds uses all minutes: if fewer would be left than another round needs, the round uses them.
 
         Args:
             number: number of the round, counted from 1.
@@ -274,4 +279,15 @@ class ProjectJob:
         return sum(rounds) + sum(training.progress[1] for training in self._before_rounds)
 
     def _limits(self, stage: str, folder: str) -> Limits:
-        return Limits(out=self.out / folder, runtime=self.runtime, minutes=self.share(stage))
+        minutes = 0.0 if self._is_settled(folder) else self.share(stage)
+        return Limits(out=self.out / folder, runtime=self.runtime, minutes=minutes)
+
+    def _is_settled(self, folder: str) -> bool:
+        """Whether a training is not continued although another number of rounds gives it a larger share: a later training has
+        begun, which would be discarded, and the minutes have hardly grown."""
+        if self.minutes is None or not self.first_detector_first:
+            return False
+        stages = ["detector", REFINED, *(round_folder(number) for number in range(1, self.settings.rounds.count + 1))]
+        if not any((self.out / later / CHECKPOINT).exists() for later in stages[stages.index(folder) + 1 :]):
+            return False
+        return sum(progress_in(self.out / stage, "detector")[1] for stage in stages) >= 60 * self.minutes * LEAST_USED

@@ -16,7 +16,7 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labels import LABELS, Labels, labels_of
 from kpdetect.inference.predictor import Predictor
 from kpdetect.messages import log
-from kpdetect.training.checkpoints import find_weights
+from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights
 from kpdetect.training.runtime import Runtime
 
 
@@ -40,7 +40,8 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
     earlier, digest = read_choice(out / NAME), file_hash(weights)
     if earlier is not None and (earlier.detector, earlier.asked) == (digest, kept):
         return
-    if _has_labels_of_user(out, weights):
+    if labelled_by_user(out, weights):
+        log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
         return
     predictor = Predictor.load(weights, runtime.device.type, labels=Labels())
     choice = choose_keypoints(look_at(predictor, images.paths(out)), kept)
@@ -50,19 +51,20 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
 
 
 def keep_all(out: Path) -> None:
-    """Take back all keypoints that an earlier call left out. Labels that a user has changed since are not touched."""
-    weights = find_weights(out, "detector")
-    if _has_labels_of_user(out, weights):
-        return
-    (weights.parent / LABELS).unlink(missing_ok=True)
+    """Take back all keypoints that an earlier call left out, in all detectors of a project.
+
+    Labels that a user has changed since are not touched.
+    """
+    labelled = [folder for stage in detector_stages(out) if ((folder := out / stage) / WEIGHTS).is_file()]
+    yours = [folder / LABELS for folder in labelled if labelled_by_user(out, folder / WEIGHTS)]
+    for folder in labelled:
+        if folder / LABELS not in yours:
+            (folder / LABELS).unlink(missing_ok=True)
     (out / NAME).unlink()
-    log.info("all keypoints are kept again")
-
-
-def _has_labels_of_user(out: Path, weights: Path) -> bool:
-    if found := labelled_by_user(out, weights):
-        log.info(f"{weights.parent / LABELS} has labels of yours, so the keypoints are not chosen again")
-    return found
+    for labels in yours:
+        log.info(f"{labels} has labels of yours and is not changed; to take keypoints back, remove them from `drop` there")
+    if not yours:
+        log.info("no keypoints are left out any more")
 
 
 def labelled_by_user(out: Path, weights: Path) -> bool:

@@ -25,14 +25,12 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.inference.prediction_record import RECORD
 from kpdetect.project.budget import LOOKS, images_of_round, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
 from kpdetect.project.detector_choice import has_scores
 from kpdetect.project.feature_network import feature_rate
 from kpdetect.project.generator_training import with_feature_network
 from kpdetect.project.job import ProjectJob, Training
-from kpdetect.project.outdated import CORRESPONDENCE
 from kpdetect.project.sample_pairs import SamplePairs
 from kpdetect.project.setting_names import in_project, project_key, settings_of
 from kpdetect.refinement.cost import sampled_refine_price
@@ -143,7 +141,7 @@ class ProjectPrice:
         ]
         works = [Work("reads", sample.folder_count, "images", sample.rate)]
         if any(training.stage == "detector" for training in self.left):
-            works.append(self._matches() if self.settings.method == "correspondence" else self._pairs_left(needs))
+            works += self._matches() if self.settings.method == "correspondence" else [self._pairs_left(needs)]
         works += self._predictions()
         forecasts = [replace(price.forecast, stage=training.title) for training, price in self.expected]
         lines = [work.line for work in works if work.amount]
@@ -225,8 +223,8 @@ class ProjectPrice:
 
     @cached_property
     def drawing_rate(self) -> float:
-        """The pairs per second that all processes draw together, measured."""
-        return drawing_rate(self.settings.generator, self.job.runtime) * self.job.runtime.world
+        """The pairs per second that one process draws, measured. A small number of pairs is a single shard of one process."""
+        return drawing_rate(self.settings.generator, self.job.runtime)
 
     @cached_property
     def squares(self) -> Image:
@@ -268,14 +266,15 @@ class ProjectPrice:
         needs.append(Needs(0, None, int(count * float(np.mean(sizes))), 0))
         return Work("draws", count, "pairs", self.drawing_rate)
 
-    def _matches(self) -> Work:
-        """Measure how fast the features are computed by which keypoints are matched across the images."""
+    def _matches(self) -> list[Work]:
+        """Measure how fast the features are computed by which keypoints are matched across the images, if it is not done."""
         config = self.settings.correspondence
+        if self.job.has_begun_to_learn:
+            return []
         squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
         (of_sample, of_matched), matched = feature_counts(config), min(config.images, self.sample.folder_count)
-        matched = 0 if (self.job.out / CORRESPONDENCE / RECORD).exists() else matched  # all are matched already
         count = of_matched * matched + of_sample * min(config.sample, matched)
-        return Work("computes features of", count, "images", feature_rate(squares, config, self.job.runtime))
+        return [Work("computes features of", count, "images", feature_rate(squares, config, self.job.runtime))]
 
     def _predictions(self) -> list[Work]:
         rounds, settings = self.settings.rounds, self.settings.detector
@@ -292,8 +291,8 @@ class ProjectPrice:
 
 
 def _of_another_round(price: Price, job: DetectorJob) -> Price:
-    """Forecast a round of self-training without a limit in minutes from the measured speed of the training on pairs, which has
-    the same network."""
+    """Forecast a round of self-training from the measured speed of the training on pairs, which has the same network. The
+    forecast has no limit in minutes."""
     limit = job.config.steps * job.config.batch
     forecast = replace(price.forecast, seen=0, limit=limit, seconds_used=0.0, seconds_left=None)
     return replace(price, forecast=forecast)

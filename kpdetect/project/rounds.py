@@ -56,7 +56,7 @@ def teach_round(project: ProjectJob, number: int) -> None:
     rounds = project.settings.rounds
     look = PredictConfig(overlays=0, scales=rounds.scales, flip_average=rounds.flip_average, strict=images.strict)
     in_use = 0 if project.minutes is None else _images_in_use(folder)  # another number would discard the pupil
-    wanted = images.spread(out, peers.agreed(in_use or project.images_of_round))
+    wanted = images.spread(out, peers.agreed(in_use or project.images_of_round(number)))
     skipped = predict_into(predictor, wanted, images.folder, predictions, look, peers=peers).skipped
     peers.wait()  # the other processes read the table that the first process wrote
     if skipped:

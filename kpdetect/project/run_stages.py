@@ -25,6 +25,7 @@ from kpdetect.project.detector_choice import choose_detector
 from kpdetect.project.generator_training import with_networks
 from kpdetect.project.job import ProjectJob
 from kpdetect.project.keypoint_choice import choose_in_project, keep_all
+from kpdetect.project.matched_images import require_same_images
 from kpdetect.project.outdated import (
     CORRESPONDENCE,
     discard_outdated,
@@ -39,7 +40,7 @@ from kpdetect.project.setting_names import named_in
 from kpdetect.project.stage import Stage, run_stages
 from kpdetect.refinement.job import RefineJob
 from kpdetect.refinement.train import run_refine_job
-from kpdetect.training.checkpoints import CHECKPOINT, WEIGHTS, round_folder
+from kpdetect.training.checkpoints import WEIGHTS, round_folder
 from kpdetect.training.distributed import by_the_first, peers_of
 from kpdetect.training.processes import Peers
 
@@ -98,8 +99,18 @@ class Project(ProjectJob):
 
     @cached_property
     def price(self) -> ProjectPrice:
-        """The forecast of the project. Nothing is measured before its lines are read."""
+        """The forecast of the project. Nothing is measured before its lines are read.
+
+        Raises:
+            ConfigError: the images are not those in which the keypoints were matched that the detector has learned.
+        """
+        self._require_same_images()
         return ProjectPrice(job=self)
+
+    def _require_same_images(self) -> None:
+        if self.settings.method == "correspondence" and self.has_begun_to_learn:
+            paths = self.images.spread(self.out / CORRESPONDENCE, self.settings.correspondence.images)
+            require_same_images(self.out / CORRESPONDENCE, paths, self.images.folder)
 
     def generator(self) -> None:
         """Train the generator."""
@@ -133,7 +144,7 @@ class Project(ProjectJob):
             runtime,
             keypoints=settings.refine.keypoints,
             crop=crop,
-            in_use=(self.out / "detector" / CHECKPOINT).exists(),
+            in_use=self.has_begun_to_learn,
         )
         by_the_first(runtime, lambda: discard_outdated_matches(self.out))
         size = settings.detector.model.input_size

@@ -124,15 +124,26 @@ def test_a_round_has_the_minutes_that_are_too_few_for_another_one(monkeypatch):
     assert matched(20, "rounds.count=1", "rounds.stops=false").round_job(1).minutes == 6
 
 
-def test_later_stages_are_not_discarded_for_a_detector_that_used_its_minutes(monkeypatch, tmp_path):
-    took = {"detector": 600.0}
-    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, took.get(folder.name, 0.0)))
-    (tmp_path / "refined").mkdir()
-    (tmp_path / "refined" / "checkpoint.pt").touch()
-    job = replace(matched(20), out=tmp_path)
-    assert job.detector_job.least_steps == 0
-    assert replace(matched(22), out=tmp_path).detector_job.least_steps == FIRST / 16
-    assert replace(matched(20), out=tmp_path / "other").detector_job.least_steps == FIRST / 16
+@pytest.mark.parametrize("took", [(15, 6, 9), (18.75, 7.5, 11.25), (10, 6, 8)])  # of 30 minutes, with 1 and with 2 rounds
+def test_later_trainings_are_not_discarded_for_a_larger_share(took, monkeypatch, tmp_path):
+    seconds = dict(zip(("detector", "refined", "taught-1"), took, strict=True))
+    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, 60 * seconds.get(folder.name, 0)))
+    for stage in seconds:
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / "checkpoint.pt").touch()
+    job, longer, other = (replace(matched(each), out=tmp_path / name) for each, name in ((30, ""), (60, ""), (30, "other")))
+    assert [training.is_finished for training in job.trainings[:2]] == [True, True]
+    assert not longer.trainings[0].is_finished
+    assert longer.detector_job.least_steps == other.detector_job.least_steps == FIRST / 16
+    assert job.round_job(1).minutes > 0
+    (tmp_path / "taught-2").mkdir()
+    (tmp_path / "taught-2" / "checkpoint.pt").touch()
+    assert job.round_job(1).minutes == 0
+
+
+def test_few_minutes_keep_the_later_stages_that_are_there(tmp_path):
+    (tmp_path / "taught-1").mkdir()
+    (tmp_path / "taught-1" / "checkpoint.pt").touch()
     settings = project_config(method="correspondence")
     for minutes, refined in ((3, False), (4, True)):
         assert affordable(settings, minutes).refined is refined
@@ -148,7 +159,8 @@ def test_advice_below_the_least_minutes_is_about_a_run_with_all_stages():
     assert job.share_of_more_minutes("detector") == 0.5
 
 
-def test_a_detector_uses_the_minutes_of_no_other_training(tmp_path):
+def test_a_detector_uses_the_minutes_of_no_other_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("kpdetect.project.job.progress_in", lambda folder, kind: (1, 0.0))
     config = matched(20).detector_job.config
 
     def is_finished(job, minutes, step=FIRST // 16):
@@ -167,12 +179,12 @@ def test_a_detector_uses_the_minutes_of_no_other_training(tmp_path):
 def test_a_round_predicts_as_many_images_as_its_pupil_can_see_twice(monkeypatch):
     took = {"detector": (500, 800.0)}  # 8,000 images, 10 a second
     monkeypatch.setattr("kpdetect.project.job.Training.progress", property(lambda self: took.get(self.job.out.name, (0, 0.0))))
-    assert matched(20).images_of_round == 2_000  # 6.7 minutes: 4,000 images
-    assert matched(20, "rounds.images=1500").images_of_round == 1_500
-    assert matched(8).images_of_round == LEAST_PAIRS
-    assert matched(600).images_of_round == matched(None).images_of_round == 12_000 / 2
+    assert matched(20).images_of_round(1) == 2_000  # 6.7 minutes: 4,000 images
+    assert matched(20, "rounds.images=1500").images_of_round(1) == 1_500
+    assert matched(8).images_of_round(1) == LEAST_PAIRS
+    assert matched(600).images_of_round(1) == matched(None).images_of_round(1) == 12_000 / 2
     took.clear()  # nothing is trained
-    assert matched(20).images_of_round == 12_000 / 2
+    assert matched(20).images_of_round(1) == 12_000 / 2
     assert images_of_round(project_config(), 48_000) == 10_000
 
 

@@ -208,8 +208,11 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     same = shutil.copytree(images, tmp_path / "same", copy_function=shutil.copyfile)  # with new times
     before = file_hash(out / "taught-1" / "model.safetensors")
     run_project(same, out, config, overrides=overrides, device="cpu")
-    assert "the keypoints are found already" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the keypoints are found already" in said
+    assert "have changed" not in said
     shutil.copyfile(images / "000000.png", same / "another.png")
-    with pytest.raises(ConfigError, match=r"trained on other images \(files were added"):
-        run_project(same, out, config, overrides=overrides, device="cpu")
+    for dry in (True, False):
+        with pytest.raises(ConfigError, match=r"trained on other images \(files were added"):
+            run_project(same, out, config, overrides=overrides, device="cpu", dry_run=dry)
     assert file_hash(out / "taught-1" / "model.safetensors") == before

@@ -124,11 +124,13 @@ def test_a_project_keeps_the_best_keypoints_until_its_detector_or_labels_change(
     assert read_config(Labels, labels) == Labels(names={0: "nose"}, drop=(1,))
     keep_all(out)
     assert read_config(Labels, labels) == Labels(names={0: "nose"}, drop=(1,))
+    assert not (out / "chosen.json").exists()
     labels.unlink()
     choose_in_project(out, TrainingImages(images), 4, CPU)
+    shutil.copytree(labels.parent, out / "refined")  # a detector that is not used has the same labels
     keep_all(out)
     assert not labels.exists()
-    assert not (out / "chosen.json").exists()
+    assert not (out / "refined" / "keypoints.yaml").exists()
 
     with pytest.raises(InputError, match="7 readable images; to compare keypoints, give at least 8"):
         look_at(Predictor.load(out, "cpu"), sorted(images.iterdir())[:7])
