@@ -6,6 +6,7 @@ import ast
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
@@ -190,7 +191,8 @@ def _commented(config: StrictConfig, indent: str) -> Iterable[str]:
             yield f"{indent}{name}: {yaml.safe_dump(plain, default_flow_style=True, width=10_000).splitlines()[0]}"
 
 
-def field_docs(kind: type[StrictConfig]) -> dict[str, str]:
+@cache
+def field_docs(kind: type[StrictConfig]) -> Mapping[str, str]:
     """Read the docstring of each field from the source of a configuration's class and of the classes before it.
 
     Pydantic can read them too, but does so when a class is defined. That would take a tenth of a second of every command.

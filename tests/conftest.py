@@ -16,6 +16,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def few_batches_for_statistics():
+    """Generators measure their batch-norm statistics on one batch. Sixteen would take most of the time of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("generator.training.batch_norm.BATCHES", 1)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def messages_on_standard_error():
     """Messages and progress go where the command line sends them, so that tests of the library can read them."""

@@ -125,8 +125,8 @@ def write_reliability_plot(before: Reliability, after: Reliability, path: Path) 
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.5, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(4.5, 4.2))
+    axes = figure.add_axes((0.14, 0.13, 0.83, 0.79))
     axes.plot([0, 1], [0, 1], ":", color="0.5")
     for table, name, style in ((before, "heatmap mass", "s--"), (after, "calibrated", "o-")):
         axes.plot(

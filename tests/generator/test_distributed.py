@@ -32,6 +32,7 @@ import sys
 from pathlib import Path
 import torch
 from torch import distributed, nn
+from generator.training import batch_norm
 from generator.training.train import GeneratorTrainer
 from kpdetect.detector.train import DetectorTrainer
 from kpdetect.training.distributed import agreed, anywhere, average_gradients, joined_runtime, main_first
@@ -39,6 +40,7 @@ from tests.builders.detectors import CONFIG as DETECTOR
 from tests.builders.generators import JUDGED, Maps
 from tests.builders.trainings import fit_detector, fit_generator
 
+batch_norm.BATCHES = 1
 trained = []
 for kind in (GeneratorTrainer, DetectorTrainer):
     def kept(trainer, *arguments, begin=kind.__init__, **options):
@@ -115,7 +117,7 @@ def test_batch_normalisation_is_synchronised_on_several_gpus_and_the_average_is_
     assert any(isinstance(layer, nn.SyncBatchNorm) for layer in trainer.generator.modules())
     update_average(trainer.average, trainer.generator, 0.5, 1)
     before = {name: tensor.clone() for name, tensor in trainer.average.named_buffers() if name.endswith("running_var")}
-    recalibrate(trainer.average, 0, batches=1)
+    recalibrate(trainer.average, 0)
     assert before
     assert all(not torch.equal(trainer.average.get_buffer(name), tensor) for name, tensor in before.items())
     trainer.batches.close()
