@@ -24,8 +24,8 @@ MLPS = ("pose", "appearance", "background")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "name"), enumerate(["tiny", "small", "paper"]))
-@pytest.mark.parametrize(("place", "model"), enumerate(ARCHITECTURES))
+@pytest.mark.parametrize(("number", "name"), [*enumerate(["tiny", "small", "paper"])])
+@pytest.mark.parametrize(("place", "model"), [*enumerate(ARCHITECTURES)])
 def test_every_model_draws_every_size(number, name, place, model):
     """Two sizes of each preset and model, so that every two of preset, model and size meet."""
     for size in (SIZES[(place + 2 * number) % len(SIZES)], SIZES[(place + 2 * number + 1) % len(SIZES)]):
