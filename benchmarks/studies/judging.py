@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies.evidence import UNKNOWN, Coverage, coverage_of, gather_evidence
-from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
+from benchmarks.studies.verdict import NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
+from benchmarks.studies.verdict_words import CAUTION
 from generator.stream import PairStream
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import CheckpointError, FormatError
@@ -30,6 +31,7 @@ def judge_model(
     seed: int = 0,
     other: Predictor | None = None,
     coverage: Coverage = UNKNOWN,
+    matched_seen: int | None = None,
 ) -> Verdict:
     """Gather evidence on a detector and judge its keypoints.
 
@@ -40,6 +42,7 @@ def judge_model(
         seed: seed of the rotations, scales and shifts.
         other: another detector to compare with.
         coverage: coverage of the object as it is known without a generator.
+        matched_seen: see `images_seen_of_matches`.
 
     Raises:
         InputError: fewer than two images can be read; with another detector fewer than eight.
@@ -51,6 +54,7 @@ def judge_model(
         generator=None if stream is None else stream.hash,
         other=None if other is None else other.hash,
         images_seen=_images_seen(predictor, stream),
+        matched_seen=matched_seen,
     )
 
 
@@ -83,6 +87,17 @@ def coverage_without_generator(predictor: Predictor, model: Path, images: Path) 
 def _coverage_by_masks(predictor: Predictor, project: Path, images: Path) -> Coverage:
     objects = ObjectMasks.read(project / "correspondence")
     return UNKNOWN if objects is None else coverage_of(predictor, objects, images)
+
+
+def images_seen_of_matches(model: Path) -> int | None:
+    """Return the number of images that the first detector of a project saw, if it learned from matches; else None.
+
+    Raises:
+        CheckpointError: damaged weights.
+    """
+    first = model / detector_stages(model)[0] / WEIGHTS
+    told = read_detector_description(first) if first.is_file() else None
+    return None if told is None or "discovery" not in (told.provenance or {}) else told.images_seen
 
 
 def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:
@@ -122,7 +137,8 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     names = Predictions.read(project / "predictions").images
     predictor = Predictor.load(project, runtime.device.type)
     coverage = _coverage_by_masks(predictor, project, images) if stream is None else UNKNOWN
-    judged = judge_model(predictor, stream, [images / name for name in names], coverage=coverage)
+    paths, matched_seen = [images / name for name in names], images_seen_of_matches(project)
+    judged = judge_model(predictor, stream, paths, coverage=coverage, matched_seen=matched_seen)
     verdict = with_choice(judged, choice)
     write_verdict(verdict, project / NAME)
     return verdict

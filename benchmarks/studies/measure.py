@@ -18,7 +18,7 @@ from benchmarks.metrics.keypoint_information import FEWEST_IMAGES
 from benchmarks.metrics.overlap import constant_mask, intersection_over_union
 from benchmarks.studies.evidence import OTHER_FRAME, Coverage
 from benchmarks.studies.generated_images import conditioned, interpolated, swap_maps
-from benchmarks.studies.judging import coverage_without_generator, judge_model, same_frame
+from benchmarks.studies.judging import coverage_without_generator, images_seen_of_matches, judge_model, same_frame
 from benchmarks.studies.keypoint_choice import measure_information
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.real_images import Squares, read_masks, read_squares, require_match
@@ -97,8 +97,9 @@ def measure(
             numbers.append(measure_masks(stream, squares, truth, peers))
     if predictor is not None:
         known = coverage_without_generator(predictor, model, images) if stream is None else Coverage(unknown=OTHER_FRAME)
+        drawn, matched_seen = same_frame(predictor, stream, model), images_seen_of_matches(model)
         tasks: list[Callable[[], Any]] = [
-            partial(judge_model, predictor, same_frame(predictor, stream, model), chosen, seed, rival, known),
+            partial(judge_model, predictor, drawn, chosen, seed, rival, known, matched_seen),
             partial(measure_detector, predictor, chosen[:STEADY], seed),
             partial(measure_explained, predictor, chosen),
         ]

@@ -6,7 +6,7 @@ OUT/clusters.npz       the clusters, fitted on a sample of the images
 OUT/objects.npz        where the object is in some images of the sample
 OUT/predictions.csv    the keypoints of all images; the confidence is 0 where a keypoint has no mutual nearest neighbour
 OUT/predictions.json   their record
-OUT/sheet.png          24 images with the keypoints that were found
+OUT/sheet.png          24 images with their keypoints; at first by clusters of 48 images only
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ from kpdetect.training.runtime import Runtime
 SHEET, TURNED_SHEET = "sheet.png", "headings.png"
 SHOWN, COLUMNS, SHOWN_SIDE = 24, 8, 160
 """Number of images on the sheet, of its columns, and side of an image in pixels."""
+FIRST_LOOK = 48
+"""Number of images of the sample that the first sheet needs. It is replaced by that of the whole sample."""
 MASKED = 128
 """Largest number of images in which the object's cells are stored."""
 NAME = "clusters of ImageNet features"
@@ -164,8 +166,10 @@ class _Search:
         if not read:
             raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
         squares = np.stack([each.square for each in read.values()])
-        masked = evenly_spaced(len(read), MASKED)
-        with Progress(feature_counts(self.config)[0] * len(read) + len(masked), "fit clusters") as progress:
+        masked, looked = evenly_spaced(len(read), MASKED), evenly_spaced(len(read), FIRST_LOOK)
+        if len(read) <= 2 * FIRST_LOOK:
+            looked = []  # the whole sample is as fast
+        with Progress(feature_counts(self.config)[0] * (len(read) + len(looked)) + len(masked), "fit clusters") as progress:
 
             def features(squares: Image) -> NDArray[np.float32]:
                 blocks = []
@@ -174,6 +178,9 @@ class _Search:
                     progress.update(len(blocks[-1]))
                 return np.concatenate(blocks)
 
+            if looked:
+                first, _ = fit_matcher(squares[looked], features, self.keypoints, self.config)
+                self._draw(out / SHEET, first, f"a first look at clusters of {len(looked)} images")
             matcher, turned = fit_matcher(squares, features, self.keypoints, self.config)
             foreground = matcher.clusters.whitening.foreground(features(squares[masked]))
         if self.config.headings:
@@ -182,7 +189,7 @@ class _Search:
         names = names_below([self.paths[list(read)[place]] for place in masked], self.root)
         masks = np.stack([largest_piece(each) for each in foreground])
         ObjectMasks(names=tuple(names), masks=masks, crop=self.crop).write(out, key)
-        self._draw(out / SHEET, matcher)
+        self._draw(out / SHEET, matcher, f"clusters of {len(read)} images")
         matcher.write(out, key)
         steady = ", ".join(f"{value:.2f}" for value in matcher.clusters.score)
         log.info(f"share of the sample in which each keypoint is matched and follows a warp of the image: {steady}")
@@ -252,7 +259,7 @@ class _Search:
         write_predictions(out, table.blocks, {**self.stage, "description": description, **record})
         parts.remove()
 
-    def _draw(self, path: Path, matcher: Matcher) -> None:
+    def _draw(self, path: Path, matcher: Matcher, clusters: str) -> None:
         """Draw some images with their keypoints. This takes a second, so the user sees them before all images are matched."""
         outcomes, places, confidence = self._block(matcher, evenly_spaced(len(self.paths), SHOWN))
         points_px = np.where((confidence >= self.config.min_similarity)[..., None], places, np.nan)
@@ -261,4 +268,4 @@ class _Search:
             tile, smaller = fit_image(found.square, SHOWN_SIDE)
             tiles.append(draw_keypoints(tile, apply_affine(smaller, apply_affine(found.matrix, points))))
         write_image(path, contact_sheet(tiles, COLUMNS))
-        log.info(f"{path} shows {len(tiles)} images with their matches")
+        log.info(f"{path} shows {len(tiles)} images with their matches ({clusters})")

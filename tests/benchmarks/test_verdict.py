@@ -15,7 +15,8 @@ from benchmarks.metrics.keypoint_quality import Neighbours
 from benchmarks.studies.evidence import UNKNOWN, Coverage, Evidence, coverage_of, gather_evidence, same_scale
 from benchmarks.studies.judging import coverage_without_generator, describe_verdict, judge_project
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
-from benchmarks.studies.verdict import CAUTION, judge_keypoints, read_verdict, write_verdict
+from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
+from benchmarks.studies.verdict_words import CAUTION, ERRORS
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
@@ -167,6 +168,7 @@ def test_states_score_and_sentences() -> None:
         "5 hardly moves.",
         "Together the keypoints show 2 of at most 12 independent movements (score 0.41): most of them move together, or are "
         "unsteady.",
+        "In measurements, detectors with a score of 0.3 to 0.5 had 0.62 to 0.82 of the mean shape's error (median 0.78).",
         "The keypoints enclose 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
         "The generator saw 7,000 images and needs 16,000 to 24,000: train longer; the same command with a larger budget "
@@ -184,11 +186,30 @@ def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> No
         "5 hardly moves.",
         "Together the keypoints show 6 of at most 12 independent movements (score 0.28): most of them move together, or are "
         "unsteady.",
+        "In measurements, detectors with a score below 0.3 had 0.60 to 1.00 of the mean shape's error (median 0.74).",
         "How much of the object has keypoints is unknown: there is no generator that draws it.",
     )
     steady = judge_keypoints(replace(several, noise=np.full(6, 0.1)), detector="abc")
     assert "Together the keypoints show 6 of at most 12 independent movements (score 0.78)." in steady.sentences
+    assert "detectors with a score of 0.7 to 0.8 had" in " ".join(steady.sentences)
     assert not judge_keypoints(EVIDENCE, detector="abc", images_seen=16_000).sentences[-1].startswith("The generator saw")
+
+
+def test_a_detector_that_learned_from_too_few_matches_is_named() -> None:
+    few = judge_keypoints(EVIDENCE, detector="abc", matched_seen=4_000)
+    assert few.sentences[-1] == (
+        "The first detector saw 4,000 images and needs 6,000 to 12,000: train longer; the same command with a larger budget "
+        "continues the training."
+    )
+    assert not judge_keypoints(EVIDENCE, detector="abc", matched_seen=6_000).sentences[-1].startswith("The first detector")
+
+
+def test_what_the_verdict_says_about_a_score_stands_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "measure.md").read_text()
+    for (low, high), errors in ERRORS.items():
+        scores = f"below {high}" if low == 0 else f"above {low}" if high == 1 else f"{low} to {high}"
+        row = next(line for line in page.splitlines() if line.startswith(f"| {scores} |"))
+        assert row.endswith(" | " + ", ".join(f"{error:.2f}" for error in errors) + " |")
 
 
 def test_a_verdict_is_read_as_it_was_written(tmp_path) -> None:

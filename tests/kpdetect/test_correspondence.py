@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks.evaluation.measured_model import method_name
+from benchmarks.studies.verdict import read_verdict
 from kpdetect.config import read_config
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.detector import backbone
@@ -191,6 +192,7 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     objects = ObjectMasks.read(out / "correspondence")
     assert objects.masks.shape == (16, 8, 8)  # of the sample
     assert "How much of the object has keypoints is unknown: there is no generator" not in (out / "verdict.json").read_text()
+    assert "The first detector saw 12 images and needs 6,000" in read_verdict(out / "verdict.json").sentences[-2]
     found = Predictions.read(out / "correspondence")
     assert found.keypoints_px.shape == (40, 4, 2)
     assert ((found.keypoints_px > -1) & (found.keypoints_px < 32)).all()
