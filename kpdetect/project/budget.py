@@ -94,8 +94,12 @@ def images_of_round(settings: ProjectConfig, seen: int) -> int:
     return min(settings.rounds.images, max(LEAST_PAIRS, rounded(seen // LOOKS)))
 
 
+def has_begun_to_learn(out: Path) -> bool:
+    """Tell whether the first detector of a project has begun to learn from its pairs."""
+    return (out / "detector" / CHECKPOINT).exists()
+
+
 def pairs_in_use(out: Path) -> int:
     """Count the pairs of a project from which its detector has begun to learn. 0 if there is no such detector."""
     folder = out / "pairs"
-    begun = (folder / MANIFEST).exists() and (out / "detector" / CHECKPOINT).exists()
-    return Manifest.read(folder).count if begun else 0
+    return Manifest.read(folder).count if (folder / MANIFEST).exists() and has_begun_to_learn(out) else 0

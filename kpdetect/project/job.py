@@ -122,11 +122,6 @@ class ProjectJob:
         return 1.0 if self.last == "generator" else share_of(stage, whole.refined, sharing_rounds(whole), whole.method)
 
     @property
-    def has_begun_to_learn(self) -> bool:
-        """Whether the first detector has begun to learn from the pairs of the project."""
-        return (self.out / "detector" / CHECKPOINT).exists()
-
-    @property
     def first_detector_first(self) -> bool:
         """Whether the first detector has all minutes until it has seen `FIRST` images."""
         return self.minutes is not None and self.settings.method == "correspondence" and self.settings.rounds.stops

@@ -25,7 +25,7 @@ from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
 from kpdetect.discovery.matcher import feature_counts
 from kpdetect.images.arrays import Image, fit_image
-from kpdetect.project.budget import LOOKS, images_of_round, pairs_in_use, pairs_needed
+from kpdetect.project.budget import LOOKS, has_begun_to_learn, images_of_round, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
 from kpdetect.project.detector_choice import has_scores
 from kpdetect.project.feature_network import feature_rate
@@ -269,7 +269,7 @@ class ProjectPrice:
     def _matches(self) -> list[Work]:
         """Measure how fast the features are computed by which keypoints are matched across the images, if it is not done."""
         config = self.settings.correspondence
-        if self.job.has_begun_to_learn:
+        if has_begun_to_learn(self.job.out):
             return []
         squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
         (of_sample, of_matched), matched = feature_counts(config), min(config.images, self.sample.folder_count)

@@ -18,7 +18,7 @@ from kpdetect.files.sources import read_sources
 from kpdetect.inference.folder_job import predict_folder
 from kpdetect.inference.labels import labels_follow
 from kpdetect.messages import log, say
-from kpdetect.project.budget import pairs_in_use
+from kpdetect.project.budget import has_begun_to_learn, pairs_in_use
 from kpdetect.project.correspondence import find_correspondences
 from kpdetect.project.correspondence_pairs import write_correspondence_pairs
 from kpdetect.project.detector_choice import choose_detector
@@ -108,7 +108,7 @@ class Project(ProjectJob):
         return ProjectPrice(job=self)
 
     def _require_same_images(self) -> None:
-        if self.settings.method == "correspondence" and self.has_begun_to_learn:
+        if self.settings.method == "correspondence" and has_begun_to_learn(self.out):
             paths = self.images.spread(self.out / CORRESPONDENCE, self.settings.correspondence.images)
             require_same_images(self.out / CORRESPONDENCE, paths, self.images.folder)
 
@@ -144,7 +144,7 @@ class Project(ProjectJob):
             runtime,
             keypoints=settings.refine.keypoints,
             crop=crop,
-            in_use=self.has_begun_to_learn,
+            in_use=has_begun_to_learn(self.out),
         )
         by_the_first(runtime, lambda: discard_outdated_matches(self.out))
         size = settings.detector.model.input_size
