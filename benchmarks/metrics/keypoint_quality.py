@@ -23,6 +23,16 @@ DUPLICATE_DISTANCE, DUPLICATE_PLAY = 5.0, 2.5
 Both are in percent of the side."""
 LEAST_NOISE = 0.05
 """Smallest noise of a coordinate that is believed, in percent of the side."""
+ERRORS = {
+    (0.8, 1.0): (0.07, 0.18, 0.54),
+    (0.7, 0.8): (0.20, 0.42, 0.61),
+    (0.6, 0.7): (0.24, 0.52, 0.71),
+    (0.5, 0.6): (0.44, 0.61, 0.73),
+    (0.3, 0.5): (0.62, 0.78, 0.82),
+    (0.0, 0.3): (0.60, 0.74, 1.00),
+}
+"""For scores from a lower to an upper bound: lowest, median, highest error of the measured detectors, as shares of the mean
+shape's error (docs/howto/measure.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,11 @@ def keypoint_score(movements: float, noise: Values) -> float:
     """
     shares = np.fmin(np.nan_to_num(noise, nan=1.0), 1.0)
     return float(np.sqrt(movements / (movements + RIGID)) * (1 - np.sqrt(np.mean(shares**2))))
+
+
+def errors_of_score(score: float) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """Return the entry of `ERRORS` for a score: its bounds, and the lowest, median and highest error."""
+    return next(entry for entry in ERRORS.items() if score >= entry[0][0])
 
 
 def noise_shares(distance: Values, motion: Values) -> Values:

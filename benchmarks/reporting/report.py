@@ -16,7 +16,7 @@ from benchmarks.reporting.gallery import gallery
 from benchmarks.reporting.results import result_sections
 from benchmarks.studies.judging import judge_project
 from benchmarks.studies.keypoint_choice import NAME, read_choice
-from benchmarks.studies.verdict_words import CAUTION
+from benchmarks.studies.verdict import CAUTION
 from benchmarks.tables.table_files import RESULTS
 from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.errors import FormatError, InputError

@@ -4,7 +4,6 @@ real_images       real images, cropped and scaled like a generator's images
 generated_images  generated images for the measures
 evidence          evidence, without annotations, on whether a detector's keypoints follow the object
 verdict           whether the keypoints can be trusted, judged from that evidence
-verdict_words     the verdict in words
 judging           the verdict on a model, from the images of a folder
 stage_scores      which of a project's detectors to use
 keypoint_choice   which keypoints of a detector to keep

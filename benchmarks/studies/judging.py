@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies.evidence import UNKNOWN, Coverage, coverage_of, gather_evidence
-from benchmarks.studies.verdict import NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
-from benchmarks.studies.verdict_words import CAUTION
+from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
 from generator.stream import PairStream
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import CheckpointError, FormatError

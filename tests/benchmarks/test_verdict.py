@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from benchmarks.describe import describe_measurements
-from benchmarks.metrics.keypoint_quality import Neighbours
+from benchmarks.metrics.keypoint_quality import ERRORS, Neighbours
 from benchmarks.studies.evidence import UNKNOWN, Coverage, Evidence, coverage_of, gather_evidence, same_scale
 from benchmarks.studies.judging import coverage_without_generator, describe_verdict, judge_project
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
-from benchmarks.studies.verdict import judge_keypoints, read_verdict, write_verdict
-from benchmarks.studies.verdict_words import CAUTION, ERRORS
+from benchmarks.studies.verdict import CAUTION, judge_keypoints, read_verdict, write_verdict
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image
