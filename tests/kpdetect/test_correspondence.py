@@ -177,7 +177,8 @@ def _finds_headings(images, out, config):
 
 
 @pytest.mark.slow
-def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
+def test_a_project_without_a_generator(toy, tmp_path, capsys, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("kpdetect.project.correspondence.FIRST_LOOK", 4)
     torch.manual_seed(0)
     weights, images, out = tmp_path / "network.pth", toy / "unlabelled" / "images", tmp_path / "project"
     torch.save(backbone.create_backbone("resnet10t").state_dict(), weights)
@@ -189,6 +190,8 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     run_project(images, out, config, overrides=overrides, device="cpu")
     assert not (out / "generator").exists()
     assert (out / "correspondence" / "sheet.png").exists()
+    said = capsys.readouterr().err
+    assert 0 < said.find("(a first look at clusters of 4 images)") < said.find("(clusters of 16 images)")
     objects = ObjectMasks.read(out / "correspondence")
     assert objects.masks.shape == (16, 8, 8)  # of the sample
     assert "How much of the object has keypoints is unknown: there is no generator" not in (out / "verdict.json").read_text()
@@ -202,7 +205,6 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys):  # noqa: F811
     assert "Matched ImageNet features" in (out / "report" / "index.html").read_text()
     settings = read_config(ProjectConfig, out / "config.yaml").correspondence
     _finds_headings(images, tmp_path / "turned", settings.model_copy(update={"headings": True}))
-    said = capsys.readouterr().err
     assert "Round 1: train a detector on the last one's predictions" in said
     assert "memorise" not in said  # no generator learns from the images
     run_project(images, out, config, overrides=overrides, device="cpu")  # nothing is computed again
