@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kpdetect.config import apply_overrides
 from kpdetect.data.training_images import TrainingImages, warn_of_few
+from kpdetect.project import run_stages
 from kpdetect.project.budget import LEAST_PAIRS, affordable, images_of_round, omission, pairs_needed, share_of
 from kpdetect.project.config import FIRST, changed, project_config
 from kpdetect.project.job import REFINED_COST, ProjectJob
@@ -17,6 +19,8 @@ from kpdetect.project.price import ProjectPrice
 from kpdetect.project.run_stages import Project
 from kpdetect.training.forecast import Forecast, Needs
 from kpdetect.training.price import Price
+from kpdetect.training.processes import Peers
+from tests.builders.peers import together
 from tests.builders.runtimes import CPU
 
 
@@ -256,3 +260,21 @@ def test_few_images_are_said_with_what_they_risk(caplog):
     warn_of_few(499, "the generator may memorise so few")
     (record,) = caplog.records
     assert record.getMessage() == "only 499 images; this training needs a few thousand, and the generator may memorise so few"
+
+
+def test_processes_of_unequal_speed_draw_one_number_of_pairs(tmp_path, monkeypatch):
+    drawn: list[int] = []
+    monkeypatch.setattr(run_stages, "PairStream", lambda *_, **__: SimpleNamespace(provenance={}))
+    monkeypatch.setattr(run_stages, "by_the_first", lambda *_: None)
+    monkeypatch.setattr(run_stages, "read_sources", lambda _: None)
+    monkeypatch.setattr(run_stages, "write_shards", lambda stream, out, count, **_: drawn.append(count))
+
+    def draw(peers: Peers) -> None:
+        price = SimpleNamespace(pairs_count=500 + peers.rank)  # of the measured speed of this process
+        project: Any = SimpleNamespace(
+            settings=project_config(method="gan"), out=tmp_path, runtime=None, minutes=10.0, price=price, peers=peers
+        )
+        Project.pairs(project)
+
+    together(2, draw)
+    assert drawn == [500, 500]
