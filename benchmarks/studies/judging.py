@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies.evidence import UNKNOWN, Coverage, coverage_of, gather_evidence
-from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
+from benchmarks.studies.verdict import (
+    CAUTION,
+    NAME,
+    Verdict,
+    judge_keypoints,
+    read_verdict,
+    sentences,
+    with_choice,
+    write_verdict,
+)
 from generator.stream import PairStream
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import CheckpointError, FormatError
@@ -18,7 +27,7 @@ from kpdetect.inference.labels import labels_of
 from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import Predictions
 from kpdetect.inference.predictor import Predictor
-from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights, read_detector_description
+from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights, is_detector_stage, read_detector_description
 from kpdetect.training.runtime import Runtime
 from kpdetect.training.stage_choice import current_choice
 
@@ -89,14 +98,18 @@ def _coverage_by_masks(predictor: Predictor, project: Path, images: Path) -> Cov
 
 
 def images_seen_of_matches(model: Path) -> int | None:
-    """Return the number of images that the first detector of a project saw, if it learned from matches; else None.
+    """Return how many images the first detector of a project saw if it learned from matches. None if not, or if it is damaged.
 
-    Raises:
-        CheckpointError: damaged weights.
+    Args:
+        model: a project, the folder of one of its detectors, or a weights file in such a folder.
     """
-    first = model / detector_stages(model)[0] / WEIGHTS
-    told = read_detector_description(first) if first.is_file() else None
-    return None if told is None or "discovery" not in (told.provenance or {}) else told.images_seen
+    folder = model.parent if model.is_file() else model
+    project = folder.parent if is_detector_stage(folder) else folder
+    try:
+        told = read_detector_description(project / detector_stages(project)[0] / WEIGHTS)
+    except CheckpointError:
+        return None
+    return told.images_seen if "discovery" in (told.provenance or {}) else None
 
 
 def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:
@@ -108,7 +121,8 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
         runtime: device and precision.
 
     Returns:
-        The verdict; None without a detector, or if the images no longer exist and no earlier verdict is current.
+        The verdict; an earlier one in the words of this version. None without a detector, or if the images no longer exist
+        and no earlier verdict is current.
 
     Raises:
         InputError: fewer than two images can be read.
@@ -124,7 +138,8 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     known = known_verdict(project)
     choice = current_choice(project, {stage: project / stage / WEIGHTS for stage in detector_stages(project)})
     if known is not None and (known.detector, known.generator, tuple(point.number for point in known.keypoints)) == wanted:
-        verdict = with_choice(known, choice)
+        same = known.model_copy(update={"matched_seen": images_seen_of_matches(project), "chosen": None, "stages": ()})
+        verdict = with_choice(same.model_copy(update={"sentences": tuple(sentences(same))}), choice)
         if verdict != known:
             write_verdict(verdict, project / NAME)
         return verdict

@@ -33,8 +33,6 @@ NAME = "verdict.json"
 State = Literal["steady", "unsteady", "duplicate", "lost", "still"]
 STEADY_SHARE, LOST_SHARE = 0.3, 0.6
 """Bounds of a keypoint's `noise`: a keypoint is steady up to the first, and lost above the second."""
-
-
 PHRASES = {
     "unsteady": ("follows the object with errors", "follow the object with errors"),
     "duplicate": ("is a duplicate", "are duplicates"),
@@ -227,9 +225,9 @@ def _movements(verdict: Verdict) -> str:
 def _errors(verdict: Verdict) -> str:
     """Say which errors detectors with such a score had on annotated images."""
     (low, high), (lowest, median, highest) = errors_of_score(verdict.score)
-    scores = f"below {high}" if low == 0 else f"above {low}" if high == 1 else f"of {low} to {high}"
+    scores = f"below {high}" if low == 0 else f"of {low} or more" if high == 1 else f"of {low} to {high}"
     return (
-        f"In measurements, detectors with a score {scores} had {lowest:.2f} to {highest:.2f} of the mean shape's error "
+        f"Of 106 measured detectors, those with a score {scores} had {lowest:.2f} to {highest:.2f} of the mean shape's error "
         f"(median {median:.2f})."
     )
 

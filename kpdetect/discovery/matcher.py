@@ -20,11 +20,18 @@ from kpdetect.discovery.matching import Matches
 from kpdetect.images.arrays import Image
 
 CLUSTERS, HEADINGS = "clusters.npz", "headings.npz"
+FIRST_LOOK = 48
+"""Number of images on which the clusters of the first sheet are fitted. The sheet of the whole sample replaces it."""
 
 
 def feature_counts(config: CorrespondenceConfig) -> tuple[int, int]:
     """Count how often features are computed for each image of the sample, and for each image that is matched."""
     return (4, 3) if config.headings else (2, 1)
+
+
+def first_look(sample: int) -> int:
+    """Return the number of images for the first sheet; 0 if the sample has so few images that its own sheet comes as soon."""
+    return FIRST_LOOK if sample > 2 * FIRST_LOOK else 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ OUT/clusters.npz       the clusters, fitted on a sample of the images
 OUT/objects.npz        where the object is in some images of the sample
 OUT/predictions.csv    the keypoints of all images; the confidence is 0 where a keypoint has no mutual nearest neighbour
 OUT/predictions.json   their record
-OUT/sheet.png          24 images with their keypoints; at first by clusters of 48 images only
+OUT/sheet.png          24 images with their keypoints; the clusters of the first version come from 48 images only
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
-from kpdetect.discovery.matcher import Matcher, feature_counts, fit_matcher
+from kpdetect.discovery.matcher import Matcher, feature_counts, first_look, fit_matcher
 from kpdetect.discovery.object_masks import ObjectMasks, largest_piece
 from kpdetect.draw import contact_sheet, draw_keypoints
 from kpdetect.errors import InputError
@@ -54,8 +54,6 @@ from kpdetect.training.runtime import Runtime
 SHEET, TURNED_SHEET = "sheet.png", "headings.png"
 SHOWN, COLUMNS, SHOWN_SIDE = 24, 8, 160
 """Number of images on the sheet, of its columns, and side of an image in pixels."""
-FIRST_LOOK = 48
-"""Number of images of the sample that the first sheet needs. It is replaced by that of the whole sample."""
 MASKED = 128
 """Largest number of images in which the object's cells are stored."""
 NAME = "clusters of ImageNet features"
@@ -162,25 +160,15 @@ class _Search:
         if Matcher.read(out, key, self.config) is not None and ObjectMasks.read(out, key) is not None:
             return
         numbers = evenly_spaced(len(self.paths), self.config.sample)
-        read = {number: found for number in numbers if not isinstance(found := self._read(number), InputError)}
+        read = self._look_first(out, numbers)
+        read = self._read_all([number for number in numbers if number not in read]) | read
+        read = {number: read[number] for number in sorted(read)}
         if not read:
             raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
         squares = np.stack([each.square for each in read.values()])
-        masked, looked = evenly_spaced(len(read), MASKED), evenly_spaced(len(read), FIRST_LOOK)
-        if len(read) <= 2 * FIRST_LOOK:
-            looked = []  # the whole sample is as fast
-        with Progress(feature_counts(self.config)[0] * (len(read) + len(looked)) + len(masked), "fit clusters") as progress:
-
-            def features(squares: Image) -> NDArray[np.float32]:
-                blocks = []
-                for at in range(0, len(squares), 32):
-                    blocks.append(self.features(squares[at : at + 32]))
-                    progress.update(len(blocks[-1]))
-                return np.concatenate(blocks)
-
-            if looked:
-                first, _ = fit_matcher(squares[looked], features, self.keypoints, self.config)
-                self._draw(out / SHEET, first, f"a first look at clusters of {len(looked)} images")
+        masked = evenly_spaced(len(read), MASKED)
+        with Progress(feature_counts(self.config)[0] * len(read) + len(masked), "fit clusters") as progress:
+            features = partial(self._counted, progress)
             matcher, turned = fit_matcher(squares, features, self.keypoints, self.config)
             foreground = matcher.clusters.whitening.foreground(features(squares[masked]))
         if self.config.headings:
@@ -189,10 +177,36 @@ class _Search:
         names = names_below([self.paths[list(read)[place]] for place in masked], self.root)
         masks = np.stack([largest_piece(each) for each in foreground])
         ObjectMasks(names=tuple(names), masks=masks, crop=self.crop).write(out, key)
-        self._draw(out / SHEET, matcher, f"clusters of {len(read)} images")
+        self._draw(out / SHEET, matcher, f"clusters fitted on {len(read)} images")
         matcher.write(out, key)
         steady = ", ".join(f"{value:.2f}" for value in matcher.clusters.score)
         log.info(f"share of the sample in which each keypoint is matched and follows a warp of the image: {steady}")
+
+    def _look_first(self, out: Path, numbers: Sequence[int]) -> dict[int, _Found]:
+        """Draw a sheet with clusters of a few images of a large sample. Return the images that were read.
+
+        It takes some seconds, so the user sees whether the matches are about right while the whole sample is read and fitted.
+        """
+        looked = first_look(len(numbers))
+        read = self._read_all([numbers[place] for place in evenly_spaced(len(numbers), looked)]) if looked else {}
+        if len(read) > looked / 2:
+            with Progress(feature_counts(self.config)[0] * len(read), "first look") as progress:
+                squares = np.stack([each.square for each in read.values()])
+                matcher, _ = fit_matcher(squares, partial(self._counted, progress), self.keypoints, self.config)
+            self._draw(out / SHEET, matcher, f"first look: clusters fitted on {len(read)} images")
+        return read
+
+    def _counted(self, progress: Progress, squares: Image) -> NDArray[np.float32]:
+        """Compute features as `features` does, and count the images."""
+        blocks = []
+        for at in range(0, len(squares), 32):
+            blocks.append(self.features(squares[at : at + 32]))
+            progress.update(len(blocks[-1]))
+        return np.concatenate(blocks)
+
+    def _read_all(self, numbers: Sequence[int]) -> dict[int, _Found]:
+        """Read those of some images that can be read."""
+        return {number: found for number in numbers if not isinstance(found := self._read(number), InputError)}
 
     def _read(self, number: int) -> _Found | InputError:
         path = self.paths[number]

@@ -23,7 +23,7 @@ from kpdetect.data.schema import MANIFEST, Manifest
 from kpdetect.data.shard import encode_jpeg
 from kpdetect.detector.cost import finding_rate, pairs_price
 from kpdetect.detector.job import DetectorJob
-from kpdetect.discovery.matcher import feature_counts
+from kpdetect.discovery.matcher import feature_counts, first_look
 from kpdetect.images.arrays import Image, fit_image
 from kpdetect.project.budget import LOOKS, has_begun_to_learn, images_of_round, pairs_in_use, pairs_needed
 from kpdetect.project.config import ProjectConfig
@@ -273,7 +273,8 @@ class ProjectPrice:
             return []
         squares = np.stack([fit_image(image, config.size, "stretch")[0] for image in self.sample.images[:ENCODED]])
         (of_sample, of_matched), matched = feature_counts(config), min(config.images, self.sample.folder_count)
-        count = of_matched * matched + of_sample * min(config.sample, matched)
+        sample = min(config.sample, matched)
+        count = of_matched * matched + of_sample * (sample + first_look(sample))
         return [Work("computes features of", count, "images", feature_rate(squares, config, self.job.runtime))]
 
     def _predictions(self) -> list[Work]:

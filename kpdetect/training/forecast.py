@@ -36,12 +36,12 @@ GENERATOR = Guidance(
     "generator",
     16_000,
     24_000,
-    "improved the later detectors, but not the first one",
+    "did not improve the first detector",
     "the mask often misses parts of the object, and keypoints share one spot",
     "smaller images (`size=32` is coarser, and about twice as fast as 64)",
 )
 """Hands at 64 px, cartoon faces at 32 px, with `tiny` or narrower networks. On hands, the first detectors of generators that
-saw 24,000 and 56,000 images have about the same error. Whole runs end better with 48,000 than with 22,400."""
+saw 24,000 and 56,000 images have about the same error."""
 DETECTOR = Guidance(
     "detector",
     5_000,

@@ -13,11 +13,12 @@ import pytest
 from benchmarks.describe import describe_measurements
 from benchmarks.metrics.keypoint_quality import ERRORS, Neighbours
 from benchmarks.studies.evidence import UNKNOWN, Coverage, Evidence, coverage_of, gather_evidence, same_scale
-from benchmarks.studies.judging import coverage_without_generator, describe_verdict, judge_project
+from benchmarks.studies.judging import coverage_without_generator, describe_verdict, images_seen_of_matches, judge_project
 from benchmarks.studies.measured_rows import MeasuredNumber, write_measured
 from benchmarks.studies.verdict import CAUTION, judge_keypoints, read_verdict, write_verdict
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import FormatError, InputError
+from kpdetect.files.hashes import file_hash
 from kpdetect.images.image_files import write_image
 from kpdetect.inference.predictions import Predictions
 from kpdetect.skeleton import Skeleton
@@ -167,7 +168,7 @@ def test_states_score_and_sentences() -> None:
         "5 hardly moves.",
         "Together the keypoints show 2 of at most 12 independent movements (score 0.41): most of them move together, or are "
         "unsteady.",
-        "In measurements, detectors with a score of 0.3 to 0.5 had 0.62 to 0.82 of the mean shape's error (median 0.78).",
+        "Of 106 measured detectors, those with a score of 0.3 to 0.5 had 0.62 to 0.82 of the mean shape's error (median 0.78).",
         "The keypoints enclose 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
         "The generator saw 7,000 images and needs 16,000 to 24,000: train longer; the same command with a larger budget "
@@ -185,12 +186,12 @@ def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> No
         "5 hardly moves.",
         "Together the keypoints show 6 of at most 12 independent movements (score 0.28): most of them move together, or are "
         "unsteady.",
-        "In measurements, detectors with a score below 0.3 had 0.60 to 1.00 of the mean shape's error (median 0.74).",
+        "Of 106 measured detectors, those with a score below 0.3 had 0.60 to 1.00 of the mean shape's error (median 0.74).",
         "How much of the object has keypoints is unknown: there is no generator that draws it.",
     )
     steady = judge_keypoints(replace(several, noise=np.full(6, 0.1)), detector="abc")
     assert "Together the keypoints show 6 of at most 12 independent movements (score 0.78)." in steady.sentences
-    assert "detectors with a score of 0.7 to 0.8 had" in " ".join(steady.sentences)
+    assert "those with a score of 0.7 to 0.8 had" in " ".join(steady.sentences)
     assert not judge_keypoints(EVIDENCE, detector="abc", images_seen=16_000).sentences[-1].startswith("The generator saw")
 
 
@@ -206,7 +207,7 @@ def test_a_detector_that_learned_from_too_few_matches_is_named() -> None:
 def test_what_the_verdict_says_about_a_score_stands_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "howto" / "measure.md").read_text()
     for (low, high), errors in ERRORS.items():
-        scores = f"below {high}" if low == 0 else f"above {low}" if high == 1 else f"{low} to {high}"
+        scores = f"below {high}" if low == 0 else f"{low} or more" if high == 1 else f"{low} to {high}"
         row = next(line for line in page.splitlines() if line.startswith(f"| {scores} |"))
         assert row.endswith(" | " + ", ".join(f"{error:.2f}" for error in errors) + " |")
 
@@ -251,3 +252,13 @@ def test_a_verdict_goes_with_the_detector_it_was_about(spots, small_project, tmp
     assert judge_project(small_project, None, CPU) is None
     assert describe_verdict(small_project) == ""
     assert _verdict(small_project) == []
+
+
+def test_a_verdict_of_an_earlier_version_gets_the_sentences_of_this_one(spots, small_project) -> None:
+    weights = small_project / "detector" / "model.safetensors"
+    found = replace(gather_evidence(BRIGHTEST, None, spots), numbers=(0, 1, 2))
+    judged = judge_keypoints(found, detector=file_hash(weights))
+    write_verdict(judged.model_copy(update={"sentences": ("Old words.",)}), small_project / "verdict.json")
+    assert judge_project(small_project, None, CPU).sentences == judged.sentences
+    assert read_verdict(small_project / "verdict.json").sentences == judged.sentences
+    assert images_seen_of_matches(small_project) is None  # it did not learn from matches

@@ -43,7 +43,7 @@ def test_images_at_the_end_follow_from_time_or_steps() -> None:
 def test_too_few_images_are_said_with_what_to_change() -> None:
     enough = Forecast(50.0, 0, 10**9, seconds_left=2_400.0)
     expected = "this machine trains the generator on 50.0 images a second: in 40 minutes it has seen about 120,000 images"
-    measured = "in measurements, more than 24,000 improved the later detectors, but not the first one"
+    measured = "in measurements, more than 24,000 did not improve the first detector"
     outlook = f"about 120,000 images are plenty for the generator: {measured}"
     assert forecast_lines(enough) == [(logging.INFO, expected), (logging.INFO, outlook)]
     assert "20,000 images are enough" in forecast_lines(Forecast(10.0, 0, 10**9, seconds_left=2_000.0))[1][1]

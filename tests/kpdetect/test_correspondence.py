@@ -178,7 +178,7 @@ def _finds_headings(images, out, config):
 
 @pytest.mark.slow
 def test_a_project_without_a_generator(toy, tmp_path, capsys, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("kpdetect.project.correspondence.FIRST_LOOK", 4)
+    monkeypatch.setattr("kpdetect.discovery.matcher.FIRST_LOOK", 4)
     torch.manual_seed(0)
     weights, images, out = tmp_path / "network.pth", toy / "unlabelled" / "images", tmp_path / "project"
     torch.save(backbone.create_backbone("resnet10t").state_dict(), weights)
@@ -191,7 +191,7 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys, monkeypatch):  # n
     assert not (out / "generator").exists()
     assert (out / "correspondence" / "sheet.png").exists()
     said = capsys.readouterr().err
-    assert 0 < said.find("(a first look at clusters of 4 images)") < said.find("(clusters of 16 images)")
+    assert 0 < said.find("(first look: clusters fitted on 4 images)") < said.find("(clusters fitted on 16 images)")
     objects = ObjectMasks.read(out / "correspondence")
     assert objects.masks.shape == (16, 8, 8)  # of the sample
     assert "How much of the object has keypoints is unknown: there is no generator" not in (out / "verdict.json").read_text()
