@@ -228,7 +228,7 @@ def _errors(verdict: Verdict) -> str:
     scores = f"below {high}" if low == 0 else f"of {low} or more" if high == 1 else f"of {low} to {high}"
     return (
         f"Of 106 measured detectors, those with a score {scores} had {lowest:.2f} to {highest:.2f} of the mean shape's error "
-        f"(median {median:.2f})."
+        f"(median {median:.2f}; 1: nothing learned)."
     )
 
 

@@ -168,7 +168,8 @@ def test_states_score_and_sentences() -> None:
         "5 hardly moves.",
         "Together the keypoints show 2 of at most 12 independent movements (score 0.41): most of them move together, or are "
         "unsteady.",
-        "Of 106 measured detectors, those with a score of 0.3 to 0.5 had 0.62 to 0.82 of the mean shape's error (median 0.78).",
+        "Of 106 measured detectors, those with a score of 0.3 to 0.5 had 0.62 to 0.82 of the mean shape's error "
+        "(median 0.78; 1: nothing learned).",
         "The keypoints enclose 30 % of the object; its outer parts have none.",
         "Keypoints are near 40 % of the object; parts of it have none.",
         "The generator saw 7,000 images and needs 16,000 to 24,000: train longer; the same command with a larger budget "
@@ -186,7 +187,8 @@ def test_several_keypoints_in_one_sentence_and_nothing_that_is_not_known() -> No
         "5 hardly moves.",
         "Together the keypoints show 6 of at most 12 independent movements (score 0.28): most of them move together, or are "
         "unsteady.",
-        "Of 106 measured detectors, those with a score below 0.3 had 0.60 to 1.00 of the mean shape's error (median 0.74).",
+        "Of 106 measured detectors, those with a score below 0.3 had 0.60 to 1.00 of the mean shape's error "
+        "(median 0.74; 1: nothing learned).",
         "How much of the object has keypoints is unknown: there is no generator that draws it.",
     )
     steady = judge_keypoints(replace(several, noise=np.full(6, 0.1)), detector="abc")
