@@ -9,16 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies.evidence import UNKNOWN, Coverage, coverage_of, gather_evidence
-from benchmarks.studies.verdict import (
-    CAUTION,
-    NAME,
-    Verdict,
-    judge_keypoints,
-    read_verdict,
-    sentences,
-    with_choice,
-    write_verdict,
-)
+from benchmarks.studies.verdict import CAUTION, NAME, Verdict, judge_keypoints, read_verdict, with_choice, write_verdict
 from generator.stream import PairStream
 from kpdetect.discovery.object_masks import ObjectMasks
 from kpdetect.errors import CheckpointError, FormatError
@@ -138,8 +129,7 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     known = known_verdict(project)
     choice = current_choice(project, {stage: project / stage / WEIGHTS for stage in detector_stages(project)})
     if known is not None and (known.detector, known.generator, tuple(point.number for point in known.keypoints)) == wanted:
-        same = known.model_copy(update={"matched_seen": images_seen_of_matches(project), "chosen": None, "stages": ()})
-        verdict = with_choice(same.model_copy(update={"sentences": tuple(sentences(same))}), choice)
+        verdict = with_choice(known.model_copy(update={"matched_seen": images_seen_of_matches(project)}), choice)
         if verdict != known:
             write_verdict(verdict, project / NAME)
         return verdict

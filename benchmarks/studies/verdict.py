@@ -159,7 +159,7 @@ def judge_keypoints(
 
 def with_choice(verdict: Verdict, choice: StageChoice | None) -> Verdict:
     """Add the choice among a project's detectors to the verdict on the chosen one, or replace an earlier one."""
-    said = verdict.sentences if verdict.chosen is None else verdict.sentences[:-1]
+    said = tuple(sentences(verdict))
     if choice is None:
         return verdict.model_copy(update={"chosen": None, "stages": (), "sentences": said})
     added = {"chosen": choice.chosen, "stages": choice.stages, "sentences": (*said, choice.sentence)}
