@@ -30,7 +30,7 @@ class SetConfig(StrictConfig):
     images: Path
     """Folder of the images on which detectors are trained. All of them are used, without annotations."""
     annotations: Path
-    """Annotations in any format of `kpdetect benchmark --protocol table:FILE`. Names are relative to `images`."""
+    """Annotations in any format of `kpdetect benchmark table:FILE`. Names are relative to `images`."""
     fit: Path | None = None
     """List of the images inside which errors are cross-validated; by default all annotated images."""
     groups: Path | None = None
