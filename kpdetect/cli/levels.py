@@ -16,7 +16,8 @@ Option = Annotated[
         metavar="auto|full|LOW,HIGH",
         help="For images with more than 8 bits per channel: the pixel values LOW,HIGH that become black and white. "
         "full: the whole range of the data type. "
-        "auto (the default): 0 and the largest value of 12, 16 or 32 bits (in 32-bit files also 8), the fewest that hold the image.",
+        "auto (the default): 0 and the largest value of 12, 16 or 32 bits (in 32-bit files also 8), "
+        "the fewest bits that hold the image.",
     ),
 ]
 
