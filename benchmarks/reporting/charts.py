@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.data.even_spacing import evenly_spaced
-from kpdetect.images.arrays import Image
+from kpdetect.images.arrays import Image, scaled_down
 from kpdetect.inference.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def picture(image: Image, longest: int) -> str:
     """Encode an image as a data URI, scaled down so that its longer side has at most `longest` pixels."""
     scale = min(1.0, longest / max(image.shape[:2]))
     if scale < 1:
-        image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        image = scaled_down(image, scale)
     return data_uri(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
 
 

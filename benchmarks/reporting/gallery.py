@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reporting.charts import data_uri
 from kpdetect.draw import edge_colour, keypoint_colour
-from kpdetect.images.arrays import Image
+from kpdetect.images.arrays import Image, scaled_down
 from kpdetect.label_places import FEW, first_places, label_places
 from kpdetect.skeleton import Skeleton, default_name
 
@@ -65,7 +65,7 @@ def _text(points: Skeleton, photos: Sequence[dict[str, Any]]) -> str:
 def _photo(image: Image, keypoints_px: NDArray[np.floating], points: Skeleton, least: int) -> dict[str, Any]:
     scale = min(1.0, SHARPNESS * least / image.shape[1])
     if scale < 1:
-        image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        image = scaled_down(image, scale)
     height, width = image.shape[:2]
     unit = width / least  # one CSS pixel, in pixels of the picture
     encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

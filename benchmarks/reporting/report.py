@@ -52,7 +52,8 @@ def write_report(
 
     Args:
         project: folder of `kpdetect run`, even if parts of it are missing; None for a page about results alone.
-        out: path of the HTML file, or a folder, which then gets `index.html`; by default PROJECT/report/index.html.
+        out: path of the HTML file (.html or .htm), or a folder, which then gets `index.html`; by default
+            PROJECT/report/index.html. Outside of the project, the page shows the verdict without storing it in the project.
         results: result files of `kpdetect benchmark`, or folders of result files; by default the results in the project's
             folder `results` that belong to its current weights.
         images: folder of the predicted images; by default the folder that the predictions name.
@@ -77,14 +78,15 @@ def write_report(
         _require_project(project)
         shown = project_results(project) if results is None else shown
     target = (project or Path()) / "report" if out is None else Path(out)
-    path = target if target.suffix == ".html" else target / "index.html"
+    path = target if target.suffix.lower() in (".html", ".htm") else target / "index.html"
+    store = project is not None and project.resolve() in path.resolve().parents
     template = resources.files("benchmarks.reporting").joinpath("report.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(template)
     text = page.render(
         name="Benchmark results" if project is None else project.resolve().name,
         is_project=project is not None,
         results=result_sections(shown, allow_contaminated=allow_contaminated),
-        verdict=None if project is None else _verdict(project, images),
+        verdict=None if project is None else _verdict(project, images, store=store),
         gallery=None if project is None else _gallery(project, images),
         sections=[] if project is None else _shown(_samples_section(project), *_motion_sections(project)),
         curves=[] if project is None else _shown(*(_curves_section(project, stage) for stage in _trained(project))),
@@ -121,13 +123,14 @@ def project_results(project: Path) -> list[Path]:
     return paths
 
 
-def _verdict(project: Path, images: Path | None) -> dict[str, Any] | None:
-    """Return the verdict for the template; None without a verdict."""
+def _verdict(project: Path, images: Path | None, *, store: bool) -> dict[str, Any] | None:
+    """Return the verdict for the template; None without a verdict. `store`: write it into the project."""
     if images is None and not (project / "predictions" / RECORD).exists():
         log.info("no verdict: the project has no predictions of its images; `kpdetect run` with the same images makes them")
         return None
     try:
-        verdict = judge_project(project, images or _input_folder(project / "predictions"), resolve_runtime("auto"))
+        images = images or _input_folder(project / "predictions")
+        verdict = judge_project(project, images, resolve_runtime("auto"), store=store)
     except InputError as error:
         log.info(f"no verdict: {error}")
         return None

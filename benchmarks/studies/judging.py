@@ -103,13 +103,14 @@ def images_seen_of_matches(model: Path) -> int | None:
     return told.images_seen if "discovery" in (told.provenance or {}) else None
 
 
-def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdict | None:
+def judge_project(project: Path, images: Path | None, runtime: Runtime, *, store: bool = True) -> Verdict | None:
     """Judge the chosen detector of a project, or return the verdict of an earlier call on the same weights.
 
     Args:
-        project: folder of `kpdetect run`; `verdict.json` is written there.
+        project: folder of `kpdetect run`.
         images: folder of the images that the project's predictions name; None if the folder no longer exists.
         runtime: device and precision.
+        store: write `verdict.json` into the project.
 
     Returns:
         The verdict; an earlier one in the words of this version. None without a detector, or if the images no longer exist
@@ -130,10 +131,10 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     choice = current_choice(project, {stage: project / stage / WEIGHTS for stage in detector_stages(project)})
     if known is not None and (known.detector, known.generator, tuple(point.number for point in known.keypoints)) == wanted:
         verdict = with_choice(known.model_copy(update={"matched_seen": images_seen_of_matches(project)}), choice)
-        if verdict != known:
+        if verdict != known and store:
             write_verdict(verdict, project / NAME)
         return verdict
-    if known is not None:  # a verdict on other weights is wrong, even if no new one can be made
+    if known is not None and store:  # a verdict on other weights is wrong, even if no new one can be made
         (project / NAME).unlink(missing_ok=True)
     if images is None:
         return None
@@ -144,7 +145,8 @@ def judge_project(project: Path, images: Path | None, runtime: Runtime) -> Verdi
     paths, matched_seen = [images / name for name in names], images_seen_of_matches(project)
     judged = judge_model(predictor, stream, paths, coverage=coverage, matched_seen=matched_seen)
     verdict = with_choice(judged, choice)
-    write_verdict(verdict, project / NAME)
+    if store:
+        write_verdict(verdict, project / NAME)
     return verdict
 
 

@@ -25,7 +25,7 @@ from benchmarks.studies.real_images import Squares, read_masks, read_squares, re
 from generator.sample_sheet import to_uint8
 from generator.stream import BATCH as DRAWN_AT_ONCE
 from generator.stream import PairStream
-from kpdetect.data.folder import select_images
+from kpdetect.data.folder import MIN_IMAGES, select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.errors import CheckpointError, InputError
 from kpdetect.files.folders import make_folder
@@ -82,7 +82,7 @@ def measure(
     if rival is not None and predictor is None:
         raise InputError(f"{model}: no detector to compare with {other}; give a project or a detector")
     extractor = None if stream is None else build_extractor(features, runtime.device)  # fails before any long work
-    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
+    paths = _select(images, exclude, out, least=2 if stream is None else MIN_IMAGES)
     chosen = [paths[index] for index in np.random.default_rng(seed).permutation(len(paths))[:count]]
     if peers.is_main:
         make_folder(out)
@@ -118,6 +118,13 @@ def measure(
     if peers.is_main:
         write_measured(numbers, model, out, settings, verdict)
     return numbers
+
+
+def _select(images: Path, exclude: tuple[Path, ...], out: Path, least: int) -> list[Path]:
+    excluded = set(excluded_names(images, exclude))
+    return [
+        images / name for name in select_images(images, excluded, out, least=least, needs=f"measuring needs at least {least}")
+    ]
 
 
 def load_parts(model: Path, runtime: Runtime, seed: int) -> tuple[PairStream | None, Predictor | None]:

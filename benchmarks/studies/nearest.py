@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import measurement_records
 from generator.stream import PairStream
-from kpdetect.data.folder import select_images
+from kpdetect.data.folder import MIN_IMAGES, select_images
 from kpdetect.data.name_lists import excluded_names
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import InputError
@@ -75,7 +75,10 @@ def nearest_training_images(
         OutputError: `out` cannot be written.
     """
     stream = PairStream(model, runtime, seed=seed)
-    paths = [images / name for name in select_images(images, set(excluded_names(images, exclude)), out)]
+    names = select_images(
+        images, set(excluded_names(images, exclude)), out, needs=f"the comparison needs at least {MIN_IMAGES}"
+    )
+    paths = [images / name for name in names]
     if len(paths) < 2 or count < 1:
         raise InputError(f"{images}: {len(paths)} training images, {count} to generate; expected at least 2 and 1")
     drawn = np.concatenate([batch.images for batch in stream.batches(0, count)])

@@ -46,6 +46,12 @@ UsageError: Any = typer.BadParameter.__base__
 """The class of click, or of the copy of click inside typer."""
 
 
+REPAIRABLE = (
+    errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
+"""Errors of the operating system that a user can repair."""
+
+
 def main() -> None:
     """Run the command line. Print an error that the user can repair as one line, and exit with 2. Ctrl-C exits with 130."""
     try:
@@ -61,9 +67,12 @@ def main() -> None:
         show_error(with_flags(str(error)))
         sys.exit(error.exit_code)
     except OSError as error:  # a full or locked disk, outside of the code that writes result files
-        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOMEM):
+        if error.errno not in REPAIRABLE:
             raise
-        reason = f"{error.filename or 'output'}: {error.strerror}; check space and permissions, then run the same command again"
+        advice = "check space and permissions, then run the same command again"
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            advice = "give another name"
+        reason = f"{shown(str(error.filename or 'output'))}: {error.strerror}; {advice}"
         show_error(ADVICE if is_memory_full(error) else reason)
         sys.exit(2)
     except Exception as error:

@@ -16,7 +16,10 @@ def command(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="HTML file to write. (default: PROJECT/report/index.html)")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="HTML file to write, or a folder for index.html. (default: PROJECT/report/index.html)"
+        ),
     ] = None,
     results: Annotated[
         list[Path] | None,

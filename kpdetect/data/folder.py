@@ -41,6 +41,7 @@ from kpdetect.progress import Progress
 
 MIN_IMAGES = 16
 """Smallest number of images. Training is refused with fewer."""
+TRAINING = f"training needs at least {MIN_IMAGES} (better a few thousand)"
 STAMP = ".stamp"
 BLOCK = 10_000
 """Number of names that are written at a time."""
@@ -49,28 +50,37 @@ UNREADABLE = "unreadable"
 Result = TypeVar("Result")
 
 
-def select_images(folder: Path, exclude: set[str], out: Path | None = None) -> Sequence[str]:
+def select_images(
+    folder: Path, exclude: set[str], out: Path | None = None, *, least: int = MIN_IMAGES, needs: str = TRAINING
+) -> Sequence[str]:
     """List the names of the images of a folder, without those that `exclude` names (see `name_lists.without`).
 
     Args:
         folder: folder of images, searched recursively.
         exclude: names to leave out.
         out: folder of results. Files in it are not inputs.
+        least: smallest number of images.
+        needs: the reason for it, for the message.
 
     Raises:
         InputError: there is no folder, there are no images, or too few remain.
     """
-    return _kept(folder, list_names(folder, out), exclude)
+    return _kept(folder, list_names(folder, out), exclude, least, needs)
 
 
-def _kept(folder: Path, names: Sequence[str], exclude: set[str]) -> Sequence[str]:
+def require_readable(count: int, folder: Path | str, reason: str) -> None:
+    """Raise InputError if too few images are readable for training. `reason` says why the first other one is unreadable."""
+    if count < MIN_IMAGES:
+        raise InputError(f"{folder}: {count} readable images; {TRAINING}; the first unreadable one: {reason}")
+
+
+def _kept(
+    folder: Path, names: Sequence[str], exclude: set[str], least: int = MIN_IMAGES, needs: str = TRAINING
+) -> Sequence[str]:
     kept = without(names, exclude)
-    if len(kept) < MIN_IMAGES:
+    if len(kept) < least:
         left = f" after leaving out {len(names) - len(kept)}" if len(kept) < len(names) else ""
-        raise InputError(
-            f"{folder}: {len(kept)} image{'s' if len(kept) != 1 else ''}{left}; training needs at least {MIN_IMAGES} "
-            "(better a few thousand)"
-        )
+        raise InputError(f"{folder}: {len(kept)} image{'s' if len(kept) != 1 else ''}{left}; {needs}")
     return kept
 
 
@@ -263,9 +273,7 @@ def _write_cache(chosen: Chosen, target: Path, stamp: str, strict: bool, behind:
                     continue
                 squares.append(outcome)
                 whole[number] = True
-        if whole.sum() < MIN_IMAGES:
-            readable = f"{chosen.folder}: {whole.sum()} readable images; training needs at least {MIN_IMAGES}"
-            raise InputError(f"{readable}; the first unreadable one: {skipped[0][1]}")
+        require_readable(int(whole.sum()), chosen.folder, skipped[0][1] if skipped else "")
         names = chosen.names if whole.all() else NameTable(compress(chosen.names, whole))
         rows = zip(names, map(bytes.decode, hashes[whole]), strict=True)
         write_sources(target.parent, _without_repeats(rows, behind))  # before the cache, which must not exist without this list

@@ -64,14 +64,19 @@ class NameIndex:
         self._paths = self._by(composed)
         self._files = self._by(lambda name: composed(_file(name)))
 
-    def __call__(self, line: str, *, loosely: bool = True, words: bool = True) -> Fit:
+    def __call__(self, line: str, *, loosely: bool = True, words: bool = True, paths_first: bool = False) -> Fit:
         """Find the images that a line means.
 
         Args:
             line: a line of a list.
             loosely: also accept other image endings, and other upper or lower case.
             words: also try the first word of the line. Tables do not use this, because their cells are complete names.
+            paths_first: a line that is the path of an image means this image alone, even if files in subfolders have its name.
         """
+        if paths_first:
+            for form, _ in self._forms(line):
+                if exact := self._paths.get(form):
+                    return Fit(line=line, names=tuple(exact))
         for text in dict.fromkeys((line, *line.split()[:1])) if words else (line,):
             if names := next(filter(None, (self._exactly(*form) for form in self._forms(text))), ()):
                 return Fit(line=line, names=tuple(names))
@@ -201,7 +206,7 @@ def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -
         FormatError: a line matches no name or several names, or two lines match the same name.
     """
     index, first = NameIndex(known), dict[str, str]()
-    fits = [index(line, loosely=False) for line in read_lines(path, parameter)]
+    fits = [index(line, loosely=False, paths_first=True) for line in read_lines(path, parameter)]
     if absent := [fit for fit in fits if not fit.names]:
         raise FormatError(f"`{parameter}={path}`: {_missing(absent, len(fits), where)}; correct or remove them")
     for fit in fits:
@@ -215,7 +220,10 @@ def listed_names(path: Path, known: Sequence[str], parameter: str, where: str) -
 
 
 def without(names: Sequence[str], exclude: Collection[str]) -> Sequence[str]:
-    """Remove the names that match an entry of `exclude`. An entry without a folder matches every file of that name.
+    """Remove the names that match an entry of `exclude`.
+
+    An entry that is the path of an image means this image alone. Another entry without a folder matches every file of that
+    name.
 
     Args:
         names: names of images, as paths relative to a folder.
@@ -224,7 +232,7 @@ def without(names: Sequence[str], exclude: Collection[str]) -> Sequence[str]:
     if not exclude:
         return names
     index = NameIndex(names)
-    left_out = {name for entry in exclude for name in index(entry).names}
+    left_out = {name for entry in exclude for name in index(entry, paths_first=True).names}
     return NameTable(name for name in names if name not in left_out)
 
 

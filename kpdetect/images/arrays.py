@@ -124,3 +124,9 @@ def _advice(item: Any) -> str:
     if item.ndim == 3 and item.shape[2] in (1, 4):
         return "give np.repeat(image, 3, axis=2)" if item.shape[2] == 1 else "leave alpha out: give image[..., :3]"
     return "transpose it to [height, width, channels]"
+
+
+def scaled_down(image: Image, scale: float) -> Image:
+    """Scale an image down by a factor of at most 1, to at least one pixel in each direction."""
+    height, width = (max(1, round(scale * side)) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -28,6 +28,8 @@ READ_AT_ONCE = 64 * 2**20
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
 REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
 """Tags of a TIFF page. The lowest bit of `REDUCED_PAGE` marks a smaller copy of another page."""
+WIDTH, HEIGHT = 256, 257
+"""Tags of a TIFF page: the size of the stored pixels, before any rotation."""
 ORIENTATION = 0x0112
 """EXIF tag that stores the rotation of an image."""
 SIGNED = 2
@@ -115,12 +117,36 @@ def decoded(picture: Pillow, name: str) -> NDArray[np.uint8]:
 
     bits, inverted = _depth(picture)
     deep = deep_colour(picture)
-    picture.load()  # raises an error for truncated data; OpenCV would fill them with grey
+    _load(picture)
     if deep is not None:
         picture = _turned_alike(to_eight_bits(deep, 16, name), picture)
     if picture.getexif().get(ORIENTATION, 1) != 1:  # avoids a copy of the image
         picture = ImageOps.exif_transpose(picture)
     return _as_rgb(picture, bits, inverted, name)
+
+
+def _load(picture: Pillow) -> None:
+    """Decode the pixels. Truncated data raise an error; OpenCV would fill them with grey."""
+    path: str | None = getattr(picture, "filename", None)
+    if path and turns(picture):
+        picture.filename = ""  # type: ignore[attr-defined]  # or Pillow maps the rows of a TIFF file with the turned width
+    picture.load()
+    if path is not None:
+        picture.filename = path  # type: ignore[attr-defined]
+
+
+def turns(picture: Pillow) -> bool:
+    """Tell whether EXIF says that an open image, not yet decoded, must be rotated by a quarter turn for display."""
+    return picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+
+
+def shown_size(picture: Pillow) -> tuple[int, int]:
+    """Return (height, width) of an open image, not yet decoded, after its EXIF rotation."""
+    width, height = picture.size
+    tags = _tags(picture)
+    if WIDTH in tags and HEIGHT in tags:  # Pillow 12 and later exchange `size` of a turned TIFF file already
+        width, height = int(tags[WIDTH]), int(tags[HEIGHT])
+    return (width, height) if turns(picture) else (height, width)
 
 
 def _turned_alike(values: NDArray[np.uint8], picture: Pillow) -> Pillow:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import cv2
 
@@ -22,11 +22,8 @@ from kpdetect.files.atomic import replacing
 from kpdetect.files.endings import IMAGES
 from kpdetect.files.left_out import say_left_out
 from kpdetect.images.arrays import CropPolicy, Image
-from kpdetect.images.decoding import ORIENTATION, decoded, opened, opened_and_hashed, require_single
+from kpdetect.images.decoding import decoded, opened, opened_and_hashed, require_single, shown_size, turns
 from kpdetect.messages import log
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as Pillow
 
 CROP_POLICIES: tuple[str, ...] = get_args(CropPolicy)
 SUFFIXES = IMAGES
@@ -80,9 +77,7 @@ def image_size(path: Path) -> tuple[int, int]:
         InputError: the file is not a readable image, or has more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:
-        width, height = picture.size
-        turned = _turned(picture)
-    return (width, height) if turned else (height, width)
+        return shown_size(picture)
 
 
 def is_turned(path: Path) -> bool:
@@ -92,11 +87,7 @@ def is_turned(path: Path) -> bool:
         InputError: the file is not a readable image, or has more than `MAX_PIXELS` pixels.
     """
     with opened(path) as picture:
-        return _turned(picture)
-
-
-def _turned(picture: Pillow) -> bool:
-    return picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+        return turns(picture)
 
 
 def read_image(path: Path) -> Image:

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,8 @@ AUTO, FULL = "auto", "full"
 VARIABLE = "KPDETECT_LEVELS"
 """Environment variable that holds the setting of the levels."""
 BITS = (8, 12, 16, 32)
+BLOCK = 2**20
+"""Number of values that are converted at once."""
 EXPECTED = "expected auto, full, or two numbers as LOW,HIGH, such as 0,4095"
 _said = Lock()
 
@@ -93,8 +97,25 @@ def to_eight_bits(values: NDArray[np.generic], bits: int, name: str) -> NDArray[
         low, high = 0.0, float(2**bits - 1 if levels.text == FULL else _fewest(values, bits, name))
     else:
         raise ValueError("the range of floating-point pixels is unknown; give `levels=LOW,HIGH`, or save the image with 8 bits")
+    if values.dtype.kind in "ui" and values.dtype.itemsize <= 2:  # one entry for each possible value
+        unsigned = np.dtype(f"u{values.dtype.itemsize}")
+        table = _scaled(np.arange(256**values.dtype.itemsize, dtype=unsigned).view(values.dtype.newbyteorder("=")), low, high)
+        return _in_blocks(lambda block: table[block.astype(block.dtype.newbyteorder("=")).view(unsigned)], values)
+    return _in_blocks(lambda block: _scaled(block, low, high), values)
+
+
+def _scaled(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
     scaled = (np.nan_to_num(values.astype(np.float64), nan=low) - low) * (255 / (high - low))
     return np.clip(scaled, 0, 255).round().astype(np.uint8)
+
+
+def _in_blocks(convert: Callable[[NDArray[Any]], NDArray[np.uint8]], values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Convert values block by block, because intermediate values need many times the memory of the result."""
+    flat = values.reshape(-1)
+    result = np.empty(flat.shape, np.uint8)
+    for start in range(0, len(flat), BLOCK):
+        result[start : start + BLOCK] = convert(flat[start : start + BLOCK])
+    return result.reshape(values.shape)
 
 
 def _fewest(values: NDArray[np.generic], bits: int, name: str) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import Affine
 from kpdetect.images.arrays import Image, cut_region
-from kpdetect.images.decoding import ORIENTATION, decoded, opened, require_single
+from kpdetect.images.decoding import ORIENTATION, decoded, opened, require_single, shown_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -78,11 +78,10 @@ def read_reduced(picture: Pillow, path: Path, factor_of: Callable[[tuple[int, in
         InputError: see `kpdetect.images.image_files.read_image`. Errors of `factor_of` pass unchanged.
     """
     require_single(picture, path)
-    width, height = picture.size
-    orientation = picture.getexif().get(ORIENTATION, 1)
-    size = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+    orientation, size = picture.getexif().get(ORIENTATION, 1), shown_size(picture)
     factor = factor_of(size)
     if factor > 1 and picture.format == "JPEG" and picture.mode in ("RGB", "L"):
+        width, height = picture.size
         picture.draft(picture.mode, (width // factor, height // factor))
     pixels = decoded(picture, str(path))
     factor = factor if pixels.shape[:2] != size else 1

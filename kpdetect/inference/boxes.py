@@ -57,7 +57,7 @@ def read_boxes(path: Path, known: Collection[str]) -> dict[str, Box]:
         if not np.isfinite(values[row]).all() or (values[row, 2:] <= 0).any():
             raise FormatError(f"{path}: {name}: not a box; expected four numbers, width and height above 0")
     index = NameIndex(known)
-    fits = [index(str(name), loosely=False, words=False) for name in table["image"]]
+    fits = [index(str(name), loosely=False, words=False, paths_first=True) for name in table["image"]]
     if strange := [fit.line for fit in fits if not fit.names]:
         raise InputError(
             f"{path}: {len(strange)} names are not inputs, the first one is {strange[0]}; write names as in predictions.csv"

@@ -84,8 +84,7 @@ def export_torch(predictor: Predictor, path: Path) -> Graph:
         InputError: the name does not end in .pt2.
         OutputError: the file cannot be written.
     """
-    if path.suffix != ".pt2":  # torch.export.load would refuse it
-        raise InputError(f"`torch={path}`: expected a file name that ends in .pt2")
+    _require_ending(path)
     graph, example, shapes = prepared(predictor.detector, predictor.calibration, predictor.side)
     program = torch.export.export(graph, (example,), dynamic_shapes=shapes)
     with replacing(path) as temporary, open(temporary, "wb") as file, warnings.catch_warnings():
@@ -146,6 +145,11 @@ class ExportResult:
     parity: list[Parity]
 
 
+def _require_ending(path: Path) -> None:
+    if path.suffix != ".pt2":  # torch.export.load would refuse it
+        raise InputError(f"`torch={path}`: expected a file name that ends in .pt2")
+
+
 def export_detector(
     model: Path | str, *, onnx: Path | str | None = None, torch: Path | str | None = None, images: Path | str | None = None
 ) -> list[ExportResult]:
@@ -167,6 +171,8 @@ def export_detector(
     """
     if onnx is None and torch is None:
         raise InputError("export: there is nothing to write; give `onnx=FILE` or `torch=FILE`")
+    if torch is not None:
+        _require_ending(Path(torch))  # before the ONNX file is written
     predictor = Predictor.load(Path(model), "cpu")
     real = [] if images is None else [image for _, image in readable(list_images(Path(images))[:REAL])]
     written = []

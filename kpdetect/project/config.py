@@ -18,6 +18,7 @@ from kpdetect.errors import ConfigError
 from kpdetect.images.arrays import CropPolicy
 from kpdetect.project.rounds_config import AUTO_ROUNDS, NO_ROUNDS, RoundsConfig
 from kpdetect.refinement.config import RefineConfig, imm_config
+from kpdetect.training.budget import require_minutes
 from kpdetect.training.loop import BUDGETS, UNLIMITED
 
 ENOUGH = {"detector": 16_000, "refine": 10_000, "rounds": 12_000}
@@ -204,7 +205,12 @@ def _learned_and_kept(keypoints: int | str, spare: float | None, method: str) ->
 
 
 def changed(settings: ProjectConfig, minutes: float | None, overrides: Sequence[str]) -> ProjectConfig:
-    """Apply the user's assignments to the settings. If `minutes` is given, time ends the stages instead of their steps."""
+    """Apply the user's assignments to the settings. If `minutes` is given, time ends the stages instead of their steps.
+
+    Raises:
+        ConfigError: the minutes are not a number of at least 0, or an assignment is not valid.
+    """
+    require_minutes(minutes)
     if minutes is not None:
         settings = apply_overrides(settings, [f"{stage}.steps={UNLIMITED}" for stage in (*TRAINED, "rounds")])
     return apply_overrides(settings, overrides)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from kpdetect.coords import apply_affine, invert_affine
 from kpdetect.data.even_spacing import evenly_spaced
+from kpdetect.data.folder import MIN_IMAGES, require_readable
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.discovery.config import CorrespondenceConfig
 from kpdetect.discovery.dense_features import grid_features
@@ -163,8 +164,10 @@ class _Search:
         read = self._look_first(out, numbers)
         read = self._read_all([number for number in numbers if number not in read]) | read
         read = {number: read[number] for number in sorted(read)}
-        if not read:
-            raise InputError(f"{self.root}: none of {len(numbers)} images can be read")
+        if len(read) < MIN_IMAGES:
+            reason = next(str(fault) for number in numbers if isinstance(fault := self._read(number), InputError))
+            sample = "" if len(numbers) == len(self.paths) else f" in a sample of {len(numbers)}"
+            require_readable(len(read), f"{self.root}{sample}", reason)
         squares = np.stack([each.square for each in read.values()])
         masked = evenly_spaced(len(read), MASKED)
         with Progress(feature_counts(self.config)[0] * len(read) + len(masked), "fit clusters") as progress:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.studies.keypoint_choice import NAME, Kept, choose_keypoints, look_at, read_choice
-from kpdetect.config import write_config
+from kpdetect.config import read_config, write_config
 from kpdetect.data.training_images import TrainingImages
 from kpdetect.files.atomic import write_json
 from kpdetect.files.hashes import file_hash
-from kpdetect.inference.labels import LABELS, Labels, labels_of
+from kpdetect.inference.labels import LABELS, Labels
 from kpdetect.inference.predictor import Predictor
 from kpdetect.messages import log
 from kpdetect.training.checkpoints import WEIGHTS, detector_stages, find_weights
@@ -45,6 +45,7 @@ def choose_in_project(out: Path, images: TrainingImages, kept: Kept, runtime: Ru
         return
     predictor = Predictor.load(weights, runtime.device.type, labels=Labels())
     choice = choose_keypoints(look_at(predictor, images.paths(out)), kept)
+    _take_back(out, but=weights.parent)
     write_config(Labels(drop=choice.dropped, weights=digest), weights.parent / LABELS)
     write_json(out / NAME, choice.to_record(digest, kept))
     log.info(choice.sentence)
@@ -55,11 +56,7 @@ def keep_all(out: Path) -> None:
 
     Labels that a user has changed since are not touched.
     """
-    labelled = [folder for stage in detector_stages(out) if ((folder := out / stage) / WEIGHTS).is_file()]
-    yours = [folder / LABELS for folder in labelled if labelled_by_user(out, folder / WEIGHTS)]
-    for folder in labelled:
-        if folder / LABELS not in yours:
-            (folder / LABELS).unlink(missing_ok=True)
+    yours = _take_back(out)
     (out / NAME).unlink()
     for labels in yours:
         log.info(f"{labels} has labels of yours and is not changed; to take keypoints back, remove them from `drop` there")
@@ -67,8 +64,28 @@ def keep_all(out: Path) -> None:
         log.info("no keypoints are left out any more")
 
 
+def _take_back(out: Path, but: Path | None = None) -> list[Path]:
+    """Remove the labels that `chosen.json` explains from all detectors of a project, except those in the folder `but`.
+
+    Without the choice they would look like a user's. Labels of a removed detector, which a later one would get, are among them.
+
+    Returns:
+        The files with a user's labels.
+    """
+    yours = []
+    for folder in (out / stage for stage in detector_stages(out)):
+        if folder == but or not (folder / LABELS).is_file():
+            continue
+        if labelled_by_user(out, folder / WEIGHTS):
+            yours.append(folder / LABELS)
+        else:
+            (folder / LABELS).unlink()
+    return yours
+
+
 def labelled_by_user(out: Path, weights: Path) -> bool:
     """Tell whether the labels of one of a project's detectors hold more than the keypoints that `chosen.json` drops."""
     chosen = read_choice(out / NAME)
-    labels = labels_of(weights).model_copy(update={"weights": ""})
+    path = weights.parent / LABELS
+    labels = read_config(Labels, path).model_copy(update={"weights": ""}) if path.is_file() else Labels()
     return labels not in (Labels(), Labels(drop=() if chosen is None else chosen.dropped))

@@ -15,6 +15,7 @@ from kpdetect.data.shard_folder import ShardFolder
 from kpdetect.detector.learned import is_live, pairs_key
 from kpdetect.errors import CheckpointError
 from kpdetect.files.hashes import file_hash
+from kpdetect.inference.corrections import TABLE as CORRECTIONS
 from kpdetect.inference.labels import LABELS
 from kpdetect.inference.prediction_record import RECORD, read_prediction_head
 from kpdetect.inference.predictions import TABLE
@@ -119,14 +120,16 @@ def _discard(out: Path, first: str, reason: str, keep: tuple[str, ...] = ()) -> 
     stages = ["pairs", *detector_stages(out), "predictions"]
     for stage in reversed(stages[stages.index(first) :]):
         _clear(out / stage, keep if stage == first else ())
+    if (corrections := out / "predictions" / CORRECTIONS).exists():
+        log.info(f"{corrections} is kept: the keypoints that a person checked")
 
 
 def _clear(folder: Path, keep: tuple[str, ...] = ()) -> None:
-    """Delete the contents of a stage's folder, except those in `keep` and the labels, which a user wrote."""
+    """Delete the contents of a stage's folder, except those in `keep`, the labels and the corrections, which a user wrote."""
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir(), key=lambda path: LAST.index(path.name) if path.name in LAST else -1):
-        if path.name in (LABELS, *keep):
+        if path.name in (LABELS, CORRECTIONS, *keep):
             continue
         if path.is_dir():
             shutil.rmtree(path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from kpdetect.errors import ConfigError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -17,6 +19,9 @@ class Budget:
         most_minutes: training time that ends the run even before `least_steps`. A value below `minutes` has no effect.
         least_left: minutes that are of use to later trainings. If fewer would be left of `most_minutes`, time ends the run only
             at `most_minutes`.
+
+    Raises:
+        ConfigError: the minutes are not a number of at least 0.
     """
 
     steps: int
@@ -24,6 +29,9 @@ class Budget:
     least_steps: int = 0
     most_minutes: float = math.inf
     least_left: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_minutes(self.minutes)
 
     def is_used_up(self, step: int, seconds: float) -> bool:
         """Tell whether a run ends after this number of steps and this training time in seconds."""
@@ -59,3 +67,13 @@ class Budget:
         if self.minutes is None or self.most_minutes <= self.minutes:
             return False
         return 60 * self.most_minutes - max(seconds, 60 * self.minutes) < 60 * self.least_left
+
+
+def require_minutes(minutes: float | None) -> None:
+    """Refuse minutes that are not a number of at least 0.
+
+    Raises:
+        ConfigError: the minutes are negative, infinite or not a number.
+    """
+    if minutes is not None and not 0 <= minutes < math.inf:
+        raise ConfigError(f"`minutes={minutes:g}`: expected a number of at least 0; without it, training ends after its steps")

@@ -57,3 +57,8 @@ def test_gaps_in_the_numbers_are_explained():
 
 def test_numbers_of_the_chart_of_motion_do_not_cover_each_other():
     assert _apart(np.array([[0.5, 0.5], [0.52, 0.51], [0.5, 0.57], [0.56, 0.5]]), (0.05, 0.05)) == [0, 2, 3]
+
+
+def test_a_very_flat_image_keeps_one_row():
+    (photo,) = gallery([(np.zeros((16, 20_000, 3), np.uint8), np.array([[10.0, 8.0]]))], skeleton(0))["photos"]
+    assert photo["height"] >= 1

@@ -347,7 +347,7 @@ def test_report_is_one_page_with_numbers_and_pictures(tmp_path: Path, toy: Landm
 @pytest.mark.slow
 def test_report_of_results_alone_and_of_a_project_without_its_stale_ones(tmp_path: Path, toy: LandmarkSet, capsys) -> None:  # type: ignore[no-untyped-def]
     path = write_both(toy, tmp_path / "project" / "results")
-    text = write_report(None, tmp_path / "page.html", [path]).read_text()
+    text = write_report(None, tmp_path / "page.HTM", [path]).read_text()
     assert "<h1>Benchmark results</h1>" in text
     assert "The project" not in text
     text = write_report(tmp_path / "project", tmp_path / "page.html").read_text()

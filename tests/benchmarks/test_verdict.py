@@ -261,6 +261,8 @@ def test_a_verdict_of_an_earlier_version_gets_the_sentences_of_this_one(spots, s
     found = replace(gather_evidence(BRIGHTEST, None, spots), numbers=(0, 1, 2))
     judged = judge_keypoints(found, detector=file_hash(weights))
     write_verdict(judged.model_copy(update={"sentences": ("Old words.",)}), small_project / "verdict.json")
+    assert judge_project(small_project, None, CPU, store=False).sentences == judged.sentences
+    assert read_verdict(small_project / "verdict.json").sentences == ("Old words.",)
     assert judge_project(small_project, None, CPU).sentences == judged.sentences
     assert read_verdict(small_project / "verdict.json").sentences == judged.sentences
     assert images_seen_of_matches(small_project) is None  # it did not learn from matches

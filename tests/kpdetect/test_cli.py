@@ -235,3 +235,30 @@ def test_help_groups_the_verbs_in_order():
     assert list(verbs.GROUPS) == ["Learn", "Use", "Measure", "Share"]
     assert places == sorted(places)
     assert places[1] < shown.index("predict ") < places[2] < shown.index("benchmark ") < places[3]
+
+
+@pytest.mark.parametrize("minutes", ["inf", "-1"])
+def test_minutes_must_be_a_number(fails, blob_folder, tmp_path, minutes):
+    said = fails("run", blob_folder, "--out", tmp_path / "project", "--minutes", minutes, "--dry-run")
+    assert "--minutes" in said
+    assert not (tmp_path / "project").exists()
+
+
+@pytest.mark.parametrize("verb", [("predict", "toy-32"), ("run",)])
+def test_a_name_that_is_too_long_is_refused_in_one_line(fails, blob_folder, tmp_path, verb):
+    said = fails(*verb, blob_folder, "--out", tmp_path / ("a" * 300))
+    assert "File name too long; give another name" in said
+
+
+def test_measuring_a_detector_needs_no_more_images_than_it_says(fails, blob_folder, small_project, tmp_path):
+    for number in range(1, 24):
+        (blob_folder / f"{number:03d}.png").unlink()
+    said = fails("measure", small_project, blob_folder, "--out", tmp_path / "measured")
+    assert "1 image; measuring needs at least 2" in said
+
+
+def test_a_wrong_ending_is_refused_before_anything_is_exported(fails, small_project, tmp_path):
+    pytest.importorskip("onnx")
+    said = fails("export", small_project, "--onnx", tmp_path / "a.onnx", "--torch", tmp_path / "b.pt")
+    assert "expected a file name that ends in .pt2" in said
+    assert not (tmp_path / "a.onnx").exists()

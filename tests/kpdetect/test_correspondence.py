@@ -176,15 +176,35 @@ def _finds_headings(images, out, config):
     assert for_pairs(DetectorConfig(), "auto", out / "pairs").augment.rotation == 180
 
 
+def small_matching(folder):
+    """Settings of a small network with random weights, which are written into the folder."""
+    torch.manual_seed(0)
+    weights = folder / "network.pth"
+    torch.save(backbone.create_backbone("resnet10t").state_dict(), weights)
+    small = ("network=resnet10t", f"features={weights}", "size=32", "cells=8", "maps=[1,2]", "components=8", "sample=16")
+    return [f"correspondence.{each}" for each in (*small, "min_similarity=0")]
+
+
+@pytest.mark.slow
+def test_too_few_readable_images_are_refused_before_any_training(blob_folder, tmp_path):
+    for number in range(0, 24, 2):
+        (blob_folder / f"{number:03d}.png").write_text("no picture")
+    config, out = project_config(method="correspondence", size=32, keypoints=4, spare=1), tmp_path / "project"
+    overrides = [*SMALL, *small_matching(tmp_path)]
+    with pytest.raises(InputError, match=r"in a sample of 16: \d readable images; training needs at least 16.*000.png: not a"):
+        run_project(blob_folder, out, config, overrides=overrides, device="cpu")
+    overrides.append("correspondence.sample=24")
+    with pytest.raises(InputError, match="blobs: 12 readable images; training needs at least 16"):
+        run_project(blob_folder, tmp_path / "other", config, overrides=overrides, device="cpu")
+    assert not (out / "detector").exists()
+
+
 @pytest.mark.slow
 def test_a_project_without_a_generator(toy, tmp_path, capsys, monkeypatch):  # noqa: F811
     monkeypatch.setattr("kpdetect.discovery.matcher.FIRST_LOOK", 4)
-    torch.manual_seed(0)
-    weights, images, out = tmp_path / "network.pth", toy / "unlabelled" / "images", tmp_path / "project"
-    torch.save(backbone.create_backbone("resnet10t").state_dict(), weights)
+    images, out = toy / "unlabelled" / "images", tmp_path / "project"
     config = project_config(method="correspondence", size=32, keypoints=4, spare=1)
-    small = ("network=resnet10t", f"features={weights}", "size=32", "cells=8", "maps=[1,2]", "components=8", "sample=16")
-    overrides = [*SMALL, *(f"correspondence.{each}" for each in (*small, "min_similarity=0"))]
+    overrides = [*SMALL, *small_matching(tmp_path)]
     with pytest.raises(InputError, match="`init_generator`"):
         run_project(images, out, config, overrides=overrides, device="cpu", init_generator="toy-32")
     run_project(images, out, config, overrides=overrides, device="cpu")

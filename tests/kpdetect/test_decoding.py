@@ -10,7 +10,7 @@ from kpdetect.data.folder import content_key
 from kpdetect.errors import InputError
 from kpdetect.images import decoding
 from kpdetect.images.image_files import SUFFIXES, read_image
-from kpdetect.images.levels import VARIABLE, parse_levels, use_levels
+from kpdetect.images.levels import VARIABLE, parse_levels, to_eight_bits, use_levels
 from kpdetect.inference.page_reader import PageReader
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10 + 1  # H != W; 1 to 231
@@ -155,3 +155,15 @@ def test_too_many_pixels_are_refused_from_the_header(tmp_path, monkeypatch):
     Pillow.fromarray(GREY).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="6 x 4 pixels, but the limit is 23"):
         read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["uint16", ">u2", "int16", "uint8", "uint32", "float32"])
+def test_levels_of_every_type_follow_the_same_formula(kind, monkeypatch):
+    monkeypatch.setattr("kpdetect.images.levels.BLOCK", 7)
+    monkeypatch.setenv(VARIABLE, "-100,40000")
+    least, most = (np.iinfo(kind).min, np.iinfo(kind).max) if np.dtype(kind).kind in "ui" else (-1e5, 1e5)
+    values = np.random.default_rng(0).integers(int(least), int(most), (5, 6), np.int64, endpoint=True).astype(kind)[:, ::2]
+    expected = np.clip((values.astype(np.float64) + 100) * (255 / 40100), 0, 255).round()
+    found = to_eight_bits(values, 16, "a.tif")
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)

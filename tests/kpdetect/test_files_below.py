@@ -30,3 +30,9 @@ def test_overlays_of_images_with_one_stem_have_names_of_their_own():
     names = ["a.jpg", "a.tif", "b.v1.jpg", "c.png"]
     assert picture_names(names, [0, 2]) == {0: "a.jpg.png", 2: "b.v1.png"}
     assert picture_names(names, [3]) == {3: "c.png"}
+
+
+def test_no_two_overlays_have_the_same_name():
+    names = ["a.jpg", "a.png", "a.jpg.webp", "B.jpg", "b.png", "c.jpg"]
+    found = picture_names(names, range(len(names)))
+    assert found == {0: "a.jpg-2.png", 1: "a.png.png", 2: "a.jpg.png", 3: "B.jpg.png", 4: "b.png.png", 5: "c.png"}

@@ -13,6 +13,7 @@ from kpdetect.errors import ConfigError, InputError, OutputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import fit_image, fit_region
 from kpdetect.images.image_files import image_size, list_images, list_names, read_image, read_image_and_hash, write_image
+from kpdetect.images.reduced import read_at_least
 from tests.builders.blobs import damage
 
 
@@ -202,3 +203,35 @@ def test_an_image_is_hashed_as_its_file(tmp_path):
     (tmp_path / "c.png").write_text("no picture")
     with pytest.raises(InputError, match="unknown format"):
         read_image_and_hash(tmp_path / "c.png")
+
+
+TURNS = {
+    1: lambda shown: shown,
+    2: np.fliplr,
+    3: lambda shown: np.rot90(shown, 2),
+    4: np.flipud,
+    5: lambda shown: shown.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda shown: np.rot90(shown.swapaxes(0, 1), 2),
+    8: lambda shown: np.rot90(shown, -1),
+}
+"""The stored pixels of an image for each EXIF orientation."""
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_a_turned_tiff_is_read_as_it_is_shown(tmp_path, orientation, mode, compression):
+    shown = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    if mode != "RGB":
+        shown[...] = shown[..., :1]
+    stored = {"RGB": shown, "L": shown[..., 0], "I;16": 257 * shown[..., 0].astype(np.uint16)}[mode]
+    path = tmp_path / "a.tif"
+    turned = np.ascontiguousarray(TURNS[orientation](stored))
+    Pillow.fromarray(turned).save(path, compression=compression, tiffinfo={0x0112: orientation})
+    np.testing.assert_array_equal(read_image(path), shown)
+    np.testing.assert_array_equal(read_image_and_hash(path)[0], shown)
+    assert image_size(path) == (30, 40)
+    reduced = read_at_least(path, 10)
+    assert (reduced.factor, reduced.size, reduced.origin) == (1, (30, 40), (0, 0))
+    np.testing.assert_array_equal(reduced.pixels, shown)

@@ -132,6 +132,15 @@ def test_a_project_keeps_the_best_keypoints_until_its_detector_or_labels_change(
     assert not labels.exists()
     assert not (out / "refined" / "keypoints.yaml").exists()
 
+    choose_in_project(out, TrainingImages(images), 4, CPU)
+    shutil.copytree(labels.parent, out / "taught-1")  # the detector of a round, with the automatic labels
+    choose_in_project(out, TrainingImages(images), 3, CPU)
+    assert not labels.exists()  # they would look like a user's
+    assert len(read_config(Labels, out / "taught-1" / "keypoints.yaml").drop) == 7
+    (out / "taught-1" / "model.safetensors").unlink()  # it is trained again
+    choose_in_project(out, TrainingImages(images), 4, CPU)
+    assert not (out / "taught-1" / "keypoints.yaml").exists()
+
     with pytest.raises(InputError, match="7 readable images; to compare keypoints, give at least 8"):
         look_at(Predictor.load(out, "cpu"), sorted(images.iterdir())[:7])
 

@@ -10,7 +10,7 @@ from kpdetect.data.folder import build_cache
 from kpdetect.data.name_lists import NameIndex, excluded_names, listed_names, without
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import list_names, write_image
-from kpdetect.inference.boxes import read_boxes
+from kpdetect.inference.boxes import read_boxes, write_boxes
 
 CAFE = unicodedata.normalize("NFD", "café.png")
 NAMES = ["a.png", "img 3.png", CAFE, "day1/b.png", "day2/b.png", "day2/c.jpg", "IMG.png"]
@@ -131,3 +131,14 @@ def test_boxes_find_their_images(tmp_path):
     (tmp_path / "boxes.csv").write_text("image,left,top,width,height\na.png (copy),1,2,3,4\n")
     with pytest.raises(InputError, match=r"1 names are not inputs, the first one is a.png \(copy\)"):
         read_boxes(tmp_path / "boxes.csv", NAMES)
+
+
+def test_a_path_means_this_image_alone_even_if_others_have_its_name(tmp_path):
+    names = ["a.png", "sub/a.png", "other/a.png"]
+    assert without(names, {"a.png"}) == ["sub/a.png", "other/a.png"]
+    assert without(names, {"./sub/a.png"}) == ["a.png", "other/a.png"]
+    (tmp_path / "list.txt").write_text("sub/a.png\n./a.png\n")
+    assert listed_names(tmp_path / "list.txt", names, "fit_list", "table.csv") == ["sub/a.png", "a.png"]
+    boxes = {"a.png": (1.0, 2.0, 3.0, 4.0), "sub/a.png": (5.0, 6.0, 7.0, 8.0)}
+    write_boxes(boxes, tmp_path / "boxes.csv")
+    assert read_boxes(tmp_path / "boxes.csv", names) == boxes

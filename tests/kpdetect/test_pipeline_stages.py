@@ -78,3 +78,14 @@ def test_a_refinement_that_is_left_out_discards_an_outdated_one(project, toy, tm
     said = capsys.readouterr().err
     assert said.count("refinement is not trained further: there is no time") == 1
     assert said.count("refinement is left out: there is no time") == 1
+
+
+def test_what_a_person_wrote_outlives_the_results_that_are_made_again(tmp_path, capsys):
+    kept = [tmp_path / "predictions" / "corrections.csv", tmp_path / "refined" / "keypoints.yaml"]
+    removed = [tmp_path / "predictions" / "predictions.csv", tmp_path / "refined" / "model.safetensors"]
+    for path in (*kept, *removed):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    outdated._discard(tmp_path, "refined", "the detector has changed")
+    assert [path.exists() for path in (*kept, *removed)] == [True, True, False, False]
+    assert f"{kept[0]} is kept: the keypoints that a person checked" in capsys.readouterr().err
