@@ -103,7 +103,7 @@ def find_browser() -> str:
 
 
 class Watched:
-    """A page of the browser, and what its console complained of."""
+    """A page of the browser, and what its console complained of. It is empty until a room is opened."""
 
     def __init__(self, browser: Any, served: Served, theme: str = "light") -> None:
         look = {"viewport": {"width": 1280, "height": 800}, "color_scheme": theme, "reduced_motion": "reduce"}
@@ -113,8 +113,7 @@ class Watched:
         self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self._elsewhere(request.url))
-        self.page.goto(served.address)
-        self.ready()
+        self.key = f"?token={token_of(served)}"  # in the first address; later the browser has it as a cookie
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in ("error", "warning") and "willReadFrequently" not in text:  # that is about the tests' own reading
@@ -127,8 +126,10 @@ class Watched:
     def ready(self) -> None:
         self.page.wait_for_selector("body[data-ready]")
 
-    def room(self, name: str) -> Any:
-        self.page.goto(f"http://127.0.0.1:{port_of(self.served)}/{name}")
+    def room(self, name: str = "") -> Any:
+        """Open a room. Without a name, open the address that the command prints."""
+        self.page.goto(f"http://127.0.0.1:{port_of(self.served)}/{name}{self.key}")
+        self.key = ""
         if name != "report":
             self.ready()
         return self.page

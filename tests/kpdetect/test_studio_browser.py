@@ -269,17 +269,13 @@ def test_questions_of_ones_own_going_back_stopping_and_wrong_files(
     watched.complaints[:] = [text for text in watched.complaints if "400 (Bad Request)" not in text]  # Chromium's own line
 
 
-def test_the_exported_page_gives_answers_to_import(
-    watched: Watched, browser: Any, studio_project: Path, tmp_path: Path
-) -> None:
+def test_the_exported_page_gives_answers_to_import(browser: Any, compared: list[Path], tmp_path: Path) -> None:
     from kpdetect.studio.study import make_study, read_study
     from kpdetect.studio.study_page import study_page
     from kpdetect.studio.study_results import import_files
 
     folder = tmp_path / "away"
-    make_study(
-        folder, "away", {"ours": studio_project.parent / "ours", "other": studio_project.parent / "other"}, per_question=2
-    )
+    make_study(folder, "away", dict(zip(("ours", "other"), compared, strict=True)), per_question=2)
     (tmp_path / "away.html").write_text(study_page(folder, read_study(folder)), encoding="utf-8")
     page = browser.new_context(accept_downloads=True).new_page()
     page.goto((tmp_path / "away.html").as_uri())

@@ -34,6 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def watched(browser: Any, served: Served) -> Iterator[Watched]:
     opened = Watched(browser, served)
+    opened.room()
     opened.drawn()
     yield opened
     opened.context.close()

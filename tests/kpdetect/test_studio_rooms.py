@@ -49,6 +49,7 @@ def studio_project(studio_project: Path) -> Path:
 @pytest.fixture(scope="module")
 def opened(browser: Any, served: Served) -> Iterator[Watched]:
     watched = Watched(browser, served)
+    watched.room()
     watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
     yield watched
     watched.context.close()
