@@ -17,10 +17,15 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def few_batches_for_statistics():
-    """Generators measure their batch-norm statistics on one batch. Sixteen would take most of the time of a test."""
+def short_statistics_and_no_flushing():
+    """Generators measure their batch-norm statistics on one batch instead of sixteen, and files are not flushed to disk.
+
+    Sixteen batches would take most of the time of a test. Flushing helps only where the power fails.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("generator.training.batch_norm.BATCHES", 1)
+        patch.setattr(os, "fsync", lambda file: None)
+        patch.setattr(os, "sync", lambda: None, raising=False)
         yield
 
 

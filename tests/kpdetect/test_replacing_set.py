@@ -1,14 +1,38 @@
-"""Files that belong together are complete, or their record is absent."""
+"""Files are complete or absent, and on disk before they have their name. A set of files is complete, or lacks its record."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from kpdetect.errors import OutputError
-from kpdetect.files.atomic import replacing_set, write_json
+from kpdetect.files.atomic import replacing, replacing_set, write_json
+
+
+def calls_of_replacing(path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool) -> list[tuple[str, bool]]:
+    """Return each flush and rename in order, with whether it concerns the file (True) or its folder (False)."""
+    calls, rename = list[tuple[str, bool]](), os.replace
+
+    def replace(old: Path, new: Path) -> None:
+        calls.append(("rename", Path(new) == path))
+        rename(old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: calls.append(("flush", stat.S_ISREG(os.fstat(file).st_mode))))
+        patch.setattr(os, "replace", replace)
+        with replacing(path, durable=durable) as temporary:
+            temporary.write_text("new")
+    return calls
+
+
+def test_a_file_is_on_disk_before_it_is_renamed_and_its_name_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = calls_of_replacing(tmp_path / "a.txt", monkeypatch, durable=True)
+    assert flushed == [("flush", True), ("rename", True), *([("flush", False)] if os.name == "posix" else [])]
+    assert calls_of_replacing(tmp_path / "b.txt", monkeypatch, durable=False) == [("rename", True)]
+    assert (tmp_path / "a.txt").read_text() == (tmp_path / "b.txt").read_text() == "new"
 
 
 def write_set(folder: Path, text: str) -> None:
