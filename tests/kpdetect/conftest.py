@@ -25,6 +25,19 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.fixture(scope="session")
+def dot_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two exported detectors of coloured dots: model.onnx for squares of 64 px, model.pt2 for 128 px."""
+    pytest.importorskip("onnxruntime")
+    from kpdetect.inference.export import export_onnx, export_torch
+    from tests.builders.dots import perfect
+
+    folder = tmp_path_factory.mktemp("graphs")
+    export_onnx(perfect("centre", side=64), folder / "model.onnx")
+    export_torch(perfect("centre", side=128), folder / "model.pt2")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def studio_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with predictions of six images. The images lie next to it, in `images`."""

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,6 @@ from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.engine import AGREEMENT, PlainEngine, TorchEngine, build_engine, settled
 from kpdetect.inference.prediction_job import predict_inputs
 from kpdetect.inference.predictor import Predictor
-from kpdetect.shipped import shipped_models
 from kpdetect.toy.render import render
 from kpdetect.toy.scene import sample_scene
 from tests.builders.runtimes import CPU
@@ -73,8 +73,8 @@ def test_a_folded_weight_is_scaled_and_the_bias_shifted():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [model.name for model in shipped_models()])
-def test_engines_agree_on_every_shipped_model(name):
+@pytest.mark.parametrize("name", ["toy-32", "faces-128"])
+def test_engines_agree_on_shipped_models(name):
     pytest.importorskip("onnxruntime")
     predictor = kpdetect.load(name, "cpu", engine="plain")
     squares, side, detector = faces(predictor.side, 4), predictor.side, predictor.detector
@@ -96,6 +96,7 @@ def test_auto_takes_the_faster_engine_and_remembers_it(monkeypatch, gain):
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(engines, "_chosen", {})
     monkeypatch.setattr(engines, "_gain", lambda *_: gain)
+    monkeypatch.setattr(engines, "OnnxEngine", lambda *_: SimpleNamespace(name="onnx"))
     detector = Detector(Branch(past=False), nn.Identity(), 12).eval()
     torch_engine = TorchEngine(detector, PRECISE)
 

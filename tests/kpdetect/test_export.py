@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,14 +48,25 @@ def learned(side, input_size):
     return Predictor(Detector(Edges(), head, input_size), description, "ab" * 8, CPU, Labels(names={1: "nose"}))
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A function that exports a detector of `learned` once, as the only file of a folder."""
+
+    @cache
+    def once(export, side, input_size):
+        if export is export_onnx:
+            pytest.importorskip("onnxruntime")
+        path = tmp_path_factory.mktemp("graph") / ("model.onnx" if export is export_onnx else "model.pt2")
+        return path, export(learned(side, input_size), path)
+
+    return once
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("export", [export_onnx, export_torch])
 @pytest.mark.parametrize(("side", "input_size"), [(32, 64), (64, 32)])
-def test_graphs_agree_with_the_detector_for_any_batch(tmp_path, export, side, input_size):
-    if export is export_onnx:
-        pytest.importorskip("onnxruntime")
-    predictor = learned(side, input_size)
-    graph = export(predictor, tmp_path / "model.pt2")
+def test_graphs_agree_with_the_detector_for_any_batch(exported, export, side, input_size):
+    predictor, (path, graph) = learned(side, input_size), exported(export, side, input_size)
     parities = check_parity(predictor, graph, [dots(50, 70, (10, 20), (40, 30)), dots(61, 43, (10, 20), (40, 30))])
     assert [parity.images for parity in parities] == ["5 random images", "2 real images"]
     assert all(parity.keypoints < 1e-4 and parity.confidence < 1e-4 for parity in parities)
@@ -63,7 +76,7 @@ def test_graphs_agree_with_the_detector_for_any_batch(tmp_path, export, side, in
         assert (keypoints.shape, confidence.shape) == ((count, 5, 2), (count, 5))
         assert keypoints.dtype == confidence.dtype == np.float32
         assert keypoints.std() > 0.05  # a graph of constants would agree with a detector of constants
-    assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_parity_sees_a_difference(tmp_path):
@@ -99,10 +112,9 @@ def test_a_graph_holds_the_calibration_of_its_detector():
 
 
 @pytest.mark.slow
-def test_the_script_of_the_documentation_works(tmp_path, monkeypatch):
-    pytest.importorskip("onnxruntime")
+def test_the_script_of_the_documentation_works(dot_graphs, tmp_path, monkeypatch):
     predictor, image = perfect("centre", side=64), dots(100, 140, (70, 30), (50, 62))
-    export_onnx(predictor, tmp_path / "model.onnx")
+    shutil.copy(dot_graphs / "model.onnx", tmp_path)
     write_image(tmp_path / "image.png", image)
     monkeypatch.chdir(tmp_path)
     script = next(code for code in re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.S) if "onnxruntime" in code)
@@ -115,14 +127,12 @@ def test_the_script_of_the_documentation_works(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_files_say_what_a_user_must_know(tmp_path):
+def test_files_say_what_a_user_must_know(exported):
     onnxruntime = pytest.importorskip("onnxruntime")
-    predictor = learned(32, 64)
-    export_onnx(predictor, tmp_path / "m.onnx")
-    export_torch(predictor, tmp_path / "m.pt2")
+    (onnx, _), (program, _) = (exported(export, 32, 64) for export in (export_onnx, export_torch))
     told = {"kpdetect.json": ""}
-    torch.export.load(tmp_path / "m.pt2", extra_files=told)
-    stored = onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).get_modelmeta().custom_metadata_map["kpdetect"]
+    torch.export.load(program, extra_files=told)
+    stored = onnxruntime.InferenceSession(str(onnx)).get_modelmeta().custom_metadata_map["kpdetect"]
     assert json.loads(stored) == json.loads(told["kpdetect.json"])
     names = ["keypoint0", "nose", "keypoint2", "keypoint3", "keypoint4"]
     assert json.loads(stored) == {"side": 32, "crop": "pad", "keypoints": names, "weights": "ab" * 8}
