@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from generator.presets import preset
 from generator.training.train import GeneratorTrainer
 from kpdetect.config import apply_overrides
 from kpdetect.training.run_folder import RunFolder
 from kpdetect.training.runtime import resolve_runtime
 from tests.builders.blobs import write_blobs
+from tests.builders.generators import CONFIG
 from tests.builders.trainings import fit_generator
 
 pytestmark = pytest.mark.slow
@@ -22,8 +22,8 @@ class Killed(BaseException):
 
 
 def config():
-    changes = ["steps=6", "checkpoint_every=4", "sample_every=100", "log_every=1", "optimiser.batch=4", "optimiser.r1_every=4"]
-    return apply_overrides(preset("tiny", 32, 3), changes)
+    changes = ["steps=6", "checkpoint_every=4", "sample_every=100", "optimiser.r1_every=4"]
+    return apply_overrides(CONFIG, changes)
 
 
 def train(images, out):

@@ -24,6 +24,7 @@ from tests.builders.states import states_equal
 from tests.builders.trainings import fit_generator
 
 BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
+SHORT = CONFIG.model_copy(update={"steps": 1})
 
 
 @pytest.mark.slow
@@ -127,7 +128,7 @@ def test_run_folder_records_what_was_trained_on(blob_folder, tmp_path):
 
 @pytest.mark.slow
 def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
-    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", SHORT, CPU)
     record = (tmp_path / "run" / "sources.csv").read_text()
     (blob_folder / "023.png").unlink()
     with pytest.raises(ConfigError, match="was trained on other images"):
@@ -137,15 +138,15 @@ def test_other_images_are_refused_when_continuing(blob_folder, tmp_path):
 
 @pytest.mark.slow
 def test_other_settings_are_refused_when_continuing(blob_folder, tmp_path):
-    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", SHORT, CPU)
     with pytest.raises(ConfigError, match=r"optimiser\.r1_weight: 10\.0 -> 1\.0"):
         fit_generator(blob_folder, tmp_path / "run", apply_overrides(CONFIG, ["optimiser.r1_weight=1.0"]), CPU)
 
 
 @pytest.mark.slow
 def test_checkpoint_of_another_configuration_is_named(blob_folder, tmp_path):
-    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
-    wider = apply_overrides(CONFIG, ["model.spade_width=5"])
+    fit_generator(blob_folder, tmp_path / "run", SHORT, CPU)
+    wider = apply_overrides(SHORT, ["model.spade_width=5"])
     fit_generator(blob_folder, tmp_path / "other", wider, CPU)
     (tmp_path / "other" / "checkpoint.pt").replace(tmp_path / "run" / "checkpoint.pt")
     with pytest.raises(CheckpointError, match="belongs to another configuration") as caught:
@@ -170,7 +171,7 @@ def test_slow_steps_are_saved_by_the_clock(blob_folder, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_damaged_checkpoint_is_named(blob_folder, tmp_path):
-    fit_generator(blob_folder, tmp_path / "run", CONFIG, CPU)
+    fit_generator(blob_folder, tmp_path / "run", SHORT, CPU)
     path = tmp_path / "run" / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged checkpoint"):
