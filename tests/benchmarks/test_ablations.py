@@ -37,8 +37,8 @@ CONFIG = AblationConfig(images="images", data="data", minutes_each=1)
 SMALL = (
     "generator.steps=3", "generator.model.widths=[8,8,6,6]", "generator.model.mlp_width=8", "generator.model.embedding_width=4",
     "generator.model.spade_width=4", "generator.optimiser.batch=4", "generator.optimiser.discriminator_widths=[4,6,8]",
-    "pairs.count=100", "detector.steps=3", "detector.batch=4", "detector.model.input_size=32", "detector.model.head_width=8",
-    "detector.held_out=0.1",
+    "pairs.count=100", "detector.steps=3", "detector.batch=4", "detector.model.backbone=test_resnet",
+    "detector.model.input_size=32", "detector.model.head_width=8", "detector.held_out=0.1",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from kpdetect.pairs import PairBatch
 from kpdetect.training.checkpoints import load_weights, save_weights
 
 CONFIG = DetectorConfig(
-    model=DetectorModelConfig(input_size=32, head="transposed", head_width=4, head_stages=1),
+    model=DetectorModelConfig(backbone="test_resnet", input_size=32, head="transposed", head_width=4, head_stages=1),
     steps=6, batch=4, warmup=3, held_out=0.1, checkpoint_every=2, sample_every=4, log_every=1, seed=3,
 )  # fmt: skip
 

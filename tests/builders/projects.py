@@ -16,8 +16,8 @@ SMALL = [
     "generator.model.mlp_width=8",
     "generator.model.embedding_width=4", "generator.model.spade_width=4", "generator.optimiser.batch=4",
     "generator.optimiser.discriminator_widths=[4,6,8]", "pairs.count=100", "pairs.shard_size=60", "detector.steps=3",
-    "detector.batch=4", "detector.model.input_size=32", "detector.model.head_width=8", "detector.held_out=0.1",
-    "refine.steps=2", "refine.batch=4", "refine.reconstruction.width=16", "rounds.steps=2",
+    "detector.batch=4", "detector.model.backbone=test_resnet", "detector.model.input_size=32", "detector.model.head_width=8",
+    "detector.held_out=0.1", "refine.steps=2", "refine.batch=4", "refine.reconstruction.width=16", "rounds.steps=2",
 ]  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def kpdetect(monkeypatch, capsys):
 def detector_file(tmp_path):
     write_pairs(tmp_path / "pairs", dots(20))
     (tmp_path / "detector.yaml").write_text(
-        "{seed: 7, steps: 1, batch: 4, held_out: 0.1, model: {input_size: 32, head_width: 4}}"
+        "{seed: 7, steps: 1, batch: 4, held_out: 0.1, model: {backbone: test_resnet, input_size: 32, head_width: 4}}"
     )
     return tmp_path / "detector.yaml"
 
@@ -47,7 +47,7 @@ def test_the_seed_of_the_file_stands_unless_another_is_given(kpdetect, detector_
 
 
 IMM = """{method: imm, keypoints: 3, crop: stretch, seed: 7, steps: 1, batch: 4, agreement_weight: 0, anchor_weight: 0,
-model: {input_size: 32, head_width: 4}, reconstruction: {size: 32, width: 16}}"""
+model: {backbone: test_resnet, input_size: 32, head_width: 4}, reconstruction: {size: 32, width: 16}}"""
 
 
 @pytest.mark.slow

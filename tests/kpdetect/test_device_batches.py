@@ -31,6 +31,7 @@ from tests.builders.runtimes import CPU
 
 STILL = AugmentConfig(scale=0, rotation=0, shift=0, photometric=0, occlusion=0)
 DEVICE = torch.device("cpu")
+SMALL = ["batch=4", "model.backbone=test_resnet", "model.input_size=32", "model.head_width=8", "warmup=2"]
 
 
 class Numbered:
@@ -161,16 +162,14 @@ class Square(Drawn):
 
 
 def detector_trainer(*overrides):
-    small = ["batch=4", "model.input_size=32", "model.head_width=8", "warmup=2", *overrides]
-    config = apply_overrides(DetectorConfig(), small)
+    config = apply_overrides(DetectorConfig(), [*SMALL, *overrides])
     batches, learned = learn_from(Square(), None, config)
     return DetectorTrainer(unwritten(config), batches, learned, config, CPU)
 
 
 def refine_trainer(*overrides):
-    small = ["batch=4", "model.input_size=32", "model.head_width=8", "warmup=2", "keypoints=2", "reconstruction.hidden=0.5"]
-    small += ["reconstruction.size=32", "reconstruction.width=16", *overrides]
-    config = apply_overrides(RefineConfig(), small)
+    own = ["keypoints=2", "reconstruction.hidden=0.5", "reconstruction.size=32", "reconstruction.width=16"]
+    config = apply_overrides(RefineConfig(), [*SMALL, *own, *overrides])
     images = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), dtype=np.uint8)
 
     class Images:

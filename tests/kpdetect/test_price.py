@@ -28,8 +28,9 @@ from tests.builders.projects import run_small
 from tests.builders.runtimes import CPU
 from tests.builders.trainings import detector_job, fit_detector, fit_generator, fit_on_images, generator_job, refine_job
 
-DETECTOR = ["batch=4", "steps=3", "model.input_size=32", "model.head_width=8", "held_out=0.2"]
-REAL = ["batch=4", "steps=2", "model.input_size=32", "model.head_width=8", "reconstruction.size=32", "reconstruction.width=16"]
+NETWORK = ["model.backbone=test_resnet", "model.input_size=32", "model.head_width=8"]
+DETECTOR = ["batch=4", "steps=3", *NETWORK, "held_out=0.2"]
+REAL = ["batch=4", "steps=2", *NETWORK, "reconstruction.size=32", "reconstruction.width=16"]
 
 
 class SquareSource(FakeSource):

@@ -17,7 +17,10 @@ from kpdetect.training.runtime import resolve_runtime
 from tests.builders.trainings import fit_on_images
 
 CPU = resolve_runtime("cpu", "float32")
-SMALL = ["size=32", "batch=4", "model.input_size=32", "model.head_width=8", "reconstruction.size=32", "reconstruction.width=16"]
+SMALL = [
+    "size=32", "batch=4", "model.backbone=test_resnet", "model.input_size=32", "model.head_width=8", "reconstruction.size=32",
+    "reconstruction.width=16",
+]  # fmt: skip
 
 
 def plain(linear=((1.0, 0.0), (0.0, 1.0)), shift=(0.0, 0.0)):

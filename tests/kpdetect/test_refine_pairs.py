@@ -128,7 +128,7 @@ def test_the_anchor_pulls_towards_the_pairs(project):
     anchor = Anchor(open_pairs(project / "pairs"), config, None, CPU)
     torch.manual_seed(0)
     detector = build_detector(DETECTOR.model, 2)
-    adam, pairs = torch.optim.Adam(detector.parameters(), lr=0.01), anchor.next(0)
+    adam, pairs = torch.optim.Adam(detector.parameters(), lr=0.02), anchor.next(0)
     losses = []
     for _ in range(40):
         loss = anchor.loss(detector, pairs)

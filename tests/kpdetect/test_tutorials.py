@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 SMALL_RUN = (
     "--method correspondence --keypoints 6 --spare 1 --rounds 0", "correspondence.sample=16", "correspondence.size=64",
     "correspondence.cells=8", "correspondence.min_similarity=0", "detector.steps=3", "detector.batch=4",
-    "detector.model.input_size=32", "detector.held_out=0.1", "refine.steps=2", "refine.batch=4",
+    "detector.model.backbone=test_resnet", "detector.model.input_size=32", "detector.held_out=0.1", "refine.steps=2",
+    "refine.batch=4",
 )  # fmt: skip
 SMALLER = (
     ("--count 2000 --size 64", "--count 40 --size 32"),
