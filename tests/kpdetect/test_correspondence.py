@@ -227,11 +227,11 @@ def test_a_project_without_a_generator(toy, tmp_path, capsys, monkeypatch):  # n
     _finds_headings(images, tmp_path / "turned", settings.model_copy(update={"headings": True}))
     assert "Round 1: train a detector on the last one's predictions" in said
     assert "memorise" not in said  # no generator learns from the images
-    run_project(images, out, config, overrides=overrides, device="cpu")  # nothing is computed again
+    run_project(images, out, config, overrides=overrides, device="cpu", last="detector")  # nothing is computed again
     assert "the keypoints are found already" in capsys.readouterr().err
     same = shutil.copytree(images, tmp_path / "same", copy_function=shutil.copyfile)  # with new times
     before = file_hash(out / "taught-1" / "model.safetensors")
-    run_project(same, out, config, overrides=overrides, device="cpu")
+    run_project(same, out, config, overrides=overrides, device="cpu", last="detector")
     said = capsys.readouterr().err
     assert "the keypoints are found already" in said
     assert "have changed" not in said

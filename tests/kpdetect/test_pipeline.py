@@ -94,7 +94,7 @@ def test_the_verdict_is_printed_and_follows_the_weights_and_labels(toy, project,
 
 def test_repeating_the_command_changes_nothing(project, toy):
     kept = {path: path.read_bytes() for path in project.rglob("*") if path.is_file() and "report" not in path.parts}
-    run_small(toy / "unlabelled" / "images", project)
+    assert run_small(toy / "unlabelled" / "images", project).report == project / "report" / "index.html"
     assert {path: path.read_bytes() for path in kept} == kept
 
 
@@ -103,29 +103,28 @@ def test_other_settings_are_refused(project, toy):
         run_small(toy / "unlabelled" / "images", project, "generator.model.tau=0.02")
 
 
-def test_a_longer_budget_starts_the_later_stages_anew(toy, capsys):
-    first = run_small(toy / "unlabelled" / "images", toy / "longer")
-    before = (toy / "longer" / "pairs" / "manifest.json").read_text()
-    run_small(toy / "unlabelled" / "images", toy / "longer", "generator.steps=5")
-    assert first.report.exists()
+def test_a_longer_budget_starts_the_later_stages_anew(project, toy, tmp_path, capsys):
+    out = shutil.copytree(project, tmp_path / "longer")
+    before = (out / "pairs" / "manifest.json").read_text()
+    run_small(toy / "unlabelled" / "images", out, "generator.steps=5", last="detector")
     assert "are made again" in capsys.readouterr().err
-    after = (toy / "longer" / "pairs" / "manifest.json").read_text()
+    after = (out / "pairs" / "manifest.json").read_text()
     assert json.loads(after)["provenance"]["generator"] != json.loads(before)["provenance"]["generator"]
 
 
-def test_a_detector_trained_further_is_refined_anew(toy, capsys):
-    run_small(toy / "unlabelled" / "images", toy / "further")
-    before = read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"]
-    run_small(toy / "unlabelled" / "images", toy / "further", "detector.steps=4")
+def test_a_detector_trained_further_is_refined_anew(project, toy, tmp_path, capsys):
+    out = shutil.copytree(project, tmp_path / "further")
+    before = read_description(out / "refined" / "model.safetensors")["first_stage"]
+    run_small(toy / "unlabelled" / "images", out, "detector.steps=4", last="detector")
     assert "the refined detector and the later stages are made again" in capsys.readouterr().err
-    assert read_description(toy / "further" / "refined" / "model.safetensors")["first_stage"] != before
+    assert read_description(out / "refined" / "model.safetensors")["first_stage"] != before
 
 
 def test_imm_needs_no_generator(toy, tmp_path):
-    out = tmp_path / "imm"
-    run_project(
-        toy / "unlabelled" / "images", out, project_config(method="imm", size=32, keypoints=4), overrides=SMALL, device="cpu"
-    )
+    images, out = toy / "unlabelled" / "images", tmp_path / "imm"
+    network = [f"refine.model.{setting}" for setting in ("backbone=test_resnet", "input_size=32", "head_width=8")]
+    config = project_config(method="imm", size=32, keypoints=4)
+    run_project(images, out, config, overrides=[*SMALL, *network], device="cpu")
     assert not (out / "generator").exists()
     assert read_description(out / "detector" / "model.safetensors")["refined"]["method"] == "imm"
     assert (out / "predictions" / "predictions.csv").exists()
@@ -140,15 +139,6 @@ def test_one_keypoint_is_enough(toy, tmp_path):
     assert np.isfinite(table[["x_px", "y_px", "confidence"]].to_numpy()).all()
     config = PredictConfig(two_pass=True, flip_average=True)
     assert predict_inputs(out, [str(images)], tmp_path / "found", config, "cpu").images == 40
-
-
-def test_without_a_second_stage_the_first_detector_predicts(toy, tmp_path):
-    out = tmp_path / "plain"
-    run_project(
-        toy / "unlabelled" / "images", out, project_config(size=32, keypoints=4, refined=False), overrides=SMALL, device="cpu"
-    )
-    assert not (out / "refined").exists()
-    assert (out / "predictions" / "predictions.csv").exists()
 
 
 def test_load_predicts_one_image_a_path_and_a_list(project, toy):

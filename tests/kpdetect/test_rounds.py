@@ -45,7 +45,7 @@ def test_further_rounds_follow_and_leave_the_first(project, toy, tmp_path):  # n
     shutil.copytree(project, tmp_path / "more")
     change_labels(tmp_path / "more", names=["0=tip"], drop=[1])  # of the teacher, whose pupil learns all keypoints nevertheless
     before = (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes()
-    run_small(toy / "unlabelled" / "images", tmp_path / "more", "rounds.count=2")
+    run_small(toy / "unlabelled" / "images", tmp_path / "more", "rounds.count=2", last="detector")
     assert (tmp_path / "more" / "taught-1" / "model.safetensors").read_bytes() == before
     told = read_description(find_weights(tmp_path / "more", "detector"))
     assert told["provenance"]["pseudo_labels_of"] == file_hash(tmp_path / "more" / "taught-1" / "model.safetensors")
@@ -60,7 +60,7 @@ def test_labels_stay_those_of_a_pupil_that_is_trained_further(project, toy, tmp_
     pupil = tmp_path / "longer" / "taught-1"
     change_labels(pupil, names=["0=tip"])
     before = file_hash(pupil / "model.safetensors")
-    run_small(toy / "unlabelled" / "images", tmp_path / "longer", "rounds.steps=4")
+    run_small(toy / "unlabelled" / "images", tmp_path / "longer", "rounds.steps=4", last="detector")
     labels = kpdetect.load(tmp_path / "longer").labels
     assert labels.names == {0: "tip"}
     assert labels.weights == file_hash(pupil / "model.safetensors") != before
@@ -103,13 +103,18 @@ def test_a_second_stage_trained_further_teaches_anew(project, toy, tmp_path, cap
         assert told["provenance"]["pseudo_labels_of"] == file_hash(out / teacher / "model.safetensors")
 
 
-def test_no_round_looks_at_images_that_are_left_out(toy, tmp_path):  # noqa: F811
-    (tmp_path / "list.txt").write_text("000003.png\n")
-    images, out = toy / "unlabelled" / "images", tmp_path / "project"
-    lists = [tmp_path / "list.txt"]
-    run_project(images, out, PLAIN, overrides=SMALL, device="cpu", exclude_lists=lists)
+def test_a_round_without_refinement_leaves_out_images_that_are_listed_or_cannot_be_read(toy, tmp_path, capsys):  # noqa: F811
+    images, out, listed = tmp_path / "images", tmp_path / "project", tmp_path / "list.txt"
+    shutil.copytree(toy / "unlabelled" / "images", images)
+    (images / "broken.png").write_text("no picture")
+    listed.write_text("000003.png\n")
+    run_project(images, out, PLAIN, overrides=SMALL, device="cpu", exclude_lists=[listed])
+    assert "round 1 leaves out 1 unreadable images" in capsys.readouterr().err
+    assert not (out / "refined").exists()
     assert len(pd.read_csv(out / "taught-1" / "found" / "predictions.csv")) == 39 * 4
     assert "000003.png" not in (out / "taught-1" / "sources.csv").read_text()
+    assert json.loads((out / "taught-1" / "pairs" / "manifest.json").read_text())
+    assert read_description(out / "taught-1" / "model.safetensors")["pairs"] == 39
     assert len(pd.read_csv(out / "predictions" / "predictions.csv")) == 40 * 4
 
 
@@ -120,7 +125,7 @@ def test_a_round_looks_at_a_limited_number_of_images_spread_evenly(project, toy,
     assert len(seen) == 20
     assert (seen[0], seen[1], seen[-1]) == ("000000.png", "000002.png", "000039.png")
     assert len(pd.read_csv(tmp_path / "few" / "predictions" / "predictions.csv")) == 40 * 4
-    run_small(toy / "unlabelled" / "images", tmp_path / "few", "rounds.images=40")  # anew, on all images
+    run_small(toy / "unlabelled" / "images", tmp_path / "few", "rounds.images=40", last="detector")  # anew, on all images
     assert len(pd.read_csv(tmp_path / "few" / "taught-1" / "found" / "predictions.csv")) == 40 * 4
     assert Manifest.read(tmp_path / "few" / "taught-1" / "pairs").count == 40
 
@@ -170,14 +175,14 @@ def test_settings_of_rounds_are_checked_before_anything_is_trained(toy, tmp_path
 
 def test_a_round_is_taught_anew_where_its_teacher_finds_something_else(project, toy, tmp_path, capsys):  # noqa: F811
     shutil.copytree(project, tmp_path / "other")
-    run_small(toy / "unlabelled" / "images", tmp_path / "other")  # a copy is as good
+    run_small(toy / "unlabelled" / "images", tmp_path / "other", last="detector")  # a copy is as good
     assert "has changed" not in capsys.readouterr().err
     table = tmp_path / "other" / "taught-1" / "found" / "predictions.csv"
     moved = pd.read_csv(table)
     moved["x_px"] = moved["x_px"] + 1
     moved.to_csv(table, index=False)
     before = read_description(find_weights(tmp_path / "other", "detector"))["provenance"]["table"]
-    run_small(toy / "unlabelled" / "images", tmp_path / "other")
+    run_small(toy / "unlabelled" / "images", tmp_path / "other", last="detector")
     assert "the predictions for round 1 have changed" in capsys.readouterr().err
     after = read_description(find_weights(tmp_path / "other", "detector"))["provenance"]["table"]
     assert (before, after) == (file_hash(project / "taught-1" / "found" / "predictions.csv"), file_hash(table))
@@ -188,21 +193,11 @@ def test_pairs_that_a_user_gives_to_the_teacher_later_leave_its_round(project, t
     files = [tmp_path / "labelled" / "taught-1" / name for name in ("model.safetensors", "found/predictions.csv")]
     before = [file_hash(path) for path in files]
     change_labels(tmp_path / "labelled" / "refined", pairs=["0,1"])
-    run_small(toy / "unlabelled" / "images", tmp_path / "labelled")
+    run_small(toy / "unlabelled" / "images", tmp_path / "labelled", last="detector")
     assert "changed" not in capsys.readouterr().err
     assert [file_hash(path) for path in files] == before
     found = json.loads((tmp_path / "labelled" / "taught-1" / "found" / "predictions.json").read_text())
     assert found["labels"]["pairs"] == []
-
-
-def test_a_round_leaves_out_what_cannot_be_read(toy, tmp_path, capsys):  # noqa: F811
-    images = tmp_path / "images"
-    shutil.copytree(toy / "unlabelled" / "images", images)
-    (images / "broken.png").write_text("no picture")
-    run_project(images, tmp_path / "project", PLAIN, overrides=SMALL, device="cpu")
-    assert "round 1 leaves out 1 unreadable images" in capsys.readouterr().err
-    assert json.loads((tmp_path / "project" / "taught-1" / "pairs" / "manifest.json").read_text())
-    assert read_description(tmp_path / "project" / "taught-1" / "model.safetensors")["pairs"] == 40
 
 
 def test_shares_of_the_minutes_add_up():
