@@ -35,6 +35,7 @@ from tests.builders.states import states_equal
 from tests.builders.trainings import fit_detector
 
 BFLOAT = Runtime(device=torch.device("cpu"), compute=torch.bfloat16)
+SHORT = CONFIG.model_copy(update={"steps": 1})
 
 
 @pytest.fixture
@@ -269,7 +270,8 @@ def test_processes_draw_their_own_live_pairs_only():
 
 
 @pytest.mark.slow
-def test_training_live_continues_exactly(tmp_path):
+def test_training_live_continues_exactly(tmp_path, monkeypatch):
+    monkeypatch.setattr("kpdetect.detector.batches.HELD_OUT_LIVE", 64)
     config = CONFIG.model_copy(update={"steps": 3})
     source = tmp_path / "source"
     source.mkdir()
@@ -398,16 +400,16 @@ def test_run_folder_says_what_was_learned_from(pairs, tmp_path):
 
 @pytest.mark.slow
 def test_repeating_a_finished_run_does_nothing(pairs, tmp_path, monkeypatch):
-    weights = fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    weights = fit_detector(pairs, tmp_path / "run", SHORT, CPU)
     before = weights.stat().st_mtime_ns
     monkeypatch.setattr(DetectorTrainer, "train_step", lambda trainer: pytest.fail("trained again"))
-    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", SHORT, CPU)
     assert weights.stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
 def test_other_settings_are_refused_when_continuing(pairs, tmp_path):
-    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", SHORT, CPU)
     with pytest.raises(ConfigError, match=r"model\.head_width: 4 -> 8"):
         fit_detector(pairs, tmp_path / "run", apply_overrides(CONFIG, ["model.head_width=8"]), CPU)
 
@@ -417,12 +419,12 @@ def test_a_run_that_was_refused_may_begin_with_other_settings(pairs, tmp_path):
     wrong = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"backbone": "resnet81"})})
     with pytest.raises(ConfigError, match="no such network"):
         fit_detector(pairs, tmp_path / "run", wrong, CPU)
-    assert fit_detector(pairs, tmp_path / "run", CONFIG.model_copy(update={"steps": 1}), CPU).exists()
+    assert fit_detector(pairs, tmp_path / "run", SHORT, CPU).exists()
 
 
 @pytest.mark.slow
 def test_other_pairs_are_refused_when_continuing(pairs, tmp_path):
-    fit_detector(pairs, tmp_path / "run", CONFIG, CPU)
+    fit_detector(pairs, tmp_path / "run", SHORT, CPU)
     other = write_pairs(tmp_path / "other", dots(20, seed=1))
     with pytest.raises(ConfigError, match="was trained on other data"):
         fit_detector(other, tmp_path / "run", apply_overrides(CONFIG, ["steps=8"]), CPU)

@@ -86,7 +86,8 @@ def test_a_dry_run_says_the_price_and_writes_nothing(verb, blob_folder, pairs, t
 
 
 @pytest.mark.slow
-def test_a_price_does_not_change_what_is_trained(blob_folder, pairs, tmp_path):
+def test_a_price_does_not_change_what_is_trained(blob_folder, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("kpdetect.training.price.LEAST_PACE_STEPS", 2)
     detector, real = apply_overrides(DetectorConfig(), DETECTOR), apply_overrides(imm_config(), REAL)
     for name in ("alone", "priced"):
         out = tmp_path / name
@@ -135,6 +136,7 @@ def test_a_sample_is_spread_over_the_folder_and_skips_what_cannot_be_read(tmp_pa
 
 @pytest.mark.slow
 def test_a_project_says_its_price_before_it_begins_and_nothing_of_what_is_trained(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("kpdetect.training.price.LEAST_PACE_STEPS", 2)
     write_toy(tmp_path / "toy", 24, size=32, seed=0)
     images, out = tmp_path / "toy" / "images", tmp_path / "project"
     method, upright, reads, draws, predicts, *trained, whole, needs, few = run_small(images, out, dry_run=True).plan

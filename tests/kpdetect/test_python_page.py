@@ -24,6 +24,7 @@ SMALLER = (
 @pytest.mark.slow
 def test_the_page_on_python_runs(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kpdetect.training.price.LEAST_PACE_STEPS", 2)
     write_toy(Path("drawn"), 24, size=32, seed=0)
     shutil.move("drawn/images", "photos")
     write_toy(Path("other"), 12, size=32, seed=2)
