@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.speed import pairs
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.generator import over_a_period, step_seconds, style_table
 from benchmarks.speed.inference import TURNS, measure
@@ -163,6 +165,8 @@ def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("benchmarks.speed.generator.median_seconds", lambda call, seconds: 0.5)
     monkeypatch.setattr("benchmarks.speed.generator.convolution_seconds", lambda call: 0.05)
     monkeypatch.setattr("benchmarks.speed.generator.step_seconds", lambda trainer, seconds: (0.1, 0.25))
+    small = partial(style_table, keypoints=3, embedding=8, side=16)
+    monkeypatch.setattr("benchmarks.speed.generator.style_table", small)
     arguments = ["generator", "--sizes", "32", "--presets", "tiny", "--precisions", "float32", "--seconds", "0"]
     arguments += ["--batch", "4", "--modes", "eager"]
     out = tmp_path / "speed.md"
@@ -172,12 +176,21 @@ def test_generator_speed_writes_its_tables(tmp_path, capsys, monkeypatch):
     assert (row["against convolutions"], row["waiting for data"]) == ("2.00", "0.250")
     written = out.read_text()
     assert "| tiny 32 px | float32 | eager | 40.0 |" in written
+    assert "| factorised | " in written
     assert "aten::" in written
 
 
 @pytest.mark.slow
 def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys, monkeypatch):
+    measured = []
+
+    def peak_here(call):
+        exec(call, vars(pairs))
+        measured.append(call)
+        return float(len(measured))
+
     monkeypatch.setattr("benchmarks.speed.pairs.DetectorConfig", lambda: DETECTOR)
+    monkeypatch.setattr("benchmarks.speed.pairs.peak_memory", peak_here)
     weights = tmp_path / "model.safetensors"
     config = GeneratorConfig(model=TEST_MODEL).model_dump(mode="json")
     facts = {"config": config, "images_seen": 0, "training_images": 0, "minutes": 0, "commit": "none"}
@@ -201,11 +214,12 @@ def test_pairs_speed_compares_with_drawing_alone(tmp_path, capsys, monkeypatch):
     found = json.loads((tmp_path / "speed.json").read_text())
     assert found["raw"]["share"]["clock"] > 0
     assert found["raw"]["bytes_per_pair"] > TEST_MODEL.size**2 * 3
-    assert [set(peaks) for peaks in found["memory_mib"].values()] == [{"64", "128"}] * 2
+    assert found["memory_mib"] == {"exported": {"64": 1, "128": 3}, "read": {"64": 2, "128": 4}}
 
 
 @pytest.mark.slow
-def test_folders_of_images_are_packed_and_recognised(tmp_path, capsys):
+def test_folders_of_images_are_packed_and_recognised(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.speed.data.PICTURES", 10)
     arguments = ["data", "--files", "20", "40", "--picture", "30", "--within", str(tmp_path)]
     assert main([*arguments, "--out", str(tmp_path / "speed.json")]) == 0
     small, large = json.loads((tmp_path / "speed.json").read_text())["folders"]
