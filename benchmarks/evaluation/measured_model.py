@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.contamination import Contamination, check_contamination, judge_contamination, refuse_contamination
-from benchmarks.evaluation.predict import describe_model, predict
-from benchmarks.evaluation.prediction_file import read_entry
+from benchmarks.evaluation.predict import describe_model, kept_numbers, predict
+from benchmarks.evaluation.prediction_file import AGAIN, read_entry
 from kpdetect.errors import InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.training.checkpoints import find_weights
@@ -106,9 +106,18 @@ def method_name(description: dict[str, Any]) -> str:
     return METHODS.get(description.get("refined", {}).get("method", ""), name)
 
 
+def kept_of_learned(subject: Subject) -> tuple[str, ...]:
+    """Return a note if the labels drop keypoints that the model learned; dropped keypoints are not measured."""
+    learned = subject.model.get("description", {}).get("keypoints")
+    kept = 0 if subject.predictions is None else len(subject.predictions.points.numbers)
+    return (f"{kept} of {learned} learned keypoints; the others are dropped",) if learned and 0 < kept < learned else ()
+
+
 def _from_file(path: Path, landmark_set: LandmarkSet, weights: Path | None, checkpoint: str | None) -> Subject:
     entry = read_entry(path, landmark_set.name, file_hash(weights) if weights else checkpoint)
     entry.require(landmark_set, path)
+    if weights is not None and entry.predictions.points.numbers != kept_numbers(weights):
+        raise InputError(f"{path}: predictions of other keypoints than the labels of {weights} keep now; {AGAIN}")
     by_name = dict(zip(entry.predictions.images, entry.seen if entry.seen is not None else (), strict=False))
     used = [landmark_set.images[index] for index in landmark_set.used]
     seen = None if entry.seen is None else [bool(by_name[name]) for name in used]

@@ -1,8 +1,9 @@
 """`predictions.h5`: keypoints by data set and checkpoint, so that a benchmark can measure them again without the models.
 
-    /DATA/HASH              a group per data set and checkpoint (hash of its weights file)
+    /DATA/HASH              a group per data set and checkpoint (hash of its weights file); K keypoints, without dropped ones
         keypoints_px        float32 [images, K, 2], (x, y) in pixels of the image file, an integer is a pixel's centre
         confidence          float32 [images, K] in [0, 1]
+        numbers             int64 [K], number of each keypoint in the model; absent in files of earlier versions
         images              UTF-8 [images], paths relative to the data set's image folder
         sizes               int64 [images, 2], (height, width)
         contents            ASCII [images]: the hash of each image file's bytes; ! and the levels (`kpdetect.images.levels`) if
@@ -41,6 +42,7 @@ from kpdetect.files.reading import reading
 from kpdetect.files.records import Record, RelativeName, checked
 from kpdetect.images.levels import AUTO, current_levels
 from kpdetect.inference.predictions import Predictions
+from kpdetect.skeleton import Skeleton, default_name
 
 SCHEMA, VERSION = "kpdetect-predictions", 1
 NAME = "predictions.h5"
@@ -190,6 +192,8 @@ def _fill(group: h5py.Group, entry: Entry) -> None:
     predictions = entry.predictions
     group.create_dataset("keypoints_px", data=predictions.keypoints_px.astype(np.float32))
     group.create_dataset("confidence", data=predictions.confidence.astype(np.float32))
+    if predictions.skeleton is not None:
+        group.create_dataset("numbers", data=np.array(predictions.skeleton.numbers, np.int64))
     group.create_dataset("images", data=np.array(predictions.images, object), dtype=h5py.string_dtype())
     group.create_dataset("sizes", data=predictions.sizes.astype(np.int64))
     group.create_dataset("contents", data=np.array(entry.contents, object), dtype=h5py.string_dtype("ascii"))
@@ -238,6 +242,7 @@ def _read(group: h5py.Group, data: str, path: Path) -> Entry:
                 keypoints_px=keypoints_px,
                 confidence=values_of(group, "confidence", np.float32, keypoints_px.shape[:2]),
                 sizes=values_of(group, "sizes", np.int64, (count, 2)),
+                skeleton=_skeleton(group, keypoints_px.shape[1], source),
             ),
             contents=texts_of(group, "contents", count),
             seen=values_of(group, "seen", np.bool_, (count,)) if "seen" in group else None,
@@ -248,6 +253,14 @@ def _read(group: h5py.Group, data: str, path: Path) -> Entry:
         if entry.model["hash"] != group.name.split("/")[-1]:
             raise ValueError("the name of the group is not the hash of its model")
     return entry
+
+
+def _skeleton(group: h5py.Group, count: int, source: str) -> Skeleton | None:
+    if "numbers" not in group:
+        return None
+    numbers = values_of(group, "numbers", np.int64, (count,)).tolist()
+    record = {"numbers": numbers, "names": [default_name(number) for number in numbers], "links": [], "pairs": []}
+    return Skeleton.from_record(record, source)
 
 
 def _attribute(group: h5py.Group, name: str, kind: type[Record], source: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ percent of the image's side. The floor is the score of keypoints that stay at th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -53,8 +53,14 @@ Find = Callable[[list[Image]], Points]
 """A function from images to keypoints [images, K, 2] in pixels of each image."""
 
 
-def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Consistency:
+def consistency(predictor: Predictor, images: list[Image], seed: int = 0, kept: Sequence[int] | None = None) -> Consistency:
     """Measure a detector on images, uint8 [height, width, 3] of any sizes.
+
+    Args:
+        predictor: the detector.
+        images: the images.
+        seed: seed of the rotations, scales and shifts.
+        kept: numbers of the keypoints to measure; by default all, dropped ones included.
 
     Raises:
         InputError: there are fewer than two images.
@@ -63,7 +69,8 @@ def consistency(predictor: Predictor, images: list[Image], seed: int = 0) -> Con
         raise InputError(f"{len(images)} images; consistency needs at least 2: give more images")
 
     def detected(several: list[Image]) -> Points:
-        return np.asarray(predictor(several)[0], np.float64)
+        found = np.asarray(predictor(several)[0], np.float64)
+        return found if kept is None else found[:, list(kept)]
 
     plain = detected(images)
     extents = _extents(images)

@@ -117,7 +117,8 @@ def swaps(one: Parts, two: Parts) -> Iterator[Parts]:
 
 def _detected(images: torch.Tensor, predictor: Predictor) -> NDArray[np.float32]:
     squares = [cv2.resize(image, (predictor.side, predictor.side)) for image in to_uint8(images)]
-    return predictor.read_squares(np.stack(squares))[0]  # type: ignore[arg-type]
+    keypoints = predictor.read_squares(np.stack(squares))[0]  # type: ignore[arg-type]
+    return keypoints[:, list(predictor.skeleton.numbers)]  # without dropped ones
 
 
 def write_control(model: Path, out: Path, runtime: Runtime, *, count: int = 200, seed: int = 0) -> Control:

@@ -146,10 +146,10 @@ def gather_evidence(
     images = evenly_spread(paths)
     numbers = np.array(predictor.skeleton.numbers)
     views = consistency(predictor, images, seed)
-    keypoints = same_scale(np.asarray(predictor(images)[0], np.float64), images)[:, numbers]
+    keypoints = same_scale(_kept(predictor, images), images)
     distance, motion = views.affine_rms_of[numbers], motion_percent(keypoints)
     noise = np.fmin(np.nan_to_num(noise_shares(distance, motion), nan=MOST_NOISE), MOST_NOISE)
-    others = None if other is None else same_scale(np.asarray(other(images)[0], np.float64), images)
+    others = None if other is None else same_scale(_kept(other, images), images)
     redrawn = None
     if stream is not None:
         redrawn, coverage = _redraw(predictor, stream, images, numbers)
@@ -167,6 +167,10 @@ def gather_evidence(
         coverage=coverage,
         known_to_other=None if others is None else explained_by(keypoints, others),
     )
+
+
+def _kept(predictor: Predictor, images: list[Image]) -> Points:
+    return np.asarray(predictor(images)[0], np.float64)[:, list(predictor.skeleton.numbers)]
 
 
 def evenly_spread(paths: Sequence[Path]) -> list[Image]:

@@ -217,18 +217,20 @@ def measure_masks(stream: PairStream, squares: Squares, truth: NDArray[np.bool_]
 
 
 def measure_detector(predictor: Predictor, paths: list[Path], seed: int) -> list[MeasuredNumber]:
-    """Measure the consistency of a detector's keypoints under affine maps and mirrors."""
+    """Measure the consistency of a detector's keypoints, without dropped ones, under affine maps and mirrors."""
     images = [image for _, image in readable(paths)]
-    scores = consistency(predictor, images, seed)
+    numbers = predictor.skeleton.numbers
+    scores = consistency(predictor, images, seed, numbers)
     still = f"{len(images)} images; floor: keypoints that never move"
-    order = " ".join(map(str, scores.order))
+    first = "0, 1, ..." if numbers == tuple(range(predictor.keypoints)) else " ".join(map(str, numbers))
+    order = " ".join(str(numbers[place]) for place in scores.order)
     return [
         MeasuredNumber(name="inconsistency under affine maps, %", value=scores.affine, floor=scores.affine_floor, note=still),
         MeasuredNumber(
             name="inconsistency under a mirror, %",
             value=scores.flip,
             floor=scores.flip_floor,
-            note=f"{still}; in mirrored images, keypoints 0, 1, ... match keypoints {order}",
+            note=f"{still}; in mirrored images, keypoints {first} match keypoints {order}",
         ),
     ]
 

@@ -16,6 +16,7 @@ from generator.stream import PairStream
 from kpdetect.config import apply_overrides
 from kpdetect.errors import InputError
 from kpdetect.images.image_files import read_image
+from kpdetect.skeleton import Skeleton
 from tests.builders.generators import CONFIG
 from tests.builders.runtimes import CPU
 from tests.builders.trainings import fit_generator
@@ -60,7 +61,7 @@ class Painter:
 class Brightest:
     """Finds the painter's square."""
 
-    keypoints, side = 3, 32
+    keypoints, side, skeleton = 3, 32, Skeleton.plain(3)
 
     def read_squares(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         flat = squares[:, :, :16].mean(axis=3).reshape(len(squares), -1).argmax(axis=1)

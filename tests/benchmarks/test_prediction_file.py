@@ -126,6 +126,20 @@ def test_prediction_is_skipped_only_while_nothing_changed(
     assert len(calls) == 3
 
 
+def test_code_without_a_commit_is_the_same_only_with_equal_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"kpdetect": "0.1.0", "torch": "2.9", "timm": "1.0", "opencv-python": "4.12", "numpy": "2.3"}
+    now = {"commit": "unknown", "packages": versions}
+    monkeypatch.setattr(predicting, "code_commit", lambda: "unknown")
+    monkeypatch.setattr(predicting, "environment", lambda: now)
+    assert predicting._same_code({**now, "packages": {**versions, "pandas": "3"}})
+    for name in versions:
+        assert not predicting._same_code({**now, "packages": {**versions, name: "0.0.1"}})
+    assert not predicting._same_code({"commit": "unknown"})
+    assert not predicting._same_code({**now, "commit": "c0ffee"})
+    now["packages"] = {name: version for name, version in versions.items() if name != "kpdetect"}
+    assert not predicting._same_code(now)
+
+
 @pytest.mark.slow
 def test_predictions_of_other_images_or_checkpoints_are_refused(tmp_path: Path, toy: Path, small_project: Path) -> None:
     benchmark("toy", small_project, toy, tmp_path / "out", baselines=False)

@@ -110,6 +110,8 @@ def test_another_detector_explains_what_both_find(spots) -> None:
     class Red(Brightest):
         """Finds the red spot alone, with x and y exchanged."""
 
+        skeleton = Skeleton.plain(1)
+
         def __call__(self, images):
             keypoints, confidence = super().__call__(images)
             return keypoints[:, :1, ::-1], confidence[:, :1]
