@@ -15,9 +15,18 @@ from benchmarks.evaluation.contamination import mark_contaminated
 from benchmarks.evaluation.evaluate import MeasuredRow, align, evaluate
 from benchmarks.evaluation.label_counts import LabelCount, label_counts, label_counts_markdown
 from benchmarks.evaluation.label_counts import write_csv as write_label_counts
-from benchmarks.evaluation.measured_model import Source, Subject, find_subject
+from benchmarks.evaluation.measured_model import Source, Subject, find_subject, kept_of_learned
 from benchmarks.evaluation.predict import predict
-from benchmarks.evaluation.results import Result, error_table, errors_path, read_result, result_name, write_errors, write_result
+from benchmarks.evaluation.results import (
+    Result,
+    error_table,
+    errors_path,
+    read_result,
+    resampled,
+    result_name,
+    write_errors,
+    write_result,
+)
 from benchmarks.protocol.named import Protocol
 from benchmarks.tables.render import markdown, results_table
 from benchmarks.tables.table import Measurement, tables
@@ -170,7 +179,7 @@ def _write(subject: Subject, measured: list[MeasuredRow], landmark_set: Landmark
         lists=landmark_set.lists,
         fitted=len(landmark_set.fit),
         tested=len(landmark_set.test),
-        notes=landmark_set.notes,
+        notes=(*landmark_set.notes, *resampled(landmark_set), *kept_of_learned(subject)),
         contamination=str(subject.contamination),
         contaminated=subject.contamination.status == "contaminated",
         model=model,

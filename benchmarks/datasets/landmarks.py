@@ -20,7 +20,7 @@ from benchmarks.protocol.definition import Protocol
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.images.arrays import Image, cut_region
-from kpdetect.images.image_files import image_size, read_image
+from kpdetect.images.image_files import image_size, is_turned, read_image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class LandmarkSet:
         lists: the lists or tables that define the split: the hash of each file's content, by its name.
         notes: cautions for the reader of a result.
         groups: int [images], the group of each image. Images of one group look alike, so cross-validation keeps them in one
-            fold. None if there are no groups.
+            fold, and intervals resample whole groups. None if there are no groups.
         regions: the region of each file that the protocol crops; None if images are whole files.
         landmarks: names of the landmarks, for messages.
     """
@@ -103,6 +103,16 @@ class LandmarkSet:
         return np.sort(np.concatenate([self.fit, self.test]))
 
     @property
+    def fit_groups(self) -> NDArray[np.int64] | None:
+        """Groups of the fitting images; None if there are no groups."""
+        return None if self.groups is None else self.groups[self.fit]
+
+    @property
+    def test_groups(self) -> NDArray[np.int64] | None:
+        """Groups of the test images; None if there are no groups."""
+        return None if self.groups is None else self.groups[self.test]
+
+    @property
     def file_sizes(self) -> NDArray[np.int64]:
         """(height, width) [images, 2] of the image files."""
         return self.sizes if self.regions is None else self.regions.file_sizes
@@ -158,6 +168,19 @@ def image_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.int64]:
         fault = f"{len(missing):,} listed images are missing, the first is {missing[0]}"
         raise InputError(f"{folder}: {fault}; add these images, or remove them from the list")
     return np.array([image_size(folder / name) for name in names], dtype=np.int64)
+
+
+def sizes_that_fit(table: AnnotationTable, folder: Path, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Read (height, width) [rows, 2] of the images of some rows of a table, and check that the annotations fit them.
+
+    Raises:
+        InputError: images are missing or damaged.
+        FormatError: the file states another size, or a point lies far outside of its image.
+    """
+    sizes = image_sizes(folder, [table.images[row] for row in rows])
+    table.require_sizes(sizes, lambda row: is_turned(folder / table.images[row]), rows)
+    table.require_inside(sizes, rows)
+    return sizes
 
 
 @dataclass(frozen=True, kw_only=True)

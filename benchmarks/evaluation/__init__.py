@@ -8,6 +8,7 @@ regression        least squares from predicted keypoints to annotated landmarks
 baselines         the mean shape, a fixed grid, pixels, and features of a random network
 supervised        the ceiling, a supervised reference: a detector that is trained on labels
 result_row        one row of a result
+placed            annotated images in the coordinates of one regression, and errors there
 evaluate          the rows of a result, from predictions, data and a protocol
 cross_validation  the cross-validated error inside the fitting images
 label_counts      the error as a function of the number of labels

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.regression import fit_regression
 from kpdetect.images.arrays import Image, fit_image
+from kpdetect.messages import log
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,22 +134,34 @@ def _batches(images: Iterable[Image]) -> Iterator[Tensor]:
 
 
 def reduce_features(
-    features: Features, landmarks: NDArray[np.float64], columns: int, names: Sequence[str] = ()
+    features: Features,
+    landmarks: NDArray[np.float64],
+    columns: int,
+    names: Sequence[str] = (),
+    groups: NDArray[np.integer] | None = None,
 ) -> list[Features]:
     """Standardise features and reduce them to principal components in three ways.
 
-    The first has `columns` components. The second has the number of components that predicts held-out fitting images best.
-    The third, for ridge regression, has all components, at most `RIDGE_COMPONENTS`.
+    The first has `columns` components. The second has the number of components that predicts held-out fitting images best; it
+    is left out with a warning if there is one group. The third, for ridge regression, has all components, at most
+    `RIDGE_COMPONENTS`. One fitting image has no components, so that all three are left out with a warning.
 
     Args:
         features: features before the reduction.
         landmarks: [fitting images, landmarks, 2], NaN where hidden; test images are not used for the choice.
         columns: number of values per image in the regression of the model.
         names: names of the landmarks, for messages.
+        groups: see `choose_components`.
     """
-    limit = min(features.fit.shape) - 1
-    best = choose_components(features.fit, landmarks, names)
-    counts = {"same regression": columns, "best by cross-validation": best, RIDGE: RIDGE_COMPONENTS}
+    limit, counts = min(features.fit.shape) - 1, {"same regression": columns}
+    if limit < 1:
+        log.warning(f"{features.name}: 1 fitting image; this baseline needs at least 2 and is left out")
+        return []
+    if groups is not None and len(np.unique(groups)) < 2:
+        log.warning(f"{features.name}: 1 group of fitting images; the row 'best by cross-validation' needs 2 and is left out")
+    else:
+        counts["best by cross-validation"] = choose_components(features.fit, landmarks, names, groups)
+    counts[RIDGE] = RIDGE_COMPONENTS
     kept = {label: min(count, limit) for label, count in counts.items()}
     fit, test = principal_components(features.fit, features.test, max(kept.values()))
     return [
@@ -162,21 +175,32 @@ def reduce_features(
     ]
 
 
-def choose_components(values: NDArray[np.float32], landmarks: NDArray[np.float64], names: Sequence[str] = ()) -> int:
+def choose_components(
+    values: NDArray[np.float32],
+    landmarks: NDArray[np.float64],
+    names: Sequence[str] = (),
+    groups: NDArray[np.integer] | None = None,
+) -> int:
     """Choose the number of components from `COMPONENTS` with the lowest cross-validated mean squared distance.
 
     Args:
-        values: features [images, columns].
+        values: features [images, columns], of at least two images.
         landmarks: [images, landmarks, 2]; NaN where hidden.
         names: names of the landmarks, for messages.
+        groups: [images], the group of each image; a group is never in two folds, because its images look alike. None without
+            groups. There are at least two groups.
     """
-    from sklearn.model_selection import KFold
+    from sklearn.model_selection import GroupKFold, KFold
 
-    folds = min(FOLDS, len(values))
-    smallest = len(values) - -(-len(values) // folds)  # images outside of the largest fold
+    folds = min(FOLDS, len(values) if groups is None else len(np.unique(groups)))
+    splitter = KFold(folds, shuffle=True, random_state=SEED) if groups is None else GroupKFold(folds)
+    parts = list(splitter.split(values, groups=groups))
+    smallest = min(len(kept) for kept, _ in parts)  # images outside of the largest fold
     choices = [count for count in COMPONENTS if count < min(smallest, values.shape[1])] or [1]
+    if len(choices) == 1:
+        return choices[0]
     losses = np.zeros(len(choices))
-    for kept, held in KFold(folds, shuffle=True, random_state=SEED).split(values):
+    for kept, held in parts:
         inner, outer = principal_components(values[kept], values[held], max(choices))
         for column, count in enumerate(choices):
             regression = fit_regression(inner[:, :count], landmarks[kept], bias=True, names=names)

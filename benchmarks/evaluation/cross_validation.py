@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.contamination import Contamination
-from benchmarks.evaluation.evaluate import Placed, Points
+from benchmarks.evaluation.placed import Placed, Points
 from benchmarks.evaluation.regression import fit_regression
 from benchmarks.metrics.units import unit_lengths
 from benchmarks.protocol.definition import Protocol, Regression
@@ -70,7 +70,7 @@ def cross_validate(keypoints_px: Points, landmark_set: LandmarkSet, protocol: Pr
         raise InputError(f"{fault}; cross-validation needs at least {2 * FOLDS}: fit on more images")
     sizes, truth_px = landmark_set.sizes[landmark_set.fit], landmark_set.landmarks_px[landmark_set.fit]
     names = [landmark_set.images[index] for index in landmark_set.fit]
-    groups = np.arange(len(truth_px)) if landmark_set.groups is None else landmark_set.groups[landmark_set.fit]
+    groups = np.arange(len(truth_px)) if landmark_set.fit_groups is None else landmark_set.fit_groups
     if len(np.unique(groups)) < FOLDS:
         fault = f"{landmark_set.name}: {len(np.unique(groups))} groups of fitting images"
         raise InputError(f"{fault}; cross-validation needs at least {FOLDS}: fit on images of more groups")

@@ -7,7 +7,7 @@ other baseline. Errors are measured on the test images alone, in the coordinates
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,37 +15,15 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.baselines import KEYPOINTS, Features, grid_keypoints, reduce_features
-from benchmarks.evaluation.regression import fit_regression, settle_names
+from benchmarks.evaluation.placed import Evaluation, Placed, Points, place
 from benchmarks.evaluation.result_row import Kind, Row
 from benchmarks.metrics.difference import paired_difference
-from benchmarks.metrics.nme import NmeScore, auc_percent, exchange_names, nme_percent, pck_percent, point_errors_percent
-from benchmarks.metrics.units import unit_lengths
-from benchmarks.protocol.definition import Distance, Protocol, Regression
+from benchmarks.metrics.nme import auc_percent, pck_percent
+from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.errors import InputError
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
-
-Points = NDArray[np.floating]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The result of one regression that was fitted and measured.
-
-    Attributes:
-        score: errors over the test images.
-        errors: errors [test images, landmarks] in percent of the image's unit length; NaN where hidden.
-        predicted: predicted landmarks [test images, landmarks, 2], in the coordinates of the regression's frame.
-        rank: rank of the regression's input; 0 without a regression.
-        columns: number of values per image in the regression's input; 0 without a regression.
-    """
-
-    score: NmeScore
-    errors: NDArray[np.float64]
-    predicted: NDArray[np.float64]
-    rank: int = 0
-    columns: int = 0
 
 
 class Candidate(NamedTuple):
@@ -55,72 +33,6 @@ class Candidate(NamedTuple):
     kind: Kind
     evaluation: Evaluation
     bias: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placed:
-    """The annotated images of a benchmark in the coordinates of one regression.
-
-    Attributes:
-        fit: landmarks [fitting images, landmarks, 2]; NaN where hidden.
-        test: landmarks [test images, landmarks, 2]; NaN where hidden.
-        unit: [test images], see `unit_lengths`.
-        exchanged: order of the landmarks with exchanged names; None if the protocol does not exchange names.
-        distance, summed: see `nme_percent`.
-        names: names of the landmarks, for messages.
-    """
-
-    fit: NDArray[np.float64]
-    test: NDArray[np.float64]
-    unit: NDArray[np.float64]
-    exchanged: NDArray[np.int64] | None = None
-    distance: Distance = "euclidean"
-    summed: bool = False
-    names: tuple[str, ...] = ()
-
-    def measure(self, predicted: Points, rank: int = 0, columns: int = 0) -> Evaluation:
-        """Measure the errors of landmarks [test images, landmarks, 2]."""
-        points = np.asarray(predicted, np.float64)
-        if self.exchanged is not None:
-            points = exchange_names(points, self.test, self.exchanged, self.distance)
-        errors = point_errors_percent(points, self.test, self.unit, self.distance)
-        score = nme_percent(points, self.test, self.unit, self.distance, summed=self.summed)
-        return Evaluation(score=score, errors=errors, predicted=points, rank=rank, columns=columns)
-
-    def regress(self, fit: Points, test: Points, *, bias: bool, ridge: bool = False) -> Evaluation:
-        """Fit a linear map from keypoints [images, keypoints, 2] or features [images, columns], and measure its errors."""
-        regression = fit_regression(fit, self.fit, bias=bias, ridge=ridge, exchanged=self.exchanged, names=self.names)
-        return self.measure(regression(test), regression.rank, regression.columns)
-
-    def mean_shape(self) -> Evaluation:
-        """Measure the floor: the mean landmarks of the fitting images as the prediction for every test image."""
-        return self.measure(np.broadcast_to(self.mean_landmarks(), self.test.shape))
-
-    def mean_landmarks(self) -> NDArray[np.float64]:
-        """Compute the mean landmarks [landmarks, 2] of the fitting images, after the exchange of names."""
-        fit = self.fit
-        if self.exchanged is not None:
-            fit = settle_names(fit, self.exchanged, lambda points: np.broadcast_to(np.nanmean(points, axis=0), points.shape))
-        return np.asarray(np.nanmean(fit, axis=0), np.float64)
-
-
-def place(landmark_set: LandmarkSet, protocol: Protocol, regression: Regression) -> Placed:
-    """Place fitting and test images in the coordinates of a regression.
-
-    Raises:
-        InputError: the unit of a test image is zero or hidden.
-    """
-    frame, sizes, test = regression.frame, landmark_set.sizes, landmark_set.test
-    landmarks = frame.place(landmark_set.landmarks_px, sizes, regression.origin)
-    return Placed(
-        fit=landmarks[landmark_set.fit],
-        test=landmarks[test],
-        unit=unit_lengths(protocol, landmarks[test], frame.extents(sizes)[test], [landmark_set.images[row] for row in test]),
-        exchanged=protocol.exchanged,
-        distance=protocol.distance,
-        summed=protocol.summed,
-        names=protocol.landmarks,
-    )
 
 
 class MeasuredRow(NamedTuple):
@@ -156,7 +68,11 @@ def evaluate(
     count = KEYPOINTS if keypoints_px is None else keypoints_px.shape[1]
     names = [] if predictions is None else [f"keypoint {number}" for number in predictions.points.numbers]
     headline = place(landmark_set, protocol, protocol.headline)
-    reduced = [reduction for raw in features for reduction in reduce_features(raw, headline.fit, 2 * count, headline.names)]
+    reduced = [
+        reduction
+        for raw in features
+        for reduction in reduce_features(raw, headline.fit, 2 * count, headline.names, landmark_set.fit_groups)
+    ]
     ceilings = [(name, align(predicted, landmark_set)) for name, predicted in supervised]
     rows: list[MeasuredRow] = []
     for regression in sorted(protocol.regressions, key=lambda regression: not regression.headline):
@@ -190,13 +106,14 @@ def _backward(
     """Evaluate the regression from landmarks to keypoints, on images without hidden landmarks. Its floor: mean keypoints."""
     keypoints = regression.frame.place(keypoints_px, landmark_set.sizes, regression.origin)
     landmarks = regression.frame.place(landmark_set.landmarks_px, landmark_set.sizes, regression.origin)
-    unit = place(landmark_set, protocol, regression).unit
+    placed = place(landmark_set, protocol, regression)
     complete = np.asarray(~np.isnan(landmarks).any(axis=(1, 2)))
     fit, shown = landmark_set.fit[complete[landmark_set.fit]], complete[landmark_set.test]
     test = landmark_set.test[shown]
     if not len(fit) or not len(test):
         return []
-    targets = Placed(fit=keypoints[fit], test=keypoints[test], unit=unit[shown])
+    groups = None if placed.groups is None else placed.groups[shown]
+    targets = Placed(fit=keypoints[fit], test=keypoints[test], unit=placed.unit[shown], groups=groups)
     regressed = targets.regress(landmarks[fit], landmarks[test], bias=regression.bias, ridge=regression.ridge)
     candidates = [Candidate(method, "model", regressed, True), Candidate("mean keypoints", "floor", targets.mean_shape(), True)]
     return _rows(candidates, protocol, regression, names)
@@ -259,7 +176,9 @@ def _rows(
         row = _row(candidate, protocol, regression, names)
         if model is not None and candidate.kind != "model":
             summed = protocol.summed and not regression.backward
-            row = replace(row, difference=paired_difference(model.errors, candidate.evaluation.errors, summed=summed))
+            other = candidate.evaluation
+            difference = paired_difference(model.errors, other.errors, summed=summed, groups=other.groups)
+            row = replace(row, difference=difference)
         rows.append(MeasuredRow(row, candidate.evaluation))
     return rows
 

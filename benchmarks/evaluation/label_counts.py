@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.landmarks import LandmarkSet
-from benchmarks.evaluation.evaluate import Placed, Points, place
+from benchmarks.evaluation.placed import Placed, Points, place
 from benchmarks.protocol.definition import Protocol, Regression
 from kpdetect.files.atomic import replacing
 from kpdetect.files.tables import without_formulas

@@ -4,6 +4,7 @@ The table of errors is the CSV file `<name>-errors.csv` next to the result, for 
 every test image and landmark in the protocol's main regression (headline). Its columns are:
 
     image, landmark, true_x_px, true_y_px    the annotated landmark
+    group                                    the group of the image, if the data set has groups; intervals resample groups
     x_px, y_px                               the predicted landmark, with a model
     error of METHOD                          one column per method, in the protocol's metric
 
@@ -35,6 +36,8 @@ from kpdetect.files.reading import reason
 from kpdetect.files.tables import read_table
 
 PREFIX = "error of "
+GROUP = "group"
+GROUPED = "intervals and differences resample whole groups"
 TRUE, PREDICTED = ["true_x_px", "true_y_px"], ["x_px", "y_px"]
 
 
@@ -48,6 +51,7 @@ class ErrorTable:
         true_px: annotated landmarks [images, landmarks, 2] in pixels of the image files; NaN where hidden.
         predicted_px: landmarks that the model predicts, like `true_px`; None in a result of the baselines alone.
         errors: errors [images, landmarks] by method, the model first; NaN where hidden.
+        groups: [images], the group of each image; None without groups.
     """
 
     images: list[str]
@@ -55,6 +59,7 @@ class ErrorTable:
     true_px: NDArray[np.float64]
     predicted_px: NDArray[np.float64] | None
     errors: dict[str, NDArray[np.float64]]
+    groups: NDArray[np.int64] | None = None
 
 
 def error_table(rows: Sequence[MeasuredRow], landmark_set: LandmarkSet, protocol: Protocol) -> ErrorTable:
@@ -69,7 +74,14 @@ def error_table(rows: Sequence[MeasuredRow], landmark_set: LandmarkSet, protocol
         true_px=landmark_set.to_file_px(landmark_set.landmarks_px[test], test),
         predicted_px=landmark_set.to_file_px(predicted[0], test) if predicted else None,
         errors={measured.row.method: measured.evaluation.errors for measured in headline},
+        groups=landmark_set.test_groups,
     )
+
+
+def resampled(landmark_set: LandmarkSet) -> tuple[str, ...]:
+    """Return the note that intervals resample groups of test images; empty if the data set has no groups."""
+    groups = landmark_set.test_groups
+    return () if groups is None else (f"{GROUPED}: {len(np.unique(groups)):,} groups of {len(groups):,} test images",)
 
 
 def write_errors(table: ErrorTable, path: Path) -> Path:
@@ -84,6 +96,8 @@ def write_errors(table: ErrorTable, path: Path) -> Path:
         "image": np.repeat(np.array([to_cell(name) for name in table.images], object), len(table.landmarks)),
         "landmark": [to_cell(name) for name in table.landmarks] * len(table.images),
     }
+    if table.groups is not None:
+        columns[GROUP] = np.repeat(table.groups, len(table.landmarks))
     places = ((TRUE, table.true_px), (PREDICTED, table.predicted_px))
     for names, points in places:
         if points is not None:
@@ -106,6 +120,7 @@ def read_errors(path: Path) -> ErrorTable:
     try:
         table = read_table(path, dtype={"image": str, "landmark": str}, na_values={"": [""]})
         landmarks = list(dict.fromkeys(table["landmark"].map(from_cell)))
+        groups = table.pop(GROUP).astype(np.int64).to_numpy(np.int64) if GROUP in table else None
         numbers = table.drop(columns=["image", "landmark"]).apply(pd.to_numeric).to_numpy(np.float64)
         values = numbers.reshape(-1, len(landmarks), numbers.shape[1])
         names = [str(name) for name in table.columns[2:]]
@@ -116,6 +131,7 @@ def read_errors(path: Path) -> ErrorTable:
             true_px=np.stack([pick[name] for name in TRUE], axis=-1),
             predicted_px=np.stack([pick[name] for name in PREDICTED], axis=-1) if set(PREDICTED) <= set(names) else None,
             errors={name.removeprefix(PREFIX): pick[name] for name in names if name.startswith(PREFIX)},
+            groups=None if groups is None else np.asarray(groups[:: len(landmarks)], np.int64),
         )
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; put it next to the result of the same name") from error

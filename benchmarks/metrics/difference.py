@@ -1,6 +1,7 @@
 """The difference between the errors of two rows over the same images, with its bootstrap interval.
 
-The bootstrap resamples images once for both rows (paired), so that images that are hard for both do not widen the interval.
+The bootstrap resamples images, or groups of images, once for both rows (paired), so that images that are hard for both do not
+widen the interval.
 The difference may therefore be significant even if the intervals of the two rows overlap widely.
 """
 
@@ -21,7 +22,7 @@ class Difference:
 
     Attributes:
         mean: the difference over the test images.
-        low, high: bootstrap 95 % interval over test images; the fitted regressions stay the same.
+        low, high: bootstrap 95 % interval over test images, or over their groups; the fitted regressions stay the same.
     """
 
     mean: float
@@ -35,7 +36,12 @@ class Difference:
 
 
 def paired_difference(
-    first: NDArray[np.floating], second: NDArray[np.floating], seed: int = 0, *, summed: bool = False
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    seed: int = 0,
+    *,
+    summed: bool = False,
+    groups: NDArray[np.integer] | None = None,
 ) -> Difference:
     """Compute the difference between the means of two arrays of errors of the same images.
 
@@ -43,6 +49,7 @@ def paired_difference(
         first, second: errors [images, landmarks]; NaN where hidden.
         seed: seed of the resampling.
         summed: add up the means of the landmarks, instead of pooling all points; see `nme_percent`.
+        groups: see `bootstrap_interval95`.
 
     Raises:
         InputError: the arrays have different shapes or different hidden landmarks.
@@ -55,6 +62,6 @@ def paired_difference(
     if not summed:
         totals, counts = totals.sum(axis=1, keepdims=True), counts.sum(axis=1, keepdims=True)
     parts = totals.shape[1]  # the sum of the landmarks' means is `parts` times their mean
-    low, high = bootstrap_interval95(totals, counts, seed)
+    low, high = bootstrap_interval95(totals, counts, seed, groups)
     mean = float((totals.sum(axis=0) / counts.sum(axis=0)).sum())
     return Difference(mean=mean, low=parts * low, high=parts * high)

@@ -35,7 +35,8 @@ class NmeScore:
         ratio_of_means: mean distance / mean unit.
         median: median over images of the image's mean ratio.
         per_point: mean of ratios of each landmark; NaN for a landmark that no test image shows.
-        interval95: bootstrap 95 % interval of `mean_of_ratios` over test images; the fitted regression stays the same.
+        interval95: bootstrap 95 % interval of `mean_of_ratios` over test images, or over their groups; the fitted regression
+            stays the same.
     """
 
     mean_of_ratios: float
@@ -73,12 +74,14 @@ def nme_percent(
     distance: Distance = "euclidean",
     *,
     summed: bool = False,
+    groups: NDArray[np.integer] | None = None,
 ) -> NmeScore:
     """Compute all statistics of the errors of `point_errors_percent`, with the same arguments and exceptions.
 
     Args:
         predicted, truth, unit, distance: see `point_errors_percent`.
         summed: add up the means of the landmarks, instead of pooling all points.
+        groups: see `bootstrap_interval95`.
     """
     ratios = point_errors_percent(predicted, truth, unit, distance)
     visible = np.asarray(~np.isnan(ratios))
@@ -89,7 +92,7 @@ def nme_percent(
     totals, counts = np.nan_to_num(ratios, nan=0.0), visible.astype(np.int64)
     if not summed:
         totals, counts = totals.sum(axis=1), counts.sum(axis=1)
-    low, high = bootstrap_interval95(totals, counts)
+    low, high = bootstrap_interval95(totals, counts, groups=groups)
     times = int(seen.sum()) if summed else 1  # the sum of the landmarks' means is `times` their mean
     return NmeScore(
         mean_of_ratios=float(per_point[seen].sum() if summed else ratios[visible].mean()),
@@ -100,16 +103,22 @@ def nme_percent(
     )
 
 
-def bootstrap_interval95(totals: NDArray[np.float64], counts: NDArray[np.integer], seed: int = 0) -> tuple[float, float]:
-    """Compute the 2.5 % and 97.5 % quantiles of sum(totals) / sum(counts) over resampled images; deterministic.
+def bootstrap_interval95(
+    totals: NDArray[np.float64], counts: NDArray[np.integer], seed: int = 0, groups: NDArray[np.integer] | None = None
+) -> tuple[float, float]:
+    """Compute the 2.5 % and 97.5 % quantiles of sum(totals) / sum(counts) over resampled images or groups; deterministic.
 
     Args:
         totals: sum of the values of each image, [images]; or [images, parts], where the quotients of the parts are averaged.
         counts: number of values of each image, in the shape of `totals`.
         seed: seed of the resampling.
+        groups: [images], the group of each image. Whole groups are resampled, because images of one group look alike. None to
+            resample single images.
     """
-    random, images = np.random.default_rng(seed), len(totals)
-    sums, numbers = (np.asarray(values, np.float64).reshape(images, -1) for values in (totals, counts))
+    sums, numbers = (np.asarray(values, np.float64).reshape(len(totals), -1) for values in (totals, counts))
+    if groups is not None:
+        sums, numbers = _by_group(sums, groups), _by_group(numbers, groups)
+    random, images = np.random.default_rng(seed), len(sums)
     means: list[float] = []
     while len(means) < RESAMPLES:
         block = min(RESAMPLES - len(means), max(1, BLOCK // images))
@@ -119,6 +128,13 @@ def bootstrap_interval95(totals: NDArray[np.float64], counts: NDArray[np.integer
             means += np.nanmean((times @ sums) / (times @ numbers), axis=1).tolist()
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
+
+
+def _by_group(values: NDArray[np.float64], groups: NDArray[np.integer]) -> NDArray[np.float64]:
+    names, member = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, member, values)
+    return sums
 
 
 def exchange_names(

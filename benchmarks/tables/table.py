@@ -12,11 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks.evaluation.result_row import Row
-from benchmarks.evaluation.results import ErrorTable, Result
+from benchmarks.evaluation.results import GROUPED, ErrorTable, Result
 from benchmarks.metrics.difference import Difference, paired_difference
 from benchmarks.protocol.named import PROTOCOLS
 from benchmarks.tables.published import Published, read_published
@@ -175,11 +172,12 @@ def _difference(difference: Difference | None) -> str:
 
 def _notes(results: Sequence[Result], names: Sequence[str]) -> Iterator[str]:
     first = results[0]
-    yield f"{first.fitted:,} fitting images, {first.tested:,} test images; intervals: bootstrap over test images"
+    over = " or ".join(dict.fromkeys(_unit(result) for result in results))
+    yield f"{first.fitted:,} fitting images, {first.tested:,} test images; intervals: bootstrap over {over}"
     yield "floor: the mean shape in the same frame, which ignores the image; rank: rank and columns of the regression's input"
     yield f"PCK: % of points within {' / '.join(first.thresholds)}; AUC: area under PCK up to {first.thresholds[-1]}, in %"
     if any(row.difference for row in first.rows):
-        yield "differences: paired bootstrap over test images; below 0 the first row is better; significant if 0 is outside"
+        yield "differences: paired bootstrap over the same; below 0 the first row is better; significant if 0 is outside"
     for result, name in zip(results, names, strict=True):
         code = result.environment
         if result.model is None:
@@ -191,6 +189,11 @@ def _notes(results: Sequence[Result], names: Sequence[str]) -> Iterator[str]:
             f"{result.contamination}; commit {code['commit']}; {code['time']}"
         )
     yield from dict.fromkeys(note for result in results for note in result.notes)
+
+
+def _unit(result: Result) -> str:
+    """Name what the bootstrap of a result resamples."""
+    return "groups of test images" if any(note.startswith(GROUPED) for note in result.notes) else "test images"
 
 
 def _published(result: Result) -> list[Published]:
@@ -244,26 +247,23 @@ def _differences(group: Sequence[Measurement], names: Sequence[str]) -> Iterator
 
 
 def between(one: Measurement, other: Measurement) -> Difference | None:
-    """Compute the difference of two models on the same test images; None without the tables of errors of both.
+    """Compute the difference of two models on the same test images; None if a table of errors is missing or has other images.
 
     Raises:
         InputError: different landmarks are hidden in the two tables.
     """
     if one.errors is None or other.errors is None:
         return None
-    first, second = (_by_image(errors, one.errors.images) for errors in (one.errors, other.errors))
-    if first is None or second is None:
+    place = {name: index for index, name in enumerate(other.errors.images)}
+    if set(one.errors.images) != set(place):
         return None
+    order = [place[name] for name in one.errors.images]
+    first, second = (next(iter(errors.errors.values())) for errors in (one.errors, other.errors))
+    groups = one.errors.groups
+    if groups is None and other.errors.groups is not None:  # the first is of an earlier version
+        groups = other.errors.groups[order]
     protocol = PROTOCOLS.get(one.result.protocol)
-    return paired_difference(first, second, summed=protocol is not None and protocol.summed)
-
-
-def _by_image(errors: ErrorTable, images: Sequence[str]) -> NDArray[np.float64] | None:
-    """Return the model's errors in the order of `images`; None if the table is about other images."""
-    place = {name: index for index, name in enumerate(errors.images)}
-    if set(images) != set(place):
-        return None
-    return next(iter(errors.errors.values()))[[place[name] for name in images]]
+    return paired_difference(first, second[order], summed=protocol is not None and protocol.summed, groups=groups)
 
 
 def _difference_cells(difference: Difference | None) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ from benchmarks.datasets.annotation_formats import read_annotations
 from benchmarks.datasets.flies import load_flies
 from benchmarks.datasets.mtfl import load_mtfl
 from benchmarks.datasets.own_table import TableOptions, load_table
-from benchmarks.evaluation.evaluate import place
+from benchmarks.evaluation.placed import place
 from benchmarks.protocol.named import FLIES, MTFL
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.image_files import write_image

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.datasets.landmarks import LandmarkSet
 from benchmarks.evaluation.baselines import Features, choose_components, reduce_features
-from benchmarks.evaluation.evaluate import _baselines, place
+from benchmarks.evaluation.evaluate import _baselines
+from benchmarks.evaluation.placed import place
 from benchmarks.protocol.definition import Regression
 from benchmarks.protocol.named import TOY
 from kpdetect.errors import InputError
@@ -31,6 +32,26 @@ def test_reduced_features_use_the_models_number_of_columns() -> None:
     assert best.name.endswith("(best by cross-validation)")
     assert ridge.name == "f: 29 components (ridge)"
     assert [each.ridge for each in (same, best, ridge)] == [False, False, True]
+
+
+def test_images_of_a_group_are_in_one_fold_when_the_number_of_components_is_chosen() -> None:
+    random, groups = np.random.default_rng(0), np.arange(160) // 4
+    landmarks = random.normal(size=(40, 5, 2))[groups]
+    scenes = random.normal(size=(40, 60))[groups] + 0.01 * random.normal(size=(160, 60))  # they only tell which group
+    assert choose_components(scenes.astype(np.float32), landmarks) > 16
+    assert choose_components(scenes.astype(np.float32), landmarks, groups=groups) == 4
+
+
+def test_baselines_of_too_few_images_or_groups_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    values = np.random.default_rng(0).normal(size=(8, 30)).astype(np.float32)
+    landmarks = np.random.default_rng(1).normal(size=(8, 5, 2))
+    features = Features(fit=values, test=values, name="f")
+    rows = reduce_features(features, landmarks, columns=6, groups=np.zeros(8, int))
+    assert [row.name for row in rows] == ["f: 6 components (same regression)", "f: 7 components (ridge)"]
+    assert "f: 1 group of fitting images" in caplog.text
+    assert reduce_features(Features(fit=values[:1], test=values, name="f"), landmarks[:1], columns=6) == []
+    assert "f: 1 fitting image; this baseline needs at least 2 and is left out" in caplog.text
+    assert len(reduce_features(Features(fit=values[:2], test=values, name="f"), landmarks[:2], columns=6)) == 3
 
 
 FORWARD = [each for each in TOY.regressions if not each.backward]

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.datasets.cub import load_cub
 from benchmarks.datasets.cub_aligned import load_cub_aligned
-from benchmarks.evaluation.evaluate import evaluate, place
+from benchmarks.evaluation.evaluate import evaluate
+from benchmarks.evaluation.placed import place
 from benchmarks.protocol.named import find_protocol
 from kpdetect.errors import InputError, KpdetectError
 from tests.builders.official import replace, write_cub, write_cub_aligned

@@ -35,6 +35,15 @@ def test_the_interval_is_that_of_the_mean_of_normal_differences():
     assert found.significant
 
 
+def test_equal_frames_of_few_scenes_are_not_many_images():
+    first = np.repeat([[1.0, 2.0], [-0.5, 0.0], [2.0, np.nan]], 30, axis=0)
+    second, scenes = np.zeros_like(first) * first, np.repeat([3, 9, 4], 30)
+    assert paired_difference(first, second).significant
+    found = paired_difference(first, second, groups=scenes)
+    assert found.mean == pytest.approx((1 + 2 - 0.5 + 0 + 2) / 5)
+    assert (found.low, found.high) == (-0.25, 2.0)
+
+
 def test_swapping_the_rows_turns_the_sign():
     one, other = np.random.default_rng(0).random((2, 30, 5))
     there, back = paired_difference(one, other), paired_difference(other, one)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.datasets.ibug import load_300w, read_pts
 from benchmarks.datasets.mtfl_aflw import load_mtfl_aflw
-from benchmarks.evaluation.evaluate import place
+from benchmarks.evaluation.placed import place
 from benchmarks.protocol.faces import FACES_300W, FACES_300W_CHALLENGING, FACES_300W_COMMON, MTFL_AFLW
 from kpdetect.errors import InputError, KpdetectError
 from tests.builders.official import FACE, ibug_points, replace, write_300w, write_mtfl

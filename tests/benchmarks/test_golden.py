@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.datasets.celeba import data_name, load_mafl, read_names
-from benchmarks.evaluation.evaluate import Evaluation, evaluate
+from benchmarks.evaluation.evaluate import evaluate
+from benchmarks.evaluation.placed import Evaluation
 from benchmarks.protocol.named import CELEBA_PIXELS, MAFL_ALIGNED, SQUARE_128, Frame, Origin
 from tests.builders.arrays import evaluate_arrays, evaluate_mean_shape
 

@@ -84,6 +84,9 @@ def test_unplace_undoes_place(origin: str, size: tuple[int, int] | None) -> None
 def test_interval_of_equal_images_is_a_point_and_of_two_images_their_extremes() -> None:
     assert bootstrap_interval95(np.full(7, 6.0), np.full(7, 2)) == (3.0, 3.0)
     assert bootstrap_interval95(np.array([1.0, 5.0]), np.ones(2, int)) == (1.0, 5.0)
+    totals, counts = np.repeat([1.0, 5.0, 2.0], 40), np.ones(120, int)  # three scenes, 40 equal frames of each
+    assert bootstrap_interval95(totals, counts)[1] < 3.2
+    assert bootstrap_interval95(totals, counts, groups=np.arange(120) // 40) == (1.0, 5.0)
 
 
 def test_interval_agrees_with_the_normal_approximation() -> None:

@@ -14,7 +14,8 @@ from benchmarks.datasets.bbc_pose import load_bbc_pose
 from benchmarks.datasets.deepfashion import load_deepfashion
 from benchmarks.datasets.human36m import load_human36m
 from benchmarks.datasets.taichi import load_taichi, read_table
-from benchmarks.evaluation.evaluate import evaluate, place
+from benchmarks.evaluation.evaluate import evaluate
+from benchmarks.evaluation.placed import place
 from benchmarks.protocol.bodies import BBC_POSE, DEEPFASHION, HUMAN36M, TAICHI
 from kpdetect.errors import FormatError, InputError, KpdetectError
 from tests.builders.official import bbc_joints, replace, write_bbc_pose, write_deepfashion, write_human36m, write_taichi

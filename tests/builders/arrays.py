@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.evaluation.evaluate import Evaluation, Placed
+from benchmarks.evaluation.placed import Evaluation, Placed
 from benchmarks.metrics.units import pair_lengths
 
 
