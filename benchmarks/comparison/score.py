@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +11,9 @@ from numpy.typing import NDArray
 from benchmarks.comparison.config import Baseline, SetConfig
 from benchmarks.comparison.turns import TURNS, by_turn, exchanged_ends, turned_points
 from benchmarks.datasets.annotation_formats import read_annotations
+from benchmarks.datasets.group_table import read_groups
+from benchmarks.datasets.landmarks import sizes_that_fit
+from benchmarks.datasets.own_table import with_files
 from benchmarks.evaluation.baselines import (
     RIDGE_COMPONENTS,
     grey_pixels,
@@ -21,7 +23,7 @@ from benchmarks.evaluation.baselines import (
 from benchmarks.evaluation.cross_validation import FOLDS, splits
 from benchmarks.evaluation.regression import fit_regression
 from kpdetect.data.name_lists import listed_names
-from kpdetect.errors import FormatError, InputError
+from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.images.image_files import read_image
 from kpdetect.inference.predictor import Predictor
@@ -69,9 +71,11 @@ def read_fitting(given: SetConfig) -> Fitting:
 
     Raises:
         InputError: a file or image is missing, or there are too few images or groups.
-        FormatError: a file is damaged.
+        FormatError: a file is damaged, or annotations do not fit their images.
     """
-    table = read_annotations(given.annotations)
+    if not given.images.is_dir():
+        raise InputError(f"{given.images}: no such folder; correct `images`")
+    table = with_files(read_annotations(given.annotations), given.images)
     chosen = table.images
     if given.fit is not None:
         chosen = listed_names(given.fit, table.images, "fit", str(given.annotations))
@@ -79,25 +83,13 @@ def read_fitting(given: SetConfig) -> Fitting:
     paths = [given.images / name for name in chosen]
     if missing := [path for path in paths if not path.is_file()]:
         raise InputError(f"{missing[0]}: no such file, but {given.annotations} names it; correct `images`")
-    groups = _groups(given, chosen)
+    sizes_that_fit(table, given.images, np.array(rows, np.int64))
+    groups = np.arange(len(chosen)) if given.groups is None else read_groups(given.groups, given.group, chosen)
     if len(np.unique(groups)) < FOLDS:
         raise InputError(f"{given.annotations}: {len(np.unique(groups))} groups of fitting images; expected at least {FOLDS}")
     turns = np.zeros(len(paths), np.int64)
     fitting = Fitting(paths=paths, points_px=table.points_px[rows], groups=groups, names=table.landmarks, turns=turns)
     return fitting if given.turns == 1 else fitting.in_all_turns()
-
-
-def _groups(given: SetConfig, names: list[str]) -> NDArray[np.int64]:
-    if given.groups is None:
-        return np.arange(len(names))
-    with open(given.groups, newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not {"image", given.group} <= set(rows.fieldnames or ()):
-            raise FormatError(f"{given.groups}: got columns {rows.fieldnames}, expected image and {given.group}")
-        by_name = {row["image"]: row[given.group] for row in rows}
-    if unknown := [name for name in names if name not in by_name]:
-        raise FormatError(f"{given.groups}: no line for {unknown[0]}; add its group")
-    return np.unique([by_name[name] for name in names], return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)

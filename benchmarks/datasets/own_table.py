@@ -11,6 +11,7 @@ The protocol's name is `table`, followed by the unit if it is not the box, and b
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -20,12 +21,12 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_formats import read_annotations
 from benchmarks.datasets.annotation_table import AnnotationTable
-from benchmarks.datasets.landmarks import LandmarkSet, image_sizes, names_hash
+from benchmarks.datasets.landmarks import LandmarkSet, names_hash, sizes_that_fit
 from benchmarks.protocol.named import OWN_REGRESSIONS, Protocol, Unit
 from kpdetect.data.name_lists import NameIndex, listed_names
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.hashes import bytes_hash, file_hash
-from kpdetect.images.image_files import is_turned, list_names
+from kpdetect.images.image_files import list_names
 
 TABLE = "table:"
 UNITS = ("box", "image", "pixel")
@@ -76,14 +77,12 @@ def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Proto
     """
     if not images.is_dir():
         raise InputError(f"{images}: not a folder; give the folder of the images with `data`")
-    table = _with_files(read_annotations(path), images)
+    table = with_files(read_annotations(path), images)
     split = _split(table, annotated)
     used = np.sort(np.concatenate([split.fit, split.test]))
     names = [table.images[index] for index in used]
-    sizes = image_sizes(images, names)
     table.require_shown(used)
-    table.require_sizes(sizes, lambda row: is_turned(images / table.images[row]), used)
-    table.require_inside(sizes, used)
+    sizes = sizes_that_fit(table, images, used)
     landmark_set = LandmarkSet(
         name=path.stem,
         folder=images,
@@ -110,19 +109,20 @@ def load_table(path: Path, images: Path, annotated: TableOptions) -> tuple[Proto
     return protocol, landmark_set
 
 
-def _with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
+def with_files(table: AnnotationTable, folder: Path) -> AnnotationTable:
     """Replace names in the table by names of images in `folder`; a name without a matching image stays unchanged.
 
     Raises:
-        FormatError: two rows name the same image, or a name lies outside of the folder.
+        FormatError: two rows name the same image, in any spelling, or a name lies outside of the folder.
     """
-    inside = [not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts for name in table.images]
-    here = [safe and (folder / name).is_file() for name, safe in zip(table.images, inside, strict=True)]
+    plain = [posixpath.normpath(name) for name in table.images]
+    inside = [not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts for name in plain]
+    here = [safe and (folder / name).is_file() for name, safe in zip(plain, inside, strict=True)]
     if all(here):
-        return table
+        return replace(table, images=plain)
     index, names = NameIndex(list_names(folder), folder), []
     for row, name in enumerate(table.images):
-        names_here = (name,) if here[row] else index(name, loosely=False, words=False).names
+        names_here = (plain[row],) if here[row] else index(name, loosely=False, words=False).names
         if len(names_here) != 1 and not inside[row]:
             raise FormatError(f"{table.where(row)}: {name} is not in {folder}; expected a path below it")
         names.append(names_here[0] if len(names_here) == 1 else name)

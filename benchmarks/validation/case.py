@@ -46,6 +46,24 @@ class Case:
         """The folder of the annotated images."""
         return Path(self.annotated or self.images)
 
+    @property
+    def group_column(self) -> tuple[Path, str]:
+        """The file and the column of the groups.
+
+        Raises:
+            FormatError: `groups` is not FILE:COLUMN.
+        """
+        path, _, column = self.groups.rpartition(":")
+        if not path or not column:
+            raise FormatError(f"groups '{self.groups}' of {self.label}: expected FILE:COLUMN; correct the table")
+        return Path(path), column
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the measurement depends on, without images."""
+        named = (self.annotations, self.list, str(self.group_column[0]) if self.groups else "")
+        return tuple(Path(name) for name in named if name)
+
 
 def read_cases(path: Path) -> list[Case]:
     """Read the table of a validation.

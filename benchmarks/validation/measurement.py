@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets.annotation_formats import read_annotations
-from benchmarks.datasets.annotation_table import AnnotationTable
+from benchmarks.datasets.group_table import read_groups
+from benchmarks.datasets.landmarks import sizes_that_fit
+from benchmarks.datasets.own_table import with_files
 from benchmarks.metrics.keypoint_information import explained_share, image_components
 from benchmarks.metrics.keypoint_quality import PERCENT
 from benchmarks.studies.evidence import IMAGES, Evidence, gather_evidence, same_scale
@@ -22,11 +23,13 @@ from benchmarks.validation.case import Case
 from benchmarks.validation.truth import measure_truth
 from kpdetect.data.even_spacing import evenly_spaced
 from kpdetect.data.name_lists import listed_names
-from kpdetect.errors import FormatError, InputError
+from kpdetect.errors import InputError
 from kpdetect.files.atomic import read_json, write_json
-from kpdetect.files.hashes import bytes_hash
+from kpdetect.files.hashes import bytes_hash, file_hash
+from kpdetect.files.reading import reading
 from kpdetect.images.image_files import list_images, readable
 from kpdetect.inference.predictor import Predictor
+from kpdetect.training.run_folder import code_commit
 
 SCHEMA = "kpdetect-validation-2"
 SIDE = 32
@@ -38,6 +41,9 @@ Measured = dict[str, Any]
 def measure_case(case: Case, cache: Path, annotated: int) -> Measured:
     """Measure a line of the table, or read the measurement of an earlier call.
 
+    An earlier measurement is read only if the contents of its files, the kept keypoints and the code are unchanged. Code with
+    uncommitted changes, or outside of a git checkout, measures again.
+
     Args:
         case: the line.
         cache: folder of earlier measurements.
@@ -47,13 +53,29 @@ def measure_case(case: Case, cache: Path, annotated: int) -> Measured:
         KpdetectError: a detector, a file or an image of the line cannot be used.
     """
     predictor = Predictor.load(Path(case.detector), "cpu")
-    key = {"schema": SCHEMA, **asdict(case), "weights": predictor.hash, "annotated_images": annotated}
+    commit = code_commit()
+    key = {
+        "schema": SCHEMA,
+        **asdict(case),
+        "weights": predictor.hash,
+        "kept": list(predictor.skeleton.numbers),
+        "annotated_images": annotated,
+        "contents": {str(path): _content(path) for path in case.files},
+        "commit": commit,
+    }
+    if commit.endswith("+") or commit == "unknown":
+        return _measure(case, predictor, annotated)
     path = cache / f"{bytes_hash(json.dumps(key, sort_keys=True).encode())}.json"
     if path.is_file() and (known := read_json(path)).get("key") == key:
         return dict(known["measured"])
     measured = _measure(case, predictor, annotated)
     write_json(path, {"key": key, "measured": measured})
     return measured
+
+
+def _content(path: Path) -> str:
+    with reading(path):
+        return file_hash(path)
 
 
 def _measure(case: Case, predictor: Predictor, annotated: int) -> Measured:
@@ -128,7 +150,7 @@ def _spread(paths: list[Path], count: int) -> list[Path]:
 
 def _annotated(case: Case, count: int) -> tuple[list[str], NDArray[np.float64], NDArray[np.int64]]:
     """Read at most `count` annotated images: their names, landmarks in pixels [images, landmarks, 2], and groups [images]."""
-    table = read_annotations(Path(case.annotations))
+    table = with_files(read_annotations(Path(case.annotations)), case.folder)
     rows = np.arange(len(table.images))
     if case.list:
         place = {name: row for row, name in enumerate(table.images)}
@@ -137,17 +159,6 @@ def _annotated(case: Case, count: int) -> tuple[list[str], NDArray[np.float64], 
     rows = rows[~np.isnan(table.points_px[rows]).all(axis=(1, 2))]
     rows = rows[evenly_spaced(len(rows), count)]
     used = table.rows(rows)
-    return used.images, used.points_px, _groups(case, used)
-
-
-def _groups(case: Case, table: AnnotationTable) -> NDArray[np.int64]:
-    if not case.groups:
-        return np.arange(len(table.images))
-    path, _, column = case.groups.rpartition(":")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        group = {line.get("image"): line.get(column) for line in csv.DictReader(file)}
-    if missing := [name for name in table.images if not group.get(name)]:
-        raise FormatError(
-            f"{path}: no {column} of {missing[0]}; expected columns image and {column}, with every annotated image"
-        )
-    return np.unique([str(group[name]) for name in table.images], return_inverse=True)[1].astype(np.int64)
+    sizes_that_fit(used, case.folder, np.arange(len(rows)))
+    groups = read_groups(*case.group_column, used.images) if case.groups else np.arange(len(rows))
+    return used.images, used.points_px, groups

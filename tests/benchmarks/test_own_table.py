@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.benchmarking.benchmark import benchmark
 from benchmarks.datasets.own_table import TableOptions, load_table
-from benchmarks.evaluation.evaluate import place
+from benchmarks.evaluation.placed import place
 from benchmarks.evaluation.results import errors_path
 from benchmarks.tables.table import Measurement, tables
 from benchmarks.tables.table_files import make_table
@@ -47,6 +47,16 @@ def test_split_of_a_table_by_rule_column_and_lists(tmp_path: Path) -> None:
     written(tmp_path, "test.txt", "99.png\n")
     with pytest.raises(FormatError, match="its only name is not in .*mine.csv: 99.png"):
         load_table(table, tmp_path / "images", TableOptions(fit=fit, test=test))
+
+
+def test_an_image_in_two_spellings_is_not_in_both_parts(tmp_path: Path) -> None:
+    path = annotated_folder(tmp_path, extra="split")
+    path.write_text(path.read_text().replace("01.png,6,", "./00.png,6,"))
+    with pytest.raises(FormatError, match=r"mine.csv, line 3: 00.png is already on line 2; remove one"):
+        load_table(path, tmp_path / "images", TableOptions())
+    path.write_text(path.read_text().replace("./00.png,6,", "./x/..//01.png,6,"))
+    _, found = load_table(path, tmp_path / "images", TableOptions())
+    assert found.images[1] == "01.png"
 
 
 def test_unit_of_a_table(tmp_path: Path) -> None:

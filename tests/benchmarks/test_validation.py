@@ -71,10 +71,11 @@ def spots(tmp_path, monkeypatch):
 
     loads: list[str] = []
     monkeypatch.setattr("benchmarks.validation.measurement.Predictor", SimpleNamespace(load=load))
+    monkeypatch.setattr("benchmarks.validation.measurement.code_commit", lambda: "c0ffee")
     return tmp_path, loads
 
 
-def test_the_command_measures_once_and_writes_tables(spots, capsys) -> None:
+def test_the_command_measures_once_and_writes_tables(spots, capsys, monkeypatch) -> None:
     folder, loads = spots
     arguments = [str(folder / "table.csv"), "--out", str(folder / "out")]
     assert main(arguments) == 0
@@ -88,6 +89,19 @@ def test_the_command_measures_once_and_writes_tables(spots, capsys) -> None:
     loads.clear()
     assert main(arguments) == 0
     assert loads == []  # both lines were measured before
+
+    (folder / "groups.csv").write_text((folder / "groups.csv").read_text().replace(",p0", ",p1"))
+    assert main(arguments) == 0
+    assert {*loads} == {"good", "blind"}
+    loads.clear()
+    monkeypatch.setattr("benchmarks.validation.measurement.code_commit", lambda: "c0ffee+")
+    assert main(arguments) == 0
+    assert {*loads} == {"good", "blind"}  # changed code has no hash
+    loads.clear()
+    text = (folder / "table.csv").read_text()
+    (folder / "table.csv").write_text(text.replace("groups.csv:who", "groups.csv:whom"))
+    assert main(arguments) == 2
+    assert "groups.csv, line 1: got columns image, who, expected image and whom" in capsys.readouterr().err
 
     (folder / "table.csv").write_text("category,detector,images\na,b,c\n")
     assert main(arguments) == 2
