@@ -210,14 +210,15 @@ def field_docs(kind: type[StrictConfig]) -> Mapping[str, str]:
 
 def differences(old: StrictConfig, new: StrictConfig, exempt: Iterable[str] = ()) -> list[str]:
     """Return a line `key: old -> new` for every field that differs, except for the dotted keys in `exempt`."""
-    before, after = dict(_flat(old.model_dump(mode="json"))), dict(_flat(new.model_dump(mode="json")))
+    before, after = dict(leaves(old.model_dump(mode="json"))), dict(leaves(new.model_dump(mode="json")))
     keys = [key for key in {**before, **after} if key not in set(exempt)]
     return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yield the dotted key of each value in nested mappings, after `prefix`, and the value."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -3,6 +3,7 @@
 OUT/config.yaml                          the settings
 OUT/cells/SET/BASELINE.json              the error of a baseline
 OUT/cells/SET/METHOD-BUDGET/project      a project of `kpdetect run`
+OUT/cells/SET/METHOD-BUDGET/spent.json   seconds of training and measurement so far, over all calls
 OUT/cells/SET/METHOD-BUDGET/cell.json    its error
 OUT/comparison.csv, comparison.md        the table
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,18 +14,22 @@ import pandas as pd
 
 from benchmarks.comparison.config import ComparisonConfig
 from benchmarks.comparison.score import Score, baseline_score, model_score, read_fitting
+from kpdetect.config import leaves, read_config
 from kpdetect.errors import KpdetectError
 from kpdetect.files.atomic import read_json, replacing, write_json, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.messages import log
 from kpdetect.project.config import project_config
 from kpdetect.project.pipeline import run_project
-from kpdetect.training.run_folder import RunFolder, environment, hardware_line
+from kpdetect.training.run_folder import CONFIG, RunFolder, environment, hardware_line, has_begun
 from kpdetect.training.runtime import Runtime
 
 TABLE = "comparison"
-FREE = ("sets", "methods", "baselines", "budgets")
-"""The keys that may change when a comparison is continued. Finished cells are kept."""
+FREE, GROWING = ("methods", "baselines"), ("sets", "budgets")
+"""The keys that may change when a comparison is continued, and those to which names may be added or whose names may be removed.
+Finished cells are kept."""
+SPENT = "spent.json"
+"""Seconds and CPU seconds of a cell so far, over all calls, beside its project."""
 Report = Callable[[str], object]
 
 
@@ -54,8 +59,8 @@ def cells_of(config: ComparisonConfig) -> Iterator[Cell]:
 def compare(config: ComparisonConfig, out: Path, runtime: Runtime, report: Report = log.info) -> Path:
     """Train and measure every unfinished cell, and return the path of the Markdown table.
 
-    A cell that fails is reported and left out of the table. The same call tries it again. The times of a cell that continues
-    another one include those of the other.
+    A cell that fails is reported and left out of the table. The same call tries it again. The times of a cell are those of all
+    calls that trained it, and include those of the cell that it continues.
 
     Args:
         config: the settings.
@@ -65,26 +70,25 @@ def compare(config: ComparisonConfig, out: Path, runtime: Runtime, report: Repor
 
     Raises:
         InputError, FormatError: the annotations of a set cannot be used. All sets are read before the first training.
-        ConfigError: `out` holds a comparison with other settings.
+        ConfigError: `out` holds a comparison with other settings. Sets, budgets, methods and baselines may be added.
     """
     fitting = {name: read_fitting(given) for name, given in config.sets.items()}
     make_folder(out)
-    RunFolder(out, config, exempt=[*FREE, *(f"{key}.{name}" for key in ("sets", "budgets") for name in getattr(config, key))])
+    RunFolder(out, config, exempt=[*FREE, *_added(out, config)])
     for cell in cells_of(config):
         if (out / cell.path).exists():
             continue
-        began, used = time.monotonic(), time.process_time()
         before = _budget_before(cell, config)
         if before is not None and not (out / before.path).exists():
             report(f"{' '.join(cell)}: waits for {before.budget}, which it continues")
             continue
         try:
-            score = _measured(cell, before, config, out, runtime, fitting)
+            with _timed(out / cell.path if cell.budget else None) as spent:
+                score = _measured(cell, before, config, out, runtime, fitting)
         except KpdetectError as error:
             report(f"{' '.join(cell)}: failed: {error}")
             continue
         row = {**cell._asdict(), "share_of_floor": round(score.share, 4), **asdict(score)}
-        spent = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - used}
         earlier = read_json(out / before.path) if before is not None else dict.fromkeys(spent, 0.0)
         row |= {name: round(earlier[name] + value, 1) for name, value in spent.items()}
         row |= {"images_fitted": len(fitting[cell.images].paths), "seed": config.seed, "environment": environment()}
@@ -92,6 +96,36 @@ def compare(config: ComparisonConfig, out: Path, runtime: Runtime, report: Repor
         write_table(config, out)
         report(f"{' '.join(cell)}: {score.share:.2f} of the floor")
     return write_table(config, out)
+
+
+def _added(out: Path, config: ComparisonConfig) -> Iterator[str]:
+    """Yield the keys of the sets and budgets that are in only one of the settings in `out` and the new ones."""
+    if not has_begun(out):
+        return
+    old = read_config(ComparisonConfig, out / CONFIG)
+    for key in GROWING:
+        for one, other in ((getattr(old, key), getattr(config, key)), (getattr(config, key), getattr(old, key))):
+            for name in one.keys() - other.keys():
+                yield from (leaf for leaf, _ in leaves(one[name].model_dump(mode="json"), f"{key}.{name}."))
+
+
+@contextmanager
+def _timed(cell: Path | None) -> Iterator[dict[str, float]]:
+    """Fill a dictionary with the seconds and CPU seconds of the `with` block, after those of interrupted calls.
+
+    Args:
+        cell: file of a cell whose project may be continued, so that its times are kept beside it; None for another cell.
+    """
+    path = None if cell is None else cell.with_name(SPENT)
+    earlier = read_json(path) if path is not None and path.exists() else {}
+    began, used, spent = time.monotonic(), time.process_time(), dict[str, float]()
+    try:
+        yield spent
+    finally:
+        now = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - used}
+        spent |= {name: earlier.get(name, 0.0) + value for name, value in now.items()}
+        if path is not None:
+            write_json(path, spent)
 
 
 def _budget_before(cell: Cell, config: ComparisonConfig) -> Cell | None:

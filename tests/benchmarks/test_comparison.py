@@ -13,7 +13,7 @@ from benchmarks.comparison.__main__ import main
 from benchmarks.comparison.config import SetConfig, read_comparison
 from benchmarks.comparison.score import Fitting, Score, baseline_score, cross_validated, read_fitting
 from benchmarks.comparison.turns import exchanged_ends
-from kpdetect.errors import FormatError, InputError, TrainingError
+from kpdetect.errors import ConfigError, FormatError, InputError, TrainingError
 from kpdetect.images.image_files import write_image
 from kpdetect.skeleton import Skeleton
 from kpdetect.training.runtime import resolve_runtime
@@ -105,6 +105,70 @@ def test_sets_that_cannot_be_used_are_refused(discs, change, error, message):
     changed = {key: discs / value if value and key != "group" else value for key, value in change.items()}
     with pytest.raises(error, match=message):
         read_fitting(SetConfig(**(given | changed)))
+
+
+def test_annotations_that_do_not_fit_their_images_are_refused(discs):
+    given = read_comparison(discs / "settings.yaml").sets["discs"]
+    points = (discs / "points.csv").read_text()
+    (discs / "points.csv").write_text(points.replace("\n03.png,", "\n03.png,9"))
+    with pytest.raises(FormatError, match=r"line 5: disc at x 9\d+, .* but the image is 40x30 pixels"):
+        read_fitting(given)
+    (discs / "points.csv").write_text(points.replace("\n03.png,", "\n./02.png,"))
+    with pytest.raises(FormatError, match="line 5: 02.png is already on line 4"):
+        read_fitting(given)
+    marked = {"image_id": 1, "category_id": 1, "num_keypoints": 1, "keypoints": [5, 6, 2]}
+    coco = {"images": [{"id": 1, "file_name": "00.png", "width": 80, "height": 60}], "annotations": [{"id": 1, **marked}]}
+    coco["categories"] = [{"id": 1, "name": "disc", "keypoints": ["disc"]}]
+    (discs / "points.json").write_text(json.dumps(coco))
+    with pytest.raises(FormatError, match="state 80x60 pixels for 00.png, but the image has 40x30"):
+        read_fitting(given.model_copy(update={"annotations": discs / "points.json", "fit": None}))
+
+
+def test_an_interrupted_cell_reports_the_time_of_all_calls(discs, monkeypatch):
+    interrupts = [True]
+
+    def project(images, out, settings, **options):
+        if settings.method == "imm" and interrupts:
+            interrupts.pop()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_project", project)
+    monkeypatch.setattr(run, "model_score", lambda *_: Score(floor_percent=10.0, error_percent=2.5, by_point={}))
+    config, out = read_comparison(discs / "settings.yaml"), discs / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run.compare(config, out, resolve_runtime("cpu"), lambda line: None)
+    cell = out / "cells" / "discs" / "imm-short"
+    assert json.loads((cell / "spent.json").read_text()).keys() == {"seconds", "cpu_seconds"}
+    (cell / "spent.json").write_text('{"seconds": 3000, "cpu_seconds": 5000}')
+    run.compare(config, out, resolve_runtime("cpu"), lambda line: None)
+    row = json.loads((cell / "cell.json").read_text())
+    assert 3000 <= row["seconds"] < 4000
+    assert 5000 <= row["cpu_seconds"] < 6000
+
+
+def test_sets_and_budgets_may_be_added_but_not_changed(discs, monkeypatch):
+    monkeypatch.setattr(run, "run_project", lambda *_, **__: None)
+    monkeypatch.setattr(run, "model_score", lambda *_: Score(floor_percent=10.0, error_percent=2.5, by_point={}))
+    settings = discs / "settings.yaml"
+
+    def compare(text):
+        settings.write_text(text)
+        return run.compare(read_comparison(settings), discs / "out", resolve_runtime("cpu"), lambda line: None).read_text()
+
+    compare(SETTINGS)
+    more = SETTINGS.replace("methods:", "  discs.whole: {images: images, annotations: points.csv}\nmethods:")
+    more += "  long: {minutes: 9}\n"
+    table = compare(more)
+    assert "| imm | long | 0.25 (" in table
+    assert "| discs | discs.whole |" in table
+    assert "discs.whole" not in compare(SETTINGS)  # names may be left out again
+    compare(more)
+    for changed, message in (
+        (more.replace("minutes: 3", "minutes: 4"), "budgets.short.minutes: 3.0 -> 4.0"),
+        (more.replace(", fit: fit.txt", ""), r"sets.discs.fit: .*fit.txt -> None"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            compare(changed)
 
 
 def test_finished_cells_are_kept_and_failed_cells_are_not_run(discs, monkeypatch, capsys):
