@@ -169,7 +169,7 @@ class Chosen:
     def _hash(self, name: str) -> str:
         try:
             return file_hash(self.folder / name)
-        except OSError:
+        except (InputError, OSError):
             return UNREADABLE
 
     def _decode(self, name: str) -> tuple[str, Image | InputError]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -22,13 +22,21 @@ from kpdetect.files.reading import AGAIN, reading, shortened
 Size = int | None
 
 
-def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: str = AGAIN, **options: Any) -> h5py.File:
+def open_hdf5(
+    path: Path,
+    refused: type[KpdetectError] = FormatError,
+    advice: str = AGAIN,
+    *,
+    handle: BinaryIO | None = None,
+    **options: Any,
+) -> h5py.File:
     """Open an HDF5 file for reading. The file must not refer to other files.
 
     Args:
         path: the file.
         refused: type of the error for a damaged file.
         advice: advice at the end of the error message.
+        handle: the file, open for reading. HDF5 reads through it, and takes no lock on the file. None: HDF5 opens the file.
         options: options of `h5py.File`.
 
     Raises:
@@ -40,7 +48,7 @@ def open_hdf5(path: Path, refused: type[KpdetectError] = FormatError, advice: st
     with reading(path, refused, advice):
         if (fault := fault_of(path)) is not None:
             raise refused(f"{path}: {shortened(fault.words)}" + ("" if fault.whole else f"; {advice}"))
-        return h5py.File(path, "r", **options)
+        return h5py.File(path if handle is None else handle, "r", **options)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from kpdetect.errors import InputError
 from kpdetect.files.left_out import LeftOut
 from kpdetect.files.name_table import NameTable
 
@@ -44,6 +45,22 @@ class Archive(ABC):
     def size_and_time(self, row: int) -> tuple[int, int]:
         """Return two numbers that change if an image may have changed: a size in bytes, and a time in nanoseconds."""
         return self.stamp[0][1:]
+
+    def require_unchanged(self, file: int) -> None:
+        """Refuse an open file of an archive that is one file, if it has changed since the archive was opened.
+
+        Raises:
+            InputError: the file has another size or time of change.
+        """
+        name, *state = self.stamp[0]
+        if (*state,) != state_of(file):
+            raise InputError(f"{name}: this file has changed since it was opened; run the command again")
+
+
+def state_of(file: int) -> tuple[int, int]:
+    """Return the size in bytes and the time of change in nanoseconds of an open file, by its descriptor."""
+    stat = os.fstat(file)
+    return stat.st_size, stat.st_mtime_ns
 
 
 def stamp_of(*paths: Path) -> Stamp:

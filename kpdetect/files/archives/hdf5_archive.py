@@ -5,6 +5,8 @@ Pixels are uint8 [n, h, w], [n, h, w, 1] or [n, h, w, 3]."""
 from __future__ import annotations
 
 import threading
+import weakref
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
-from kpdetect.files.archives.archive import Archive, stamp_of
+from kpdetect.files.archives.archive import Archive, state_of
 from kpdetect.files.archives.row_names import COLUMNS, row_names
 from kpdetect.files.hdf5 import open_hdf5
 from kpdetect.files.left_out import LeftOut
@@ -39,11 +41,13 @@ class Hdf5Archive(Archive):
     """
 
     def __init__(self, path: Path, file: Path, inner: str | None) -> None:
-        with reading(file, InputError, ADVICE):
-            stamp = stamp_of(file)
-            self._file = open_hdf5(file, InputError, ADVICE, rdcc_nbytes=CACHED)
-            self._data = _data_set(self._file, file, inner)
+        with reading(file, InputError, ADVICE), ExitStack() as stack:
+            self._handle = stack.enter_context(open(file, "rb"))  # HDF5 itself would lock the file while this process lives
+            stamp = ((str(file), *state_of(self._handle.fileno())),)
+            opened = stack.enter_context(open_hdf5(file, InputError, ADVICE, handle=self._handle, rdcc_nbytes=CACHED))
+            self._data = _data_set(opened, file, inner)
             names = _names(self._data)
+            weakref.finalize(self, stack.pop_all().close)
         self._lock = threading.Lock()
         super().__init__(path, names, LeftOut(), stamp)
 
@@ -51,6 +55,7 @@ class Hdf5Archive(Archive):
         """Read an encoded image, or pixels as a PPM or PGM file."""
         name = self.path / self.names[row]
         with reading(name, InputError, ADVICE), self._lock:
+            self.require_unchanged(self._handle.fileno())
             value = self._data[row]
         return np.asarray(value, np.uint8).tobytes() if self._data.ndim == 1 else _as_file(value)
 
@@ -114,5 +119,8 @@ def _names(data: h5py.Dataset) -> NameTable:
             and h5py.check_string_dtype(texts.dtype) is not None
             and texts.shape == data.shape[:1]
         ):
-            return row_names(texts.asstr()[()].tolist(), len(data))
+            try:
+                return row_names(texts.asstr("utf-8")[()].tolist(), len(data))
+            except UnicodeDecodeError:
+                break
     return row_names(None, len(data))

@@ -31,6 +31,8 @@ MOST = 100_000
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _opened: dict[str, Archive] = {}
+_joined: dict[str, list[Path]] = {}
+"""The files that a path of `together` means, if the text of the path alone would mean others."""
 _lock = threading.RLock()
 
 
@@ -101,7 +103,10 @@ def together(paths: Sequence[Path]) -> Path | None:
     if len(once) == 1:
         return once[0]
     above = Path(os.path.commonpath([file.parent for file in once]))
-    return above / ("{" + ",".join(file.relative_to(above).as_posix() for file in once) + "}")
+    path = above / ("{" + ",".join(file.relative_to(above).as_posix() for file in once) + "}")
+    if _files(path) != [(file, None) for file in once]:  # a comma, a brace or "::" in a name
+        _joined[str(path)] = once
+    return path
 
 
 def is_archive(path: Path) -> bool:
@@ -144,6 +149,8 @@ def _open(path: Path, file: Path, inner: str | None) -> Archive:
 def _files(path: Path) -> list[tuple[Path, str | None]]:
     """List the files of the archives that a path means, with the data set or column in each."""
     text = str(path)
+    if text in _joined:
+        return [(file, None) for file in _joined[text]]
     if path.is_file():
         if path.name.lower().endswith(COMPRESSED):
             raise InputError(

@@ -104,7 +104,7 @@ def _names(table: Any, column: str) -> NameTable:
     schema, count = table.schema_arrow, table.metadata.num_rows
     kind = schema.field(column).type
     if types.is_struct(kind) and kind.get_field_index("path") >= 0:
-        paths = [value["path"] for value in table.read(columns=[f"{column}.path"]).column(0).to_pylist()]
+        paths = [value and value["path"] for value in table.read(columns=[f"{column}.path"]).column(0).to_pylist()]
         if all(paths):
             return row_names(paths, count)
     text = next((name for name in COLUMNS if name in schema.names and _is_text(schema.field(name).type)), None)

@@ -44,6 +44,7 @@ class TarArchive(Archive):
         with reading(name, InputError, "copy the tar file again"):
             file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             try:
+                self.require_unchanged(file)
                 content = _part(file, start, size)
             finally:
                 os.close(file)
