@@ -9,7 +9,8 @@ from typing import Any
 from benchmarks import measurement_records
 from benchmarks.studies.verdict import NAME, Verdict, write_verdict
 from kpdetect.data.derived_files import rewritten
-from kpdetect.files.atomic import replacing, write_json, write_text
+from kpdetect.errors import FormatError, InputError
+from kpdetect.files.atomic import read_json, replacing, write_json, write_text
 from kpdetect.files.tables import without_formulas
 from kpdetect.markdown import markdown_table
 from kpdetect.training.run_folder import environment
@@ -59,7 +60,7 @@ def write_measured(
         verdict: the verdict on the detector; None without a detector.
 
     Raises:
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or holds a file of one of these names that kpdetect did not write.
     """
     import pandas as pd
 
@@ -71,10 +72,20 @@ def write_measured(
         "rows": rows,
         "environment": environment(),
     }
-    with rewritten(out, "measured", [*FILES, *([] if verdict is None else [NAME])]):
+    earlier = (NAME, *FILES) if _is_measured(out / FILES[0]) else (NAME,)  # `kpdetect report` writes verdicts, too
+    with rewritten(out, "measured", [*FILES, *([] if verdict is None else [NAME])], earlier=earlier):
         if verdict is not None:
             write_verdict(verdict, out / NAME)
         write_json(out / "measured.json", content)
         write_text(out / "measured.md", measured_markdown(numbers) + "\n")
         with replacing(out / "measured.csv") as temporary:
             without_formulas(pd.DataFrame(rows)).to_csv(temporary, index=False)
+
+
+def _is_measured(path: Path) -> bool:
+    """Tell whether a file is a `measured.json` of kpdetect. Version 0.1.0 kept no list of its files."""
+    try:
+        content = read_json(path)
+    except (InputError, FormatError):
+        return False
+    return isinstance(content, dict) and {"schema", "model", "rows"} <= content.keys()

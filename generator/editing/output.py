@@ -17,7 +17,7 @@ from generator.editing.parts import mixed
 from generator.editing.photo import Photo
 from generator.editing.tiles import difference_tiles, marked_tiles, plain_tiles, sheet_of
 from generator.keypoints import Parts
-from kpdetect.data.derived_files import rewritten
+from kpdetect.data.derived_files import require_own, rewritten
 from kpdetect.draw import contact_sheet
 from kpdetect.errors import OutputError
 from kpdetect.files.atomic import read_json, replacing, write_json
@@ -30,7 +30,7 @@ from kpdetect.progress import Progress
 from kpdetect.skeleton import Skeleton
 from kpdetect.training.run_folder import environment
 
-RECORD, TABLE, SHEET, LOOP = "edits.json", "edits.csv", "sheet.png", "edit.gif"
+KIND, RECORD, TABLE, SHEET, LOOP = "edit", "edits.json", "edits.csv", "sheet.png", "edit.gif"
 SHOWN, COLUMNS = 16, 4
 """Largest number of samples on the sheet and in the animation; number of columns of the animation."""
 FRAME_MS = 80
@@ -94,14 +94,17 @@ def write_edited(
         photo: the real image in which `edits.pose` was detected; None without one.
 
     Raises:
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or holds a file of one of these names that no edit wrote. It is then unchanged.
+        FormatError: the record of an earlier edit is damaged.
     """
     make_folder(out)
-    _clear(out)
     pictures = [f"{kind}/{sample:06d}.png" for kind in ("before", "images") for sample in edited.samples]
     donors = {f"donors/{sample:06d}.png": sample for _, sample in edits.sources}
     files = [*pictures, *donors, *(_frame_names(edited.samples, steps) if steps else ())]
-    with rewritten(out, "edit", [*files, SHEET, TABLE, RECORD]):
+    written = [*files, SHEET, TABLE, RECORD]
+    require_own(out, KIND, written, earlier=_earlier(out))
+    _clear(out)
+    with rewritten(out, KIND, written):
         for name, image in zip(pictures, [*edited.before, *edited.after], strict=True):
             write_image(out / name, image)
         for name, sample in donors.items():
@@ -135,16 +138,27 @@ class _EditRecord(Record):
     files: tuple[RelativeName, ...] = ()
 
 
+def _earlier(out: Path) -> set[str]:
+    """List the files of an earlier edit: those that its record lists, the sheet, the table and the record; none without one.
+
+    Raises:
+        FormatError: the record is damaged.
+    """
+    if not (out / RECORD).exists():
+        return set()
+    return {*checked(_EditRecord, read_json(out / RECORD), out / RECORD).files, SHEET, TABLE, RECORD}
+
+
 def _clear(out: Path) -> None:
-    """Delete the files of an earlier edit: those that its record lists, then the sheet and the table, and last the record.
+    """Delete the files of an earlier edit, see `_earlier`. The record goes last.
 
     Raises:
         FormatError: the record is damaged, or names a file outside of the folder.
         OutputError: a file cannot be removed.
     """
-    if not (out / RECORD).exists():
+    if not (earlier := _earlier(out)):
         return
-    for name in (*checked(_EditRecord, read_json(out / RECORD), out / RECORD).files, SHEET, TABLE):
+    for name in sorted(earlier - {RECORD}):
         path = inside(out, name)
         with reading(path, OutputError, "remove it, or give another `out`"):
             path.unlink(missing_ok=True)

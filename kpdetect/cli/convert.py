@@ -28,15 +28,18 @@ def command(
 ) -> None:
     """Convert generated image-keypoint pairs to a format that other training programs read."""
     from kpdetect.data.coco import write_coco
-    from kpdetect.data.derived_files import rewritten
+    from kpdetect.data.derived_files import recorded, require_own, rewritten
     from kpdetect.data.shard_folder import ShardFolder
     from kpdetect.data.webdataset import write_webdataset
     from kpdetect.files.sources import SOURCES, copy_sources
 
     folder = ShardFolder(pairs)
+    listed = [SOURCES] if (pairs / SOURCES).exists() else []
+    earlier = [SOURCES] if any(each.value in recorded(out) for each in PairFormat) else []
+    require_own(out, SOURCES, listed, earlier=earlier)
     if format_ is PairFormat.coco:
         print(f"annotations: {write_coco(folder, out)}")
     else:
         print(f"tar files: {len(write_webdataset(folder, out))} in {out}")
-    with rewritten(out, SOURCES, [SOURCES] if (pairs / SOURCES).exists() else []):
+    with rewritten(out, SOURCES, listed, earlier=listed):
         copy_sources(pairs, out)

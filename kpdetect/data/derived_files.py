@@ -90,16 +90,37 @@ def derived(folder: Path, kind: str, source: str, names: Collection[str]) -> Ite
     if same and before.complete and kept == set(before.files) == set(names):
         yield kept
         return
-    if foreign := next((name for name in names if name not in before.files and (folder / name).exists()), None):
-        raise OutputError(f"{folder / foreign}: this file exists, and no such command wrote it; {_NOTHING}")
+    require_own(folder, kind, names)
     _remove(folder, set(before.files) - kept)
     _note(folder, kind, Made(source=source, files=dict.fromkeys(names)))
     yield kept
     _note(folder, kind, Made(source=source, files={name: (folder / name).lstat().st_size for name in names}, complete=True))
 
 
+def require_own(folder: Path, kind: str, names: Iterable[str], *, record: str = DERIVED, earlier: Collection[str] = ()) -> None:
+    """Refuse to replace files that no command wrote. Nothing is changed.
+
+    Args:
+        folder: folder of the files.
+        kind: kind of the files, such as `overlays`.
+        names: names of the files that are to be written, relative to the folder.
+        record: file name of the record.
+        earlier: names of files that may be replaced though no record names them, because an earlier version wrote them.
+
+    Raises:
+        OutputError: a file with one of these names exists that no earlier call wrote.
+        FormatError: the record is damaged.
+    """
+    before = recorded(folder, record).get(kind, Made(source="")).files
+    for name in names:
+        if name not in before and name not in earlier and os.path.lexists(folder / name):
+            raise OutputError(f"{folder / name}: this file exists, and no such command wrote it; {_NOTHING}")
+
+
 @contextmanager
-def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = DERIVED) -> Iterator[set[str]]:
+def rewritten(
+    folder: Path, kind: str, names: Collection[str], *, record: str = DERIVED, earlier: Collection[str] = ()
+) -> Iterator[set[str]]:
     """Write all derived files of one kind again, in the block of the `with` statement.
 
     Before the block, files of earlier calls that are not in `names` are removed. The record names the files before the block
@@ -110,14 +131,16 @@ def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = 
         kind: kind of the files, such as `overlays`.
         names: names of all files, relative to the folder.
         record: file name of the record.
+        earlier: names of files that may be replaced though no record names them, see `require_own`.
 
     Yields:
         An empty set. The block adds the names of files that it does not write. Earlier files with these names are removed.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: a file with one of these names exists that no earlier call wrote, or the folder cannot be written.
         FormatError: the record is damaged.
     """
+    require_own(folder, kind, names, record=record, earlier=earlier)
     before, unwritten = set(recorded(folder, record).get(kind, Made(source="")).files), set[str]()
     _remove(folder, before - set(names))
     _note(folder, kind, Made(source="", files=dict.fromkeys(names)) if names else None, record)
@@ -127,7 +150,10 @@ def rewritten(folder: Path, kind: str, names: Collection[str], *, record: str = 
         complete = True
     finally:
         _remove(folder, before & unwritten)
-        made = Made(source="", files=_sizes(folder, names), complete=complete)
+        files = _sizes(folder, names)
+        if files and not complete:  # other processes may still be writing files
+            files = dict.fromkeys(names) | files
+        made = Made(source="", files=files, complete=complete)
         _note(folder, kind, made if made.files else None, record)
 
 

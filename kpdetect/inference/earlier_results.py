@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kpdetect.data.derived_files import adopt, discard, recorded, rewritten
+from kpdetect.data.derived_files import adopt, discard, recorded, require_own, rewritten
 from kpdetect.errors import FormatError, InputError
 from kpdetect.files.archives.members import size_and_time
 from kpdetect.files.names import shown
 from kpdetect.images.levels import current_levels
 from kpdetect.inference.config import PredictConfig
 from kpdetect.inference.formats.choice import FILES, FORMATS, kind_of
-from kpdetect.inference.prediction_record import RECORD, read_prediction_head, read_prediction_record
+from kpdetect.inference.prediction_record import RECORD, is_without_list, read_prediction_head, read_prediction_record
 from kpdetect.inference.predictions import TABLE
 from kpdetect.inference.predictor import Predictor
 from kpdetect.inference.second_pass import border
@@ -76,11 +76,13 @@ def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str], *, 
         keep: whether an interrupted call has begun predictions of the same identity. Its overlays are then kept.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: a picture with one of these names exists that no earlier call drew; then nothing is removed. Or the folder
+            cannot be written.
         FormatError: a record is damaged.
     """
     if not keep and not is_finished(folder, stage):
         _adopt(folder)
+        require_own(folder, PICTURES, names)
         (folder / RECORD).unlink(missing_ok=True)
         discard(folder, (PICTURES, *map(kind_of, FORMATS)))
     with rewritten(folder, PICTURES, names):
@@ -89,7 +91,7 @@ def pictures_of(folder: Path, stage: dict[str, Any], names: Collection[str], *, 
 
 def _adopt(folder: Path) -> None:
     """Record the overlays and other files that version 0.1.0 made from its predictions. That version kept no record."""
-    if recorded(folder) or not (folder / RECORD).exists():
+    if recorded(folder) or not is_without_list(folder):
         return
     try:
         images = list(read_prediction_record(folder).sizes or ())

@@ -68,7 +68,8 @@ def pack_model(
 
     Raises:
         CheckpointError: there is no detector at `project`.
-        OutputError: the folder cannot be written, or holds the weights, licence or card of another model.
+        OutputError: the folder cannot be written, or holds the weights, licence or card of another model, or a file of the
+            name of a picture that no packing wrote.
     """
     weights = _weights(project)
     documents = _documents(weights.values())
@@ -81,7 +82,9 @@ def pack_model(
     if CARD not in contents and (CARD in ours or not (out / CARD).exists()) and (card := _card(project, weights, out)):
         contents[CARD] = card
     files = [f"{kind}.safetensors" for kind in weights]
-    with rewritten(out, KIND, [*files, *([SOURCES] if rows else []), *contents]):
+    names = [*files, *([SOURCES] if rows else []), *contents]
+    unlisted = not ours and (out / files[0]).exists()  # version 0.1.0 kept no list
+    with rewritten(out, KIND, names, earlier=names if unlisted else {*files, SOURCES, *documents}):
         if rows:
             write_sources(out, dict.fromkeys(rows))  # before the weights, which must not be without it
         with labels_copied(weights["detector"], out / "detector.safetensors"):

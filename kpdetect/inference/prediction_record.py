@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
+from kpdetect.errors import FormatError
 from kpdetect.files.json_stream import json_stream
 from kpdetect.files.json_yaml import read_json_file
 from kpdetect.files.records import Count, Record, RelativeName, checked
@@ -111,6 +112,17 @@ def read_prediction_head(folder: Path) -> PredictionRecord:
             content[key] = stream.emptied() if key in _PER_IMAGE else stream.value()
         stream.finish()
     return checked(PredictionRecord, content, path, advice=_ADVICE)
+
+
+def is_without_list(folder: Path) -> bool:
+    """Tell whether version 0.1.0 wrote the predictions in a folder. It kept no list of its overlays and other files.
+
+    Later versions keep one (`kpdetect.data.derived_files`), and always name the engine in the record.
+    """
+    try:
+        return (folder / RECORD).exists() and read_prediction_head(folder).engine is None
+    except FormatError:
+        return False
 
 
 def read_sizes(folder: Path, count: int) -> Iterator[dict[str, Size]]:

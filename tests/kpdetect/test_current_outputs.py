@@ -14,7 +14,7 @@ from kpdetect.data import derived_files
 from kpdetect.data.derived_files import DERIVED, recorded, rewritten
 from kpdetect.data.export import write_shards
 from kpdetect.data.folder import MIN_IMAGES, ImageCache, build_cache
-from kpdetect.files.atomic import write_text
+from kpdetect.files.atomic import read_json, write_json, write_text
 from kpdetect.files.folders import make_folder
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources, write_sources
@@ -311,11 +311,14 @@ def test_boxes_and_sheet_are_those_of_the_last_call(small_project, blob_folder, 
 
 @pytest.mark.slow
 def test_files_that_an_earlier_version_kept_no_record_of_go_too(small_project, blob_folder, tmp_path):
-    """Version 0.1.0 wrote no derived.json; the names follow from its predictions.json."""
+    """Version 0.1.0 wrote no derived.json and named no engine; the names follow from its predictions.json."""
     out = tmp_path / "found"
     arguments = small_project, [str(blob_folder)], out
     predict_inputs(*arguments, PredictConfig(overlays=-1, formats=("yolo", "coco")), device="cpu")
     (out / DERIVED).unlink()
+    write_json(
+        out / "predictions.json", {key: value for key, value in read_json(out / "predictions.json").items() if key != "engine"}
+    )
     write_text(out / "yolo" / "labels" / "mine.txt", "mine")
     predict_inputs(*arguments, PredictConfig(overlays=0), device="cpu")
     assert files(out) == {"predictions.csv", "predictions.json", "yolo/labels/mine.txt"}

@@ -8,8 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kpdetect.data.derived_files import rewritten
+from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.errors import InputError
+from kpdetect.inference.prediction_record import is_without_list
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
@@ -76,7 +77,7 @@ def write_formats(
     Raises:
         InputError: a format is unknown, its package is not installed, or it cannot hold these images.
         FormatError: the corrections are damaged.
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or a file of its name exists that no earlier call wrote.
     """
     chosen = list(dict.fromkeys(names))
     require_formats(chosen)
@@ -99,9 +100,17 @@ class _Writing:
         for name in names:
             module, _, function = FORMATS[name].partition(":")
             write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
-            with rewritten(self.folder, kind_of(name), self._files(name)):
+            files = self._files(name)
+            with rewritten(self.folder, kind_of(name), files, earlier=self._earlier(name, files)):
                 written.append(write(self.blocks() if name == STREAMED else self.whole, self.min_confidence, self.folder))
         return written
+
+    def _earlier(self, name: str, files: Collection[str]) -> Collection[str]:
+        """List the files that other formats, or version 0.1.0, may have written under the names of a format's files."""
+        known = recorded(self.folder)
+        if kind_of(name) not in known and is_without_list(self.folder):
+            return files
+        return (LABELLED,) if any(LABELLED in made.files for made in known.values()) else ()
 
     def blocks(self) -> Iterator[Predictions]:
         """Yield the predictions in blocks."""
