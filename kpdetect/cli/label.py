@@ -57,11 +57,14 @@ def command(
     Without options, print the present labels.
     """
     from kpdetect.cli.folder_lock import writing_alone
+    from kpdetect.images.image_files import require_format
     from kpdetect.inference.labelling import SHEET, change_labels, describe_labels, draw_sheet, sheet_tiles
     from kpdetect.inference.labels import LABELS
     from kpdetect.shipped import is_shipped
     from kpdetect.training.checkpoints import find_weights
 
+    if sheet is not None:
+        require_format(sheet)  # before the labels change
     tiles = None if images is None else sheet_tiles(model, images)  # nothing is written for images that cannot be read
     changes = bool(names or pairs or links or drop or file or clear)
     folder = find_weights(model, "detector").parent

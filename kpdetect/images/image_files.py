@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 import cv2
+import numpy as np
 
 from kpdetect.errors import InputError, OutputError
 from kpdetect.files.archives.opening import is_folder, list_inputs
@@ -80,6 +82,12 @@ def image_size(path: Path) -> tuple[int, int]:
         return shown_size(picture)
 
 
+def image_size_and_hash(path: Path) -> tuple[tuple[int, int], str]:
+    """Read the size of an image, as `image_size` does, and compute the hash of its file (`kpdetect.files.hashes.file_hash`)."""
+    with opened_and_hashed(path) as (picture, digest):
+        return shown_size(picture), digest
+
+
 def is_turned(path: Path) -> bool:
     """Tell whether EXIF says that an image must be rotated by a quarter turn for display.
 
@@ -130,10 +138,25 @@ def write_image(path: Path, image: Image, *, durable: bool = True) -> None:
         durable: whether to flush the file to disk, see `kpdetect.files.atomic.replacing`.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or no image format has this ending.
     """
-    done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise OutputError(f"{path}: an image cannot be written as {path.suffix}; use .png or .jpg")
+    content = _encoded(path, image)
     with replacing(path, durable=durable) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+        temporary.write_bytes(content)
+
+
+def require_format(path: Path) -> None:
+    """Check that the ending of a file to write is that of an image format.
+
+    Raises:
+        OutputError: no image format has this ending.
+    """
+    _encoded(path, np.zeros((8, 8, 3), np.uint8))
+
+
+def _encoded(path: Path, image: Image) -> bytes:
+    with suppress(cv2.error):  # OpenCV 5 raises it for an unknown ending
+        done, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if done:
+            return encoded.tobytes()
+    raise OutputError(f"{path}: an image cannot be written as {path.suffix or 'a file without an ending'}; use .png or .jpg")

@@ -10,18 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from kpdetect.data.crop_sources import originals
-from kpdetect.data.derived_files import recorded, rewritten
+from kpdetect.data.derived_files import recorded, require_own, rewritten
 from kpdetect.data.name_lists import without
 from kpdetect.errors import InputError, OutputError
-from kpdetect.files.archives.members import exists
 from kpdetect.files.atomic import flush_disks
 from kpdetect.files.folders import make_folder, new_folder
-from kpdetect.files.hashes import file_hash
 from kpdetect.files.listing import OUTPUT, list_files
 from kpdetect.files.names import below
 from kpdetect.files.sources import SOURCES, write_sources
 from kpdetect.images.arrays import cut_region
-from kpdetect.images.image_files import SUFFIXES, list_names, read_image, write_image
+from kpdetect.images.image_files import SUFFIXES, image_size_and_hash, list_names, read_image, write_image
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.predictor import Box
 from kpdetect.progress import Progress
@@ -51,7 +49,7 @@ def crop_images(
         boxes: one box for all images, or boxes by name of the image; images without a box are left out. A box is (left, top,
             width, height) in pixels measured at pixel edges. Beyond the image, its edge pixels are repeated.
         exclude: names of images to leave out.
-        strict: stop at an unreadable image instead of skipping it.
+        strict: stop at an image that cannot be cropped instead of skipping it.
         peers: processes that make this call together. Each crops a part of the images.
 
     Returns:
@@ -61,6 +59,8 @@ def crop_images(
         InputError: there are no images, none has a box, or two crops would have the same name. With `strict`, also: an image
             cannot be read or cropped.
         OutputError: `out` cannot be written, is or holds the folder of the images, or holds other images.
+
+    Before anything is written, the size and the box of every image are checked, so such a failure leaves earlier crops.
     """
     listed = list_names(images, out)
     if not isinstance(boxes, Mapping):
@@ -72,36 +72,81 @@ def crop_images(
     _require_apart(images, targets)
     _require_free(out, images, targets.values())
     behind = originals(images, listed, chosen)
-    hashes = _hashes(images, chosen, peers)
+    hashes, reasons = _examined(images, chosen, boxes, peers, strict)
+    if strict and reasons:
+        raise InputError(next(iter(reasons.values())))
+    if not hashes:
+        raise InputError(_none_of(images, reasons))
     with new_folder(out), ExitStack() as stack:
         unwritten = set[str]()
         if peers.is_main:
             write_sources(out, dict.fromkeys([*hashes.items(), *behind]))  # before the first crop
             if images.resolve() in out.resolve().parents:
                 (out / OUTPUT).touch()
-            unwritten = stack.enter_context(rewritten(out, KIND, targets.values(), record=CROPS))
+            earlier = _unlisted(out, targets.values())
+            unwritten = stack.enter_context(rewritten(out, KIND, targets.values(), record=CROPS, earlier=earlier))
         peers.wait()
-        own = {name: targets[name] for name in peers.share(chosen)}
-        reasons = dict(pair for part in peers.gathered(_crop_all(images, out, own, boxes, strict)) for pair in part.items())
+        own, written = {name: targets[name] for name in peers.share(list(hashes))}, set[str]()
+        try:
+            parts = peers.gathered(_crop_all(images, out, own, boxes, strict, written))
+        except BaseException:
+            unwritten |= {*targets.values()} - written  # no earlier crop stays among new ones
+            raise
+        reasons |= {name: why for part in parts for name, why in part.items()}
         skipped = {name: reasons[name] for name in chosen if name in reasons}
         unwritten |= {targets[name] for name in skipped}
         stack.close()
         if len(skipped) == len(chosen):
-            raise InputError(f"{images}: no image could be cropped; the first one: {next(iter(skipped.values()))}")
+            raise InputError(_none_of(images, skipped))
     if skipped and peers.is_main:
         write_sources(out, dict.fromkeys([*(row for row in hashes.items() if row[0] not in skipped), *behind]))
     return skipped
 
 
-def _hashes(images: Path, names: Sequence[str], peers: Peers) -> dict[str, str]:
-    """Compute the hash of every existing image, by its name. Each process hashes a part of the images."""
-    own = {name: file_hash(images / name) for name in peers.share(names) if exists(images / name)}
-    reasons = dict(pair for part in peers.gathered(own) for pair in part.items())
-    return {name: reasons[name] for name in names if name in reasons}
+def _none_of(images: Path, reasons: Mapping[str, str]) -> str:
+    return f"{images}: no image could be cropped; the first one: {next(iter(reasons.values()))}"
 
 
-def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool) -> dict[str, str]:
-    """Crop images. `targets` gives the name of each image's crop. Return why images were skipped, by their names."""
+def _examined(
+    images: Path, names: Sequence[str], boxes: Mapping[str, Box], peers: Peers, strict: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Check the boxes of images. Each process examines a part of the images; with `strict`, up to the first fault.
+
+    Returns:
+        The hashes of the images that can be cropped, and why the others cannot, by name and in the order of `names`.
+    """
+
+    def examine(name: str) -> tuple[str, str]:
+        path = images / name
+        try:
+            size, digest = image_size_and_hash(path)
+            require_overlap(boxes, name, size)
+            return digest, ""
+        except InputError as error:
+            return "", str(error)
+        except OSError as error:
+            return "", f"{path}: cannot be read ({error.strerror})"
+
+    own, found = list(peers.share(names)), dict[str, tuple[str, str]]()
+    with ThreadPoolExecutor(2) as pool:
+        for at in range(0, len(own), BLOCK):
+            block = own[at : at + BLOCK]
+            found |= zip(block, pool.map(examine, block), strict=True)
+            if strict and any(found[name][1] for name in block):
+                break
+    every = {name: pair for part in peers.gathered(found) for name, pair in part.items()}
+    ordered = {name: every[name] for name in names if name in every}
+    hashes = {name: digest for name, (digest, reason) in ordered.items() if not reason}
+    return hashes, {name: reason for name, (_, reason) in ordered.items() if reason}
+
+
+def _crop_all(
+    images: Path, out: Path, targets: Mapping[str, str], boxes: Mapping[str, Box], strict: bool, written: set[str]
+) -> dict[str, str]:
+    """Crop images. `targets` gives the name of each image's crop. Return why images were skipped, by their names.
+
+    The names of the crops are added to `written`, also if an image fails.
+    """
 
     def reason(name: str) -> str | None:
         try:
@@ -110,6 +155,7 @@ def _crop_all(images: Path, out: Path, targets: Mapping[str, str], boxes: Mappin
             if strict:
                 raise
             return str(error)
+        written.add(targets[name])
         return None
 
     skipped: dict[str, str] = {}
@@ -155,3 +201,9 @@ def _require_free(out: Path, images: Path, targets: Collection[str]) -> None:
         others = list(list_files(out, SUFFIXES)[0])  # they have the names of crops, but no record
     if others:
         raise OutputError(f"{out}: {others[0]} in this folder is not one of the crops; give another folder, or empty it")
+    require_own(out, KIND, targets, record=CROPS, earlier=_unlisted(out, targets))
+
+
+def _unlisted(out: Path, targets: Collection[str]) -> Collection[str]:
+    """Return the names of crops that may be there without a record: all of them if the folder has none, as in version 0.1.0."""
+    return () if KIND in recorded(out, CROPS) else targets

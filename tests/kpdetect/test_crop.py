@@ -14,6 +14,7 @@ from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources
 from kpdetect.images.arrays import cut_region
 from kpdetect.images.image_files import read_image, write_image
+from kpdetect.inference import crop
 from kpdetect.inference.boxes import require_overlap
 from kpdetect.inference.crop import crop_images
 
@@ -49,7 +50,7 @@ def test_boxes_choose_images_and_training_knows_where_crops_are_from(images, tmp
     assert names == set(boxes) - {"0.png", "sub/1.png"}
     with pytest.raises(InputError, match="0.png: its box lies outside"):
         crop_images(images, tmp_path / "strict", boxes, strict=True)
-    assert ("sub/1.png", file_hash(images / "sub" / "1.png")) in read_sources(tmp_path / "strict")  # though it did not finish
+    assert not (tmp_path / "strict").exists()
 
     crop_images(images, tmp_path / "crops", (0.0, 0.0, 16.0, 16.0))
     (tmp_path / "crops" / "mine.png").write_bytes((images / "0.png").read_bytes())
@@ -138,3 +139,51 @@ def test_boxes_may_barely_touch_their_image_and_are_filled_by_its_edge(tmp_path)
     image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1).repeat(3, axis=2)
     assert cut_region(image, (2, -1, 4, 3))[..., 0].tolist() == [[2, 3, 3, 3], [2, 3, 3, 3], [6, 7, 7, 7]]
     assert cut_region(image, (-9, 5, 2, 2))[..., 0].tolist() == [[8, 8], [8, 8]]
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_boxes_that_do_not_fit_leave_earlier_crops(images, tmp_path, strict):
+    out, inside, outside = tmp_path / "crops", (0.0, 0.0, 8.0, 8.0), (40.0, 0.0, 5.0, 5.0)
+    crop_images(images, out, inside)
+    before = contents(out)
+    boxes = {"0.png": (2.0, 2.0, 5.0, 5.0), "sub/1.png": outside} if strict else outside
+    with pytest.raises(
+        InputError, match=r"1\.png: its box lies outside" if strict else "no image could be cropped; the first one: 0"
+    ):
+        crop_images(images, out, boxes, strict=strict)
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("error", [InputError, KeyboardInterrupt])
+def test_no_earlier_crop_stays_among_new_ones_when_a_call_fails(images, tmp_path, monkeypatch, error):
+    out = tmp_path / "crops"
+    crop_images(images, out, (0.0, 0.0, 8.0, 8.0))
+
+    def read(path):
+        if path.name == "4.png":
+            raise error("damaged")
+        return read_image(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crop, "read_image", read)
+        with pytest.raises(error):
+            crop_images(images, out, (0.0, 0.0, 5.0, 5.0), strict=True)
+    left = list(out.rglob("*.png"))
+    assert len(left) < MIN_IMAGES
+    assert {read_image(path).shape for path in left} <= {(5, 5, 3)}
+    crop_images(images, out, (0.0, 0.0, 5.0, 5.0))
+    assert len(list(out.rglob("*.png"))) == MIN_IMAGES
+
+
+def test_a_picture_put_into_the_crops_is_not_replaced(images, tmp_path):
+    out = tmp_path / "crops"
+    crop_images(images, out, {"0.png": (0.0, 0.0, 8.0, 8.0)})
+    (out / "2.png").write_bytes(b"mine")
+    before = contents(out)
+    with pytest.raises(OutputError, match=r"2\.png: this file exists, and no such command wrote it"):
+        crop_images(images, out, (0.0, 0.0, 5.0, 5.0))
+    assert contents(out) == before
