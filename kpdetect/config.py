@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from itertools import pairwise
@@ -188,7 +189,7 @@ def _commented(config: StrictConfig, indent: str) -> Iterable[str]:
             yield from _commented(value, indent + "  ")
         else:
             plain = config.model_dump(mode="json")[name]
-            yield f"{indent}{name}: {yaml.safe_dump(plain, default_flow_style=True, width=10_000).splitlines()[0]}"
+            yield f"{indent}{name}: {yaml.safe_dump(plain, default_flow_style=True, width=math.inf).splitlines()[0]}"
 
 
 @cache

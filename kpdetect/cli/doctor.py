@@ -17,6 +17,8 @@ from importlib import metadata
 import typer
 
 INSTALL = "pip install -c constraints/cpu.txt -e ."
+OLDEST = (3, 11)
+"""The oldest version of Python that works, as in `pyproject.toml`."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,13 @@ def examine() -> list[Finding]:
 PACKAGES = {
     "torch": "torch", "albumentations": "albumentations", "scikit-learn": "sklearn", "opencv-python": "cv2",
     "pandas": "pandas", "h5py": "h5py", "safetensors": "safetensors", "pydantic": "pydantic", "matplotlib": "matplotlib",
+    "av": "av", "pillow": "PIL",
 }  # fmt: skip
 
 
 def _python() -> Finding:
-    wanted = sys.version_info >= (3, 10)
-    return Finding("python", platform.python_version(), "" if wanted else "use Python 3.10 or newer")
+    wanted = sys.version_info >= OLDEST
+    return Finding("python", platform.python_version(), "" if wanted else f"use Python {'.'.join(map(str, OLDEST))} or newer")
 
 
 def _package(name: str, module: str) -> Finding:

@@ -187,6 +187,10 @@ def _mib(size: int) -> str:
     return f"{size / 2**20:.1f} MiB"
 
 
+def _has_predictions(path: Path) -> bool:
+    return path.is_dir() and ((path / RECORD).exists() or any(path.glob(f"{VIDEOS}/*/{RECORD}")))
+
+
 def _has(*names: str) -> Any:
     return lambda path: path.is_dir() and any((path / name).exists() for name in names)
 
@@ -202,7 +206,7 @@ def _named(*endings: str) -> Any:
 
 _KINDS = (
     (_has(MANIFEST), _shards),
-    (_has(RECORD, VIDEOS), _images_and_videos),
+    (_has_predictions, _images_and_videos),
     (_has(WEIGHTS, CHECKPOINT), _run),
     (_has("generator", "detector"), _project),
     (_has(*PACKED), _packed),

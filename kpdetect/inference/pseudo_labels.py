@@ -53,7 +53,7 @@ class PseudoPairs:
 
     Raises:
         InputError: there are too few images, or an image is missing or has changed since it was predicted. Or the folders
-            differ in their images, the sizes of the images, or the number of keypoints.
+            differ in their images, the sizes of the images, or the keypoints.
         FormatError: the predictions are damaged.
     """
 
@@ -128,7 +128,7 @@ def averaged(folders: Sequence[Path]) -> Predictions:
 
     Raises:
         InputError: there are too few images, or the predictions are those of a video. Or the folders differ in their images,
-            the sizes of the images, or the number of keypoints.
+            the sizes of the images, or the keypoints.
         FormatError: the predictions are damaged.
     """
     every = [Predictions.read(folder) for folder in folders]
@@ -140,6 +140,12 @@ def averaged(folders: Sequence[Path]) -> Predictions:
         place = {name: row for row, name in enumerate(other.images)}
         if place.keys() != set(first.images) or other.keypoints_px.shape != first.keypoints_px.shape:
             raise InputError(f"{folder}: expected as many keypoints of the same images as in {folders[0]}")
+        if other.points.numbers != first.points.numbers:
+            got, expected = (", ".join(map(str, each.points.numbers)) for each in (other, first))
+            raise InputError(
+                f"{folder}: got the keypoints {got}, expected {expected} as in {folders[0]}; "
+                "drop the same keypoints of both models and predict again"
+            )
         order = [place[name] for name in first.images]
         if (other.sizes[order] != first.sizes).any():
             raise InputError(f"{folder}: the sizes of its images differ from those in {folders[0]}; predict the same images")

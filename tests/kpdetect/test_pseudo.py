@@ -14,7 +14,8 @@ from kpdetect.errors import InputError, OutputError
 from kpdetect.files.hashes import file_hash
 from kpdetect.files.sources import read_sources, write_sources
 from kpdetect.inference.predictions import Predictions
-from kpdetect.inference.pseudo_labels import PseudoPairs, write_pseudo_pairs
+from kpdetect.inference.pseudo_labels import PseudoPairs, averaged, write_pseudo_pairs
+from kpdetect.skeleton import Skeleton
 from kpdetect.training.checkpoints import save_weights
 
 
@@ -111,3 +112,15 @@ def test_what_does_not_belong_together_is_refused(predicted):
     with pytest.raises(InputError, match="the model another made these predictions, but"):
         write_pseudo_pairs(predicted / "model", found, images, predicted / "pairs")
     assert not (predicted / "pairs").exists()
+
+
+def test_other_keypoints_are_not_averaged(predicted):
+    """Both models keep two keypoints of three, but not the same two."""
+    first = Predictions.read(predicted / "found")
+    (predicted / "second").mkdir()
+    skeleton = Skeleton(numbers=(0, 2), names=("keypoint0", "keypoint2"))
+    replace(first, skeleton=skeleton).write(predicted / "second", {"model": "any"})
+    with pytest.raises(
+        InputError, match=r"second: got the keypoints 0, 2, expected 0, 1 as in .*found; drop the same keypoints"
+    ):
+        averaged([predicted / "found", predicted / "second"])
