@@ -34,7 +34,7 @@ export class Drawer {
         if (wanted.since) this.note(wanted.since);
       } catch (error) {
         sayWrong(error);
-        wanted.refused?.();
+        wanted.refused?.(error);
       }
     }
     this.busy = false;

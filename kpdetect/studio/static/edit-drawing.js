@@ -1,4 +1,5 @@
 // The pictures of the Edit page, drawn one after the other: before, after, and the other picture of an exchange.
+import { isForGood } from "./api.js";
 import { Drawer } from "./edit-draw.js";
 import * as changed from "./edit-state.js";
 
@@ -8,6 +9,7 @@ export class Drawing {
     this.room = room;
     this.points = [];
     this.base = [];
+    this.drawn = ""; // the state that was drawn last, as text
     this.drawer = new Drawer((result, wanted, newest) => this.show(result, wanted, newest));
     this.partnerDrawer = new Drawer((result, wanted) => this.showPartner(result, wanted));
   }
@@ -15,7 +17,8 @@ export class Drawing {
   // since: time of the pointer event during a drag, for which a quick picture is enough
   ask(state, { since } = {}) {
     const { picture } = this.room;
-    const refused = since ? undefined : () => this.refuse();
+    const text = JSON.stringify(state);
+    const refused = since ? undefined : (error) => this.refuse(error, text);
     const shown = sampleOf(this.room.request(state, changed.UNCHANGED));
     if (shown !== this.shown) this.waitFor(shown);
     if (!since) this.askPartner(state);
@@ -23,7 +26,7 @@ export class Drawing {
       this.drawer.ask(this.room.request(state, changed.UNCHANGED), { then: () => this.ask(state, { since }), refused });
       return;
     }
-    this.drawer.ask(this.room.request(state, state.edits, Boolean(since)), { since, refused });
+    this.drawer.ask(this.room.request(state, state.edits, Boolean(since)), { since, refused, state: since ? "" : text });
   }
 
   // Another sample: neither its picture nor its keypoints are known yet.
@@ -48,7 +51,10 @@ export class Drawing {
     this.partnerAsked = asked;
     this.partnerCode = null;
     other.wait();
-    const refused = () => other.fail();
+    const refused = (error) => {
+      other.fail();
+      if (asked === this.partnerAsked && !isForGood(error)) this.partnerAsked = ""; // ask again with the next picture
+    };
     if (sampleOf(request) !== this.partnerSample) other.before = null;
     this.partnerSample = sampleOf(request);
     const edited = () => asked === this.partnerAsked && this.partnerDrawer.ask(request, { refused });
@@ -62,14 +68,14 @@ export class Drawing {
     return this.room.request({ ...state, sample: state.partner }, { ...changed.UNCHANGED, looks, mix: state.edits.mix });
   }
 
-  // An edit that the generator refuses is undone.
-  refuse() {
+  // An edit that the generator refuses for good is undone, if the state before it was drawn. After any other fault, for example of
+  // a studio that has ended, all edits stay, and the next change draws them.
+  refuse(error, refused) {
     const { history, picture, state } = this.room;
     if (!picture.main.after) picture.main.fail();
     this.room.drawn();
-    const refused = JSON.stringify(state);
-    if (!history.past.length || this.refused === refused) return;
-    this.refused = refused;
+    if (!isForGood(error) || JSON.stringify(state) !== refused) return;
+    if (!history.past.length || JSON.stringify(history.past.at(-1)) !== this.drawn) return;
     history.undo();
     history.future = [];
     this.room.changedState();
@@ -84,6 +90,7 @@ export class Drawing {
       if (newest) wanted.then();
       return;
     }
+    if (wanted.state) this.drawn = wanted.state;
     this.code = result;
     this.base = result.base;
     let copies = 0;
