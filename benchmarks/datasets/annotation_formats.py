@@ -10,7 +10,7 @@ Label Studio     the export "JSON" of Label Studio, a list of tasks; see `benchm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from kpdetect.files.atomic import read_json
 from kpdetect.files.reading import reading
 
 LONG = ("image", "keypoint", "x_px", "y_px")
+CHECKED = ("by", "model")
+"""Further columns of corrections.csv; `model` is the hash of the weights to which the keypoint's number belongs."""
 
 
 def read_annotations(path: Path) -> AnnotationTable:
@@ -66,7 +68,8 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
 
     Raises:
         InputError: the file does not exist.
-        FormatError: the file is damaged, or lines of one image have different splits; the message names the line.
+        FormatError: the file is damaged, lines of one image have different splits, or the lines of corrections.csv belong to
+            different weights; the message names the line.
     """
     rows = read_rows(path)
     number, header = next(rows, (1, []))
@@ -78,6 +81,7 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
     first: dict[str, int] = {}
     names: dict[str, None] = {}
     splits: dict[str, str] = {}
+    models: dict[str, int] = {}
     for number, row in rows:
         where = f"{path}, line {number}"
         if len(row) != len(header):
@@ -85,6 +89,9 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
         image, name = row[place["image"]], row[place["keypoint"]]
         if (image, name) in points:
             raise FormatError(f"{where}: a second point {name} of {image}; remove one of them")
+        if set(CHECKED) <= set(header) and row[place["model"]]:
+            models.setdefault(row[place["model"]], number)
+            _require_one_model(path, models)
         first.setdefault(image, number)
         names.setdefault(name)
         shown = _visible(row[place["visible"]], where) if "visible" in place else True
@@ -96,6 +103,15 @@ def read_long(path: Path, *, keep_hidden: bool = False) -> AnnotationTable:
     places = [f"{path}, from line {line} on ({image})" for image, line in first.items()]
     table = _table(path, list(first), list(names), points, list(first.values()), places)
     return replace(table, extra={"split": list(splits.values())}) if "split" in place else table
+
+
+def _require_one_model(path: Path, models: Mapping[str, int]) -> None:
+    """Check that all lines belong to the same weights: the number of a keypoint means another place for other weights."""
+    if len(models) > 1:
+        (one, first), (other, number) = models.items()
+        fault = f"a keypoint of the weights {other}, but line {first} is of {one}, and their numbers may mean different places"
+        advice = "confirm the old ones on the page Review of `kpdetect studio`, or remove the lines of one of the two"
+        raise FormatError(f"{path}, line {number}: {fault}; {advice}")
 
 
 def _read_deeplabcut(path: Path) -> AnnotationTable:

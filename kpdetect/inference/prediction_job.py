@@ -228,13 +228,8 @@ class _Job:
         """Write the requested formats. If one format cannot be written, write the others."""
         predictions = PredictedFolder(folder, outcome.count)
         result = PredictResult(self.out, {name: predictions}, outcome.doubtful)
-        for kind in self.config.formats:
-            try:
-                write_formats(predictions, [kind], folder, self.config.min_confidence)
-            except InputError as error:
-                if self.config.strict:
-                    raise
-                result.refused.append(str(error))
+        refused = None if self.config.strict else result.refused
+        write_formats(predictions, self.config.formats, folder, self.config.min_confidence, refused)
         return result
 
 

@@ -29,10 +29,9 @@ def make_projects(folder: Path) -> None:
 
 
 def make_corrections(folder: Path) -> None:
-    points = {0: Checked(at_px=(1.5, 2.25), by="moved"), 2: Checked(at_px=None, by="hidden")}
-    Corrections(images={"a.png": points, "b/c.png": {0: Checked(at_px=(3, 4), by="kept")}}, model="ab").write(
-        folder, {0: "eye"}
-    )
+    points = {0: Checked(at_px=(1.5, 2.25), by="moved", model="ab"), 2: Checked(at_px=None, by="hidden", model="ab")}
+    other = Checked(at_px=(3, 4), by="kept", model="cd")
+    Corrections(images={"a.png": points, "b/c.png": {0: other}}).write(folder, {0: "eye"}, "ab")
 
 
 def make_study(folder: Path) -> None:

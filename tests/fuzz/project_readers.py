@@ -40,9 +40,9 @@ def read_checked(path: Path) -> None:
     from tests.fuzz.originals import predictions
 
     found: Corrections = read_corrections(path.parent)
-    whole = corrected(predictions(), found)
+    whole = corrected(predictions(), found, "ab")
     write_formats(whole, ["coco", "label-studio", "dlc-csv"], path.parent / "out", 0.0)
-    found.write(path.parent, {0: "eye"})
+    found.write(path.parent, {0: "eye"}, "ab")
 
 
 def read_studies(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.studio import Watched, said, serving
+from tests.builders.replaced import replace_predictions
+from tests.builders.studio import Watched, drag, said, serving
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +49,13 @@ def opened(browser: Any, served: Served) -> Iterator[Watched]:
 def edit(opened: Watched) -> Any:
     page = opened.room("edit")
     opened.drawn()
+    return page
+
+
+@pytest.fixture
+def review(opened: Watched) -> Any:
+    page = opened.room("review")
+    page.wait_for_selector(".stage canvas[data-row='0']")
     return page
 
 
@@ -119,3 +128,53 @@ def test_only_the_edit_that_the_generator_refuses_is_undone(edit: Any, opened: W
     edit.wait_for_timeout(300)
     opened.drawn()
     assert moves(edit) == [1, 2]
+
+
+def checked(project: Path) -> dict[str, str]:
+    """The weights of every corrected keypoint."""
+    lines = (project / "predictions" / "corrections.csv").read_text().splitlines()[1:]
+    return {line.split(",")[1]: line.split(",")[6] for line in lines}
+
+
+def test_a_picture_that_is_missing_is_said(opened: Watched) -> None:
+    missing = {"status": 400, "content_type": "application/json", "body": '{"error": "000.png: no such file"}'}
+    opened.page.route("**/api/review/0/picture/0*", lambda route: route.fulfill(**missing))
+    page = opened.room("review")
+    page.locator(".message.wrong", has_text="000.png: no such file").wait_for()
+
+
+def test_corrections_on_other_weights_are_confirmed_on_the_page(review: Any, opened: Watched, project: Path) -> None:
+    drag(review, "4", 30, 20)
+    review.wait_for_selector("body[data-saved='1']")
+    review.keyboard.press("Enter")
+    review.wait_for_selector(".strip [data-row='0'].done")
+    review.wait_for_selector("body[data-saved='2']")
+    [old] = set(checked(project).values())
+    replace_predictions(project / "predictions", model="0123456789abcdef")
+    drag(review, "1", 10, 10)  # in the second picture
+    said(review, "these predictions were made again; nothing was saved. Reload the page")
+    assert set(checked(project).values()) == {old}
+    page = opened.room("review")
+    page.wait_for_selector(".stage canvas[data-row='0']")
+    said(page, "Some corrections were made on the predictions of other weights")
+    assert page.locator(".strip .done").count() == 0
+    assert "10 corrected on other weights" in page.locator(".panel p.soft").first.inner_text()
+    assert page.locator(".stage .point[data-id='4'] text").text_content().endswith(" ?")
+    drag(page, "1", 10, 10)
+    page.wait_for_selector("body[data-saved='1']")
+    assert checked(project) == {str(number): "0123456789abcdef" if number == 1 else old for number in range(10)}
+    page.click("#export")
+    said(page, "9 keypoints that were corrected on the predictions of other weights are left out")
+    coco = project / "predictions" / "predictions-coco.json"
+    assert sum(json.loads(coco.read_text())["annotations"][0]["keypoint_human"]) == 1
+    page.click("#check")
+    page.wait_for_selector(".strip [data-row='0'].done")
+    page.wait_for_selector("body[data-saved='2']")
+    assert set(checked(project).values()) == {"0123456789abcdef"}
+    page.click("#export")
+    said(page, "Written:")
+    assert sum(json.loads(coco.read_text())["annotations"][0]["keypoint_human"]) == 10
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("body[data-saved='3']")
+    assert set(checked(project).values()) == {old, "0123456789abcdef"}  # undone: not confirmed
+    (project / "predictions" / "corrections.csv").unlink()

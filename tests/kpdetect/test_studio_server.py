@@ -184,7 +184,9 @@ def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
 
 
 def correct(served: Served, row: int, version: str, points: dict[str, Any] | None) -> tuple[int, Any]:
-    return ask(served, "/api/review/0/correct", {"row": row, "version": version, "points": points})
+    _, data = ask(served, "/api/review/0")
+    shown = {"image": data["images"][row], "predictions": data["predictions"]}
+    return ask(served, "/api/review/0/correct", {"row": row, **shown, "version": version, "points": points})
 
 
 def test_corrections_flow_into_formats_and_annotations(served: Served, studio_project: Path) -> None:
@@ -245,14 +247,19 @@ def test_predictions_made_again_leave_corrections(studio_project: Path, tmp_path
     from kpdetect.inference.config import PredictConfig
     from kpdetect.inference.corrections import Checked, Corrections
     from kpdetect.inference.prediction_job import predict_inputs
+    from kpdetect.inference.prediction_record import read_prediction_head
 
     images = str(studio_project.parent / "images")
     config = PredictConfig(formats=("coco",), overlays=0)
     predict_inputs(studio_project, [images], tmp_path, config)
-    Corrections(images={"000.png": {0: Checked(at_px=(5.0, 6.0), by="moved")}}, model="x").write(tmp_path, {})
+    model = read_prediction_head(tmp_path).model
+    points = {0: Checked(at_px=(5.0, 6.0), by="moved", model=model), 1: Checked(at_px=(7.0, 8.0), by="moved", model="x")}
+    Corrections(images={"000.png": points}).write(tmp_path, {}, model)
     predict_inputs(studio_project, [images], tmp_path, config.model_copy(update={"overwrite": True}))
-    coco = json.loads((tmp_path / "predictions-coco.json").read_text())
-    assert coco["annotations"][0]["keypoints"][:3] == [5, 6, 2]
+    coco = json.loads((tmp_path / "predictions-coco.json").read_text())["annotations"][0]
+    assert coco["keypoints"][:3] == [5, 6, 2]
+    assert coco["keypoints"][3:5] != [7, 8]  # of other weights
+    assert coco["keypoint_human"][:2] == [1, 0]
 
 
 def test_pictures_are_those_of_the_folder(served: Served, studio_project: Path, tmp_path: Path) -> None:

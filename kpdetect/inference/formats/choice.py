@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.errors import InputError
+<<<<<<< HEAD
 from kpdetect.inference.prediction_record import is_without_list
+=======
+from kpdetect.messages import log
+>>>>>>> c8a4f8e (Corrections keep their image and the weights they were made on)
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
@@ -58,11 +62,16 @@ def require_formats(names: Iterable[str]) -> None:
 
 
 def write_formats(
-    predictions: Predictions | PredictedFolder, names: Iterable[str], folder: Path, min_confidence: float = 0.0
+    predictions: Predictions | PredictedFolder,
+    names: Iterable[str],
+    folder: Path,
+    min_confidence: float = 0.0,
+    refused: list[str] | None = None,
 ) -> list[Path]:
     """Write predictions in formats of other tools.
 
-    Keypoints that a person has checked in the studio (`corrections.csv` in `folder`) are written as the person left them.
+    Keypoints that a person has checked in the studio (`corrections.csv` in `folder`) are written as the person left them. Those
+    checked on predictions of other weights are left out, and one line says how many.
 
     Args:
         predictions: the predictions, or the folder that they are written in. Only Parquet is written from a folder without
@@ -70,34 +79,43 @@ def write_formats(
         names: names of the formats.
         folder: the predictions folder, which the files are written to.
         min_confidence: keypoints below this confidence count as missing.
+        refused: list that takes why formats could not be written, while the others are written. None: the first one is raised.
 
     Returns:
         The written file or folder of each format.
 
     Raises:
-        InputError: a format is unknown, its package is not installed, or it cannot hold these images.
+        InputError: a format is unknown, its package is not installed, or it cannot hold these images. Or there are corrections,
+            and no record of predictions that says of which weights they are.
         FormatError: the corrections are damaged.
         OutputError: a file cannot be written, or a file of its name exists that no earlier call wrote.
     """
     chosen = list(dict.fromkeys(names))
     require_formats(chosen)
     chosen = [name for name in chosen if FORMATS[name]]
-    return _Writing(predictions, folder, min_confidence).write(chosen) if chosen else []
+    return _Writing(predictions, folder, min_confidence).write(chosen, refused) if chosen else []
 
 
 class _Writing:
     """The predictions of a folder with a person's corrections, as the writers need them."""
 
     def __init__(self, predictions: Predictions | PredictedFolder, folder: Path, min_confidence: float) -> None:
-        from kpdetect.inference.corrections import read_corrections
+        from kpdetect.inference.corrections import TABLE, read_corrections
+        from kpdetect.inference.prediction_record import read_prediction_head
 
         self.predictions, self.folder, self.min_confidence = predictions, folder, min_confidence
         self.corrections = read_corrections(folder)
+        self.model = read_prediction_head(folder).model if self.corrections.images else ""
+        if others := self.corrections.others(self.model):
+            what = f"{others:,} keypoints were corrected on predictions of other weights"
+            confirm = f"to use them, confirm them on the page Review of `kpdetect studio {folder}`"
+            log.warning(f"{folder / TABLE}: {what}, so their numbers may mean other places; they are left out; {confirm}")
 
-    def write(self, names: Iterable[str]) -> list[Path]:
+    def write(self, names: Iterable[str], refused: list[str] | None) -> list[Path]:
         """Write formats, and return the file or folder of each."""
         written = []
         for name in names:
+<<<<<<< HEAD
             module, _, function = FORMATS[name].partition(":")
             write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
             files = self._files(name)
@@ -111,12 +129,27 @@ class _Writing:
         if kind_of(name) not in known and is_without_list(self.folder):
             return files
         return (LABELLED,) if any(LABELLED in made.files for made in known.values()) else ()
+=======
+            try:
+                written.append(self._write(name))
+            except InputError as error:
+                if refused is None:
+                    raise
+                refused.append(str(error))
+        return written
+
+    def _write(self, name: str) -> Path:
+        module, _, function = FORMATS[name].partition(":")
+        write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
+        with rewritten(self.folder, kind_of(name), self._files(name)):
+            return Path(write(self.blocks() if name == STREAMED else self.whole, self.min_confidence, self.folder))
+>>>>>>> c8a4f8e (Corrections keep their image and the weights they were made on)
 
     def blocks(self) -> Iterator[Predictions]:
         """Yield the predictions in blocks."""
         from kpdetect.inference.corrections import corrected
 
-        return (corrected(block, self.corrections) for block in self.predictions.blocks())
+        return (corrected(block, self.corrections, self.model) for block in self.predictions.blocks())
 
     @cached_property
     def whole(self) -> Predictions:
@@ -125,7 +158,7 @@ class _Writing:
         from kpdetect.inference.predictions import Predictions
 
         known = self.predictions
-        return corrected(known if isinstance(known, Predictions) else known.predictions, self.corrections)
+        return corrected(known if isinstance(known, Predictions) else known.predictions, self.corrections, self.model)
 
     def _files(self, name: str) -> Collection[str]:
         """List the names of all files of a format."""

@@ -90,8 +90,9 @@ export class Export {
     if (!formats.length) return say("Choose a format.", { wrong: true });
     try {
       await this.room.saves.done();
-      const { files } = await post(`/api/review/${this.room.set}/export`, { formats, min_confidence: this.room.shown.leastConfidence });
+      const { files, others } = await post(`/api/review/${this.room.set}/export`, { formats, min_confidence: this.room.shown.leastConfidence });
       say(`Written: ${files.join(", ")}`);
+      if (others) say(`${others} keypoints that were corrected on the predictions of other weights are left out. Confirm them with “All right, next”, and write the files again.`, { wrong: true });
     } catch (error) {
       sayWrong(error);
     }

@@ -35,7 +35,8 @@ export class CorrectionSaves {
     const { set, data } = this.room;
     const isNewest = () => this.unsaved.get(image)?.points === points;
     try {
-      const sent = { row, version: data.versions[image] || "new", points: Object.keys(points).length ? points : null };
+      const version = data.versions[image] || "new";
+      const sent = { row, image, predictions: data.predictions, version, points: Object.keys(points).length ? points : null };
       data.versions[image] = (await post(`/api/review/${set}/correct`, sent)).version;
       document.body.dataset.saved = String(Number(document.body.dataset.saved || 0) + 1);
       if (isNewest()) this.unsaved.delete(image);

@@ -1,8 +1,9 @@
 // The Review page: a detector's predictions, and a user's corrections of them.
-import { get, say } from "./api.js";
+import { get, say, sayWrong } from "./api.js";
 import { h } from "./dom.js";
 import { PointView } from "./points.js";
 import { pressed } from "./review-keys.js";
+import { isOf, markOf, stateOf, titleOf } from "./review-marks.js";
 import { jumps, orderOf, steps } from "./review-order.js";
 import { Curves, Export, Shown } from "./review-panels.js";
 import { CorrectionSaves } from "./review-saves.js";
@@ -78,7 +79,7 @@ class ReviewRoom {
     this.jumpButton.textContent = `Next jump (${this.jumps.length})`;
     if (confidence.length === 0) throw new Error("these predictions are empty");
     this.sort(true);
-    if (this.data.otherModel) say("The corrections were made on the predictions of other weights. Check that the keypoint numbers still mean the same.", { wrong: true });
+    if (this.data.otherModel) say("Some corrections were made on the predictions of other weights, and exports leave them out. Open the pictures that are not checked, and confirm them with “All right, next” if the keypoint numbers still mean the same.", { wrong: true });
   }
 
   sort(first = false) {
@@ -104,7 +105,8 @@ class ReviewRoom {
   }
 
   isChecked(row) {
-    return this.data.numbers.every((number) => this.known(row)[number]);
+    const { model, numbers } = this.data;
+    return numbers.map((number) => this.known(row)[number]).every((point) => point && isOf(point, model));
   }
 
   thumb(row) {
@@ -160,7 +162,7 @@ class ReviewRoom {
   // Returns the place of a keypoint: as the user left it, otherwise as the detector predicted it.
   place(row, place) {
     const known = this.known(row)[this.data.numbers[place]];
-    if (known) return { at: known.at, by: known.by, sure: known.at ? 1 : 0 };
+    if (known) return { at: known.at, by: known.by, sure: known.at ? 1 : 0, other: !isOf(known, this.data.model) };
     return { at: this.data.points[row][place], by: null, sure: this.data.confidence[row][place] };
   }
 
@@ -168,22 +170,20 @@ class ReviewRoom {
     const { numbers, names, colours, links } = this.data;
     const least = this.shown.leastConfidence;
     this.shown.show();
-    const found = numbers.map((_, place) => ({ place, ...this.place(this.row, place) })).map((point) => (this.dragging?.place === point.place ? { ...point, at: this.dragging.at, by: "moved", sure: 1 } : point));
+    const found = numbers.map((_, place) => ({ place, ...this.place(this.row, place) })).map((point) => (this.dragging?.place === point.place ? { ...point, at: this.dragging.at, by: "moved", sure: 1, other: false } : point));
     const shown = found.filter((point) => point.at && point.sure >= least);
     this.view.setPoints(
-      shown.map(({ place, at, by, sure }) => ({
+      shown.map(({ place, at, by, sure, other }) => ({
         id: String(place), x: at[0], y: at[1], colour: colours[place], chosen: place === this.chosen, hollow: by === "moved", faint: !by && sure < 0.3,
-        text: this.shown.namesBox.checked ? `${names[place].replace(/^keypoint(?=\d+$)/, "")}${by === "moved" ? " ✎" : by === "kept" ? " ✓" : ""}` : "",
-        title: `${names[place]}, ${by ? { moved: "moved by hand", kept: "checked" }[by] : `confidence ${Math.round(sure * 100)} %`}`,
+        text: this.shown.namesBox.checked ? `${names[place].replace(/^keypoint(?=\d+$)/, "")}${markOf({ by, other })}` : "",
+        title: `${names[place]}, ${titleOf({ by, other, sure })}`,
       })),
     );
     const at = new Map(shown.map((point) => [point.place, point.at]));
     const lines = links.filter(([one, other]) => at.has(one) && at.has(other)).map(([one, other]) => ({ kind: "link", path: [at.get(one), at.get(other)] }));
     this.view.setLines([...this.trails(shown), ...lines]);
-    const hidden = found.filter((point) => point.by === "hidden").length;
-    const state = this.isChecked(this.row) ? "Checked." : Object.keys(this.known(this.row)).length ? "Partly corrected." : "As the detector predicted.";
     this.title.textContent = this.name(this.row);
-    this.note.textContent = `${this.order.indexOf(this.row) + 1} of ${this.order.length}. ${state}${hidden ? ` ${hidden} not visible.` : ""} Drag a keypoint to correct it. Every correction is saved at once.`;
+    this.note.textContent = `${this.order.indexOf(this.row) + 1} of ${this.order.length}. ${stateOf(found)} Drag a keypoint to correct it. Every correction is saved at once.`;
     this.resetButton.disabled = !Object.keys(this.known(this.row)).length;
     this.undoButton.disabled = !this.undone.length;
     this.curves.pointBox.value = String(this.chosen);
@@ -221,7 +221,7 @@ class ReviewRoom {
   dropDrag(place) {
     const at = this.dragging?.at;
     this.dragging = null;
-    if (at) this.change({ [this.data.numbers[place]]: { at: at.map((value) => Math.round(value * 100) / 100), by: "moved" } });
+    if (at) this.move(place, at);
     this.curves.show();
   }
 
@@ -232,18 +232,20 @@ class ReviewRoom {
     event.preventDefault();
     event.stopPropagation();
     const at = this.view.clamp(this.place(this.row, place).at.map((value, axis) => value + by[axis]));
-    this.change({ [this.data.numbers[place]]: { at: at.map((value) => Math.round(value * 100) / 100), by: "moved" } });
+    this.move(place, at);
   }
 
-  change(points) {
-    this.save(this.row, { ...this.known(this.row), ...points });
+  move(place, at) {
+    const point = { at: at.map((value) => Math.round(value * 100) / 100), by: "moved", model: this.data.model };
+    this.save(this.row, { ...this.known(this.row), [this.data.numbers[place]]: point });
   }
 
+  // All keypoints of the picture are right, also those that were corrected on the predictions of other weights.
   check() {
-    const row = this.row;
-    const points = Object.fromEntries(this.data.numbers.map((number, place) => {
+    const { row, data } = this;
+    const points = Object.fromEntries(data.numbers.map((number, place) => {
       const { at, by } = this.place(row, place);
-      return [number, { at, by: by || "kept" }];
+      return [number, { at, by: by || "kept", model: data.model }];
     }));
     this.save(row, points);
     this.step(1);
@@ -254,7 +256,7 @@ class ReviewRoom {
     const known = this.known(this.row)[number];
     const points = { ...this.known(this.row) };
     if (known?.by === "hidden") delete points[number];
-    else points[number] = { at: null, by: "hidden" };
+    else points[number] = { at: null, by: "hidden", model: this.data.model };
     this.save(this.row, points);
   }
 
