@@ -25,12 +25,14 @@ from kpdetect.inference.labels import LABELS, Labels, read_labels
 from kpdetect.inference.predictor import Predictor
 from kpdetect.shipped import is_shipped
 from kpdetect.studio.documents import file_version, require_version
-from kpdetect.studio.request import Call
+from kpdetect.studio.request import Call, ConflictError
 from kpdetect.studio.workplace import Workplace
 from kpdetect.training.checkpoints import find_weights, read_detector_description
 
 SHOWN, SIDE = 12, 384
 """Number of images on the page, and the side in pixels of each."""
+_Tiles = tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]
+"""The images, keypoints [images, K, 2] in their pixels, confidence [images, K], and a text that names the images' origin."""
 
 
 class SavedLabels(StrictConfig):
@@ -38,6 +40,8 @@ class SavedLabels(StrictConfig):
 
     model: str
     """Text that names the model, as commands take it."""
+    weights: str
+    """Hash of the weights whose keypoints the page showed."""
     version: str
     """Version of the labels that the page read."""
     names: dict[int, str]
@@ -55,7 +59,7 @@ class NameRoom:
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace, self.lock = workplace, Lock()
-        self.shown: dict[str, tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]] = {}
+        self.shown: dict[str, tuple[str, _Tiles]] = {}  # with the hash of the weights that predicted the keypoints
 
     def describe(self, call: Call) -> dict[str, Any]:
         """Return the names, pairs and links of a model's keypoints, and the positions of the keypoints on the page's images."""
@@ -63,14 +67,15 @@ class NameRoom:
         weights = find_weights(self.workplace.model(model), "detector")
         count = read_detector_description(weights).keypoints
         path = weights.parent / LABELS
-        version, labels = file_version(path), read_labels(weights, count)
+        version, labels, digest = file_version(path), read_labels(weights, count), file_hash(weights)
         with self.lock:
-            tiles, points, confidence, source = self._tiles(model)
+            tiles, points, confidence, source = self._tiles(model, digest)
         return {
             "keypoints": count,
+            "weights": digest,
             "labels": labels.model_dump(mode="json"),
             "version": version,
-            "stale": bool(labels.weights) and labels.weights != file_hash(weights),
+            "stale": bool(labels.weights) and not labels.are_of(digest),
             "file": str(path),
             "fixed": is_shipped(weights),
             "side": SIDE,
@@ -83,9 +88,10 @@ class NameRoom:
 
     def image(self, call: Call) -> Response:
         """Return one of the images, cropped as the model sees it."""
-        number = int(call.path["number"])
+        number, model = int(call.path["number"]), call.query.get("model", "")
+        digest = file_hash(find_weights(self.workplace.model(model), "detector"))
         with self.lock:
-            tiles = self._tiles(call.query.get("model", ""))[0]
+            tiles = self._tiles(model, digest)[0]
         if number >= len(tiles):
             raise InputError(f"image {number}: there are {len(tiles)}")
         encoded = cv2.imencode(".jpg", np.ascontiguousarray(tiles[number][..., ::-1]))[1]
@@ -96,8 +102,11 @@ class NameRoom:
         saved = call.body(SavedLabels)
         weights = find_weights(self.workplace.model(saved.model), "detector")
         path = weights.parent / LABELS
+        if saved.weights != file_hash(weights):
+            what = f"{weights} was replaced since this page showed its keypoints, and a number may mean another place now"
+            raise ConflictError(f"{what}; nothing was saved. Reload the page, and name the keypoints that it shows")
         named = {number: name.strip() for number, name in saved.names.items() if name.strip()}
-        labels = Labels(names=named, pairs=saved.pairs, links=saved.links, drop=saved.drop, weights=file_hash(weights))
+        labels = Labels(names=named, pairs=saved.pairs, links=saved.links, drop=saved.drop, weights=saved.weights)
         labels.require(read_detector_description(weights).keypoints, "labels")
         require_own(weights)
         with self.lock:
@@ -106,20 +115,20 @@ class NameRoom:
             read_config(Labels, path)
             return {"version": file_version(path), "file": str(path)}
 
-    def _tiles(self, model: str) -> tuple[list[Image], NDArray[np.float32], NDArray[np.float32], str]:
-        """Return the images of the page and the model's keypoints on them.
+    def _tiles(self, model: str, weights: str) -> _Tiles:
+        """Return the images of the page and the keypoints on them of a model whose weights have this hash.
 
-        Returns:
-            The images, keypoints [images, K, 2] in their pixels, confidence [images, K], and a text that names the images'
-            origin.
+        The hash was computed before. If the weights are replaced meanwhile, a save with it is refused.
         """
-        if model not in self.shown:
+        known, shown = self.shown.get(model, ("", None))
+        if shown is None or known != weights:
             path = self.workplace.model(model)
             predictor = Predictor.load(path)
             tiles, source = self._images(path, predictor)
             points, confidence = predictor(tiles)
-            self.shown[model] = (tiles, points, confidence, source)
-        return self.shown[model]
+            shown = (tiles, points, confidence, source)
+            self.shown[model] = (weights, shown)
+        return shown
 
     def _images(self, model: Path, predictor: Predictor) -> tuple[list[Image], str]:
         """Choose a dozen images, spread over the images that are known. If none are, the model's generator draws them."""

@@ -12,8 +12,8 @@ import pytest
 
 from kpdetect.studio.server import Served
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.replaced import replace_predictions
-from tests.builders.studio import Watched, drag, said, serving
+from tests.builders.replaced import replace_predictions, replace_weights
+from tests.builders.studio import Watched, drag, place_of, said, serving
 
 pytestmark = pytest.mark.slow
 
@@ -178,3 +178,23 @@ def test_corrections_on_other_weights_are_confirmed_on_the_page(review: Any, ope
     page.wait_for_selector("body[data-saved='3']")
     assert set(checked(project).values()) == {old, "0123456789abcdef"}  # undone: not confirmed
     (project / "predictions" / "corrections.csv").unlink()
+
+
+def test_names_for_replaced_weights_ask_to_reload(opened: Watched, project: Path) -> None:
+    page = opened.room("name")
+    before = place_of(page, "1")
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    replace_weights(project)
+    page.keyboard.press("Control+s")
+    page.locator(".message.wrong", has_text="was replaced since this page showed its keypoints").wait_for()
+    page.wait_for_timeout(300)
+    assert page.locator(".message", has_text="Press Save again").count() == 0
+    page.locator("#save").click()
+    page.wait_for_timeout(300)
+    assert not (project / "detector" / "keypoints.yaml").exists()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page = opened.room("name")
+    assert place_of(page, "8") == pytest.approx(before, abs=2)
+    page.get_by_label("Name of keypoint 1").fill("ear")
+    page.keyboard.press("Control+s")
+    said(page, "Saved:")

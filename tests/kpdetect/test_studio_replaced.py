@@ -7,14 +7,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from kpdetect.files.hashes import file_hash
 from kpdetect.inference.labelling import change_labels
-from kpdetect.inference.labels import LABELS
+from kpdetect.inference.labels import LABELS, read_labels
+from kpdetect.studio.name_room import NameRoom
 from kpdetect.studio.request import Call, ConflictError
 from kpdetect.studio.review_room import ReviewRoom
 from kpdetect.studio.workplace import open_workplace
-from tests.builders.replaced import replace_predictions
+from tests.builders.replaced import replace_predictions, replace_weights
 
 IMAGE = "002.png"
 MOVED = {"at": [11.25, 30.5], "by": "moved"}
@@ -110,3 +113,38 @@ def test_corrections_of_a_dropped_keypoint_stay_and_do_not_refuse_others(review:
     correct(review, data, {"3": MOVED})  # with the version of all points
     (project / "detector" / LABELS).unlink()
     assert list(shown(review)["checked"][IMAGE]) == ["3", "4"]
+
+
+def described(room: NameRoom, project: Path) -> dict[str, Any]:
+    return room.describe(Call(path={}, query={"model": str(project)}))
+
+
+def test_names_of_replaced_weights_are_refused(project: Path) -> None:
+    room, weights = NameRoom(open_workplace(project)), project / "detector" / "model.safetensors"
+    first = described(room, project)
+    labels = {"model": str(project), "names": {"1": "ear"}, "pairs": [], "links": [], "drop": []}
+    replaced = replace_weights(project)
+    with pytest.raises(ConflictError, match="was replaced since this page showed its keypoints.*Reload the page"):
+        room.save(Call(path={}, query={}, content=json.dumps({**labels, **versions(first)}).encode()))
+    assert not (project / "detector" / LABELS).exists()
+    second = described(room, project)
+    assert (second["weights"], first["weights"] == replaced) == (replaced, False)
+    assert not np.allclose(second["points"], first["points"], atol=1)
+    assert np.allclose(second["points"], np.array(first["points"])[:, ::-1], atol=1e-2)
+    room.save(Call(path={}, query={}, content=json.dumps({**labels, **versions(second)}).encode()))
+    assert read_labels(weights, 10).weights == replaced
+
+
+def versions(data: dict[str, Any]) -> dict[str, str]:
+    return {"weights": data["weights"], "version": data["version"]}
+
+
+def test_names_during_a_training_are_not_stale(project: Path) -> None:
+    weights = project / "detector" / "model.safetensors"
+    change_labels(project, names=["1=ear"])
+    path = weights.parent / LABELS
+    path.write_text(path.read_text().replace(file_hash(weights), f"{file_hash(weights)},0123456789abcdef"))
+    room = NameRoom(open_workplace(project))
+    assert not described(room, project)["stale"]
+    replace_weights(project)
+    assert described(room, project)["stale"]

@@ -126,6 +126,7 @@ def test_labels_are_those_of_kpdetect_label_and_no_save_is_lost(served: Served, 
     _, first = ask(served, f"/api/name?model={model}")
     assert first["version"] == "new"
     labels = {"names": {"0": "left eye", "7": "right eye"}, "pairs": [[0, 7]], "links": [[0, 7]], "drop": [5]}
+    labels["weights"] = first["weights"]
     code, saved = ask(served, "/api/name", {"model": model, "version": "new", **labels})
     assert code == 200
     found = read_labels(studio_project / "detector" / "model.safetensors", 10)
@@ -144,7 +145,8 @@ def test_labels_are_those_of_kpdetect_label_and_no_save_is_lost(served: Served, 
 
 def test_labels_of_shipped_models_are_not_written(served: Served) -> None:
     labels = {"model": "toy-32", "version": "new", "names": {"0": "a"}, "pairs": [], "links": [], "drop": []}
-    code, answer = ask(served, "/api/name", labels)
+    weights = ask(served, "/api/name?model=toy-32")[1]["weights"]
+    code, answer = ask(served, "/api/name", {**labels, "weights": weights})
     assert code == 400
     assert "comes with the package" in answer["error"]
 

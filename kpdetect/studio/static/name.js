@@ -265,7 +265,7 @@ class NameRoom {
     if (this.saveButton.disabled) return; // the save before this one has saved these names
     const { state } = this;
     try {
-      const saved = await post("/api/name", { model: this.model, version: this.version, ...state });
+      const saved = await post("/api/name", { model: this.model, weights: this.info.weights, version: this.version, ...state });
       this.version = saved.version;
       this.saved = JSON.stringify(state);
       this.info.stale = false;
@@ -282,6 +282,7 @@ class NameRoom {
     this.refusals += 1;
     sayWrong(error);
     const info = await get(`/api/name?model=${encodeURIComponent(this.model)}`);
+    if (info.weights !== this.info.weights) return; // the page shows keypoints of other weights: it has to be reloaded
     this.version = info.version;
     say("Press Save again to replace the other labels with yours, or reload the page to use the other labels.", { wrong: true });
   }
