@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING
 
 from kpdetect.data.derived_files import recorded, rewritten
 from kpdetect.errors import InputError
-<<<<<<< HEAD
-from kpdetect.inference.prediction_record import is_without_list
-=======
+from kpdetect.inference.prediction_record import is_without_list, read_prediction_head
 from kpdetect.messages import log
->>>>>>> c8a4f8e (Corrections keep their image and the weights they were made on)
 
 if TYPE_CHECKING:
     from kpdetect.inference.predictions import Predictions
@@ -101,7 +98,6 @@ class _Writing:
 
     def __init__(self, predictions: Predictions | PredictedFolder, folder: Path, min_confidence: float) -> None:
         from kpdetect.inference.corrections import TABLE, read_corrections
-        from kpdetect.inference.prediction_record import read_prediction_head
 
         self.predictions, self.folder, self.min_confidence = predictions, folder, min_confidence
         self.corrections = read_corrections(folder)
@@ -115,21 +111,6 @@ class _Writing:
         """Write formats, and return the file or folder of each."""
         written = []
         for name in names:
-<<<<<<< HEAD
-            module, _, function = FORMATS[name].partition(":")
-            write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
-            files = self._files(name)
-            with rewritten(self.folder, kind_of(name), files, earlier=self._earlier(name, files)):
-                written.append(write(self.blocks() if name == STREAMED else self.whole, self.min_confidence, self.folder))
-        return written
-
-    def _earlier(self, name: str, files: Collection[str]) -> Collection[str]:
-        """List the files that other formats, or version 0.1.0, may have written under the names of a format's files."""
-        known = recorded(self.folder)
-        if kind_of(name) not in known and is_without_list(self.folder):
-            return files
-        return (LABELLED,) if any(LABELLED in made.files for made in known.values()) else ()
-=======
             try:
                 written.append(self._write(name))
             except InputError as error:
@@ -141,9 +122,16 @@ class _Writing:
     def _write(self, name: str) -> Path:
         module, _, function = FORMATS[name].partition(":")
         write = getattr(import_module(f"kpdetect.inference.formats.{module}"), function)
-        with rewritten(self.folder, kind_of(name), self._files(name)):
+        files = self._files(name)
+        with rewritten(self.folder, kind_of(name), files, earlier=self._earlier(name, files)):
             return Path(write(self.blocks() if name == STREAMED else self.whole, self.min_confidence, self.folder))
->>>>>>> c8a4f8e (Corrections keep their image and the weights they were made on)
+
+    def _earlier(self, name: str, files: Collection[str]) -> Collection[str]:
+        """List the files that other formats, or version 0.1.0, may have written under the names of a format's files."""
+        known = recorded(self.folder)
+        if kind_of(name) not in known and is_without_list(self.folder):
+            return files
+        return (LABELLED,) if any(LABELLED in made.files for made in known.values()) else ()
 
     def blocks(self) -> Iterator[Predictions]:
         """Yield the predictions in blocks."""
