@@ -28,6 +28,8 @@ READ_AT_ONCE = 64 * 2**20
 NO_HEIF = "HEIC needs the package pillow-heif: pip install 'kpdetect[heic]', or save it as JPEG"
 REDUCED_PAGE, BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 254, 258, 262, 339
 """Tags of a TIFF page. The lowest bit of `REDUCED_PAGE` marks a smaller copy of another page."""
+SAME_PROPORTIONS = 0.02
+"""Largest relative difference of the proportions of a page and of a reduced copy."""
 WIDTH, HEIGHT = 256, 257
 """Tags of a TIFF page: the size of the stored pixels, before any rotation."""
 ORIENTATION = 0x0112
@@ -177,19 +179,30 @@ def _tags(picture: Pillow) -> Any:
 
 
 def pages(picture: Pillow) -> list[int]:
-    """List the indices of a TIFF file's pages, without reduced copies and pages of another size than the first.
-
-    For other formats the list is [0].
-    """
+    """List the indices of a TIFF file's pages, without reduced copies of the first one. For other formats the list is [0]."""
     if picture.format != "TIFF" or getattr(picture, "n_frames", 1) == 1:
         return [0]
     size, pages = picture.size, []
     for page in range(getattr(picture, "n_frames", 1)):
         picture.seek(page)
-        if picture.size == size and not int(_tags(picture).get(REDUCED_PAGE, 0)) & 1:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ValueError(
+                f"page {page + 1} has {picture.width} x {picture.height} pixels, the limit is {MAX_PIXELS:,} in all"
+            )
+        if not int(_tags(picture).get(REDUCED_PAGE, 0)) & 1 and not _is_level(picture.size, size):
             pages.append(page)
     picture.seek(0)
     return pages
+
+
+def _is_level(size: tuple[int, int], first: tuple[int, int]) -> bool:
+    """Tell whether a page of this size is a reduced copy of the first page, in a pyramid that does not mark its levels."""
+    (width, height), (whole_width, whole_height) = size, first
+    smaller = width < whole_width and height < whole_height
+    rounding = max(whole_width, whole_height)  # one pixel, because the sides of a level are whole numbers
+    return smaller and abs(width * whole_height - height * whole_width) <= max(
+        rounding, SAME_PROPORTIONS * height * whole_width
+    )
 
 
 def require_single(picture: Pillow, path: Path) -> None:

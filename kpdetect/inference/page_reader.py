@@ -38,6 +38,8 @@ class PageReader(ClipReader):
                 self.codec = (picture.format or "").lower()
                 for number, page in enumerate(numbers):
                     picture.seek(page)
+                    if picture.format == "WEBP":
+                        picture.load()  # Pillow learns here how long the picture lasts
                     lasts = picture.info.get("duration")  # milliseconds; TIFF states none
                     if is_wanted(number, start, stride):
                         yield Frame(number, math.nan if lasts is None else seconds, decoded(picture, self.name))
