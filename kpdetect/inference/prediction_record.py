@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, model_validator
 
 from kpdetect.errors import FormatError
@@ -17,7 +19,8 @@ from kpdetect.skeleton import MOST_KEYPOINTS, SkeletonRecord
 
 RECORD, TABLE = "predictions.json", "predictions.csv"
 AGAIN = "run `kpdetect predict` again"
-Size = tuple[Annotated[int, Field(ge=1, le=1 << 24)], Annotated[int, Field(ge=1, le=1 << 24)]]
+Side = Annotated[int, Field(ge=1, le=1 << 24)]
+Size = tuple[Side, Side]
 """(height, width) in pixels."""
 _ADVICE = f"not a record of predictions, {AGAIN}"
 _PER_IMAGE = ("sizes", "files")
@@ -32,9 +35,30 @@ class ClipRecord(Record):
     rate: Annotated[float, Field(gt=0)]
     """Frames per second."""
     size: Size
-    """(height, width) of every frame, in pixels."""
+    """(height, width) of the frames, or of the first one if `sizes` is set, in pixels."""
     frames: Count = 0
     """Number of frames in the table."""
+    sizes: tuple[tuple[Count, Side, Side], ...] | None = None
+    """If the size changes: (number of frames in the table before the run, height, width) of each run of one size."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ClipRecord:
+        starts = [start for start, _, _ in self.sizes or ()]
+        if starts and (starts[0] != 0 or starts != sorted(set(starts))):
+            raise ValueError("expected `sizes` to begin with frame 0 of the table and to be in order")
+        return self
+
+    def frame_sizes(self, count: int) -> NDArray[np.int64]:
+        """Return the (height, width) of the first `count` frames of the table, int64 [count, 2]."""
+        runs = np.array(self.sizes or [(0, *self.size)], dtype=np.int64)
+        return runs[np.searchsorted(runs[:, 0], np.arange(count), side="right") - 1, 1:]
+
+
+def clip_record(name: str, rate: float | None, sizes: NDArray[np.int64]) -> dict[str, Any]:
+    """Make the content of a `ClipRecord` from the (height, width) of each frame of the table, int64 [frames, 2]."""
+    starts = [0, *(np.flatnonzero((sizes[1:] != sizes[:-1]).any(axis=1)) + 1).tolist()]
+    record = {"name": name, "rate": rate, "frames": len(sizes), "size": sizes[0].tolist()}
+    return record | ({"sizes": [[start, *sizes[start].tolist()] for start in starts]} if len(starts) > 1 else {})
 
 
 class _Sizes(Record):

@@ -27,6 +27,7 @@ from kpdetect.inference.prediction_record import (
     ClipRecord,
     PredictionRecord,
     Size,
+    clip_record,
     read_prediction_head,
     read_sizes,
 )
@@ -222,12 +223,10 @@ def write_predictions(folder: Path, blocks: Callable[[], Iterator[Predictions]],
         OutputError: the folder cannot be written.
     """
     (folder / RECORD).unlink(missing_ok=True)
-    count = 0
     with replacing(folder / TABLE) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         for block in blocks():
             table = replace(block, images=[to_cell(image) for image in block.images]).to_pandas()
             table.to_csv(file, index=False, header=file.tell() == 0)
-            count += block.count
     first = next(blocks())
     record = {**provenance, "keypoints": int(first.keypoints_px.shape[1]), "skeleton": first.points.to_record()}
     if first.frames is None:
@@ -235,7 +234,7 @@ def write_predictions(folder: Path, blocks: Callable[[], Iterator[Predictions]],
         record["sizes"] = Entries(chain.from_iterable(sizes))
     else:
         clip = first.images[0].rpartition("/")[0]
-        record["clip"] = {"name": clip, "rate": first.rate, "frames": count, "size": first.sizes[0].tolist()}
+        record["clip"] = clip_record(clip, first.rate, np.concatenate([block.sizes for block in blocks()]))
     write_json_stream(folder / RECORD, record)
 
 
@@ -286,7 +285,7 @@ def _frames(clip: ClipRecord, table: pd.DataFrame, count: int) -> dict[str, Any]
     frames = table["frame"].to_numpy(np.int64)[::count]
     return {
         "images": frame_names(clip.name, frames),
-        "sizes": np.tile(np.array(clip.size, dtype=np.int64).reshape(1, 2), (len(frames), 1)),
+        "sizes": clip.frame_sizes(len(frames)),
         "frames": frames,
         "rate": clip.rate,
         "times": pd.to_numeric(table["time_s"].replace("", np.nan)).to_numpy(np.float64)[::count],

@@ -158,7 +158,7 @@ class _ClipJob:
         self.sure: list[NDArray[np.float32]] = []
         self.frames: list[int] = []
         self.seconds: list[float] = []
-        self.size = (0, 0)
+        self.sizes: list[tuple[int, int]] = []
         self.resized: int | None = None
         self.video: OverlayVideo | None = None
 
@@ -193,7 +193,7 @@ class _ClipJob:
             images=frame_names(self.name, frames),
             keypoints_px=np.stack(self.points),
             confidence=np.stack(self.sure),
-            sizes=np.tile(np.array(self.size, dtype=np.int64), (len(frames), 1)),
+            sizes=np.array(self.sizes, dtype=np.int64),
             skeleton=self.predictor.skeleton,
             frames=frames,
             rate=self.reader.rate,
@@ -248,12 +248,12 @@ class _ClipJob:
 
     def _take(self, frame: Frame, points: NDArray[np.float32], sure: NDArray[np.float32], drawing: Background) -> None:
         config, size = self.config, (frame.image.shape[0], frame.image.shape[1])
-        if self.frames and size != self.size and self.resized is None:
+        if self.sizes and size != self.sizes[-1] and self.resized is None:
             self.resized = frame.number
-        self.size = size
+        self.sizes.append(size)
         if config.smooth:
             if self.filter is None:
-                self.filter = OneEuroFilter(self.rate, max(self.size), config.smooth_cutoff, config.smooth_beta)
+                self.filter = OneEuroFilter(self.rate, max(size), config.smooth_cutoff, config.smooth_beta)
             points = self.filter(points, self._elapsed(frame))
         self.frames.append(frame.number)
         self.seconds.append(frame.seconds)
