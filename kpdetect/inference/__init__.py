@@ -20,6 +20,7 @@ clip_names           names of videos, which name their folders of results
 clip_reader          frames of a video, a webcam or a stack of pages, one at a time
 clip_frames          frames of a clip in any order
 video                reading videos
+video_index          the times of a video's frames, and whether its file is whole
 webcam               reading a webcam
 page_reader          reading image files of several pictures as clips
 overlay_video        writing videos with keypoints drawn in

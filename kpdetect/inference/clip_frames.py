@@ -15,7 +15,8 @@ from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
 from kpdetect.inference.clip_reader import Frame
 from kpdetect.inference.page_reader import PageReader
-from kpdetect.inference.video import KeyFrame, VideoReader
+from kpdetect.inference.video import VideoReader
+from kpdetect.inference.video_index import KeyFrame
 
 KEPT_FRAMES, KEPT_BYTES = 48, 128 * 2**20
 """Number of decoded frames kept in memory. They are the frames before the current one, because users step back."""

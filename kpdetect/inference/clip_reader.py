@@ -12,6 +12,9 @@ UNKNOWN_RATE = 30.0
 """Frames per second assumed where a webcam or a file states none."""
 SHOWN = 5
 """Largest number of gaps that a message lists."""
+KEPT = "the others keep their numbers"
+UNSURE = "frames shortly before may be numbered too low, because the file does not state when frames are shown"
+"""What a message says about the other frames if some cannot be decoded."""
 
 
 class Frame(NamedTuple):
@@ -47,6 +50,7 @@ class ClipReader:
         self.read = 0
         self.missing: list[int] = []
         self.broken = False
+        self.others = KEPT
 
     def __enter__(self) -> ClipReader:
         return self
@@ -67,15 +71,14 @@ class ClipReader:
 
     def shortfall(self, end: int | None = None) -> str:
         """Return a warning if frames were missing when `frames` read the clip, and an empty text otherwise."""
-        expected = self.count if end is None else min(end, self.count)
+        expected = min([number for number in (end, self.count) if number], default=self.read + 1)
         parts = []
         if self.broken and self.read < expected:
-            parts.append(f"damaged after frame {self.read:,} of {self.count:,}; the frames before it are kept")
+            place = f"{self.read:,} of {self.count:,}" if self.count else f"{self.read:,}"
+            parts.append(f"damaged after frame {place}; the frames before it are kept")
         if self.missing:
             frames = "frame" if len(self.missing) == 1 else "frames"
-            parts.append(
-                f"{len(self.missing):,} {frames} cannot be decoded: {_ranges(self.missing)}; the others keep their numbers"
-            )
+            parts.append(f"{len(self.missing):,} {frames} cannot be decoded: {_ranges(self.missing)}; {self.others}")
         return f"{self.name}: {'; '.join(parts)}" if parts else ""
 
 

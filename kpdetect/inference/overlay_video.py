@@ -21,7 +21,8 @@ from kpdetect.errors import InputError
 from kpdetect.files.atomic import output_error
 from kpdetect.files.temporary import sweep, temporary_name
 from kpdetect.images.arrays import Image
-from kpdetect.inference.video import VideoReader, failures, file_url
+from kpdetect.inference.video import VideoReader, file_url
+from kpdetect.inference.video_index import failures
 
 TICKS = 60_000
 """Ticks per second of the times in the file: less than the 65,536 of MPEG-4 part 2, and exact at 30000/1001 frames."""

@@ -1,7 +1,8 @@
 """Read videos with PyAV (FFmpeg).
 
 The number of a frame is its position among all frames of the file, in order of presentation. Its time is the presentation time
-in the file. A frame that cannot be decoded leaves a gap: the other frames keep their numbers.
+in the file. A frame that cannot be decoded leaves a gap: the other frames keep their numbers. If the file states decoding times
+only, the frames are counted, and the numbers are right again from the next key frame on.
 """
 
 from __future__ import annotations
@@ -11,38 +12,15 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kpdetect.errors import InputError
 from kpdetect.images.arrays import Image
-from kpdetect.inference.clip_reader import UNKNOWN_RATE, ClipReader, Frame, is_wanted
-
-NO_TIMESTAMPS = 0x80
-"""FFmpeg's mark of formats without times (AVFMT_NOTIMESTAMPS)."""
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """Return the types of errors that PyAV raises for a damaged file. Some of them are not subclasses of OSError."""
-    import av
-
-    return OSError, ValueError, av.FFmpegError
-
-
-class KeyFrame(NamedTuple):
-    """A frame that is decoded without the frames before it.
-
-    Attributes:
-        number: position of the frame in the video, from 0.
-        shown: presentation time, in the time unit of the stream.
-        stored: decoding time in the same unit. FFmpeg searches the file by this time.
-    """
-
-    number: int
-    shown: int
-    stored: int
+from kpdetect.inference.clip_reader import UNKNOWN_RATE, UNSURE, ClipReader, Frame, is_wanted
+from kpdetect.inference.video_index import KeyFrame, failures, has_times, read_index
 
 
 class VideoReader(ClipReader):
@@ -51,6 +29,7 @@ class VideoReader(ClipReader):
     Attributes:
         times: presentation times of all frames, sorted, in the time unit of the stream.
         keys: key frames in order. Empty if the file does not state the time of every frame; it is then read from the start.
+        guessed: the packets carry the times of other frames, see `VideoIndex`.
 
     Raises:
         InputError: the file cannot be opened, or holds no video.
@@ -66,7 +45,8 @@ class VideoReader(ClipReader):
         if not path.is_file() or path.stat().st_size == 0:
             raise self._unreadable("the file is empty or missing")
         self._open()
-        self.times, self.keys = self._index()
+        self.times, self.keys, self.count, self.broken, self.guessed = read_index(self.container, self.stream)
+        self.others = UNSURE if self.guessed else self.others
         self.rewind()
         self.codec, self.rate = self.stream.codec_context.name, self._rate()
 
@@ -98,38 +78,6 @@ class VideoReader(ClipReader):
         self.container.close()
         self._open()
 
-    def _index(self) -> tuple[list[int], list[KeyFrame]]:
-        """Read `times` and `keys` from the file, without decoding it."""
-        times, held, ends, keys, seekable = [], 0, [], [], self._has_times
-        for packet in _packets(self.container, self.stream):
-            time = packet.pts if packet.pts is not None else packet.dts
-            if packet.size == 0 or time is None:
-                continue
-            held += 1
-            seekable = seekable and packet.pts is not None
-            if packet.is_keyframe and not packet.is_discard and packet.dts is not None:
-                keys.append((time, packet.dts))
-            ends.append(time + (packet.duration or 0))
-            if not packet.is_discard:
-                times.append(time)
-        claimed = self.stream.frames
-        if claimed > held and self._ends_early(ends):
-            self.broken, self.count = True, len(times) + claimed - held
-        else:
-            self.count = len(times)
-        places = {time: number for number, time in enumerate(sorted(set(times)))}
-        seekable = seekable and len(places) == len(times)
-        return list(places), [KeyFrame(places[time], time, stored) for time, stored in sorted(keys)] if seekable else []
-
-    def _ends_early(self, ends: list[int]) -> bool:
-        """Tell whether the file ends before the duration that it states. Empty packets of AVI files add time, but no frames."""
-        stream = self.stream
-        if not stream.duration or not ends:
-            return True
-        begin = stream.start_time or 0
-        one = stream.duration / max(stream.frames, 1)
-        return begin + stream.duration - max(ends) > one / 2
-
     def _rate(self) -> float:
         span = (self.times[-1] - self.times[0]) * self._unit if len(self.times) > 1 else 0.0
         stated = self.stream.average_rate or self.stream.guessed_rate
@@ -142,11 +90,6 @@ class VideoReader(ClipReader):
         return bool(steps.max() - steps.min() <= max(1.0, 0.02 * float(steps.mean())))
 
     @property
-    def _has_times(self) -> bool:
-        """Whether the file states times. Streams without a container state none; FFmpeg counts frames instead."""
-        return not self.container.format.flags & NO_TIMESTAMPS
-
-    @property
     def _unit(self) -> float:
         return float(self.stream.time_base or 1)
 
@@ -154,7 +97,7 @@ class VideoReader(ClipReader):
         seen: set[int] = set()
         number = -1
         for frame in _pictures(self.container, self.stream):
-            number = self._number(frame.pts if frame.pts is not None else frame.dts, number)
+            number = self._number(frame, number)
             if end is not None and number >= end:
                 break
             seen.add(number)
@@ -184,13 +127,14 @@ class VideoReader(ClipReader):
             if number >= start:
                 yield Frame(number, self._seconds(number), _picture(frame))
 
-    def _number(self, time: int | None, last: int) -> int:
-        if time is None:
+    def _number(self, frame: Any, last: int) -> int:
+        time = frame.pts if frame.pts is not None or self.guessed else frame.dts
+        if time is None or (self.guessed and not frame.key_frame):
             return last + 1
         return max(last + 1, bisect_left(self.times, time))
 
     def _seconds(self, number: int) -> float:
-        if not self._has_times:
+        if not has_times(self.container):
             return math.nan
         if number < len(self.times):
             return (self.times[number] - self.times[0]) * self._unit
