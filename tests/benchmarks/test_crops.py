@@ -22,6 +22,7 @@ from benchmarks.protocol.definition import Crop
 from kpdetect.errors import FormatError, InputError
 from kpdetect.images.arrays import cut_region
 from kpdetect.images.image_files import write_image
+from kpdetect.skeleton import Skeleton
 from tests.builders.official import bbc_joints, write_bbc_pose, write_mtfl
 
 SIZES = np.array([[100, 80]])  # height 100, width 80
@@ -79,11 +80,15 @@ def test_what_lies_outside_is_the_edge() -> None:
     assert part.tolist() == [[4, 4, 5], [8, 8, 9], [8, 8, 9], [8, 8, 9]]
 
 
-def brightest(images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+class Brightest:
     """A detector of one keypoint: the first of the brightest pixels."""
-    found = [np.unravel_index(int(image[..., 0].astype(int).argmax()), image.shape[:2]) for image in images]
-    points = np.array([[[x, y]] for y, x in found], np.float32)
-    return points, np.ones((len(images), 1), np.float32)
+
+    skeleton = Skeleton.plain(1)
+
+    def __call__(self, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        found = [np.unravel_index(int(image[..., 0].astype(int).argmax()), image.shape[:2]) for image in images]
+        points = np.array([[[x, y]] for y, x in found], np.float32)
+        return points, np.ones((len(images), 1), np.float32)
 
 
 def marked(folder: Path) -> LandmarkSet:
@@ -103,7 +108,7 @@ def marked(folder: Path) -> LandmarkSet:
 def test_keypoints_of_crops_come_back_to_the_file_exactly(tmp_path: Path) -> None:
     found = marked(tmp_path)
     found = LandmarkSet(**{**vars(found), "images": [name.replace(".jpg", ".png") for name in found.images]})
-    keypoints_px, _ = predict_images(brightest, found, found.used)  # type: ignore[arg-type]
+    keypoints_px, _ = predict_images(Brightest(), found, found.used)  # type: ignore[arg-type]
     assert keypoints_px[:, 0] == pytest.approx(found.landmarks_px[found.used][:, 0])
     truth = [
         bbc_joints(int(name.split("/")[0]), int(name.split("/")[1][:-4]))[:, 0] for name in np.array(found.images)[found.used]
