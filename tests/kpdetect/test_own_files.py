@@ -77,7 +77,7 @@ def test_a_format_replaces_its_own_files_only(tmp_path):
 def test_two_formats_share_the_file_of_checked_images(tmp_path):
     predicted(tmp_path, engine="torch")
     points = {number: Checked(at_px=(1.0, 2.0), by="moved") for number in range(2)}
-    Corrections(images={}, model="one").with_image("a.png", points).write(tmp_path, {0: "keypoint0", 1: "keypoint1"})
+    Corrections(images={"a.png": points}).write(tmp_path, {0: "keypoint0", 1: "keypoint1"}, "one")
     write_text(tmp_path / LABELLED, "mine")
     with pytest.raises(OutputError, match=f"{LABELLED}: {MINE}"):
         write_formats(FOUND, ["dlc-csv"], tmp_path)
